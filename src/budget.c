@@ -1,0 +1,1 @@
+extern int weir_budget; /* to be written */

@@ -1,0 +1,1 @@
+extern int weir_config; /* to be written */

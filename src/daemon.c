@@ -1,0 +1,1 @@
+extern int weir_daemon; /* to be written */

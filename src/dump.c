@@ -1,0 +1,1 @@
+extern int weir_dump; /* to be written */

@@ -1,0 +1,1 @@
+extern int weir_flow; /* to be written */

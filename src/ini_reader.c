@@ -1,0 +1,1 @@
+extern int weir_ini_reader; /* to be written */

@@ -1,0 +1,1 @@
+extern int weir_listener; /* to be written */

@@ -1,0 +1,27 @@
+# The daemon is a library plus a small main.c, so that tests link the library.
+noinst_LIBRARIES = src/libweir.a
+src_libweir_a_SOURCES = \
+	src/address.c src/address.h \
+	src/budget.c src/budget.h \
+	src/clock.h \
+	src/config.c src/config.h \
+	src/daemon.c src/daemon.h \
+	src/dump.c src/dump.h \
+	src/flow.c src/flow.h \
+	src/ini_reader.c src/ini_reader.h \
+	src/list.h \
+	src/listener.c src/listener.h \
+	src/log.c src/log.h \
+	src/options.c src/options.h \
+	src/pair.c src/pair.h \
+	src/relay.c src/relay.h \
+	src/resolver.c src/resolver.h \
+	src/service.c src/service.h \
+	src/slots.h \
+	src/socket.c src/socket.h \
+	src/units.c src/units.h \
+	src/worker.c src/worker.h
+WEIR_LIBS = src/libweir.a $(LIBEVENT_LIBS) $(INIH_LIBS) $(JANSSON_LIBS) $(SYSTEMD_LIBS)
+
+weir_SOURCES = src/main.c
+weir_LDADD = $(WEIR_LIBS)

@@ -1,0 +1,1 @@
+extern int weir_log; /* to be written */

@@ -1,0 +1,49 @@
+/*
+ * The log: one line per message on standard error, with the journal's priority prefix (sd-daemon(3)) when
+ * standard error is the journal, with the time otherwise.
+ *
+ * Between log_start and log_stop lines go through a bounded queue to a thread of their own, so a log that
+ * cannot be written (a full pipe, a full disk) never stalls the caller: lines that find the queue full are dropped,
+ * counted, and the count is written once there is room. Before log_start and after log_stop lines are written directly.
+ * All functions may be called from any thread.
+ */
+#ifndef WEIR_LOG_H
+#define WEIR_LOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_NOTICE, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+
+/* Lines above this level are not written. The default is LOG_LEVEL_INFO. */
+void log_set_level(enum log_level level);
+bool log_wants(enum log_level level);
+const char *log_level_name(enum log_level level);
+/* The level called name, or -EINVAL. */
+int log_level_parse(const char *name, enum log_level *level);
+
+/* Starts the writing thread. 0 or -errno; on failure lines are still written directly. */
+int log_start(void);
+/* Writes what is queued, waiting at most timeout_ms for it, and ends the thread. */
+void log_stop(uint64_t timeout_ms);
+
+/* One line; control characters in it are written as '?', a longer one is cut at 2 KiB. */
+void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/*
+ * A text of many lines (a dump), queued whole whatever its size, but only one at a time: -EBUSY while the one before
+ * is still being written. Takes text, which was malloc'd, in any case. Each line is written at notice level.
+ */
+int log_block(char *text, size_t length);
+
+/* Lines dropped so far. */
+uint64_t log_dropped(void);
+
+#define log_error(...)   log_write(LOG_LEVEL_ERROR, __VA_ARGS__)
+#define log_warning(...) log_write(LOG_LEVEL_WARNING, __VA_ARGS__)
+#define log_notice(...)  log_write(LOG_LEVEL_NOTICE, __VA_ARGS__)
+#define log_info(...)    log_write(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_debug(...)   log_write(LOG_LEVEL_DEBUG, __VA_ARGS__)
+
+#endif

@@ -1,0 +1,1 @@
+extern int weir_pair; /* to be written */

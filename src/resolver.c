@@ -1,0 +1,1 @@
+extern int weir_resolver; /* to be written */

@@ -1,0 +1,1 @@
+extern int weir_socket; /* to be written */

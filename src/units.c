@@ -1,0 +1,1 @@
+extern int weir_units; /* to be written */

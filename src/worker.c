@@ -1,0 +1,1 @@
+extern int weir_worker; /* to be written */
