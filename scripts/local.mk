@@ -1,1 +1,4 @@
-# The files of this folder; included by the Makefile.am at the top.
+# TEST_LOG_DRIVER is only for names that end in .test; programs and scripts without an ending go by this one.
+LOG_DRIVER = $(TEST_LOG_DRIVER)
+
+EXTRA_DIST += scripts/check-format scripts/lib.sh scripts/quickstart scripts/test
