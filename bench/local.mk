@@ -1,1 +1,16 @@
-# The files of this folder; included by the Makefile.am at the top.
+# The side-by-side benchmark. Its load generator is built on demand only: "make bench", or scripts/bench.
+EXTRA_PROGRAMS = bench/load
+bench_load_SOURCES = \
+	bench/load.c bench/load.h \
+	bench/load_bulk.c \
+	bench/load_client.c bench/load_client.h \
+	bench/load_connect.c \
+	bench/load_echo.c \
+	bench/load_hold.c \
+	bench/load_server.c \
+	bench/load_stream.c bench/load_stream.h
+bench_load_LDADD = src/libweir.a
+CLEANFILES += bench/load$(EXEEXT)
+
+.PHONY: bench
+bench: bench/load$(EXEEXT)

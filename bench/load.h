@@ -1,0 +1,69 @@
+/*
+ * The load generator: a server and several kinds of client, on loopback, for measuring the relay between
+ * them.
+ *
+ * Every connection starts with a struct load_request from the client. The server answers it with one byte, so
+ * a client that has it knows that its pair is whole. Both ends run on one machine, so numbers travel in host
+ * order.
+ */
+#ifndef WEIR_BENCH_LOAD_H
+#define WEIR_BENCH_LOAD_H
+
+#include "load_stream.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define LOAD_MAGIC     0x72696577u
+#define LOAD_FOREVER   UINT64_MAX
+#define LOAD_ACK_WRONG UINT64_MAX /* the server's answer to an upload that did not compare */
+
+enum load_flag {
+	LOAD_ECHO = 1,   /* send back what comes */
+	LOAD_TAKE = 2,   /* take everything up to the end of stream, then answer with its length in 8 bytes */
+	LOAD_GIVE = 4,   /* send give bytes; without LOAD_TAKE an end of stream follows them at once */
+	LOAD_VERIFY = 8, /* compare every byte that is taken */
+};
+
+struct load_request {
+	uint32_t magic;
+	uint32_t flags;
+	uint64_t give;
+	uint64_t seed;        /* where in the pattern both directions start */
+	uint32_t send_buffer; /* the server's SO_SNDBUF, 0 = the kernel's own tuning */
+	uint32_t reserved;
+};
+
+struct load_options {
+	uint16_t port;
+	unsigned connections;
+	unsigned flags;        /* of enum load_flag, for bulk and hold */
+	uint64_t bytes;        /* bulk: of all connections and both directions together */
+	uint64_t count;        /* connect: how many */
+	uint64_t milliseconds; /* how long; bulk without it ends with the last byte */
+	uint64_t timeout;      /* ms until a run counts as failed */
+	uint64_t size;         /* echo: bytes of one message */
+	uint64_t rate;         /* hold: bytes per second that every connection reads */
+	uint32_t buffer; /* hold: SO_RCVBUF here, SO_SNDBUF at the server; 0 = the kernel's own tuning */
+};
+
+/*
+ * One kind of load each. The clients print "ready" once their connections stand, start when they read a line
+ * on standard input, print one JSON object, and end, closing what they hold, when standard input ends. Return
+ * the exit status.
+ */
+int load_serve(void);
+int load_bulk(const struct load_options *options);
+int load_echo(const struct load_options *options);
+int load_connect(const struct load_options *options);
+int load_hold(const struct load_options *options);
+
+/* Says on standard error what failed with which errno, and exits: a load that is not as asked for must not be
+ * measured. */
+void load_die(const char *what) __attribute__((noreturn));
+uint64_t load_now_ns(void);
+/* calloc that does not fail. */
+void *load_alloc(size_t count, size_t size);
+
+#endif

@@ -1,0 +1,125 @@
+/* Short connections: connect, send the request, take the one byte that answers it, close; a few of them at a
+ * time. */
+#include "build_config.h"
+
+#include "load_client.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define EVENTS 64
+
+struct visitor {
+	int fd;
+	bool asked;
+};
+
+struct visits {
+	const struct load_options *options;
+	int epoll;
+	uint64_t started, finished;
+	struct client_failures failures;
+};
+
+/* Sets out once more, unless there were enough. */
+static void visitor_connect(struct visits *visits, struct visitor *visitor)
+{
+	const struct sockaddr_in address = {.sin_family = AF_INET,
+	                                    .sin_port = htons(visits->options->port),
+	                                    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+
+	if (visits->started == visits->options->count)
+		return;
+	visits->started++;
+	visitor->asked = false;
+	visitor->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (visitor->fd < 0)
+		load_die("socket");
+	if (connect(visitor->fd, (const struct sockaddr *)&address, sizeof(address)) != 0 &&
+	    errno != EINPROGRESS)
+		load_die("connect");
+	client_watch(visits->epoll, EPOLL_CTL_ADD, visitor->fd, EPOLLOUT, visitor);
+}
+
+static void visitor_end(struct visits *visits, struct visitor *visitor, const char *failure)
+{
+	if (failure)
+		client_failed(&visits->failures, failure);
+	close(visitor->fd);
+	visits->finished++;
+	visitor_connect(visits, visitor);
+}
+
+static void visitor_ask(struct visits *visits, struct visitor *visitor)
+{
+	const struct load_request request = {.magic = LOAD_MAGIC};
+
+	if (send(visitor->fd, &request, sizeof(request), MSG_NOSIGNAL) != (ssize_t)sizeof(request)) {
+		visitor_end(visits, visitor, strerror(errno));
+		return;
+	}
+	visitor->asked = true;
+	client_watch(visits->epoll, EPOLL_CTL_MOD, visitor->fd, EPOLLIN, visitor);
+}
+
+static void visitor_take(struct visits *visits, struct visitor *visitor)
+{
+	char answer;
+	ssize_t received = recv(visitor->fd, &answer, 1, 0);
+
+	if (received < 0 && errno == EAGAIN)
+		return;
+	if (received == 1)
+		visitor_end(visits, visitor, NULL);
+	else
+		visitor_end(visits, visitor,
+		            received < 0 ? strerror(errno) : "end of stream instead of the answer");
+}
+
+static void visits_run(struct visits *visits)
+{
+	uint64_t end = load_now_ns() + visits->options->timeout * 1000000;
+	struct epoll_event events[EVENTS];
+
+	while (visits->finished < visits->options->count && load_now_ns() < end) {
+		int count = epoll_wait(visits->epoll, events, EVENTS, 100);
+
+		if (count < 0 && errno != EINTR)
+			load_die("epoll_wait");
+		for (int i = 0; i < count; i++) {
+			struct visitor *visitor = events[i].data.ptr;
+
+			if (visitor->asked)
+				visitor_take(visits, visitor);
+			else
+				visitor_ask(visits, visitor);
+		}
+	}
+	if (visits->finished < visits->options->count)
+		client_failed(&visits->failures, "not complete in time");
+}
+
+int load_connect(const struct load_options *options)
+{
+	struct visits visits = {.options = options, .epoll = client_epoll()};
+	struct visitor *visitors = load_alloc(options->connections, sizeof(*visitors));
+	uint64_t start;
+
+	client_start();
+	start = load_now_ns();
+	for (unsigned i = 0; i < options->connections; i++)
+		visitor_connect(&visits, &visitors[i]);
+	visits_run(&visits);
+	printf("{\"seconds\": %.6f, \"connections\": %llu, ", (double)(load_now_ns() - start) / 1e9,
+	       (unsigned long long)visits.finished);
+	client_print_failures(&visits.failures);
+	client_finish();
+	free(visitors);
+	return EXIT_SUCCESS;
+}

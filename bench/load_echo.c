@@ -1,0 +1,156 @@
+/* Round trips: every connection has one message under way. */
+#include "build_config.h"
+
+#include "load_client.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#define EVENTS      256
+#define SAMPLES_MAX (4u << 20)
+
+struct caller {
+	int fd;
+	size_t left; /* bytes of the answer that are still to come */
+	uint64_t sent_ns;
+};
+
+struct echo {
+	const struct load_options *options;
+	int epoll;
+	char *message;
+	struct caller *callers;
+	uint32_t *samples; /* ns of each round trip; the first SAMPLES_MAX are kept */
+	uint64_t round_trips;
+	struct client_failures failures;
+};
+
+static void caller_end(struct echo *echo, struct caller *caller, const char *reason)
+{
+	client_failed(&echo->failures, reason);
+	client_watch(echo->epoll, EPOLL_CTL_DEL, caller->fd, 0, NULL);
+}
+
+static void caller_send(struct echo *echo, struct caller *caller)
+{
+	size_t size = echo->options->size;
+	ssize_t sent;
+
+	caller->sent_ns = load_now_ns();
+	caller->left = size;
+	sent = send(caller->fd, echo->message, size, MSG_NOSIGNAL);
+	if (sent != (ssize_t)size)
+		caller_end(echo, caller, sent < 0 ? strerror(errno) : "the message was not taken whole");
+}
+
+static void record(struct echo *echo, uint64_t ns)
+{
+	if (echo->round_trips < SAMPLES_MAX)
+		echo->samples[echo->round_trips] = ns < UINT32_MAX ? (uint32_t)ns : UINT32_MAX;
+	echo->round_trips++;
+}
+
+static void caller_receive(struct echo *echo, struct caller *caller)
+{
+	static char answer[65536];
+	ssize_t received = recv(caller->fd, answer, caller->left, 0);
+
+	if (received < 0 && errno == EAGAIN)
+		return;
+	if (received <= 0) {
+		caller_end(echo, caller, received < 0 ? strerror(errno) : "end of stream");
+		return;
+	}
+	caller->left -= (size_t)received;
+	if (caller->left > 0)
+		return;
+	record(echo, load_now_ns() - caller->sent_ns);
+	caller_send(echo, caller);
+}
+
+static void echo_run(struct echo *echo)
+{
+	uint64_t end = load_now_ns() + echo->options->milliseconds * 1000000;
+	struct epoll_event events[EVENTS];
+
+	for (unsigned i = 0; i < echo->options->connections; i++)
+		caller_send(echo, &echo->callers[i]);
+	while (load_now_ns() < end && echo->failures.count < echo->options->connections) {
+		int count = epoll_wait(echo->epoll, events, EVENTS, 100);
+
+		if (count < 0 && errno != EINTR)
+			load_die("epoll_wait");
+		for (int i = 0; i < count; i++)
+			caller_receive(echo, events[i].data.ptr);
+	}
+}
+
+/* Returns the slowest opening in ns. */
+static uint64_t echo_open(struct echo *echo)
+{
+	const struct load_request request = {.magic = LOAD_MAGIC, .flags = LOAD_ECHO};
+	uint64_t slowest = 0;
+
+	for (unsigned i = 0; i < echo->options->connections; i++) {
+		struct caller *caller = &echo->callers[i];
+		uint64_t start = load_now_ns(), took;
+
+		caller->fd = client_open(echo->options, &request);
+		client_watch(echo->epoll, EPOLL_CTL_ADD, caller->fd, EPOLLIN, caller);
+		took = load_now_ns() - start;
+		slowest = took > slowest ? took : slowest;
+	}
+	return slowest;
+}
+
+static int compare(const void *a, const void *b)
+{
+	uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
+
+	return (left > right) - (left < right);
+}
+
+static double percentile_us(const struct echo *echo, double part)
+{
+	uint64_t kept = echo->round_trips < SAMPLES_MAX ? echo->round_trips : SAMPLES_MAX;
+
+	return kept == 0 ? 0 : (double)echo->samples[(uint64_t)((double)(kept - 1) * part)] / 1e3;
+}
+
+static void echo_print(struct echo *echo, double seconds, uint64_t slowest_open)
+{
+	uint64_t kept = echo->round_trips < SAMPLES_MAX ? echo->round_trips : SAMPLES_MAX;
+
+	qsort(echo->samples, kept, sizeof(*echo->samples), compare);
+	printf("{\"seconds\": %.6f, \"round_trips\": %llu, \"open_us\": %.1f, ", seconds,
+	       (unsigned long long)echo->round_trips, (double)slowest_open / 1e3);
+	printf("\"p50_us\": %.1f, \"p99_us\": %.1f, \"p999_us\": %.1f, \"max_us\": %.1f, ",
+	       percentile_us(echo, 0.5), percentile_us(echo, 0.99), percentile_us(echo, 0.999),
+	       percentile_us(echo, 1));
+	client_print_failures(&echo->failures);
+}
+
+int load_echo(const struct load_options *options)
+{
+	struct echo echo = {.options = options, .epoll = client_epoll()};
+	uint64_t start, slowest_open;
+
+	echo.message = load_alloc(1, options->size);
+	echo.callers = load_alloc(options->connections, sizeof(*echo.callers));
+	echo.samples = load_alloc(SAMPLES_MAX, sizeof(*echo.samples));
+	slowest_open = echo_open(&echo);
+	client_start();
+
+	start = load_now_ns();
+	echo_run(&echo);
+	echo_print(&echo, (double)(load_now_ns() - start) / 1e9, slowest_open);
+	client_finish();
+	free(echo.samples);
+	free(echo.callers);
+	free(echo.message);
+	return EXIT_SUCCESS;
+}

@@ -1,0 +1,301 @@
+/* The server: takes, gives or echoes, as each connection's request asks for. */
+#include "build_config.h"
+
+#include "load.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define BACKLOG   4096
+#define EVENTS    256
+#define ECHO_SIZE 65536
+
+/*
+ * Echoes run on a thread of their own, so that a bulk transfer at its side does not count as the relay's
+ * delay. A connection is in one epoll set at a time, and only that thread touches it.
+ */
+struct server {
+	int listener;
+	int bulk_epoll;
+	int echo_epoll;
+};
+
+struct connection {
+	int fd;
+	int epoll;
+	uint32_t events;
+	size_t request_got; /* bytes of request that have come */
+	struct load_request request;
+	struct stream in, out;
+	bool ended; /* the client has sent its last byte */
+};
+
+static void connection_free(struct connection *connection)
+{
+	close(connection->fd);
+	free(connection);
+}
+
+static void connection_watch(struct connection *connection, int epoll, int operation, uint32_t events)
+{
+	struct epoll_event event = {.events = events, .data.ptr = connection};
+
+	connection->epoll = epoll;
+	connection->events = events;
+	if (epoll_ctl(epoll, operation, connection->fd, &event) != 0)
+		load_die("epoll_ctl");
+}
+
+/* The whole of a short answer, which always has room: nothing but such answers was sent before it, or all of
+ * it arrived. */
+static int send_whole(int fd, const void *data, size_t length)
+{
+	ssize_t sent = send(fd, data, length, MSG_NOSIGNAL);
+
+	if (sent < 0)
+		return -errno;
+	return (size_t)sent == length ? 0 : -ENOBUFS;
+}
+
+static int serve_echo(struct connection *connection)
+{
+	static _Thread_local char buf[ECHO_SIZE];
+	ssize_t received = recv(connection->fd, buf, sizeof(buf), 0);
+
+	if (received < 0)
+		return errno == EAGAIN ? 0 : -errno;
+	if (received == 0)
+		return -ECONNRESET; /* the client is done: nothing is owed to it */
+	return send_whole(connection->fd, buf, (size_t)received);
+}
+
+/* The client has sent its last byte and been given everything. An acknowledgement that is lost is the
+ * client's to notice. */
+static void finish_transfer(struct connection *connection)
+{
+	uint64_t count = connection->in.done;
+
+	if (connection->request.flags & LOAD_TAKE)
+		send_whole(connection->fd, &count, sizeof(count));
+}
+
+static int serve_input(struct connection *connection)
+{
+	bool verify = connection->request.flags & LOAD_VERIFY;
+	uint64_t wrong = LOAD_ACK_WRONG;
+	int result = stream_receive(&connection->in, connection->fd, verify);
+
+	if (result == -EILSEQ)
+		send_whole(connection->fd, &wrong, sizeof(wrong));
+	if (result < 0)
+		return result;
+	connection->ended = result == 1;
+	return 0;
+}
+
+static int serve_output(struct connection *connection)
+{
+	int result = stream_send(&connection->out, connection->fd);
+
+	if (result < 0 || connection->out.done < connection->out.total ||
+	    connection->request.flags & LOAD_TAKE)
+		return result;
+	return shutdown(connection->fd, SHUT_WR) == 0 ? 0 : -errno;
+}
+
+/* 0 while there is more to do; anything else ends the connection. */
+static int serve_transfer(struct connection *connection, uint32_t events)
+{
+	uint32_t wanted = 0;
+	int result = 0;
+
+	if (!connection->ended && events & ~(uint32_t)EPOLLOUT)
+		result = serve_input(connection);
+	if (result == 0 && events & ~(uint32_t)EPOLLIN && connection->out.done < connection->out.total)
+		result = serve_output(connection);
+	if (result < 0)
+		return result;
+
+	if (!connection->ended)
+		wanted |= EPOLLIN;
+	if (connection->out.done < connection->out.total)
+		wanted |= EPOLLOUT;
+	if (wanted == 0) {
+		finish_transfer(connection);
+		return 1;
+	}
+	if (wanted != connection->events)
+		connection_watch(connection, connection->epoll, EPOLL_CTL_MOD, wanted);
+	return 0;
+}
+
+static int start_request(struct server *server, struct connection *connection)
+{
+	const struct load_request *request = &connection->request;
+	int size = (int)request->send_buffer;
+
+	if (request->magic != LOAD_MAGIC)
+		return -EPROTO;
+	if (size != 0 && setsockopt(connection->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)) != 0)
+		return -errno;
+	if (request->flags & LOAD_GIVE)
+		connection->out = (struct stream){.total = request->give, .seed = request->seed};
+	connection->in = (struct stream){.total = LOAD_FOREVER, .seed = request->seed};
+	if (send_whole(connection->fd, "!", 1) < 0)
+		return -ENOBUFS;
+	if (!(request->flags & LOAD_ECHO))
+		return serve_transfer(connection, EPOLLIN | EPOLLOUT);
+
+	if (epoll_ctl(connection->epoll, EPOLL_CTL_DEL, connection->fd, NULL) != 0)
+		load_die("epoll_ctl");
+	connection_watch(connection, server->echo_epoll, EPOLL_CTL_ADD,
+	                 EPOLLIN); /* the other thread's from here on */
+	return 0;
+}
+
+static int read_request(struct server *server, struct connection *connection)
+{
+	char *request = (char *)&connection->request;
+	size_t left = sizeof(connection->request) - connection->request_got;
+	ssize_t received = recv(connection->fd, request + connection->request_got, left, 0);
+
+	if (received < 0)
+		return errno == EAGAIN ? 0 : -errno;
+	if (received == 0)
+		return -ECONNRESET;
+	connection->request_got += (size_t)received;
+	return (size_t)received == left ? start_request(server, connection) : 0;
+}
+
+static void serve_connection(struct server *server, struct connection *connection, uint32_t events)
+{
+	int result;
+
+	if (connection->request_got < sizeof(connection->request))
+		result = read_request(server, connection);
+	else if (connection->request.flags & LOAD_ECHO)
+		result = serve_echo(connection);
+	else
+		result = serve_transfer(connection, events);
+	if (result != 0)
+		connection_free(connection);
+}
+
+static void accept_waiting(struct server *server)
+{
+	for (;;) {
+		int fd = accept4(server->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		struct connection *connection;
+
+		if (fd < 0 && (errno == EAGAIN || errno == ECONNABORTED))
+			return;
+		if (fd < 0 || setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)) != 0)
+			load_die("accept");
+		connection = load_alloc(1, sizeof(*connection));
+		connection->fd = fd;
+		connection_watch(connection, server->bulk_epoll, EPOLL_CTL_ADD, EPOLLIN);
+	}
+}
+
+static int wait_events(int epoll, struct epoll_event events[EVENTS])
+{
+	int count = epoll_wait(epoll, events, EVENTS, -1);
+
+	if (count < 0 && errno != EINTR)
+		load_die("epoll_wait");
+	return count;
+}
+
+static void *echo_loop(void *arg)
+{
+	struct server *server = arg;
+	struct epoll_event events[EVENTS];
+
+	for (;;) {
+		int count = wait_events(server->echo_epoll, events);
+
+		for (int i = 0; i < count; i++)
+			serve_connection(server, events[i].data.ptr, events[i].events);
+	}
+	return NULL;
+}
+
+/* Standard input and the listener are in the set beside the connections, marked by whose address they carry.
+ */
+static void bulk_loop(struct server *server)
+{
+	struct epoll_event events[EVENTS];
+
+	for (;;) {
+		int count = wait_events(server->bulk_epoll, events);
+
+		for (int i = 0; i < count; i++) {
+			if (events[i].data.ptr == NULL)
+				return;
+			if (events[i].data.ptr == server)
+				accept_waiting(server);
+			else
+				serve_connection(server, events[i].data.ptr, events[i].events);
+		}
+	}
+}
+
+static int listen_anywhere(uint16_t *port)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t length = sizeof(address);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof(address)) != 0 ||
+	    listen(fd, BACKLOG) != 0 || getsockname(fd, (struct sockaddr *)&address, &length) != 0)
+		load_die("listen");
+	*port = ntohs(address.sin_port);
+	return fd;
+}
+
+static int new_epoll(void)
+{
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+
+	if (epoll < 0)
+		load_die("epoll_create1");
+	return epoll;
+}
+
+static void watch(int epoll, int fd, void *subject)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = subject};
+
+	if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0)
+		load_die("epoll_ctl");
+}
+
+int load_serve(void)
+{
+	static struct server server;
+	pthread_t thread;
+	uint16_t port;
+
+	server.listener = listen_anywhere(&port);
+	server.bulk_epoll = new_epoll();
+	server.echo_epoll = new_epoll();
+	watch(server.bulk_epoll, server.listener, &server);
+	watch(server.bulk_epoll, STDIN_FILENO, NULL);
+	errno = pthread_create(&thread, NULL, echo_loop, &server);
+	if (errno != 0)
+		load_die("pthread_create");
+
+	printf("port %u\n", port);
+	if (fflush(stdout) != 0)
+		load_die("standard output");
+	bulk_loop(&server);
+	return EXIT_SUCCESS; /* what is open ends with the process */
+}
