@@ -1,0 +1,58 @@
+/* Threads that signals pass by, and waiting for a condition by the clock of clock.h. */
+#ifndef WEIR_THREAD_H
+#define WEIR_THREAD_H
+
+#include "clock.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * Starts a joinable thread with every signal blocked but those of its own faults, so that signals are the
+ * main thread's alone. name has at most 15 bytes. 0 or -errno.
+ */
+static inline int thread_start(pthread_t *thread, const char *name, void *(*run)(void *), void *arg)
+{
+	sigset_t blocked, before;
+	int r;
+
+	sigfillset(&blocked);
+	sigdelset(&blocked, SIGSEGV);
+	sigdelset(&blocked, SIGBUS);
+	sigdelset(&blocked, SIGFPE);
+	sigdelset(&blocked, SIGILL);
+	/* A thread inherits the mask of its maker: set before, there is no moment without it. */
+	pthread_sigmask(SIG_SETMASK, &blocked, &before);
+	r = pthread_create(thread, NULL, run, arg);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (r == 0)
+		(void)pthread_setname_np(*thread, name);
+	return -r;
+}
+
+/* A condition whose deadlines a set wall clock does not move. 0 or -errno. */
+static inline int thread_cond_init(pthread_cond_t *cond)
+{
+	pthread_condattr_t attributes;
+	int r = pthread_condattr_init(&attributes);
+
+	if (r != 0)
+		return -r;
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	r = pthread_cond_init(cond, &attributes);
+	pthread_condattr_destroy(&attributes);
+	return -r;
+}
+
+/* Waits for cond (of thread_cond_init) until clock_ms() has reached deadline; false when it has. May wake
+ * early. */
+static inline bool thread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex, uint64_t deadline)
+{
+	struct timespec until = {(time_t)(deadline / 1000), (long)(deadline % 1000) * 1000000};
+
+	return pthread_cond_timedwait(cond, mutex, &until) == 0;
+}
+
+#endif
