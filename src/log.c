@@ -1,1 +1,413 @@
-extern int weir_log; /* to be written */
+#include "build_config.h"
+
+#include "log.h"
+#include "thread.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LINE_MAX_BYTES 2048         /* of a line's text; longer ones are cut */
+#define QUEUE_BYTES    (256 * 1024) /* lines that wait for the writer */
+
+/* What stands before the text: "<6>" or "2026-01-01T00:00:00.000+00:00 info ". */
+struct prefix {
+	char text[64];
+	size_t length;
+};
+
+/*
+ * bytes[0 to used) are whole lines. There are two queues: one is filled, the other is the writer's; the
+ * writer swaps them when it has written its own. A queue that had to refuse a line refuses all that follow,
+ * so that the gap is always at its end and the count of the lines that are missing can be written in their
+ * place.
+ */
+struct queue {
+	size_t used;
+	uint64_t refused;
+	char bytes[QUEUE_BYTES];
+};
+
+/* Guarded by lock, but for the writer's own queue. */
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t work;  /* for the thread: there is something to write, or stopping */
+	pthread_cond_t ended; /* for log_stop: running is false */
+	pthread_t thread;
+	bool running; /* the thread writes; without it the caller does */
+	bool stopping;
+	struct queue queues[2];
+	struct queue *filling;
+	char *block; /* owned; NULL when none waits or is being written */
+	size_t block_length;
+	struct prefix block_prefix;
+} state = {
+        .lock = PTHREAD_MUTEX_INITIALIZER,
+        .work = PTHREAD_COND_INITIALIZER,
+        .filling = &state.queues[0],
+};
+
+/* Belongs to who writes: the thread while it runs, the holder of the lock otherwise. */
+static struct {
+	bool torn;          /* an error cut the last line short of its newline */
+	uint64_t unwritten; /* lines lost since the last one that told how many */
+} writer;
+
+static _Atomic int level_max = LOG_LEVEL_INFO;
+static _Atomic uint64_t dropped;
+
+static const char *const level_names[] = {
+        [LOG_LEVEL_ERROR] = "error", [LOG_LEVEL_WARNING] = "warning", [LOG_LEVEL_NOTICE] = "notice",
+        [LOG_LEVEL_INFO] = "info",   [LOG_LEVEL_DEBUG] = "debug",
+};
+
+void log_set_level(enum log_level level)
+{
+	level_max = (int)level;
+}
+
+bool log_wants(enum log_level level)
+{
+	return (int)level <= level_max;
+}
+
+const char *log_level_name(enum log_level level)
+{
+	return level_names[level];
+}
+
+int log_level_parse(const char *name, enum log_level *level)
+{
+	for (size_t i = 0; i < sizeof(level_names) / sizeof(level_names[0]); i++) {
+		if (strcmp(name, level_names[i]) == 0) {
+			*level = (enum log_level)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+/* The environment may be inherited through a redirection, so systemd.exec(5) has us compare it with the file.
+ */
+static bool stderr_is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	struct stat st;
+	char own[64];
+
+	if (!stream || fstat(STDERR_FILENO, &st) != 0)
+		return false;
+	snprintf(own, sizeof(own), "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+	return strcmp(stream, own) == 0;
+}
+
+/* The local time in ISO 8601, whose offset has a colon that strftime(3) does not know. */
+static size_t format_time(char *buf, size_t size)
+{
+	struct timespec now;
+	struct tm local = {0};
+	char seconds[32];
+	long offset;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	localtime_r(&now.tv_sec, &local);
+	offset = labs(local.tm_gmtoff) / 60;
+	strftime(seconds, sizeof(seconds), "%Y-%m-%dT%H:%M:%S", &local);
+	return (size_t)snprintf(buf, size, "%s.%03ld%c%02ld:%02ld", seconds, now.tv_nsec / 1000000,
+	                        local.tm_gmtoff < 0 ? '-' : '+', offset / 60, offset % 60);
+}
+
+static void prefix_make(struct prefix *prefix, enum log_level level)
+{
+	size_t length = 0;
+
+	if (stderr_is_journal()) {
+		/* sd-daemon(3): syslog's numbers, in which an error is 3. */
+		prefix->length = (size_t)snprintf(prefix->text, sizeof(prefix->text), "<%d>", (int)level + 3);
+		return;
+	}
+	length = format_time(prefix->text, sizeof(prefix->text));
+	prefix->length = length + (size_t)snprintf(prefix->text + length, sizeof(prefix->text) - length,
+	                                           " %s ", log_level_name(level));
+}
+
+static bool wait_writable(void)
+{
+	struct pollfd pollfd = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+	return poll(&pollfd, 1, -1) >= 0 || errno == EINTR;
+}
+
+static void advance(struct iovec *part, size_t written)
+{
+	for (; written > 0; part++) {
+		size_t step = written < part->iov_len ? written : part->iov_len;
+
+		part->iov_base = (char *)part->iov_base + step;
+		part->iov_len -= step;
+		written -= step;
+	}
+}
+
+/* Writes prefix and text, which ends with a newline, however long that takes. False on an error. */
+static bool emit(struct prefix *prefix, char *text, size_t length)
+{
+	char newline = '\n';
+	struct iovec part[] = {{&newline, writer.torn}, {prefix->text, prefix->length}, {text, length}};
+	size_t left = writer.torn + prefix->length + length;
+
+	while (left > 0) {
+		ssize_t n = writev(STDERR_FILENO, part, sizeof(part) / sizeof(part[0]));
+
+		if (n > 0) {
+			advance(part, (size_t)n);
+			left -= (size_t)n;
+			writer.torn = left > 0;
+		} else if (n == 0 || (errno != EINTR && (errno != EAGAIN || !wait_writable()))) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Tells how many lines are missing here. Where that cannot be written either, the count stays for the next
+ * time. */
+static void write_missing(void)
+{
+	struct prefix prefix;
+	char text[96];
+	int length;
+
+	if (writer.unwritten == 0)
+		return;
+	prefix_make(&prefix, LOG_LEVEL_WARNING);
+	length = snprintf(text, sizeof(text), "log: %ju lines dropped, standard error did not take them\n",
+	                  (uintmax_t)writer.unwritten);
+	if (emit(&prefix, text, (size_t)length))
+		writer.unwritten = 0;
+}
+
+static void write_line(struct prefix *prefix, char *text, size_t length)
+{
+	write_missing();
+	if (!emit(prefix, text, length)) {
+		writer.unwritten++;
+		dropped++;
+	}
+}
+
+/* Writes every line of text; what follows the last newline is none. */
+static void write_lines(struct prefix *prefix, char *text, size_t length)
+{
+	char *end;
+
+	for (; (end = memchr(text, '\n', length)) != NULL; text = end + 1) {
+		write_line(prefix, text, (size_t)(end + 1 - text));
+		length -= (size_t)(end + 1 - text);
+	}
+}
+
+static void write_queue(struct queue *queue)
+{
+	struct prefix none = {.length = 0}; /* the lines of a queue bring theirs */
+
+	write_lines(&none, queue->bytes, queue->used);
+	writer.unwritten += queue->refused;
+	write_missing();
+	queue->used = 0;
+	queue->refused = 0;
+}
+
+/* Exchanges the writer's empty queue for the filled one. */
+static struct queue *queue_swap(void)
+{
+	struct queue *filled = state.filling;
+
+	state.filling = filled == &state.queues[0] ? &state.queues[1] : &state.queues[0];
+	return filled;
+}
+
+static void queue_add(const struct prefix *prefix, const char *text, size_t length)
+{
+	struct queue *queue = state.filling;
+
+	if (queue->refused > 0 || prefix->length + length > sizeof(queue->bytes) - queue->used) {
+		queue->refused++;
+		dropped++;
+		return;
+	}
+	memcpy(queue->bytes + queue->used, prefix->text, prefix->length);
+	memcpy(queue->bytes + queue->used + prefix->length, text, length);
+	queue->used += prefix->length + length;
+	pthread_cond_signal(&state.work);
+}
+
+/* Writes what is there now; the lock is free meanwhile, so nobody waits for standard error. */
+static void write_pending(void)
+{
+	struct queue *queue = queue_swap();
+	char *block = state.block;
+
+	pthread_mutex_unlock(&state.lock);
+	write_queue(queue);
+	if (block)
+		write_lines(&state.block_prefix, block, state.block_length);
+	pthread_mutex_lock(&state.lock);
+	if (block)
+		state.block = NULL;
+	free(block);
+}
+
+static void *thread_main(void *arg)
+{
+	(void)arg;
+	pthread_mutex_lock(&state.lock);
+	for (;;) {
+		if (state.filling->used > 0 || state.block)
+			write_pending();
+		else if (state.stopping)
+			break;
+		else
+			pthread_cond_wait(&state.work, &state.lock);
+	}
+	state.running = false;
+	pthread_cond_signal(&state.ended);
+	pthread_mutex_unlock(&state.lock);
+	return NULL;
+}
+
+int log_start(void)
+{
+	int r = 0;
+
+	pthread_mutex_lock(&state.lock);
+	if (state.running)
+		r = -EBUSY;
+	if (r == 0)
+		r = thread_cond_init(&state.ended);
+	if (r == 0) {
+		state.stopping = false;
+		r = thread_start(&state.thread, "weir-log", thread_main, NULL);
+		state.running = r == 0;
+	}
+	pthread_mutex_unlock(&state.lock);
+	return r;
+}
+
+/* Asks the thread to end and waits for it. False when it is still writing at deadline. */
+static bool thread_ended(uint64_t deadline)
+{
+	state.stopping = true;
+	pthread_cond_signal(&state.work);
+	while (state.running && thread_cond_wait(&state.ended, &state.lock, deadline))
+		;
+	return !state.running;
+}
+
+void log_stop(uint64_t timeout_ms)
+{
+	uint64_t deadline = clock_ms() + timeout_ms;
+	bool ended = false;
+
+	pthread_mutex_lock(&state.lock);
+	if (!state.running || state.stopping) {
+		pthread_mutex_unlock(&state.lock);
+		return;
+	}
+	ended = thread_ended(deadline);
+	pthread_mutex_unlock(&state.lock);
+	/* A thread that sits in write(2) is let go: only a reader can free it, and who stops does not wait
+	 * for one. */
+	if (ended)
+		pthread_join(state.thread, NULL);
+	else
+		pthread_detach(state.thread);
+}
+
+static bool is_control(char c)
+{
+	return (unsigned char)c < ' ' || c == 0x7f;
+}
+
+/* Replaces what could forge a line or drive a terminal; the newlines of a text of many lines stay. */
+static void clean(char *text, size_t length, bool lines)
+{
+	for (size_t i = 0; i < length; i++) {
+		if (is_control(text[i]) && !(lines && text[i] == '\n'))
+			text[i] = '?';
+	}
+}
+
+void log_write(enum log_level level, const char *format, ...)
+{
+	char text[LINE_MAX_BYTES + 1];
+	struct prefix prefix;
+	int saved = errno;
+	va_list args;
+	size_t length;
+	int n;
+
+	if (!log_wants(level))
+		return;
+	va_start(args, format);
+	n = vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	length = n < 0 ? 0 : (size_t)n;
+	if (length > LINE_MAX_BYTES)
+		length = LINE_MAX_BYTES;
+	clean(text, length, false);
+	text[length++] = '\n';
+	prefix_make(&prefix, level);
+
+	pthread_mutex_lock(&state.lock);
+	if (state.running)
+		queue_add(&prefix, text, length);
+	else
+		write_line(&prefix, text, length);
+	pthread_mutex_unlock(&state.lock);
+	errno = saved; /* a log line between a failure and its check changes nothing */
+}
+
+/* Hands text over to the thread, which frees it. */
+static void block_queue(const struct prefix *prefix, char *text, size_t length)
+{
+	state.block = text;
+	state.block_length = length;
+	state.block_prefix = *prefix;
+	pthread_cond_signal(&state.work);
+}
+
+int log_block(char *text, size_t length)
+{
+	struct prefix prefix;
+	int r = 0;
+
+	prefix_make(&prefix, LOG_LEVEL_NOTICE);
+	clean(text, length, true);
+
+	pthread_mutex_lock(&state.lock);
+	if (state.block) {
+		r = -EBUSY;
+	} else if (state.running) {
+		block_queue(&prefix, text, length);
+		text = NULL; /* handed over */
+	} else {
+		write_lines(&prefix, text, length);
+	}
+	pthread_mutex_unlock(&state.lock);
+	free(text);
+	return r;
+}
+
+uint64_t log_dropped(void)
+{
+	return dropped;
+}

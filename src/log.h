@@ -3,9 +3,11 @@
  * standard error is the journal, with the time otherwise.
  *
  * Between log_start and log_stop lines go through a bounded queue to a thread of their own, so a log that
- * cannot be written (a full pipe, a full disk) never stalls the caller: lines that find the queue full are dropped,
- * counted, and the count is written once there is room. Before log_start and after log_stop lines are written directly.
- * All functions may be called from any thread.
+ * cannot be written (a full pipe, a full disk) never stalls the caller: lines that find the queue full are
+ * dropped, counted, and the count is written once there is room. Before log_start and after log_stop lines
+ * are written directly. A line that standard error refuses (no space left, nobody reading) is dropped and
+ * counted likewise, never tried again. All functions may be called from any thread, but log_start and
+ * log_stop from one at a time.
  */
 #ifndef WEIR_LOG_H
 #define WEIR_LOG_H
@@ -25,15 +27,20 @@ int log_level_parse(const char *name, enum log_level *level);
 
 /* Starts the writing thread. 0 or -errno; on failure lines are still written directly. */
 int log_start(void);
-/* Writes what is queued, waiting at most timeout_ms for it, and ends the thread. */
+/*
+ * Writes what is queued, waiting at most timeout_ms for it, and ends the thread. If that is not enough the
+ * thread goes on by itself, and lines are queued for it as before: nothing that runs afterwards waits for
+ * standard error either.
+ */
 void log_stop(uint64_t timeout_ms);
 
-/* One line; control characters in it are written as '?', a longer one is cut at 2 KiB. */
+/* One line; control characters become '?', what is longer than 2 KiB is cut. errno is left alone. */
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /*
- * A text of many lines (a dump), queued whole whatever its size, but only one at a time: -EBUSY while the one before
- * is still being written. Takes text, which was malloc'd, in any case. Each line is written at notice level.
+ * A text of many lines (a dump), queued whole whatever its size, but only one at a time: -EBUSY while the one
+ * before is still being written. Takes text, which was malloc'd and ends with a newline, in any case. Each
+ * line is written at notice level, uncut, and whatever the level that was set: somebody asked for it.
  */
 int log_block(char *text, size_t length);
 
