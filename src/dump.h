@@ -62,8 +62,8 @@ void dump_process(struct dump *dump, const struct dump_process *process);
 void dump_relay(struct dump *dump, const struct dump_relay *relay);
 void dump_pair(struct dump *dump, const struct dump_pair *pair);
 /*
- * Ends the text (the "end" record counts the pairs that were written) and frees dump. Returns the malloc'd text, NUL-terminated,
- * with its length, or NULL when memory ran out on the way.
+ * Ends the text (the "end" record counts the pairs that were written) and frees dump. Returns the malloc'd
+ * text, NUL-terminated, with its length, or NULL when memory ran out on the way.
  */
 char *dump_finish(struct dump *dump, size_t *length);
 
