@@ -1,1 +1,333 @@
-extern int weir_address; /* to be written */
+#include "build_config.h"
+
+#include "address.h"
+
+#include "units.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HOST_MAX    253 /* bytes of a host name, RFC 1035 without the root's dot */
+#define LABEL_MAX   63
+#define SYSTEMD_MAX 255 /* bytes of a FileDescriptorName=, systemd.socket(5) */
+#define UNIX_MAX    (sizeof((struct sockaddr_un){0}.sun_path) - 1)
+
+static const char letters_and_digits[] = "abcdefghijklmnopqrstuvwxyz"
+                                         "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                         "0123456789";
+
+static bool is_printable(char c)
+{
+	return c > ' ' && c < 0x7f;
+}
+
+/* White space and control characters could not be written to relay.ini and read back. */
+static bool is_word(const char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text <= ' ' || *text == 0x7f)
+			return false;
+	return true;
+}
+
+static int parse_unix(const char *path, struct address *address)
+{
+	struct sockaddr_un *un = &address->endpoint.un;
+	bool abstract = path[0] == '@';
+	size_t length = strlen(path);
+
+	if ((!abstract && path[0] != '/') || (abstract && length == 1) || !is_word(path))
+		return -EINVAL;
+	if (length - abstract > UNIX_MAX)
+		return -ENAMETOOLONG;
+	un->sun_family = AF_UNIX;
+	memcpy(un->sun_path, path, length);
+	if (abstract)
+		un->sun_path[0] = '\0';
+	/* A path counts with its NUL; an abstract name is the bytes that the length covers. */
+	address->endpoint.length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + !abstract);
+	address->kind = ADDRESS_LITERAL;
+	return 0;
+}
+
+static int keep_host(const char *host, size_t length, enum address_kind kind, struct address *address)
+{
+	address->host = strndup(host, length);
+	if (!address->host)
+		return -ENOMEM;
+	address->kind = kind;
+	return 0;
+}
+
+static int parse_systemd(const char *name, struct address *address)
+{
+	size_t length = strlen(name);
+
+	if (length == 0)
+		return -EINVAL;
+	for (size_t i = 0; i < length; i++)
+		if (!is_printable(name[i]) || name[i] == ':')
+			return -EINVAL;
+	if (length > SYSTEMD_MAX)
+		return -ENAMETOOLONG;
+	return keep_host(name, length, ADDRESS_SYSTEMD, address);
+}
+
+static int parse_port(const char *text, uint16_t *port)
+{
+	uint64_t number = 0;
+	int r = units_parse_number(text, &number);
+
+	if (r < 0)
+		return r;
+	if (number > UINT16_MAX)
+		return -ERANGE;
+	*port = (uint16_t)number;
+	return 0;
+}
+
+/* What inet_aton(3), and with it getaddrinfo(3), would read as a part of an IPv4 address. */
+static bool label_is_number(const char *label, size_t length)
+{
+	if (length >= 2 && label[0] == '0' && (label[1] == 'x' || label[1] == 'X'))
+		return strspn(label + 2, "0123456789abcdefABCDEF") >= length - 2;
+	return strspn(label, "0123456789") >= length;
+}
+
+static bool label_is_valid(const char *label, size_t length)
+{
+	if (length == 0 || length > LABEL_MAX || label[0] == '-' || label[length - 1] == '-')
+		return false;
+	for (size_t i = 0; i < length; i++)
+		if (label[i] != '-' && label[i] != '_' &&
+		    !memchr(letters_and_digits, label[i], sizeof(letters_and_digits) - 1))
+			return false;
+	return true;
+}
+
+/* Labels with dots between; one dot at the end is allowed. The last one must not look like a mistyped IPv4
+ * address. */
+static bool host_is_valid(const char *host, size_t length)
+{
+	const char *end = host + length - (host[length - 1] == '.');
+	const char *label = host;
+
+	for (;;) {
+		const char *dot = memchr(label, '.', (size_t)(end - label));
+		size_t size = (size_t)((dot ? dot : end) - label);
+
+		if (!label_is_valid(label, size))
+			return false;
+		if (!dot)
+			return !label_is_number(label, size);
+		label = dot + 1;
+	}
+}
+
+static int parse_name(const char *host, size_t length, struct address *address)
+{
+	if (length > HOST_MAX + (host[length - 1] == '.'))
+		return -ENAMETOOLONG;
+	if (!host_is_valid(host, length))
+		return -EINVAL;
+	return keep_host(host, length, ADDRESS_NAME, address);
+}
+
+/* The text of host without its brackets, NUL-terminated in buf; NULL when it cannot be an IP address. */
+static const char *unwrap(const char *host, size_t length, bool bracketed, char buf[INET6_ADDRSTRLEN])
+{
+	host += bracketed;
+	length -= bracketed ? 2 : 0;
+	if (length >= INET6_ADDRSTRLEN)
+		return NULL;
+	memcpy(buf, host, length);
+	buf[length] = '\0';
+	return buf;
+}
+
+static bool parse_ipv4(const char *host, size_t length, struct address *address)
+{
+	struct sockaddr_in *in = &address->endpoint.in;
+	char buf[INET6_ADDRSTRLEN];
+	const char *text = unwrap(host, length, false, buf);
+
+	if (!text || inet_pton(AF_INET, text, &in->sin_addr) != 1)
+		return false;
+	in->sin_family = AF_INET;
+	in->sin_port = htons(address->port);
+	address->endpoint.length = sizeof(*in);
+	address->kind = ADDRESS_LITERAL;
+	return true;
+}
+
+static int parse_ipv6(const char *host, size_t length, struct address *address)
+{
+	struct sockaddr_in6 *in6 = &address->endpoint.in6;
+	char buf[INET6_ADDRSTRLEN];
+	const char *text;
+
+	if (length < 2 || host[length - 1] != ']')
+		return -EINVAL;
+	text = unwrap(host, length, true, buf);
+	if (!text || inet_pton(AF_INET6, text, &in6->sin6_addr) != 1)
+		return -EINVAL;
+	in6->sin6_family = AF_INET6;
+	in6->sin6_port = htons(address->port);
+	address->endpoint.length = sizeof(*in6);
+	address->kind = ADDRESS_LITERAL;
+	return 0;
+}
+
+static int parse_host(const char *host, size_t length, struct address *address)
+{
+	if (length == 0)
+		return -EINVAL;
+	if (host[0] == '[')
+		return parse_ipv6(host, length, address);
+	if (length == 1 && host[0] == '*') {
+		address->kind = ADDRESS_WILDCARD;
+		return 0;
+	}
+	if (parse_ipv4(host, length, address))
+		return 0;
+	return parse_name(host, length, address);
+}
+
+static int parse_host_and_port(const char *text, struct address *address)
+{
+	const char *colon = strrchr(text, ':');
+	int r;
+
+	if (!colon)
+		return -EINVAL;
+	r = parse_port(colon + 1, &address->port);
+	if (r < 0)
+		return r;
+	return parse_host(text, (size_t)(colon - text), address);
+}
+
+int address_parse(const char *text, struct address *address)
+{
+	memset(address, 0, sizeof(*address));
+	if (strncmp(text, "unix:", 5) == 0)
+		return parse_unix(text + 5, address);
+	if (strncmp(text, "systemd:", 8) == 0)
+		return parse_systemd(text + 8, address);
+	return parse_host_and_port(text, address);
+}
+
+void address_deinit(struct address *address)
+{
+	free(address->host);
+	address->host = NULL;
+}
+
+static void format_ipv4(const struct in_addr *addr, in_port_t port, char buf[ADDRESS_TEXT_MAX])
+{
+	char host[INET_ADDRSTRLEN];
+
+	snprintf(buf, ADDRESS_TEXT_MAX, "%s:%u", inet_ntop(AF_INET, addr, host, sizeof(host)), ntohs(port));
+}
+
+static void format_ipv6(const struct sockaddr_in6 *in6, char buf[ADDRESS_TEXT_MAX])
+{
+	char host[INET6_ADDRSTRLEN];
+
+	inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host));
+	snprintf(buf, ADDRESS_TEXT_MAX, "[%s]:%u", host, ntohs(in6->sin6_port));
+}
+
+/* Returns the length of the text: an abstract name may hold NUL bytes. */
+static size_t format_unix(const struct sockaddr_un *un, socklen_t length, char buf[ADDRESS_TEXT_MAX])
+{
+	size_t size = length - offsetof(struct sockaddr_un, sun_path);
+	char *name = stpcpy(buf, "unix:");
+
+	if (size > 0 && un->sun_path[0] != '\0')
+		size = strnlen(un->sun_path, size);
+	memcpy(name, un->sun_path, size);
+	if (size > 0 && name[0] == '\0')
+		name[0] = '@';
+	name[size] = '\0';
+	return (size_t)(name - buf) + size;
+}
+
+static void format_literal(const struct endpoint *endpoint, char buf[ADDRESS_TEXT_MAX])
+{
+	switch (endpoint->any.sa_family) {
+	case AF_INET:
+		format_ipv4(&endpoint->in.sin_addr, endpoint->in.sin_port, buf);
+		break;
+	case AF_INET6:
+		format_ipv6(&endpoint->in6, buf);
+		break;
+	default:
+		format_unix(&endpoint->un, endpoint->length, buf);
+	}
+}
+
+char *address_format(const struct address *address, char buf[ADDRESS_TEXT_MAX])
+{
+	switch (address->kind) {
+	case ADDRESS_LITERAL:
+		format_literal(&address->endpoint, buf);
+		break;
+	case ADDRESS_WILDCARD:
+		snprintf(buf, ADDRESS_TEXT_MAX, "*:%u", address->port);
+		break;
+	case ADDRESS_NAME:
+		snprintf(buf, ADDRESS_TEXT_MAX, "%s:%u", address->host, address->port);
+		break;
+	case ADDRESS_SYSTEMD:
+		snprintf(buf, ADDRESS_TEXT_MAX, "systemd:%s", address->host);
+		break;
+	}
+	return buf;
+}
+
+/* Like format_ipv6, with an IPv4 address in disguise written as what it is. */
+static void format_peer_ipv6(const struct sockaddr_in6 *in6, char buf[ADDRESS_TEXT_MAX])
+{
+	struct in_addr in;
+
+	if (!IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
+		format_ipv6(in6, buf);
+		return;
+	}
+	memcpy(&in, &in6->sin6_addr.s6_addr[12], sizeof(in));
+	format_ipv4(&in, in6->sin6_port, buf);
+}
+
+static void format_peer_unix(const struct sockaddr_un *un, socklen_t length, char buf[ADDRESS_TEXT_MAX])
+{
+	size_t size = format_unix(un, length, buf);
+
+	for (size_t i = 0; i < size; i++)
+		if (!is_printable(buf[i]))
+			buf[i] = '?';
+}
+
+char *endpoint_format(const struct sockaddr *sa, socklen_t length, char buf[ADDRESS_TEXT_MAX])
+{
+	struct endpoint endpoint = {.length = length < sizeof(endpoint.un) ? length : sizeof(endpoint.un)};
+
+	memcpy(&endpoint.any, sa, endpoint.length);
+	switch (endpoint.any.sa_family) {
+	case AF_INET:
+		format_ipv4(&endpoint.in.sin_addr, endpoint.in.sin_port, buf);
+		break;
+	case AF_INET6:
+		format_peer_ipv6(&endpoint.in6, buf);
+		break;
+	case AF_UNIX:
+		format_peer_unix(&endpoint.un, endpoint.length, buf);
+		break;
+	default:
+		snprintf(buf, ADDRESS_TEXT_MAX, "family-%d:", endpoint.any.sa_family);
+	}
+	return buf;
+}
