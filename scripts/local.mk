@@ -1,4 +1,9 @@
 # TEST_LOG_DRIVER is only for names that end in .test; programs and scripts without an ending go by this one.
 LOG_DRIVER = $(TEST_LOG_DRIVER)
 
+# The ends that scripts/quickstart puts around weir. Built on demand and by "make check", so that warnings are seen.
+check_PROGRAMS += scripts/quickstart_peer
+scripts_quickstart_peer_SOURCES = scripts/quickstart_peer.c
+scripts_quickstart_peer_LDADD = src/libweir.a
+
 EXTRA_DIST += scripts/check-format scripts/lib.sh scripts/quickstart scripts/test
