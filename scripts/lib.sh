@@ -104,6 +104,7 @@ configure_in() {
 	[ -x "$top/configure" ] || (cd "$top" && quietly autoreconf -fi) || return
 	mkdir -p "$dir" || return
 	if [ ! -e "$dir/Makefile" ] || [ "$(cat "$dir/.configured" 2>/dev/null)" != "$arguments" ]; then
+		say "Building weir in ${dir#"$top/"}"
 		(cd "$dir" && quietly "$top/configure" "$@") || return
 		printf '%s\n' "$arguments" >"$dir/.configured"
 	fi
