@@ -1,6 +1,502 @@
+#include "build_config.h"
+
+#include "log.h"
 #include "unit.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <pthread.h>
+#include <regex.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PATIENCE_MS 60000 /* more than Check's time limit */
+#define STAMP       "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}[+-][0-9]{2}:[0-9]{2}"
+
+static int saved_stderr;
+static int out[2];                /* a pipe whose writing end is standard error */
+static char got[4 * 1024 * 1024]; /* what came out of it */
+static size_t got_length;
+
+static void setup(void)
+{
+	unsetenv("JOURNAL_STREAM");
+	saved_stderr = dup(STDERR_FILENO);
+	ck_assert_int_eq(pipe(out), 0);
+	ck_assert_int_eq(dup2(out[1], STDERR_FILENO), STDERR_FILENO);
+	close(out[1]);
+	got_length = 0;
+	got[0] = '\0';
+}
+
+static void teardown(void)
+{
+	close(out[0]);
+	dup2(saved_stderr, STDERR_FILENO);
+	close(saved_stderr);
+}
+
+static void read_some(void)
+{
+	ssize_t n = read(out[0], got + got_length, sizeof(got) - 1 - got_length);
+
+	ck_assert_int_gt(n, 0);
+	got_length += (size_t)n;
+	got[got_length] = '\0';
+}
+
+/* Reads until the output has a line that ends with text; Check's time limit is the bound. */
+static void read_until(const char *text)
+{
+	char line[256];
+
+	snprintf(line, sizeof(line), "%s\n", text);
+	while (!strstr(got, line))
+		read_some();
+}
+
+static void assert_matches(const char *pattern)
+{
+	regex_t regex;
+
+	ck_assert_int_eq(regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB), 0);
+	ck_assert_msg(regexec(&regex, got, 0, NULL, 0) == 0, "%s does not match %s", got, pattern);
+	regfree(&regex);
+}
+
+static void *read_all(void *arg)
+{
+	ssize_t n;
+
+	(void)arg;
+	while ((n = read(out[0], got + got_length, sizeof(got) - 1 - got_length)) > 0)
+		got_length += (size_t)n;
+	got[got_length] = '\0';
+	return NULL;
+}
+
+/* Writes what is queued, ends the log's thread, writes one more line, and reads everything that came. */
+static void stop_and_read_all(const char *last)
+{
+	pthread_t reader;
+
+	ck_assert_int_eq(pthread_create(&reader, NULL, read_all, NULL), 0);
+	log_stop(PATIENCE_MS);
+	if (last)
+		log_info("%s", last);
+	dup2(saved_stderr, STDERR_FILENO); /* the last writing end is closed */
+	pthread_join(reader, NULL);
+}
+
+static void stderr_from(const char *path, int flags)
+{
+	int fd = open(path, flags | O_CLOEXEC, 0600);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(dup2(fd, STDERR_FILENO), STDERR_FILENO);
+	close(fd);
+}
+
+START_TEST(test_levels)
+{
+	enum log_level level = LOG_LEVEL_ERROR;
+
+	ck_assert_int_eq(log_level_parse("debug", &level), 0);
+	ck_assert_int_eq(level, LOG_LEVEL_DEBUG);
+	ck_assert_int_eq(log_level_parse("Debug", &level), -EINVAL);
+	ck_assert_int_eq(log_level_parse("", &level), -EINVAL);
+	ck_assert_int_eq(level, LOG_LEVEL_DEBUG);
+	for (int i = LOG_LEVEL_ERROR; i <= LOG_LEVEL_DEBUG; i++) {
+		ck_assert_int_eq(log_level_parse(log_level_name((enum log_level)i), &level), 0);
+		ck_assert_int_eq((int)level, i);
+	}
+	ck_assert(log_wants(LOG_LEVEL_INFO));
+	ck_assert(!log_wants(LOG_LEVEL_DEBUG));
+}
+END_TEST
+
+START_TEST(test_level_filters)
+{
+	log_set_level(LOG_LEVEL_WARNING);
+	log_notice("not this");
+	log_warning("but this");
+	read_until("but this");
+	ck_assert_ptr_null(strstr(got, "not this"));
+}
+END_TEST
+
+START_TEST(test_direct_line)
+{
+	log_info("answer %d", 42);
+	read_until("answer 42");
+	assert_matches("^" STAMP " info answer 42\n$");
+}
+END_TEST
+
+static const struct {
+	const char *tz, *offset;
+} zones[] = {
+        {"UTC0", "\\+00:00"},
+        {"AAA-05:30", "\\+05:30"},
+        {"BBB+03:30", "-03:30"},
+        {"CCC+00:30", "-00:30"},
+};
+
+START_TEST(test_offset)
+{
+	char pattern[64];
+
+	setenv("TZ", zones[_i].tz, 1);
+	tzset();
+	log_error("x");
+	read_until("x");
+	snprintf(pattern, sizeof(pattern), "^[0-9T:.-]{23}%s error x\n$", zones[_i].offset);
+	assert_matches(pattern);
+}
+END_TEST
+
+static void set_journal_stream(ino_t more)
+{
+	struct stat st;
+	char text[64];
+
+	ck_assert_int_eq(fstat(STDERR_FILENO, &st), 0);
+	snprintf(text, sizeof(text), "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)(st.st_ino + more));
+	setenv("JOURNAL_STREAM", text, 1);
+}
+
+START_TEST(test_journal_prefix)
+{
+	set_journal_stream(0);
+	log_set_level(LOG_LEVEL_DEBUG);
+	log_error("a");
+	log_warning("b");
+	log_notice("c");
+	ck_assert_int_eq(log_start(), 0);
+	log_info("d");
+	log_debug("e");
+	stop_and_read_all(NULL);
+	ck_assert_str_eq(got, "<3>a\n<4>b\n<5>c\n<6>d\n<7>e\n");
+}
+END_TEST
+
+/* A program that was started by a service and has its standard error elsewhere inherits the variable. */
+START_TEST(test_journal_stream_of_another)
+{
+	set_journal_stream(1);
+	log_info("x");
+	read_until("x");
+	assert_matches("^" STAMP " info x\n$");
+}
+END_TEST
+
+START_TEST(test_control_characters)
+{
+	log_info("a\nb\tc\033[1md\177e\xc3\xa4");
+	read_until("a?b?c?[1md?e\xc3\xa4");
+}
+END_TEST
+
+START_TEST(test_long_line_is_cut)
+{
+	char text[3000];
+	size_t shown;
+
+	memset(text, 'x', sizeof(text));
+	text[sizeof(text) - 1] = '\0';
+	log_info("%s", text);
+	read_until("x");
+	shown = strspn(strchr(got, 'x'), "x");
+	ck_assert_uint_eq(shown, 2048);
+}
+END_TEST
+
+START_TEST(test_errno_is_left_alone)
+{
+	ck_assert_int_eq(log_start(), 0);
+	errno = ENOENT;
+	log_info("x");
+	ck_assert_int_eq(errno, ENOENT);
+	log_stop(PATIENCE_MS);
+}
+END_TEST
+
+START_TEST(test_order_over_start_and_stop)
+{
+	set_journal_stream(0);
+	log_info("before");
+	ck_assert_int_eq(log_start(), 0);
+	ck_assert_int_eq(log_start(), -EBUSY);
+	for (int i = 0; i < 3; i++)
+		log_info("%d", i);
+	log_stop(PATIENCE_MS);
+	log_stop(PATIENCE_MS);
+	stop_and_read_all("after");
+	ck_assert_str_eq(got, "<6>before\n<6>0\n<6>1\n<6>2\n<6>after\n");
+	ck_assert_uint_eq(log_dropped(), 0);
+}
+END_TEST
+
+static void write_numbered(int from, int to)
+{
+	for (int i = from; i < to; i++)
+		log_info("number %06d %0200d", i, 0);
+}
+
+/* Checks that the numbers run from 0 to total, with gaps that the line in their place counts. Returns how
+ * many are missing. */
+static uint64_t check_numbers(int total)
+{
+	uint64_t missing = 0;
+	int expected = 0;
+	char *rest = NULL;
+
+	for (char *line = strtok_r(got, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		uint64_t count;
+		int number;
+
+		if (sscanf(line, "<6>number %d", &number) == 1) {
+			ck_assert_int_eq(number, expected);
+			ck_assert_uint_eq(strlen(line), strlen("<6>number 000000 ") + 200);
+			expected++;
+		} else if (sscanf(line, "<4>log: %" SCNu64 " lines dropped", &count) == 1) {
+			missing += count;
+			expected += (int)count;
+		} else {
+			ck_assert_str_eq(line, "<6>last");
+		}
+	}
+	ck_assert_int_eq(expected, total);
+	return missing;
+}
+
+/* With and without O_NONBLOCK on the pipe. That the caller is not stalled is shown by getting through at all.
+ */
+START_TEST(test_full_pipe)
+{
+	const int many = 5000; /* a megabyte */
+
+	set_journal_stream(0);
+	fcntl(out[0], F_SETPIPE_SZ, 4096);
+	if (_i)
+		fcntl(STDERR_FILENO, F_SETFL, O_NONBLOCK);
+	ck_assert_int_eq(log_start(), 0);
+	write_numbered(0, many);
+	ck_assert_uint_gt(log_dropped(), 0);
+	stop_and_read_all("last");
+	ck_assert_ptr_nonnull(strstr(got, "<6>last\n"));
+	ck_assert_uint_eq(check_numbers(many), log_dropped());
+}
+END_TEST
+
+START_TEST(test_stop_does_not_wait_for_a_reader)
+{
+	fcntl(out[0], F_SETPIPE_SZ, 4096);
+	ck_assert_int_eq(log_start(), 0);
+	write_numbered(0, 100);
+	log_stop(10);
+	write_numbered(100, 200);
+	log_stop(10);
+	ck_assert_int_eq(log_start(), -EBUSY);
+	while (!strstr(got, "number 000199 "))
+		read_some();
+	ck_assert_uint_eq(log_dropped(), 0);
+	/* Once it has written everything the thread ends by itself. */
+	while (log_start() == -EBUSY)
+		poll(NULL, 0, 1);
+	log_stop(PATIENCE_MS);
+}
+END_TEST
+
+START_TEST(test_full_disk)
+{
+	int pipe_end = dup(STDERR_FILENO);
+
+	set_journal_stream(0);
+	stderr_from("/dev/full", O_WRONLY);
+	ck_assert_int_eq(log_start(), 0);
+	for (int i = 0; i < 3; i++)
+		log_info("lost");
+	while (log_dropped() < 3)
+		poll(NULL, 0, 1);
+	dup2(pipe_end, STDERR_FILENO);
+	close(pipe_end);
+	log_info("room again");
+	stop_and_read_all(NULL);
+	ck_assert_str_eq(got, "<4>log: 3 lines dropped, standard error did not take them\n<6>room again\n");
+	ck_assert_uint_eq(log_dropped(), 3);
+}
+END_TEST
+
+/* A file that takes half of a line: what follows starts on a line of its own. */
+START_TEST(test_torn_line)
+{
+	struct rlimit limit, saved;
+	char path[] = "/tmp/test_log.XXXXXX";
+	FILE *file;
+
+	close(mkstemp(path));
+	stderr_from(path, O_WRONLY | O_APPEND);
+	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &saved), 0);
+	limit = saved;
+	limit.rlim_cur = 60;
+	ck_assert_int_eq(log_start(), 0);
+	setrlimit(RLIMIT_FSIZE, &limit); /* no assertion under it: Check notes each in a file */
+	log_info("%080d", 0);
+	while (log_dropped() < 1)
+		poll(NULL, 0, 1);
+	setrlimit(RLIMIT_FSIZE, &saved);
+	log_info("whole");
+	log_stop(PATIENCE_MS);
+	file = fopen(path, "r");
+	unlink(path);
+	got_length = fread(got, 1, sizeof(got) - 1, file);
+	got[got_length] = '\0';
+	fclose(file);
+	assert_matches("^" STAMP " info 0{1,79}\n" STAMP " warning log: 1 lines dropped[^\n]*\n" STAMP
+	               " info whole\n$");
+}
+END_TEST
+
+START_TEST(test_nobody_reads)
+{
+	close(out[0]);
+	ck_assert_int_eq(log_start(), 0);
+	log_info("a");
+	log_info("b");
+	log_stop(PATIENCE_MS);
+	ck_assert_uint_eq(log_dropped(), 2);
+	out[0] = open("/dev/null", O_RDONLY); /* for teardown */
+}
+END_TEST
+
+/* count lines, each with its number, and one that is longer than log_write would let it be. */
+static char *make_block(int count, size_t *length)
+{
+	char *text;
+	FILE *file = open_memstream(&text, length);
+
+	for (int i = 0; i < count; i++)
+		fprintf(file, "block %06d %0100d\n", i, 0);
+	fprintf(file, "long %05000d end\tof block\n", 0);
+	fclose(file);
+	return text;
+}
+
+START_TEST(test_block)
+{
+	size_t length;
+	char *text = make_block(5000, &length); /* more than the queue holds */
+	int lines = 0;
+
+	set_journal_stream(0);
+	log_set_level(LOG_LEVEL_ERROR);
+	ck_assert_int_eq(log_start(), 0);
+	ck_assert_int_eq(log_block(text, length), 0);
+	text = make_block(1, &length);
+	ck_assert_int_eq(log_block(text, length), -EBUSY);
+	read_until("end?of block");
+	do {
+		text = make_block(0, &length);
+		poll(NULL, 0, 1);
+	} while (log_block(text, length) != 0);
+	stop_and_read_all(NULL);
+	for (char *at = got; (at = strstr(at, "<5>block ")) != NULL; at++)
+		lines++;
+	ck_assert_int_eq(lines, 5000);
+	ck_assert_uint_eq(strspn(strstr(got, "<5>long ") + strlen("<5>long "), "0"), 5000);
+	ck_assert_uint_eq(log_dropped(), 0);
+}
+END_TEST
+
+START_TEST(test_block_without_thread)
+{
+	size_t length;
+	char *text = make_block(2, &length);
+
+	set_journal_stream(0);
+	ck_assert_int_eq(log_block(text, length), 0);
+	read_until("end?of block");
+	ck_assert_int_eq(strncmp(got, "<5>block 000000 0", strlen("<5>block 000000 0")), 0);
+	ck_assert_ptr_nonnull(strstr(got, "\n<5>block 000001 0"));
+}
+END_TEST
+
+/* The mask of blocked signals of the thread called name. */
+static uint64_t blocked_signals(const char *name)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	uint64_t mask = 0;
+	struct dirent *entry;
+
+	while ((entry = readdir(tasks)) != NULL) {
+		char path[300], line[128];
+		bool found = false;
+		FILE *status;
+
+		snprintf(path, sizeof(path), "/proc/self/task/%s/status", entry->d_name);
+		status = fopen(path, "r");
+		while (status && fgets(line, sizeof(line), status)) {
+			line[strcspn(line, "\n")] = '\0';
+			if (strncmp(line, "Name:\t", 6) == 0)
+				found = strcmp(line + 6, name) == 0;
+			if (found && strncmp(line, "SigBlk:\t", 8) == 0)
+				mask = strtoull(line + 8, NULL, 16);
+		}
+		if (status)
+			fclose(status);
+	}
+	closedir(tasks);
+	return mask;
+}
+
+START_TEST(test_thread_takes_no_signals)
+{
+	const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGPIPE, SIGCHLD, SIGXFSZ};
+	uint64_t mask;
+
+	ck_assert_int_eq(log_start(), 0);
+	mask = blocked_signals("weir-log");
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		ck_assert_msg(mask & (UINT64_C(1) << (signals[i] - 1)), "signal %d is not blocked",
+		              signals[i]);
+	log_stop(PATIENCE_MS);
+}
+END_TEST
 
 int main(void)
 {
-	return unit_run(suite_create("log"));
+	Suite *suite = suite_create("log");
+	TCase *tc = tcase_create("log");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_set_timeout(tc, 30);
+	tcase_add_test(tc, test_levels);
+	tcase_add_test(tc, test_level_filters);
+	tcase_add_test(tc, test_direct_line);
+	tcase_add_loop_test(tc, test_offset, 0, sizeof(zones) / sizeof(zones[0]));
+	tcase_add_test(tc, test_journal_prefix);
+	tcase_add_test(tc, test_journal_stream_of_another);
+	tcase_add_test(tc, test_control_characters);
+	tcase_add_test(tc, test_long_line_is_cut);
+	tcase_add_test(tc, test_errno_is_left_alone);
+	tcase_add_test(tc, test_order_over_start_and_stop);
+	tcase_add_loop_test(tc, test_full_pipe, 0, 2);
+	tcase_add_test(tc, test_stop_does_not_wait_for_a_reader);
+	tcase_add_test(tc, test_full_disk);
+	tcase_add_test(tc, test_torn_line);
+	tcase_add_test(tc, test_nobody_reads);
+	tcase_add_test(tc, test_block);
+	tcase_add_test(tc, test_block_without_thread);
+	tcase_add_test(tc, test_thread_takes_no_signals);
+	suite_add_tcase(suite, tc);
+	return unit_run(suite);
 }
