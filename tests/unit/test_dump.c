@@ -1,6 +1,560 @@
+#include "build_config.h"
+
+#include "dump.h"
 #include "unit.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const struct dump_process process = {
+        .version = "0.1.0",
+        .pid = 4242,
+        .time = 1767225600,
+        .uptime_ms = 3600000,
+        .workers = 2,
+        .pairs = 1,
+        .used = 1048576,
+        .memory_max = 268435456,
+};
+
+static const struct dump_relay relay = {
+        .name = "db",
+        .pairs = 1,
+        .accepted = 1042,
+        .refused = 0,
+        .connect_failed = 3,
+        .upload_bytes = 1,
+        .download_bytes = 2,
+        .pauses = 4,
+        .paused_ms = 977,
+};
+
+static const struct dump_pair pair = {
+        .id = 17,
+        .relay = "db",
+        .worker = 0,
+        .state = DUMP_OPEN,
+        .client = {"10.0.0.5:51234"},
+        .target = {"10.0.0.9:5432"},
+        .age_ms = 12300,
+        .idle_ms = 4,
+        .flow =
+                {
+                        [UPLOAD] =
+                                {
+                                        .queued = 0,
+                                        .peak = 65536,
+                                        .high = 1048576,
+                                        .low = 524288,
+                                        .reading = DUMP_READING_ON,
+                                        .bytes = 1,
+                                        .limited_by = DUMP_LIMITED_NONE,
+                                },
+                        [DOWNLOAD] =
+                                {
+                                        .queued = 1048576,
+                                        .peak = 1048576,
+                                        .high = 1048576,
+                                        .low = 524288,
+                                        .reading = DUMP_READING_PAUSED,
+                                        .pauses = 4,
+                                        .paused_ms = 977,
+                                        .longest_pause_ms = 801,
+                                        .bytes = 2,
+                                        .source_queue = 3145728,
+                                        .sink_queue = 4194304,
+                                        .limited_by = DUMP_LIMITED_CLIENT,
+                                },
+                },
+};
+
+/* The example that users were given, to the letter. */
+static const char golden[] =
+        "weir version=0.1.0 pid=4242 time=2026-01-01T00:00:00Z uptime_ms=3600000 workers=2 pairs=1 "
+        "used=1048576 memory_max=268435456\n"
+        "relay name=db pairs=1 accepted=1042 refused=0 connect_failed=3 upload_bytes=1 download_bytes=2 "
+        "pauses=4 paused_ms=977\n"
+        "pair id=17 relay=db worker=0 state=open client=10.0.0.5:51234 target=10.0.0.9:5432 age_ms=12300 "
+        "idle_ms=4\n"
+        "flow pair=17 direction=upload queued=0 peak=65536 high=1048576 low=524288 reading=on pauses=0 "
+        "paused_ms=0 longest_pause_ms=0 bytes=1 source_queue=0 sink_queue=0 limited_by=none\n"
+        "flow pair=17 direction=download queued=1048576 peak=1048576 high=1048576 low=524288 reading=paused "
+        "pauses=4 paused_ms=977 longest_pause_ms=801 bytes=2 source_queue=3145728 sink_queue=4194304 "
+        "limited_by=client\n"
+        "end pairs=1\n";
+
+struct records {
+	const struct dump_relay *relays;
+	size_t relay_count;
+	const struct dump_pair *pairs;
+	size_t pair_count;
+};
+
+static char *write_dump(enum dump_format format, const struct records *records, size_t *length)
+{
+	struct dump *dump = dump_new(format);
+
+	ck_assert_ptr_nonnull(dump);
+	dump_process(dump, &process);
+	for (size_t i = 0; i < records->relay_count; i++)
+		dump_relay(dump, &records->relays[i]);
+	for (size_t i = 0; i < records->pair_count; i++)
+		dump_pair(dump, &records->pairs[i]);
+	return dump_finish(dump, length);
+}
+
+static char *write_text(const struct records *records)
+{
+	size_t length = 0;
+	char *text = write_dump(DUMP_TEXT, records, &length);
+
+	ck_assert_ptr_nonnull(text);
+	ck_assert_uint_eq(strlen(text), length);
+	return text;
+}
+
+static json_t *write_json(const struct records *records)
+{
+	size_t length = 0;
+	char *text = write_dump(DUMP_JSON, records, &length);
+	json_error_t error;
+	json_t *json;
+
+	ck_assert_ptr_nonnull(text);
+	ck_assert_uint_eq(strlen(text), length);
+	ck_assert_int_eq(text[length - 1], '\n');
+	json = json_loads(text, JSON_REJECT_DUPLICATES, &error);
+	ck_assert_msg(json != NULL, "%s in %s", error.text, text);
+	free(text);
+	return json;
+}
+
+static const struct records example = {&relay, 1, &pair, 1};
+
+START_TEST(test_golden_text)
+{
+	char *text = write_text(&example);
+
+	ck_assert_str_eq(text, golden);
+	free(text);
+}
+END_TEST
+
+/* The object that a text line of this kind should equal, the lines being counted from 0. */
+static json_t *json_of_line(json_t *json, const char *kind, size_t pairs, size_t relays, size_t flows)
+{
+	if (strcmp(kind, "relay") == 0)
+		return json_array_get(json_object_get(json, "relay"), relays);
+	if (strcmp(kind, "pair") == 0)
+		return json_array_get(json_object_get(json, "pair"), pairs);
+	if (strcmp(kind, "flow") == 0) {
+		json_t *owner = json_array_get(json_object_get(json, "pair"), flows / 2);
+
+		return json_array_get(json_object_get(owner, "flow"), flows % 2);
+	}
+	return json_object_get(json, kind);
+}
+
+static void assert_same_value(const char *name, const char *text, const json_t *value)
+{
+	char number[32];
+
+	if (json_is_string(value)) {
+		ck_assert_str_eq(json_string_value(value), text);
+		return;
+	}
+	ck_assert_msg(json_is_integer(value), "%s is no number", name);
+	snprintf(number, sizeof(number), "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+	ck_assert_str_eq(number, text);
+}
+
+/* Compares the fields of a line, what follows its kind, with object: names, order, values, and nothing more.
+ */
+static void assert_same_fields(char *fields, json_t *object)
+{
+	void *at = json_object_iter(object);
+	char *rest = NULL;
+
+	for (char *field = strtok_r(fields, " ", &rest); field; field = strtok_r(NULL, " ", &rest)) {
+		char *value = strchr(field, '=');
+
+		ck_assert_ptr_nonnull(value);
+		*value++ = '\0';
+		ck_assert_msg(at != NULL, "%s is not in the JSON", field);
+		ck_assert_str_eq(json_object_iter_key(at), field);
+		assert_same_value(field, value, json_object_iter_value(at));
+		at = json_object_iter_next(object, at);
+	}
+	if (at && strcmp(json_object_iter_key(at), "flow") == 0)
+		at = json_object_iter_next(object, at);
+	ck_assert_msg(at == NULL, "%s is not in the text", at ? json_object_iter_key(at) : "");
+}
+
+static void assert_same(char *text, json_t *json)
+{
+	size_t relays = 0, pairs = 0, flows = 0;
+	char *rest = NULL;
+
+	for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		char *fields = strchr(line, ' ');
+		json_t *object;
+
+		*fields++ = '\0';
+		object = json_of_line(json, line, pairs, relays, flows);
+		ck_assert_msg(json_is_object(object), "no object for %s %s", line, fields);
+		assert_same_fields(fields, object);
+		relays += strcmp(line, "relay") == 0;
+		pairs += strcmp(line, "pair") == 0;
+		flows += strcmp(line, "flow") == 0;
+	}
+	ck_assert_uint_eq(relays, json_array_size(json_object_get(json, "relay")));
+	ck_assert_uint_eq(pairs, json_array_size(json_object_get(json, "pair")));
+	ck_assert_uint_eq(flows, 2 * pairs);
+	ck_assert_uint_eq(json_object_size(json), 4);
+}
+
+/* Every value different, every word used. */
+static void make_pairs(struct dump_pair pairs[4])
+{
+	uint64_t next = 1000;
+
+	for (unsigned i = 0; i < 4; i++) {
+		pairs[i] = pair;
+		pairs[i].id = next++;
+		pairs[i].worker = (unsigned)next++;
+		pairs[i].state = (enum dump_state)i;
+		pairs[i].age_ms = next++;
+		pairs[i].idle_ms = next++;
+		for (unsigned j = 0; j < DIRECTIONS; j++) {
+			struct dump_flow flow = {
+			        next + 1,
+			        next + 2,
+			        next + 3,
+			        next + 4,
+			        (enum dump_reading)((i + j) % 3),
+			        next + 5,
+			        next + 6,
+			        next + 7,
+			        next + 8,
+			        next + 9,
+			        next + 10,
+			        (enum dump_limited)((i + j) % 4),
+			};
+
+			pairs[i].flow[j] = flow;
+			next += 11;
+		}
+	}
+}
+
+START_TEST(test_json_equals_text)
+{
+	const struct dump_relay relays[] = {relay, {"web", 2, 3, 4, 5, 6, 7, 8, 9}};
+	struct dump_pair pairs[4];
+	const struct records records = {relays, 2, pairs, 4};
+	json_t *json;
+	char *text;
+
+	make_pairs(pairs);
+	text = write_text(&records);
+	json = write_json(&records);
+	assert_same(text, json);
+	json_decref(json);
+	free(text);
+}
+END_TEST
+
+START_TEST(test_words)
+{
+	const char *const words[] = {
+	        " state=connecting ",  " state=open ",         " state=half_closed ",  " state=closing ",
+	        " reading=on ",        " reading=paused ",     " reading=ended ",      " limited_by=none\n",
+	        " limited_by=relay\n", " limited_by=client\n", " limited_by=target\n",
+	};
+	struct dump_pair pairs[4];
+	const struct records records = {&relay, 1, pairs, 4};
+	char *text;
+
+	make_pairs(pairs);
+	text = write_text(&records);
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		ck_assert_msg(strstr(text, words[i]) != NULL, "no %s in %s", words[i], text);
+	free(text);
+}
+END_TEST
+
+START_TEST(test_nothing_to_tell)
+{
+	const struct records none = {NULL, 0, NULL, 0};
+	char *text = write_text(&none);
+	json_t *json = write_json(&none);
+
+	ck_assert_ptr_nonnull(strstr(text, "\nend pairs=0\n"));
+	ck_assert(json_is_array(json_object_get(json, "relay")));
+	ck_assert(json_is_array(json_object_get(json, "pair")));
+	assert_same(text, json);
+	json_decref(json);
+	free(text);
+}
+END_TEST
+
+START_TEST(test_values_are_one_word)
+{
+	const struct dump_relay bad = {.name = "a b\nend pairs=9\"\\\x01\xff\xc3\xa4"};
+	struct dump_pair odd = pair;
+	const struct records records = {&bad, 1, &odd, 1};
+	char *text;
+	json_t *json;
+
+	odd.relay = NULL;
+	odd.target.text[0] = '\0';
+	memset(odd.client.text, 'x', sizeof(odd.client.text)); /* no NUL */
+	text = write_text(&records);
+	ck_assert_ptr_nonnull(strstr(text, "\nrelay name=a?b?end?pairs=9\"\\???? pairs=0 "));
+	ck_assert_ptr_nonnull(strstr(text, " relay=- "));
+	ck_assert_ptr_nonnull(strstr(text, " target=- "));
+	json = write_json(&records);
+	assert_same(text, json);
+	json_decref(json);
+	free(text);
+}
+END_TEST
+
+static size_t live, live_most; /* allocations of jansson */
+static size_t until_failure;
+
+static void *counting_malloc(size_t size)
+{
+	if (++live > live_most)
+		live_most = live;
+	return malloc(size);
+}
+
+static void counting_free(void *at)
+{
+	live -= at != NULL;
+	free(at);
+}
+
+static void *failing_malloc(size_t size)
+{
+	return until_failure > 0 && --until_failure == 0 ? NULL : malloc(size);
+}
+
+static size_t most_allocations(size_t count)
+{
+	struct dump_pair *pairs = calloc(count, sizeof(*pairs));
+	const struct records records = {&relay, 1, pairs, count};
+	size_t length;
+
+	for (size_t i = 0; i < count; i++) {
+		pairs[i] = pair;
+		pairs[i].id = i;
+	}
+	live = live_most = 0;
+	json_set_alloc_funcs(counting_malloc, counting_free);
+	free(write_dump(DUMP_JSON, &records, &length));
+	json_set_alloc_funcs(malloc, free);
+	free(pairs);
+	ck_assert_uint_eq(live, 0);
+	return live_most;
+}
+
+/* However many pairs there are, there is never more than one of them as a tree. */
+START_TEST(test_json_is_streamed)
+{
+	size_t one = most_allocations(1);
+
+	ck_assert_uint_gt(one, 0);
+	ck_assert_uint_eq(most_allocations(10000), one);
+}
+END_TEST
+
+START_TEST(test_many_pairs_parse)
+{
+	struct dump_pair *pairs = calloc(10000, sizeof(*pairs));
+	const struct records records = {&relay, 1, pairs, 10000};
+	json_t *json, *array;
+
+	for (size_t i = 0; i < 10000; i++)
+		pairs[i].id = i;
+	json = write_json(&records);
+	array = json_object_get(json, "pair");
+	ck_assert_uint_eq(json_array_size(array), 10000);
+	ck_assert_int_eq(json_integer_value(json_object_get(json_array_get(array, 9999), "id")), 9999);
+	ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(json, "end"), "pairs")), 10000);
+	json_decref(json);
+	free(pairs);
+}
+END_TEST
+
+/* A dump is whole or there is none. */
+START_TEST(test_out_of_memory)
+{
+	size_t length, failed = 0;
+	char *text = NULL;
+
+	do {
+		free(text);
+		until_failure = ++failed;
+		json_set_alloc_funcs(failing_malloc, free);
+		text = write_dump(DUMP_JSON, &example, &length);
+		json_set_alloc_funcs(malloc, free);
+		ck_assert_msg((text == NULL) == (until_failure == 0), "allocation %zu", failed);
+	} while (until_failure == 0);
+	free(text);
+	ck_assert_uint_gt(failed, 50);
+}
+END_TEST
+
+static char folder[] = "/tmp/test_dump.XXXXXX";
+static char path[64];
+
+static void setup_folder(void)
+{
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/dump", folder);
+}
+
+/* rmdir(2) is the check that nothing is left behind. */
+static void teardown_folder(void)
+{
+	unlink(path);
+	ck_assert_int_eq(rmdir(folder), 0);
+}
+
+static void assert_file(const char *name, const char *expected)
+{
+	char text[256];
+	FILE *file = fopen(name, "r");
+	size_t length;
+
+	ck_assert_ptr_nonnull(file);
+	length = fread(text, 1, sizeof(text) - 1, file);
+	text[length] = '\0';
+	fclose(file);
+	ck_assert_str_eq(text, expected);
+}
+
+static void make_file(const char *name, const char *text)
+{
+	FILE *file = fopen(name, "w");
+
+	ck_assert_ptr_nonnull(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+START_TEST(test_file_is_replaced)
+{
+	const mode_t masks[] = {0, 022, 077, 0777};
+	struct stat st;
+
+	make_file(path, "what was there before and is longer");
+	umask(masks[_i]);
+	ck_assert_int_eq(dump_write_file(path, "new\n", 4), 0);
+	umask(022);
+	assert_file(path, "new\n");
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_uint_eq(st.st_mode, S_IFREG | 0640);
+}
+END_TEST
+
+START_TEST(test_symlink_is_replaced)
+{
+	char other[80];
+	struct stat st;
+
+	snprintf(other, sizeof(other), "%s/other", folder);
+	make_file(other, "untouched");
+	ck_assert_int_eq(symlink(other, path), 0);
+	ck_assert_int_eq(dump_write_file(path, "new", 3), 0);
+	assert_file(other, "untouched");
+	assert_file(path, "new");
+	ck_assert_int_eq(lstat(path, &st), 0);
+	ck_assert(S_ISREG(st.st_mode));
+	unlink(other);
+}
+END_TEST
+
+START_TEST(test_folder_in_the_way)
+{
+	ck_assert_int_eq(mkdir(path, 0755), 0);
+	ck_assert_int_eq(dump_write_file(path, "new", 3), -EISDIR);
+	ck_assert_int_eq(rmdir(path), 0);
+}
+END_TEST
+
+START_TEST(test_special_file_stays)
+{
+	struct stat st;
+
+	ck_assert_int_eq(mkfifo(path, 0600), 0);
+	ck_assert_int_eq(dump_write_file(path, "new", 3), -ENODEV);
+	ck_assert_int_eq(lstat(path, &st), 0);
+	ck_assert(S_ISFIFO(st.st_mode));
+}
+END_TEST
+
+START_TEST(test_no_folder)
+{
+	char name[80];
+
+	snprintf(name, sizeof(name), "%s/none/dump", folder);
+	ck_assert_int_eq(dump_write_file(name, "new", 3), -ENOENT);
+}
+END_TEST
+
+/* As on a full disk: a short write, then an error. */
+START_TEST(test_no_space)
+{
+	struct rlimit limit, saved;
+	int r;
+
+	make_file(path, "old");
+	signal(SIGXFSZ, SIG_IGN);
+	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &saved), 0);
+	limit = saved;
+	limit.rlim_cur = 100;
+	setrlimit(RLIMIT_FSIZE, &limit); /* no assertion under it: Check notes each in a file */
+	r = dump_write_file(path, golden, strlen(golden));
+	setrlimit(RLIMIT_FSIZE, &saved);
+	ck_assert_int_eq(r, -EFBIG);
+	assert_file(path, "old");
+}
+END_TEST
 
 int main(void)
 {
-	return unit_run(suite_create("dump"));
+	Suite *suite = suite_create("dump");
+	TCase *records = tcase_create("records");
+	TCase *file = tcase_create("file");
+
+	tcase_set_timeout(records, 60);
+	tcase_add_test(records, test_golden_text);
+	tcase_add_test(records, test_json_equals_text);
+	tcase_add_test(records, test_words);
+	tcase_add_test(records, test_nothing_to_tell);
+	tcase_add_test(records, test_values_are_one_word);
+	tcase_add_test(records, test_json_is_streamed);
+	tcase_add_test(records, test_many_pairs_parse);
+	tcase_add_test(records, test_out_of_memory);
+	suite_add_tcase(suite, records);
+
+	tcase_add_checked_fixture(file, setup_folder, teardown_folder);
+	tcase_add_loop_test(file, test_file_is_replaced, 0, 4);
+	tcase_add_test(file, test_symlink_is_replaced);
+	tcase_add_test(file, test_folder_in_the_way);
+	tcase_add_test(file, test_special_file_stays);
+	tcase_add_test(file, test_no_folder);
+	tcase_add_test(file, test_no_space);
+	suite_add_tcase(suite, file);
+	return unit_run(suite);
 }
