@@ -1,1 +1,63 @@
-extern int weir_budget; /* to be written */
+#include "build_config.h"
+
+#include "budget.h"
+
+#include <stdatomic.h>
+
+void budget_init(struct budget *budget, uint64_t max)
+{
+	budget->max = max;
+	atomic_init(&budget->used, 0);
+	atomic_init(&budget->peak, 0);
+}
+
+uint64_t budget_used(struct budget *budget)
+{
+	return atomic_load_explicit(&budget->used, memory_order_relaxed);
+}
+
+static uint64_t share(const struct budget *budget, uint64_t used, uint64_t held)
+{
+	return (budget->max - used + held) / 2;
+}
+
+uint64_t budget_share(struct budget *budget, uint64_t held)
+{
+	return share(budget, budget_used(budget), held);
+}
+
+static void note_peak(struct budget *budget, uint64_t used)
+{
+	uint64_t peak = atomic_load_explicit(&budget->peak, memory_order_relaxed);
+
+	while (used > peak && !atomic_compare_exchange_weak_explicit(
+	                              &budget->peak, &peak, used, memory_order_relaxed, memory_order_relaxed))
+		;
+}
+
+uint64_t budget_claim(struct budget *budget, uint64_t held, uint64_t wanted)
+{
+	uint64_t used = budget_used(budget);
+	uint64_t granted;
+
+	do {
+		uint64_t limit = share(budget, used, held);
+
+		granted = wanted < limit ? wanted : limit;
+		if (granted <= held)
+			return held;
+	} while (!atomic_compare_exchange_weak_explicit(&budget->used, &used, used + (granted - held),
+	                                                memory_order_relaxed, memory_order_relaxed));
+	note_peak(budget, used + (granted - held));
+	return granted;
+}
+
+void budget_return(struct budget *budget, uint64_t bytes)
+{
+	atomic_fetch_sub_explicit(&budget->used, bytes, memory_order_relaxed);
+}
+
+uint64_t budget_take_peak(struct budget *budget)
+{
+	return atomic_exchange_explicit(&budget->peak, budget_used(budget), memory_order_relaxed);
+}

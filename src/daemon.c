@@ -1,1 +1,428 @@
-extern int weir_daemon; /* to be written */
+#include "build_config.h"
+
+#include "daemon.h"
+
+#include "budget.h"
+#include "dump_gather.h"
+#include "estimate.h"
+#include "log.h"
+#include "relay.h"
+#include "resolver.h"
+#include "service.h"
+#include "slots.h"
+#include "worker.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <inttypes.h>
+#include <malloc.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* How long the first look-up of host names may hold up the start. */
+#define RESOLVE_WAIT_MS 3000
+/* How often it is looked whether pairs have ended while draining, and whether memory can be given back. */
+#define DRAIN_POLL_MS    20
+#define TRIM_INTERVAL_MS 2000
+/* Giving memory back is worth it after so many bytes, or so many pairs. */
+#define TRIM_BYTES (1024 * 1024)
+#define TRIM_PAIRS 500
+/* How long the last lines of the log may take to be written. */
+#define LOG_STOP_MS 1000
+
+#define SIGNALS 4
+
+enum phase { RUNNING, DRAINING, STOPPING };
+
+struct daemon {
+	struct config *config;
+	struct event_base *base;
+	struct budget budget;
+	struct slots slots;
+	struct resolver *resolver;
+	struct relay **relays;
+	size_t relay_count;
+	struct worker **workers;
+	unsigned worker_count;
+	struct worker_daemon shared; /* what the workers see of all this */
+	struct dump_gather *gather;
+	struct event *signals[SIGNALS];
+	struct event *mail, *drain_timer, *drain_deadline, *trim_timer;
+	int mailbox;                /* eventfd(2): a worker has answered */
+	_Atomic unsigned undrained; /* workers that may still accept */
+	enum phase phase;
+	uint64_t pairs_before; /* at the last look whether to give memory back */
+};
+
+uint64_t daemon_raise_nofile(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return 1024;
+	if (limit.rlim_cur < limit.rlim_max) {
+		struct rlimit raised = {.rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max};
+
+		if (setrlimit(RLIMIT_NOFILE, &raised) == 0)
+			return raised.rlim_cur;
+	}
+	return limit.rlim_cur;
+}
+
+/* ---- answers of workers: on their threads ---- */
+
+static void wake(struct daemon *daemon)
+{
+	const uint64_t one = 1;
+
+	/* It can only fail when the counter is full, and then the mailbox is readable anyway. */
+	if (write(daemon->mailbox, &one, sizeof(one)) < 0)
+		return;
+}
+
+static void on_drained(void *arg)
+{
+	struct daemon *daemon = arg;
+
+	atomic_fetch_sub(&daemon->undrained, 1);
+	wake(daemon);
+}
+
+static void on_dumped(void *arg, unsigned worker, struct worker_dump *dump)
+{
+	struct daemon *daemon = arg;
+
+	dump_gather_put(daemon->gather, worker, dump);
+	wake(daemon);
+}
+
+/* ---- stopping ---- */
+
+static void order_all(struct daemon *daemon, enum worker_order order)
+{
+	for (unsigned i = 0; i < daemon->worker_count; i++)
+		worker_order(daemon->workers[i], order);
+}
+
+static void stop(struct daemon *daemon)
+{
+	daemon->phase = STOPPING;
+	event_base_loopbreak(daemon->base);
+}
+
+/* Listening sockets are closed once nobody waits on them, so that new clients are refused rather than left
+ * waiting. */
+static void go_on_draining(struct daemon *daemon)
+{
+	const struct timeval again = {.tv_usec = DRAIN_POLL_MS * 1000};
+
+	if (daemon->phase != DRAINING || daemon->undrained > 0)
+		return;
+	for (size_t i = 0; i < daemon->relay_count; i++)
+		relay_unlisten(daemon->relays[i]);
+	if (slots_used(&daemon->slots) == 0 || event_add(daemon->drain_timer, &again) < 0)
+		stop(daemon);
+}
+
+static void on_drain_timer(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	go_on_draining(arg);
+}
+
+static void on_drain_deadline(evutil_socket_t fd, short what, void *arg)
+{
+	struct daemon *daemon = arg;
+
+	(void)fd;
+	(void)what;
+	log_warning("%" PRIu64 " pairs are still there after drain_timeout: resetting them",
+	            slots_used(&daemon->slots));
+	order_all(daemon, WORKER_SHUTDOWN);
+}
+
+static void drain(struct daemon *daemon, const char *signal_name)
+{
+	uint64_t timeout = daemon->config->global.drain_timeout;
+	const struct timeval deadline = {.tv_sec = (time_t)(timeout / 1000),
+	                                 .tv_usec = (suseconds_t)(timeout % 1000) * 1000};
+
+	daemon->phase = DRAINING;
+	service_stopping();
+	log_notice("%s: no longer accepting, %" PRIu64 " pairs have %" PRIu64 " ms to end", signal_name,
+	           slots_used(&daemon->slots), timeout);
+	order_all(daemon, WORKER_DRAIN);
+	if (timeout == 0 || event_add(daemon->drain_deadline, &deadline) < 0)
+		order_all(daemon, WORKER_SHUTDOWN);
+}
+
+static void terminate(struct daemon *daemon, const char *signal_name)
+{
+	if (daemon->phase == RUNNING) {
+		drain(daemon, signal_name);
+		return;
+	}
+	log_notice("%s again: stopping at once", signal_name);
+	stop(daemon);
+}
+
+/* ---- events of the main base ---- */
+
+static void on_signal(evutil_socket_t number, short what, void *arg)
+{
+	struct daemon *daemon = arg;
+
+	(void)what;
+	switch ((int)number) {
+	case SIGTERM:
+		terminate(daemon, "SIGTERM");
+		break;
+	case SIGINT:
+		terminate(daemon, "SIGINT");
+		break;
+	case SIGUSR1:
+		dump_gather_request(daemon->gather, daemon->workers);
+		break;
+	default:
+		log_notice("SIGHUP: this version cannot reload; restart to apply a changed configuration");
+	}
+}
+
+static void on_mail(evutil_socket_t fd, short what, void *arg)
+{
+	struct daemon *daemon = arg;
+	uint64_t count;
+
+	(void)what;
+	if (read(fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
+		return;
+	dump_gather_finish(daemon->gather, daemon->workers, daemon->relay_count);
+	go_on_draining(daemon);
+}
+
+/* The allocator keeps what a burst has freed; it is asked to give that back to the system. */
+static void on_trim(evutil_socket_t fd, short what, void *arg)
+{
+	struct daemon *daemon = arg;
+	uint64_t peak = budget_take_peak(&daemon->budget);
+	uint64_t pairs = slots_used(&daemon->slots);
+
+	(void)fd;
+	(void)what;
+	if (peak > budget_used(&daemon->budget) + TRIM_BYTES || daemon->pairs_before > pairs + TRIM_PAIRS)
+		malloc_trim(0);
+	daemon->pairs_before = pairs;
+}
+
+/* ---- setting up ---- */
+
+static unsigned count_workers(const struct config *config)
+{
+	cpu_set_t cpus;
+
+	if (config->global.workers != SETTING_AUTO)
+		return (unsigned)config->global.workers;
+	if (sched_getaffinity(0, sizeof(cpus), &cpus) < 0)
+		return 1;
+	return (unsigned)CPU_COUNT(&cpus);
+}
+
+static void init_limits(struct daemon *daemon)
+{
+	const struct config_global *global = &daemon->config->global;
+	uint64_t nofile = daemon_raise_nofile();
+	uint64_t max = estimate_max_connections(daemon->config, nofile);
+	char text[512];
+
+	if (global->max_connections != SETTING_AUTO && max < global->max_connections)
+		log_warning("max_connections is %" PRIu64 " rather than %" PRIu64
+		            ": RLIMIT_NOFILE is %" PRIu64,
+		            max, global->max_connections, nofile);
+	budget_init(&daemon->budget, global->memory_max);
+	slots_init(&daemon->slots, max);
+	log_info("%s", estimate_describe(daemon->config, max, text, sizeof(text)));
+}
+
+static int init_relays(struct daemon *daemon)
+{
+	const struct config *config = daemon->config;
+
+	daemon->resolver = resolver_new(config->global.resolve_interval, NULL, NULL);
+	daemon->relays = calloc(config->relay_count, sizeof(struct relay *));
+	if (!daemon->resolver || !daemon->relays)
+		return -ENOMEM;
+	for (size_t i = 0; i < config->relay_count; i++) {
+		struct relay *relay =
+		        relay_new(daemon->config, &config->relays[i], daemon->resolver, daemon->worker_count);
+
+		if (!relay)
+			return -ENOMEM;
+		daemon->relays[daemon->relay_count++] = relay;
+	}
+	return resolver_start(daemon->resolver);
+}
+
+static int open_listeners(struct daemon *daemon)
+{
+	int error = 0;
+
+	for (size_t i = 0; !error && i < daemon->relay_count; i++)
+		error = relay_listen(daemon->relays[i]);
+	return error;
+}
+
+static int init_signals(struct daemon *daemon)
+{
+	static const int numbers[SIGNALS] = {SIGTERM, SIGINT, SIGUSR1, SIGHUP};
+
+	for (int i = 0; i < SIGNALS; i++) {
+		daemon->signals[i] = evsignal_new(daemon->base, numbers[i], on_signal, daemon);
+		if (!daemon->signals[i] || event_add(daemon->signals[i], NULL) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int init_base(struct daemon *daemon)
+{
+	const struct timeval trim = {.tv_sec = TRIM_INTERVAL_MS / 1000};
+	struct event_config *config = event_config_new();
+
+	if (!config)
+		return -ENOMEM;
+	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+	daemon->base = event_base_new_with_config(config);
+	event_config_free(config);
+	if (!daemon->base)
+		return -ENOMEM;
+	daemon->mailbox = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (daemon->mailbox < 0)
+		return -errno;
+	daemon->mail = event_new(daemon->base, daemon->mailbox, EV_READ | EV_PERSIST, on_mail, daemon);
+	daemon->drain_timer = event_new(daemon->base, -1, 0, on_drain_timer, daemon);
+	daemon->drain_deadline = event_new(daemon->base, -1, 0, on_drain_deadline, daemon);
+	daemon->trim_timer = event_new(daemon->base, -1, EV_PERSIST, on_trim, daemon);
+	if (!daemon->mail || !daemon->drain_timer || !daemon->drain_deadline || !daemon->trim_timer ||
+	    event_add(daemon->mail, NULL) < 0 || event_add(daemon->trim_timer, &trim) < 0)
+		return -ENOMEM;
+	return init_signals(daemon);
+}
+
+static int init_workers(struct daemon *daemon)
+{
+	daemon->shared = (struct worker_daemon){
+	        .workers = daemon->worker_count,
+	        .relays = daemon->relays,
+	        .relay_count = daemon->relay_count,
+	        .budget = &daemon->budget,
+	        .slots = &daemon->slots,
+	        .log_connections = daemon->config->global.log_connections,
+	        .drained = on_drained,
+	        .dumped = on_dumped,
+	        .arg = daemon,
+	};
+	daemon->undrained = daemon->worker_count;
+	daemon->gather = dump_gather_new(&daemon->config->global, &daemon->budget, daemon->worker_count);
+	daemon->workers = calloc(daemon->worker_count, sizeof(struct worker *));
+	if (!daemon->gather || !daemon->workers)
+		return -ENOMEM;
+	for (unsigned i = 0; i < daemon->worker_count; i++) {
+		daemon->workers[i] = worker_new(&daemon->shared, i);
+		if (!daemon->workers[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int start_workers(struct daemon *daemon)
+{
+	int error = 0;
+
+	for (unsigned i = 0; !error && i < daemon->worker_count; i++)
+		error = worker_start(daemon->workers[i]);
+	return error;
+}
+
+/* Each step logs what the operator can do something about; the rest is told here. */
+static int set_up(struct daemon *daemon)
+{
+	int error = init_base(daemon);
+
+	if (!error)
+		error = init_relays(daemon);
+	if (!error)
+		error = open_listeners(daemon);
+	if (!error)
+		error = init_workers(daemon);
+	if (!error) {
+		resolver_wait(daemon->resolver, RESOLVE_WAIT_MS);
+		error = start_workers(daemon);
+	}
+	if (error)
+		log_error("cannot start: %s", strerror(-error));
+	return error;
+}
+
+static void free_event(struct event *event)
+{
+	if (event)
+		event_free(event);
+}
+
+static void tear_down(struct daemon *daemon)
+{
+	for (unsigned i = 0; daemon->workers && i < daemon->worker_count; i++)
+		worker_free(daemon->workers[i]);
+	free(daemon->workers);
+	for (size_t i = 0; i < daemon->relay_count; i++)
+		relay_unlisten(daemon->relays[i]);
+	for (size_t i = 0; i < daemon->relay_count; i++)
+		relay_put(daemon->relays[i]);
+	free(daemon->relays);
+	resolver_free(daemon->resolver);
+	dump_gather_free(daemon->gather);
+	for (int i = 0; i < SIGNALS; i++)
+		free_event(daemon->signals[i]);
+	free_event(daemon->mail);
+	free_event(daemon->drain_timer);
+	free_event(daemon->drain_deadline);
+	free_event(daemon->trim_timer);
+	if (daemon->mailbox >= 0)
+		close(daemon->mailbox);
+	if (daemon->base)
+		event_base_free(daemon->base);
+	config_put(daemon->config);
+}
+
+int daemon_run(struct config *config)
+{
+	struct daemon daemon = {.config = config_get(config), .mailbox = -1};
+	int error;
+
+	signal(SIGPIPE, SIG_IGN);
+	log_set_level(config->global.log_level);
+	error = log_start();
+	if (error)
+		log_warning("the log has no thread of its own and may hold up relaying: %s",
+		            strerror(-error));
+	daemon.worker_count = count_workers(config);
+	init_limits(&daemon);
+	error = set_up(&daemon);
+	if (!error) {
+		log_notice("weir " PACKAGE_VERSION " is ready: %zu relays, %u workers", daemon.relay_count,
+		           daemon.worker_count);
+		service_ready("relaying");
+		event_base_dispatch(daemon.base);
+	}
+	tear_down(&daemon);
+	if (!error)
+		log_notice("stopped");
+	log_stop(LOG_STOP_MS);
+	return error ? 1 : 0;
+}

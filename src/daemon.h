@@ -1,0 +1,16 @@
+/* The process: workers, signals, gathering dumps, stopping. */
+#ifndef WEIR_DAEMON_H
+#define WEIR_DAEMON_H
+
+#include "config.h"
+
+/* Raises the limit of descriptors as far as it may; returns what it is now. */
+uint64_t daemon_raise_nofile(void);
+
+/*
+ * Runs until it is told to stop. Keeps a reference to config. The exit status of weir(8): 0 stopped as asked,
+ * 1 a failure at run time, which is logged.
+ */
+int daemon_run(struct config *config);
+
+#endif

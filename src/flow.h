@@ -1,0 +1,103 @@
+/*
+ * One direction of a pair: bytes from a source socket to a sink socket.
+ *
+ *   source readable ─► pump: claim memory for what the queue has room for, receive that much, send it at once
+ * if nothing is queued, queue the rest in the sink's output buffer no room         ─► the source is paused:
+ * its read event is removed, the kernel's window closes, the sender waits sink drained to the low watermark
+ * ─► the source is resumed source ended    ─► when the queue is empty: shutdown(sink, SHUT_WR)
+ *
+ * Invariants, at every moment outside this module:
+ *   queued <= limits->high, and the queue's memory <= held, which is counted in the budget
+ *   the bufferevent exists exactly while queued > 0, so an idle flow costs no memory
+ *   the read event is added exactly while flow_reads() says so; derive_reading in flow.c is the only place
+ * that adds and removes it a flow never frees itself: after every event it calls settle, whose owner may
+ *
+ * When the budget has nothing left, a flow without a queue still moves: it sends what it can while the bytes
+ * stay in the source's kernel buffer (MSG_PEEK of recv(2)), and takes from there only what was sent. So no
+ * flow ever waits for memory.
+ */
+#ifndef WEIR_FLOW_H
+#define WEIR_FLOW_H
+
+#include "budget.h"
+#include "config.h"
+#include "dump.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct event;
+struct event_base;
+struct bufferevent;
+struct flow;
+
+/* What all flows of one worker share. Borrowed; must outlive the flows. */
+struct flow_io {
+	struct event_base *base;
+	struct budget *budget;
+	unsigned char *scratch; /* where every read of the worker lands first */
+	size_t scratch_size; /* bytes; also the most that one pump moves, so that a bulk flow does not hold up
+	                        its neighbours */
+	void (*settle)(struct flow *flow); /* called last, after every event of a flow; may free it */
+};
+
+enum flow_source { SOURCE_OPEN, SOURCE_ENDED, SOURCE_FAILED }; /* FIN seen; reset or error seen */
+enum flow_sink { SINK_OPEN, SINK_ENDED, SINK_FAILED }; /* FIN passed on; reset or error seen, or cut */
+
+struct flow {
+	const struct flow_io *io;
+	const struct flow_limits *limits;
+	void *owner;
+	struct event *readable; /* on the source; memory of the owner, event_get_struct_event_size() bytes */
+	struct event *writable; /* on the sink, while there is no memory to queue; else NULL */
+	struct bufferevent *queue;    /* on the sink, while bytes are queued; else NULL */
+	int source_fd, sink_fd;       /* of the owner, who closes them after flow_deinit */
+	int source_error, sink_error; /* -errno behind SOURCE_FAILED and SINK_FAILED, where known */
+	int fault; /* -errno of a failure of our own (no memory, no event); the owner must close */
+	enum flow_source source;
+	enum flow_sink sink;
+	bool started;
+	bool reading; /* the read event is added */
+	bool paused;
+	bool source_doomed; /* the source's peer failed: its end is not a clean one */
+
+	uint64_t queued, peak; /* bytes */
+	uint64_t held;         /* bytes of the budget */
+	uint64_t bytes;        /* written to the sink */
+	uint64_t dropped;      /* queued and never written, because the sink failed */
+	uint64_t pauses, paused_ms, longest_pause_ms;
+	uint64_t paused_since;  /* clock_ms */
+	uint64_t last_read;     /* clock_ms of the last byte from the source */
+	uint64_t last_progress; /* clock_ms of the last byte that the sink took, or when it was first asked to
+	                         */
+};
+
+void flow_init(struct flow *flow, const struct flow_io *io, const struct flow_limits *limits, void *owner);
+/* Connects the flow to its sockets. readable as in the struct. */
+void flow_attach(struct flow *flow, int source_fd, int sink_fd, struct event *readable);
+/* Begins to read. */
+void flow_start(struct flow *flow);
+/* The sink's peer has failed (-errno): stops at once, drops and counts the queue. */
+void flow_sink_failed(struct flow *flow, int error);
+/* The source's peer has failed, as somebody else noticed: what is still unread is delivered, but the end is
+ * no clean one. */
+void flow_source_failed(struct flow *flow, int error);
+/* Everything that came from the source is with the sink's kernel, or dropped, and no more will come. */
+bool flow_finished(const struct flow *flow);
+/* Reading is wanted: started, both ends open, not paused. */
+bool flow_reads(const struct flow *flow);
+/* Removes events and the queue; the sockets are left open. Takes a zeroed flow. */
+void flow_deinit(struct flow *flow);
+
+/* The dump's record, without the kernel's queues; sink_side is which peer the sink is. */
+void flow_describe(const struct flow *flow, uint64_t now, enum dump_limited sink_side,
+                   struct dump_flow *record);
+
+/*
+ * What a queue of so many bytes costs at most, in bytes that the allocator is asked for: libevent's chains
+ * with their headers, partly filled ones included. Exposed for the tests, which hold it against the real
+ * allocations.
+ */
+uint64_t flow_queue_cost(uint64_t queued);
+
+#endif

@@ -1,1 +1,219 @@
-extern int weir_listener; /* to be written */
+#include "build_config.h"
+
+#include "listener.h"
+
+#include "log.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Clients accepted before others get their turn. */
+#define ACCEPT_BATCH 32
+/* How long a pause is: a limit is looked at again soon, a shortage of descriptors or memory ever less often.
+ */
+#define PAUSE_MIN_MS 100
+#define PAUSE_MAX_MS 1000
+
+struct listener {
+	struct pair_set *set;
+	struct relay *relay;
+	int fd;
+	struct event *acceptable; /* added exactly while not paused */
+	struct event *timer;      /* added while paused */
+	bool paused;
+	bool in_trouble; /* from the first pause until the backlog was empty again */
+	bool logged;     /* a line told of this trouble */
+	unsigned pause_ms;
+	LIST_ENTRY(listener) entry;
+};
+
+static void pause_accepting(struct listener *listener)
+{
+	const struct timeval pause = {.tv_usec = (suseconds_t)(listener->pause_ms % 1000) * 1000,
+	                              .tv_sec = (time_t)(listener->pause_ms / 1000)};
+
+	event_del(listener->acceptable);
+	listener->paused = true;
+	(void)event_add(listener->timer, &pause);
+}
+
+static void resume_accepting(struct listener *listener)
+{
+	if (event_add(listener->acceptable, NULL) < 0) {
+		pause_accepting(listener);
+		return;
+	}
+	event_del(listener->timer);
+	listener->paused = false;
+}
+
+/* One line per episode: a busy relay at its limit pauses with every client. */
+static void note_trouble(struct listener *listener)
+{
+	if (listener->in_trouble)
+		return;
+	listener->in_trouble = true;
+	listener->logged = relay_may_log_limit(listener->relay);
+}
+
+static void note_calm(struct listener *listener)
+{
+	if (listener->in_trouble && listener->logged)
+		log_notice("relay %s: accepting again", listener->relay->config->name);
+	listener->in_trouble = listener->logged = false;
+	listener->pause_ms = PAUSE_MIN_MS;
+}
+
+static void pause_at_limit(struct listener *listener, const char *whose, uint64_t max)
+{
+	bool known = listener->in_trouble;
+
+	note_trouble(listener);
+	if (!known && listener->logged)
+		log_warning("relay %s: %smax_connections (%" PRIu64 ") reached, accepting pauses",
+		            listener->relay->config->name, whose, max);
+	listener->pause_ms = PAUSE_MIN_MS;
+	pause_accepting(listener);
+}
+
+static void pause_at_shortage(struct listener *listener, int error)
+{
+	bool known = listener->in_trouble;
+
+	note_trouble(listener);
+	if (!known && listener->logged)
+		log_error("relay %s: cannot accept: %s; accepting pauses", listener->relay->config->name,
+		          strerror(-error));
+	pause_accepting(listener);
+	listener->pause_ms = listener->pause_ms * 2 < PAUSE_MAX_MS ? listener->pause_ms * 2 : PAUSE_MAX_MS;
+}
+
+/* Errors of accept(2) that are the client's or the network's: the next client may be fine. */
+static bool is_of_client(int error)
+{
+	switch (-error) {
+	case EINTR:
+	case ECONNABORTED:
+	case EPERM:
+	case EPROTO:
+	case ENOPROTOOPT:
+	case ENETDOWN:
+	case ENETUNREACH:
+	case EHOSTDOWN:
+	case EHOSTUNREACH:
+	case ENONET:
+	case EOPNOTSUPP:
+	case ETIMEDOUT:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool take_slots(struct listener *listener)
+{
+	struct slots *all = listener->set->slots, *own = &listener->relay->slots;
+
+	if (!slots_take(all)) {
+		pause_at_limit(listener, "", all->max);
+		return false;
+	}
+	if (!slots_take(own)) {
+		slots_give(all);
+		pause_at_limit(listener, "its ", own->max);
+		return false;
+	}
+	return true;
+}
+
+static void give_slots(struct listener *listener)
+{
+	slots_give(&listener->relay->slots);
+	slots_give(listener->set->slots);
+}
+
+/* False when there is nothing more to accept now. */
+static bool accept_one(struct listener *listener)
+{
+	union client_address client = {.any = {.sa_family = AF_UNIX}};
+	int fd;
+
+	if (!take_slots(listener))
+		return false;
+	fd = socket_accept(listener->fd, &client);
+	if (fd >= 0) {
+		listener->pause_ms = PAUSE_MIN_MS;
+		if (pair_new(listener->set, listener->relay, fd, &client) == 0)
+			return true;
+		pause_at_shortage(listener, -ENOMEM);
+		return false;
+	}
+	give_slots(listener);
+	if (is_of_client(fd))
+		return true;
+	if (fd == -EAGAIN)
+		note_calm(listener);
+	else
+		pause_at_shortage(listener, fd);
+	return false;
+}
+
+static void on_acceptable(evutil_socket_t fd, short what, void *arg)
+{
+	struct listener *listener = arg;
+
+	(void)fd;
+	(void)what;
+	for (int i = 0; i < ACCEPT_BATCH && accept_one(listener); i++)
+		;
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	resume_accepting(arg);
+}
+
+void listener_resume_all(struct listener_list *list)
+{
+	struct listener *listener;
+
+	LIST_FOREACH(listener, list, entry)
+	if (listener->paused)
+		resume_accepting(listener);
+}
+
+struct listener *listener_new(struct listener_list *list, struct pair_set *set, struct relay *relay, int fd)
+{
+	struct listener *listener = calloc(1, sizeof(*listener));
+
+	if (!listener)
+		return NULL;
+	listener->set = set;
+	listener->relay = relay_get(relay);
+	listener->fd = fd;
+	listener->pause_ms = PAUSE_MIN_MS;
+	LIST_INSERT_HEAD(list, listener, entry);
+	listener->acceptable = event_new(set->io.base, fd, EV_READ | EV_PERSIST, on_acceptable, listener);
+	listener->timer = event_new(set->io.base, -1, 0, on_timer, listener);
+	if (!listener->acceptable || !listener->timer || event_add(listener->acceptable, NULL) < 0) {
+		listener_free(listener);
+		return NULL;
+	}
+	return listener;
+}
+
+void listener_free(struct listener *listener)
+{
+	LIST_REMOVE(listener, entry);
+	if (listener->acceptable)
+		event_free(listener->acceptable);
+	if (listener->timer)
+		event_free(listener->timer);
+	relay_put(listener->relay);
+	free(listener);
+}

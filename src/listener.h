@@ -1,0 +1,22 @@
+/*
+ * Accepts for one listening address on one worker. At a limit, or when descriptors or memory have run out, it
+ * pauses: no event on the socket, so no CPU, and clients wait in the backlog. It tries again when a pair of
+ * its worker ends, and by a timer.
+ */
+#ifndef WEIR_LISTENER_H
+#define WEIR_LISTENER_H
+
+#include "list.h"
+#include "pair.h"
+#include "relay.h"
+
+struct listener;
+LIST_HEAD(listener_list, listener);
+
+/* Accepts on fd (borrowed) for relay into set, and adds itself to list. NULL when out of memory. */
+struct listener *listener_new(struct listener_list *list, struct pair_set *set, struct relay *relay, int fd);
+void listener_free(struct listener *listener);
+/* A pair has ended: listeners that wait for that accept again. */
+void listener_resume_all(struct listener_list *list);
+
+#endif

@@ -7,18 +7,26 @@ src_libweir_a_SOURCES = \
 	src/config.c src/config.h \
 	src/daemon.c src/daemon.h \
 	src/dump.c src/dump.h \
+	src/dump_gather.c src/dump_gather.h \
+	src/estimate.c src/estimate.h \
 	src/flow.c src/flow.h \
 	src/ini_reader.c src/ini_reader.h \
 	src/list.h \
+	src/listening.c src/listening.h \
 	src/listener.c src/listener.h \
 	src/log.c src/log.h \
 	src/options.c src/options.h \
-	src/pair.c src/pair.h \
+	src/pair.c src/pair.h src/pair_private.h \
+	src/pair_report.c \
+	src/pair_watch.c \
 	src/relay.c src/relay.h \
 	src/resolver.c src/resolver.h \
 	src/service.c src/service.h \
 	src/slots.h \
 	src/socket.c src/socket.h \
+	src/sources.c src/sources.h \
+	src/thread.h \
+	src/thread.h \
 	src/units.c src/units.h \
 	src/worker.c src/worker.h
 WEIR_LIBS = src/libweir.a $(LIBEVENT_LIBS) $(INIH_LIBS) $(JANSSON_LIBS) $(SYSTEMD_LIBS)

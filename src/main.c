@@ -1,4 +1,198 @@
-int main(void)
+/* The command line and the exit status; everything else is in the library. */
+#include "build_config.h"
+
+#include "config.h"
+#include "daemon.h"
+#include "estimate.h"
+#include "log.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define EXIT_USAGE  64 /* EX_USAGE and EX_CONFIG of sysexits.h(3head) */
+#define EXIT_CONFIG 78
+
+#define DEFAULT_FILE SYSCONFDIR "/weir/relay.ini"
+
+enum action { ACTION_RUN, ACTION_TEST, ACTION_PRINT };
+
+struct command {
+	struct config_request request;
+	enum action action;
+	int louder; /* -v less -q */
+};
+
+enum { OPTION_PRINT_CONFIG = 256 };
+
+static const struct option long_options[] = {
+        {"config", required_argument, NULL, 'c'},
+        {"test", no_argument, NULL, 't'},
+        {"listen", required_argument, NULL, 'l'},
+        {"target", required_argument, NULL, 'T'},
+        {"option", required_argument, NULL, 'o'},
+        {"print-config", no_argument, NULL, OPTION_PRINT_CONFIG},
+        {"verbose", no_argument, NULL, 'v'},
+        {"quiet", no_argument, NULL, 'q'},
+        {"version", no_argument, NULL, 'V'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+};
+
+static void print_help(void)
 {
-	return 0;
+	puts("usage: weir [-tvq] [-c FILE] [-l ADDR]... [-T ADDR]... [-o KEY=VALUE]... [--print-config]\n"
+	     "\n"
+	     "Relays TCP connections, pausing the fast side when the slow side lags.\n"
+	     "\n"
+	     "  -c, --config FILE       configuration (default " DEFAULT_FILE ")\n"
+	     "  -t, --test              check the configuration, print the worst-case memory, exit\n"
+	     "  -l, --listen ADDR       listen there; with -T, a relay without a file\n"
+	     "  -T, --target ADDR       relay to there\n"
+	     "  -o, --option KEY=VALUE  set a [global] or [defaults] key, overriding the file\n"
+	     "      --print-config      print the effective settings in relay.ini form, exit\n"
+	     "  -v, --verbose           log more (repeatable)\n"
+	     "  -q, --quiet             log less (repeatable)\n"
+	     "  -V, --version           print the version, exit\n"
+	     "  -h, --help              print this, exit\n"
+	     "\n"
+	     "ADDR is 127.0.0.1:80, [::1]:80, *:80, host.name:80, unix:/path or unix:@abstract.\n"
+	     "SIGTERM drains and stops, SIGUSR1 dumps every connection. See weir(8) and relay.ini(5).");
+}
+
+static void usage(const char *message)
+{
+	fprintf(stderr, "weir: %s\nTry 'weir --help'.\n", message);
+	exit(EXIT_USAGE);
+}
+
+/* Appends to one of the lists of the request. */
+static void append(char ***list, size_t *count, char *value)
+{
+	char **grown = realloc(*list, (*count + 1) * sizeof(**list));
+
+	if (!grown) {
+		fputs("weir: out of memory\n", stderr);
+		exit(EXIT_FAILURE);
+	}
+	grown[(*count)++] = value;
+	*list = grown;
+}
+
+static void take_option(struct command *command, int option)
+{
+	struct config_request *request = &command->request;
+
+	switch (option) {
+	case 'c':
+		request->file = optarg;
+		break;
+	case 't':
+		command->action = ACTION_TEST;
+		break;
+	case 'l':
+		append(&request->listen, &request->listen_count, optarg);
+		break;
+	case 'T':
+		append(&request->target, &request->target_count, optarg);
+		break;
+	case 'o':
+		append(&request->option, &request->option_count, optarg);
+		break;
+	case OPTION_PRINT_CONFIG:
+		command->action = ACTION_PRINT;
+		break;
+	case 'v':
+		command->louder++;
+		break;
+	case 'q':
+		command->louder--;
+		break;
+	case 'V':
+		puts("weir " PACKAGE_VERSION);
+		exit(EXIT_SUCCESS);
+	case 'h':
+		print_help();
+		exit(EXIT_SUCCESS);
+	default: /* getopt_long has said what is wrong */
+		fputs("Try 'weir --help'.\n", stderr);
+		exit(EXIT_USAGE);
+	}
+}
+
+static void parse(struct command *command, int argc, char **argv)
+{
+	int option;
+
+	while ((option = getopt_long(argc, argv, "c:tl:T:o:vqVh", long_options, NULL)) != -1)
+		take_option(command, option);
+	if (optind < argc)
+		usage("it takes options only, no further words");
+	if (!command->request.file && command->request.listen_count == 0 &&
+	    command->request.target_count == 0)
+		command->request.file = DEFAULT_FILE;
+}
+
+/* -v and -q count from the level that the configuration asks for. */
+static enum log_level shift_level(enum log_level level, int louder)
+{
+	int shifted = (int)level + louder;
+
+	if (shifted < LOG_LEVEL_ERROR)
+		return LOG_LEVEL_ERROR;
+	return shifted > LOG_LEVEL_DEBUG ? LOG_LEVEL_DEBUG : (enum log_level)shifted;
+}
+
+static struct config *load(const struct config_request *request)
+{
+	struct config_errors errors = {.count = 0};
+	struct config *config = config_load(request, &errors);
+
+	for (size_t i = 0; i < errors.count; i++)
+		fprintf(stderr, "weir: %s\n", errors.text[i]);
+	config_errors_deinit(&errors);
+	return config;
+}
+
+static void print_test(const struct config *config)
+{
+	uint64_t max = estimate_max_connections(config, daemon_raise_nofile());
+	char text[512];
+
+	printf("configuration is good: %zu relays\n", config->relay_count);
+	puts(estimate_describe(config, max, text, sizeof(text)));
+}
+
+static int act(const struct command *command, struct config *config)
+{
+	switch (command->action) {
+	case ACTION_TEST:
+		print_test(config);
+		break;
+	case ACTION_PRINT:
+		config_print(config, stdout);
+		break;
+	case ACTION_RUN:
+		return daemon_run(config);
+	}
+	return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+	struct command command = {.action = ACTION_RUN};
+	struct config *config;
+	int status = EXIT_CONFIG;
+
+	parse(&command, argc, argv);
+	config = load(&command.request);
+	if (config) {
+		config->global.log_level = shift_level(config->global.log_level, command.louder);
+		status = act(&command, config);
+	}
+	config_put(config);
+	free(command.request.listen);
+	free(command.request.target);
+	free(command.request.option);
+	return status;
 }

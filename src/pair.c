@@ -1,1 +1,547 @@
-extern int weir_pair; /* to be written */
+/*
+ *            pair_settle ◄──────── every event ends here
+ *              │
+ *   ┌──────────┴───────────────────────────────┐
+ *   │ connecting: connect_next, on_connected   │ one target address after the other
+ *   │ open:       two flows run                │ flow.c
+ *   │ ending:     a peer has failed; what came │ until its opposite has acknowledged all of it
+ *   │             from it is delivered         │
+ *   └──────────┬───────────────────────────────┘
+ *              ▼
+ *          close_pair, with a reason: the only way to free a pair
+ */
+#include "build_config.h"
+
+#include "pair.h"
+
+#include "clock.h"
+#include "log.h"
+#include "pair_private.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* An acknowledgement cannot be waited for, only asked for: at first after this many milliseconds, then less
+ * often. */
+#define ACKNOWLEDGE_MIN_MS 5
+#define ACKNOWLEDGE_MAX_MS 200
+/* A unix target whose backlog is full is tried again after this many milliseconds. */
+#define BACKLOG_RETRY_MS 20
+
+/* A bufferevent of libevent 2.1.12 and what hangs on it: five allocations, measured. */
+#define BUFFEREVENT_COST 1100
+
+#define NEVER UINT64_MAX
+
+struct deadline {
+	uint64_t at; /* clock_ms */
+	enum reason reason;
+};
+
+bool pair_peer_failed(const struct peer *peer)
+{
+	return peer->from.source == SOURCE_FAILED || peer->from.source_doomed ||
+	       peer->opposite->from.sink == SINK_FAILED;
+}
+
+/* ---- closing ---- */
+
+static void close_socket(struct peer *peer, bool reset)
+{
+	if (peer->fd < 0)
+		return;
+	if (reset)
+		socket_reset(peer->fd);
+	else
+		close(peer->fd);
+	peer->fd = -1; /* consumed */
+}
+
+static void free_pair(struct pair *pair)
+{
+	struct pair_set *set = pair->set;
+
+	event_del(pair->timer);
+	pair_watch(&pair->client, false);
+	pair_watch(&pair->target, false);
+	LIST_REMOVE(pair, entry);
+	set->count--;
+	relay_choice_deinit(&pair->choice);
+	if (pair->entered)
+		relay_leave(pair->relay, &pair->client_address);
+	slots_give(&pair->relay->slots);
+	slots_give(set->slots);
+	relay_put(pair->relay);
+	free(pair);
+	set->ended(set->arg);
+}
+
+/* Only a clean end may look like one: after anything else both peers see a reset. */
+static void close_pair(struct pair *pair, enum reason reason)
+{
+	bool clean =
+	        reason == REASON_EOF || (pair->ending && pair->relay->config->on_reset == ON_RESET_CLOSE);
+
+	flow_deinit(&pair->client.from);
+	flow_deinit(&pair->target.from);
+	if (!pair->connected && pair->target.fd >= 0)
+		event_del(pair->target.readable);
+	pair_log_close(pair, reason);
+	pair_count_close(pair, reason);
+	pair_dump_forget(pair);
+	close_socket(&pair->client, !clean);
+	close_socket(&pair->target, !clean);
+	free_pair(pair);
+}
+
+/* ---- time ---- */
+
+static uint64_t max_u64(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+uint64_t pair_last_activity(const struct pair *pair)
+{
+	const struct flow *up = &pair->client.from, *down = &pair->target.from;
+
+	return max_u64(max_u64(max_u64(up->last_read, up->last_progress),
+	                       max_u64(down->last_read, down->last_progress)),
+	               max_u64(pair->acknowledged_at, pair->born));
+}
+
+static bool half_closed(const struct pair *pair)
+{
+	return pair->client.from.source != SOURCE_OPEN || pair->target.from.source != SOURCE_OPEN ||
+	       pair_peer_failed(&pair->client) || pair_peer_failed(&pair->target);
+}
+
+/* timeout 0: never */
+static void consider(struct deadline *deadline, uint64_t since, uint64_t timeout, enum reason reason)
+{
+	if (timeout > 0 && since + timeout < deadline->at)
+		*deadline = (struct deadline){.at = since + timeout, .reason = reason};
+}
+
+static void consider_stall(struct deadline *deadline, const struct flow *flow, uint64_t timeout)
+{
+	if (flow->queued > 0 || flow->writable)
+		consider(deadline, flow->last_progress, timeout, REASON_STALL_TIMEOUT);
+}
+
+static struct deadline next_deadline(const struct pair *pair)
+{
+	const struct config_relay *config = pair->relay->config;
+	struct deadline deadline = {.at = NEVER};
+
+	if (!pair->connected) {
+		consider(&deadline, pair->attempt_began, config->connect_timeout, REASON_CONNECT_TIMEOUT);
+		return deadline;
+	}
+	consider(&deadline, pair_last_activity(pair), config->idle_timeout, REASON_IDLE_TIMEOUT);
+	if (half_closed(pair))
+		consider(&deadline, pair_last_activity(pair), config->half_close_timeout,
+		         REASON_HALF_CLOSE_TIMEOUT);
+	consider_stall(&deadline, &pair->client.from, config->stall_timeout);
+	consider_stall(&deadline, &pair->target.from, config->stall_timeout);
+	return deadline;
+}
+
+/* When the pair wants to be looked at next, whatever happens. */
+static uint64_t next_look(const struct pair *pair)
+{
+	uint64_t at = next_deadline(pair).at;
+	uint64_t soon = NEVER;
+
+	if (pair->ending)
+		soon = clock_ms() + pair->acknowledge_wait;
+	else if (!pair->connected && pair->target.fd < 0)
+		soon = clock_ms() + BACKLOG_RETRY_MS;
+	return soon < at ? soon : at;
+}
+
+/* Deadlines move away with every byte, so the timer is not: when it fires too early it is set again. */
+static void arm_timer(struct pair *pair)
+{
+	uint64_t at = next_look(pair);
+	uint64_t now, left;
+
+	if (at >= pair->timer_due)
+		return;
+	now = clock_ms();
+	left = at > now ? at - now : 0;
+	/* Out of memory: tried again with the pair's next event. */
+	if (event_add(pair->timer,
+	              &(struct timeval){(time_t)(left / 1000), (suseconds_t)(left % 1000) * 1000}) == 0)
+		pair->timer_due = at;
+}
+
+static short awaited(const struct pair *pair, const struct peer *peer)
+{
+	const struct flow *to = &peer->opposite->from;
+	short events = 0;
+
+	if (peer->from.reading)
+		events |= POLLIN;
+	if (to->queued > 0 || to->writable || (!pair->connected && peer == &pair->target))
+		events |= POLLOUT;
+	return events;
+}
+
+/*
+ * Whether something that the pair waits for has happened and was not looked at yet: then it was the daemon
+ * that was late (stopped, or short of CPU), and nobody is timed out for that.
+ */
+static bool has_news(const struct pair *pair)
+{
+	struct pollfd fds[] = {
+	        {.fd = pair->client.fd, .events = awaited(pair, &pair->client)},
+	        {.fd = pair->target.fd, .events = awaited(pair, &pair->target)},
+	};
+
+	return poll(fds, 2, 0) > 0 && ((fds[0].revents & fds[0].events) || (fds[1].revents & fds[1].events));
+}
+
+/* ---- connecting ---- */
+
+static void on_connected(evutil_socket_t fd, short what, void *arg);
+
+static void fail_attempt(struct pair *pair, int error)
+{
+	relay_note_attempt(pair->relay, &pair->choice, error);
+	pair->timed_out = error == -ETIMEDOUT;
+	if (pair->target.fd >= 0)
+		event_del(pair->target.readable);
+	close_socket(&pair->target, false);
+	pair->attempt++;
+}
+
+static int try_choice(struct pair *pair)
+{
+	int fd = socket_connect(pair->choice.endpoint, &pair->relay->target_tuning);
+
+	if (fd < 0)
+		return fd;
+	pair->target.fd = fd;
+	event_assign(pair->target.readable, pair->set->io.base, fd, EV_WRITE, on_connected, pair);
+	return event_add(pair->target.readable, NULL) < 0 ? -ENOMEM : 0;
+}
+
+/* Tries the chosen address; a full backlog (unix(7): EAGAIN) is waited out within connect_timeout. */
+static int attempt_connect(struct pair *pair)
+{
+	int error = try_choice(pair);
+
+	return error == -EAGAIN ? 0 : error;
+}
+
+/* Goes on from pair->attempt until an attempt is under way, or none is left. */
+static void connect_next(struct pair *pair)
+{
+	while (pair->attempt < pair->attempts) {
+		int error;
+
+		relay_choice_deinit(&pair->choice);
+		pair->attempt_began = clock_ms();
+		error = relay_choose(pair->relay, pair->turn, pair->attempt, &pair->choice);
+		if (!error)
+			error = attempt_connect(pair);
+		if (!error)
+			return;
+		fail_attempt(pair, error);
+	}
+}
+
+static void open_flows(struct pair *pair)
+{
+	struct peer *client = &pair->client, *target = &pair->target;
+
+	pair->connected = true;
+	relay_note_attempt(pair->relay, &pair->choice, 0);
+	flow_attach(&client->from, client->fd, target->fd, client->readable);
+	flow_attach(&target->from, target->fd, client->fd, target->readable);
+	flow_start(&client->from);
+	flow_start(&target->from);
+}
+
+static void on_connected(evutil_socket_t fd, short what, void *arg)
+{
+	struct pair *pair = arg;
+	int error = socket_error(fd);
+
+	(void)what;
+	if (error) {
+		fail_attempt(pair, error);
+		connect_next(pair);
+	} else {
+		open_flows(pair);
+	}
+	pair_settle(pair);
+}
+
+/* The timer of a pair that is connecting has fired: its time is up, or a full backlog is tried again. */
+static void connect_again(struct pair *pair, bool expired)
+{
+	int error = expired ? -ETIMEDOUT : 0;
+
+	if (!error && pair->target.fd < 0)
+		error = attempt_connect(pair);
+	if (!error)
+		return;
+	fail_attempt(pair, error);
+	connect_next(pair);
+}
+
+/* ---- settling ---- */
+
+static enum reason reset_reason(const struct pair *pair, const struct peer *peer)
+{
+	return peer == &pair->client ? REASON_CLIENT_RESET : REASON_TARGET_RESET;
+}
+
+static bool has_ended(const struct peer *peer)
+{
+	return peer->from.source != SOURCE_OPEN || pair_peer_failed(peer);
+}
+
+static void note_ended_first(struct pair *pair)
+{
+	if (pair->ended_first)
+		return;
+	if (has_ended(&pair->client))
+		pair->ended_first = &pair->client;
+	else if (has_ended(&pair->target))
+		pair->ended_first = &pair->target;
+}
+
+/* A failed peer takes nothing any more, and its end will not be a clean one. */
+static void spread_failure(struct peer *peer)
+{
+	struct flow *to = &peer->opposite->from;
+
+	if (!pair_peer_failed(peer))
+		return;
+	flow_source_failed(&peer->from, to->sink_error);
+	flow_sink_failed(to, peer->from.source_error);
+}
+
+static void begin_ending(struct pair *pair, const struct peer *opposite)
+{
+	pair->ending = true;
+	pair->unacknowledged = UINT64_MAX;
+	pair->acknowledge_wait = ACKNOWLEDGE_MIN_MS;
+	if (pair->relay->config->on_reset == ON_RESET_CLOSE)
+		shutdown(opposite->fd, SHUT_WR);
+}
+
+/* A reset overtakes bytes: it may only be sent when the opposite has acknowledged all of them. */
+static bool all_acknowledged(struct pair *pair, const struct peer *opposite)
+{
+	uint64_t left = socket_unacknowledged(opposite->fd);
+
+	if (left < pair->unacknowledged)
+		pair->acknowledged_at = clock_ms();
+	pair->unacknowledged = left;
+	return left == 0;
+}
+
+static enum reason judge_failure(struct pair *pair, const struct peer *failed)
+{
+	const struct peer *opposite = failed->opposite;
+
+	if (pair_peer_failed(opposite))
+		return reset_reason(pair, pair->ended_first);
+	if (!flow_finished(&failed->from))
+		return REASON_NONE;
+	if (!pair->ending)
+		begin_ending(pair, opposite);
+	return all_acknowledged(pair, opposite) ? reset_reason(pair, failed) : REASON_NONE;
+}
+
+static enum reason judge_open(struct pair *pair)
+{
+	int fault = pair->client.from.fault ? pair->client.from.fault : pair->target.from.fault;
+
+	if (fault)
+		return fault == -ENOMEM ? REASON_OUT_OF_MEMORY : REASON_INTERNAL;
+	note_ended_first(pair);
+	spread_failure(&pair->client);
+	spread_failure(&pair->target);
+	if (pair_peer_failed(&pair->client))
+		return judge_failure(pair, &pair->client);
+	if (pair_peer_failed(&pair->target))
+		return judge_failure(pair, &pair->target);
+	if (pair->client.from.sink == SINK_ENDED && pair->target.from.sink == SINK_ENDED)
+		return REASON_EOF;
+	return REASON_NONE;
+}
+
+static enum reason judge_connecting(struct pair *pair)
+{
+	note_ended_first(pair);
+	if (pair_peer_failed(&pair->client))
+		return REASON_CLIENT_RESET;
+	if (pair->attempt < pair->attempts)
+		return REASON_NONE;
+	return pair->timed_out ? REASON_CONNECT_TIMEOUT : REASON_CONNECT_FAILED;
+}
+
+static bool is_blind(const struct pair *pair, const struct peer *peer)
+{
+	bool has_socket = peer == &pair->client || pair->connected;
+
+	return has_socket && !peer->from.reading && !pair_peer_failed(peer);
+}
+
+void pair_settle(struct pair *pair)
+{
+	enum reason reason = pair->connected ? judge_open(pair) : judge_connecting(pair);
+
+	if (reason != REASON_NONE) {
+		close_pair(pair, reason);
+		return;
+	}
+	pair_watch(&pair->client, is_blind(pair, &pair->client));
+	pair_watch(&pair->target, is_blind(pair, &pair->target));
+	arm_timer(pair);
+}
+
+static void settle_flow(struct flow *flow)
+{
+	pair_settle(flow->owner);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct pair *pair = arg;
+	struct deadline deadline = next_deadline(pair);
+	bool expired = clock_ms() >= deadline.at && !has_news(pair);
+
+	(void)fd;
+	(void)what;
+	pair->timer_due = NEVER;
+	if (expired && pair->connected) {
+		close_pair(pair, deadline.reason);
+		return;
+	}
+	if (!pair->connected)
+		connect_again(pair, expired);
+	else if (pair->ending && pair->acknowledge_wait < ACKNOWLEDGE_MAX_MS)
+		pair->acknowledge_wait *= 2;
+	pair_settle(pair);
+}
+
+/* ---- pairs of a worker ---- */
+
+static size_t events_offset(void)
+{
+	return (sizeof(struct pair) + 15) / 16 * 16;
+}
+
+static size_t allocation_size(void)
+{
+	return events_offset() + 3 * event_get_struct_event_size();
+}
+
+size_t pair_cost(void)
+{
+	return allocation_size() + 2 * BUFFEREVENT_COST;
+}
+
+/* One piece of memory for the pair and its events, so that an accepted client costs one allocation. */
+static struct pair *allocate(struct pair_set *set)
+{
+	size_t event_size = event_get_struct_event_size();
+	struct pair *pair = calloc(1, allocation_size());
+	char *events = (char *)pair + events_offset();
+
+	if (!pair)
+		return NULL;
+	pair->client.readable = (struct event *)(void *)events;
+	pair->target.readable = (struct event *)(void *)(events + event_size);
+	pair->timer = (struct event *)(void *)(events + 2 * event_size);
+	event_assign(pair->timer, set->io.base, -1, 0, on_timer, pair);
+	return pair;
+}
+
+static void init_peer(struct pair *pair, struct peer *peer, struct peer *opposite, enum direction from,
+                      int fd)
+{
+	peer->pair = pair;
+	peer->opposite = opposite;
+	peer->fd = fd;
+	flow_init(&peer->from, &pair->set->io, &pair->relay->config->limits[from], pair);
+}
+
+/* There is no memory even for a pair: the client is all there is to end. */
+static void refuse(struct pair_set *set, struct relay *relay, int client_fd)
+{
+	socket_reset(client_fd);
+	relay->counters[set->worker].refused++;
+	slots_give(&relay->slots);
+	slots_give(set->slots);
+}
+
+static void begin(struct pair *pair)
+{
+	pair->entered = relay_enter(pair->relay, &pair->client_address);
+	if (!pair->entered) {
+		close_pair(pair, REASON_OVER_LIMIT);
+		return;
+	}
+	pair->turn = relay_take_turn(pair->relay);
+	pair->attempts = relay_attempts(pair->relay);
+	connect_next(pair);
+	pair_settle(pair);
+}
+
+int pair_new(struct pair_set *set, struct relay *relay, int client_fd, const union client_address *client)
+{
+	struct pair *pair = allocate(set);
+
+	relay->counters[set->worker].accepted++;
+	if (!pair) {
+		refuse(set, relay, client_fd);
+		return -ENOMEM;
+	}
+	pair->set = set;
+	pair->relay = relay_get(relay);
+	pair->id = 1 + set->worker + set->made++ * set->id_step;
+	pair->client_address = *client;
+	pair->born = clock_ms();
+	pair->timer_due = NEVER;
+	init_peer(pair, &pair->client, &pair->target, UPLOAD, client_fd);
+	init_peer(pair, &pair->target, &pair->client, DOWNLOAD, -1);
+	LIST_INSERT_HEAD(&set->pairs, pair, entry);
+	set->count++;
+	begin(pair);
+	return 0;
+}
+
+int pair_set_init(struct pair_set *set, unsigned workers)
+{
+	LIST_INIT(&set->pairs);
+	set->io.settle = settle_flow;
+	set->id_step = workers;
+	set->count = set->made = 0;
+	set->dump = NULL;
+	return pair_watch_init(set);
+}
+
+void pair_set_shutdown(struct pair_set *set)
+{
+	struct pair *pair;
+
+	while ((pair = LIST_FIRST(&set->pairs)))
+		close_pair(pair, REASON_SHUTDOWN);
+}
+
+void pair_set_deinit(struct pair_set *set)
+{
+	pair_set_shutdown(set);
+	pair_dump_abort(set);
+	pair_watch_deinit(set);
+}

@@ -1,0 +1,70 @@
+/*
+ * Pairs: from an accepted client to the close line.
+ *
+ * A pair is two peers, each pointing at its opposite; each peer is the source of one flow. It lives and dies
+ * on one worker. Every callback, of a pair or of its flows, ends in one settle function, and that is the only
+ * one that closes a pair.
+ */
+#ifndef WEIR_PAIR_H
+#define WEIR_PAIR_H
+
+#include "flow.h"
+#include "list.h"
+#include "relay.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct pair;
+struct peer;
+struct pair_dump;
+
+LIST_HEAD(pair_list, pair);
+LIST_HEAD(peer_list, peer);
+
+/* All pairs of one worker, and what they share. */
+struct pair_set {
+	struct flow_io io;
+	unsigned worker;          /* number of the worker, for the dump */
+	bool log_connections;     /* one line per closed pair */
+	struct slots *slots;      /* pairs of all workers; borrowed */
+	void (*ended)(void *arg); /* a pair has ended and its slot is free */
+	void *arg;
+	/* private */
+	struct pair_list pairs;
+	struct peer_list blind;    /* peers that nothing is read from: see pair_watch.c */
+	struct event *watch_timer; /* while there are blind peers */
+	uint64_t count, made;
+	uint64_t id_step;
+	struct pair_dump *dump; /* under way, or NULL */
+};
+
+/* set->io (but settle), worker, slots, ended and arg are the caller's to fill in first. workers: how many
+ * there are. 0 or -errno. */
+int pair_set_init(struct pair_set *set, unsigned workers);
+void pair_set_deinit(struct pair_set *set);
+/* Closes every pair with the reason shutdown: both peers are reset. */
+void pair_set_shutdown(struct pair_set *set);
+
+/* Bytes that a pair costs beside its queues: its own memory, and libevent's for two flows that have something
+ * queued. */
+size_t pair_cost(void);
+
+/*
+ * Takes over a client that holds a slot of set->slots and of relay. Both, and client_fd, are given back when
+ * the pair ends: at once if the client's source has too many pairs, or if there is no memory for one
+ * (-ENOMEM); the client is reset then.
+ */
+int pair_new(struct pair_set *set, struct relay *relay, int client_fd, const union client_address *client);
+
+/*
+ * A dump: all pairs of the set as they are at this moment, in *records, which the caller frees after the dump
+ * was finished with pair_dump_measure. NULL when out of memory. One at a time.
+ */
+struct dump_pair *pair_dump_begin(struct pair_set *set, size_t *count);
+/* Adds the kernel's queues to at most so many records; they cost system calls, so the caller lets others run
+ * in between. False when done. */
+bool pair_dump_measure(struct pair_set *set, size_t most);
+
+#endif

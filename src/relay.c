@@ -1,1 +1,304 @@
-extern int weir_relay; /* to be written */
+#include "build_config.h"
+
+#include "relay.h"
+
+#include "clock.h"
+#include "log.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A line about a reached limit, or about the same target, at most this often. */
+#define LOG_INTERVAL_MS 10000
+
+struct relay_target {
+	const struct address *address;
+	struct address_list *fixed; /* of a literal address */
+	struct resolver_name *name; /* of a host name; lives as long as the resolver */
+	_Atomic bool failing;       /* the last attempt failed, and a line said so */
+	_Atomic uint64_t logged;    /* clock_ms of that line */
+};
+
+static struct address_list *target_addresses(struct relay_target *target)
+{
+	return target->fixed ? address_list_get(target->fixed) : resolver_name_get(target->name);
+}
+
+static int init_target(struct relay *relay, struct relay_target *target, const struct address *address,
+                       struct resolver *resolver)
+{
+	target->address = address;
+	if (address->kind == ADDRESS_NAME) {
+		target->name = resolver_add(resolver, relay->config->name, address->host, address->port);
+		return target->name ? 0 : -ENOMEM;
+	}
+	target->fixed = address_list_single(&address->endpoint);
+	return target->fixed ? 0 : -ENOMEM;
+}
+
+static int init_parts(struct relay *relay, struct resolver *resolver)
+{
+	const struct config_relay *config = relay->config;
+
+	relay->counters = calloc(relay->workers, sizeof(*relay->counters));
+	relay->targets = calloc(config->target_count, sizeof(*relay->targets));
+	if (!relay->counters || !relay->targets)
+		return -ENOMEM;
+	for (size_t i = 0; i < config->target_count; i++)
+		if (init_target(relay, &relay->targets[i], &config->target[i], resolver) < 0)
+			return -ENOMEM;
+	if (config->max_connections_per_source > 0) {
+		relay->sources = sources_new(config->max_connections_per_source);
+		if (!relay->sources)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static void init_tuning(struct relay *relay)
+{
+	const struct config_relay *config = relay->config;
+	struct socket_tuning common = {
+	        .nodelay = config->tcp_nodelay,
+	        .keepalive = config->tcp_keepalive,
+	        .notsent_lowat = config->notsent_lowat,
+	};
+
+	relay->client_tuning = relay->target_tuning = common;
+	relay->client_tuning.rcvbuf = config->client_rcvbuf;
+	relay->client_tuning.sndbuf = config->client_sndbuf;
+	relay->target_tuning.rcvbuf = config->target_rcvbuf;
+	relay->target_tuning.sndbuf = config->target_sndbuf;
+}
+
+struct relay *relay_new(struct config *owner, const struct config_relay *config, struct resolver *resolver,
+                        unsigned workers)
+{
+	struct relay *relay = calloc(1, sizeof(*relay));
+
+	if (!relay)
+		return NULL;
+	relay->owner = config_get(owner);
+	relay->config = config;
+	relay->references = 1;
+	relay->workers = workers;
+	slots_init(&relay->slots, config->max_connections);
+	init_tuning(relay);
+	if (init_parts(relay, resolver) < 0) {
+		relay_put(relay);
+		return NULL;
+	}
+	return relay;
+}
+
+struct relay *relay_get(struct relay *relay)
+{
+	atomic_fetch_add_explicit(&relay->references, 1, memory_order_relaxed);
+	return relay;
+}
+
+void relay_put(struct relay *relay)
+{
+	if (!relay || --relay->references > 0)
+		return;
+	relay_unlisten(relay);
+	for (size_t i = 0; relay->targets && i < relay->config->target_count; i++)
+		address_list_put(relay->targets[i].fixed);
+	free(relay->targets);
+	free(relay->counters);
+	sources_free(relay->sources);
+	config_put(relay->owner);
+	free(relay);
+}
+
+/* ---- listening ---- */
+
+static int open_endpoint(struct relay *relay, const struct endpoint *endpoint, bool dual_stack)
+{
+	struct listening *grown, *listening;
+	char text[ADDRESS_TEXT_MAX];
+	int error;
+
+	grown = realloc(relay->listening, (relay->listening_count + 1) * sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	relay->listening = grown;
+	listening = &grown[relay->listening_count];
+	error = listening_open(listening, endpoint, &relay->client_tuning, dual_stack, relay->workers);
+	if (error) {
+		log_error("relay %s: cannot listen on %s: %s", relay->config->name,
+		          endpoint_format(&endpoint->any, endpoint->length, text), strerror(-error));
+		return error;
+	}
+	relay->listening_count++;
+	log_notice("relay %s: listening on %s", relay->config->name, listening->text);
+	return 0;
+}
+
+/* "*:80" is one IPv6 socket that takes IPv4 clients too; where the kernel has no IPv6, an IPv4 one. */
+static int open_wildcard(struct relay *relay, uint16_t port)
+{
+	struct endpoint any6 = {.length = sizeof(any6.in6)};
+	struct endpoint any4 = {.length = sizeof(any4.in)};
+	int probe;
+
+	any6.in6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons(port)};
+	any4.in = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port)};
+	probe = socket_listen(
+	        &(struct endpoint){.length = sizeof(any6.in6), .in6 = {.sin6_family = AF_INET6}},
+	        &relay->client_tuning, SOCKET_SOLE, true);
+	if (probe < 0)
+		return open_endpoint(relay, &any4, false);
+	close(probe);
+	return open_endpoint(relay, &any6, true);
+}
+
+/* A host name as listening address is looked up once, at start; every address it has is listened on. */
+static int open_name(struct relay *relay, const struct address *address)
+{
+	int error = 0;
+	struct address_list *list = resolver_lookup_now(address->host, address->port, NULL, &error);
+
+	if (!list) {
+		log_error("relay %s: cannot listen on %s: %s", relay->config->name, address->host,
+		          gai_strerror(error));
+		return -EADDRNOTAVAIL;
+	}
+	error = 0;
+	for (size_t i = 0; !error && i < list->count; i++)
+		error = open_endpoint(relay, &list->endpoint[i], false);
+	address_list_put(list);
+	return error;
+}
+
+int relay_listen(struct relay *relay)
+{
+	int error = 0;
+
+	for (size_t i = 0; !error && i < relay->config->listen_count; i++) {
+		const struct address *address = &relay->config->listen[i];
+
+		if (address->kind == ADDRESS_WILDCARD)
+			error = open_wildcard(relay, address->port);
+		else if (address->kind == ADDRESS_NAME)
+			error = open_name(relay, address);
+		else
+			error = open_endpoint(relay, &address->endpoint, false);
+	}
+	return error;
+}
+
+void relay_unlisten(struct relay *relay)
+{
+	for (size_t i = 0; i < relay->listening_count; i++)
+		listening_close(&relay->listening[i]);
+	free(relay->listening);
+	relay->listening = NULL;
+	relay->listening_count = 0;
+}
+
+/* ---- clients ---- */
+
+bool relay_enter(struct relay *relay, const union client_address *client)
+{
+	return !relay->sources || sources_enter(relay->sources, client);
+}
+
+void relay_leave(struct relay *relay, const union client_address *client)
+{
+	if (relay->sources)
+		sources_leave(relay->sources, client);
+}
+
+/* True, and the time is noted, if the last time was long enough ago. */
+static bool take_log_turn(_Atomic uint64_t *logged)
+{
+	uint64_t now = clock_ms();
+	uint64_t last = *logged;
+
+	if (last && now - last < LOG_INTERVAL_MS)
+		return false;
+	return atomic_compare_exchange_strong(logged, &last, now);
+}
+
+bool relay_may_log_limit(struct relay *relay)
+{
+	return take_log_turn(&relay->limit_logged);
+}
+
+/* ---- targets ---- */
+
+uint64_t relay_take_turn(struct relay *relay)
+{
+	return atomic_fetch_add_explicit(&relay->turn, 1, memory_order_relaxed);
+}
+
+unsigned relay_attempts(struct relay *relay)
+{
+	uint64_t addresses = 0;
+
+	for (size_t i = 0; i < relay->config->target_count; i++) {
+		struct address_list *list = target_addresses(&relay->targets[i]);
+
+		addresses += list ? list->count : 0;
+		address_list_put(list);
+	}
+	if (addresses > relay->config->connect_attempts)
+		addresses = relay->config->connect_attempts;
+	return addresses ? (unsigned)addresses : 1;
+}
+
+int relay_choose(struct relay *relay, uint64_t turn, unsigned attempt, struct relay_choice *choice)
+{
+	uint64_t number = turn + attempt;
+	size_t count = relay->config->target_count;
+
+	choice->target = number % count;
+	choice->list = target_addresses(&relay->targets[choice->target]);
+	choice->endpoint =
+	        choice->list ? &choice->list->endpoint[(number / count) % choice->list->count] : NULL;
+	return choice->list ? 0 : -ENOENT;
+}
+
+void relay_choice_deinit(struct relay_choice *choice)
+{
+	address_list_put(choice->list);
+	choice->list = NULL;
+	choice->endpoint = NULL;
+}
+
+void relay_note_attempt(struct relay *relay, const struct relay_choice *choice, int error)
+{
+	struct relay_target *target = &relay->targets[choice->target];
+	char text[ADDRESS_TEXT_MAX];
+
+	if (error == 0) {
+		if (atomic_load_explicit(&target->failing, memory_order_relaxed) &&
+		    atomic_exchange(&target->failing, false))
+			log_notice("relay %s: target %s can be connected again", relay->config->name,
+			           address_format(target->address, text));
+		return;
+	}
+	if (target->failing || !take_log_turn(&target->logged) || atomic_exchange(&target->failing, true))
+		return;
+	log_warning("relay %s: target %s cannot be connected: %s", relay->config->name,
+	            address_format(target->address, text),
+	            error == -ENOENT ? "no address yet" : strerror(-error));
+}
+
+void relay_describe(const struct relay *relay, unsigned worker, struct dump_relay *record)
+{
+	const struct relay_counters *counters = &relay->counters[worker];
+
+	record->name = relay->config->name;
+	record->accepted += counters->accepted;
+	record->refused += counters->refused;
+	record->connect_failed += counters->connect_failed;
+	record->upload_bytes += counters->bytes[UPLOAD];
+	record->download_bytes += counters->bytes[DOWNLOAD];
+	record->pauses += counters->pauses;
+	record->paused_ms += counters->paused_ms;
+}

@@ -1,0 +1,92 @@
+/*
+ * One [relay NAME] at run time: its listening sockets, targets, limits and counters. Shared by all workers
+ * and reference-counted: every pair holds a reference, so what a pair needs lives as long as it does.
+ */
+#ifndef WEIR_RELAY_H
+#define WEIR_RELAY_H
+
+#include "config.h"
+#include "dump.h"
+#include "listening.h"
+#include "resolver.h"
+#include "slots.h"
+#include "socket.h"
+#include "sources.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What one worker counted. Only that worker writes and reads it, so that a dump is consistent and nothing is
+ * shared on the way. */
+struct relay_counters {
+	uint64_t accepted;          /* clients accepted */
+	uint64_t refused;           /* of them, reset at once: over a limit, or no memory for a pair */
+	uint64_t connect_failed;    /* of them, reset because no target could be connected */
+	uint64_t bytes[DIRECTIONS]; /* of pairs that have ended: written to the sink */
+	uint64_t pauses, paused_ms; /* of pairs that have ended */
+};
+
+struct relay_target;
+
+struct relay {
+	const struct config_relay *config;
+	struct relay_counters *counters; /* one for each worker */
+	struct slots slots;              /* its pairs; limit max_connections of the relay */
+	struct listening *listening;
+	size_t listening_count;
+	struct socket_tuning client_tuning, target_tuning;
+	/* private */
+	struct config *owner;
+	unsigned workers;
+	struct relay_target *targets;
+	_Atomic uint64_t turn;
+	struct sources *sources;       /* NULL: not limited */
+	_Atomic uint64_t limit_logged; /* clock_ms of the last line about a reached limit */
+	_Atomic unsigned references;
+};
+
+/*
+ * A relay with one reference, for so many workers; its host names are added to resolver. Keeps a reference to
+ * owner. NULL when out of memory.
+ */
+struct relay *relay_new(struct config *owner, const struct config_relay *config, struct resolver *resolver,
+                        unsigned workers);
+struct relay *relay_get(struct relay *relay);
+void relay_put(struct relay *relay); /* takes NULL */
+
+/* Opens every listening address and logs each. 0 or -errno; the error is logged. */
+int relay_listen(struct relay *relay);
+/* Closes the listening sockets; nobody may wait on them any more. */
+void relay_unlisten(struct relay *relay);
+
+/* Counts one more pair of the client's source. False: it has too many already. True: relay_leave must follow.
+ */
+bool relay_enter(struct relay *relay, const union client_address *client);
+void relay_leave(struct relay *relay, const union client_address *client);
+
+/* A target address that a pair tries. */
+struct relay_choice {
+	struct address_list *list; /* a reference, ended with relay_choice_deinit */
+	const struct endpoint *endpoint;
+	size_t target; /* which target it belongs to */
+};
+
+/* The pair's turn, to be passed to relay_choose with the number of the attempt. */
+uint64_t relay_take_turn(struct relay *relay);
+/* How many attempts make sense: the limit of the relay, but no address twice. */
+unsigned relay_attempts(struct relay *relay);
+/* Chooses for one attempt (0, 1, …): targets in turn, and the addresses of each in turn. -ENOENT: its name
+ * has no address yet. */
+int relay_choose(struct relay *relay, uint64_t turn, unsigned attempt, struct relay_choice *choice);
+void relay_choice_deinit(struct relay_choice *choice);
+/* What came of an attempt (0 or -errno); trouble with a target is logged once until it is over. */
+void relay_note_attempt(struct relay *relay, const struct relay_choice *choice, int error);
+
+/* Whether a reached limit of this relay is worth a line now: one per episode, and at most one in ten seconds.
+ */
+bool relay_may_log_limit(struct relay *relay);
+
+/* Adds what a worker counted to the dump's record. What living pairs have is not in it. */
+void relay_describe(const struct relay *relay, unsigned worker, struct dump_relay *record);
+
+#endif

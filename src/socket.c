@@ -1,1 +1,186 @@
-extern int weir_socket; /* to be written */
+#include "build_config.h"
+
+#include "socket.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/sockios.h>
+#include <netinet/tcp.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+/* Clients that wait to be accepted; net.core.somaxconn bounds it. */
+#define BACKLOG 4096
+
+static int set_option(int fd, int level, int name, int value)
+{
+	return setsockopt(fd, level, name, &value, sizeof(value)) < 0 ? -errno : 0;
+}
+
+static int set_size(int fd, int level, int name, uint64_t bytes)
+{
+	if (bytes == SETTING_AUTO)
+		return 0;
+	return set_option(fd, level, name, bytes > INT_MAX ? INT_MAX : (int)bytes);
+}
+
+static int tune_tcp(int fd, const struct socket_tuning *tuning)
+{
+	int error = set_option(fd, SOL_SOCKET, SO_OOBINLINE, 1);
+
+	if (!error && tuning->nodelay)
+		error = set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	if (!error && tuning->keepalive)
+		error = set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	if (!error)
+		error = set_size(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, tuning->notsent_lowat);
+	return error;
+}
+
+static int tune(int fd, sa_family_t family, const struct socket_tuning *tuning)
+{
+	int error = set_size(fd, SOL_SOCKET, SO_RCVBUF, tuning->rcvbuf);
+
+	if (!error)
+		error = set_size(fd, SOL_SOCKET, SO_SNDBUF, tuning->sndbuf);
+	if (!error && family != AF_UNIX)
+		error = tune_tcp(fd, tuning);
+	return error;
+}
+
+static int open_tuned(const struct endpoint *endpoint, const struct socket_tuning *tuning)
+{
+	int fd = socket(endpoint->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int error;
+
+	if (fd < 0)
+		return -errno;
+	error = tune(fd, endpoint->any.sa_family, tuning);
+	if (error) {
+		close(fd);
+		return error;
+	}
+	return fd;
+}
+
+/* True if path is a socket whose listener is gone. */
+static bool unix_path_is_stale(const struct endpoint *endpoint)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	bool stale;
+
+	if (fd < 0)
+		return false;
+	stale = connect(fd, &endpoint->any, endpoint->length) < 0 && errno == ECONNREFUSED;
+	close(fd);
+	return stale;
+}
+
+static int bind_to(int fd, const struct endpoint *endpoint)
+{
+	if (bind(fd, &endpoint->any, endpoint->length) == 0)
+		return 0;
+	if (errno != EADDRINUSE || endpoint->any.sa_family != AF_UNIX || endpoint->un.sun_path[0] == '\0')
+		return -errno;
+	if (!unix_path_is_stale(endpoint))
+		return -EADDRINUSE;
+	if (unlink(endpoint->un.sun_path) < 0 || bind(fd, &endpoint->any, endpoint->length) < 0)
+		return -errno;
+	return 0;
+}
+
+static int prepare_listener(int fd, const struct endpoint *endpoint, enum socket_sharing sharing,
+                            bool dual_stack)
+{
+	int error = 0;
+
+	if (endpoint->any.sa_family == AF_UNIX)
+		return 0;
+	if (endpoint->any.sa_family == AF_INET6)
+		error = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, !dual_stack);
+	if (!error)
+		error = set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	if (!error && sharing == SOCKET_SHARED)
+		error = set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	return error;
+}
+
+int socket_listen(const struct endpoint *endpoint, const struct socket_tuning *tuning,
+                  enum socket_sharing sharing, bool dual_stack)
+{
+	int fd = open_tuned(endpoint, tuning);
+	int error;
+
+	if (fd < 0)
+		return fd;
+	error = prepare_listener(fd, endpoint, sharing, dual_stack);
+	if (!error)
+		error = bind_to(fd, endpoint);
+	if (!error && listen(fd, BACKLOG) < 0)
+		error = -errno;
+	if (error) {
+		close(fd);
+		return error;
+	}
+	return fd;
+}
+
+int socket_accept(int listener, union client_address *client)
+{
+	socklen_t length = sizeof(*client);
+	int fd = accept4(listener, &client->any, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int socket_connect(const struct endpoint *endpoint, const struct socket_tuning *tuning)
+{
+	int fd = open_tuned(endpoint, tuning);
+
+	if (fd < 0)
+		return fd;
+	if (connect(fd, &endpoint->any, endpoint->length) < 0 && errno != EINPROGRESS) {
+		int error = -errno;
+
+		close(fd);
+		return error;
+	}
+	return fd;
+}
+
+int socket_error(int fd)
+{
+	int error = 0;
+	socklen_t length = sizeof(error);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
+		return -errno;
+	return -error;
+}
+
+void socket_reset(int fd)
+{
+	struct linger linger = {.l_onoff = 1, .l_linger = 0};
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+	close(fd);
+}
+
+static uint64_t queue_length(int fd, unsigned long request)
+{
+	int bytes = 0;
+
+	if (ioctl(fd, request, &bytes) < 0 || bytes < 0)
+		return 0;
+	return (uint64_t)bytes;
+}
+
+uint64_t socket_unread(int fd)
+{
+	return queue_length(fd, SIOCINQ);
+}
+
+uint64_t socket_unacknowledged(int fd)
+{
+	return queue_length(fd, SIOCOUTQ);
+}

@@ -1,0 +1,53 @@
+/*
+ * Making, tuning and ending sockets. Every socket made here is non-blocking and close-on-exec, and relays an
+ * urgent byte in line (SO_OOBINLINE). Functions return a descriptor or 0, or -errno.
+ */
+#ifndef WEIR_SOCKET_H
+#define WEIR_SOCKET_H
+
+#include "address.h"
+#include "config.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Where a client came from. A unix client has no address worth keeping, so only the family is set. */
+union client_address {
+	struct sockaddr any;
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+};
+
+/* Options of tcp(7) and socket(7) for one side of a relay; they mean nothing to a unix socket and are skipped
+ * there. */
+struct socket_tuning {
+	bool nodelay, keepalive;
+	uint64_t rcvbuf, sndbuf, notsent_lowat; /* bytes or SETTING_AUTO */
+};
+
+enum socket_sharing {
+	SOCKET_SOLE,   /* nobody else may listen there: EADDRINUSE if somebody does */
+	SOCKET_SHARED, /* SO_REUSEPORT: one socket per worker, the kernel spreads clients over them */
+};
+
+/*
+ * Listens on endpoint. Accepted sockets inherit the tuning. dual_stack: an IPv6 socket takes IPv4 clients
+ * too. A unix path that nobody answers on any more is taken over.
+ */
+int socket_listen(const struct endpoint *endpoint, const struct socket_tuning *tuning,
+                  enum socket_sharing sharing, bool dual_stack);
+/* The next client of a listening socket. */
+int socket_accept(int listener, union client_address *client);
+/* Begins to connect. The descriptor is writable once it is connected or failed: then ask socket_error. */
+int socket_connect(const struct endpoint *endpoint, const struct socket_tuning *tuning);
+/* The pending error of a socket (SO_ERROR): 0, or -errno. Clears it. */
+int socket_error(int fd);
+/* Closes fd so that the other end sees a reset (SO_LINGER of socket(7)); a unix socket knows no reset and is
+ * just closed. */
+void socket_reset(int fd);
+/* Bytes that the kernel holds: received and not read (SIOCINQ), sent and not acknowledged (SIOCOUTQ). tcp(7),
+ * unix(7) */
+uint64_t socket_unread(int fd);
+uint64_t socket_unacknowledged(int fd);
+
+#endif

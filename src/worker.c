@@ -1,1 +1,249 @@
-extern int weir_worker; /* to be written */
+#include "build_config.h"
+
+#include "worker.h"
+
+#include "listener.h"
+#include "pair.h"
+#include "thread.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* What one read takes at most. Measured (bench/): less costs more calls, more falls out of the second-level
+ * cache. */
+#define SCRATCH_SIZE (256 * 1024)
+/* Pairs whose kernel queues are asked for before others get their turn. */
+#define DUMP_BATCH 64
+
+struct worker {
+	const struct worker_daemon *daemon;
+	unsigned number;
+	struct event_base *base;
+	struct pair_set set;
+	struct listener_list listeners;
+	_Atomic unsigned orders; /* bits of enum worker_order */
+	int mailbox;             /* eventfd(2) that tells of them */
+	struct event *mail;
+	struct event *dump_more; /* goes on with a dump after others had their turn */
+	struct worker_dump dump;
+	pthread_t thread;
+	bool started;
+};
+
+/* ---- orders ---- */
+
+static void stop_accepting(struct worker *worker)
+{
+	struct listener *listener;
+
+	while ((listener = LIST_FIRST(&worker->listeners)))
+		listener_free(listener);
+}
+
+static void hand_over_dump(struct worker *worker)
+{
+	struct worker_dump dump = worker->dump;
+
+	worker->dump = (struct worker_dump){.relays = NULL}; /* consumed */
+	worker->daemon->dumped(worker->daemon->arg, worker->number, &dump);
+}
+
+static void begin_dump(struct worker *worker)
+{
+	const struct worker_daemon *daemon = worker->daemon;
+
+	worker->dump = (struct worker_dump){.relays = calloc(daemon->relay_count, sizeof(struct dump_relay))};
+	if (worker->dump.relays)
+		worker->dump.pairs = pair_dump_begin(&worker->set, &worker->dump.pair_count);
+	if (!worker->dump.pairs) {
+		free(worker->dump.relays);
+		worker->dump.relays = NULL;
+		hand_over_dump(worker);
+		return;
+	}
+	for (size_t i = 0; i < daemon->relay_count; i++)
+		relay_describe(daemon->relays[i], worker->number, &worker->dump.relays[i]);
+	event_active(worker->dump_more, EV_TIMEOUT, 0);
+}
+
+static void on_dump_more(evutil_socket_t fd, short what, void *arg)
+{
+	static const struct timeval next_pass = {0, 0};
+	struct worker *worker = arg;
+
+	(void)fd;
+	(void)what;
+	if (pair_dump_measure(&worker->set, DUMP_BATCH) && event_add(worker->dump_more, &next_pass) == 0)
+		return;
+	while (pair_dump_measure(&worker->set, DUMP_BATCH))
+		; /* no memory for a timer: without a break, then */
+	hand_over_dump(worker);
+}
+
+static void on_mail(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *worker = arg;
+	uint64_t count;
+	unsigned orders;
+
+	(void)what;
+	if (read(fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
+		return;
+	orders = atomic_exchange(&worker->orders, 0);
+	if (orders & WORKER_DRAIN) {
+		stop_accepting(worker);
+		worker->daemon->drained(worker->daemon->arg);
+	}
+	if (orders & WORKER_SHUTDOWN)
+		pair_set_shutdown(&worker->set);
+	if (orders & WORKER_DUMP)
+		begin_dump(worker);
+	if (orders & WORKER_STOP)
+		event_base_loopbreak(worker->base);
+}
+
+void worker_order(struct worker *worker, enum worker_order order)
+{
+	const uint64_t one = 1;
+
+	atomic_fetch_or(&worker->orders, order);
+	/* It can only fail when the counter is full, and then the mailbox is readable anyway. */
+	if (write(worker->mailbox, &one, sizeof(one)) < 0)
+		return;
+}
+
+/* ---- thread ---- */
+
+static void *run(void *arg)
+{
+	struct worker *worker = arg;
+
+	event_base_dispatch(worker->base);
+	stop_accepting(worker);
+	pair_set_deinit(&worker->set);
+	/* Freed bufferevents are finalized in the next pass. */
+	event_base_loop(worker->base, EVLOOP_NONBLOCK);
+	return NULL;
+}
+
+static void on_pair_ended(void *arg)
+{
+	struct worker *worker = arg;
+
+	listener_resume_all(&worker->listeners);
+}
+
+static int init_base(struct worker *worker)
+{
+	struct event_config *config = event_config_new();
+
+	if (!config)
+		return -ENOMEM;
+	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+	worker->base = event_base_new_with_config(config);
+	event_config_free(config);
+	return worker->base ? 0 : -ENOMEM;
+}
+
+static int init_mailbox(struct worker *worker)
+{
+	worker->mailbox = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (worker->mailbox < 0)
+		return -errno;
+	worker->mail = event_new(worker->base, worker->mailbox, EV_READ | EV_PERSIST, on_mail, worker);
+	worker->dump_more = event_new(worker->base, -1, 0, on_dump_more, worker);
+	if (!worker->mail || !worker->dump_more || event_add(worker->mail, NULL) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+static int init_pairs(struct worker *worker)
+{
+	const struct worker_daemon *daemon = worker->daemon;
+	struct pair_set *set = &worker->set;
+
+	set->io.base = worker->base;
+	set->io.budget = daemon->budget;
+	set->io.scratch_size = SCRATCH_SIZE;
+	set->io.scratch = malloc(SCRATCH_SIZE);
+	set->worker = worker->number;
+	set->log_connections = daemon->log_connections;
+	set->slots = daemon->slots;
+	set->ended = on_pair_ended;
+	set->arg = worker;
+	return set->io.scratch ? pair_set_init(set, daemon->workers) : -ENOMEM;
+}
+
+static int init_listeners(struct worker *worker)
+{
+	for (size_t r = 0; r < worker->daemon->relay_count; r++) {
+		struct relay *relay = worker->daemon->relays[r];
+
+		for (size_t i = 0; i < relay->listening_count; i++) {
+			int fd = listening_fd(&relay->listening[i], worker->number);
+
+			if (!listener_new(&worker->listeners, &worker->set, relay, fd))
+				return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+struct worker *worker_new(const struct worker_daemon *daemon, unsigned number)
+{
+	struct worker *worker = calloc(1, sizeof(*worker));
+
+	if (!worker)
+		return NULL;
+	worker->daemon = daemon;
+	worker->number = number;
+	worker->mailbox = -1;
+	LIST_INIT(&worker->listeners);
+	if (init_base(worker) < 0 || init_mailbox(worker) < 0 || init_pairs(worker) < 0 ||
+	    init_listeners(worker) < 0) {
+		worker_free(worker);
+		return NULL;
+	}
+	return worker;
+}
+
+int worker_start(struct worker *worker)
+{
+	char name[16];
+	int error;
+
+	snprintf(name, sizeof(name), "worker-%u", worker->number % 1000);
+	error = thread_start(&worker->thread, name, run, worker);
+	worker->started = error == 0;
+	return error;
+}
+
+void worker_free(struct worker *worker)
+{
+	if (!worker)
+		return;
+	if (worker->started) {
+		worker_order(worker, WORKER_STOP);
+		pthread_join(worker->thread, NULL);
+	}
+	stop_accepting(worker);
+	pair_set_deinit(&worker->set);
+	if (worker->mail)
+		event_free(worker->mail);
+	if (worker->dump_more)
+		event_free(worker->dump_more);
+	if (worker->mailbox >= 0)
+		close(worker->mailbox);
+	if (worker->base)
+		event_base_free(worker->base);
+	free(worker->set.io.scratch);
+	free(worker->dump.relays);
+	free(worker->dump.pairs);
+	free(worker);
+}

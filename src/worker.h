@@ -1,0 +1,56 @@
+/*
+ * One thread with an event base of its own, that no other thread touches: it accepts, and its pairs live and
+ * die on it. The daemon gives it orders through a mailbox; it answers by the callbacks of struct
+ * worker_daemon, which run on its thread.
+ */
+#ifndef WEIR_WORKER_H
+#define WEIR_WORKER_H
+
+#include "budget.h"
+#include "dump.h"
+#include "relay.h"
+#include "slots.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct worker;
+
+/* A worker's part of a dump, all of it from one moment. */
+struct worker_dump {
+	struct dump_relay *relays; /* one for each relay, with what ended pairs left; owned */
+	struct dump_pair *pairs;   /* owned; both are NULL if there was no memory */
+	size_t pair_count;
+};
+
+/* What workers share, and where they answer. Borrowed; must outlive them. */
+struct worker_daemon {
+	unsigned workers;
+	struct relay **relays;
+	size_t relay_count;
+	struct budget *budget;
+	struct slots *slots;
+	bool log_connections;
+	void (*drained)(void *arg); /* no longer accepts: the listening sockets may be closed */
+	void (*dumped)(void *arg, unsigned worker, struct worker_dump *dump); /* takes what dump holds */
+	void *arg;
+};
+
+/* A worker that accepts once it is started. NULL when out of memory or descriptors. */
+struct worker *worker_new(const struct worker_daemon *daemon, unsigned number);
+/* 0 or -errno */
+int worker_start(struct worker *worker);
+
+/* Orders, from any thread. The same order given twice before it was carried out is carried out once. */
+enum worker_order {
+	WORKER_DRAIN = 1,    /* stop accepting, let pairs end */
+	WORKER_SHUTDOWN = 2, /* reset all pairs */
+	WORKER_DUMP = 4,     /* one at a time: answered by dumped */
+	WORKER_STOP = 8,     /* end the thread; pairs that are left are reset */
+};
+void worker_order(struct worker *worker, enum worker_order order);
+
+/* Stops the thread, if it was started, waits for it, and frees. Takes NULL. */
+void worker_free(struct worker *worker);
+
+#endif

@@ -1,0 +1,79 @@
+#include "build_config.h"
+
+#include "estimate.h"
+
+#include "pair.h"
+#include "units.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* Used where /proc has no word on it: the kernel's own defaults. */
+#define TCP_RMEM_MAX (6 * 1024 * 1024)
+#define TCP_WMEM_MAX (4 * 1024 * 1024)
+
+uint64_t estimate_max_connections(const struct config *config, uint64_t nofile)
+{
+	uint64_t possible = nofile > ESTIMATE_RESERVED_FDS + 2 ? (nofile - ESTIMATE_RESERVED_FDS) / 2 : 1;
+	uint64_t wanted = config->global.max_connections;
+
+	return wanted == SETTING_AUTO || wanted > possible ? possible : wanted;
+}
+
+/* The third number of net.ipv4.tcp_rmem or tcp_wmem: how far the kernel tunes a buffer by itself. tcp(7) */
+static uint64_t kernel_maximum(const char *path, uint64_t otherwise)
+{
+	FILE *file = fopen(path, "re");
+	uint64_t maximum;
+
+	if (!file)
+		return otherwise;
+	if (fscanf(file, "%*u %*u %" SCNu64, &maximum) != 1)
+		maximum = otherwise;
+	fclose(file);
+	return maximum;
+}
+
+/* The kernel doubles what it is asked for, to have room for its own book-keeping. socket(7) */
+static uint64_t buffer_size(uint64_t setting, uint64_t automatic)
+{
+	return setting == SETTING_AUTO ? automatic : 2 * setting;
+}
+
+static uint64_t kernel_per_pair(const struct config *config)
+{
+	uint64_t rmem = kernel_maximum("/proc/sys/net/ipv4/tcp_rmem", TCP_RMEM_MAX);
+	uint64_t wmem = kernel_maximum("/proc/sys/net/ipv4/tcp_wmem", TCP_WMEM_MAX);
+	uint64_t most = 0;
+
+	for (size_t i = 0; i < config->relay_count; i++) {
+		const struct config_relay *relay = &config->relays[i];
+		uint64_t sum =
+		        buffer_size(relay->client_rcvbuf, rmem) + buffer_size(relay->client_sndbuf, wmem) +
+		        buffer_size(relay->target_rcvbuf, rmem) + buffer_size(relay->target_sndbuf, wmem);
+
+		if (sum > most)
+			most = sum;
+	}
+	return most;
+}
+
+static const char *mebibytes(uint64_t bytes, char text[UNITS_TEXT_MAX])
+{
+	snprintf(text, UNITS_TEXT_MAX, "%.1f MiB", (double)bytes / (1024 * 1024));
+	return text;
+}
+
+char *estimate_describe(const struct config *config, uint64_t max_connections, char *text, size_t size)
+{
+	char user[UNITS_TEXT_MAX], queued[UNITS_TEXT_MAX], kernel[UNITS_TEXT_MAX];
+	uint64_t per_pair = kernel_per_pair(config);
+
+	snprintf(text, size,
+	         "worst case memory: user space %s (memory_max %s + %zu bytes for each of %" PRIu64
+	         " pairs), kernel %s (socket buffers of %" PRIu64 " KiB a pair)",
+	         mebibytes(config->global.memory_max + max_connections * pair_cost(), user),
+	         mebibytes(config->global.memory_max, queued), pair_cost(), max_connections,
+	         mebibytes(max_connections * per_pair, kernel), per_pair / 1024);
+	return text;
+}

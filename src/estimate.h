@@ -1,0 +1,20 @@
+/* The worst case of memory, from a configuration: what --test prints and the log says at start. */
+#ifndef WEIR_ESTIMATE_H
+#define WEIR_ESTIMATE_H
+
+#include "config.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Descriptors that pairs cannot have: logs, epoll, listening sockets, a dump. */
+#define ESTIMATE_RESERVED_FDS 64
+
+/* max_connections as it will be: no more pairs than there are descriptors for (nofile: RLIMIT_NOFILE). At
+ * least 1. */
+uint64_t estimate_max_connections(const struct config *config, uint64_t nofile);
+
+/* One line, without a line end: "worst case memory: …". Returns text. */
+char *estimate_describe(const struct config *config, uint64_t max_connections, char *text, size_t size);
+
+#endif

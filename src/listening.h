@@ -1,0 +1,28 @@
+/* One listening address at run time: a socket per worker, or one that the workers share. */
+#ifndef WEIR_LISTENING_H
+#define WEIR_LISTENING_H
+
+#include "address.h"
+#include "socket.h"
+
+#include <stdbool.h>
+
+struct listening {
+	char text[ADDRESS_TEXT_MAX]; /* the address that it really has, for log lines */
+	char *unlink_path;           /* a unix path of ours, removed at the end; owned */
+	int *fds;                    /* owned, with the descriptors in it */
+	unsigned count;              /* number of workers, or 1 where they share */
+};
+
+/*
+ * Opens endpoint for so many workers. TCP gets a socket for each (the kernel spreads the clients), a unix
+ * address one for all. dual_stack as in socket_listen. 0 or -errno, with nothing left open.
+ */
+int listening_open(struct listening *listening, const struct endpoint *endpoint,
+                   const struct socket_tuning *tuning, bool dual_stack, unsigned workers);
+/* Closes the sockets and removes a unix path. Takes a zeroed or closed one. */
+void listening_close(struct listening *listening);
+/* The descriptor that a worker waits on. */
+int listening_fd(const struct listening *listening, unsigned worker);
+
+#endif

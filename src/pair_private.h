@@ -1,0 +1,87 @@
+/* What the files of the pair module share: pair.c (life and death), pair_watch.c (silent failures),
+ * pair_report.c (log and dump). */
+#ifndef WEIR_PAIR_PRIVATE_H
+#define WEIR_PAIR_PRIVATE_H
+
+#include "pair.h"
+
+struct event;
+
+enum reason {
+	REASON_NONE,
+	REASON_EOF,
+	REASON_CLIENT_RESET,
+	REASON_TARGET_RESET,
+	REASON_CONNECT_FAILED,
+	REASON_CONNECT_TIMEOUT,
+	REASON_IDLE_TIMEOUT,
+	REASON_STALL_TIMEOUT,
+	REASON_HALF_CLOSE_TIMEOUT,
+	REASON_OVER_LIMIT,
+	REASON_SHUTDOWN,
+	REASON_OUT_OF_MEMORY,
+	REASON_INTERNAL,
+};
+
+/* One end of a pair. */
+struct peer {
+	struct pair *pair;
+	struct peer *opposite;
+	struct flow from;       /* the flow that this peer is the source of */
+	struct event *readable; /* of that flow; the target's waits for the connection first */
+	int fd;                 /* -1: none (yet) */
+	bool blind;             /* nothing is read from it, so it is on a list of peers to watch */
+	LIST_ENTRY(peer) watch_entry;
+};
+
+struct pair {
+	struct pair_set *set;
+	struct relay *relay;
+	struct peer client, target;
+	uint64_t id;
+	uint64_t turn;
+	struct relay_choice choice; /* the target address that is tried, or connected */
+	unsigned attempt, attempts;
+	union client_address client_address;
+	bool entered; /* counted by its relay's limit per source */
+	bool connected;
+	bool timed_out; /* the last attempt did */
+	bool ending;    /* a peer has failed, and all that came from it is with its opposite's kernel */
+	const struct peer *ended_first;
+	uint64_t born, attempt_began; /* clock_ms */
+	struct event *timer;
+	uint64_t timer_due;      /* clock_ms at which the timer fires */
+	uint64_t unacknowledged; /* while ending: bytes, when that last shrank, how long to wait until asking
+	                            again */
+	uint64_t acknowledged_at, acknowledge_wait;
+	size_t record; /* 1 + its place in the dump that is under way, or 0 */
+	LIST_ENTRY(pair) entry;
+};
+
+static inline struct relay_counters *pair_counters(const struct pair *pair)
+{
+	return &pair->relay->counters[pair->set->worker];
+}
+
+/* True if the peer was reset or broke, however that was noticed. */
+bool pair_peer_failed(const struct peer *peer);
+/* clock_ms of the last byte either way. */
+uint64_t pair_last_activity(const struct pair *pair);
+/* Decides what follows from the state of a pair; may close and free it, so it is the last thing that a
+ * callback does. */
+void pair_settle(struct pair *pair);
+
+/* pair_watch.c: puts a peer on the list of those to watch, or takes it off. */
+void pair_watch(struct peer *peer, bool blind);
+int pair_watch_init(struct pair_set *set);
+void pair_watch_deinit(struct pair_set *set);
+
+/* pair_report.c */
+void pair_log_close(struct pair *pair, enum reason reason);
+void pair_count_close(struct pair *pair, enum reason reason);
+/* The pair ends: a dump that is under way must not touch it any more. */
+void pair_dump_forget(struct pair *pair);
+/* Ends a dump that is under way; its records stay with the caller of pair_dump_begin. */
+void pair_dump_abort(struct pair_set *set);
+
+#endif

@@ -1,0 +1,226 @@
+/* What is told about a pair: the close line, the relay's counters, the dump. */
+#include "build_config.h"
+
+#include "clock.h"
+#include "log.h"
+#include "pair_private.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A dump under way. */
+struct pair_dump {
+	struct dump_pair *records;
+	struct pair **pairs; /* the pair of each record; NULL once it has ended */
+	size_t count, measured;
+};
+
+static const char *reason_name(enum reason reason)
+{
+	switch (reason) {
+	case REASON_NONE:
+		break;
+	case REASON_EOF:
+		return "eof";
+	case REASON_CLIENT_RESET:
+		return "client_reset";
+	case REASON_TARGET_RESET:
+		return "target_reset";
+	case REASON_CONNECT_FAILED:
+		return "connect_failed";
+	case REASON_CONNECT_TIMEOUT:
+		return "connect_timeout";
+	case REASON_IDLE_TIMEOUT:
+		return "idle_timeout";
+	case REASON_STALL_TIMEOUT:
+		return "stall_timeout";
+	case REASON_HALF_CLOSE_TIMEOUT:
+		return "half_close_timeout";
+	case REASON_OVER_LIMIT:
+		return "over_limit";
+	case REASON_SHUTDOWN:
+		return "shutdown";
+	case REASON_OUT_OF_MEMORY:
+		return "out_of_memory";
+	case REASON_INTERNAL:
+		return "internal";
+	}
+	return "none";
+}
+
+static const char *ended_first_name(const struct pair *pair, enum reason reason)
+{
+	if (pair->ended_first)
+		return pair->ended_first == &pair->client ? "client" : "target";
+	return reason == REASON_CONNECT_FAILED || reason == REASON_CONNECT_TIMEOUT ? "target" : "relay";
+}
+
+static void format_client(const struct pair *pair, char text[ADDRESS_TEXT_MAX])
+{
+	const union client_address *client = &pair->client_address;
+	socklen_t length = client->any.sa_family == AF_UNIX ? sizeof(client->any.sa_family) : sizeof(*client);
+
+	endpoint_format(&client->any, length, text);
+}
+
+static void format_target(const struct pair *pair, char text[ADDRESS_TEXT_MAX])
+{
+	const struct endpoint *target = pair->choice.endpoint;
+
+	if (target)
+		endpoint_format(&target->any, target->length, text);
+	else
+		strcpy(text, "-");
+}
+
+void pair_log_close(struct pair *pair, enum reason reason)
+{
+	const struct flow *up = &pair->client.from, *down = &pair->target.from;
+	char client[ADDRESS_TEXT_MAX], target[ADDRESS_TEXT_MAX];
+
+	if (!pair->set->log_connections || !log_wants(LOG_LEVEL_INFO))
+		return;
+	format_client(pair, client);
+	format_target(pair, target);
+	log_info("closed pair=%" PRIu64 " relay=%s client=%s target=%s duration_ms=%" PRIu64
+	         " upload_bytes=%" PRIu64 " download_bytes=%" PRIu64 " upload_peak=%" PRIu64
+	         " download_peak=%" PRIu64 " upload_pauses=%" PRIu64 " upload_paused_ms=%" PRIu64
+	         " download_pauses=%" PRIu64 " download_paused_ms=%" PRIu64 " dropped=%" PRIu64
+	         " ended_first=%s reason=%s",
+	         pair->id, pair->relay->config->name, client, target, clock_ms() - pair->born, up->bytes,
+	         down->bytes, up->peak, down->peak, up->pauses, up->paused_ms, down->pauses, down->paused_ms,
+	         up->dropped + down->dropped, ended_first_name(pair, reason), reason_name(reason));
+}
+
+void pair_count_close(struct pair *pair, enum reason reason)
+{
+	struct relay_counters *counters = pair_counters(pair);
+	const struct flow *up = &pair->client.from, *down = &pair->target.from;
+
+	counters->bytes[UPLOAD] += up->bytes;
+	counters->bytes[DOWNLOAD] += down->bytes;
+	counters->pauses += up->pauses + down->pauses;
+	counters->paused_ms += up->paused_ms + down->paused_ms;
+	if (reason == REASON_CONNECT_FAILED || reason == REASON_CONNECT_TIMEOUT)
+		counters->connect_failed++;
+	else if (reason == REASON_OVER_LIMIT)
+		counters->refused++;
+}
+
+/* ---- dump ---- */
+
+static enum dump_state describe_state(const struct pair *pair)
+{
+	const struct peer *client = &pair->client, *target = &pair->target;
+
+	if (!pair->connected)
+		return DUMP_CONNECTING;
+	if (pair_peer_failed(client) || pair_peer_failed(target))
+		return DUMP_CLOSING;
+	if (client->from.source != SOURCE_OPEN || target->from.source != SOURCE_OPEN)
+		return DUMP_HALF_CLOSED;
+	return DUMP_OPEN;
+}
+
+static void copy_text(struct endpoint_text *to, const char *from)
+{
+	size_t length = strnlen(from, sizeof(to->text) - 1);
+
+	memcpy(to->text, from, length);
+	to->text[length] = '\0';
+}
+
+static void describe(const struct pair *pair, uint64_t now, struct dump_pair *record)
+{
+	char text[ADDRESS_TEXT_MAX];
+
+	record->id = pair->id;
+	record->relay = pair->relay->config->name;
+	record->worker = pair->set->worker;
+	record->state = describe_state(pair);
+	format_client(pair, text);
+	copy_text(&record->client, text);
+	format_target(pair, text);
+	copy_text(&record->target, text);
+	record->age_ms = now - pair->born;
+	record->idle_ms = now - pair_last_activity(pair);
+	flow_describe(&pair->client.from, now, DUMP_LIMITED_TARGET, &record->flow[UPLOAD]);
+	flow_describe(&pair->target.from, now, DUMP_LIMITED_CLIENT, &record->flow[DOWNLOAD]);
+}
+
+void pair_dump_abort(struct pair_set *set)
+{
+	if (!set->dump)
+		return;
+	free(set->dump->pairs);
+	free(set->dump);
+	set->dump = NULL;
+}
+
+struct dump_pair *pair_dump_begin(struct pair_set *set, size_t *count)
+{
+	struct pair_dump *dump = set->dump = calloc(1, sizeof(*dump));
+	uint64_t now = clock_ms();
+	struct pair *pair;
+
+	if (!dump)
+		return NULL;
+	/* One more than needed: no memory for nothing would look like no memory. */
+	dump->records = calloc(set->count + 1, sizeof(*dump->records));
+	dump->pairs = calloc(set->count + 1, sizeof(struct pair *));
+	if (!dump->records || !dump->pairs) {
+		free(dump->records);
+		pair_dump_abort(set);
+		return NULL;
+	}
+	LIST_FOREACH(pair, &set->pairs, entry)
+	{
+		describe(pair, now, &dump->records[dump->count]);
+		dump->pairs[dump->count++] = pair;
+		pair->record = dump->count;
+	}
+	*count = dump->count;
+	return dump->records;
+}
+
+static void measure(const struct pair *pair, struct dump_pair *record)
+{
+	uint64_t client_in = socket_unread(pair->client.fd),
+	         client_out = socket_unacknowledged(pair->client.fd);
+	uint64_t target_in = 0, target_out = 0;
+
+	if (pair->connected) {
+		target_in = socket_unread(pair->target.fd);
+		target_out = socket_unacknowledged(pair->target.fd);
+	}
+	record->flow[UPLOAD].source_queue = client_in;
+	record->flow[UPLOAD].sink_queue = target_out;
+	record->flow[DOWNLOAD].source_queue = target_in;
+	record->flow[DOWNLOAD].sink_queue = client_out;
+}
+
+bool pair_dump_measure(struct pair_set *set, size_t most)
+{
+	struct pair_dump *dump = set->dump;
+
+	for (; most > 0 && dump->measured < dump->count; most--, dump->measured++) {
+		struct pair *pair = dump->pairs[dump->measured];
+
+		if (!pair)
+			continue;
+		measure(pair, &dump->records[dump->measured]);
+		pair->record = 0;
+	}
+	if (dump->measured < dump->count)
+		return true;
+	pair_dump_abort(set);
+	return false;
+}
+
+void pair_dump_forget(struct pair *pair)
+{
+	if (pair->record)
+		pair->set->dump->pairs[pair->record - 1] = NULL;
+	pair->record = 0;
+}

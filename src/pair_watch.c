@@ -1,0 +1,97 @@
+/*
+ * A peer that nothing is read from (paused, or its stream has ended) can fail without a word: no event is on
+ * its socket. An event for errors alone would not help, because epoll reports errors whether asked or not and
+ * libevent would spin on what nobody handles. So all such peers of a worker are asked together, by poll(2),
+ * about once a second.
+ */
+#include "build_config.h"
+
+#include "pair_private.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <poll.h>
+
+/* Twice this must be less than the 2 s within which a failure is noticed. */
+#define WATCH_INTERVAL_MS 900
+/* Peers that one poll(2) asks. */
+#define WATCH_BATCH 256
+
+static void start_timer(struct pair_set *set)
+{
+	const struct timeval interval = {.tv_usec = WATCH_INTERVAL_MS * 1000};
+
+	/* Out of memory: the next peer to go blind tries again. */
+	if (!event_pending(set->watch_timer, EV_TIMEOUT, NULL))
+		(void)event_add(set->watch_timer, &interval);
+}
+
+void pair_watch(struct peer *peer, bool blind)
+{
+	struct pair_set *set = peer->pair->set;
+
+	if (peer->blind == blind)
+		return;
+	peer->blind = blind;
+	if (!blind) {
+		LIST_REMOVE(peer, watch_entry);
+		return;
+	}
+	LIST_INSERT_HEAD(&set->blind, peer, watch_entry);
+	start_timer(set);
+}
+
+/* Polls a batch that begins with peer; those that failed are marked and moved to failed. Returns where the
+ * next batch begins. */
+static struct peer *poll_batch(struct peer *peer, struct peer_list *failed)
+{
+	struct peer *batch[WATCH_BATCH];
+	struct pollfd fds[WATCH_BATCH];
+	nfds_t count = 0;
+
+	for (; peer && count < WATCH_BATCH; peer = LIST_NEXT(peer, watch_entry)) {
+		batch[count] = peer;
+		fds[count++] = (struct pollfd){.fd = peer->fd};
+	}
+	if (poll(fds, count, 0) <= 0)
+		return peer;
+	for (nfds_t i = 0; i < count; i++) {
+		if (!(fds[i].revents & POLLERR))
+			continue;
+		flow_source_failed(&batch[i]->from, -ECONNRESET);
+		LIST_REMOVE(batch[i], watch_entry);
+		LIST_INSERT_HEAD(failed, batch[i], watch_entry);
+	}
+	return peer;
+}
+
+static void on_watch(evutil_socket_t fd, short what, void *arg)
+{
+	struct pair_set *set = arg;
+	struct peer_list failed = LIST_HEAD_INITIALIZER(failed);
+	struct peer *peer = LIST_FIRST(&set->blind);
+
+	(void)fd;
+	(void)what;
+	while (peer)
+		peer = poll_batch(peer, &failed);
+	/* A failed peer is not blind: settling takes it off the list, or frees it. */
+	while ((peer = LIST_FIRST(&failed)))
+		pair_settle(peer->pair);
+	if (!LIST_EMPTY(&set->blind))
+		start_timer(set);
+}
+
+int pair_watch_init(struct pair_set *set)
+{
+	LIST_INIT(&set->blind);
+	set->watch_timer = event_new(set->io.base, -1, 0, on_watch, set);
+	return set->watch_timer ? 0 : -ENOMEM;
+}
+
+void pair_watch_deinit(struct pair_set *set)
+{
+	if (set->watch_timer)
+		event_free(set->watch_timer);
+	set->watch_timer = NULL;
+}
