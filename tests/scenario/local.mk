@@ -1,5 +1,9 @@
-# The daemon as a black box, driven by a scripted peer.
-check_PROGRAMS += tests/scenario/rawpeer
+# The daemon as a black box, driven by a scripted peer. The scripts expect to be run in the build directory.
+check_PROGRAMS += \
+	tests/scenario/jsonrecords \
+	tests/scenario/rawpeer
+tests_scenario_jsonrecords_SOURCES = tests/scenario/jsonrecords.c
+tests_scenario_jsonrecords_LDADD = $(JANSSON_LIBS)
 tests_scenario_rawpeer_SOURCES = \
 	tests/scenario/pattern.c tests/scenario/pattern.h \
 	tests/scenario/rawpeer.c tests/scenario/rawpeer.h \
@@ -7,3 +11,19 @@ tests_scenario_rawpeer_SOURCES = \
 	tests/scenario/rawpeer_stream.c \
 	tests/scenario/rawpeer_words.c
 tests_scenario_rawpeer_LDADD = src/libweir.a
+
+# The longest first, for make -j.
+SCENARIOS = \
+	tests/scenario/closing.sh \
+	tests/scenario/pressure.sh \
+	tests/scenario/transfer.sh \
+	tests/scenario/timeouts.sh \
+	tests/scenario/limits.sh \
+	tests/scenario/stopping.sh \
+	tests/scenario/addresses.sh \
+	tests/scenario/connecting.sh \
+	tests/scenario/dump.sh \
+	tests/scenario/command.sh \
+	tests/scenario/selftest.sh
+TESTS += $(SCENARIOS)
+EXTRA_DIST += $(SCENARIOS) tests/scenario/lib.sh tests/README.md

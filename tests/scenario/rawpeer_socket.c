@@ -18,6 +18,7 @@ enum {
 };
 
 static int backlog = BACKLOG;
+static int silencers[SILENT_CONNECTS];
 
 /* Buffers are set before connect and listen, where the window scale is decided. */
 static int socket_make(const struct peer *peer, sa_family_t family)
@@ -122,26 +123,44 @@ enum step word_expect_refused(struct peer *peer, struct word *word)
 	return STEP_DONE;
 }
 
-/* The listening socket is the process's: the first connection that comes here makes it. */
-enum step word_listen(struct peer *peer, struct word *word)
+/* The socket is the process's: the first connection that comes here makes it. 0 or -errno. */
+static int listener_make(const struct peer *peer, const struct endpoint *endpoint, bool listening)
 {
 	struct epoll_event event = {0};
-	int fd;
+	int fd = socket_make(peer, endpoint->any.sa_family);
 
-	if (word->passed > 0)
-		return STEP_DONE;
-	fd = socket_make(peer, word->endpoint.any.sa_family);
 	if (fd < 0)
-		return peer_fail(peer, "%s", strerror(-fd));
-	if (bind(fd, &word->endpoint.any, word->endpoint.length) < 0 || listen(fd, backlog) < 0 ||
+		return fd;
+	if (bind(fd, &endpoint->any, endpoint->length) < 0 || (listening && listen(fd, backlog) < 0) ||
 	    epoll_ctl(process.epoll, EPOLL_CTL_ADD, fd, &event) < 0) {
-		int error = errno;
+		int r = -errno;
 
 		close(fd);
-		return peer_fail(peer, "%s", strerror(error));
+		return r;
 	}
 	process.listener = fd;
-	return STEP_DONE;
+	return 0;
+}
+
+static int listener_endpoint(struct endpoint *endpoint)
+{
+	endpoint->length = sizeof(*endpoint) - offsetof(struct endpoint, any);
+	return getsockname(process.listener, &endpoint->any, &endpoint->length) < 0 ? -errno : 0;
+}
+
+enum step word_listen(struct peer *peer, struct word *word)
+{
+	int r = word->passed > 0 ? 0 : listener_make(peer, &word->endpoint, true);
+
+	return r < 0 ? peer_fail(peer, "%s", strerror(-r)) : STEP_DONE;
+}
+
+/* A port that nobody else gets, and that refuses everybody. */
+enum step word_refuse(struct peer *peer, struct word *word)
+{
+	int r = word->passed > 0 ? 0 : listener_make(peer, &word->endpoint, false);
+
+	return r < 0 ? peer_fail(peer, "%s", strerror(-r)) : STEP_DONE;
 }
 
 enum step word_unlisten(struct peer *peer, struct word *word)
@@ -154,33 +173,52 @@ enum step word_unlisten(struct peer *peer, struct word *word)
 	return STEP_DONE;
 }
 
-static int listener_endpoint(struct endpoint *endpoint)
+/* Fills the listening socket's queue with connections of our own. 0 or -errno. */
+static int listener_silence(const struct peer *peer)
 {
-	endpoint->length = sizeof(*endpoint) - offsetof(struct endpoint, any);
-	return getsockname(process.listener, &endpoint->any, &endpoint->length) < 0 ? -errno : 0;
+	struct endpoint endpoint;
+	int r = listener_endpoint(&endpoint);
+	int i;
+
+	if (r < 0)
+		return r;
+	for (i = 0; i < SILENT_CONNECTS; i++) {
+		silencers[i] = socket_make(peer, endpoint.any.sa_family);
+		if (silencers[i] < 0)
+			return silencers[i];
+		if (connect(silencers[i], &endpoint.any, endpoint.length) < 0 && errno != EINPROGRESS)
+			return -errno;
+	}
+	return 0;
 }
 
 /* A listening socket that answers nobody: its queue is full, so the kernel drops every SYN. */
 enum step word_silent(struct peer *peer, struct word *word)
 {
-	struct endpoint endpoint;
-	enum step step;
-	int i;
+	int r;
 
 	if (word->passed > 0)
 		return STEP_DONE;
 	backlog = 0;
-	step = word_listen(peer, word);
-	if (step != STEP_DONE)
-		return step;
-	if (listener_endpoint(&endpoint) < 0)
-		return peer_fail(peer, "%s", strerror(errno));
-	for (i = 0; i < SILENT_CONNECTS; i++) {
-		int fd = socket_make(peer, endpoint.any.sa_family); /* left open until the process ends */
+	r = listener_make(peer, &word->endpoint, true);
+	if (r == 0)
+		r = listener_silence(peer);
+	return r < 0 ? peer_fail(peer, "%s", strerror(-r)) : STEP_DONE;
+}
 
-		if (fd < 0 || (connect(fd, &endpoint.any, endpoint.length) < 0 && errno != EINPROGRESS))
-			return peer_fail(peer, "%s", strerror(errno));
-	}
+/* Ends silent: whoever is still trying gets through. */
+enum step word_loud(struct peer *peer, struct word *word)
+{
+	int fd, i;
+
+	if (word->passed > 0)
+		return STEP_DONE;
+	for (i = 0; i < SILENT_CONNECTS; i++)
+		close(silencers[i]);
+	while ((fd = accept4(process.listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0)
+		close(fd);
+	if (listen(process.listener, BACKLOG) < 0)
+		return peer_fail(peer, "%s", strerror(errno));
 	return STEP_DONE;
 }
 

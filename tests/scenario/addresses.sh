@@ -1,0 +1,168 @@
+#!/bin/bash
+# Every kind of address on both sides.
+. "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
+
+round_trip() {
+	client_as "${1:-client}" mirror duplex 200K 200K fin expect-fin
+	peer_end "${1:-client}"
+}
+
+have_ipv6() {
+	[ -e /proc/net/if_inet6 ] && grep -q ' lo$' /proc/net/if_inet6 || skip "no IPv6 on the loopback"
+}
+
+ipv6() {
+	have_ipv6
+	peer target -s listen '[::1]:0' port-file target.port accept echo
+	target_port target
+	weir_start -l '[::1]:0' -T "[::1]:${TARGET##*:}"
+	[[ $RELAY == "[::1]:"* ]] || fail "listening on '$RELAY'"
+	round_trip
+}
+scenario "IPv6" ipv6
+
+both_families() {
+	local port
+	have_ipv6
+	target -s echo
+	weir_start -l '*:0' -T "$TARGET"
+	port=${RELAY##*:}
+	RELAY=127.0.0.1:$port
+	round_trip four
+	RELAY=[::1]:$port
+	round_trip six
+	wait_closed 'reason=eof'
+	grep -q 'client=127.0.0.1:' weir.log || fail "no client is shown with its IPv4 address"
+}
+scenario "both families by *:PORT" both_families
+
+unix_path() {
+	peer target -s listen "unix:$PWD/t" port-file target.port accept echo
+	target_port target
+	weir_start -l "unix:$PWD/l" -T "unix:$PWD/t"
+	expect_equal "the address in the log" "unix:$PWD/l" "$RELAY"
+	round_trip
+	weir_stop
+	[ ! -e l ] || fail "the socket's path is still there"
+}
+scenario "unix sockets by path" unix_path
+
+unix_abstract() {
+	local name=weir-test-$$-$RANDOM
+	peer target -s listen "unix:@$name-t" port-file target.port accept echo
+	target_port target
+	weir_start -l "unix:@$name-l" -T "unix:@$name-t"
+	expect_equal "the address in the log" "unix:@$name-l" "$RELAY"
+	round_trip
+}
+scenario "unix sockets by abstract name" unix_abstract
+
+unix_to_tcp() {
+	target -s echo
+	weir_start -l "unix:$PWD/l" -T "$TARGET" -o workers=4
+	client -n 50 mirror duplex 200K 200K fin expect-fin
+}
+scenario "from a unix socket to TCP, four workers" unix_to_tcp
+
+tcp_to_unix() {
+	peer target -s listen "unix:$PWD/t" port-file target.port accept echo
+	target_port target
+	weir_start -l 127.0.0.1:0 -T "unix:$PWD/t"
+	client -n 50 mirror duplex 200K 200K fin expect-fin
+}
+scenario "from TCP to a unix socket" tcp_to_unix
+
+unix_bulk() {
+	peer target listen "unix:$PWD/t" port-file target.port accept recv 64M expect-fin send 64M fin
+	target_port target
+	weir_start -l "unix:$PWD/l" -T "unix:$PWD/t"
+	client send 64M fin recv 64M expect-fin
+	peers_end
+	wait_closed reason=eof upload_bytes=67108864 download_bytes=67108864
+}
+scenario "bulk over unix sockets" unix_bulk
+
+unix_target_missing() {
+	weir_start -l 127.0.0.1:0 -T "unix:$PWD/nobody"
+	client expect-rst
+	peer_end client
+	wait_closed reason=connect_failed
+}
+scenario "a unix target that is not there" unix_target_missing
+
+unix_stale_path() {
+	target -s echo
+	"$RAWPEER" listen "unix:$PWD/l" >/dev/null # leaves its path behind
+	[ -S l ] || fail "no stale socket to begin with"
+	weir_start -l "unix:$PWD/l" -T "$TARGET"
+	round_trip
+}
+scenario "a unix path that nobody answers on is taken over" unix_stale_path
+
+unix_path_in_use() {
+	peer target -s listen "unix:$PWD/l" port-file target.port accept echo
+	target_port target
+	weir_launch -l "unix:$PWD/l" -T 127.0.0.1:9
+	weir_expect_status 1
+	grep -q 'unix:' weir.log || fail "the address is not named"
+	[ -S l ] || fail "the path of another's socket is gone"
+	EXPECT_ERRORS='in use'
+}
+scenario "a unix path that somebody answers on is left alone" unix_path_in_use
+
+not_a_socket() {
+	echo precious >l
+	weir_launch -l "unix:$PWD/l" -T 127.0.0.1:9
+	weir_expect_status 1
+	expect_equal "the file" precious "$(<l)"
+	EXPECT_ERRORS=.
+}
+scenario "a file in the place of a unix socket is left alone" not_a_socket
+
+localhost() {
+	target -s echo
+	weir_start -l localhost:0 -T "localhost:${TARGET##*:}"
+	round_trip
+}
+scenario "localhost on both sides" localhost
+
+several() {
+	target -s echo
+	cat >relay.ini <<-END
+		# two relays, three listens
+		[relay one]
+		listen = 127.0.0.1:0
+		listen = 127.0.0.2:0
+		target = $TARGET
+
+		[relay two]
+		listen = unix:$PWD/two
+		target = $TARGET
+	END
+	weir_start -c relay.ini
+	RELAY=$(listening_on one 1)
+	round_trip first
+	RELAY=$(listening_on one 2)
+	[[ $RELAY == 127.0.0.2:* ]] || fail "listening on '$RELAY'"
+	round_trip second
+	RELAY=$(listening_on two)
+	round_trip third
+	weir_dump
+	has relay name=one accepted=2 && has relay name=two accepted=1 || fail "the relays count wrong"
+}
+scenario "several relays, several listens" several
+
+spread() {
+	local n
+	target -s echo
+	weir_relay -o workers=4
+	client -n 64 mirror send 10 recv 10 touch all await out fin expect-fin
+	wait_for "all to be connected" test -e all
+	weir_dump
+	n=$(value worker pair | sort -u | wc -l)
+	expect_at_least "workers that have pairs" 3 "$n"
+	touch out
+}
+scenario "clients are spread over the workers" spread
+
+finish

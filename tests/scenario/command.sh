@@ -1,0 +1,241 @@
+#!/bin/bash
+# The command line and the configuration file: exit statuses, complaints, and what is printed.
+. "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
+
+# weir_run STATUS ARG...: runs to its end; output in out, complaints in weir.log.
+weir_run() {
+	local wanted=$1 status=0
+	shift
+	timeout "$PATIENCE_S" "$WEIR" "$@" </dev/null >out 2>weir.log || status=$?
+	expect_equal "the exit status" "$wanted" "$status"
+	EXPECT_ERRORS=.
+}
+
+# says FILE PATTERN
+says() {
+	grep -Eq -e "$2" "$1" || {
+		cat "$1"
+		fail "'$2' is missing in $1 (above)"
+	}
+}
+
+version() {
+	weir_run 0 --version
+	says out '^weir [0-9]+\.[0-9]+'
+	weir_run 0 -V
+	says out '^weir [0-9]+\.[0-9]+'
+}
+scenario "--version" version
+
+help() {
+	local option
+	weir_run 0 --help
+	for option in --config --test --listen --target --option --print-config --version --help; do
+		says out "$option"
+	done
+	weir_run 0 -h
+	expect_equal "complaints" "" "$(<weir.log)"
+}
+scenario "--help names every option" help
+
+usage() {
+	weir_run 64 --no-such-option
+	says weir.log 'no-such-option'
+	weir_run 64 -l 127.0.0.1:0 -T 127.0.0.1:9 surplus
+	says weir.log surplus
+	weir_run 64 --config
+}
+scenario "wrong usage: 64" usage
+
+test_memory() {
+	weir_run 0 --test -l 127.0.0.1:0 -T 127.0.0.1:9 -o memory_max=64M -o max_connections=1000
+	cat out weir.log >both
+	says both 'memory'
+	says both '64M|67108864|64 MiB'
+	says both 'kernel'
+}
+scenario "--test prints the worst-case memory" test_memory
+
+test_starts_nothing() {
+	peer holder listen 127.0.0.1:0 port-file holder.port await done
+	target_port holder
+	weir_run 0 -t -l "$TARGET" -T 127.0.0.1:9
+	touch done
+}
+scenario "--test binds nothing" test_starts_nothing
+
+print_config() {
+	cat >relay.ini <<-'END'
+		[global]
+		workers = 3
+		memory_max = 12M
+		drain_timeout = 1500ms
+		[defaults]
+		high_watermark = 300K
+		low_watermark = 100K
+		idle_timeout = 0
+		[relay one]
+		listen = 127.0.0.1:1
+		listen = [::1]:1
+		target = unix:/tmp/x
+		upload_high_watermark = 500K
+		[relay two]
+		listen = unix:@two
+		target = host.example:80
+		on_reset = close
+	END
+	weir_run 0 -c relay.ini --print-config
+	cp out first.ini
+	says first.ini '^memory_max = 12M$'
+	says first.ini '^drain_timeout = 1500ms$'
+	says first.ini '^target = host.example:80$'
+	weir_run 0 -c first.ini --print-config
+	diff first.ini out || fail "what --print-config prints does not load back as itself"
+	weir_run 0 -c first.ini -o memory_max=13M --print-config
+	says out '^memory_max = 13M$'
+}
+scenario "--print-config loads back as itself" print_config
+
+print_config_command_line() {
+	weir_run 0 -l 127.0.0.1:1 -l '*:2' -T '[::1]:3' -o idle_timeout=5s --print-config
+	says out '^\[relay command-line\]$'
+	says out '^listen = \*:2$'
+	says out '^target = \[::1\]:3$'
+	says out '^idle_timeout = 5s$'
+}
+scenario "--print-config of a relay without a file" print_config_command_line
+
+# Every mistake of the file is named with its line, in one run.
+all_errors() {
+	cat >bad.ini <<-'END'
+		[global]
+		workers = many
+		memory_maxx = 1M
+		[defaults]
+		high_watermark = 1K
+		low_watermark = 2K
+		idle_timeout = 30
+		tcp_nodelay = maybe
+		[relay a]
+		listen = 127.0.0.1:99999
+		target = nowhere
+		target =
+		on_reset = explode
+		[relay b]
+		listen = 127.0.0.1:1
+		[unknown]
+	END
+	weir_run 78 -c bad.ini
+	says weir.log 'bad.ini:2: .*workers'
+	says weir.log 'bad.ini:3: .*memory_max\b'
+	says weir.log 'bad.ini:7: .*idle_timeout'
+	says weir.log 'bad.ini:8: .*tcp_nodelay'
+	says weir.log 'bad.ini:10: '
+	says weir.log 'bad.ini:11: '
+	says weir.log 'bad.ini:12: '
+	says weir.log 'bad.ini:13: .*on_reset'
+	says weir.log 'bad.ini:16: '
+	says weir.log 'low_watermark'
+	says weir.log 'relay b.*target|target.*relay b'
+	if grep -q 'listening on' weir.log; then fail "it listened nevertheless"; fi
+}
+scenario "every error of a configuration in one run: 78" all_errors
+
+bad_files() {
+	local long
+	weir_run 78 -c "$PWD/missing.ini"
+	says weir.log 'missing.ini'
+	weir_run 78 -c "$PWD"
+	weir_run 78 -c /dev/null
+	printf '[relay a]\nlisten = 127.0.0.1:1\ntarget = 127.0.0.1:2\nidle_timeout = 1s\0\n' >nul.ini
+	weir_run 78 -c nul.ini
+	says weir.log 'nul.ini:4: '
+	long=$(printf 'x%.0s' {1..6000})
+	printf '[relay a]\nlisten = 127.0.0.1:1\n# %s\ntarget = 127.0.0.1:2\n' "$long" >long.ini
+	weir_run 78 -c long.ini
+	says weir.log 'long.ini:3: '
+	printf '[relay a]\nlisten = 127.0.0.1:1\n  target = 127.0.0.1:2\n' >indented.ini
+	weir_run 78 -c indented.ini
+	says weir.log 'indented.ini:3: '
+	printf '[relay a]\nlisten = 127.0.0.1:1\ntarget = 127.0.0.1:2\n[broken\n' >broken.ini
+	weir_run 78 -c broken.ini
+	says weir.log 'broken.ini:4: '
+	printf '[relay a]\nlisten = 127.0.0.1:1\ntarget = 127.0.0.1:2\nidle_timeout = 1s\nidle_timeout = 2s\n' >twice.ini
+	weir_run 78 -c twice.ini
+	says weir.log 'twice.ini:5: .*idle_timeout'
+	: >empty.ini
+	weir_run 78 -c empty.ini
+}
+scenario "files that are none: 78" bad_files
+
+bad_command_line() {
+	weir_run 78 -l 127.0.0.1:0 -T 127.0.0.1:9 -o nonsense=1 -o memory_max=lots
+	says weir.log 'command line.*nonsense'
+	says weir.log 'command line.*memory_max'
+	weir_run 78 -l 127.0.0.1:0
+	weir_run 78 -l 127.0.0.1:0x -T 127.0.0.1:9
+}
+scenario "bad settings on the command line: 78" bad_command_line
+
+address_in_use() {
+	peer holder listen 127.0.0.1:0 port-file holder.port await done
+	target_port holder
+	weir_run 1 -l "$TARGET" -T 127.0.0.1:9
+	says weir.log "$TARGET.*in use"
+	touch done
+}
+scenario "an address in use: 1" address_in_use
+
+address_in_use_by_weir() {
+	target -s echo
+	weir_relay
+	cp weir.log first.log
+	weir_run 1 -l "$RELAY" -T "$TARGET"
+	says weir.log 'in use'
+	cp first.log weir.log
+	client mirror duplex 10K 10K fin expect-fin
+	peers_end
+	weir_stop
+}
+scenario "an address in use by another weir: 1, which goes on" address_in_use_by_weir
+
+foreign_address() {
+	weir_run 1 -l 192.0.2.1:0 -T 127.0.0.1:9
+	says weir.log '192.0.2.1'
+}
+scenario "an address that is not ours: 1" foreign_address
+
+start_log() {
+	target -s echo
+	weir_relay -o memory_max=64M
+	log_has 'memory' || fail "the start log does not tell the worst-case memory"
+}
+scenario "the start log tells the worst-case memory" start_log
+
+quiet() {
+	target -s echo
+	weir_relay -o log_connections=off
+	client mirror duplex 10K 10K fin expect-fin
+	peers_end
+	dump_until has weir pairs=0
+	if log_has 'closed pair='; then fail "there is a close line"; fi
+}
+scenario "log_connections = off" quiet
+
+option_overrides_file() {
+	target -s echo
+	cat >relay.ini <<-END
+		[global]
+		memory_max = 64M
+		workers = 3
+		[relay one]
+		listen = 127.0.0.1:0
+		target = $TARGET
+	END
+	weir_start -c relay.ini -o memory_max=32M
+	weir_dump
+	has weir memory_max=33554432 workers=3 || fail "not the settings that were asked for"
+}
+scenario "-o overrides the file" option_overrides_file
+
+finish

@@ -1,0 +1,141 @@
+#!/bin/bash
+# Targets that refuse, keep silent, come back; targets in turn.
+. "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
+
+# refusing NAME: TARGET becomes a port that refuses until the file "done" is there.
+refusing() {
+	peer "$1" refuse 127.0.0.1:0 port-file "$1.port" await done
+	target_port "$1"
+}
+
+# silent NAME: TARGET becomes a port that never answers.
+silent() {
+	peer "$1" silent 127.0.0.1:0 port-file "$1.port" await done
+	target_port "$1"
+}
+
+refused() {
+	refusing target
+	weir_relay
+	client expect-rst
+	peer_end client
+	wait_closed reason=connect_failed ended_first=none
+	touch done
+	weir_dump
+	has relay connect_failed=1 accepted=1
+}
+scenario "a target that refuses: the client is reset" refused
+
+never_answered() {
+	silent target
+	weir_relay -o connect_timeout=300ms -o connect_attempts=1
+	client send 10 expect-rst
+	peer_end client
+	wait_closed reason=connect_timeout ended_first=none
+	touch done
+}
+scenario "a target that keeps silent: the client is reset after connect_timeout" never_answered
+
+next_after_refused() {
+	local first
+	refusing one
+	first=$TARGET
+	refusing two
+	first="-T $first -T $TARGET"
+	target -n 3 recv 10 expect-fin fin
+	# shellcheck disable=SC2086 # words
+	weir_start -l 127.0.0.1:0 $first -T "$TARGET"
+	client -n 3 send 10 fin expect-fin
+	peer_end client
+	touch done
+}
+scenario "two targets refuse: the third is taken" next_after_refused
+
+next_after_silent() {
+	local first
+	silent one
+	first=$TARGET
+	target -n 2 recv 10 expect-fin fin
+	weir_start -l 127.0.0.1:0 -T "$first" -T "$TARGET" -o connect_timeout=300ms
+	client -n 2 send 10 fin expect-fin
+	peer_end client
+	touch done
+}
+scenario "a target keeps silent: the next is taken" next_after_silent
+
+attempts_are_limited() {
+	local first
+	refusing one
+	first=$TARGET
+	target -s echo
+	weir_start -l 127.0.0.1:0 -T "$first" -T "$TARGET" -o connect_attempts=1
+	client expect-rst
+	peer_end client
+	wait_closed reason=connect_failed
+	touch done
+}
+scenario "connect_attempts = 1 tries no other target" attempts_are_limited
+
+in_turn() {
+	local all=() name
+	for name in one two three; do
+		target_as $name -s recv 10 fin expect-fin
+		all+=(-T "$TARGET")
+	done
+	weir_start -l 127.0.0.1:0 "${all[@]}"
+	client -n 30 send 10 expect-fin fin
+	peers_end
+	for name in one two three; do
+		expect_equal "connections of target $name" 10 "$(grep -c received=10 $name.out)"
+	done
+}
+scenario "three targets take turns" in_turn
+
+# The port stays the target's own: it is refusing between two listens.
+comes_back() {
+	refusing target
+	weir_relay
+	client expect-rst
+	peer_end client
+	touch done
+	peer_end target
+	peer target listen "$TARGET" port-file again accept recv 10 expect-fin fin
+	wait_for "the target to be back" test -e again
+	client_as later send 10 fin expect-fin
+}
+scenario "a target that comes back is connected again" comes_back
+
+by_name() {
+	target -n 2 recv 10 expect-fin fin
+	weir_start -l 127.0.0.1:0 -T "localhost:${TARGET##*:}"
+	client -n 2 send 10 fin expect-fin
+}
+scenario "a target by host name" by_name
+
+unknown_name() {
+	weir_start -l 127.0.0.1:0 -T does-not-exist.invalid:1
+	client expect-rst
+	peer_end client
+	wait_closed reason=connect_failed
+}
+scenario "a host name without an address: weir runs, the client is reset" unknown_name
+
+hundred_refused() {
+	refusing target
+	weir_relay
+	client -n 100 expect-rst
+	peer_end client
+	touch done
+	expect_at_most "warning lines" 3 "$(grep -c ' warning ' weir.log || :)"
+}
+scenario "100 clients of a target that refuses: one warning, not a hundred" hundred_refused
+
+unreachable() {
+	weir_start -l 127.0.0.1:0 -T "[2001:db8::1]:9" -o connect_timeout=500ms
+	client expect-rst
+	peer_end client
+	wait_log 'reason=connect_'
+}
+scenario "a target that cannot be reached" unreachable
+
+finish

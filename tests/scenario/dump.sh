@@ -1,0 +1,148 @@
+#!/bin/bash
+# What SIGUSR1 shows.
+. "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
+
+# The keys of the first record of a kind, in order.
+keys_of() {
+	records "$1" | head -n 1 | tr ' ' '\n' | sed -n 's/=.*//p' | tr '\n' ' '
+}
+
+expect_contract() {
+	expect_equal "keys of weir" "version pid time uptime_ms workers pairs used memory_max " "$(keys_of weir)"
+	expect_equal "keys of relay" \
+		"name pairs accepted refused connect_failed upload_bytes download_bytes pauses paused_ms " \
+		"$(keys_of relay)"
+	expect_equal "keys of pair" "id relay worker state client target age_ms idle_ms " "$(keys_of pair)"
+	expect_equal "keys of flow" \
+		"${1}direction queued peak high low reading pauses paused_ms longest_pause_ms bytes source_queue sink_queue limited_by " \
+		"$(keys_of flow)"
+	expect_equal "keys of end" "pairs " "$(keys_of end)"
+}
+
+# Three pairs that a byte has crossed each way, held until the file "out".
+three_pairs() {
+	target -n 3 recv 10 send 20 await out fin expect-fin
+	weir_start -l 127.0.0.1:0 -T "$TARGET" "$@"
+	client -n 3 send 10 recv 20 touch in await out fin expect-fin
+	wait_for "three clients to be in" test -e in
+}
+
+expect_three_pairs() {
+	has weir pid="$WEIR_PID" pairs=3
+	has relay pairs=3 accepted=3 refused=0 connect_failed=0 upload_bytes=30 download_bytes=60
+	count 3 pair state=open relay=command-line target="$TARGET"
+	count 3 flow direction=upload bytes=10 reading=on limited_by=none queued=0
+	count 3 flow direction=download bytes=20 reading=on limited_by=none queued=0
+	has end pairs=3
+}
+
+as_text() {
+	three_pairs
+	weir_dump
+	expect_contract "pair "
+	expect_three_pairs || fail "not the three pairs"
+	value time weir | grep -Eqx '[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z' || fail "the form of the time"
+	expect_equal "mode of the file" 640 "$(stat -c %a dump)"
+	touch out
+}
+scenario "text" as_text
+
+json_dump() {
+	rm -f dump dump.json
+	kill -USR1 "$WEIR_PID"
+	wait_for "a dump" test -e dump
+	mv dump dump.json
+	"$JSONRECORDS" dump.json >dump || fail "no JSON"
+	dump_check dump
+}
+
+json_shows() {
+	json_dump
+	"$@"
+}
+
+as_json() {
+	[ -x "$JSONRECORDS" ] || skip "jsonrecords is not built"
+	three_pairs -o dump_format=json
+	json_dump
+	expect_three_pairs || fail "not the three pairs"
+	expect_equal "keys of pair" "id relay worker state client target age_ms idle_ms " "$(keys_of pair)"
+	touch out
+	peers_end
+	wait_for "no pairs" json_shows has weir pairs=0
+	weir_expect_quiet
+	weir_stop
+}
+scenario "JSON" as_json
+
+to_log() {
+	target -s echo
+	weir_relay -o dump_file=-
+	client mirror send 10 recv 10 touch in await out fin expect-fin
+	wait_for "the client to be in" test -e in
+	kill -USR1 "$WEIR_PID"
+	wait_log ' notice end pairs=1'
+	grep -o ' notice \(weir\|relay\|pair\|flow\|end\) .*' weir.log | sed 's/^ notice //' >dump
+	dump_check dump
+	expect_contract "pair "
+	touch out
+	peers_end
+	weir_stop
+}
+scenario "to the log" to_log
+
+# lib.sh's own dump_file comes first, so the one of the case counts.
+to_nowhere() {
+	target -s echo
+	weir_relay -o dump_file="$PWD/no/such/folder/dump"
+	kill -USR1 "$WEIR_PID"
+	wait_log 'no/such/folder'
+	client mirror duplex 10K 10K fin expect-fin
+	peers_end
+	EXPECT_ERRORS='no/such/folder'
+	weir_stop
+}
+scenario "to a file that cannot be written: said, and nothing else happens" to_nowhere
+
+# Signals come faster than dumps can be made; they may not add up, nor hold up the bytes.
+storm() {
+	local i
+	target -s echo
+	weir_relay -o workers=2 "$@"
+	client -n 20 mirror duplex $((64 / SCALE))M $((64 / SCALE))M fin expect-fin
+	for ((i = 0; i < 3000; i++)); do
+		kill -USR1 "$WEIR_PID"
+	done
+	peer_end client
+}
+scenario "a storm of signals under load" storm
+
+storm_json() {
+	[ -x "$JSONRECORDS" ] || skip "jsonrecords is not built"
+	storm -o dump_format=json
+	wait_for "no pairs" json_shows has weir pairs=0
+	weir_stop
+}
+scenario "a storm of signals under load, JSON" storm_json
+
+storm_to_log() {
+	storm -o dump_file=-
+	wait_log ' notice end pairs='
+	weir_stop
+}
+scenario "a storm of signals under load, to the log" storm_to_log
+
+# A dump of many pairs while they are coming and going is still whole.
+while_pairs_come_and_go() {
+	local i
+	target -s -i echo
+	WEIR_NOFILE=8000 weir_relay -o workers=3
+	client -n 1500 -j 1500 mirror duplex 2000 2000 expect-open 100 fin expect-fin
+	for ((i = 0; i < 20; i++)); do
+		weir_dump
+	done
+	peer_end client
+}
+scenario "while pairs come and go" while_pairs_come_and_go
+
+finish

@@ -1,0 +1,447 @@
+# What every scenario is made of; sourced, with the build directory as working directory. See tests/README.md.
+#
+#   weir_start ARG...       starts the daemon; RELAY is the address of its first listener
+#   target, client WORD...  start scripted peers; peers_end waits for all and wants success
+#   weir_dump, has, value   take a dump, look into it
+#   scenario NAME FUNCTION  runs a function as one test case, then the oracle
+#   finish                  prints the plan
+
+set -u
+
+WEIR=${WEIR:-$PWD/weir}
+RAWPEER=${RAWPEER:-$PWD/tests/scenario/rawpeer}
+JSONRECORDS=${JSONRECORDS:-$PWD/tests/scenario/jsonrecords}
+WEIR_ARGS=${WEIR_ARGS:-} # further options for every daemon that is started
+ONLY=${ONLY:-}           # a regular expression: cases with other names are skipped
+
+# Sanitizers cost time and memory: less to move, more patience.
+if grep -q '^#define WITH_SANITIZERS 1' build_config.h 2>/dev/null; then
+	SANITIZED=yes
+	SCALE=${SCALE:-16}
+	PATIENCE_S=${PATIENCE_S:-30}
+else
+	SANITIZED=no
+	SCALE=${SCALE:-1}
+	PATIENCE_S=${PATIENCE_S:-15}
+fi
+export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0}
+
+# Of a full second of quiet; a spin is a hundred.
+QUIET_TICKS_MAX=2
+
+cases=0
+failures=0
+top=$(mktemp -d "${TMPDIR:-/tmp}/weir-scenario.XXXXXX")
+trap 'rm -rf "$top"' EXIT
+
+# --- what a case says ---
+
+fail() {
+	echo "FAILED: $*"
+	exit 1
+}
+
+# wait_for WHAT COMMAND...: polls until the command succeeds.
+wait_for() {
+	local what=$1 end=$((SECONDS + PATIENCE_S))
+	shift
+	until "$@"; do
+		[ $SECONDS -lt $end ] || fail "$what did not come about within $PATIENCE_S s"
+		sleep 0.02
+	done
+}
+
+# expect_equal WHAT WANTED GOT
+expect_equal() {
+	[ "$2" = "$3" ] || fail "$1 should be '$2' and is '$3'"
+}
+
+# expect_at_most WHAT LIMIT GOT
+expect_at_most() {
+	[ -n "$3" ] && [ "$3" -le "$2" ] || fail "$1 should be at most $2 and is '$3'"
+}
+
+expect_at_least() {
+	[ -n "$3" ] && [ "$3" -ge "$2" ] || fail "$1 should be at least $2 and is '$3'"
+}
+
+now_ms() {
+	local now=$EPOCHREALTIME # seconds, a separator, microseconds
+	echo $((${now//[!0-9]/} / 1000))
+}
+
+# --- the daemon ---
+
+weir_alive() {
+	kill -0 "$WEIR_PID" 2>/dev/null
+}
+
+weir_ready() {
+	weir_alive || fail "weir ended instead of starting"
+	grep -q "$WEIR_READY" weir.log
+}
+WEIR_READY=' notice weir .* is ready'
+
+# The address that relay $1 (its $2-th, from 1) listens on.
+listening_on() {
+	sed -n "s/^.* relay ${1:-command-line}: listening on //p" weir.log | sed -n "${2:-1}p"
+}
+
+# Starts weir without waiting. WEIR_NOFILE limits its descriptors.
+weir_launch() {
+	(
+		if [ -n "${WEIR_NOFILE:-}" ]; then ulimit -n "$WEIR_NOFILE"; fi
+		# shellcheck disable=SC2086 # words
+		exec "$WEIR" -o dump_file="$PWD/dump" "$@" $WEIR_ARGS
+	) </dev/null >weir.out 2>"${WEIR_LOG:-weir.log}" &
+	WEIR_PID=$!
+}
+
+weir_start() {
+	weir_launch "$@"
+	wait_for "weir to start" weir_ready
+	RELAY=$(sed -n 's/^.*: listening on //p' weir.log | head -n 1)
+	WEIR_SOCKETS=$(weir_sockets)
+	WEIR_FDS=$(weir_fds)
+}
+
+# weir_relay ARG...: the most usual one, to TARGET.
+weir_relay() {
+	weir_start -l 127.0.0.1:0 -T "$TARGET" "$@"
+}
+
+weir_fds() {
+	ls "/proc/$WEIR_PID/fd" | wc -l
+}
+
+weir_sockets() {
+	ls -l "/proc/$WEIR_PID/fd" | grep -c 'socket:' || :
+}
+
+# Resident KiB.
+weir_rss() {
+	awk '$1 == "VmRSS:" { print $2 }' "/proc/$WEIR_PID/status"
+}
+
+# User and system time in ticks.
+weir_ticks() {
+	local stat
+	stat=$(<"/proc/$WEIR_PID/stat")
+	# shellcheck disable=SC2086 # fields
+	set -- ${stat##*) }
+	echo $((${12} + ${13}))
+}
+
+# Nothing to do means no CPU. The first second may still have something to clear away, so there are three.
+weir_expect_quiet() {
+	local before used
+	for _ in 1 2 3; do
+		before=$(weir_ticks)
+		sleep 1
+		used=$(($(weir_ticks) - before))
+		[ "$used" -gt "$QUIET_TICKS_MAX" ] || return 0
+	done
+	fail "weir took $used ticks of CPU in a second without anything to do"
+}
+
+# --- dumps ---
+
+# The law holds in every dump: queued <= high, used <= memory_max, and "end" counts the pairs.
+dump_check() {
+	awk '
+	function get(key, i) {
+		for (i = 2; i <= NF; i++)
+			if (index($i, key "=") == 1)
+				return substr($i, length(key) + 2)
+		print "no " key " in: " $0
+		bad = 1
+	}
+	$1 == "weir" && get("used") + 0 > get("memory_max") + 0 { print "over memory_max: " $0; bad = 1 }
+	$1 == "flow" && get("queued") + 0 > get("high") + 0 { print "over high: " $0; bad = 1 }
+	$1 == "flow" && get("peak") + 0 > get("high") + 0 { print "peak over high: " $0; bad = 1 }
+	$1 == "pair" { pairs++ }
+	$1 == "flow" { flows++ }
+	$1 == "end" { ended = 1; if (get("pairs") != pairs + 0) { print "wrong count: " $0; bad = 1 } }
+	END {
+		if (!ended) print "no end record"
+		if (flows != 2 * pairs) print pairs " pairs with " flows " flows"
+		exit bad || !ended || flows != 2 * pairs
+	}' "$1" || fail "a dump that breaks the law (above)"
+}
+
+weir_dump() {
+	rm -f dump
+	kill -USR1 "$WEIR_PID"
+	wait_for "a dump" test -e dump
+	dump_check dump
+}
+
+# records KIND [KEY=VALUE...]: the lines of the last dump that have all of these.
+records() {
+	awk -v kind="$1" -v wanted="${*:2}" '
+	BEGIN { n = split(wanted, want, " ") }
+	$1 == kind {
+		line = $0 " "
+		for (i = 1; i <= n; i++)
+			if (!index(line, " " want[i] " "))
+				next
+		print
+	}' dump
+}
+
+has() {
+	[ -n "$(records "$@")" ]
+}
+
+# count N KIND [KEY=VALUE...]: exactly so many.
+count() {
+	[ "$(records "${@:2}" | wc -l)" -eq "$1" ]
+}
+
+# value KEY KIND [KEY=VALUE...]: of each record, one a line.
+value() {
+	records "${@:2}" | tr ' ' '\n' | sed -n "s/^$1=//p"
+}
+
+dump_shows() {
+	weir_dump
+	"$@"
+}
+
+# dump_until has pair state=closing
+dump_until() {
+	wait_for "in the dump '$*'" dump_shows "$@"
+}
+
+# --- the log ---
+
+log_has() {
+	grep -q -e "$1" weir.log
+}
+
+wait_log() {
+	wait_for "the log line '$1'" log_has "$1"
+}
+
+closed_line() {
+	awk -v wanted="$*" '
+	BEGIN { n = split(wanted, want, " ") }
+	/ closed pair=/ {
+		line = $0 " "
+		found = 1
+		for (i = 1; i <= n; i++)
+			if (!index(line, " " want[i] " "))
+				found = 0
+		if (found) { print; exit }
+	}' weir.log
+}
+
+closed_has() {
+	[ -n "$(closed_line "$@")" ]
+}
+
+# wait_closed KEY=VALUE...: the close line of some pair has all of these.
+wait_closed() {
+	wait_for "a close line with '$*'" closed_has "$@"
+}
+
+# --- scripted peers ---
+
+declare -A PEERS   # pids by name
+declare -A SERVING # the names of those that serve until they are told to stop
+
+# peer NAME ARG...: rawpeer in the background; its lines go to NAME.out, its complaints to NAME.err.
+peer() {
+	"$RAWPEER" "${@:2}" >"$1.out" 2>"$1.err" </dev/null &
+	PEERS[$1]=$!
+	if [[ $2 == -*s* ]]; then SERVING[$1]=yes; fi
+}
+
+# peer_with NAME PREFIX ARG...: options of ARG, then PREFIX, then the words of ARG.
+peer_with() {
+	local name=$1 prefix=$2 options=()
+	shift 2
+	while [[ ${1:-} == -* ]]; do
+		options+=("$1")
+		if [[ $1 == -[nj] ]]; then
+			options+=("$2")
+			shift
+		fi
+		shift
+	done
+	# shellcheck disable=SC2086 # words
+	peer "$name" "${options[@]}" $prefix "$@"
+}
+
+# client [OPTION...] WORD...: connects to the relay. client_as NAME ... where there are several.
+client() {
+	client_as client "$@"
+}
+
+client_as() {
+	local name=$1
+	shift
+	peer_with "$name" "connect $RELAY" "$@"
+}
+
+# target [OPTION...] WORD...: what weir connects to; TARGET is its address.
+target() {
+	target_as target "$@"
+}
+
+target_as() {
+	local name=$1
+	shift
+	peer_with "$name" "listen 127.0.0.1:0 port-file $name.port accept" "$@"
+	target_port "$name"
+}
+
+# TARGET from the port file that peer $1 writes.
+target_port() {
+	wait_for "peer $1 to listen" test -e "$1.port"
+	TARGET=127.0.0.1:$(<"$1.port")
+}
+
+# peer_end NAME: waits for it and wants success. One that serves is told to stop.
+peer_end() {
+	local status=0
+	if [ -n "${SERVING[$1]:-}" ]; then kill -TERM "${PEERS[$1]}"; fi
+	wait "${PEERS[$1]}" || status=$?
+	unset "PEERS[$1]"
+	if [ "$status" -ne 0 ]; then
+		head -n 5 "$1.err"
+		fail "peer $1 ended with status $status"
+	fi
+}
+
+# Those that serve last: the others may still need them.
+peers_end() {
+	local name
+	for name in "${!PEERS[@]}"; do
+		if [ -z "${SERVING[$name]:-}" ]; then peer_end "$name"; fi
+	done
+	for name in "${!PEERS[@]}"; do
+		peer_end "$name"
+	done
+}
+
+# peer_total KEY NAME: the sum over the lines of its connections.
+peer_total() {
+	tr ' ' '\n' <"$2.out" | awk -F= -v key="$1" '$1 == key { sum += $2 } END { printf "%d\n", sum }'
+}
+
+# --- the oracle ---
+
+weir_expect_status() {
+	local status=0
+	wait "$WEIR_PID" || status=$?
+	WEIR_PID=
+	expect_equal "the exit status of weir" "$1" "$status"
+}
+
+# Ends weir with no pair left. Call it in a case only if the case goes on afterwards.
+weir_stop() {
+	kill -TERM "$WEIR_PID"
+	weir_expect_status 0
+}
+
+# Error lines are for the operator, so no error line may come from what peers do. EXPECT_ERRORS: a pattern of lines that may.
+log_check() {
+	if grep -E -A 20 'ERROR: (Address|Leak|Thread)Sanitizer|runtime error:' weir.log; then
+		fail "a sanitizer has something to say (above)"
+	fi
+	if awk '$2 == "error"' weir.log | grep -v -e "${EXPECT_ERRORS:-no such line}"; then
+		fail "an error line (above)"
+	fi
+}
+
+weir_has_no_pairs() {
+	weir_dump
+	has weir pairs=0 used=0
+}
+
+weir_sockets_are_back() {
+	[ "$(weir_sockets)" -le "$WEIR_SOCKETS" ]
+}
+
+# Empty pipes stay with the workers for the next bulk flow: a few.
+weir_descriptors_are_back() {
+	local spare=$((2 * 16 * $(value workers weir)))
+	expect_at_most "the number of descriptors" $((WEIR_FDS + spare)) "$(weir_fds)"
+}
+
+# What must hold after every case.
+oracle() {
+	peers_end
+	if [ -n "${WEIR_PID:-}" ]; then
+		weir_alive || fail "weir has died"
+		wait_for "pairs=0 used=0" weir_has_no_pairs
+		wait_for "sockets back to $WEIR_SOCKETS" weir_sockets_are_back
+		weir_descriptors_are_back
+		weir_expect_quiet
+		weir_stop
+	fi
+	if [ -e weir.log ]; then log_check; fi
+}
+
+case_clean_up() {
+	local pids
+	pids=$(jobs -p)
+	# shellcheck disable=SC2086 # pids
+	if [ -n "$pids" ]; then kill -KILL $pids 2>/dev/null; fi
+	wait 2>/dev/null
+}
+
+case_explain() {
+	sed 's/^/# /' case.out
+	if [ -e weir.log ]; then
+		echo "# the log's end:"
+		tail -n 30 weir.log | cut -c 1-400 | sed 's/^/#   /'
+	fi
+	if [ -e dump ]; then
+		echo "# the last dump:"
+		head -n 20 dump | sed 's/^/#   /'
+	fi
+}
+
+# scenario NAME FUNCTION [ARG...]
+scenario() {
+	local name=$1 status=0 directory
+	shift
+	if [ -n "$ONLY" ] && ! [[ $name =~ $ONLY ]]; then return; fi
+	cases=$((cases + 1))
+	directory=$top/$cases
+	mkdir "$directory"
+	(
+		cd "$directory" || exit 1
+		WEIR_PID=
+		exec >case.out 2>&1
+		trap case_clean_up EXIT
+		set -e
+		"$@"
+		oracle
+	)
+	status=$?
+	if [ $status -eq 0 ]; then
+		echo "ok $cases - $name"
+	elif [ $status -eq 77 ]; then
+		echo "ok $cases - $name # SKIP $(tail -n 1 "$directory/case.out")"
+	else
+		echo "not ok $cases - $name"
+		(cd "$directory" && case_explain)
+		failures=$((failures + 1))
+		if [ -n "${KEEP:-}" ]; then cp -r "$directory" "$KEEP"; fi
+	fi
+	rm -rf "$directory"
+}
+
+skip() {
+	echo "$*"
+	exit 77
+}
+
+finish() {
+	echo "1..$cases"
+	[ $failures -eq 0 ]
+	exit
+}

@@ -1,0 +1,113 @@
+#!/bin/bash
+# As many as allowed and no more; whoever waits is served later, and waiting costs nothing.
+. "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
+
+# full_then_resumed: three clients are in, two have to wait until those have left.
+full_then_resumed() {
+	target -s echo
+	weir_relay "$@"
+	client_as in -n 3 mirror send 10 recv 10 touch in await out fin expect-fin
+	wait_for "three clients to be in" test -e in
+	client_as later -n 2 mirror send 10 recv 10 fin expect-fin
+	weir_expect_quiet
+	weir_dump
+	has weir pairs=3 || fail "not three pairs"
+	expect_equal "lines of those who wait" "" "$(<later.out)"
+	expect_equal "log lines about the limit" 1 "$(grep -c 'max_connections' weir.log)"
+	touch out
+}
+scenario "max_connections of all: accepting pauses, resumes" full_then_resumed -o global.max_connections=3
+scenario "max_connections of a relay: accepting pauses, resumes" full_then_resumed -o defaults.max_connections=3
+scenario "max_connections with four workers" full_then_resumed -o global.max_connections=3 -o workers=4
+
+other_relay_goes_on() {
+	target -s echo
+	cat >relay.ini <<-END
+		[relay small]
+		listen = 127.0.0.1:0
+		target = $TARGET
+		max_connections = 1
+		[relay other]
+		listen = 127.0.0.1:0
+		target = $TARGET
+	END
+	weir_start -c relay.ini
+	RELAY=$(listening_on small)
+	client_as in mirror send 10 recv 10 touch in await out fin expect-fin
+	wait_for "a client to be in" test -e in
+	client_as waiting mirror send 10 recv 10 fin expect-fin
+	RELAY=$(listening_on other)
+	client_as other -n 5 mirror send 10 recv 10 fin expect-fin
+	peer_end other
+	touch out
+}
+scenario "a full relay leaves the others alone" other_relay_goes_on
+
+per_source() {
+	target -s echo
+	weir_relay -o max_connections_per_source=2
+	client_as in -n 2 mirror send 10 recv 10 touch in await out fin expect-fin
+	wait_for "two clients to be in" test -e in
+	client_as third expect-rst
+	peer_end third
+	peer elsewhere bind 127.0.0.2:0 connect "$RELAY" mirror send 10 recv 10 fin expect-fin
+	peer_end elsewhere
+	weir_dump
+	has relay refused=1 || fail "not one refused"
+	touch out
+	peer_end in
+	dump_until has weir pairs=0
+	client_as again mirror send 10 recv 10 fin expect-fin
+}
+scenario "max_connections_per_source: the next is reset, other sources are not" per_source
+
+many_per_source() {
+	target -s echo
+	weir_relay -o max_connections_per_source=5
+	client -i -n 200 mirror send 10 recv 10 expect-open 200 rst
+	peer_end client
+	dump_until has weir pairs=0
+	client_as again -n 5 mirror send 10 recv 10 fin expect-fin
+	peer_end again
+}
+scenario "max_connections_per_source counts right under a rush" many_per_source
+
+few_descriptors() {
+	target -s echo
+	WEIR_NOFILE=64 weir_relay -o workers=2
+	client -n 100 mirror send 10 recv 10 expect-open 100 fin expect-fin
+	peer_end client
+}
+scenario "100 clients with 64 descriptors: all are served in the end" few_descriptors
+
+highest_descriptor() {
+	ls "/proc/$WEIR_PID/fd" | sort -n | tail -n 1
+}
+
+# Lowering the limit of the running process brings what its own count of pairs is there to prevent.
+descriptors_used_up() {
+	command -v prlimit >/dev/null || skip "prlimit is missing"
+	target -s echo
+	weir_relay
+	prlimit --pid "$WEIR_PID" --nofile=$(($(highest_descriptor) + 1)):20000
+	client -n 3 mirror send 10 recv 10 fin expect-fin
+	wait_log 'descriptors\|Too many open files'
+	weir_expect_quiet
+	expect_equal "lines of those who wait" "" "$(<client.out)"
+	expect_at_most "log lines about it" 2 "$(grep -c 'descriptors\|Too many open files' weir.log)"
+	prlimit --pid "$WEIR_PID" --nofile=10000:20000
+	peer_end client
+}
+scenario "descriptors used up: accepting pauses, resumes" descriptors_used_up
+
+thousands() {
+	target -s echo
+	WEIR_NOFILE=16000 weir_relay
+	client -n 3000 -j 1000 deadline 60 mirror send 1000 recv 1000 touch all await all duplex 1000 1000 fin expect-fin
+	wait_for "all to be connected" test -e all
+	peers_end
+	expect_equal "bytes received" 6000000 "$(peer_total received client)"
+}
+scenario "3000 pairs at once" thousands
+
+finish

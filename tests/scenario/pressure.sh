@@ -1,0 +1,167 @@
+#!/bin/bash
+# Slow and stopped readers: the sender waits, memory stays bounded, nobody starves.
+. "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
+
+# The kernel's buffers small, so that weir's own queue is what counts.
+SMALL_BUFFERS=(-o client_rcvbuf=16K -o client_sndbuf=16K -o target_rcvbuf=16K -o target_sndbuf=16K)
+
+stopped_target() {
+	target rcvbuf 8K await go recv-all fin
+	weir_relay
+	client fill 500 touch filled await go fin expect-fin
+	wait_for "the client to be held back" test -e filled
+	dump_until has flow direction=upload reading=paused limited_by=target pauses=1
+	has flow direction=download reading=on queued=0 limited_by=none
+	expect_at_least "sink_queue" 1 "$(value sink_queue flow direction=upload)"
+	expect_at_least "source_queue" 1 "$(value source_queue flow direction=upload)"
+	weir_expect_quiet
+	touch go
+	peers_end
+	expect_equal "bytes that arrived" "$(peer_total sent client)" "$(peer_total received target)"
+	wait_closed reason=eof upload_pauses=1 dropped=0
+}
+scenario "a target that stops reading holds the client back" stopped_target
+
+stopped_client() {
+	target fill 500 touch filled await go fin expect-fin
+	weir_relay
+	client rcvbuf 8K await go recv-all fin
+	wait_for "the target to be held back" test -e filled
+	dump_until has flow direction=download reading=paused limited_by=client pauses=1
+	has flow direction=upload reading=on queued=0 limited_by=none
+	weir_expect_quiet
+	touch go
+	peers_end
+	expect_equal "bytes that arrived" "$(peer_total sent target)" "$(peer_total received client)"
+	wait_closed reason=eof download_pauses=1 dropped=0
+}
+scenario "a client that stops reading holds the target back" stopped_client
+
+# Between a pause and the next lie at least high - low bytes: without hysteresis there would be a pause a packet.
+resumes_at_low() {
+	local line pauses
+	target rcvbuf 8K recv-slow 4M 4M expect-fin fin
+	weir_relay "${SMALL_BUFFERS[@]}" -o high_watermark=256K -o low_watermark=64K -o splice=off
+	client send 4M fin expect-fin
+	peers_end
+	wait_closed reason=eof
+	line=$(closed_line)
+	pauses=$(sed 's/.* upload_pauses=\([0-9]*\) .*/\1/' <<<"$line")
+	expect_at_least "pauses" 3 "$pauses"
+	expect_at_most "pauses" $((4096 / 192 + 2)) "$pauses"
+	expect_at_most "peak" $((256 * 1024)) "$(sed 's/.* upload_peak=\([0-9]*\) .*/\1/' <<<"$line")"
+}
+scenario "a paused flow resumes at the low watermark, not before" resumes_at_low
+
+slow_download() {
+	target send 4M fin expect-fin
+	weir_relay "${SMALL_BUFFERS[@]}" -o high_watermark=64K -o low_watermark=16K
+	client rcvbuf 8K recv-slow 4M 4M expect-fin fin
+	peers_end
+	wait_closed reason=eof ended_first=target
+	expect_at_least "pauses" 3 "$(closed_line | sed 's/.* download_pauses=\([0-9]*\) .*/\1/')"
+}
+scenario "a slow client" slow_download
+
+# A stopped direction does not touch the other.
+other_direction() {
+	target rcvbuf 8K await filled send 3M fin await go recv-all
+	weir_relay
+	client fill 300 touch filled recv 3M expect-fin touch go fin
+}
+scenario "while one direction is stopped the other runs" other_direction
+
+# Some relay's 500 targets have stopped reading and have taken all the memory there is for them.
+many_stopped() {
+	local newcomer idle_kib
+	target -n 500 rcvbuf 4K await go recv-all
+	newcomer=$TARGET
+	target_as echo -s echo
+	cat >relay.ini <<-END
+		[global]
+		memory_max = $1
+		[defaults]
+		client_rcvbuf = 16K
+		target_sndbuf = 16K
+		[relay stopped]
+		listen = 127.0.0.1:0
+		target = $newcomer
+		[relay newcomer]
+		listen = 127.0.0.1:0
+		target = $TARGET
+	END
+	weir_start -c relay.ini
+	idle_kib=$(weir_rss)
+	RELAY=$(listening_on stopped)
+	client -n 500 sndbuf 8K fill 300 touch filled await go fin
+	wait_for "all clients to be held back" test -e filled
+	weir_dump
+	has weir pairs=500
+	RELAY=$(listening_on newcomer)
+	client_as newcomer deadline 5 mirror send 10 recv 10 duplex 300K 300K fin expect-fin
+	peer_end newcomer
+	dump_until has weir pairs=500
+	weir_expect_quiet
+	if [ $SANITIZED = no ]; then
+		# 500 pairs with their events and, for some, an empty queue: 16 KiB each are ample.
+		expect_at_most "KiB grown" $((${1%M} * 1024 + 500 * 16 + 8192)) $(($(weir_rss) - idle_kib))
+	fi
+	touch go
+	peer_end client
+	peer_end target
+	expect_equal "bytes that arrived" "$(peer_total sent client)" "$(peer_total received target)"
+}
+scenario "500 stopped readers under a memory_max of 4M, a newcomer is served" many_stopped 4M
+scenario "500 stopped readers under a memory_max of 1M, a newcomer is served" many_stopped 1M
+
+dribble() {
+	local idle_kib queued used
+	target rcvbuf 4K await go recv 100000 expect-fin
+	weir_relay "${SMALL_BUFFERS[@]}"
+	idle_kib=$(weir_rss)
+	client dribble 100000 0 fin
+	peer_end client
+	# Everything is with weir or with the kernel behind it.
+	dump_until has flow direction=upload reading=ended
+	queued=$(value queued flow direction=upload)
+	used=$(value used weir)
+	expect_at_least "bytes queued" 50000 "$queued"
+	expect_at_most "bytes used for them" $((queued * 3 / 2 + 16384)) "$used"
+	if [ $SANITIZED = no ]; then
+		expect_at_most "KiB grown" 4096 $(($(weir_rss) - idle_kib))
+	fi
+	touch go
+}
+scenario "a dribble into a stopped reader costs its payload, not a thousand times that" dribble
+
+rss_at_most() {
+	[ "$(weir_rss)" -le "$1" ]
+}
+
+memory_comes_back() {
+	local idle_kib
+	[ $SANITIZED = no ] || skip "the sanitizers keep memory"
+	target -n 120 rcvbuf 4K await go recv-all
+	weir_relay -o splice=off "${SMALL_BUFFERS[@]}"
+	idle_kib=$(weir_rss)
+	client -n 120 fill 300 touch filled await go fin
+	wait_for "all clients to be held back" test -e filled
+	weir_dump
+	expect_at_least "KiB of the burst" $((60 * 1024)) $(($(weir_rss) - idle_kib))
+	touch go
+	peers_end
+	wait_for "memory to be back" rss_at_most $((idle_kib + 12 * 1024))
+}
+
+scenario "memory is given back after a burst" memory_comes_back
+
+neighbours() {
+	target -s echo
+	weir_relay -o workers=1
+	client_as bulk -n 2 mirror duplex $((512 / SCALE))M $((512 / SCALE))M fin expect-fin
+	# shellcheck disable=SC2046 # words
+	client_as small deadline 10 mirror $(for i in {1..100}; do echo send 10 recv 10; done) fin expect-fin
+}
+scenario "small questions are answered beside bulk transfers on one worker" neighbours
+
+finish

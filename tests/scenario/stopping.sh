@@ -1,0 +1,164 @@
+#!/bin/bash
+# TERM and INT, with and without pairs; a log that nobody reads.
+. "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
+
+weir_ends_within() {
+	local began
+	began=$(now_ms)
+	weir_expect_status 0
+	expect_at_most "ms until weir ended" "$1" $(($(now_ms) - began))
+}
+
+without_pairs() {
+	weir_start -l 127.0.0.1:0 -T 127.0.0.1:9
+	kill "-$1" "$WEIR_PID"
+	weir_ends_within $((PATIENCE_S * 1000 / 5))
+}
+scenario "TERM without pairs ends at once" without_pairs TERM
+scenario "INT without pairs ends at once" without_pairs INT
+
+# One pair with an answered question; it goes on when the file "go" is there.
+one_pair() {
+	target recv 10 send 10 await go duplex 1M 1M fin expect-fin
+	weir_relay "$@"
+	client send 10 recv 10 touch in await go duplex 1M 1M fin expect-fin
+	wait_for "the client to be in" test -e in
+}
+
+refuses() {
+	"$RAWPEER" expect-refused "$RELAY" >/dev/null 2>&1
+}
+
+drain() {
+	one_pair
+	kill -TERM "$WEIR_PID"
+	wait_for "weir to listen no more" refuses
+	weir_alive || fail "weir has not waited for its pair"
+	touch go
+	weir_expect_status 0
+	peers_end
+	wait_closed reason=eof upload_bytes=1048586 download_bytes=1048586
+}
+scenario "TERM with a pair: listens no more, what is under way is finished" drain
+
+drain_full_queue() {
+	target rcvbuf 8K await go recv 8M expect-fin
+	weir_relay -o client_rcvbuf=64K
+	client send 8M close
+	dump_until has flow direction=upload reading=paused
+	kill -TERM "$WEIR_PID"
+	wait_for "weir to listen no more" refuses
+	touch go
+	weir_expect_status 0
+	wait_closed reason=eof upload_bytes=8388608
+}
+scenario "TERM with a full queue: it is delivered" drain_full_queue
+
+drain_deadline() {
+	target recv 10 send 10 expect-rst
+	weir_relay -o drain_timeout=500ms
+	client send 10 recv 10 touch in expect-rst
+	wait_for "the client to be in" test -e in
+	kill -TERM "$WEIR_PID"
+	weir_expect_status 0
+	peers_end
+	wait_closed reason=shutdown ended_first=relay
+}
+scenario "the drain deadline resets both, reason shutdown" drain_deadline
+
+drain_at_once() {
+	target recv 10 send 10 expect-rst
+	weir_relay -o drain_timeout=0
+	client send 10 recv 10 touch in expect-rst
+	wait_for "the client to be in" test -e in
+	kill -TERM "$WEIR_PID"
+	weir_ends_within $((PATIENCE_S * 1000 / 5))
+	peers_end
+	wait_closed reason=shutdown
+}
+scenario "drain_timeout = 0 does not wait" drain_at_once
+
+second_signal() {
+	target recv 10 send 10 expect-rst
+	weir_relay -o drain_timeout=1h
+	client send 10 recv 10 touch in expect-rst
+	wait_for "the client to be in" test -e in
+	kill -TERM "$WEIR_PID"
+	wait_for "weir to listen no more" refuses
+	weir_alive || fail "weir has not waited for its pair"
+	kill -TERM "$WEIR_PID"
+	weir_ends_within $((PATIENCE_S * 1000 / 5))
+	peers_end
+	wait_closed reason=shutdown
+}
+scenario "a second TERM ends at once" second_signal
+
+drain_connecting() {
+	peer target silent 127.0.0.1:0 port-file target.port await done
+	target_port target
+	weir_relay -o drain_timeout=500ms -o connect_timeout=1h
+	client send 10 expect-rst
+	dump_until has pair state=connecting
+	kill -TERM "$WEIR_PID"
+	weir_expect_status 0
+	touch done
+	wait_closed reason=shutdown
+}
+scenario "TERM while a target is being connected" drain_connecting
+
+drain_many() {
+	target -s -i echo
+	WEIR_NOFILE=4000 weir_relay -o workers=4 -o drain_timeout=20s
+	client -n 1000 mirror send 10 recv 10 touch in await go duplex 5000 5000 fin expect-fin
+	wait_for "the clients to be in" test -e in
+	kill -TERM "$WEIR_PID"
+	wait_for "weir to listen no more" refuses
+	touch go
+	weir_expect_status 0
+	peer_end client
+	expect_equal "close lines" 1000 "$(grep -c reason=eof weir.log)"
+}
+scenario "TERM with 1000 pairs" drain_many
+
+many_reset() {
+	target -s -i echo
+	WEIR_NOFILE=4000 weir_relay -o workers=4 -o drain_timeout=300ms
+	client -n 1000 mirror send 10 recv 10 touch in expect-rst
+	wait_for "the clients to be in" test -e in
+	kill -TERM "$WEIR_PID"
+	weir_expect_status 0
+	peer_end client
+	expect_equal "close lines" 1000 "$(grep -c reason=shutdown weir.log)"
+}
+scenario "the drain deadline with 1000 pairs" many_reset
+
+reload_survived() {
+	one_pair
+	kill -HUP "$WEIR_PID"
+	weir_dump
+	touch go
+}
+scenario "HUP does not end weir" reload_survived
+
+# 2000 close lines are more than a pipe and weir's own queue of lines take.
+log_that_nobody_reads() {
+	local line
+	target -s echo
+	mkfifo pipe
+	exec 9<>pipe
+	WEIR_LOG=pipe weir_launch -l 127.0.0.1:0 -T "$TARGET" -v
+	while read -r -t "$PATIENCE_S" line <&9; do
+		case $line in *' listening on '*) RELAY=${line##* } ;; esac
+		if [[ $line =~ $WEIR_READY ]]; then break; fi
+	done
+	client -n 2000 -j 1000 mirror duplex 1000 1000 fin expect-fin
+	peer_end client
+	dump_until has weir pairs=0
+	has relay accepted=2000
+	weir_expect_quiet
+	kill -TERM "$WEIR_PID"
+	weir_ends_within $((PATIENCE_S * 1000))
+}
+scenario "a log that nobody reads never holds up a byte, nor the end" log_that_nobody_reads
+
+finish

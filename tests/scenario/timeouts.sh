@@ -1,0 +1,98 @@
+#!/bin/bash
+# Every timeout ends what it is for, with its reason, and nothing else.
+. "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
+
+idle() {
+	target recv 10 expect-rst
+	weir_relay -o idle_timeout=600ms
+	client send 10 expect-rst
+	wait_closed reason=idle_timeout ended_first=relay upload_bytes=10
+}
+scenario "idle_timeout resets both" idle
+
+not_idle() {
+	target recv 20 expect-fin fin
+	weir_relay -o idle_timeout=800ms
+	client dribble 20 100 fin expect-fin
+	wait_closed reason=eof
+}
+scenario "idle_timeout spares a connection that a byte crosses now and then" not_idle
+
+not_idle_other_way() {
+	target dribble 20 100 fin expect-fin
+	weir_relay -o idle_timeout=800ms
+	client recv 20 expect-fin fin
+	wait_closed reason=eof
+}
+scenario "idle_timeout counts bytes of either direction" not_idle_other_way
+
+half_closed() {
+	target expect-fin expect-rst
+	weir_relay -o half_close_timeout=500ms
+	client fin expect-rst
+	wait_closed reason=half_close_timeout ended_first=client
+}
+scenario "half_close_timeout resets both" half_closed
+
+half_closed_by_target() {
+	target fin expect-rst
+	weir_relay -o half_close_timeout=500ms
+	client expect-fin expect-rst
+	wait_closed reason=half_close_timeout ended_first=target
+}
+scenario "half_close_timeout after the target's end" half_closed_by_target
+
+half_closed_rearmed() {
+	target expect-fin dribble 20 100 fin
+	weir_relay -o half_close_timeout=800ms
+	client fin recv 20 expect-fin
+	wait_closed reason=eof download_bytes=20
+}
+scenario "half_close_timeout begins anew with every byte" half_closed_rearmed
+
+stalled_upload() {
+	target rcvbuf 8K await stalled recv-until-end
+	weir_relay -o stall_timeout=700ms
+	client fill 200 expect-rst
+	wait_closed reason=stall_timeout ended_first=relay
+	touch stalled
+	peers_end
+	grep -q end=rst target.out || fail "the target saw no reset: $(<target.out)"
+}
+scenario "stall_timeout resets when the target takes nothing" stalled_upload
+
+stalled_download() {
+	target fill 200 expect-rst
+	weir_relay -o stall_timeout=700ms
+	client rcvbuf 8K await stalled recv-until-end
+	wait_closed reason=stall_timeout ended_first=relay
+	touch stalled
+}
+scenario "stall_timeout resets when the client takes nothing" stalled_download
+
+slow_is_not_stalled() {
+	target recv-slow 2M 1M expect-fin fin
+	weir_relay -o stall_timeout=1s -o target_sndbuf=16K -o high_watermark=32K -o low_watermark=16K
+	client rcvbuf 16K sndbuf 16K send 2M fin expect-fin
+	wait_closed reason=eof
+}
+scenario "stall_timeout spares a slow reader" slow_is_not_stalled
+
+never() {
+	target recv 10 expect-open 1000 fin expect-fin
+	weir_relay -o idle_timeout=0 -o stall_timeout=0 -o half_close_timeout=0
+	client send 10 expect-fin expect-open 500 fin
+	wait_closed reason=eof
+}
+scenario "0 means never" never
+
+many_idle() {
+	target -s -i recv 10 expect-rst
+	weir_relay -o idle_timeout=1s
+	client -n 500 send 10 expect-rst
+	peer_end client
+	expect_equal "close lines" 500 "$(grep -c reason=idle_timeout weir.log)"
+}
+scenario "500 idle connections end" many_idle
+
+finish
