@@ -76,13 +76,14 @@ static void on_dump_more(evutil_socket_t fd, short what, void *arg)
 {
 	static const struct timeval next_pass = {0, 0};
 	struct worker *worker = arg;
+	bool more = pair_dump_measure(&worker->set, DUMP_BATCH);
 
 	(void)fd;
 	(void)what;
-	if (pair_dump_measure(&worker->set, DUMP_BATCH) && event_add(worker->dump_more, &next_pass) == 0)
+	if (more && event_add(worker->dump_more, &next_pass) == 0)
 		return;
-	while (pair_dump_measure(&worker->set, DUMP_BATCH))
-		; /* no memory for a timer: without a break, then */
+	while (more) /* no memory for a timer: without a break, then */
+		more = pair_dump_measure(&worker->set, DUMP_BATCH);
 	hand_over_dump(worker);
 }
 
