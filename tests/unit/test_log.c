@@ -245,10 +245,16 @@ START_TEST(test_order_over_start_and_stop)
 }
 END_TEST
 
+/* Long and short ones in turn: a short one would fit where a long one did not. */
+static int width_of(int number)
+{
+	return number % 2 ? 200 : 1;
+}
+
 static void write_numbered(int from, int to)
 {
 	for (int i = from; i < to; i++)
-		log_info("number %06d %0200d", i, 0);
+		log_info("number %06d %0*d", i, width_of(i), 0);
 }
 
 /* Checks that the numbers run from 0 to total, with gaps that the line in their place counts. Returns how
@@ -265,7 +271,8 @@ static uint64_t check_numbers(int total)
 
 		if (sscanf(line, "<6>number %d", &number) == 1) {
 			ck_assert_int_eq(number, expected);
-			ck_assert_uint_eq(strlen(line), strlen("<6>number 000000 ") + 200);
+			ck_assert_uint_eq(strlen(line),
+			                  strlen("<6>number 000000 ") + (size_t)width_of(number));
 			expected++;
 		} else if (sscanf(line, "<4>log: %" SCNu64 " lines dropped", &count) == 1) {
 			missing += count;
@@ -282,7 +289,7 @@ static uint64_t check_numbers(int total)
  */
 START_TEST(test_full_pipe)
 {
-	const int many = 5000; /* a megabyte */
+	const int many = 10000; /* a megabyte */
 
 	set_journal_stream(0);
 	fcntl(out[0], F_SETPIPE_SZ, 4096);
@@ -294,6 +301,21 @@ START_TEST(test_full_pipe)
 	stop_and_read_all("last");
 	ck_assert_ptr_nonnull(strstr(got, "<6>last\n"));
 	ck_assert_uint_eq(check_numbers(many), log_dropped());
+}
+END_TEST
+
+/* Where the queue has room, a reader that is behind costs no line. */
+START_TEST(test_slow_reader)
+{
+	set_journal_stream(0);
+	fcntl(out[0], F_SETPIPE_SZ, 4096);
+	if (_i)
+		fcntl(STDERR_FILENO, F_SETFL, O_NONBLOCK);
+	ck_assert_int_eq(log_start(), 0);
+	write_numbered(0, 500);
+	stop_and_read_all(NULL);
+	ck_assert_uint_eq(check_numbers(500), 0);
+	ck_assert_uint_eq(log_dropped(), 0);
 }
 END_TEST
 
@@ -490,6 +512,7 @@ int main(void)
 	tcase_add_test(tc, test_errno_is_left_alone);
 	tcase_add_test(tc, test_order_over_start_and_stop);
 	tcase_add_loop_test(tc, test_full_pipe, 0, 2);
+	tcase_add_loop_test(tc, test_slow_reader, 0, 2);
 	tcase_add_test(tc, test_stop_does_not_wait_for_a_reader);
 	tcase_add_test(tc, test_full_disk);
 	tcase_add_test(tc, test_torn_line);

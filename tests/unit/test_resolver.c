@@ -444,6 +444,7 @@ int getaddrinfo(const char *host, const char *service, const struct addrinfo *hi
 {
 	int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
 
+	ck_assert_int_eq(hints->ai_flags & AI_ADDRCONFIG, 0); /* offline, it hides the loopback addresses */
 	if (strcmp(host, "twice.example") == 0) {
 		*found = twice();
 		return 0;
