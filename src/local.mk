@@ -26,7 +26,6 @@ src_libweir_a_SOURCES = \
 	src/socket.c src/socket.h \
 	src/sources.c src/sources.h \
 	src/thread.h \
-	src/thread.h \
 	src/units.c src/units.h \
 	src/worker.c src/worker.h
 WEIR_LIBS = src/libweir.a $(LIBEVENT_LIBS) $(INIH_LIBS) $(JANSSON_LIBS) $(SYSTEMD_LIBS)
