@@ -1,1 +1,3 @@
-# The files of this folder; included by the Makefile.am at the top.
+# Examples, not configuration: installing must never touch what an administrator wrote in sysconfdir.
+examplesdir = $(docdir)/examples
+dist_examples_DATA = conf/relay.ini conf/relay-minimal.ini

@@ -1,1 +1,2 @@
 # The files of this folder; included by the Makefile.am at the top.
+dist_man_MANS += man/relay.ini.5

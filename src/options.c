@@ -1,1 +1,492 @@
-extern int weir_options; /* to be written */
+#include "build_config.h"
+
+#include "options.h"
+
+#include "config.h"
+#include "units.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+#define KEY_MAX     64           /* bytes of a key with its NUL */
+#define PAIRS_MAX   10000000     /* more than a process may have descriptors */
+#define BYTES_MAX   (1ull << 40) /* sums of two stay far from overflowing */
+#define SOCKBUF_MAX (1ull << 30) /* setsockopt(2) takes an int */
+#define MS_MAX      (365ull * 24 * 60 * 60 * 1000)
+
+#define OUT_OF_MEMORY "could not be kept: out of memory"
+
+/* How values of one kind are read and written. */
+struct option_type {
+	const char *(*set)(const struct option *option, void *settings, const char *text);
+	void (*print)(const struct option *option, const void *settings, FILE *out);
+	size_t size; /* of a value that may be copied byte by byte; else 0 */
+	/* sizes, durations and numbers */
+	int (*parse)(const char *text, uint64_t *value);
+	char *(*format)(uint64_t value, char buf[UNITS_TEXT_MAX]);
+	/* words */
+	const char *const *words;
+};
+
+static void *field(const struct option *option, void *settings)
+{
+	return (char *)settings + option->offset;
+}
+
+static const void *const_field(const struct option *option, const void *settings)
+{
+	return (const char *)settings + option->offset;
+}
+
+static const char *parse_limited(const struct option *option, const char *text, uint64_t *value)
+{
+	int r = option->type->parse(text, value);
+
+	if (r == -EINVAL)
+		return "is not valid";
+	if (r < 0 || *value < option->minimum || *value > option->maximum)
+		return "is out of range";
+	return NULL;
+}
+
+static const char *set_number(const struct option *option, void *settings, const char *text)
+{
+	uint64_t value = SETTING_AUTO;
+	const char *problem = NULL;
+
+	if (!option->allows_auto || strcmp(text, "auto") != 0)
+		problem = parse_limited(option, text, &value);
+	if (!problem)
+		memcpy(field(option, settings), &value, sizeof(value));
+	return problem;
+}
+
+static void print_number(const struct option *option, const void *settings, FILE *out)
+{
+	char buf[UNITS_TEXT_MAX];
+	uint64_t value;
+
+	memcpy(&value, const_field(option, settings), sizeof(value));
+	if (option->allows_auto && value == SETTING_AUTO)
+		strcpy(buf, "auto");
+	else
+		option->type->format(value, buf);
+	fprintf(out, "%s = %s\n", option->key, buf);
+}
+
+static char *format_number(uint64_t number, char buf[UNITS_TEXT_MAX])
+{
+	snprintf(buf, UNITS_TEXT_MAX, "%" PRIu64, number);
+	return buf;
+}
+
+static const char *set_bool(const struct option *option, void *settings, const char *text)
+{
+	return units_parse_bool(text, field(option, settings)) == 0 ? NULL : "is not valid";
+}
+
+static void print_bool(const struct option *option, const void *settings, FILE *out)
+{
+	const bool *value = const_field(option, settings);
+
+	fprintf(out, "%s = %s\n", option->key, *value ? "on" : "off");
+}
+
+/* Words are the values of an enum, in its order. */
+static const char *set_word(const struct option *option, void *settings, const char *text)
+{
+	for (unsigned value = 0; option->type->words[value]; value++) {
+		if (strcmp(text, option->type->words[value]) == 0) {
+			memcpy(field(option, settings), &value, sizeof(value));
+			return NULL;
+		}
+	}
+	return "is not valid";
+}
+
+static void print_word(const struct option *option, const void *settings, FILE *out)
+{
+	unsigned value;
+
+	memcpy(&value, const_field(option, settings), sizeof(value));
+	fprintf(out, "%s = %s\n", option->key, option->type->words[value]);
+}
+
+static const char *set_log_level(const struct option *option, void *settings, const char *text)
+{
+	return log_level_parse(text, field(option, settings)) == 0 ? NULL : "is not valid";
+}
+
+static void print_log_level(const struct option *option, const void *settings, FILE *out)
+{
+	const enum log_level *value = const_field(option, settings);
+
+	fprintf(out, "%s = %s\n", option->key, log_level_name(*value));
+}
+
+/* Whatever is taken here must come back from a line of relay.ini. */
+static bool path_is_plain(const char *path)
+{
+	if (path[0] == ';' || path[0] == '#')
+		return false;
+	for (; *path; path++)
+		if (isspace((unsigned char)*path) || iscntrl((unsigned char)*path))
+			return false;
+	return true;
+}
+
+static const char *set_path(const struct option *option, void *settings, const char *text)
+{
+	char **value = field(option, settings);
+	char *copy;
+
+	if (strlen(text) > option->maximum)
+		return "is too long";
+	if (!path_is_plain(text))
+		return "is not valid";
+	copy = strdup(text);
+	if (!copy)
+		return OUT_OF_MEMORY;
+	free(*value);
+	*value = copy;
+	return NULL;
+}
+
+static void print_path(const struct option *option, const void *settings, FILE *out)
+{
+	char *const *value = const_field(option, settings);
+
+	fprintf(out, "%s = %s\n", option->key, *value);
+}
+
+static const char *parse_address(const char *text, struct address *address)
+{
+	switch (address_parse(text, address)) {
+	case 0:
+		return NULL;
+	case -ENOMEM:
+		return OUT_OF_MEMORY;
+	case -ERANGE:
+		return "has a port over 65535";
+	case -ENAMETOOLONG:
+		return "is too long";
+	default:
+		return "is not an address";
+	}
+}
+
+/* Appends address, which is consumed in any case. */
+static const char *append_address(const struct option *option, void *settings, struct address *address)
+{
+	struct address **items = field(option, settings);
+	size_t *count = (size_t *)(void *)((char *)settings + option->count_offset);
+	struct address *grown = reallocarray(*items, *count + 1, sizeof(**items));
+
+	if (!grown) {
+		address_deinit(address);
+		return OUT_OF_MEMORY;
+	}
+	*items = grown;
+	grown[(*count)++] = *address; /* consumed */
+	return NULL;
+}
+
+static const char *set_listen(const struct option *option, void *settings, const char *text)
+{
+	struct address address;
+	const char *problem = parse_address(text, &address);
+
+	if (problem)
+		return problem;
+	if (address.kind == ADDRESS_SYSTEMD) {
+		address_deinit(&address);
+		return "asks for socket activation, which is not in this version";
+	}
+	return append_address(option, settings, &address);
+}
+
+static const char *target_problem(const struct address *address)
+{
+	if (address->kind == ADDRESS_SYSTEMD)
+		return "is a socket to listen on, not a target";
+	if (address->kind == ADDRESS_WILDCARD)
+		return "stands for every address, which is for listening only";
+	if (address->port == 0 &&
+	    (address->kind == ADDRESS_NAME || address->endpoint.any.sa_family != AF_UNIX))
+		return "has port 0, which is for listening only";
+	return NULL;
+}
+
+static const char *set_target(const struct option *option, void *settings, const char *text)
+{
+	struct address address;
+	const char *problem = parse_address(text, &address);
+
+	if (problem)
+		return problem;
+	problem = target_problem(&address);
+	if (problem) {
+		address_deinit(&address);
+		return problem;
+	}
+	return append_address(option, settings, &address);
+}
+
+static void print_addresses(const struct option *option, const void *settings, FILE *out)
+{
+	struct address *const *items = const_field(option, settings);
+	const size_t *count = (const size_t *)(const void *)((const char *)settings + option->count_offset);
+	char buf[ADDRESS_TEXT_MAX];
+
+	for (size_t i = 0; i < *count; i++)
+		fprintf(out, "%s = %s\n", option->key, address_format(&(*items)[i], buf));
+}
+
+static_assert(sizeof(enum dump_format) == sizeof(unsigned), "set_word stores an unsigned");
+static const char *const dump_format_words[] = {[DUMP_TEXT] = "text", [DUMP_JSON] = "json", NULL};
+static const char *const splice_words[] = {[SPLICE_AUTO] = "auto", [SPLICE_OFF] = "off", NULL};
+static const char *const on_reset_words[] = {[ON_RESET_RESET] = "reset", [ON_RESET_CLOSE] = "close", NULL};
+
+#define NUMBER_TYPE(parser, formatter)                                                                       \
+	{                                                                                                    \
+		.set = set_number, .print = print_number, .size = sizeof(uint64_t), .parse = (parser),       \
+		.format = (formatter)                                                                        \
+	}
+#define WORD_TYPE(list)                                                                                      \
+	{                                                                                                    \
+		.set = set_word, .print = print_word, .size = sizeof(unsigned), .words = (list)              \
+	}
+
+static const struct option_type size_type = NUMBER_TYPE(units_parse_size, units_format_size);
+static const struct option_type duration_type = NUMBER_TYPE(units_parse_duration, units_format_duration);
+static const struct option_type number_type = NUMBER_TYPE(units_parse_number, format_number);
+static const struct option_type bool_type = {.set = set_bool, .print = print_bool, .size = sizeof(bool)};
+static const struct option_type dump_format_type = WORD_TYPE(dump_format_words);
+static const struct option_type splice_type = WORD_TYPE(splice_words);
+static const struct option_type on_reset_type = WORD_TYPE(on_reset_words);
+static const struct option_type log_level_type = {
+        .set = set_log_level, .print = print_log_level, .size = sizeof(enum log_level)};
+static const struct option_type path_type = {.set = set_path, .print = print_path};
+static const struct option_type listen_type = {.set = set_listen, .print = print_addresses};
+static const struct option_type target_type = {.set = set_target, .print = print_addresses};
+
+#define IN_GLOBAL(name)                                                                                      \
+	.key = #name, .sections = SECTION_GLOBAL, .offset = offsetof(struct config_global, name)
+#define IN_RELAY(name) .key = #name, .offset = offsetof(struct config_relay, name), .sections = SECTION_RELAY
+#define IN_BOTH(name)                                                                                        \
+	.key = #name, .offset = offsetof(struct config_relay, name),                                         \
+	.sections = SECTION_RELAY | SECTION_DEFAULTS
+
+#define BOOL_OPTION .type = &bool_type, .expected = "on or off"
+#define SOCKBUF_OPTION                                                                                       \
+	.type = &size_type, .minimum = 1024, .maximum = SOCKBUF_MAX, .allows_auto = true,                    \
+	.default_text = "auto", .expected = "auto or a size from 1K to 1G"
+#define HIGH_OPTION .type = &size_type, .minimum = 1, .maximum = BYTES_MAX
+#define LOW_OPTION  .type = &size_type, .minimum = 0, .maximum = BYTES_MAX, .allows_auto = true
+#define TIMEOUT_OPTION                                                                                       \
+	.type = &duration_type, .minimum = 0, .maximum = MS_MAX,                                             \
+	.expected = "a duration like 500ms, 30s, 5m or 1h, at most 365d; 0 = never"
+
+const struct option option_table[] = {
+        {IN_GLOBAL(workers), .type = &number_type, .minimum = 1, .maximum = 256, .allows_auto = true,
+         .default_text = "auto", .expected = "auto or a number from 1 to 256",
+         .help = "Threads that relay; auto = the CPUs this process may use."},
+        {IN_GLOBAL(memory_max), .type = &size_type, .minimum = 64 << 10, .maximum = BYTES_MAX,
+         .default_text = "256M", .expected = "a size from 64K to 1T",
+         .help = "Bound on the bytes queued by all pairs together."},
+        {IN_GLOBAL(max_connections), .type = &number_type, .minimum = 1, .maximum = PAIRS_MAX,
+         .allows_auto = true, .default_text = "auto", .expected = "auto or a number from 1 to 10000000",
+         .help = "Pairs at a time; auto = what the limit on open files leaves room for."},
+        {IN_GLOBAL(drain_timeout), .type = &duration_type, .maximum = MS_MAX, .default_text = "30s",
+         .expected = "a duration like 500ms, 30s, 5m or 1h, at most 365d; 0 = at once",
+         .help = "How long a stop waits for pairs to end."},
+        {IN_GLOBAL(dump_file), .type = &path_type, .maximum = 900, .default_text = "-",
+         .expected = "- or a path of at most 900 bytes without white space",
+         .help = "Where SIGUSR1 writes the dump; - = the log."},
+        {IN_GLOBAL(dump_format), .type = &dump_format_type, .default_text = "text",
+         .expected = "text or json", .help = "The form of the dump."},
+        {IN_GLOBAL(log_level), .type = &log_level_type, .default_text = "info",
+         .expected = "error, warning, notice, info or debug",
+         .help = "The least important messages that are logged."},
+        {IN_GLOBAL(log_connections), BOOL_OPTION, .default_text = "on",
+         .help = "Log one line for each closed pair."},
+        {IN_GLOBAL(resolve_interval), .type = &duration_type, .minimum = 1000, .maximum = MS_MAX,
+         .default_text = "30s", .expected = "a duration from 1s to 365d",
+         .help = "How often host names are looked up again."},
+
+        {IN_RELAY(listen), .type = &listen_type, .count_offset = offsetof(struct config_relay, listen_count),
+         .expected = "HOST:PORT, [IPV6]:PORT, *:PORT, unix:/PATH or unix:@NAME",
+         .help = "An address to accept clients on; may be repeated."},
+        {IN_RELAY(target), .type = &target_type, .count_offset = offsetof(struct config_relay, target_count),
+         .expected = "HOST:PORT, [IPV6]:PORT, unix:/PATH or unix:@NAME",
+         .help = "An address to connect to for a client; may be repeated."},
+        {IN_BOTH(high_watermark), HIGH_OPTION, .default_text = "1M", .expected = "a size from 1 to 1T",
+         .help = "The queue at which a flow stops reading its source."},
+        {IN_BOTH(low_watermark), LOW_OPTION, .default_text = "auto",
+         .expected = "auto or a size from 0 to 1T",
+         .help = "The queue at or below which it reads again; auto = half of the high one."},
+        {IN_BOTH(upload_high_watermark), HIGH_OPTION, .allows_auto = true, .follows = "high_watermark",
+         .default_text = "auto", .expected = "auto or a size from 1 to 1T",
+         .help = "The high watermark from client to target; auto = high_watermark."},
+        {IN_BOTH(upload_low_watermark), LOW_OPTION, .follows = "low_watermark", .default_text = "auto",
+         .expected = "auto or a size from 0 to 1T",
+         .help = "The low watermark from client to target; auto = low_watermark."},
+        {IN_BOTH(download_high_watermark), HIGH_OPTION, .allows_auto = true, .follows = "high_watermark",
+         .default_text = "auto", .expected = "auto or a size from 1 to 1T",
+         .help = "The high watermark from target to client; auto = high_watermark."},
+        {IN_BOTH(download_low_watermark), LOW_OPTION, .follows = "low_watermark", .default_text = "auto",
+         .expected = "auto or a size from 0 to 1T",
+         .help = "The low watermark from target to client; auto = low_watermark."},
+        {IN_BOTH(splice), .type = &splice_type, .default_text = "auto", .expected = "auto or off",
+         .help = "Move bulk data through a pipe inside the kernel; off = always copy it."},
+        {IN_BOTH(max_connections), .type = &number_type, .maximum = PAIRS_MAX, .default_text = "0",
+         .expected = "a number from 0 to 10000000; 0 = no limit of its own",
+         .help = "Pairs of one relay at a time; 0 = no limit of its own."},
+        {IN_BOTH(max_connections_per_source), .type = &number_type, .maximum = PAIRS_MAX, .default_text = "0",
+         .expected = "a number from 0 to 10000000; 0 = no limit",
+         .help = "Pairs of one relay at a time from one client address; 0 = no limit."},
+        {IN_BOTH(connect_timeout), .type = &duration_type, .minimum = 1, .maximum = MS_MAX,
+         .default_text = "5s", .expected = "a duration from 1ms to 365d",
+         .help = "How long one attempt to connect may take."},
+        {IN_BOTH(connect_attempts), .type = &number_type, .minimum = 1, .maximum = 100, .default_text = "3",
+         .expected = "a number from 1 to 100",
+         .help = "Attempts to connect, each to the next target address, before the client is reset."},
+        {IN_BOTH(idle_timeout), TIMEOUT_OPTION, .default_text = "1h",
+         .help = "How long a pair may be without a byte either way; 0 = for ever."},
+        {IN_BOTH(half_close_timeout), TIMEOUT_OPTION, .default_text = "10m",
+         .help = "The same once one side has ended; 0 = for ever."},
+        {IN_BOTH(stall_timeout), TIMEOUT_OPTION, .default_text = "1h",
+         .help = "How long bytes may be queued without the reader taking one; 0 = for ever."},
+        {IN_BOTH(tcp_nodelay), BOOL_OPTION, .default_text = "on", .help = "Send small pieces at once."},
+        {IN_BOTH(tcp_keepalive), BOOL_OPTION, .default_text = "on", .help = "Probe silent peers."},
+        {IN_BOTH(client_rcvbuf), SOCKBUF_OPTION, .help = "Kernel receive buffer of client sockets."},
+        {IN_BOTH(client_sndbuf), SOCKBUF_OPTION, .help = "Kernel send buffer of client sockets."},
+        {IN_BOTH(target_rcvbuf), SOCKBUF_OPTION, .help = "Kernel receive buffer of target sockets."},
+        {IN_BOTH(target_sndbuf), SOCKBUF_OPTION, .help = "Kernel send buffer of target sockets."},
+        {IN_BOTH(notsent_lowat), .type = &size_type, .minimum = 1, .maximum = SOCKBUF_MAX,
+         .allows_auto = true, .default_text = "auto", .expected = "auto or a size from 1 to 1G",
+         .help = "Unsent bytes that a socket takes at most, TCP_NOTSENT_LOWAT; auto = the kernel's own."},
+        {IN_BOTH(on_reset), .type = &on_reset_type, .default_text = "reset", .expected = "reset or close",
+         .help = "What a peer's reset becomes on the other side: reset, or close = an end of stream."},
+};
+const size_t option_count = COUNT(option_table);
+static_assert(COUNT(option_table) <= OPTIONS_MAX, "OPTIONS_MAX is too small");
+
+static const struct {
+	unsigned section;
+	const char *name;
+} section_names[] = {{SECTION_GLOBAL, "global"}, {SECTION_DEFAULTS, "defaults"}, {SECTION_RELAY, "relay"}};
+
+const struct option *option_find(const char *key, unsigned sections)
+{
+	for (size_t i = 0; i < option_count; i++)
+		if ((option_table[i].sections & sections) && strcmp(option_table[i].key, key) == 0)
+			return &option_table[i];
+	return NULL;
+}
+
+/* Levenshtein's distance, row by row; b is at most KEY_MAX - 1 bytes. */
+static size_t distance(const char *a, const char *b)
+{
+	size_t row[KEY_MAX], length = strlen(b);
+
+	for (size_t j = 0; j <= length; j++)
+		row[j] = j;
+	for (size_t i = 1; *a; a++, i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i;
+		for (size_t j = 1; j <= length; j++) {
+			size_t best = diagonal + (*a != b[j - 1]);
+
+			diagonal = row[j];
+			if (best > row[j] + 1)
+				best = row[j] + 1;
+			if (best > row[j - 1] + 1)
+				best = row[j - 1] + 1;
+			row[j] = best;
+		}
+	}
+	return row[length];
+}
+
+/* A word is near when a mistake or two made the other of it, in a long one a few. */
+static size_t near_enough(const char *word)
+{
+	return 1 + strlen(word) / 4;
+}
+
+const char *option_nearest(const char *key, unsigned sections)
+{
+	size_t best = near_enough(key) + 1;
+	const char *nearest = NULL;
+
+	for (size_t i = 0; i < option_count; i++) {
+		const struct option *option = &option_table[i];
+		size_t d = option->sections & sections ? distance(key, option->key) : best;
+
+		if (d < best) {
+			best = d;
+			nearest = option->key;
+		}
+	}
+	return nearest;
+}
+
+unsigned option_section_find(const char *name)
+{
+	for (size_t i = 0; i < COUNT(section_names); i++)
+		if (strcmp(section_names[i].name, name) == 0)
+			return section_names[i].section;
+	return 0;
+}
+
+const char *option_section_name(unsigned section)
+{
+	for (size_t i = 0; i < COUNT(section_names); i++)
+		if (section_names[i].section == section)
+			return section_names[i].name;
+	return NULL;
+}
+
+unsigned option_section_nearest(const char *name)
+{
+	size_t best = near_enough(name) + 1;
+	unsigned nearest = 0;
+
+	for (size_t i = 0; i < COUNT(section_names); i++) {
+		size_t d = distance(name, section_names[i].name);
+
+		if (d < best) {
+			best = d;
+			nearest = section_names[i].section;
+		}
+	}
+	return nearest;
+}
+
+bool option_repeats(const struct option *option)
+{
+	return option->count_offset != 0;
+}
+
+const char *option_set(const struct option *option, void *settings, const char *text)
+{
+	return option->type->set(option, settings, text);
+}
+
+void option_copy(const struct option *option, void *to, const void *from)
+{
+	memcpy(field(option, to), const_field(option, from), option->type->size);
+}
+
+void option_print(const struct option *option, const void *settings, FILE *out)
+{
+	option->type->print(option, settings, out);
+}

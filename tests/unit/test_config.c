@@ -1,6 +1,982 @@
+#include "build_config.h"
+
+#include "config.h"
+#include "ini_reader.h"
+#include "options.h"
 #include "unit.h"
+#include "units.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define TEXT_MAX     65536
+
+#define RELAY "[relay r]\nlisten = 127.0.0.1:1\ntarget = 127.0.0.1:2\n" /* three lines that work */
+#define TEN   "0123456789"
+#define FIFTY TEN TEN TEN TEN TEN
+#define LONG                                                                                                 \
+	FIFTY FIFTY FIFTY FIFTY FIFTY FIFTY FIFTY FIFTY FIFTY FIFTY FIFTY FIFTY FIFTY FIFTY FIFTY FIFTY      \
+	        FIFTY FIFTY FIFTY FIFTY FIFTY /* 1050 bytes */
+
+static char folder[] = "/tmp/weir-config-XXXXXX";
+static char file[sizeof(folder) + 16];
+static struct config_errors errors;
+
+static void setup(void)
+{
+	strcpy(folder + sizeof(folder) - 7, "XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	snprintf(file, sizeof(file), "%s/relay.ini", folder);
+}
+
+static void teardown(void)
+{
+	config_errors_deinit(&errors);
+	remove(file);
+	rmdir(folder);
+}
+
+static void write_file(const char *text, size_t length)
+{
+	FILE *out = fopen(file, "w");
+
+	ck_assert_ptr_nonnull(out);
+	ck_assert_uint_eq(fwrite(text, 1, length, out), length);
+	ck_assert_int_eq(fclose(out), 0);
+}
+
+static struct config *load(const char *text)
+{
+	struct config_request request = {.file = file};
+
+	write_file(text, strlen(text));
+	return config_load(&request, &errors);
+}
+
+static struct config *load_good(const char *text)
+{
+	struct config *config = load(text);
+
+	ck_assert_msg(config, "%s\nwas refused: %s", text, errors.count ? errors.text[0] : "without a word");
+	ck_assert_uint_eq(errors.count, 0);
+	return config;
+}
+
+/* All errors, a line each, with FILE for the path. */
+static const char *errors_text(void)
+{
+	static char text[TEXT_MAX];
+	size_t length = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < errors.count; i++) {
+		const char *what = errors.text[i];
+		bool in_file = strncmp(what, file, strlen(file)) == 0;
+
+		length += (size_t)snprintf(text + length, sizeof(text) - length, "%s%s\n",
+		                           in_file ? "FILE" : "", what + (in_file ? strlen(file) : 0));
+	}
+	return text;
+}
+
+static char *print(const struct config *config)
+{
+	char *text;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	config_print(config, out);
+	fclose(out);
+	return text;
+}
+
+/* Lines that --print-config has, in a file that sets one key somewhere. */
+static const struct {
+	const char *text;
+	const char *printed;
+} good[] = {
+        {RELAY, "workers = auto"},
+        {"[global]\nworkers = 1\n" RELAY, "workers = 1"},
+        {"[global]\nworkers=256\n" RELAY, "workers = 256"},
+        {"[global]\nworkers\t =\t 2 \t\n" RELAY, "workers = 2"},
+        {"[global]\nmemory_max = 64K\n" RELAY, "memory_max = 64K"},
+        {"[global]\nmemory_max = 65536\n" RELAY, "memory_max = 64K"},
+        {"[global]\nmax_connections = 1\n" RELAY, "max_connections = 1"},
+        {"[global]\ndrain_timeout = 0\n" RELAY, "drain_timeout = 0"},
+        {"[global]\ndrain_timeout = 90s\n" RELAY, "drain_timeout = 90s"},
+        {"[global]\ndump_file = /run/weir/dump\n" RELAY, "dump_file = /run/weir/dump"},
+        {"[global]\ndump_file = a=b;c#d\n" RELAY, "dump_file = a=b;c#d"},
+        {"[global]\ndump_format = json\n" RELAY, "dump_format = json"},
+        {"[global]\nlog_level = debug\n" RELAY, "log_level = debug"},
+        {"[global]\nlog_level = error\n" RELAY, "log_level = error"},
+        {"[global]\nlog_connections = no\n" RELAY, "log_connections = off"},
+        {"[global]\nresolve_interval = 1s\n" RELAY, "resolve_interval = 1s"},
+        {"[defaults]\nhigh_watermark = 64K\n" RELAY, "high_watermark = 64K"},
+        {RELAY "high_watermark = 1\n", "high_watermark = 1"},
+        {RELAY "low_watermark = 0\n", "low_watermark = 0"},
+        {RELAY "low_watermark = auto\n", "low_watermark = auto"},
+        {RELAY "upload_high_watermark = 2M\n", "upload_high_watermark = 2M"},
+        {RELAY "splice = off\n", "splice = off"},
+        {RELAY "max_connections = 0\n", "max_connections = 0"},
+        {RELAY "connect_timeout = 1ms\n", "connect_timeout = 1ms"},
+        {RELAY "connect_attempts = 100\n", "connect_attempts = 100"},
+        {RELAY "idle_timeout = 0\n", "idle_timeout = 0"},
+        {RELAY "half_close_timeout = 0\n", "half_close_timeout = 0"},
+        {RELAY "stall_timeout = 0s\n", "stall_timeout = 0"},
+        {RELAY "stall_timeout = 365d\n", "stall_timeout = 365d"},
+        {RELAY "tcp_nodelay = FALSE\n", "tcp_nodelay = off"},
+        {RELAY "client_rcvbuf = 1K\n", "client_rcvbuf = 1K"},
+        {RELAY "target_sndbuf = auto\n", "target_sndbuf = auto"},
+        {RELAY "notsent_lowat = 16k\n", "notsent_lowat = 16K"},
+        {RELAY "on_reset = close\n", "on_reset = close"},
+        {RELAY "listen = *:80\n", "listen = *:80"},
+        {RELAY "listen = unix:@abstract\n", "listen = unix:@abstract"},
+        {RELAY "target = db.example.org:5432\n", "target = db.example.org:5432"},
+        {RELAY "target = 127.0.0.1:2\n", "target = 127.0.0.1:2"},
+        {RELAY "listen = 127.0.0.1:0\nlisten = 127.0.0.1:0\n", "listen = 127.0.0.1:0"},
+        {RELAY "\n \t\n# comment\n; comment\n#comment = 1\n", "[relay r]"},
+        {"\xef\xbb\xbf# with a byte order mark\n" RELAY, "[relay r]"},
+        {"\xef\xbb\xbf" RELAY, "[relay r]"},
+        {"[relay r]\r\nlisten = 127.0.0.1:1\r\n\r\ntarget = 127.0.0.1:2\r\n", "target = 127.0.0.1:2"},
+        {"[relay r]\nlisten = 127.0.0.1:1\ntarget = 127.0.0.1:2", "target = 127.0.0.1:2"},
+        {"[relay \ta.B-c_9]  \nlisten = 127.0.0.1:1\ntarget = 127.0.0.1:2\n", "[relay a.B-c_9]"},
+        {"[relay " FIFTY "01234567890123]\nlisten = 127.0.0.1:1\ntarget = 127.0.0.1:2\n",
+         "[relay " FIFTY "01234567890123]"},
+};
+
+START_TEST(good_lines_are_taken)
+{
+	struct config *config = load_good(good[_i].text);
+	char *printed = print(config);
+	char line[256];
+
+	snprintf(line, sizeof(line), "%s\n", good[_i].printed);
+	ck_assert_msg(strstr(printed, line), "no \"%s\" in\n%s", good[_i].printed, printed);
+	free(printed);
+	config_put(config);
+}
+END_TEST
+
+#define EXPECT_TIMEOUT "a duration like 500ms, 30s, 5m or 1h, at most 365d; 0 = never"
+#define EXPECT_LISTEN  "HOST:PORT, [IPV6]:PORT, *:PORT, unix:/PATH or unix:@NAME"
+#define EXPECT_TARGET  "HOST:PORT, [IPV6]:PORT, unix:/PATH or unix:@NAME"
+
+/* A file and every word that is said about it. */
+static const struct {
+	const char *text;
+	const char *errors;
+} bad[] = {
+        {"", "FILE: no relay; expected at least one section [relay NAME]\n"},
+        {"[global]\n", "FILE: no relay; expected at least one section [relay NAME]\n"},
+
+        /* lines */
+        {RELAY "  splice = off\n",
+         "FILE:4: white space before the text; expected it to start in column one\n"},
+        {RELAY "listen = unix:/a\n\tunix:/b\n",
+         "FILE:5: white space before the text; expected it to start in column one\n"},
+        {RELAY " # comment\n", "FILE:4: white space before the text; expected it to start in column one\n"},
+        {RELAY "splice\n", "FILE:4: not a setting; expected KEY = VALUE, [SECTION] or # COMMENT\n"},
+        {RELAY "splice off\n", "FILE:4: not a setting; expected KEY = VALUE, [SECTION] or # COMMENT\n"},
+        {RELAY "a:1.2.3.4\n", "FILE:4: not a setting; expected KEY = VALUE, [SECTION] or # COMMENT\n"},
+        {RELAY "splice: off = 1\n", "FILE:4: not a setting; expected KEY = VALUE, [SECTION] or # COMMENT\n"},
+        {RELAY "splice ;= off\n", "FILE:4: not a setting; expected KEY = VALUE, [SECTION] or # COMMENT\n"},
+        {RELAY "= off\n", "FILE:4: not a setting; expected KEY = VALUE, [SECTION] or # COMMENT\n"},
+        {RELAY "splice = off ; comment\n",
+         "FILE:4: comment behind a value; expected it on a line of its own\n"},
+        {RELAY "splice = off # comment\n",
+         "FILE:4: comment behind a value; expected it on a line of its own\n"},
+        {RELAY "splice = ; comment\n", "FILE:4: comment behind a value; expected it on a line of its own\n"},
+        {RELAY "splice = o\rff\n", "FILE:4: control character 0x0d; expected text\n"},
+        {RELAY "splice = off\r\r\n", "FILE:4: control character 0x0d; expected text\n"},
+        {RELAY "# bell \a\n", "FILE:4: control character 0x07; expected text\n"},
+        {RELAY "\xef\xbb\xbfsplice = off\n",
+         "FILE:4: unknown key \"\xef\xbb\xbfsplice\"; did you mean \"splice\"?\n"},
+        {RELAY "# " LONG "\nsplice = 1\n", "FILE:4: line of 1052 bytes; expected at most 1022\n"
+                                           "FILE:5: splice: \"1\" is not valid; expected auto or off\n"},
+
+        /* sections */
+        {"workers = 1\n" RELAY,
+         "FILE:1: key \"workers\" before any section; expected [global], [defaults] or [relay NAME] first\n"},
+        {"[globl]\nworkers = x\n" RELAY, "FILE:1: unknown section \"globl\"; did you mean \"global\"?\n"},
+        {"[default]\n" RELAY, "FILE:1: unknown section \"default\"; did you mean \"defaults\"?\n"},
+        {"[Relay db]\n", "FILE:1: unknown section \"Relay\"; did you mean \"relay\"?\n"},
+        {"[]\n" RELAY, "FILE:1: unknown section \"\"; expected [global], [defaults] or [relay NAME]\n"},
+        {"[frontend www]\n" RELAY,
+         "FILE:1: unknown section \"frontend\"; expected [global], [defaults] or [relay NAME]\n"},
+        {RELAY "[broken\nlisten = 127.0.0.1:9\nworkers = 1\n",
+         "FILE:4: section head without \"]\"; expected [global], [defaults] or [relay NAME]\n"},
+        {"[broken\n", "FILE:1: section head without \"]\"; expected [global], [defaults] or [relay NAME]\n"},
+        {RELAY " [relay s]\nworkers = 1\n",
+         "FILE:4: white space before the text; expected it to start in column one\n"},
+        {"[global] # all\nworkers = x\n" RELAY,
+         "FILE:1: text behind a section head; expected nothing after \"]\"\n"
+         "FILE:2: workers: \"x\" is not valid; expected auto or a number from 1 to 256\n"},
+        {"[global a]\n" RELAY, "FILE:1: section [global a] with a name; expected [global]\n"},
+        {"[global]\n[global]\n" RELAY, "FILE:2: duplicate section [global]; the first is in line 1\n"},
+        {"[defaults]\n\n[defaults]\n" RELAY,
+         "FILE:3: duplicate section [defaults]; the first is in line 1\n"},
+        {"[global]\nworkers = 1\n[global]\nworkers = 2\n" RELAY,
+         "FILE:3: duplicate section [global]; the first is in line 1\n"
+         "FILE:4: duplicate key \"workers\"; the first is in line 2\n"},
+        {"[relay]\nlisten = 127.0.0.1:1\ntarget = 127.0.0.1:2\n",
+         "FILE:1: \"\" is not a relay's name; expected 1 to 64 letters, digits, \"-\", \"_\" or \".\"\n"},
+        {"[relay a b]\nlisten = 127.0.0.1:1\ntarget = 127.0.0.1:2\n",
+         "FILE:1: \"a b\" is not a relay's name; expected 1 to 64 letters, digits, \"-\", \"_\" or \".\"\n"},
+        {"[relay " FIFTY "012345678901234]\nlisten = 127.0.0.1:1\ntarget = 127.0.0.1:2\n",
+         "FILE:1: \"" FIFTY "012345678901234\" is not a relay's name; "
+         "expected 1 to 64 letters, digits, \"-\", \"_\" or \".\"\n"},
+        {RELAY "[relay r]\nlisten = 127.0.0.1:3\ntarget = 127.0.0.1:2\n",
+         "FILE:4: duplicate relay \"r\"; the first is in line 1\n"},
+        {RELAY "[relay s]\n",
+         "FILE:4: relay \"s\" without listen; expected at least one \"listen = ADDRESS\"\n"
+         "FILE:4: relay \"s\" without target; expected at least one \"target = ADDRESS\"\n"},
+
+        /* keys */
+        {RELAY "hihg_watermark = 1M\n",
+         "FILE:4: unknown key \"hihg_watermark\"; did you mean \"high_watermark\"?\n"},
+        {RELAY "high-watermark = 1M\n",
+         "FILE:4: unknown key \"high-watermark\"; did you mean \"high_watermark\"?\n"},
+        {RELAY "Listen = 127.0.0.1:3\n", "FILE:4: unknown key \"Listen\"; did you mean \"listen\"?\n"},
+        {RELAY "mode = tcp\n", "FILE:4: unknown key \"mode\"; expected one that relay.ini(5) lists\n"},
+        {RELAY "workers = 1\n", "FILE:4: key \"workers\" does not belong here; expected in [global]\n"},
+        {"[global]\nidle_timeout = 1s\n" RELAY,
+         "FILE:2: key \"idle_timeout\" does not belong here; expected in [defaults] or [relay NAME]\n"},
+        {"[defaults]\nlisten = 127.0.0.1:3\n" RELAY,
+         "FILE:2: key \"listen\" does not belong here; expected in [relay NAME]\n"},
+        {RELAY "splice = off\n\nsplice = off\n",
+         "FILE:6: duplicate key \"splice\"; the first is in line 4\n"},
+
+        /* values */
+        {RELAY "splice =\n", "FILE:4: splice: \"\" is empty; expected auto or off\n"},
+        {RELAY "splice = on\n", "FILE:4: splice: \"on\" is not valid; expected auto or off\n"},
+        {RELAY "splice = off, please\n",
+         "FILE:4: splice: \"off, please\" is not valid; expected auto or off\n"},
+        {"[global]\nworkers = 0\n" RELAY,
+         "FILE:2: workers: \"0\" is out of range; expected auto or a number from 1 to 256\n"},
+        {"[global]\nworkers = 257\n" RELAY,
+         "FILE:2: workers: \"257\" is out of range; expected auto or a number from 1 to 256\n"},
+        {"[global]\nworkers = 99999999999999999999\n" RELAY,
+         "FILE:2: workers: \"99999999999999999999\" is out of range; expected auto or a number from 1 to "
+         "256\n"},
+        {"[global]\nworkers = 18446744073709551615\n" RELAY,
+         "FILE:2: workers: \"18446744073709551615\" is out of range; expected auto or a number from 1 to "
+         "256\n"},
+        {"[global]\nmemory_max = 63K\n" RELAY,
+         "FILE:2: memory_max: \"63K\" is out of range; expected a size from 64K to 1T\n"},
+        {"[global]\nmemory_max = auto\n" RELAY,
+         "FILE:2: memory_max: \"auto\" is not valid; expected a size from 64K to 1T\n"},
+        {"[global]\nmax_connections = 0\n" RELAY,
+         "FILE:2: max_connections: \"0\" is out of range; expected auto or a number from 1 to 10000000\n"},
+        {"[global]\ndrain_timeout = 30\n" RELAY, "FILE:2: drain_timeout: \"30\" is not valid; expected a "
+                                                 "duration like 500ms, 30s, 5m or 1h, at most 365d; "
+                                                 "0 = at once\n"},
+        {"[global]\ndump_format = xml\n" RELAY,
+         "FILE:2: dump_format: \"xml\" is not valid; expected text or json\n"},
+        {"[global]\ndump_file = /a b\n" RELAY, "FILE:2: dump_file: \"/a b\" is not valid; expected - or a "
+                                               "path of at most 900 bytes without white space\n"},
+        {"[global]\ndump_file = ;a\n" RELAY,
+         "FILE:2: comment behind a value; expected it on a line of its own\n"},
+        {"[global]\nlog_level = verbose\n" RELAY,
+         "FILE:2: log_level: \"verbose\" is not valid; expected error, warning, notice, info or debug\n"},
+        {"[global]\nlog_connections = 1\n" RELAY,
+         "FILE:2: log_connections: \"1\" is not valid; expected on or off\n"},
+        {"[global]\nresolve_interval = 999ms\n" RELAY,
+         "FILE:2: resolve_interval: \"999ms\" is out of range; expected a duration from 1s to 365d\n"},
+        {RELAY "high_watermark = 1MB\n",
+         "FILE:4: high_watermark: \"1MB\" is not valid; expected a size from 1 to 1T\n"},
+        {RELAY "high_watermark = 0\n",
+         "FILE:4: high_watermark: \"0\" is out of range; expected a size from 1 to 1T\n"},
+        {RELAY "high_watermark = -1\n",
+         "FILE:4: high_watermark: \"-1\" is not valid; expected a size from 1 to 1T\n"},
+        {RELAY "connect_timeout = 0\n",
+         "FILE:4: connect_timeout: \"0\" is out of range; expected a duration from 1ms to 365d\n"},
+        {RELAY "connect_attempts = 0\n",
+         "FILE:4: connect_attempts: \"0\" is out of range; expected a number from 1 to 100\n"},
+        {RELAY "idle_timeout = 366d\n",
+         "FILE:4: idle_timeout: \"366d\" is out of range; expected " EXPECT_TIMEOUT "\n"},
+        {RELAY "idle_timeout = never\n",
+         "FILE:4: idle_timeout: \"never\" is not valid; expected " EXPECT_TIMEOUT "\n"},
+        {RELAY "client_rcvbuf = 1023\n",
+         "FILE:4: client_rcvbuf: \"1023\" is out of range; expected auto or a size from 1K to 1G\n"},
+        {RELAY "on_reset = fin\n", "FILE:4: on_reset: \"fin\" is not valid; expected reset or close\n"},
+
+        /* addresses */
+        {RELAY "listen = 8080\n", "FILE:4: listen: \"8080\" is not an address; expected " EXPECT_LISTEN "\n"},
+        {RELAY "listen = 1.2.3.4:80x\n",
+         "FILE:4: listen: \"1.2.3.4:80x\" is not an address; expected " EXPECT_LISTEN "\n"},
+        {RELAY "listen = *:65536\n",
+         "FILE:4: listen: \"*:65536\" has a port over 65535; expected " EXPECT_LISTEN "\n"},
+        {RELAY "listen = systemd:web\n", "FILE:4: listen: \"systemd:web\" asks for socket activation, which "
+                                         "is not in this version; expected " EXPECT_LISTEN "\n"},
+        {RELAY "listen = unix:/" FIFTY FIFTY "1234567\n",
+         "FILE:4: listen: \"unix:/" FIFTY FIFTY "1234567\" is too long; expected " EXPECT_LISTEN "\n"},
+        {RELAY "listen = 127.0.0.1:3\nlisten = 127.0.0.1:3\n",
+         "FILE:5: duplicate listening address \"127.0.0.1:3\"; the first is in line 4\n"},
+        {RELAY "[relay s]\nlisten = 127.0.0.1:1\ntarget = 127.0.0.1:2\n",
+         "FILE:5: duplicate listening address \"127.0.0.1:1\"; the first is in line 2\n"},
+        {RELAY "listen = [::1]:80\nlisten = [0:0::1]:80\n",
+         "FILE:5: duplicate listening address \"[::1]:80\"; the first is in line 4\n"},
+        {RELAY "listen = unix:/a\nlisten = unix:/a\n",
+         "FILE:5: duplicate listening address \"unix:/a\"; the first is in line 4\n"},
+        {RELAY "target = *:80\n", "FILE:4: target: \"*:80\" stands for every address, which is for listening "
+                                  "only; expected " EXPECT_TARGET "\n"},
+        {RELAY "target = db:0\n",
+         "FILE:4: target: \"db:0\" has port 0, which is for listening only; expected " EXPECT_TARGET "\n"},
+        {RELAY "target = systemd:db\n",
+         "FILE:4: target: \"systemd:db\" is a socket to listen on, not a target; expected " EXPECT_TARGET
+         "\n"},
+        {RELAY "target = db\n", "FILE:4: target: \"db\" is not an address; expected " EXPECT_TARGET "\n"},
+        /* one that is wrong is not missing too */
+        {"[relay r]\nlisten = 127.0.0.1:1\ntarget = db\n",
+         "FILE:3: target: \"db\" is not an address; expected " EXPECT_TARGET "\n"},
+
+        /* watermarks */
+        {RELAY "high_watermark = 64K\nlow_watermark = 64K\n",
+         "FILE:5: relay \"r\": upload low watermark 64K and high watermark 64K; expected low < high\n"
+         "FILE:5: relay \"r\": download low watermark 64K and high watermark 64K; expected low < high\n"},
+        {RELAY "low_watermark = 2M\n",
+         "FILE:4: relay \"r\": upload low watermark 2M and high watermark 1M; expected low < high\n"
+         "FILE:4: relay \"r\": download low watermark 2M and high watermark 1M; expected low < high\n"},
+        {RELAY "download_low_watermark = 1M\n",
+         "FILE:4: relay \"r\": download low watermark 1M and high watermark 1M; expected low < high\n"},
+        {"[defaults]\nlow_watermark = 512K\n" RELAY "upload_high_watermark = 4K\n",
+         "FILE:6: relay \"r\": upload low watermark 512K and high watermark 4K; expected low < high\n"},
+        /* what is wrong in [defaults] is said once */
+        {"[defaults]\nlow_watermark = 1M\nupload_high_watermark = 2M\n" RELAY
+         "[relay s]\nlisten = 127.0.0.1:3\ntarget = 127.0.0.1:2\n",
+         "FILE:2: relay \"r\": download low watermark 1M and high watermark 1M; expected low < high\n"},
+        /* nothing is concluded from a value that is wrong itself */
+        {RELAY "high_watermark = 2MB\nlow_watermark = 1M\n",
+         "FILE:4: high_watermark: \"2MB\" is not valid; expected a size from 1 to 1T\n"},
+
+        /* all of them, in the order of the file, although what lacks is known last */
+        {"[relay a]\n[global]\nworkers = x\n[defaults]\nsplice = x\nspliec = off\n[relay a]\nlisten = x\n",
+         "FILE:1: relay \"a\" without listen; expected at least one \"listen = ADDRESS\"\n"
+         "FILE:1: relay \"a\" without target; expected at least one \"target = ADDRESS\"\n"
+         "FILE:3: workers: \"x\" is not valid; expected auto or a number from 1 to 256\n"
+         "FILE:5: splice: \"x\" is not valid; expected auto or off\n"
+         "FILE:6: unknown key \"spliec\"; did you mean \"splice\"?\n"
+         "FILE:7: duplicate relay \"a\"; the first is in line 1\n"
+         "FILE:7: relay \"a\" without target; expected at least one \"target = ADDRESS\"\n"
+         "FILE:8: listen: \"x\" is not an address; expected " EXPECT_LISTEN "\n"},
+};
+
+START_TEST(bad_lines_are_named)
+{
+	ck_assert_ptr_null(load(bad[_i].text));
+	ck_assert_str_eq(errors_text(), bad[_i].errors);
+}
+END_TEST
+
+static const char *load_bytes(const char *text, size_t length)
+{
+	struct config_request request = {.file = file};
+
+	write_file(text, length);
+	ck_assert_ptr_null(config_load(&request, &errors));
+	return errors_text();
+}
+
+START_TEST(nul_bytes_are_refused)
+{
+	static const char text[] = RELAY "splice = off\0junk\n\0\n[relay s\0]\nworkers = 1\n";
+
+	ck_assert_str_eq(load_bytes(text, sizeof(text) - 1), "FILE:4: NUL byte 0x00; expected text\n"
+	                                                     "FILE:5: NUL byte 0x00; expected text\n"
+	                                                     "FILE:6: NUL byte 0x00; expected text\n");
+}
+END_TEST
+
+/* A line as long as allowed arrives whole; one more byte and none of it does, in whatever kind of line. */
+START_TEST(long_lines_are_never_cut)
+{
+	char text[3 * INI_LINE_MAX], path[512];
+	struct config *config;
+
+	memset(path, 'x', sizeof(path) - 1);
+	path[sizeof(path) - 1] = '\0';
+	snprintf(text, sizeof(text), "[global]\ndump_file =%*s%s\n" RELAY,
+	         (int)(INI_LINE_MAX - strlen(path) - strlen("dump_file =")), "", path);
+	config = load_good(text);
+	ck_assert_str_eq(config->global.dump_file, path);
+	config_put(config);
+
+	snprintf(text, sizeof(text), "[global]\n#%*sdump_file = /tail\n" RELAY, INI_LINE_MAX, "");
+	ck_assert_ptr_null(load(text));
+	ck_assert_str_eq(errors_text(), "FILE:2: line of 1040 bytes; expected at most 1022\n");
+}
+END_TEST
+
+static void check_unreadable(const char *path, const char *what)
+{
+	struct config_request request = {.file = path};
+	char expected[256];
+
+	ck_assert_ptr_null(config_load(&request, &errors));
+	ck_assert_uint_eq(errors.count, 1);
+	snprintf(expected, sizeof(expected), "%s: %s", path, what);
+	ck_assert_str_eq(errors.text[0], expected);
+	config_errors_deinit(&errors);
+}
+
+START_TEST(only_a_regular_file_is_read)
+{
+	check_unreadable(file, "cannot be read: No such file or directory");
+	check_unreadable(folder, "is a directory; expected a regular file");
+	check_unreadable("/dev/null", "is a device, a pipe or a socket; expected a regular file");
+	ck_assert_int_eq(mkfifo(file, 0600), 0);
+	check_unreadable(file, "is a device, a pipe or a socket; expected a regular file");
+}
+END_TEST
+
+START_TEST(file_is_limited)
+{
+	char *text = malloc(INI_FILE_MAX + 1);
+
+	memset(text, '\n', INI_FILE_MAX + 1);
+	memcpy(text, RELAY, strlen(RELAY));
+	write_file(text, INI_FILE_MAX + 1);
+	check_unreadable(file, "is too large; expected at most 1 MiB");
+	text[INI_FILE_MAX] = '\0';
+	config_put(load_good(text));
+	free(text);
+}
+END_TEST
+
+/* The largest file of the shortest sections: whatever is looked up for each must not take a walk over all
+ * others. */
+START_TEST(many_relays_load_quickly)
+{
+	char *text = malloc(INI_FILE_MAX);
+	size_t length = 0, count = 0;
+	struct config *config;
+
+	while (length + 64 < INI_FILE_MAX) {
+		length += (size_t)sprintf(text + length, "[relay %zx]\nlisten=unix:@%zx\ntarget=b:1\n", count,
+		                          count);
+		count++;
+	}
+	config = load_good(text);
+	ck_assert_uint_eq(config->relay_count, count);
+	config_put(config);
+	free(text);
+}
+END_TEST
+
+START_TEST(defaults_are_those_of_the_contract)
+{
+	struct config *config = load_good(RELAY);
+	const struct config_global *global = &config->global;
+	const struct config_relay *relay = &config->relays[0];
+
+	ck_assert(global->workers == SETTING_AUTO && global->max_connections == SETTING_AUTO);
+	ck_assert(global->memory_max == 256 << 20 && global->drain_timeout == 30000);
+	ck_assert_str_eq(global->dump_file, "-");
+	ck_assert(global->dump_format == DUMP_TEXT && global->log_level == LOG_LEVEL_INFO);
+	ck_assert(global->log_connections && global->resolve_interval == 30000);
+	ck_assert_str_eq(relay->name, "r");
+	ck_assert(relay->listen_count == 1 && relay->target_count == 1);
+	ck_assert(relay->limits[UPLOAD].high == 1 << 20 && relay->limits[UPLOAD].low == 512 << 10);
+	ck_assert(relay->limits[DOWNLOAD].high == 1 << 20 && relay->limits[DOWNLOAD].low == 512 << 10);
+	ck_assert(relay->splice == SPLICE_AUTO && relay->on_reset == ON_RESET_RESET);
+	ck_assert(relay->max_connections == 0 && relay->max_connections_per_source == 0);
+	ck_assert(relay->connect_timeout == 5000 && relay->connect_attempts == 3);
+	ck_assert(relay->idle_timeout == 3600000 && relay->half_close_timeout == 600000);
+	ck_assert(relay->stall_timeout == 3600000 && relay->tcp_nodelay && relay->tcp_keepalive);
+	ck_assert(relay->client_rcvbuf == SETTING_AUTO && relay->client_sndbuf == SETTING_AUTO);
+	ck_assert(relay->target_rcvbuf == SETTING_AUTO && relay->target_sndbuf == SETTING_AUTO);
+	ck_assert(relay->notsent_lowat == SETTING_AUTO);
+	config_put(config);
+}
+END_TEST
+
+#define K 1024ull
+
+/* What [defaults] and a relay say, and the upload and download watermarks that come of it. */
+static const struct {
+	const char *defaults, *relay;
+	struct flow_limits limits[DIRECTIONS];
+} marks[] = {
+        {"high_watermark = 64K\n", "", {{64 * K, 32 * K}, {64 * K, 32 * K}}},
+        {"", "high_watermark = 64K\n", {{64 * K, 32 * K}, {64 * K, 32 * K}}},
+        {"", "high_watermark = 1\n", {{1, 0}, {1, 0}}},
+        {"low_watermark = 4K\n", "high_watermark = 64K\n", {{64 * K, 4 * K}, {64 * K, 4 * K}}},
+        {"", "upload_high_watermark = 64K\n", {{64 * K, 32 * K}, {1024 * K, 512 * K}}},
+        {"", "download_low_watermark = 0\n", {{1024 * K, 512 * K}, {1024 * K, 0}}},
+        {"upload_high_watermark = 64K\n", "", {{64 * K, 32 * K}, {1024 * K, 512 * K}}},
+        /* the nearest section that says anything wins */
+        {"upload_high_watermark = 64K\n",
+         "high_watermark = 256K\n",
+         {{256 * K, 128 * K}, {256 * K, 128 * K}}},
+        {"download_low_watermark = 1K\n", "low_watermark = 2K\n", {{1024 * K, 2 * K}, {1024 * K, 2 * K}}},
+        {"upload_high_watermark = 64K\n", "low_watermark = 2K\n", {{64 * K, 2 * K}, {1024 * K, 2 * K}}},
+        {"high_watermark = 256K\n", "upload_high_watermark = 64K\n", {{64 * K, 32 * K}, {256 * K, 128 * K}}},
+        {"", "high_watermark = 8K\nupload_high_watermark = 64K\n", {{64 * K, 32 * K}, {8 * K, 4 * K}}},
+        {"upload_high_watermark = 64K\n",
+         "upload_high_watermark = auto\n",
+         {{1024 * K, 512 * K}, {1024 * K, 512 * K}}},
+};
+
+START_TEST(watermarks_follow_the_nearest_section)
+{
+	char text[512];
+	struct config *config;
+
+	/* behind the relay: the order of sections does not count */
+	snprintf(text, sizeof(text), RELAY "%s[defaults]\n%s", marks[_i].relay, marks[_i].defaults);
+	config = load_good(text);
+	for (int i = 0; i < DIRECTIONS; i++) {
+		ck_assert_uint_eq(config->relays[0].limits[i].high, marks[_i].limits[i].high);
+		ck_assert_uint_eq(config->relays[0].limits[i].low, marks[_i].limits[i].low);
+	}
+	config_put(config);
+}
+END_TEST
+
+/* The arguments after text, up to NULL, are those of --option. */
+static struct config *load_with(const char *text, ...)
+{
+	char *options[8];
+	struct config_request request = {.file = text ? file : NULL, .option = options};
+	va_list arguments;
+
+	va_start(arguments, text);
+	while ((options[request.option_count] = va_arg(arguments, char *)))
+		request.option_count++;
+	va_end(arguments);
+	if (text)
+		write_file(text, strlen(text));
+	return config_load(&request, &errors);
+}
+
+START_TEST(options_override_their_section)
+{
+	struct config *config;
+	static const char text[] =
+	        "[global]\nworkers = 1\nmax_connections = 5\n[defaults]\nidle_timeout = 1s\n" RELAY
+	        "stall_timeout = 2s\n";
+
+	config = load_with(text, "workers=3", "idle_timeout=7s", "workers=4", "stall_timeout=9s",
+	                   "max_connections=6", "defaults.max_connections=8", NULL);
+	ck_assert_ptr_nonnull(config);
+	ck_assert_uint_eq(config->global.workers, 4);
+	ck_assert_uint_eq(config->global.max_connections, 6);
+	ck_assert_uint_eq(config->relays[0].max_connections, 8);
+	ck_assert_uint_eq(config->relays[0].idle_timeout, 7000);
+	ck_assert_uint_eq(config->relays[0].stall_timeout, 2000);
+	config_put(config);
+	config = load_with(text, "global.max_connections=9", NULL);
+	ck_assert_ptr_nonnull(config);
+	ck_assert_uint_eq(config->global.max_connections, 9);
+	config_put(config);
+}
+END_TEST
+
+static const struct {
+	const char *option, *error;
+} bad_options[] = {
+        {"workers", "option \"workers\" without \"=\"; expected KEY=VALUE"},
+        {"workers=", "workers: \"\" is empty; expected auto or a number from 1 to 256"},
+        {"workers=0", "workers: \"0\" is out of range; expected auto or a number from 1 to 256"},
+        {"worker=1", "unknown key \"worker\"; did you mean \"workers\"?"},
+        {"=1", "unknown key \"\"; expected one that relay.ini(5) lists"},
+        {"listen=127.0.0.1:3", "key \"listen\" does not belong here; expected in [relay NAME]"},
+        {"defaults.workers=1", "key \"workers\" does not belong here; expected in [global]"},
+        {"relay.splice=off", "section \"relay\" of an option; expected global or defaults"},
+        {".splice=off", "section \"\" of an option; expected global or defaults"},
+        {"dump_file=a\nb",
+         "dump_file: \"a\nb\" is not valid; expected - or a path of at most 900 bytes without white "
+         "space"},
+        {"dump_file=#a",
+         "dump_file: \"#a\" is not valid; expected - or a path of at most 900 bytes without white space"},
+};
+
+START_TEST(bad_options_are_named)
+{
+	char expected[256];
+
+	snprintf(expected, sizeof(expected), "command line: %s\n", bad_options[_i].error);
+	ck_assert_ptr_null(load_with(RELAY, bad_options[_i].option, NULL));
+	ck_assert_str_eq(errors_text(), expected);
+}
+END_TEST
+
+START_TEST(long_paths_are_refused)
+{
+	char option[1024] = "dump_file=";
+
+	memset(option + strlen(option), 'x', 901);
+	ck_assert_ptr_null(load_with(RELAY, option, NULL));
+	ck_assert_ptr_nonnull(
+	        strstr(errors_text(), "x\" is too long; expected - or a path of at most 900 bytes"));
+}
+END_TEST
+
+START_TEST(errors_of_the_file_come_before_those_of_the_command_line)
+{
+	ck_assert_ptr_null(load_with("[global]\nworkers = x\n[relay r]\n", "splice=x", NULL));
+	ck_assert_str_eq(errors_text(),
+	                 "FILE:2: workers: \"x\" is not valid; expected auto or a number from 1 to 256\n"
+	                 "FILE:3: relay \"r\" without listen; expected at least one \"listen = ADDRESS\"\n"
+	                 "FILE:3: relay \"r\" without target; expected at least one \"target = ADDRESS\"\n"
+	                 "command line: splice: \"x\" is not valid; expected auto or off\n");
+}
+END_TEST
+
+START_TEST(command_line_makes_a_relay)
+{
+	char *listen[] = {(char[]){"127.0.0.1:0"}, (char[]){"unix:@a"}};
+	char *target[] = {(char[]){"db:5432"}};
+	struct config_request request = {
+	        .listen = listen, .listen_count = 2, .target = target, .target_count = 1};
+	struct config *config = config_load(&request, &errors);
+
+	ck_assert_ptr_nonnull(config);
+	ck_assert_uint_eq(config->relay_count, 1);
+	ck_assert_str_eq(config->relays[0].name, "command-line");
+	ck_assert_uint_eq(config->relays[0].listen_count, 2);
+	ck_assert_str_eq(config->relays[0].target[0].host, "db");
+	ck_assert_uint_eq(config->relays[0].limits[UPLOAD].high, 1 << 20);
+	config_put(config);
+
+	write_file(RELAY, strlen(RELAY));
+	request.file = file;
+	config = config_load(&request, &errors);
+	ck_assert_ptr_nonnull(config);
+	ck_assert_uint_eq(config->relay_count, 2);
+	config_put(config);
+}
+END_TEST
+
+static void check_command_line(char *listen, char *second, char *target, const char *text,
+                               const char *expected)
+{
+	char *listens[] = {listen, second};
+	struct config_request request = {.listen = listens,
+	                                 .listen_count = (listen != NULL) + (second != NULL),
+	                                 .target = &target,
+	                                 .target_count = target != NULL,
+	                                 .file = text ? file : NULL};
+
+	if (text)
+		write_file(text, strlen(text));
+	ck_assert_ptr_null(config_load(&request, &errors));
+	ck_assert_str_eq(errors_text(), expected);
+	config_errors_deinit(&errors);
+}
+
+START_TEST(bad_command_lines_are_named)
+{
+	char one[] = "127.0.0.1:1", junk[] = "x";
+
+	check_command_line(NULL, NULL, NULL, NULL,
+	                   "command line: no relay; expected --listen and --target, or a file\n");
+	check_command_line(
+	        one, NULL, NULL, NULL,
+	        "command line: no --target; expected --listen ADDRESS and --target ADDRESS together\n");
+	check_command_line(
+	        NULL, NULL, one, NULL,
+	        "command line: no --listen; expected --listen ADDRESS and --target ADDRESS together\n");
+	check_command_line(junk, NULL, one, NULL,
+	                   "command line: listen: \"x\" is not an address; expected " EXPECT_LISTEN "\n");
+	check_command_line(one, one, one, NULL,
+	                   "command line: listening address \"127.0.0.1:1\" comes twice on the command line; "
+	                   "expected it once\n");
+	check_command_line(
+	        one, NULL, one, RELAY,
+	        "command line: duplicate listening address \"127.0.0.1:1\"; the first is in line 2\n");
+	check_command_line(one, NULL, one,
+	                   "[relay command-line]\nlisten = 127.0.0.1:3\ntarget = 127.0.0.1:2\n",
+	                   "command line: duplicate relay \"command-line\"; the first is in line 1\n");
+}
+END_TEST
+
+START_TEST(references_are_counted)
+{
+	struct config *config = load_good(RELAY);
+
+	ck_assert_ptr_eq(config_get(config), config);
+	config_put(config);
+	ck_assert_str_eq(config->relays[0].name, "r"); /* the sanitizer would see a use after free */
+	config_put(config);
+	config_put(NULL);
+}
+END_TEST
+
+/* What is printed loads back to what prints the same. */
+static void check_round_trip(const struct config *config)
+{
+	char *printed = print(config), *again;
+	struct config *reloaded = load_good(printed);
+
+	again = print(reloaded);
+	ck_assert_str_eq(again, printed);
+	ck_assert_mem_eq(reloaded->relays[0].limits, config->relays[0].limits,
+	                 sizeof(config->relays[0].limits));
+	config_put(reloaded);
+	free(printed);
+	free(again);
+}
+
+START_TEST(printed_settings_load_back)
+{
+	struct config *config = load_good("[global]\nworkers = 2\n[defaults]\nupload_high_watermark = 64K\n"
+	                                  "max_connections = 7\n" RELAY "listen = *:0\nlisten = [::1]:5\n"
+	                                  "target = unix:@x\n[relay s]\nhigh_watermark = 2M\n"
+	                                  "listen = unix:/a\ntarget = db.example.org.:1\n");
+
+	check_round_trip(config);
+	config_put(config);
+}
+END_TEST
+
+static uint64_t random_state;
+
+static uint64_t random_below(uint64_t limit)
+{
+	random_state = random_state * 6364136223846793005u + 1442695040888963407u;
+	return (random_state >> 11) % limit;
+}
+
+/* A random good value as relay.ini has it: the word of the option's kind that its expected text begins with
+ * decides. */
+static void random_value(const struct option *option, char buf[64])
+{
+	uint64_t range = option->maximum - option->minimum + 1;
+	uint64_t number = option->minimum + random_below(random_below(2) ? range : (range < 9 ? range : 9));
+	static const char *const words[] = {"auto", "off", "on",    "reset",   "close", "text",
+	                                    "json", "-",   "error", "warning", "debug", "/run/dump"};
+	struct config_relay scratch = {0};
+
+	if (strstr(option->expected, "size"))
+		units_format_size(number, buf);
+	else if (strstr(option->expected, "duration"))
+		units_format_duration(number, buf);
+	else if (strstr(option->expected, "number"))
+		sprintf(buf, "%" PRIu64, number);
+	else if (strstr(option->expected, "path"))
+		strcpy(buf, random_below(2) ? "-" : "/run/weir/dump");
+	else
+		do
+			strcpy(buf, words[random_below(COUNT(words))]);
+		while (option_set(option, &scratch, buf));
+}
+
+/* Random settings of one section as text; low watermarks stay small and high ones large, so that low < high.
+ */
+static size_t random_section(unsigned section, char *text)
+{
+	size_t length = 0;
+	char value[64];
+
+	for (size_t i = 0; i < option_count; i++) {
+		const struct option *option = &option_table[i];
+
+		if (!(option->sections & section) || option_repeats(option) || random_below(3) == 0)
+			continue;
+		if (strstr(option->key, "low_watermark"))
+			units_format_size(random_below(1 << 20), value);
+		else if (strstr(option->key, "high_watermark"))
+			units_format_size((1 << 20) + random_below(1 << 30), value);
+		else
+			random_value(option, value);
+		length += (size_t)sprintf(text + length, "%s = %s\n", option->key, value);
+	}
+	return length;
+}
+
+/* Every setting comes back as it was: all values here are in the form that is printed. */
+static void check_lines(const char *text, const char *printed)
+{
+	for (const char *line = text; *line; line = strchr(line, '\n') + 1) {
+		char wanted[256];
+
+		snprintf(wanted, sizeof(wanted), "\n%.*s\n", (int)(strchr(line, '\n') - line), line);
+		ck_assert_msg(*line == '[' || strstr(printed, wanted), "%s is missing in\n%s", wanted,
+		              printed);
+	}
+}
+
+START_TEST(random_settings_load_back)
+{
+	char text[8192], *printed;
+	struct config *config;
+	size_t length;
+
+	random_state = (uint64_t)_i;
+	length = (size_t)sprintf(text, "[global]\n");
+	length += random_section(SECTION_GLOBAL, text + length);
+	length += (size_t)sprintf(text + length, RELAY);
+	random_section(SECTION_RELAY, text + length);
+	config = load_good(text);
+	printed = print(config);
+	check_lines(text, printed);
+	free(printed);
+	check_round_trip(config);
+	config_put(config);
+}
+END_TEST
+
+static char *read_source(const char *name)
+{
+	char path[512], *text = calloc(1, TEXT_MAX);
+	FILE *in;
+
+	snprintf(path, sizeof(path), "%s/%s", SRCDIR, name);
+	in = fopen(path, "r");
+	ck_assert_msg(in, "no %s", path);
+	ck_assert_uint_lt(fread(text, 1, TEXT_MAX - 1, in), TEXT_MAX - 1);
+	fclose(in);
+	return text;
+}
+
+static bool has_line(const char *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static bool has_line(const char *text, const char *format, ...)
+{
+	char line[256] = "\n";
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(line + 1, sizeof(line) - 2, format, arguments);
+	va_end(arguments);
+	strcat(line, "\n");
+	return strstr(text, line) != NULL;
+}
+
+static const char *section_text(const char *text, const char *head)
+{
+	const char *found = strstr(text, head);
+
+	ck_assert_msg(found, "no %s", head);
+	return found;
+}
+
+/* The sample and the manual have every option, with its default. */
+START_TEST(option_is_documented)
+{
+	const struct option *option = &option_table[_i];
+	bool global = option->sections == SECTION_GLOBAL;
+	char *sample = read_source("conf/relay.ini"), *manual = read_source("man/relay.ini.5");
+	const char *sample_part = section_text(sample, global ? "\n#[global]\n" : "\n#[defaults]\n");
+	const char *manual_part =
+	        section_text(manual, global ? "\n.Sh GLOBAL SETTINGS\n" : "\n.Sh RELAY SETTINGS\n");
+
+	if (option->default_text) {
+		ck_assert_msg(has_line(sample_part, "#%s = %s", option->key, option->default_text),
+		              "conf/relay.ini lacks #%s = %s", option->key, option->default_text);
+		ck_assert_msg(
+		        has_line(manual_part, ".It Ic %s No = Ar %s", option->key, option->default_text),
+		        "man/relay.ini.5 lacks .It Ic %s No = Ar %s", option->key, option->default_text);
+	} else {
+		ck_assert_msg(strstr(sample_part, option->key), "conf/relay.ini lacks %s", option->key);
+		ck_assert_msg(has_line(manual_part, ".It Ic %s No = Ar address", option->key),
+		              "man/relay.ini.5 lacks .It Ic %s No = Ar address", option->key);
+	}
+	free(sample);
+	free(manual);
+}
+END_TEST
+
+/* Limits are in the table twice, as numbers and as words. */
+START_TEST(expected_text_names_the_limits)
+{
+	const struct option *option = &option_table[_i];
+	char low[UNITS_TEXT_MAX] = "", high[UNITS_TEXT_MAX] = "";
+
+	if (strstr(option->expected, "a size")) {
+		units_format_size(option->minimum, low);
+		units_format_size(option->maximum, high);
+	} else if (strstr(option->expected, "a duration")) {
+		units_format_duration(option->minimum, low);
+		units_format_duration(option->maximum, high);
+	} else if (option->maximum) {
+		snprintf(low, sizeof(low), "%" PRIu64, option->minimum);
+		snprintf(high, sizeof(high), "%" PRIu64, option->maximum);
+	}
+	ck_assert_msg(strstr(option->expected, low) && strstr(option->expected, high),
+	              "%s: \"%s\" is not %s to %s", option->key, option->expected, low, high);
+	ck_assert(!option->allows_auto == !strstr(option->expected, "auto") || !option->maximum);
+	ck_assert(strlen(option->help) > 0 && option->help[strlen(option->help) - 1] == '.');
+}
+END_TEST
+
+/* The sample with every "#key" line made live. */
+START_TEST(sample_is_good_and_has_the_defaults)
+{
+	char *sample = read_source("conf/relay.ini"), *out = sample, *printed, *plain;
+	struct config *config;
+
+	for (const char *in = sample; *in; in++)
+		if (!(*in == '#' && (in == sample || in[-1] == '\n') && in[1] != ' ' && in[1] != '\n'))
+			*out++ = *in;
+	*out = '\0';
+	config = load_good(sample);
+	printed = print(config);
+	config_put(config);
+	config = load_good("[relay example]\nlisten = 127.0.0.1:8080\ntarget = 127.0.0.1:80\n");
+	plain = print(config);
+	config_put(config);
+	ck_assert_str_eq(printed, plain);
+	free(plain);
+	free(printed);
+	free(sample);
+}
+END_TEST
+
+START_TEST(minimal_sample_is_good)
+{
+	char *sample = read_source("conf/relay-minimal.ini");
+
+	config_put(load_good(sample));
+	free(sample);
+}
+END_TEST
+
+START_TEST(option_table_is_sound)
+{
+	const struct option *option = &option_table[_i];
+
+	ck_assert_ptr_eq(option_find(option->key, option->sections), option);
+	ck_assert_str_eq(option_nearest(option->key, option->sections), option->key);
+	if (option->follows)
+		ck_assert_ptr_nonnull(option_find(option->follows, option->sections));
+}
+END_TEST
 
 int main(void)
 {
-	return unit_run(suite_create("config"));
+	Suite *suite = suite_create("config");
+	TCase *tcase = tcase_create("config");
+
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_loop_test(tcase, good_lines_are_taken, 0, COUNT(good));
+	tcase_add_loop_test(tcase, bad_lines_are_named, 0, COUNT(bad));
+	tcase_add_test(tcase, nul_bytes_are_refused);
+	tcase_add_test(tcase, long_lines_are_never_cut);
+	tcase_add_test(tcase, only_a_regular_file_is_read);
+	tcase_add_test(tcase, file_is_limited);
+	tcase_add_test(tcase, many_relays_load_quickly);
+	tcase_add_test(tcase, defaults_are_those_of_the_contract);
+	tcase_add_loop_test(tcase, watermarks_follow_the_nearest_section, 0, COUNT(marks));
+	tcase_add_test(tcase, options_override_their_section);
+	tcase_add_loop_test(tcase, bad_options_are_named, 0, COUNT(bad_options));
+	tcase_add_test(tcase, long_paths_are_refused);
+	tcase_add_test(tcase, errors_of_the_file_come_before_those_of_the_command_line);
+	tcase_add_test(tcase, command_line_makes_a_relay);
+	tcase_add_test(tcase, bad_command_lines_are_named);
+	tcase_add_test(tcase, references_are_counted);
+	tcase_add_test(tcase, printed_settings_load_back);
+	tcase_add_loop_test(tcase, random_settings_load_back, 0, 50);
+	tcase_add_loop_test(tcase, option_table_is_sound, 0, (int)option_count);
+	tcase_add_loop_test(tcase, expected_text_names_the_limits, 0, (int)option_count);
+	tcase_add_loop_test(tcase, option_is_documented, 0, (int)option_count);
+	tcase_add_test(tcase, sample_is_good_and_has_the_defaults);
+	tcase_add_test(tcase, minimal_sample_is_good);
+	suite_add_tcase(suite, tcase);
+	return unit_run(suite);
 }
