@@ -47,20 +47,21 @@ struct config_relay {
 	struct address *target; /* at least one */
 	size_t target_count;
 
-	/* As written; effective values are in limits. SETTING_AUTO: low = half of high, upload_ and download_ = as without. */
+	/* As written; effective values are in limits. SETTING_AUTO: low = half of high, upload_ and download_
+	 * = as without. */
 	uint64_t high_watermark, low_watermark;
 	uint64_t upload_high_watermark, upload_low_watermark;
 	uint64_t download_high_watermark, download_low_watermark;
 	struct flow_limits limits[DIRECTIONS];
 
 	enum splice_mode splice;
-	uint64_t max_connections, max_connections_per_source; /* 0 = no own limit */
-	uint64_t connect_timeout;                              /* ms, at least 1 */
-	uint64_t connect_attempts;                             /* at least 1 */
+	uint64_t max_connections, max_connections_per_source;     /* 0 = no own limit */
+	uint64_t connect_timeout;                                 /* ms, at least 1 */
+	uint64_t connect_attempts;                                /* at least 1 */
 	uint64_t idle_timeout, half_close_timeout, stall_timeout; /* ms; 0 = never */
 	bool tcp_nodelay, tcp_keepalive;
 	uint64_t client_rcvbuf, client_sndbuf, target_rcvbuf, target_sndbuf; /* bytes or SETTING_AUTO */
-	uint64_t notsent_lowat;                                               /* bytes or SETTING_AUTO */
+	uint64_t notsent_lowat;                                              /* bytes or SETTING_AUTO */
 	enum on_reset on_reset;
 };
 
@@ -74,24 +75,26 @@ struct config {
 
 /* What the command line asks for; the strings are borrowed and must outlive config_load. */
 struct config_request {
-	const char *file;  /* NULL: no file is read */
-	char **listen;     /* -l: these and target make one more relay, called "command-line" */
+	const char *file; /* NULL: no file is read */
+	char **listen;    /* -l: these and target make one more relay, called "command-line" */
 	size_t listen_count;
 	char **target; /* -T */
 	size_t target_count;
-	char **option; /* -o KEY=VALUE, or SECTION.KEY=VALUE with SECTION global or defaults; the last of two same keys counts */
+	char **option; /* -o KEY=VALUE, or SECTION.KEY=VALUE with SECTION global or defaults; the last of two
+	                  same keys counts */
 	size_t option_count;
 };
 
-/* Every error found, in order, as "FILE:LINE: what and what was expected"; "command line: …" where there is no file. */
+/* Every error found, in order, as "FILE:LINE: what and what was expected"; "command line: …" where there is
+ * no file. */
 struct config_errors {
 	char **text;
 	size_t count;
 };
 
 /*
- * Loads and checks everything, all errors in one run. Returns a configuration with one reference, or NULL with at
- * least one error. errors must be zeroed before and is freed with config_errors_deinit.
+ * Loads and checks everything, all errors in one run. Returns a configuration with one reference, or NULL
+ * with at least one error. errors must be zeroed before and is freed with config_errors_deinit.
  */
 struct config *config_load(const struct config_request *request, struct config_errors *errors);
 void config_errors_deinit(struct config_errors *errors);

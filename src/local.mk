@@ -4,6 +4,7 @@ src_libweir_a_SOURCES = \
 	src/address.c src/address.h \
 	src/budget.c src/budget.h \
 	src/clock.h \
+	src/complaints.c src/complaints.h \
 	src/config.c src/config.h \
 	src/daemon.c src/daemon.h \
 	src/dump.c src/dump.h \
@@ -14,6 +15,7 @@ src_libweir_a_SOURCES = \
 	src/list.h \
 	src/listening.c src/listening.h \
 	src/listener.c src/listener.h \
+	src/loader.c src/loader.h \
 	src/log.c src/log.h \
 	src/options.c src/options.h \
 	src/pair.c src/pair.h src/pair_private.h \

@@ -937,6 +937,28 @@ START_TEST(minimal_sample_is_good)
 }
 END_TEST
 
+/* Every example of the manual that is a file. */
+START_TEST(examples_of_the_manual_are_good)
+{
+	static const char begin[] = ".Bd -literal -offset indent\n";
+	char *manual = read_source("man/relay.ini.5"), *end;
+	int count = 0;
+
+	for (char *example = manual; (example = strstr(example, begin)); example = end + 1) {
+		example += strlen(begin);
+		end = strstr(example, "\n.Ed\n");
+		ck_assert_ptr_nonnull(end);
+		if (*example != '[')
+			continue;
+		*end = '\0';
+		config_put(load_good(example));
+		count++;
+	}
+	ck_assert_int_eq(count, 5);
+	free(manual);
+}
+END_TEST
+
 START_TEST(option_table_is_sound)
 {
 	const struct option *option = &option_table[_i];
@@ -977,6 +999,7 @@ int main(void)
 	tcase_add_loop_test(tcase, option_is_documented, 0, (int)option_count);
 	tcase_add_test(tcase, sample_is_good_and_has_the_defaults);
 	tcase_add_test(tcase, minimal_sample_is_good);
+	tcase_add_test(tcase, examples_of_the_manual_are_good);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
 }

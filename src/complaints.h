@@ -1,0 +1,30 @@
+/*
+ * What is wrong with a configuration: collected while it is read and judged, handed over in the order of the
+ * file.
+ */
+#ifndef WEIR_COMPLAINTS_H
+#define WEIR_COMPLAINTS_H
+
+#include "config.h"
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#define NO_LINE      0        /* the file as a whole */
+#define COMMAND_LINE UINT_MAX /* sorts behind the file */
+
+struct complaints {
+	const char *file;        /* borrowed; what lines are lines of */
+	struct complaint *items; /* private */
+	size_t count;
+	bool out_of_memory; /* something could not be kept, a complaint maybe */
+};
+
+/* Adds one, as "FILE:LINE: …", "FILE: …" or "command line: …". */
+void complaints_add(struct complaints *complaints, unsigned line, const char *format, ...)
+        __attribute__((format(printf, 3, 4)));
+/* Moves all of them to errors, which is zeroed, sorted by line, and frees what complaints holds. */
+void complaints_hand_over(struct complaints *complaints, struct config_errors *errors);
+
+#endif

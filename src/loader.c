@@ -1,0 +1,420 @@
+#include "build_config.h"
+
+#include "loader.h"
+
+#include "ini_reader.h"
+
+#include <errno.h>
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COMMAND_LINE_RELAY "command-line"
+#define NAME_LENGTH_MAX    64
+
+/* Where a relay name or a listening address was first; a node of a tsearch(3) tree. */
+struct first {
+	unsigned line;
+	char text[];
+};
+
+static int compare_firsts(const void *left, const void *right)
+{
+	const struct first *a = left, *b = right;
+
+	return strcmp(a->text, b->text);
+}
+
+/* Where text was met before, or NO_LINE; then line is remembered. */
+static unsigned first_line(struct loader *loader, const char *text, unsigned line)
+{
+	struct first *first = malloc(sizeof(*first) + strlen(text) + 1);
+	struct first **found = NULL;
+
+	if (first) {
+		first->line = line;
+		strcpy(first->text, text);
+		found = tsearch(first, &loader->firsts, compare_firsts);
+	}
+	if (!found)
+		loader->complaints.out_of_memory = true;
+	if (found && *found == first)
+		return NO_LINE; /* first consumed */
+	free(first);
+	return found ? (*found)->line : NO_LINE;
+}
+
+/* what is the text as the complaint has it. */
+static void check_first(struct loader *loader, unsigned line, const char *text, const char *what)
+{
+	unsigned first = first_line(loader, text, line);
+
+	if (first == COMMAND_LINE)
+		complaints_add(&loader->complaints, line,
+		               "%s \"%s\" comes twice on the command line; expected it once", what, text);
+	else if (first != NO_LINE)
+		complaints_add(&loader->complaints, line, "duplicate %s \"%s\"; the first is in line %u",
+		               what, text, first);
+}
+
+unsigned *loader_option_line(struct section *section, const struct option *option)
+{
+	return &section->lines[option - option_table];
+}
+
+static void section_init(struct section *section, unsigned kind, unsigned line, void *settings)
+{
+	*section = (struct section){
+	        .kind = kind, .line = line, .settings = settings ? settings : &section->relay};
+}
+
+static void set_defaults(struct loader *loader, struct section *section)
+{
+	for (size_t i = 0; i < option_count; i++) {
+		const struct option *option = &option_table[i];
+
+		if ((option->sections & section->kind) &&
+		    option_set(option, section->settings, option->default_text))
+			loader->complaints.out_of_memory =
+			        true; /* the texts themselves are good, a test says so */
+	}
+}
+
+static bool has_fixed_port(const struct address *address)
+{
+	return address->port != 0 ||
+	       (address->kind == ADDRESS_LITERAL && address->endpoint.any.sa_family == AF_UNIX);
+}
+
+/* Two listeners on one address would take clients from each other. Port 0 is another port each time. */
+static void check_last_listen(struct loader *loader, const struct config_relay *relay, unsigned line)
+{
+	const struct address *address = &relay->listen[relay->listen_count - 1];
+	char text[ADDRESS_TEXT_MAX];
+
+	if (has_fixed_port(address))
+		check_first(loader, line, address_format(address, text), "listening address");
+}
+
+/* Sets an option of a section that is known to have it. */
+static void assign(struct loader *loader, struct section *section, const struct option *option, unsigned line,
+                   const char *value)
+{
+	const char *problem = *value ? option_set(option, section->settings, value) : "is empty";
+
+	*loader_option_line(section, option) = line;
+	if (problem) {
+		section->broken = true;
+		complaints_add(&loader->complaints, line, "%s: \"%s\" %s; expected %s", option->key, value,
+		               problem, option->expected);
+	} else if (option->offset == offsetof(struct config_relay, listen) &&
+	           section->kind == SECTION_RELAY) {
+		check_last_listen(loader, &section->relay, line);
+	}
+}
+
+static const char *sections_text(unsigned sections)
+{
+	if (sections & SECTION_GLOBAL)
+		return "[global]";
+	return sections & SECTION_DEFAULTS ? "[defaults] or [relay NAME]" : "[relay NAME]";
+}
+
+static void complain_unknown_key(struct loader *loader, unsigned line, const char *key, unsigned sections)
+{
+	const struct option *elsewhere = option_find(key, SECTION_ANY);
+	const char *nearest = option_nearest(key, sections);
+
+	if (elsewhere)
+		complaints_add(&loader->complaints, line, "key \"%s\" does not belong here; expected in %s",
+		               key, sections_text(elsewhere->sections));
+	else if (nearest)
+		complaints_add(&loader->complaints, line, "unknown key \"%s\"; did you mean \"%s\"?", key,
+		               nearest);
+	else
+		complaints_add(&loader->complaints, line,
+		               "unknown key \"%s\"; expected one that relay.ini(5) lists", key);
+}
+
+static void take_setting(void *arg, unsigned line, const char *key, const char *value)
+{
+	struct loader *loader = arg;
+	struct section *section = loader->current;
+	const struct option *option = section ? option_find(key, section->kind) : NULL;
+
+	if (!loader->any_head)
+		complaints_add(
+		        &loader->complaints, line,
+		        "key \"%s\" before any section; expected [global], [defaults] or [relay NAME] first",
+		        key);
+	if (!section)
+		return;
+	if (!option)
+		complain_unknown_key(loader, line, key, section->kind);
+	else if (!option_repeats(option) && *loader_option_line(section, option) != NO_LINE)
+		complaints_add(&loader->complaints, line, "duplicate key \"%s\"; the first is in line %u",
+		               key, *loader_option_line(section, option));
+	else
+		assign(loader, section, option, line, value);
+}
+
+static bool name_is_valid(const char *name)
+{
+	size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.");
+
+	return length > 0 && length <= NAME_LENGTH_MAX && name[length] == '\0';
+}
+
+/* NULL when out of memory. */
+static struct section *add_relay(struct loader *loader, unsigned line, const char *name)
+{
+	struct section *section = malloc(sizeof(*section));
+	char *copy = strdup(name);
+
+	if (!section || !copy) {
+		free(section);
+		free(copy);
+		loader->complaints.out_of_memory = true;
+		return NULL;
+	}
+	section_init(section, SECTION_RELAY, line, NULL);
+	section->relay.name = copy;
+	STAILQ_INSERT_TAIL(&loader->relays, section, link);
+	loader->relay_count++;
+	return section;
+}
+
+static struct section *start_relay(struct loader *loader, unsigned line, const char *name)
+{
+	if (!name_is_valid(name))
+		complaints_add(
+		        &loader->complaints, line,
+		        "\"%s\" is not a relay's name; expected 1 to %d letters, digits, \"-\", \"_\" or "
+		        "\".\"",
+		        name, NAME_LENGTH_MAX);
+	else
+		check_first(loader, line, name, "relay");
+	return add_relay(loader, line, name);
+}
+
+static struct section *start_only_section(struct loader *loader, unsigned line, unsigned kind,
+                                          const char *name)
+{
+	struct section *section = kind == SECTION_GLOBAL ? &loader->global : &loader->defaults;
+	const char *word = option_section_name(kind);
+
+	if (*name)
+		complaints_add(&loader->complaints, line, "section [%s %s] with a name; expected [%s]", word,
+		               name, word);
+	else if (section->line != NO_LINE)
+		complaints_add(&loader->complaints, line, "duplicate section [%s]; the first is in line %u",
+		               word, section->line);
+	if (section->line == NO_LINE)
+		section->line = line;
+	return section;
+}
+
+static void complain_unknown_section(struct loader *loader, unsigned line, const char *word)
+{
+	unsigned nearest = option_section_nearest(word);
+
+	loader->lost_head = true;
+	if (nearest)
+		complaints_add(&loader->complaints, line, "unknown section \"%s\"; did you mean \"%s\"?",
+		               word, option_section_name(nearest));
+	else
+		complaints_add(&loader->complaints, line,
+		               "unknown section \"%s\"; expected [global], [defaults] or [relay NAME]", word);
+}
+
+/* word is the first word of a head, name what comes behind it. */
+static struct section *start_section(struct loader *loader, unsigned line, const char *word, const char *name)
+{
+	unsigned kind = option_section_find(word);
+
+	if (!kind) {
+		complain_unknown_section(loader, line, word);
+		return NULL;
+	}
+	if (kind == SECTION_RELAY)
+		return start_relay(loader, line, name);
+	return start_only_section(loader, line, kind, name);
+}
+
+static void take_head(void *arg, unsigned line, const char *head)
+{
+	struct loader *loader = arg;
+	char text[INI_LINE_MAX + 1], *name;
+
+	loader->any_head = true;
+	loader->current = NULL;
+	if (!head) {
+		loader->lost_head = true;
+		return;
+	}
+	stpncpy(text, head, sizeof(text) - 1)[0] = '\0'; /* a head is a part of a line */
+	name = text + strcspn(text, " \t");
+	if (*name) {
+		*name++ = '\0';
+		name += strspn(name, " \t");
+	}
+	loader->current = start_section(loader, line, text, name);
+}
+
+static void take_problem(void *arg, unsigned line, const char *what)
+{
+	struct loader *loader = arg;
+
+	complaints_add(&loader->complaints, line, "%s", what);
+}
+
+static void complain_unreadable(struct loader *loader, int error)
+{
+	switch (error) {
+	case -EISDIR:
+		complaints_add(&loader->complaints, NO_LINE, "is a directory; expected a regular file");
+		break;
+	case -EINVAL:
+		complaints_add(&loader->complaints, NO_LINE,
+		               "is a device, a pipe or a socket; expected a regular file");
+		break;
+	case -EFBIG:
+		complaints_add(&loader->complaints, NO_LINE, "is too large; expected at most 1 MiB");
+		break;
+	default:
+		complaints_add(&loader->complaints, NO_LINE, "cannot be read: %s", strerror(-error));
+	}
+}
+
+static void read_file(struct loader *loader)
+{
+	static const struct ini_events events = {take_head, take_setting, take_problem};
+	int r = ini_read(loader->request->file, &events, loader);
+
+	if (r < 0) {
+		loader->lost_head = true; /* who knows what it says */
+		complain_unreadable(loader, r);
+	}
+}
+
+/* The section that an -o without one means: a key known in both is a global one. */
+static struct section *guess_section(struct loader *loader, const char *key)
+{
+	return option_find(key, SECTION_GLOBAL) ? &loader->global : &loader->defaults;
+}
+
+/* KEY=VALUE or SECTION.KEY=VALUE, in pieces; section is NULL when there is none. */
+static void apply_option(struct loader *loader, const char *section_name, const char *key, const char *value)
+{
+	unsigned kind = section_name ? option_section_find(section_name) : 0;
+	struct section *section = kind == SECTION_GLOBAL ? &loader->global : &loader->defaults;
+	const struct option *option;
+
+	if (section_name && kind != SECTION_GLOBAL && kind != SECTION_DEFAULTS) {
+		complaints_add(&loader->complaints, COMMAND_LINE,
+		               "section \"%s\" of an option; expected global or defaults", section_name);
+		return;
+	}
+	if (!section_name)
+		section = guess_section(loader, key);
+	option = option_find(key, section->kind);
+	if (!option)
+		complain_unknown_key(loader, COMMAND_LINE, key,
+		                     kind ? kind : SECTION_GLOBAL | SECTION_DEFAULTS);
+	else
+		assign(loader, section, option, COMMAND_LINE, value);
+}
+
+static void take_option(struct loader *loader, const char *text)
+{
+	char *copy = strdup(text), *value, *dot;
+
+	if (!copy) {
+		loader->complaints.out_of_memory = true;
+		return;
+	}
+	value = strchr(copy, '=');
+	if (!value) {
+		complaints_add(&loader->complaints, COMMAND_LINE,
+		               "option \"%s\" without \"=\"; expected KEY=VALUE", text);
+	} else {
+		*value++ = '\0';
+		dot = strchr(copy, '.');
+		if (dot)
+			*dot++ = '\0';
+		apply_option(loader, dot ? copy : NULL, dot ? dot : copy, value);
+	}
+	free(copy);
+}
+
+static void assign_all(struct loader *loader, struct section *section, const char *key, char **values,
+                       size_t count)
+{
+	const struct option *option = option_find(key, SECTION_RELAY);
+
+	for (size_t i = 0; i < count; i++)
+		assign(loader, section, option, COMMAND_LINE, values[i]);
+}
+
+/* The relay that --listen and --target make. */
+static void take_relay(struct loader *loader)
+{
+	const struct config_request *request = loader->request;
+	struct section *section;
+
+	if (request->listen_count == 0 && request->target_count == 0)
+		return;
+	section = start_relay(loader, COMMAND_LINE, COMMAND_LINE_RELAY);
+	if (!section)
+		return;
+	assign_all(loader, section, "listen", request->listen, request->listen_count);
+	assign_all(loader, section, "target", request->target, request->target_count);
+}
+
+static void take_command_line(struct loader *loader)
+{
+	for (size_t i = 0; i < loader->request->option_count; i++)
+		take_option(loader, loader->request->option[i]);
+	take_relay(loader);
+}
+
+void loader_free_relay(struct config_relay *relay)
+{
+	for (size_t i = 0; i < relay->listen_count; i++)
+		address_deinit(&relay->listen[i]);
+	for (size_t i = 0; i < relay->target_count; i++)
+		address_deinit(&relay->target[i]);
+	free(relay->listen);
+	free(relay->target);
+	free(relay->name);
+	*relay = (struct config_relay){0};
+}
+
+void loader_init(struct loader *loader, const struct config_request *request, struct config_global *global)
+{
+	*loader = (struct loader){.request = request, .complaints = {.file = request->file}};
+	STAILQ_INIT(&loader->relays);
+	section_init(&loader->global, SECTION_GLOBAL, NO_LINE, global);
+	section_init(&loader->defaults, SECTION_DEFAULTS, NO_LINE, NULL);
+	set_defaults(loader, &loader->global);
+	set_defaults(loader, &loader->defaults);
+}
+
+void loader_read(struct loader *loader)
+{
+	if (loader->request->file)
+		read_file(loader);
+	take_command_line(loader);
+}
+
+void loader_deinit(struct loader *loader)
+{
+	struct section *section;
+
+	while ((section = STAILQ_FIRST(&loader->relays))) {
+		STAILQ_REMOVE_HEAD(&loader->relays, link);
+		loader_free_relay(&section->relay);
+		free(section);
+	}
+	tdestroy(loader->firsts, free);
+}
