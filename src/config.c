@@ -9,8 +9,7 @@
 
 #include <stdlib.h>
 
-/* What a relay does not say itself comes from [defaults], unless it says what the option follows: that is
- * nearer. */
+/* What a relay does not say comes from [defaults], unless it says what the option follows: that is nearer. */
 static void inherit(struct loader *loader, struct section *section)
 {
 	for (size_t i = 0; i < option_count; i++) {
@@ -120,8 +119,8 @@ static void finish_relays(struct loader *loader)
 	bool reported[DIRECTIONS] = {false};
 	struct section *section;
 
-	STAILQ_FOREACH(section, &loader->relays, link)
-	finish_relay(loader, section, reported);
+	for (section = STAILQ_FIRST(&loader->relays); section; section = STAILQ_NEXT(section, link))
+		finish_relay(loader, section, reported);
 	if (loader->relay_count > 0 || loader->lost_head)
 		return;
 	if (loader->request->file)
@@ -150,8 +149,7 @@ static void move_relays(struct loader *loader, struct config *config)
 		loader->complaints.out_of_memory = true;
 		return;
 	}
-	STAILQ_FOREACH(section, &loader->relays, link)
-	{
+	for (section = STAILQ_FIRST(&loader->relays); section; section = STAILQ_NEXT(section, link)) {
 		config->relays[config->relay_count++] = section->relay;
 		section->relay = (struct config_relay){0}; /* consumed */
 	}

@@ -183,6 +183,8 @@ static char *hand_line(char *buf, int size, void *stream)
 	struct reader *reader = stream;
 	size_t limit = (size_t)size - sizeof("\n");
 
+	if (limit > INI_LINE_MAX)
+		limit = INI_LINE_MAX;
 	if (reader->handed)
 		problem(reader, "not understood; expected KEY = VALUE");
 	reader->handed = false;

@@ -75,8 +75,7 @@ static void set_defaults(struct loader *loader, struct section *section)
 
 		if ((option->sections & section->kind) &&
 		    option_set(option, section->settings, option->default_text))
-			loader->complaints.out_of_memory =
-			        true; /* the texts themselves are good, a test says so */
+			loader->complaints.out_of_memory = true; /* a test says that the texts are good */
 	}
 }
 
@@ -107,8 +106,7 @@ static void assign(struct loader *loader, struct section *section, const struct 
 		section->broken = true;
 		complaints_add(&loader->complaints, line, "%s: \"%s\" %s; expected %s", option->key, value,
 		               problem, option->expected);
-	} else if (option->offset == offsetof(struct config_relay, listen) &&
-	           section->kind == SECTION_RELAY) {
+	} else if (strcmp(option->key, "listen") == 0) {
 		check_last_listen(loader, &section->relay, line);
 	}
 }
@@ -252,7 +250,7 @@ static void take_head(void *arg, unsigned line, const char *head)
 		loader->lost_head = true;
 		return;
 	}
-	stpncpy(text, head, sizeof(text) - 1)[0] = '\0'; /* a head is a part of a line */
+	strcpy(text, head); /* a part of a line */
 	name = text + strcspn(text, " \t");
 	if (*name) {
 		*name++ = '\0';
@@ -297,32 +295,24 @@ static void read_file(struct loader *loader)
 	}
 }
 
-/* The section that an -o without one means: a key known in both is a global one. */
-static struct section *guess_section(struct loader *loader, const char *key)
-{
-	return option_find(key, SECTION_GLOBAL) ? &loader->global : &loader->defaults;
-}
-
 /* KEY=VALUE or SECTION.KEY=VALUE, in pieces; section is NULL when there is none. */
-static void apply_option(struct loader *loader, const char *section_name, const char *key, const char *value)
+static void apply_option(struct loader *loader, const char *section, const char *key, const char *value)
 {
-	unsigned kind = section_name ? option_section_find(section_name) : 0;
-	struct section *section = kind == SECTION_GLOBAL ? &loader->global : &loader->defaults;
+	unsigned sections = section ? option_section_find(section) : SECTION_GLOBAL | SECTION_DEFAULTS;
 	const struct option *option;
 
-	if (section_name && kind != SECTION_GLOBAL && kind != SECTION_DEFAULTS) {
+	if (sections == 0 || (sections & SECTION_RELAY)) {
 		complaints_add(&loader->complaints, COMMAND_LINE,
-		               "section \"%s\" of an option; expected global or defaults", section_name);
+		               "section \"%s\" of an option; expected global or defaults", section);
 		return;
 	}
-	if (!section_name)
-		section = guess_section(loader, key);
-	option = option_find(key, section->kind);
+	option = option_find(key, sections); /* of two the one in [global], which comes first in the table */
 	if (!option)
-		complain_unknown_key(loader, COMMAND_LINE, key,
-		                     kind ? kind : SECTION_GLOBAL | SECTION_DEFAULTS);
+		complain_unknown_key(loader, COMMAND_LINE, key, sections);
+	else if (option->sections & SECTION_GLOBAL)
+		assign(loader, &loader->global, option, COMMAND_LINE, value);
 	else
-		assign(loader, section, option, COMMAND_LINE, value);
+		assign(loader, &loader->defaults, option, COMMAND_LINE, value);
 }
 
 static void take_option(struct loader *loader, const char *text)

@@ -397,14 +397,20 @@ START_TEST(long_lines_are_never_cut)
 {
 	char text[3 * INI_LINE_MAX], path[512];
 	struct config *config;
+	int blanks;
 
 	memset(path, 'x', sizeof(path) - 1);
 	path[sizeof(path) - 1] = '\0';
-	snprintf(text, sizeof(text), "[global]\ndump_file =%*s%s\n" RELAY,
-	         (int)(INI_LINE_MAX - strlen(path) - strlen("dump_file =")), "", path);
+	blanks = INI_LINE_MAX - (int)(strlen("dump_file =") + strlen(path));
+	snprintf(text, sizeof(text), "[global]\ndump_file =%*s%s\n" RELAY, blanks, "", path);
 	config = load_good(text);
 	ck_assert_str_eq(config->global.dump_file, path);
 	config_put(config);
+
+	snprintf(text, sizeof(text), "[global]\ndump_file =%*s%s\n" RELAY, blanks + 1, "", path);
+	ck_assert_ptr_null(load(text));
+	ck_assert_str_eq(errors_text(), "FILE:2: line of 1023 bytes; expected at most 1022\n");
+	config_errors_deinit(&errors);
 
 	snprintf(text, sizeof(text), "[global]\n#%*sdump_file = /tail\n" RELAY, INI_LINE_MAX, "");
 	ck_assert_ptr_null(load(text));
