@@ -26,8 +26,8 @@ struct section {
 struct loader {
 	const struct config_request *request;
 	struct complaints complaints;
-	struct section global, defaults; /* start with the defaults of the option table */
-	STAILQ_HEAD(, section) relays;   /* hold only what they set themselves */
+	struct section global, defaults;           /* start with the defaults of the option table */
+	STAILQ_HEAD(section_list, section) relays; /* hold only what they set themselves */
 	size_t relay_count;
 	bool lost_head; /* a section head, or the whole file, was not understood: there may be more relays */
 	/* private */
