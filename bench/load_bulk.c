@@ -154,11 +154,13 @@ static void bulk_pass(struct bulk *bulk, uint64_t wait_ms)
 		transfer_progress(bulk, events[i].data.ptr, events[i].events);
 }
 
-static void bulk_watch(struct bulk *bulk)
+static void bulk_begin(struct bulk *bulk)
 {
 	for (unsigned i = 0; i < bulk->options->connections; i++) {
 		struct transfer *transfer = &bulk->transfers[i];
 
+		if (downloads(bulk))
+			client_ask_to_give(transfer->fd);
 		transfer->events = EPOLLIN | (uploads(bulk) ? (uint32_t)EPOLLOUT : 0);
 		client_watch(bulk->epoll, EPOLL_CTL_ADD, transfer->fd, transfer->events, transfer);
 	}
@@ -197,7 +199,7 @@ int load_bulk(const struct load_options *options)
 	client_start();
 
 	start = load_now_ns();
-	bulk_watch(&bulk);
+	bulk_begin(&bulk);
 	bulk_run(&bulk);
 	printf("{\"seconds\": %.6f, \"bytes\": %llu, ", (double)(load_now_ns() - start) / 1e9,
 	       (unsigned long long)bytes_moved(&bulk));

@@ -55,6 +55,12 @@ int client_open(const struct load_options *options, const struct load_request *r
 	return fd;
 }
 
+void client_ask_to_give(int fd)
+{
+	if (send(fd, "!", 1, MSG_NOSIGNAL) != 1)
+		load_die("send the word to give");
+}
+
 void client_start(void)
 {
 	char line[16];

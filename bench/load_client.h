@@ -9,6 +9,8 @@
  * from then on. Exits when that fails.
  */
 int client_open(const struct load_options *options, const struct load_request *request);
+/* Has the server of a LOAD_GIVE request start giving. */
+void client_ask_to_give(int fd);
 /* Prints "ready" and waits for a line. */
 void client_start(void);
 /* Waits for the end of standard input. */

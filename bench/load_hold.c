@@ -47,8 +47,11 @@ int load_hold(const struct load_options *options)
 	                               .send_buffer = options->buffer};
 	int *fds = load_alloc(options->connections, sizeof(*fds));
 
-	for (unsigned i = 0; i < options->connections; i++)
+	for (unsigned i = 0; i < options->connections; i++) {
 		fds[i] = client_open(options, &request);
+		if (request.flags & LOAD_GIVE)
+			client_ask_to_give(fds[i]);
+	}
 	puts("ready");
 	if (fflush(stdout) != 0)
 		load_die("standard output");

@@ -35,7 +35,8 @@ struct connection {
 	size_t request_got; /* bytes of request that have come */
 	struct load_request request;
 	struct stream in, out;
-	bool ended; /* the client has sent its last byte */
+	bool waiting; /* for the word to give */
+	bool ended;   /* the client has sent its last byte */
 };
 
 static void connection_free(struct connection *connection)
@@ -146,19 +147,33 @@ static int start_request(struct server *server, struct connection *connection)
 		return -EPROTO;
 	if (size != 0 && setsockopt(connection->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)) != 0)
 		return -errno;
-	if (request->flags & LOAD_GIVE)
-		connection->out = (struct stream){.total = request->give, .seed = request->seed};
+	connection->waiting = request->flags & LOAD_GIVE;
 	connection->in = (struct stream){.total = LOAD_FOREVER, .seed = request->seed};
 	if (send_whole(connection->fd, "!", 1) < 0)
 		return -ENOBUFS;
 	if (!(request->flags & LOAD_ECHO))
-		return serve_transfer(connection, EPOLLIN | EPOLLOUT);
+		return 0;
 
 	if (epoll_ctl(connection->epoll, EPOLL_CTL_DEL, connection->fd, NULL) != 0)
 		load_die("epoll_ctl");
 	connection_watch(connection, server->echo_epoll, EPOLL_CTL_ADD,
 	                 EPOLLIN); /* the other thread's from here on */
 	return 0;
+}
+
+static int read_word(struct connection *connection)
+{
+	const struct load_request *request = &connection->request;
+	char word;
+	ssize_t received = recv(connection->fd, &word, 1, 0);
+
+	if (received < 0)
+		return errno == EAGAIN ? 0 : -errno;
+	if (received == 0)
+		return -ECONNRESET;
+	connection->waiting = false;
+	connection->out = (struct stream){.total = request->give, .seed = request->seed};
+	return serve_transfer(connection, EPOLLOUT);
 }
 
 static int read_request(struct server *server, struct connection *connection)
@@ -181,6 +196,8 @@ static void serve_connection(struct server *server, struct connection *connectio
 
 	if (connection->request_got < sizeof(connection->request))
 		result = read_request(server, connection);
+	else if (connection->waiting)
+		result = read_word(connection);
 	else if (connection->request.flags & LOAD_ECHO)
 		result = serve_echo(connection);
 	else

@@ -1,0 +1,127 @@
+"""One measurement's surroundings: a server, a relay in front of it, and clients."""
+
+import json
+import os
+import select
+import subprocess
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import processes
+from relays import LOAD_CPUS, Failed, RunningRelay
+
+OPEN_TIMEOUT = 30.0
+RUN_TIMEOUT = 90.0
+SETTLE_TIMEOUT = 6.0
+
+
+class Load:
+    """One process of the load generator, spoken to by lines."""
+
+    def __init__(self, command, errors):
+        self.errors = errors
+        with open(errors, "wb") as stderr:
+            self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr,
+                                            bufsize=0)
+
+    def line(self, timeout):
+        """The next line that it prints."""
+        text = b""
+        deadline = time.monotonic() + timeout
+        while not text.endswith(b"\n"):
+            ready, _, _ = select.select([self.process.stdout], [], [], max(0.0, deadline - time.monotonic()))
+            if not ready:
+                raise Failed("no answer in time")
+            piece = os.read(self.process.stdout.fileno(), 4096)
+            if not piece:
+                raise Failed(self.errors.read_text().strip().removeprefix("load: ") or "the load generator ended")
+            text += piece
+        return text.decode().strip()
+
+    def start(self):
+        self.process.stdin.write(b"go\n")
+
+    def result(self):
+        """What it measured; raises when a connection failed."""
+        result = json.loads(self.line(RUN_TIMEOUT))
+        if result["failed"]:
+            raise Failed(result["reason"])
+        return result
+
+    def close(self):
+        """Its end of input is its end; one that hangs is killed."""
+        self.process.stdin.close()
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
+
+
+class Arena:
+    """A context in which a relay runs in front of a fresh server. Clients opened in it end with it."""
+
+    def __init__(self, program, relay, workers):
+        self.program = program
+        self.relay = relay
+        self.workers = workers
+        self.stack = ExitStack()
+        self.loads = 0
+
+    def __enter__(self):
+        with self.stack as stack:
+            self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="weir-bench-")))
+            server = self._load("serve")
+            target = int(server.line(OPEN_TIMEOUT).split()[1])
+            self.running = stack.enter_context(RunningRelay(self.relay, target, self.workers, self.folder))
+            self.stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_):
+        self.stack.close()
+
+    def _load(self, *arguments):
+        self.loads += 1
+        command = [self.program, *map(str, arguments)]
+        if self.workers and LOAD_CPUS:
+            command = ["taskset", "-c", ",".join(map(str, LOAD_CPUS)), *command]
+        load = Load(command, self.folder / f"load-{self.loads}.log")
+        self.stack.callback(load.close)
+        return load
+
+    def client(self, kind, *arguments):
+        """A client whose connections stand and that waits for start()."""
+        load = self._load(kind, *arguments, self.running.port)
+        if load.line(OPEN_TIMEOUT) != "ready":
+            raise Failed("the load generator is not ready")
+        return load
+
+    def cpu_ns(self):
+        return self.running.cpu_ns()
+
+    def run(self, kind, *arguments):
+        """Runs a client to its end; its result, with the CPU time that the relay used for it."""
+        client = self.client(kind, *arguments)
+        before = self.cpu_ns()
+        client.start()
+        result = client.result()
+        result["cpu_ns"] = self.cpu_ns() - before
+        return result
+
+    def memory(self):
+        """(KiB resident in the relay, KiB in the machine's TCP buffers)"""
+        return self.running.resident_kib(), processes.tcp_memory_kib()
+
+    def settled_memory(self):
+        """The same once it has stood still for half a second."""
+        deadline = time.monotonic() + SETTLE_TIMEOUT
+        last, still = self.memory(), 0
+        while still < 5 and time.monotonic() < deadline:
+            time.sleep(0.1)
+            now = self.memory()
+            still = still + 1 if abs(sum(now) - sum(last)) <= 0.005 * sum(last) else 0
+            last = now
+        return last

@@ -1,0 +1,225 @@
+"""What is measured. Every case is one function from an arena to its figures."""
+
+import time
+from dataclasses import dataclass
+from typing import Callable, Optional
+
+GIB = 1 << 30
+
+
+@dataclass(frozen=True)
+class Metric:
+    key: str
+    title: str
+    lower_is_better: bool = True
+    of_relay: bool = False  # read from the relay's process: there is none without a relay
+
+
+@dataclass(frozen=True)
+class Case:
+    section: str
+    name: str
+    title: str
+    metrics: tuple
+    run: Callable
+    workers: Optional[int] = 1  # None: each relay's own default
+    pairs: int = 1  # how many stand at the same time
+    rounds: Optional[int] = None  # at most; None: as many as asked for
+
+
+CPU_PER_GIB = Metric("cpu_s_per_gib", "relay CPU, s per GiB", of_relay=True)
+GBIT = Metric("gbit_per_s", "throughput, Gbit/s", lower_is_better=False)
+CPU_PER_TRIP = Metric("cpu_us_per_trip", "relay CPU, µs per round trip", of_relay=True)
+TRIPS = Metric("trips_per_s", "round trips per second", lower_is_better=False)
+CPU_PER_CONNECTION = Metric("cpu_us_per_connection", "relay CPU, µs per connection", of_relay=True)
+CONNECTIONS = Metric("connections_per_s", "connections per second", lower_is_better=False)
+RESIDENT_PER_PAIR = Metric("resident_kib_per_pair", "resident, KiB per pair", of_relay=True)
+KERNEL_PER_PAIR = Metric("kernel_kib_per_pair", "kernel TCP buffers, KiB per pair")
+RESIDENT = Metric("resident_mib", "resident growth, MiB", of_relay=True)
+KERNEL = Metric("kernel_mib", "kernel TCP buffers, MiB")
+CPU_PERCENT = Metric("cpu_percent", "relay CPU meanwhile, %", of_relay=True)
+NEWCOMER = Metric("newcomer_open_us", "a newcomer's connect and first answer, µs")
+P50 = Metric("p50_us", "median round trip, µs")
+P99 = Metric("p99_us", "99th percentile, µs")
+P999 = Metric("p999_us", "99.9th percentile, µs")
+VERIFIED = Metric("verified_mib", "bytes compared, MiB", lower_is_better=False)
+
+FLAGS = {"up": ("-u",), "down": ("-d",), "both": ("-u", "-d")}
+
+
+def _bulk_figures(result):
+    return {
+        CPU_PER_GIB.key: result["cpu_ns"] / 1e9 / (result["bytes"] / GIB),
+        GBIT.key: result["bytes"] * 8 / result["seconds"] / 1e9,
+    }
+
+
+def bulk(direction, connections, size):
+    def run(arena):
+        return _bulk_figures(arena.run("bulk", *FLAGS[direction], "-n", connections, "-b", size))
+
+    return run
+
+
+def verified(connections):
+    def run(arena):
+        result = arena.run("bulk", "-u", "-d", "-v", "-n", connections, "-b", "256M")
+        return {VERIFIED.key: result["bytes"] / (1 << 20)}
+
+    return run
+
+
+def _echo_figures(result):
+    return {
+        CPU_PER_TRIP.key: result["cpu_ns"] / 1e3 / result["round_trips"],
+        TRIPS.key: result["round_trips"] / result["seconds"],
+        P50.key: result["p50_us"],
+        P99.key: result["p99_us"],
+        P999.key: result["p999_us"],
+    }
+
+
+def echo(connections, size, duration):
+    def run(arena):
+        return _echo_figures(arena.run("echo", "-n", connections, "-s", size, "-t", duration))
+
+    return run
+
+
+def connect(count):
+    def run(arena):
+        result = arena.run("connect", "-n", 16, "-c", count)
+        return {
+            CPU_PER_CONNECTION.key: result["cpu_ns"] / 1e3 / result["connections"],
+            CONNECTIONS.key: result["connections"] / result["seconds"],
+        }
+
+    return run
+
+
+def idle(pairs):
+    def run(arena):
+        resident, kernel = arena.settled_memory()
+        arena.client("hold", "-n", pairs)
+        resident_now, kernel_now = arena.settled_memory()
+        return {
+            RESIDENT_PER_PAIR.key: (resident_now - resident) / pairs,
+            KERNEL_PER_PAIR.key: (kernel_now - kernel) / pairs,
+        }
+
+    return run
+
+
+def _cpu_percent(arena, seconds):
+    before, start = arena.cpu_ns(), time.monotonic_ns()
+    time.sleep(seconds)
+    return (arena.cpu_ns() - before) / (time.monotonic_ns() - start) * 100
+
+
+def stopped(readers, *options):
+    """Readers that read nothing while their server gives without end."""
+
+    def run(arena):
+        resident, kernel = arena.settled_memory()
+        arena.client("hold", "-d", "-n", readers, *options)
+        resident_now, kernel_now = arena.settled_memory()
+        percent = _cpu_percent(arena, 2)
+        newcomer = arena.run("echo", "-t", "200ms")
+        return {
+            RESIDENT.key: (resident_now - resident) / 1024,
+            KERNEL.key: (kernel_now - kernel) / 1024,
+            CPU_PERCENT.key: percent,
+            NEWCOMER.key: newcomer["open_us"],
+            P50.key: newcomer["p50_us"],
+            P99.key: newcomer["p99_us"],
+        }
+
+    return run
+
+
+def latency_under_bulk(arena):
+    """Small round trips on connections of their own, while bulk data runs both ways through the same relay."""
+    bulk_client = arena.client("bulk", *FLAGS["both"], "-n", 16, "-t", "1800ms")
+    echo_client = arena.client("echo", "-n", 8, "-t", "1300ms")
+    bulk_client.start()
+    time.sleep(0.3)
+    echo_client.start()
+    trips, transfer = echo_client.result(), bulk_client.result()
+    return {
+        P50.key: trips["p50_us"],
+        P99.key: trips["p99_us"],
+        P999.key: trips["p999_us"],
+        GBIT.key: transfer["bytes"] * 8 / transfer["seconds"] / 1e9,
+    }
+
+
+def slow_reader(arena):
+    """Eight fast downloads beside one that takes 64 KiB per second."""
+    arena.client("hold", "-d", "-n", 1, "-r", "64K")
+    return _bulk_figures(arena.run("bulk", "-d", "-n", 8, "-b", "1G"))
+
+
+def growth(pairs, active):
+    """Round trips on a few connections while all others stand idle."""
+
+    def run(arena):
+        if pairs > active:
+            arena.client("hold", "-n", pairs - active)
+        return _echo_figures(arena.run("echo", "-n", active, "-t", "700ms"))
+
+    return run
+
+
+BULK = (CPU_PER_GIB, GBIT)
+ECHO = (CPU_PER_TRIP, TRIPS, P50, P99)
+STOPPED = (RESIDENT, KERNEL, CPU_PERCENT, NEWCOMER, P50, P99)
+
+
+def _bulk_cases():
+    for connections in (1, 4, 16, 64, 200):
+        for direction in FLAGS:
+            yield Case("Bulk data, one worker", f"bulk-{direction}-{connections}", f"{direction}, {connections}", BULK,
+                       bulk(direction, connections, "1G"), pairs=connections)
+
+
+def _echo_cases():
+    for size in ("64", "4K"):
+        for connections in (1, 64):
+            yield Case("Round trips, one worker", f"echo-{size}-{connections}", f"{size} bytes, {connections}", ECHO,
+                       echo(connections, size, "1s"), pairs=connections)
+
+
+def _growth_cases():
+    for pairs in (10, 100, 1000, 8000):
+        yield Case("Cost of a round trip as idle pairs grow, 10 active", f"growth-{pairs}", f"{pairs} pairs",
+                   (CPU_PER_TRIP, P50), growth(pairs, 10), pairs=pairs)
+
+
+def _default_cases():
+    section = "Workers as each relay chooses by itself"
+    yield Case(section, "auto-bulk-both-16", "both, 16", BULK, bulk("both", 16, "1G"), workers=None, pairs=16)
+    yield Case(section, "auto-echo-64-64", "64 bytes, 64", (CPU_PER_TRIP, TRIPS), echo(64, "64", "1s"), workers=None,
+               pairs=64)
+    yield Case(section, "auto-connect", "16 at a time", (CPU_PER_CONNECTION, CONNECTIONS), connect(5000),
+               workers=None, pairs=16)
+
+
+def all_cases():
+    stopped_section = "Stopped readers"
+    return [
+        Case("Every byte compared", "verify", "both, 16", (VERIFIED,), verified(16), pairs=16, rounds=1),
+        *_bulk_cases(),
+        *_echo_cases(),
+        Case("Short connections, one worker", "connect", "16 at a time", (CPU_PER_CONNECTION, CONNECTIONS),
+             connect(5000), pairs=16),
+        *(Case("Idle pairs", f"idle-{pairs}", f"{pairs}", (RESIDENT_PER_PAIR, KERNEL_PER_PAIR), idle(pairs),
+               pairs=pairs, rounds=1) for pairs in (1000, 8000)),
+        Case(stopped_section, "stopped-80", "80", STOPPED, stopped(80), pairs=80, rounds=1),
+        Case(stopped_section, "stopped-1000", "1000, with 64 KiB at the ends", STOPPED,
+             stopped(1000, "-B", "64K"), pairs=1000, rounds=1),
+        Case("Round trips beside bulk data", "latency", "8 beside 16", (P50, P99, P999, GBIT), latency_under_bulk,
+             pairs=24),
+        Case("Fast readers beside a slow one", "slow-reader", "8 beside 1", BULK, slow_reader, pairs=9),
+        *_growth_cases(),
+        *_default_cases(),
+    ]

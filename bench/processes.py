@@ -1,0 +1,86 @@
+"""What the kernel knows about a relay: its CPU time, its memory, its listening socket."""
+
+import os
+import re
+from pathlib import Path
+
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+PAGE_KIB = os.sysconf("SC_PAGE_SIZE") // 1024
+LISTEN_STATE = "0A"
+ATTEMPTS = 10
+
+
+def _stat_fields(pid):
+    """The fields of /proc/PID/stat behind the command's name; index 0 is the state."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+
+
+def _parents():
+    parents = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                parents[int(entry)] = int(_stat_fields(entry)[1])
+            except (FileNotFoundError, ProcessLookupError):
+                pass  # ended meanwhile
+    return parents
+
+
+def tree(root):
+    """The processes that descend from root, root first."""
+    parents = _parents()
+    found = [root]
+    for pid in found:
+        found += [child for child, parent in parents.items() if parent == pid]
+    return found
+
+
+def _thread_ns(pid):
+    return sum(int(path.read_text().split()[0]) for path in Path(f"/proc/{pid}/task").glob("*/schedstat"))
+
+
+def _reaped_ns(pid):
+    """What children used that are gone; counted in ticks."""
+    fields = _stat_fields(pid)
+    return (int(fields[13]) + int(fields[14])) * 1_000_000_000 // TICKS_PER_SECOND
+
+
+def cpu_ns(root):
+    """Nanoseconds on a CPU of root and all that descends from it, the dead included."""
+    for _ in range(ATTEMPTS):
+        before = tree(root)
+        try:
+            total = sum(_thread_ns(pid) + _reaped_ns(pid) for pid in before)
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # one ended between the listing and the reading
+        if tree(root) == before:
+            return total
+    raise RuntimeError("the relay's processes change too fast to be measured")
+
+
+def resident_kib(root):
+    """Proportional set size, so that pages that several processes share count once."""
+    total = 0
+    for pid in tree(root):
+        try:
+            text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        total += int(re.search(r"^Pss:\s+(\d+) kB", text, re.MULTILINE).group(1))
+    return total
+
+
+def tcp_memory_kib():
+    """What all TCP sockets of the machine hold in their buffers."""
+    text = Path("/proc/net/sockstat").read_text()
+    return int(re.search(r"^TCP:.* mem (\d+)", text, re.MULTILINE).group(1)) * PAGE_KIB
+
+
+def is_listening(port):
+    """Whether anybody listens on this IPv4 port; found without connecting, which would be a first pair."""
+    suffix = f":{port:04X}"
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        if fields[1].endswith(suffix) and fields[3] == LISTEN_STATE:
+            return True
+    return False

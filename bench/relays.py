@@ -1,0 +1,244 @@
+"""The relays that are compared: how each is set up, as somebody who knows it would."""
+
+import os
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable, Optional
+
+import processes
+
+START_TIMEOUT = 5.0
+STOP_TIMEOUT = 5.0
+FIRST_PASSED_FD = 3  # SD_LISTEN_FDS_START
+
+_, DESCRIPTORS = resource.getrlimit(resource.RLIMIT_NOFILE)
+*LOAD_CPUS, RELAY_CPU = sorted(os.sched_getaffinity(0))
+CAPACITY = min(9000, (DESCRIPTORS - 2000) // 2)  # pairs that every relay is set up for
+PIPES = 600  # haproxy reserves two descriptors for each beside its connections
+
+
+class Failed(Exception):
+    """A relay did not do what the case asks for."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    port: int  # where the relay listens
+    target: int  # the port of the server behind it
+    workers: Optional[int]  # None: the relay's own default
+    folder: Path  # for its files
+
+
+@dataclass(frozen=True)
+class Relay:
+    name: str
+    about: str
+    executable: str
+    command: Callable[[Setup], list]
+    version: tuple = ("-v",)
+    descriptors: int = 2  # per pair
+    pairs: int = CAPACITY  # more are not asked of it
+    activated: bool = False  # gets its listening socket from the service manager
+    scales: bool = True  # has a number of workers to choose
+    is_peer: bool = True
+    is_default: bool = True  # measured unless others are named
+
+
+def _haproxy(setup, tuning="", option=""):
+    threads = f"nbthread {setup.workers}" if setup.workers else ""
+    config = setup.folder / "haproxy.cfg"
+    config.write_text(
+        f"""global
+    maxconn {CAPACITY}
+    {threads}
+    {tuning}
+defaults
+    mode tcp
+    {option}
+    timeout connect 5s
+    timeout client 1h
+    timeout server 1h
+listen relay
+    bind 127.0.0.1:{setup.port}
+    server target 127.0.0.1:{setup.target}
+"""
+    )
+    return ["haproxy", "-db", "-f", str(config)]
+
+
+def _haproxy_splice(setup):
+    tuning = f"tune.bufsize 262144\n    tune.pipesize 1048576\n    maxpipes {PIPES}"
+    return _haproxy(setup, tuning, "option splice-auto")
+
+
+def _nginx(setup, buffer_size):
+    config = setup.folder / "nginx.conf"
+    config.write_text(
+        f"""load_module /usr/lib/nginx/modules/ngx_stream_module.so;
+daemon off;
+pid {setup.folder}/nginx.pid;
+error_log {setup.folder}/error.log;
+worker_processes {setup.workers or "auto"};
+worker_rlimit_nofile {DESCRIPTORS};
+events {{ worker_connections {2 * CAPACITY + 100}; }}
+stream {{
+    server {{
+        listen 127.0.0.1:{setup.port} backlog=4096;
+        proxy_pass 127.0.0.1:{setup.target};
+        proxy_buffer_size {buffer_size};
+        proxy_half_close on;
+        proxy_timeout 1h;
+    }}
+}}
+"""
+    )
+    return ["nginx", "-e", f"{setup.folder}/error.log", "-p", str(setup.folder), "-c", str(config)]
+
+
+def _socket_proxyd(setup):
+    return ["/lib/systemd/systemd-socket-proxyd", f"--connections-max={CAPACITY}", f"127.0.0.1:{setup.target}"]
+
+
+def _socat(setup):
+    return [
+        "socat", "-b", "65536", "-t", "3600",
+        f"TCP-LISTEN:{setup.port},bind=127.0.0.1,reuseaddr,fork,backlog=4096,nodelay",
+        f"TCP:127.0.0.1:{setup.target},nodelay",
+    ]
+
+
+def _weir(path, setup, *options):
+    workers = setup.workers or "auto"
+    command = [path, "-l", f"127.0.0.1:{setup.port}", "-T", f"127.0.0.1:{setup.target}", "-o", f"workers={workers}"]
+    for option in ("log_connections=off", *options):
+        command += ["-o", option]
+    return command
+
+
+DIRECT = Relay("direct", "no relay at all: what the load generator can do", "", lambda setup: [], is_peer=False)
+
+
+def all_relays(weir):
+    """Every relay, in the order of the tables. weir is the path of its program."""
+    return [
+        DIRECT,
+        Relay("haproxy", "as shipped", "haproxy", _haproxy),
+        Relay("haproxy-splice", "option splice-auto, 256 KiB buffers, 1 MiB pipes", "haproxy", _haproxy_splice),
+        Relay("nginx-16k", "proxy_half_close on, 16 KiB buffers", "nginx", lambda setup: _nginx(setup, "16k")),
+        Relay("nginx-256k", "the same with 256 KiB buffers", "nginx", lambda setup: _nginx(setup, "256k")),
+        Relay("socket-proxyd", "systemd-socket-proxyd as shipped", "/lib/systemd/systemd-socket-proxyd",
+              _socket_proxyd, version=("--version",), descriptors=6, activated=True, scales=False),
+        Relay("socat", "fork, 64 KiB buffers, patient after a half-close", "socat", _socat, version=("-V",),
+              pairs=1000, scales=False),
+        Relay("weir", "as shipped, without a log line per pair, which no other writes", weir,
+              lambda setup: _weir(weir, setup), version=("--version",), is_peer=False),
+        Relay("weir-copy", "the same with splice = off", weir,
+              lambda setup: _weir(weir, setup, "splice=off"), version=("--version",), is_peer=False,
+              is_default=False),
+    ]
+
+
+def version(relay):
+    """The first line with a digit that the program says about itself."""
+    if not relay.executable:
+        return ""
+    said = subprocess.run([relay.executable, *relay.version], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, check=False, timeout=10)
+    return next((line.strip() for line in said.stdout.splitlines() if any(map(str.isdigit, line))), "unknown")
+
+
+def is_installed(relay):
+    return not relay.executable or shutil.which(relay.executable) is not None
+
+
+def _free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class RunningRelay:
+    """A relay between its port and a target, from entering the context to leaving it."""
+
+    def __init__(self, relay, target, workers, folder):
+        self.relay = relay
+        self.folder = folder
+        self.process = None
+        self.port = target
+        if relay.executable:
+            self.port = _free_port()
+            self.setup = Setup(self.port, target, workers, folder)
+
+    def __enter__(self):
+        if self.relay.executable:
+            self._start()
+            try:
+                self._wait_until_listening()
+            except BaseException:
+                self._stop()
+                raise
+        return self
+
+    def __exit__(self, *_):
+        if self.process:
+            self._stop()
+
+    def cpu_ns(self):
+        return processes.cpu_ns(self.process.pid) if self.process else 0
+
+    def resident_kib(self):
+        return processes.resident_kib(self.process.pid) if self.process else 0
+
+    def _command(self):
+        """One worker means one CPU, which the load generator leaves to the relay."""
+        command = self.relay.command(self.setup)
+        return ["taskset", "-c", str(RELAY_CPU), *command] if self.setup.workers and LOAD_CPUS else command
+
+    def _start(self):
+        with open(self.folder / "relay.log", "wb") as log:
+            options = dict(stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+            command = self._command()
+            self.process = self._activate(command, options) if self.relay.activated \
+                else subprocess.Popen(command, **options)
+
+    def _activate(self, command, options):
+        """Starts the relay as the service manager does: the listening socket is descriptor 3."""
+        with socket.create_server(("127.0.0.1", self.port), backlog=4096) as listener:
+            return subprocess.Popen(
+                ["/bin/sh", "-c", 'LISTEN_PID=$$; export LISTEN_PID; exec "$@"', "sh", *command],
+                env={**os.environ, "LISTEN_FDS": "1"},
+                pass_fds=(FIRST_PASSED_FD,),
+                preexec_fn=lambda: os.dup2(listener.fileno(), FIRST_PASSED_FD),
+                **options,
+            )
+
+    def _wait_until_listening(self):
+        deadline = time.monotonic() + START_TIMEOUT
+        while not processes.is_listening(self.port):
+            if self.process.poll() is not None:
+                raise Failed(f"ended with status {self.process.returncode} at its start: {self._last_words()}")
+            if time.monotonic() > deadline:
+                raise Failed(f"does not listen after {START_TIMEOUT:.0f} s: {self._last_words()}")
+            time.sleep(0.01)
+
+    def _last_words(self):
+        lines = (self.folder / "relay.log").read_text(errors="replace").strip().splitlines()
+        return lines[-1] if lines else "it said nothing"
+
+    def _stop(self):
+        """Ends the relay's own process group: a forking relay has children."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            try:
+                os.killpg(self.process.pid, number)
+                self.process.wait(STOP_TIMEOUT if number == signal.SIGTERM else None)
+            except ProcessLookupError:
+                pass
+            except subprocess.TimeoutExpired:
+                continue
+        self.process.wait()

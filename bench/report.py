@@ -1,0 +1,165 @@
+"""Samples to tables: medians with their spread, and weir against the best of its peers."""
+
+import statistics
+from dataclasses import dataclass
+from typing import Optional
+
+SUBJECT = "weir"
+NOT_ASKED = "-"
+FAILS = "fails"
+
+
+@dataclass(frozen=True)
+class Sample:
+    case: str
+    relay: str
+    round: int
+    values: dict  # metric key to figure; empty where the relay failed
+    failure: str = ""
+
+
+@dataclass
+class Table:
+    title: str
+    head: list
+    rows: list
+    notes: list
+
+
+def rounded(value):
+    """Three significant digits, without an exponent; the small change of a zero counts as zero."""
+    if abs(value) < 0.0005:
+        return "0"
+    if abs(value) >= 100:
+        return f"{value:.0f}"
+    return f"{value:.3g}"
+
+
+def spread_percent(figures):
+    """Half the distance between the extremes, in percent of the median; None without one."""
+    middle = statistics.median(figures)
+    if len(figures) < 2 or middle <= 0:
+        return None
+    return (max(figures) - min(figures)) / 2 / middle * 100
+
+
+class Report:
+    def __init__(self, cases, relays, samples):
+        self.cases = cases
+        self.relays = relays
+        self.samples = samples
+
+    def _samples(self, case, relay):
+        return [sample for sample in self.samples if sample.case == case.name and sample.relay == relay.name]
+
+    def _figures(self, case, relay, metric):
+        """The figures of all rounds; none if a single one failed."""
+        samples = self._samples(case, relay)
+        if any(sample.failure for sample in samples):
+            return []
+        return [sample.values[metric.key] for sample in samples]
+
+    def _cell(self, case, relay, metric):
+        if not self._samples(case, relay) or (metric.of_relay and not relay.executable):
+            return NOT_ASKED
+        figures = self._figures(case, relay, metric)
+        if not figures:
+            return FAILS
+        spread = spread_percent(figures)
+        text = rounded(statistics.median(figures))
+        return text if spread is None else f"{text} ±{spread:.0f}%"
+
+    def best_peer(self, case, metric):
+        """(name, median) of the best relay that is neither ours nor none at all, or None."""
+        medians = [
+            (statistics.median(figures), relay.name)
+            for relay in self.relays
+            if relay.is_peer and (figures := self._figures(case, relay, metric))
+        ]
+        if not medians:
+            return None
+        value, name = min(medians) if metric.lower_is_better else max(medians)
+        return name, value
+
+    def ratio(self, case, metric) -> Optional[float]:
+        """weir's median over the best peer's."""
+        subject = next((relay for relay in self.relays if relay.name == SUBJECT), None)
+        figures = subject and self._figures(case, subject, metric)
+        best = self.best_peer(case, metric)
+        if not figures or not best or best[1] <= 0:
+            return None
+        return statistics.median(figures) / best[1]
+
+    def _ratio_cell(self, case, metric):
+        ratio = self.ratio(case, metric)
+        if ratio is None:
+            return NOT_ASKED
+        return f"{ratio:.2f} ({self.best_peer(case, metric)[0]})"
+
+    def _notes(self, cases):
+        """Why cells say that a relay fails, once per relay and reason."""
+        reasons = {}
+        for case in cases:
+            for relay in self.relays:
+                for sample in self._samples(case, relay):
+                    if sample.failure:
+                        names = reasons.setdefault((relay.name, sample.failure), [])
+                        if case.name not in names:
+                            names.append(case.name)
+        return [f"{relay} fails {', '.join(names)}: {reason}" for (relay, reason), names in reasons.items()]
+
+    def _table(self, section, cases, metric):
+        better = "lower" if metric.lower_is_better else "higher"
+        head = [section_label(section), *(relay.name for relay in self.relays), f"{SUBJECT} / best peer"]
+        rows = [
+            [case.title, *(self._cell(case, relay, metric) for relay in self.relays), self._ratio_cell(case, metric)]
+            for case in cases
+        ]
+        return Table(f"{metric.title} ({better} is better)", head, rows, [])
+
+    def sections(self):
+        """(title, tables) of every section, in the order of the cases; the last table has the notes."""
+        for section in dict.fromkeys(case.section for case in self.cases):
+            cases = [case for case in self.cases if case.section == section]
+            metrics = dict.fromkeys(metric for case in cases for metric in case.metrics)
+            tables = [self._table(section, [case for case in cases if metric in case.metrics], metric)
+                      for metric in metrics]
+            tables[-1].notes = self._notes(cases)
+            yield section, tables
+
+
+def section_label(section):
+    """The head of the column that names the rows."""
+    return "direction, connections" if section.startswith("Bulk") else ""
+
+
+def as_text(report):
+    lines = []
+    for section, tables in report.sections():
+        lines += [section, "=" * len(section)]
+        for table in tables:
+            widths = [max(len(row[i]) for row in [table.head, *table.rows]) for i in range(len(table.head))]
+            lines += ["", table.title]
+            lines += ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip()
+                      for row in [table.head, *table.rows]]
+            lines += table.notes
+        lines.append("")
+    return "\n".join(lines)
+
+
+def as_markdown(report):
+    lines = []
+    for section, tables in report.sections():
+        lines += [f"## {section}", ""]
+        for table in tables:
+            lines += [f"**{table.title}**", ""]
+            lines += [_markdown_row(table.head), _markdown_row(["---"] * len(table.head))]
+            lines += [_markdown_row(row) for row in table.rows]
+            lines += ["", *(f"- {note}" for note in table.notes)]
+            if table.notes:
+                lines.append("")
+    return "\n".join(lines)
+
+
+def _markdown_row(cells):
+    return f"| {' | '.join(cells)} |"

@@ -1,0 +1,181 @@
+"""Runs every case against every relay in turn, round after round, and prints what came out."""
+
+import argparse
+import fnmatch
+import json
+import os
+import platform
+import resource
+import sys
+import time
+from dataclasses import asdict
+from datetime import date
+
+import cases
+import relays
+import report
+from arena import Arena
+from relays import Failed
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(prog="scripts/bench", description="weir side by side with other relays")
+    parser.add_argument("--case", action="append", metavar="PATTERN", help="only these cases, as in bulk-*; repeatable")
+    parser.add_argument("--relay", action="append", metavar="NAME", help="only these relays; repeatable")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each case meets each relay; default %(default)s")
+    parser.add_argument("--list", action="store_true", help="name the cases and the relays, measure nothing")
+    parser.add_argument("--markdown", action="store_true", help="print the tables as Markdown")
+    parser.add_argument("--json", metavar="FILE", help="also write every single figure to FILE")
+    parser.add_argument("--from", dest="source", metavar="FILE", help="measure nothing, print the tables of such a FILE")
+    parser.add_argument("--weir", metavar="PATH", required=True, help="the weir program; default: this tree's, built now")
+    parser.add_argument("--load", metavar="PATH", required=True, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.rounds < 1:
+        parser.error("--rounds: at least 1")
+    return parser, arguments
+
+
+def choose_cases(parser, patterns):
+    known = cases.all_cases()
+    for pattern in patterns or []:
+        if not any(fnmatch.fnmatchcase(case.name, pattern) for case in known):
+            parser.error(f"--case {pattern}: no such case; --list names them")
+    return [case for case in known
+            if not patterns or any(fnmatch.fnmatchcase(case.name, pattern) for pattern in patterns)]
+
+
+def choose_relays(parser, arguments):
+    known = relays.all_relays(arguments.weir)
+    for name in arguments.relay or []:
+        if name not in [relay.name for relay in known]:
+            parser.error(f"--relay {name}: no such relay; --list names them")
+    chosen = [relay for relay in known if relay.name in arguments.relay] if arguments.relay \
+        else [relay for relay in known if relay.is_default]
+    for relay in chosen:
+        if not relays.is_installed(relay):
+            parser.error(f"{relay.name}: there is no {relay.executable}")
+    return chosen
+
+
+def print_list(arguments):
+    for case in cases.all_cases():
+        print(f"case   {case.name:18} {case.section}: {case.title}")
+    for relay in relays.all_relays(arguments.weir):
+        print(f"relay  {relay.name:18} {relay.about}")
+
+
+def is_asked(case, relay):
+    """Whether the case makes sense for the relay at all."""
+    if case.workers is None and not relay.scales:
+        return False
+    return case.pairs <= relay.pairs
+
+
+def measure_once(program, case, relay, turn):
+    try:
+        if case.pairs * relay.descriptors > relays.DESCRIPTORS:
+            raise Failed(f"needs {relay.descriptors} descriptors per pair")
+        with Arena(program, relay, case.workers) as arena:
+            return report.Sample(case.name, relay.name, turn, case.run(arena))
+    except Failed as failure:
+        return report.Sample(case.name, relay.name, turn, {}, str(failure))
+
+
+def measure(program, chosen_cases, chosen_relays, rounds):
+    """Yields samples. A relay that failed a case is not asked again: the table says so whatever would follow."""
+    failed = set()
+    for turn in range(rounds):
+        for index, case in enumerate(chosen_cases):
+            if case.rounds is not None and turn >= case.rounds:
+                continue
+            start = time.monotonic()
+            first = (turn + index) % len(chosen_relays)
+            for relay in chosen_relays[first:] + chosen_relays[:first]:
+                if not is_asked(case, relay) or (case.name, relay.name) in failed:
+                    continue
+                sample = measure_once(program, case, relay, turn)
+                if sample.failure:
+                    failed.add((case.name, relay.name))
+                    print(f"  {relay.name} fails: {sample.failure}", file=sys.stderr)
+                yield sample
+            seconds = time.monotonic() - start
+            print(f"round {turn + 1} of {rounds}: {case.name}, {seconds:.0f} s", file=sys.stderr)
+
+
+def processor():
+    with open("/proc/cpuinfo", encoding="ascii", errors="replace") as info:
+        names = [line.partition(":")[2].strip() for line in info if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def surroundings(chosen_cases, chosen_relays, rounds, load_before, seconds):
+    return {
+        "date": date.today().isoformat(),
+        "kernel": platform.release(),
+        "processor": processor(),
+        "cpus": len(os.sched_getaffinity(0)),
+        "load_average_before": load_before,
+        "rounds": rounds,
+        "seconds": round(seconds),
+        "cases": [case.name for case in chosen_cases],
+        "relays": {relay.name: {"about": relay.about, "version": relays.version(relay)} for relay in chosen_relays},
+    }
+
+
+def print_surroundings(facts):
+    """A list that reads well as plain text and as Markdown."""
+    print(f"- {facts['date']}, Linux {facts['kernel']}, {facts['cpus']} CPUs, {facts['processor']}")
+    print(f"- {facts['rounds']} rounds in {facts['seconds']} s; load average before {facts['load_average_before']:.2f}")
+    for name, relay in facts["relays"].items():
+        print(f"- {name}: {relay['about']}" + (f" ({relay['version']})" if relay["version"] else ""))
+    print()
+
+
+def write_json(path, facts, samples):
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump({**facts, "samples": [asdict(sample) for sample in samples]}, file, indent=1)
+        file.write("\n")
+
+
+def read_json(path):
+    with open(path, encoding="utf-8") as file:
+        facts = json.load(file)
+    return facts, [report.Sample(**sample) for sample in facts.pop("samples")]
+
+
+def measure_all(parser, arguments):
+    chosen_cases = choose_cases(parser, arguments.case)
+    chosen_relays = choose_relays(parser, arguments)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (relays.DESCRIPTORS, relays.DESCRIPTORS))
+
+    load_before, start, samples = os.getloadavg()[0], time.monotonic(), []
+    try:
+        for sample in measure(arguments.load, chosen_cases, chosen_relays, arguments.rounds):
+            samples.append(sample)
+    except KeyboardInterrupt:
+        print("interrupted: what follows is not the whole", file=sys.stderr)
+    return surroundings(chosen_cases, chosen_relays, arguments.rounds, load_before, time.monotonic() - start), samples
+
+
+def print_tables(arguments, facts, samples):
+    measured_cases = [case for case in cases.all_cases() if case.name in facts["cases"]]
+    measured_relays = [relay for relay in relays.all_relays(arguments.weir) if relay.name in facts["relays"]]
+    result = report.Report(measured_cases, measured_relays, samples)
+    print_surroundings(facts)
+    print(report.as_markdown(result) if arguments.markdown else report.as_text(result))
+
+
+def main():
+    parser, arguments = parse_arguments()
+    if arguments.list:
+        print_list(arguments)
+        return 0
+    facts, samples = read_json(arguments.source) if arguments.source else measure_all(parser, arguments)
+    if arguments.json:
+        write_json(arguments.json, facts, samples)
+    print_tables(arguments, facts, samples)
+    return 1 if any(sample.failure and sample.relay == report.SUBJECT for sample in samples) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
