@@ -19,7 +19,8 @@ from relays import Failed
 
 
 def parse_arguments():
-    parser = argparse.ArgumentParser(prog="scripts/bench", description="weir side by side with other relays")
+    parser = argparse.ArgumentParser(prog="scripts/bench", allow_abbrev=False,
+                                     description="weir side by side with other relays")
     parser.add_argument("--case", action="append", metavar="PATTERN", help="only these cases, as in bulk-*; repeatable")
     parser.add_argument("--relay", action="append", metavar="NAME", help="only these relays; repeatable")
     parser.add_argument("--rounds", type=int, default=3, help="how often each case meets each relay; default %(default)s")
