@@ -36,6 +36,7 @@ struct connection {
 	struct load_request request;
 	struct stream in, out;
 	bool waiting; /* for the word to give */
+	bool wrong;   /* a byte that came does not compare */
 	bool ended;   /* the client has sent its last byte */
 };
 
@@ -82,20 +83,23 @@ static int serve_echo(struct connection *connection)
  * client's to notice. */
 static void finish_transfer(struct connection *connection)
 {
-	uint64_t count = connection->in.done;
+	uint64_t count = connection->wrong ? LOAD_ACK_WRONG : connection->in.done;
 
 	if (connection->request.flags & LOAD_TAKE)
 		send_whole(connection->fd, &count, sizeof(count));
 }
 
+/* After a wrong byte the rest is only discarded: the verdict travels as the acknowledgement, which needs a
+ * whole stream. */
 static int serve_input(struct connection *connection)
 {
-	bool verify = connection->request.flags & LOAD_VERIFY;
-	uint64_t wrong = LOAD_ACK_WRONG;
+	bool verify = connection->request.flags & LOAD_VERIFY && !connection->wrong;
 	int result = stream_receive(&connection->in, connection->fd, verify);
 
-	if (result == -EILSEQ)
-		send_whole(connection->fd, &wrong, sizeof(wrong));
+	if (result == -EILSEQ) {
+		connection->wrong = true;
+		return 0;
+	}
 	if (result < 0)
 		return result;
 	connection->ended = result == 1;
