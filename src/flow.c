@@ -146,6 +146,12 @@ static void close_queue(struct flow *flow)
 	return_unused(flow);
 }
 
+static void drop_queue(struct flow *flow)
+{
+	flow->dropped += flow->queued;
+	close_queue(flow);
+}
+
 static void stop_waiting(struct flow *flow)
 {
 	if (flow->writable)
@@ -159,8 +165,7 @@ void flow_sink_failed(struct flow *flow, int error)
 		return;
 	flow->sink = SINK_FAILED;
 	flow->sink_error = error;
-	flow->dropped += flow->queued;
-	close_queue(flow);
+	drop_queue(flow);
 	stop_waiting(flow);
 	if (flow->paused)
 		resume_source(flow);
@@ -267,24 +272,29 @@ static int add_pieces(struct evbuffer *output, const unsigned char *data, size_t
 	return 0;
 }
 
-static int enqueue(struct flow *flow, const unsigned char *data, size_t length)
+static int append(struct flow *flow, const unsigned char *data, size_t length)
 {
-	int error;
+	int error = flow->queue ? 0 : open_queue(flow);
 
-	if (!flow->queue) {
-		error = open_queue(flow);
-		if (error)
-			return error;
+	if (!error)
+		error = add_pieces(bufferevent_get_output(flow->queue), data, length);
+	/* libevent says nothing if it could not wait for the sink: asked once more, it does. */
+	if (!error && bufferevent_enable(flow->queue, EV_WRITE) < 0)
+		error = -ENOMEM;
+	return error;
+}
+
+/* Bytes that cannot be queued are lost, and so is the pair: it must not go on with a hole in its stream. */
+static void enqueue(struct flow *flow, const unsigned char *data, size_t length)
+{
+	if (flow->queued == 0)
 		flow->last_progress = clock_ms();
-	}
-	error = add_pieces(bufferevent_get_output(flow->queue), data, length);
-	if (error)
-		return error;
 	flow->queued += length;
 	if (flow->queued > flow->peak)
 		flow->peak = flow->queued;
-	/* libevent says nothing if it could not wait for the sink: asked once more, it does. */
-	return bufferevent_enable(flow->queue, EV_WRITE) < 0 ? -ENOMEM : 0;
+	flow->fault = append(flow, data, length);
+	if (flow->fault)
+		drop_queue(flow);
 }
 
 static bool is_transient(int error)
@@ -334,7 +344,7 @@ static void copy(struct flow *flow, size_t room)
 	if (flow->sink == SINK_FAILED)
 		flow->dropped += received;
 	else if (sent < received)
-		flow->fault = enqueue(flow, flow->io->scratch + sent, received - sent);
+		enqueue(flow, flow->io->scratch + sent, received - sent);
 }
 
 static void on_writable(evutil_socket_t fd, short what, void *arg)
@@ -437,8 +447,7 @@ void flow_deinit(struct flow *flow)
 		event_del(flow->readable);
 	flow->reading = false;
 	stop_waiting(flow);
-	flow->dropped += flow->queued;
-	close_queue(flow);
+	drop_queue(flow);
 	if (flow->paused)
 		resume_source(flow);
 }

@@ -1,0 +1,135 @@
+/* What the tests of flow and pair share: an event base, a budget, sockets on loopback, and waiting for a
+ * condition. */
+#ifndef WEIR_UNIT_LOOP_H
+#define WEIR_UNIT_LOOP_H
+
+#include "budget.h"
+#include "clock.h"
+#include "flow.h"
+
+#include <check.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define LOOP_DEADLINE_MS 5000
+
+/* Runs passes of the loop until condition holds; the test fails if it never does. */
+#define LOOP_UNTIL(base, condition)                                                                          \
+	do {                                                                                                 \
+		uint64_t loop_end = clock_ms() + LOOP_DEADLINE_MS;                                           \
+		while (!(condition)) {                                                                       \
+			ck_assert_msg(clock_ms() < loop_end, "never came true: " #condition);                \
+			event_base_loop(base, EVLOOP_NONBLOCK);                                              \
+		}                                                                                            \
+	} while (0)
+
+static inline void loop_nonblocking(int fd)
+{
+	ck_assert_int_eq(fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK), 0);
+}
+
+static inline int loop_listen(struct sockaddr_in *address)
+{
+	socklen_t length = sizeof(*address);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	*address = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)address, sizeof(*address)), 0);
+	ck_assert_int_eq(listen(fd, 16), 0);
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)address, &length), 0);
+	return fd;
+}
+
+/* A TCP connection: near[0] for the relay (small buffers, non-blocking), near[1] for the test (non-blocking).
+ */
+static inline void loop_tcp_pair(int near[2])
+{
+	struct sockaddr_in address;
+	int listener = loop_listen(&address);
+	int size = 16384;
+
+	near[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ck_assert_int_ge(near[0], 0);
+	setsockopt(near[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	setsockopt(near[0], SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	ck_assert_int_eq(connect(near[0], (struct sockaddr *)&address, sizeof(address)), 0);
+	near[1] = accept(listener, NULL, NULL);
+	ck_assert_int_ge(near[1], 0);
+	close(listener);
+	setsockopt(near[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	loop_nonblocking(near[0]);
+	loop_nonblocking(near[1]);
+}
+
+static inline void loop_reset(int fd)
+{
+	struct linger linger = {.l_onoff = 1};
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+	close(fd);
+}
+
+/* What a stream holds at an offset, so that a hole, a swap or a repetition is seen. */
+static inline unsigned char loop_byte(uint64_t offset)
+{
+	return (unsigned char)(offset * 7 + offset / 251 + offset / 65521);
+}
+
+/* Sends what the socket takes of the pattern, up to length; returns how much. */
+static inline size_t loop_send(int fd, uint64_t offset, size_t length)
+{
+	unsigned char data[8192];
+	size_t sent = 0;
+
+	while (sent < length) {
+		size_t piece = length - sent < sizeof(data) ? length - sent : sizeof(data);
+		ssize_t n;
+
+		for (size_t i = 0; i < piece; i++)
+			data[i] = loop_byte(offset + sent + i);
+		n = send(fd, data, piece, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n <= 0)
+			break;
+		sent += (size_t)n;
+	}
+	return sent;
+}
+
+enum loop_end { LOOP_OPEN, LOOP_FIN, LOOP_RST };
+
+/* Receives and checks what is there, at most length bytes, adding to *offset; tells how the stream ended, if
+ * it did. */
+static inline enum loop_end loop_receive(int fd, uint64_t *offset, size_t length)
+{
+	unsigned char data[8192];
+
+	while (length > 0) {
+		ssize_t n = recv(fd, data, length < sizeof(data) ? length : sizeof(data), MSG_DONTWAIT);
+
+		if (n == 0)
+			return LOOP_FIN;
+		if (n < 0)
+			return errno == EAGAIN ? LOOP_OPEN : LOOP_RST;
+		for (ssize_t i = 0; i < n; i++)
+			if (data[i] !=
+			    loop_byte(*offset +
+			              (uint64_t)i)) /* Check's own assertions write to a file each */
+				ck_abort_msg("wrong byte at offset %llu",
+				             (unsigned long long)*offset + (uint64_t)i);
+		*offset += (uint64_t)n;
+		length -= (size_t)n;
+	}
+	return LOOP_OPEN;
+}
+
+#endif
