@@ -205,17 +205,18 @@ static void refresh(struct resolver *resolver, struct resolver_name *name)
 	pthread_cond_broadcast(&resolver->changed);
 }
 
+/* The name to be looked up next, or NULL when the thread is to end. */
 static struct resolver_name *next_due(struct resolver *resolver)
 {
-	struct resolver_name *earliest = STAILQ_FIRST(&resolver->names);
+	struct resolver_name *earliest = NULL;
 	struct resolver_name *name;
 
 	STAILQ_FOREACH(name, &resolver->names, next)
 	{
-		if (name->due < earliest->due)
+		if (!earliest || name->due < earliest->due)
 			earliest = name;
 	}
-	return earliest;
+	return resolver->stopping ? NULL : earliest;
 }
 
 static void name_free(struct resolver_name *name)
@@ -247,11 +248,10 @@ static void release(struct resolver *resolver)
 static void *thread_main(void *arg)
 {
 	struct resolver *resolver = arg;
+	struct resolver_name *name;
 
 	pthread_mutex_lock(&resolver->lock);
-	while (!resolver->stopping) {
-		struct resolver_name *name = next_due(resolver);
-
+	while ((name = next_due(resolver)) != NULL) {
 		if (name->due > clock_ms())
 			thread_cond_wait(&resolver->changed, &resolver->lock, name->due);
 		else
