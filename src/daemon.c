@@ -43,7 +43,7 @@ struct daemon {
 	struct config *config;
 	struct event_base *base;
 	struct budget budget;
-	struct slots slots;
+	struct slots slots, pipes;
 	struct resolver *resolver;
 	struct relay **relays;
 	size_t relay_count;
@@ -246,6 +246,7 @@ static void init_limits(struct daemon *daemon)
 		            max, global->max_connections, nofile);
 	budget_init(&daemon->budget, global->memory_max);
 	slots_init(&daemon->slots, max);
+	slots_init(&daemon->pipes, estimate_max_pipes(nofile));
 	log_info("%s", estimate_describe(daemon->config, max, text, sizeof(text)));
 }
 
@@ -322,6 +323,7 @@ static int init_workers(struct daemon *daemon)
 	        .relay_count = daemon->relay_count,
 	        .budget = &daemon->budget,
 	        .slots = &daemon->slots,
+	        .pipes = &daemon->pipes,
 	        .log_connections = daemon->config->global.log_connections,
 	        .drained = on_drained,
 	        .dumped = on_dumped,

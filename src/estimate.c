@@ -8,13 +8,26 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+/* Descriptors that pairs cannot have: log, epoll, listening sockets, a dump. */
+#define RESERVED_FDS 64
+/* Pipes: enough for the flows of a busy relay whose sinks lag, and few beside the pairs. */
+#define PIPES_MAX 256
+
 /* Used where /proc has no word on it: the kernel's own defaults. */
 #define TCP_RMEM_MAX (6 * 1024 * 1024)
 #define TCP_WMEM_MAX (4 * 1024 * 1024)
 
+uint64_t estimate_max_pipes(uint64_t nofile)
+{
+	uint64_t share = nofile / 32;
+
+	return share < PIPES_MAX ? share : PIPES_MAX;
+}
+
 uint64_t estimate_max_connections(const struct config *config, uint64_t nofile)
 {
-	uint64_t possible = nofile > ESTIMATE_RESERVED_FDS + 2 ? (nofile - ESTIMATE_RESERVED_FDS) / 2 : 1;
+	uint64_t reserved = RESERVED_FDS + 2 * estimate_max_pipes(nofile);
+	uint64_t possible = nofile > reserved + 2 ? (nofile - reserved) / 2 : 1;
 	uint64_t wanted = config->global.max_connections;
 
 	return wanted == SETTING_AUTO || wanted > possible ? possible : wanted;

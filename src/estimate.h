@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Descriptors that pairs cannot have: logs, epoll, listening sockets, a dump. */
-#define ESTIMATE_RESERVED_FDS 64
+/* How many pipes bulk flows may have at a time, over all workers; each takes two descriptors. */
+uint64_t estimate_max_pipes(uint64_t nofile);
 
 /* max_connections as it will be: no more pairs than there are descriptors for (nofile: RLIMIT_NOFILE). At
  * least 1. */

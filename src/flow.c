@@ -1,30 +1,20 @@
 #include "build_config.h"
 
-#include "flow.h"
-
 #include "clock.h"
+#include "flow_private.h"
+#include "pipe_pool.h"
 
-#include <errno.h>
-#include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <string.h>
 #include <sys/socket.h>
 
 /*
- * Bytes are queued in pieces of one libevent chain each: 4 KiB with its header of 48 bytes. Larger pieces
- * would be rounded up to a power of two, and so cost up to twice their size.
+ * A flow is taken for a bulk one, worth a pipe, when its reads bring this many bytes: after BULK_ENTER of
+ * them more than of smaller ones, and until it was the other way round.
  */
-#define CHAIN_SIZE    4096
-#define CHAIN_PAYLOAD (CHAIN_SIZE - 48)
-
-/* One writev(2) of libevent takes up to 128 chains; its own default of 16 KiB would need 32 calls for as
- * much. */
-#define MAX_SINGLE_WRITE (128 * CHAIN_SIZE)
-
-/* How much is moved at once when there is no memory to queue: little, as most of it may have to be peeked at
- * again. */
-#define PEEK_SIZE (16 * 1024)
+#define BULK_READ  (32 * 1024)
+#define BULK_ENTER 4
 
 static uint64_t min_u64(uint64_t a, uint64_t b)
 {
@@ -34,25 +24,25 @@ static uint64_t min_u64(uint64_t a, uint64_t b)
 /* Every chain is full but the first, which is partly drained, and the last, which is partly filled. */
 uint64_t flow_queue_cost(uint64_t queued)
 {
-	return queued == 0 ? 0 : (queued / CHAIN_PAYLOAD + 2) * CHAIN_SIZE;
+	return queued == 0 ? 0 : (queued / FLOW_CHAIN_PAYLOAD + 2) * FLOW_CHAIN_SIZE;
 }
 
 /* The longest queue that costs no more than held: the inverse of flow_queue_cost. */
 static uint64_t queue_capacity(uint64_t held)
 {
-	uint64_t chains = held / CHAIN_SIZE;
+	uint64_t chains = held / FLOW_CHAIN_SIZE;
 
-	return chains < 2 ? 0 : (chains - 1) * CHAIN_PAYLOAD - 1;
+	return chains < 2 ? 0 : (chains - 1) * FLOW_CHAIN_PAYLOAD - 1;
 }
 
 /* Memory law: how much may be read now, with the memory for it already claimed. */
-static uint64_t claim_room(struct flow *flow)
+static uint64_t claim_room(struct flow *flow, uint64_t most)
 {
 	uint64_t room, cost, capacity;
 
 	if (flow->queued >= flow->limits->high)
 		return 0;
-	room = min_u64(flow->limits->high - flow->queued, flow->io->scratch_size);
+	room = min_u64(flow->limits->high - flow->queued, most);
 	cost = flow_queue_cost(flow->queued + room);
 	if (cost > flow->held)
 		flow->held = budget_claim(flow->io->budget, flow->held, cost);
@@ -100,10 +90,13 @@ static void derive_reading(struct flow *flow)
  * watermark does. */
 static uint64_t resume_mark(const struct flow *flow)
 {
+	/* On to a pipe, which takes over from an empty buffer. */
+	if (flow->bulk && flow->queue)
+		return 0;
 	return min_u64(flow->limits->low, budget_share(flow->io->budget, flow->held) / 2);
 }
 
-static void pause_source(struct flow *flow)
+void flow_pause(struct flow *flow)
 {
 	flow->paused = true;
 	flow->pauses++;
@@ -133,23 +126,18 @@ static void resume_at_low(struct flow *flow)
 	mark = resume_mark(flow);
 	if (flow->queued <= mark)
 		resume_source(flow);
-	else
+	else if (flow->queue)
 		bufferevent_setwatermark(flow->queue, EV_WRITE, mark, 0);
 }
 
+/* Whatever is still queued is dropped and counted. */
 static void close_queue(struct flow *flow)
 {
-	if (flow->queue)
-		bufferevent_free(flow->queue);
-	flow->queue = NULL;
+	flow->dropped += flow->queued;
+	flow_copy_close(flow);
+	flow_splice_close(flow);
 	flow->queued = 0;
 	return_unused(flow);
-}
-
-static void drop_queue(struct flow *flow)
-{
-	flow->dropped += flow->queued;
-	close_queue(flow);
 }
 
 static void stop_waiting(struct flow *flow)
@@ -165,14 +153,14 @@ void flow_sink_failed(struct flow *flow, int error)
 		return;
 	flow->sink = SINK_FAILED;
 	flow->sink_error = error;
-	drop_queue(flow);
+	close_queue(flow);
 	stop_waiting(flow);
 	if (flow->paused)
 		resume_source(flow);
 	derive_reading(flow);
 }
 
-static void source_ended(struct flow *flow, int error)
+void flow_note_source_end(struct flow *flow, int error)
 {
 	if (error)
 		flow->source_error = error;
@@ -200,30 +188,47 @@ static void pass_on_end(struct flow *flow)
 		flow->sink = SINK_ENDED;
 }
 
-static void note_written(struct flow *flow, uint64_t bytes)
+void flow_note_read(struct flow *flow)
+{
+	flow->last_read = clock_ms();
+}
+
+void flow_note_written(struct flow *flow, uint64_t bytes, bool from_queue)
 {
 	flow->bytes += bytes;
 	flow->last_progress = clock_ms();
-}
-
-/* Called by libevent whenever the queue's length has changed. */
-static void on_moved(struct evbuffer *output, const struct evbuffer_cb_info *info, void *arg)
-{
-	struct flow *flow = arg;
-
-	(void)output;
-	if (info->n_deleted == 0)
+	if (!from_queue)
 		return;
-	flow->queued -= info->n_deleted;
-	note_written(flow, info->n_deleted);
+	flow->queued -= bytes;
 	return_unused(flow);
 }
 
-static void on_drained(struct bufferevent *queue, void *arg)
+void flow_note_queued(struct flow *flow, uint64_t bytes)
 {
-	struct flow *flow = arg;
+	if (flow->queued == 0)
+		flow->last_progress = clock_ms();
+	flow->queued += bytes;
+}
 
-	(void)queue;
+void flow_note_bulk(struct flow *flow, size_t bytes)
+{
+	if (!flow->may_splice)
+		return;
+	if (bytes >= BULK_READ)
+		flow->bulk_reads += flow->bulk_reads < BULK_ENTER;
+	else
+		flow->bulk_reads -= flow->bulk_reads > 0;
+	flow->bulk = flow->bulk_reads > 0 && (flow->bulk || flow->bulk_reads == BULK_ENTER);
+}
+
+void flow_fail(struct flow *flow, int error)
+{
+	flow->fault = error;
+	close_queue(flow);
+}
+
+void flow_drained(struct flow *flow)
+{
 	resume_at_low(flow);
 	if (flow->queued == 0)
 		close_queue(flow);
@@ -232,173 +237,45 @@ static void on_drained(struct bufferevent *queue, void *arg)
 	flow->io->settle(flow);
 }
 
-static void on_sink_event(struct bufferevent *queue, short what, void *arg)
-{
-	struct flow *flow = arg;
-	int error = EVUTIL_SOCKET_ERROR();
-
-	(void)queue;
-	(void)what; /* reading is never enabled and no timeout is set: it can only be an error of writing */
-	flow_sink_failed(flow, -error);
-	flow->io->settle(flow);
-}
-
-static int open_queue(struct flow *flow)
-{
-	struct bufferevent *queue = bufferevent_socket_new(flow->io->base, flow->sink_fd, 0);
-
-	if (!queue)
-		return -ENOMEM;
-	if (!evbuffer_add_cb(bufferevent_get_output(queue), on_moved, flow)) {
-		bufferevent_free(queue);
-		return -ENOMEM;
-	}
-	bufferevent_setcb(queue, NULL, on_drained, on_sink_event, flow);
-	bufferevent_set_max_single_write(queue, MAX_SINGLE_WRITE);
-	flow->queue = queue;
-	return 0;
-}
-
-static int add_pieces(struct evbuffer *output, const unsigned char *data, size_t length)
-{
-	while (length > 0) {
-		size_t piece = length < CHAIN_PAYLOAD ? length : CHAIN_PAYLOAD;
-
-		if (evbuffer_add(output, data, piece) < 0)
-			return -ENOMEM;
-		data += piece;
-		length -= piece;
-	}
-	return 0;
-}
-
-static int append(struct flow *flow, const unsigned char *data, size_t length)
-{
-	int error = flow->queue ? 0 : open_queue(flow);
-
-	if (!error)
-		error = add_pieces(bufferevent_get_output(flow->queue), data, length);
-	/* libevent says nothing if it could not wait for the sink: asked once more, it does. */
-	if (!error && bufferevent_enable(flow->queue, EV_WRITE) < 0)
-		error = -ENOMEM;
-	return error;
-}
-
-/* Bytes that cannot be queued are lost, and so is the pair: it must not go on with a hole in its stream. */
-static void enqueue(struct flow *flow, const unsigned char *data, size_t length)
-{
-	if (flow->queued == 0)
-		flow->last_progress = clock_ms();
-	flow->queued += length;
-	if (flow->queued > flow->peak)
-		flow->peak = flow->queued;
-	flow->fault = append(flow, data, length);
-	if (flow->fault)
-		drop_queue(flow);
-}
-
-static bool is_transient(int error)
-{
-	return error == EAGAIN || error == EINTR;
-}
-
-/* How much of data the sink took; 0 also if it failed, which is noted. */
-static size_t send_now(struct flow *flow, const unsigned char *data, size_t length)
-{
-	ssize_t sent = send(flow->sink_fd, data, length, MSG_NOSIGNAL);
-
-	if (sent < 0) {
-		if (!is_transient(errno))
-			flow_sink_failed(flow, -errno);
-		return 0;
-	}
-	note_written(flow, (uint64_t)sent);
-	return (size_t)sent;
-}
-
-/* How much came from the source into scratch; 0 if nothing did, and its end or failure is noted. */
-static size_t receive(struct flow *flow, size_t length, int flags)
-{
-	ssize_t received = recv(flow->source_fd, flow->io->scratch, length, flags);
-
-	if (received > 0) {
-		flow->last_read = clock_ms();
-		return (size_t)received;
-	}
-	if (received == 0)
-		source_ended(flow, 0);
-	else if (!is_transient(errno))
-		source_ended(flow, -errno);
-	return 0;
-}
-
-static void copy(struct flow *flow, size_t room)
-{
-	size_t received = receive(flow, room, 0);
-	size_t sent = 0;
-
-	if (received == 0)
-		return;
-	if (flow->queued == 0)
-		sent = send_now(flow, flow->io->scratch, received);
-	if (flow->sink == SINK_FAILED)
-		flow->dropped += received;
-	else if (sent < received)
-		enqueue(flow, flow->io->scratch + sent, received - sent);
-}
-
 static void on_writable(evutil_socket_t fd, short what, void *arg)
 {
 	struct flow *flow = arg;
 
 	(void)fd;
 	(void)what;
-	stop_waiting(flow);
-	resume_source(flow);
-	derive_reading(flow);
-	flow->io->settle(flow);
+	if (flow->pipe)
+		flow_splice_push(flow);
+	if (flow->queued == 0)
+		stop_waiting(flow);
+	flow_drained(flow);
 }
 
-static void wait_for_sink(struct flow *flow)
+void flow_wait_for_sink(struct flow *flow)
 {
-	flow->writable = event_new(flow->io->base, flow->sink_fd, EV_WRITE, on_writable, flow);
-	if (!flow->writable || event_add(flow->writable, NULL) < 0) {
-		flow->fault = -ENOMEM;
-		return;
-	}
-	pause_source(flow);
+	flow->writable = event_new(flow->io->base, flow->sink_fd, EV_WRITE | EV_PERSIST, on_writable, flow);
+	if (!flow->writable || event_add(flow->writable, NULL) < 0)
+		flow_fail(flow, -ENOMEM);
 }
 
-/* No memory and no queue: send what the sink takes, and take only that from the source. */
-static void pass_through(struct flow *flow)
+/* Bytes are never in both queues: while some wait in one, more go there. */
+static bool uses_pipe(const struct flow *flow)
 {
-	size_t seen = receive(flow, min_u64(flow->io->scratch_size, PEEK_SIZE), MSG_PEEK);
-	size_t sent = seen > 0 ? send_now(flow, flow->io->scratch, seen) : 0;
-	size_t taken = 0;
-
-	while (taken < sent) {
-		size_t now = receive(flow, sent - taken, MSG_TRUNC);
-
-		if (now == 0)
-			break;
-		taken += now;
-	}
-	if (taken < sent)
-		flow->fault = -EIO; /* what was seen is gone: its bytes would be sent twice */
-	else if (sent < seen && flow->sink == SINK_OPEN)
-		wait_for_sink(flow);
+	return flow->pipe || (flow->bulk && !flow->queue);
 }
 
 static void pump(struct flow *flow)
 {
-	uint64_t room = claim_room(flow);
+	bool pipe = uses_pipe(flow);
+	uint64_t room = claim_room(flow, pipe ? PIPE_SIZE : flow->io->scratch_size);
 
-	if (room > 0)
-		copy(flow, room);
-	else if (flow->queued == 0)
-		pass_through(flow);
-	else
-		pause_source(flow);
+	if (room == 0 && flow->queued > 0)
+		flow_pause(flow);
+	else if (room == 0)
+		flow_pass_through(flow);
+	else if (!pipe || !flow_splice(flow, room))
+		flow_copy(flow, min_u64(room, flow->io->scratch_size));
+	if (flow->queued > flow->peak)
+		flow->peak = flow->queued;
 	return_unused(flow);
 	pass_on_end(flow);
 	derive_reading(flow);
@@ -414,11 +291,13 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	flow->io->settle(flow);
 }
 
-void flow_init(struct flow *flow, const struct flow_io *io, const struct flow_limits *limits, void *owner)
+void flow_init(struct flow *flow, const struct flow_io *io, const struct flow_limits *limits, bool may_splice,
+               void *owner)
 {
 	memset(flow, 0, sizeof(*flow));
 	flow->io = io;
 	flow->limits = limits;
+	flow->may_splice = may_splice && io->pipes;
 	flow->owner = owner;
 	flow->source_fd = -1;
 	flow->sink_fd = -1;
@@ -447,7 +326,7 @@ void flow_deinit(struct flow *flow)
 		event_del(flow->readable);
 	flow->reading = false;
 	stop_waiting(flow);
-	drop_queue(flow);
+	close_queue(flow);
 	if (flow->paused)
 		resume_source(flow);
 }

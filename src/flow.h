@@ -30,12 +30,15 @@ struct event;
 struct event_base;
 struct bufferevent;
 struct flow;
+struct pipe;
+struct pipe_pool;
 
 /* What all flows of one worker share. Borrowed; must outlive the flows. */
 struct flow_io {
 	struct event_base *base;
 	struct budget *budget;
-	unsigned char *scratch; /* where every read of the worker lands first */
+	struct pipe_pool *pipes; /* NULL: flows do not splice */
+	unsigned char *scratch;  /* where every read of the worker lands first */
 	size_t scratch_size; /* bytes; also the most that one pump moves, so that a bulk flow does not hold up
 	                        its neighbours */
 	void (*settle)(struct flow *flow); /* called last, after every event of a flow; may free it */
@@ -50,8 +53,9 @@ struct flow {
 	void *owner;
 	struct event *readable; /* on the source; memory of the owner, event_get_struct_event_size() bytes */
 	struct event *writable; /* on the sink, while there is no memory to queue; else NULL */
-	struct bufferevent *queue;    /* on the sink, while bytes are queued; else NULL */
-	int source_fd, sink_fd;       /* of the owner, who closes them after flow_deinit */
+	struct bufferevent *queue; /* on the sink, while bytes are queued in its output buffer; else NULL */
+	struct pipe *pipe;         /* while bytes are queued in it; else NULL */
+	int source_fd, sink_fd;    /* of the owner, who closes them after flow_deinit */
 	int source_error, sink_error; /* -errno behind SOURCE_FAILED and SINK_FAILED, where known */
 	int fault; /* -errno of a failure of our own (no memory, no event); the owner must close */
 	enum flow_source source;
@@ -59,6 +63,9 @@ struct flow {
 	bool started;
 	bool reading; /* the read event is added */
 	bool paused;
+	bool may_splice;
+	bool bulk; /* moves enough for a pipe */
+	unsigned char bulk_reads;
 	bool source_doomed; /* the source's peer failed: its end is not a clean one */
 
 	uint64_t queued, peak; /* bytes */
@@ -72,7 +79,8 @@ struct flow {
 	                         */
 };
 
-void flow_init(struct flow *flow, const struct flow_io *io, const struct flow_limits *limits, void *owner);
+void flow_init(struct flow *flow, const struct flow_io *io, const struct flow_limits *limits, bool may_splice,
+               void *owner);
 /* Connects the flow to its sockets. readable as in the struct. */
 void flow_attach(struct flow *flow, int source_fd, int sink_fd, struct event *readable);
 /* Begins to read. */

@@ -10,7 +10,9 @@ src_libweir_a_SOURCES = \
 	src/dump.c src/dump.h \
 	src/dump_gather.c src/dump_gather.h \
 	src/estimate.c src/estimate.h \
-	src/flow.c src/flow.h \
+	src/flow.c src/flow.h src/flow_private.h \
+	src/flow_copy.c \
+	src/flow_splice.c \
 	src/ini_reader.c src/ini_reader.h \
 	src/list.h \
 	src/listening.c src/listening.h \
@@ -21,6 +23,7 @@ src_libweir_a_SOURCES = \
 	src/pair.c src/pair.h src/pair_private.h \
 	src/pair_report.c \
 	src/pair_watch.c \
+	src/pipe_pool.c src/pipe_pool.h \
 	src/relay.c src/relay.h \
 	src/resolver.c src/resolver.h \
 	src/service.c src/service.h \

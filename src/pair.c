@@ -473,7 +473,8 @@ static void init_peer(struct pair *pair, struct peer *peer, struct peer *opposit
 	peer->pair = pair;
 	peer->opposite = opposite;
 	peer->fd = fd;
-	flow_init(&peer->from, &pair->set->io, &pair->relay->config->limits[from], pair);
+	flow_init(&peer->from, &pair->set->io, &pair->relay->config->limits[from],
+	          pair->relay->config->splice == SPLICE_AUTO, pair);
 }
 
 /* There is no memory even for a pair: the client is all there is to end. */

@@ -4,6 +4,7 @@
 
 #include "listener.h"
 #include "pair.h"
+#include "pipe_pool.h"
 #include "thread.h"
 
 #include <errno.h>
@@ -26,6 +27,7 @@ struct worker {
 	unsigned number;
 	struct event_base *base;
 	struct pair_set set;
+	struct pipe_pool pipes;
 	struct listener_list listeners;
 	_Atomic unsigned orders; /* bits of enum worker_order */
 	int mailbox;             /* eventfd(2) that tells of them */
@@ -171,6 +173,8 @@ static int init_pairs(struct worker *worker)
 
 	set->io.base = worker->base;
 	set->io.budget = daemon->budget;
+	pipe_pool_init(&worker->pipes, daemon->pipes);
+	set->io.pipes = &worker->pipes;
 	set->io.scratch_size = SCRATCH_SIZE;
 	set->io.scratch = malloc(SCRATCH_SIZE);
 	set->worker = worker->number;
@@ -243,6 +247,7 @@ void worker_free(struct worker *worker)
 		close(worker->mailbox);
 	if (worker->base)
 		event_base_free(worker->base);
+	pipe_pool_deinit(&worker->pipes);
 	free(worker->set.io.scratch);
 	free(worker->dump.relays);
 	free(worker->dump.pairs);

@@ -30,6 +30,7 @@ struct worker_daemon {
 	size_t relay_count;
 	struct budget *budget;
 	struct slots *slots;
+	struct slots *pipes; /* pipes of all workers */
 	bool log_connections;
 	void (*drained)(void *arg); /* no longer accepts: the listening sockets may be closed */
 	void (*dumped)(void *arg, unsigned worker, struct worker_dump *dump); /* takes what dump holds */

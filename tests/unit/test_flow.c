@@ -2,11 +2,14 @@
  * flow's. */
 #include "build_config.h"
 
-#include "flow.h"
+#include "flow_private.h"
 #include "loop.h"
+#include "pipe_pool.h"
 #include "unit.h"
 
+#include <limits.h>
 #include <malloc.h>
+#include <signal.h>
 
 #define HIGH       (64 * 1024)
 #define LOW        (16 * 1024)
@@ -22,6 +25,9 @@ static struct flow_limits limits = {.high = HIGH, .low = LOW};
 static struct event *readable;
 static int source[2], sink[2];
 static unsigned settled;
+static struct pipe_pool pipes;
+static struct slots pipe_slots;
+static bool splicing; /* the flow is taken for a bulk one from the start */
 
 /* libevent's allocations are counted, and the n-th fails when asked to. */
 static size_t allocated, fail_after;
@@ -59,31 +65,51 @@ static void note_settled(struct flow *which)
 	ck_assert_uint_le(flow.queued, limits.high);
 	ck_assert_uint_le(budget_used(&budget), budget.max);
 	ck_assert_uint_ge(flow.held, flow_queue_cost(flow.queued));
-	ck_assert_int_eq(flow.queue != NULL, flow.queued > 0);
+	ck_assert_int_eq(flow.queue != NULL || flow.pipe != NULL, flow.queued > 0);
+	ck_assert(!flow.queue || !flow.pipe);
 	settled++;
+}
+
+/* Small reads would soon end it. */
+static void be_bulk(void)
+{
+	flow.bulk = splicing;
+	flow.bulk_reads = splicing ? UCHAR_MAX : 0;
 }
 
 static void begin(uint64_t memory_max)
 {
+	signal(SIGPIPE, SIG_IGN); /* splice(2) knows no MSG_NOSIGNAL */
+	slots_init(&pipe_slots, 0);
+	pipe_pool_init(&pipes, &pipe_slots);
 	event_set_mem_functions(counting_malloc, counting_realloc, counting_free);
 	base = event_base_new();
 	ck_assert_ptr_nonnull(base);
 	budget_init(&budget, memory_max);
 	io = (struct flow_io){
 	        .base = base, .budget = &budget, .scratch_size = SCRATCH, .settle = note_settled};
+	io.pipes = &pipes;
 	io.scratch = malloc(SCRATCH);
 	readable = malloc(event_get_struct_event_size());
 	loop_tcp_pair(source);
 	loop_tcp_pair(sink);
-	flow_init(&flow, &io, &limits, NULL);
+	flow_init(&flow, &io, &limits, splicing, NULL);
 	flow_attach(&flow, source[0], sink[0], readable);
+	be_bulk();
 	flow_start(&flow);
 	settled = 0;
 	fail_after = 0;
 }
 
-static void setup(void)
+static void setup_copy(void)
 {
+	splicing = false;
+	begin(MEMORY_MAX);
+}
+
+static void setup_splice(void)
+{
+	splicing = true;
 	begin(MEMORY_MAX);
 }
 
@@ -92,6 +118,8 @@ static void teardown(void)
 	flow_deinit(&flow);
 	ck_assert_uint_eq(budget_used(&budget), 0);
 	ck_assert_uint_eq(flow.held, 0);
+	pipe_pool_deinit(&pipes);
+	ck_assert_uint_eq(slots_used(&pipe_slots), 0);
 	event_base_loop(base, EVLOOP_NONBLOCK);
 	event_base_free(base);
 	free(readable);
@@ -359,16 +387,104 @@ START_TEST(failing_allocation_is_a_fault)
 }
 END_TEST
 
-int main(void)
-{
-	Suite *suite = suite_create("flow");
-	TCase *tcase = tcase_create("flow");
+/* ---- splice ---- */
 
-	tcase_add_checked_fixture(tcase, setup, teardown);
+/* Sends, and reads what comes, until so much has passed. */
+static void pass(uint64_t *sent, uint64_t *received, uint64_t length, size_t piece)
+{
+	uint64_t end = *sent + length;
+
+	LOOP_UNTIL(base, (*sent += loop_send(source[1], *sent, end - *sent < piece ? end - *sent : piece),
+	                  loop_receive(sink[1], received, BULK), *received == end));
+}
+
+START_TEST(large_reads_lead_to_a_pipe_and_small_ones_back)
+{
+	uint64_t sent = 0, received = 0;
+
+	flow.bulk = false;
+	flow.bulk_reads = 0;
+	flow_note_bulk(&flow, 100000);
+	ck_assert(!flow.bulk);
+	for (int i = 0; i < 10; i++)
+		flow_note_bulk(&flow, 100000);
+	ck_assert(flow.bulk);
+	pass(&sent, &received, BULK, BULK);
+	ck_assert_uint_gt(slots_used(&pipe_slots), 0);
+	pass(&sent, &received, 100 * 10, 10);
+	ck_assert(!flow.bulk);
+	ck_assert_ptr_null(flow.pipe);
+}
+END_TEST
+
+START_TEST(empty_pipe_goes_back_to_the_pool)
+{
+	uint64_t sent = 0, received = 0;
+
+	pass(&sent, &received, BULK, BULK);
+	ck_assert_ptr_null(flow.pipe);
+	ck_assert_uint_eq(slots_used(&pipe_slots), 1);
+	ck_assert_uint_eq(pipes.idle_count, 1);
+}
+END_TEST
+
+START_TEST(pipe_with_bytes_is_not_used_again)
+{
+	fill();
+	ck_assert_ptr_nonnull(flow.pipe);
+	flow_sink_failed(&flow, -ECONNRESET);
+	ck_assert_uint_eq(slots_used(&pipe_slots), 0);
+	ck_assert_uint_eq(pipes.idle_count, 0);
+}
+END_TEST
+
+START_TEST(without_a_pipe_the_flow_copies)
+{
+	uint64_t sent = 0, received = 0;
+
+	slots_init(&pipe_slots, 1);
+	ck_assert(slots_take(&pipe_slots));
+	pass(&sent, &received, BULK, BULK);
+	ck_assert_uint_eq(pipes.idle_count, 0);
+	slots_give(&pipe_slots);
+}
+END_TEST
+
+START_TEST(bytes_of_both_queues_keep_their_order)
+{
+	uint64_t sent, received = 0;
+
+	flow.bulk = false;
+	sent = fill();
+	ck_assert_ptr_nonnull(flow.queue);
+	be_bulk();
+	pass(&sent, &received, BULK, BULK);
+	ck_assert_uint_gt(slots_used(&pipe_slots), 0);
+}
+END_TEST
+
+/* splice(2) stops before an urgent byte for ever; recv(2) does not. */
+START_TEST(urgent_byte_passes_in_line)
+{
+	int one = 1;
+	unsigned char data[8];
+
+	setsockopt(source[0], SOL_SOCKET, SO_OOBINLINE, &one, sizeof(one));
+	ck_assert_int_eq(send(source[1], "ab", 2, 0), 2);
+	ck_assert_int_eq(send(source[1], "!", 1, MSG_OOB), 1);
+	ck_assert_int_eq(send(source[1], "cd", 2, 0), 2);
+	LOOP_UNTIL(base, flow.bytes == 5);
+	ck_assert_int_eq(recv(sink[1], data, sizeof(data), 0), 5);
+	ck_assert_mem_eq(data, "ab!cd", 5);
+}
+END_TEST
+
+/* Whatever holds for bytes must hold for both ways that they take. */
+static TCase *add_common(TCase *tcase)
+{
 	tcase_set_timeout(tcase, 20);
 	tcase_add_test(tcase, bytes_pass_without_a_queue);
 	tcase_add_test(tcase, end_is_passed_on);
-	tcase_add_test(tcase, stopped_sink_pauses_the_source_at_high);
 	tcase_add_test(tcase, paused_flow_costs_no_events);
 	tcase_add_test(tcase, source_is_resumed_at_low_and_not_before);
 	tcase_add_test(tcase, bulk_arrives_whole_through_a_small_queue);
@@ -380,8 +496,27 @@ int main(void)
 	tcase_add_test(tcase, without_memory_bytes_still_pass);
 	tcase_add_test(tcase, without_memory_a_stopped_sink_costs_no_events);
 	tcase_add_test(tcase, queue_is_never_longer_than_memory_allows);
-	tcase_add_loop_test(tcase, cost_covers_the_allocations, 0, 4);
-	tcase_add_loop_test(tcase, failing_allocation_is_a_fault, 1, 16);
-	suite_add_tcase(suite, tcase);
+	tcase_add_test(tcase, stopped_sink_pauses_the_source_at_high);
+	return tcase;
+}
+
+int main(void)
+{
+	Suite *suite = suite_create("flow");
+	TCase *copy = add_common(tcase_create("copy"));
+	TCase *pipe = add_common(tcase_create("splice"));
+
+	tcase_add_checked_fixture(copy, setup_copy, teardown);
+	tcase_add_loop_test(copy, cost_covers_the_allocations, 0, 4);
+	tcase_add_loop_test(copy, failing_allocation_is_a_fault, 1, 16);
+	suite_add_tcase(suite, copy);
+	tcase_add_checked_fixture(pipe, setup_splice, teardown);
+	tcase_add_test(pipe, large_reads_lead_to_a_pipe_and_small_ones_back);
+	tcase_add_test(pipe, empty_pipe_goes_back_to_the_pool);
+	tcase_add_test(pipe, pipe_with_bytes_is_not_used_again);
+	tcase_add_test(pipe, without_a_pipe_the_flow_copies);
+	tcase_add_test(pipe, bytes_of_both_queues_keep_their_order);
+	tcase_add_test(pipe, urgent_byte_passes_in_line);
+	suite_add_tcase(suite, pipe);
 	return unit_run(suite);
 }

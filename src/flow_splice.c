@@ -1,0 +1,84 @@
+/*
+ * The queue in a pipe: bytes go from socket to socket without being copied through user space. A flow holds a
+ * pipe only while there are bytes in it, so one pipe serves many flows whose sinks keep up.
+ *
+ * EAGAIN from a splice into a pipe means "nothing to read" or "no slot left in the pipe", and one cannot tell
+ * which. With bytes in the pipe the flow therefore waits for the sink, never for the source.
+ */
+#include "build_config.h"
+
+#include "flow_private.h"
+#include "pipe_pool.h"
+
+#include <fcntl.h>
+
+static ssize_t move(int from, int to, size_t length)
+{
+	return splice(from, NULL, to, NULL, length, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+}
+
+/* What recv(2) can and splice(2) cannot, such as reading past an urgent byte, is left to copying. */
+static void give_up(struct flow *flow)
+{
+	flow->bulk = false;
+	flow->bulk_reads = 0;
+}
+
+static void note_failure(struct flow *flow, int error)
+{
+	if (flow->queued > 0 && flow_error_is_transient(error))
+		flow_pause(flow);
+	else if (flow_error_is_transient(error))
+		give_up(flow);
+	else if (error == EINVAL)
+		flow->may_splice = flow->bulk = false;
+	else
+		flow_note_source_end(flow, -error);
+}
+
+bool flow_splice(struct flow *flow, size_t room)
+{
+	ssize_t moved;
+
+	if (!flow->pipe)
+		flow->pipe = pipe_pool_get(flow->io->pipes);
+	if (!flow->pipe)
+		return false;
+	moved = move(flow->source_fd, flow->pipe->in, room);
+	if (moved > 0) {
+		flow_note_read(flow);
+		flow_note_bulk(flow, (size_t)moved);
+		flow_note_queued(flow, (uint64_t)moved);
+		flow_splice_push(flow);
+	} else if (moved == 0) {
+		flow_note_source_end(flow, 0);
+	} else {
+		note_failure(flow, errno);
+	}
+	if (flow->queued == 0)
+		flow_splice_close(flow);
+	return true;
+}
+
+void flow_splice_push(struct flow *flow)
+{
+	ssize_t moved = move(flow->pipe->out, flow->sink_fd, flow->queued);
+
+	if (moved > 0)
+		flow_note_written(flow, (uint64_t)moved, true);
+	else if (moved < 0 && !flow_error_is_transient(errno))
+		flow_sink_failed(flow, -errno);
+	if (flow->queued > 0 && !flow->writable)
+		flow_wait_for_sink(flow);
+}
+
+void flow_splice_close(struct flow *flow)
+{
+	if (!flow->pipe)
+		return;
+	if (flow->queued > 0)
+		pipe_pool_discard(flow->io->pipes, flow->pipe);
+	else
+		pipe_pool_put(flow->io->pipes, flow->pipe);
+	flow->pipe = NULL;
+}

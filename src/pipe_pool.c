@@ -1,0 +1,103 @@
+#include "build_config.h"
+
+#include "pipe_pool.h"
+
+#include "clock.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Empty pipes that a worker keeps: while sinks keep up, one serves all of its flows in turn. */
+#define IDLE_MAX 8
+/* After none was to be had, this long none is asked for. */
+#define RETRY_MS 1000
+
+void pipe_pool_init(struct pipe_pool *pool, struct slots *slots)
+{
+	*pool = (struct pipe_pool){.slots = slots};
+}
+
+static void close_pipe(struct pipe_pool *pool, struct pipe *pipe)
+{
+	close(pipe->in);
+	close(pipe->out);
+	free(pipe);
+	slots_give(pool->slots);
+}
+
+void pipe_pool_deinit(struct pipe_pool *pool)
+{
+	while (pool->idle) {
+		struct pipe *pipe = pool->idle;
+
+		pool->idle = pipe->next;
+		close_pipe(pool, pipe);
+	}
+	pool->idle_count = 0;
+}
+
+static struct pipe *open_pipe(void)
+{
+	struct pipe *pipe = malloc(sizeof(*pipe));
+	int fds[2];
+
+	if (!pipe)
+		return NULL;
+	if (pipe2(fds, O_NONBLOCK | O_CLOEXEC) < 0) {
+		free(pipe);
+		return NULL;
+	}
+	if (fcntl(fds[1], F_SETPIPE_SZ, PIPE_SIZE) < PIPE_SIZE) {
+		close(fds[0]);
+		close(fds[1]);
+		free(pipe);
+		return NULL;
+	}
+	*pipe = (struct pipe){.in = fds[1], .out = fds[0]};
+	return pipe;
+}
+
+static struct pipe *make_pipe(struct pipe_pool *pool)
+{
+	struct pipe *pipe;
+
+	if (pool->retry_at && clock_ms() < pool->retry_at)
+		return NULL;
+	pool->retry_at = 0;
+	if (!slots_take(pool->slots))
+		return NULL;
+	pipe = open_pipe();
+	if (!pipe) {
+		slots_give(pool->slots);
+		pool->retry_at = clock_ms() + RETRY_MS;
+	}
+	return pipe;
+}
+
+struct pipe *pipe_pool_get(struct pipe_pool *pool)
+{
+	struct pipe *pipe = pool->idle;
+
+	if (!pipe)
+		return make_pipe(pool);
+	pool->idle = pipe->next;
+	pool->idle_count--;
+	return pipe;
+}
+
+void pipe_pool_put(struct pipe_pool *pool, struct pipe *pipe)
+{
+	if (pool->idle_count >= IDLE_MAX) {
+		close_pipe(pool, pipe);
+		return;
+	}
+	pipe->next = pool->idle;
+	pool->idle = pipe;
+	pool->idle_count++;
+}
+
+void pipe_pool_discard(struct pipe_pool *pool, struct pipe *pipe)
+{
+	close_pipe(pool, pipe);
+}
