@@ -29,7 +29,7 @@ both_families() {
 	port=${RELAY##*:}
 	RELAY=127.0.0.1:$port
 	round_trip four
-	RELAY=[::1]:$port
+	RELAY="[::1]:$port"
 	round_trip six
 	wait_closed 'reason=eof'
 	grep -q 'client=127.0.0.1:' weir.log || fail "no client is shown with its IPv4 address"

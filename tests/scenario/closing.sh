@@ -128,6 +128,7 @@ sink_resets_while_paused() {
 	target rcvbuf 8K await go rst
 	weir_relay
 	client fill 300 touch filled expect-rst
+	wait_for "the client to be held back" test -e filled
 	dump_until has flow direction=upload reading=paused
 	weir_expect_quiet
 	touch go
@@ -140,6 +141,7 @@ client_sink_resets_while_paused() {
 	target fill 300 touch filled expect-rst
 	weir_relay
 	client rcvbuf 8K await go rst
+	wait_for "the target to be held back" test -e filled
 	dump_until has flow direction=download reading=paused
 	weir_expect_quiet
 	touch go
@@ -153,7 +155,8 @@ paused_source_resets() {
 	local began
 	target rcvbuf 8K await go recv-until-end
 	weir_relay
-	client fill 300 await reset rst
+	client fill 300 touch filled await reset rst
+	wait_for "the client to be held back" test -e filled
 	dump_until has flow direction=upload reading=paused
 	touch reset
 	peer_end client
@@ -172,9 +175,10 @@ paused_source_resets() {
 scenario "a paused client resets: noticed, and what it sent still arrives, then a reset" paused_source_resets
 
 paused_target_resets() {
-	target fill 300 await reset rst
+	target fill 300 touch filled await reset rst
 	weir_relay
 	client rcvbuf 8K await go recv-until-end
+	wait_for "the target to be held back" test -e filled
 	dump_until has flow direction=download reading=paused
 	touch reset
 	peer_end target

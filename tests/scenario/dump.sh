@@ -82,7 +82,7 @@ to_log() {
 	wait_for "the client to be in" test -e in
 	kill -USR1 "$WEIR_PID"
 	wait_log ' notice end pairs=1'
-	grep -o ' notice \(weir\|relay\|pair\|flow\|end\) .*' weir.log | sed 's/^ notice //' >dump
+	grep -o ' notice \(weir\|relay\|pair\|flow\|end\) [a-z]*=.*' weir.log | sed 's/^ notice //' >dump
 	dump_check dump
 	expect_contract "pair "
 	touch out

@@ -78,7 +78,7 @@ weir_alive() {
 
 weir_ready() {
 	weir_alive || fail "weir ended instead of starting"
-	grep -q "$WEIR_READY" weir.log
+	grep -qs "$WEIR_READY" weir.log
 }
 WEIR_READY=' notice weir .* is ready'
 
@@ -216,7 +216,7 @@ dump_until() {
 # --- the log ---
 
 log_has() {
-	grep -q -e "$1" weir.log
+	grep -qs -e "$1" weir.log
 }
 
 wait_log() {
@@ -332,8 +332,13 @@ peer_total() {
 
 # --- the oracle ---
 
+weir_has_ended() {
+	! grep -qs '^State:[[:space:]]*[^Z]' "/proc/$WEIR_PID/status"
+}
+
 weir_expect_status() {
 	local status=0
+	wait_for "the end of weir" weir_has_ended
 	wait "$WEIR_PID" || status=$?
 	WEIR_PID=
 	expect_equal "the exit status of weir" "$1" "$status"

@@ -63,6 +63,7 @@ void peer_close(struct peer *peer)
 	close(peer->fd);
 	peer->fd = -1;
 	peer->fin_seen = false;
+	peer->rst_seen = false;
 }
 
 static void peer_free(struct peer *peer)

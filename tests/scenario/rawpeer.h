@@ -68,6 +68,7 @@ struct peer {
 	struct stream out, in;
 	uint64_t filled;    /* bytes that the last fill sent */
 	bool fin_seen;      /* an end of stream was received */
+	bool rst_seen;      /* a reset was, by connect */
 	const char *end;    /* how the connection ended, for its line */
 	int rcvbuf, sndbuf; /* for sockets to be made; 0: the kernel's default */
 

@@ -107,6 +107,10 @@ enum step word_connect(struct peer *peer, struct word *word)
 
 	if (r == -EINPROGRESS)
 		return peer_wait(peer, EPOLLOUT);
+	if (r == -ECONNRESET) { /* connected, and reset before we looked */
+		peer->rst_seen = true;
+		return STEP_DONE;
+	}
 	return r < 0 ? peer_fail(peer, "%s", strerror(-r)) : STEP_DONE;
 }
 
@@ -319,8 +323,11 @@ static enum ending socket_ending_behind_fin(const struct peer *peer)
 static enum ending socket_ending(struct peer *peer)
 {
 	char byte;
-	ssize_t n = recv(peer->fd, &byte, 1, 0);
+	ssize_t n;
 
+	if (peer->rst_seen)
+		return ENDING_RST;
+	n = recv(peer->fd, &byte, 1, 0);
 	if (n == 0) {
 		peer->fin_seen = true;
 		peer->end = "fin";
