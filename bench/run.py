@@ -29,7 +29,7 @@ def parse_arguments():
     parser.add_argument("--markdown", action="store_true", help="print the tables as Markdown")
     parser.add_argument("--json", metavar="FILE", help="also write every single figure to FILE")
     parser.add_argument("--from", dest="source", metavar="FILE", help="print the tables of an earlier --json")
-    parser.add_argument("--weir", metavar="PATH", required=True, help="default: this tree's, built now")
+    parser.add_argument("--weir", metavar="PATH", default="weir", help="default: this tree's, built now")
     parser.add_argument("--load", metavar="PATH", required=True, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.rounds < 1:
