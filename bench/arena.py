@@ -64,10 +64,11 @@ class Load:
 class Arena:
     """A context in which a relay runs in front of a fresh server. Clients opened in it end with it."""
 
-    def __init__(self, program, relay, workers):
+    def __init__(self, program, relay, workers, pinned):
         self.program = program
         self.relay = relay
         self.workers = workers
+        self.pinned = pinned and bool(LOAD_CPUS)
         self.stack = ExitStack()
         self.loads = 0
 
@@ -76,7 +77,7 @@ class Arena:
             self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="weir-bench-")))
             server = self._load("serve")
             target = int(server.line(OPEN_TIMEOUT).split()[1])
-            self.running = stack.enter_context(RunningRelay(self.relay, target, self.workers, self.folder))
+            self.running = stack.enter_context(RunningRelay(self.relay, target, self.workers, self.pinned, self.folder))
             self.stack = stack.pop_all()
         return self
 
@@ -86,7 +87,7 @@ class Arena:
     def _load(self, *arguments):
         self.loads += 1
         command = [self.program, *map(str, arguments)]
-        if self.workers and LOAD_CPUS:
+        if self.pinned:
             command = ["taskset", "-c", ",".join(map(str, LOAD_CPUS)), *command]
         load = Load(command, self.folder / f"load-{self.loads}.log")
         self.stack.callback(load.close)
@@ -112,8 +113,8 @@ class Arena:
         return result
 
     def memory(self):
-        """(KiB resident in the relay, KiB in the machine's TCP buffers)"""
-        return self.running.resident_kib(), processes.tcp_memory_kib()
+        """(KiB held by the relay, KiB in the machine's TCP buffers)"""
+        return self.running.held_kib(), processes.tcp_memory_kib()
 
     def settled_memory(self):
         """The same once it has stood still for half a second."""

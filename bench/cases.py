@@ -33,10 +33,10 @@ CPU_PER_TRIP = Metric("cpu_us_per_trip", "relay CPU, µs per round trip", of_rel
 TRIPS = Metric("trips_per_s", "round trips per second", lower_is_better=False)
 CPU_PER_CONNECTION = Metric("cpu_us_per_connection", "relay CPU, µs per connection", of_relay=True)
 CONNECTIONS = Metric("connections_per_s", "connections per second", lower_is_better=False)
-RESIDENT_PER_PAIR = Metric("resident_kib_per_pair", "resident, KiB per pair", of_relay=True)
+HELD_PER_PAIR = Metric("held_kib_per_pair", "relay memory, KiB per pair", of_relay=True)
 KERNEL_PER_PAIR = Metric("kernel_kib_per_pair", "kernel TCP buffers, KiB per pair")
-RESIDENT = Metric("resident_mib", "resident growth, MiB", of_relay=True)
-KERNEL = Metric("kernel_mib", "kernel TCP buffers, MiB")
+HELD = Metric("held_mib", "relay memory, MiB more than before", of_relay=True)
+KERNEL = Metric("kernel_mib", "kernel TCP buffers, MiB more than before")
 CPU_PERCENT = Metric("cpu_percent", "relay CPU meanwhile, %", of_relay=True)
 NEWCOMER = Metric("newcomer_open_us", "a newcomer's connect and first answer, µs")
 P50 = Metric("p50_us", "median round trip, µs")
@@ -99,11 +99,11 @@ def connect(count):
 
 def idle(pairs):
     def run(arena):
-        resident, kernel = arena.settled_memory()
+        held, kernel = arena.settled_memory()
         arena.client("hold", "-n", pairs)
-        resident_now, kernel_now = arena.settled_memory()
+        held_now, kernel_now = arena.settled_memory()
         return {
-            RESIDENT_PER_PAIR.key: (resident_now - resident) / pairs,
+            HELD_PER_PAIR.key: (held_now - held) / pairs,
             KERNEL_PER_PAIR.key: (kernel_now - kernel) / pairs,
         }
 
@@ -120,13 +120,13 @@ def stopped(readers, *options):
     """Readers that read nothing while their server gives without end."""
 
     def run(arena):
-        resident, kernel = arena.settled_memory()
+        held, kernel = arena.settled_memory()
         arena.client("hold", "-d", "-n", readers, *options)
-        resident_now, kernel_now = arena.settled_memory()
+        held_now, kernel_now = arena.settled_memory()
         percent = _cpu_percent(arena, 2)
         newcomer = arena.run("echo", "-t", "200ms")
         return {
-            RESIDENT.key: (resident_now - resident) / 1024,
+            HELD.key: (held_now - held) / 1024,
             KERNEL.key: (kernel_now - kernel) / 1024,
             CPU_PERCENT.key: percent,
             NEWCOMER.key: newcomer["open_us"],
@@ -172,7 +172,7 @@ def growth(pairs, active):
 
 BULK = (CPU_PER_GIB, GBIT)
 ECHO = (CPU_PER_TRIP, TRIPS, P50, P99)
-STOPPED = (RESIDENT, KERNEL, CPU_PERCENT, NEWCOMER, P50, P99)
+STOPPED = (HELD, KERNEL, CPU_PERCENT, NEWCOMER, P50, P99)
 
 
 def _bulk_cases():
@@ -212,7 +212,7 @@ def all_cases():
         *_echo_cases(),
         Case("Short connections, one worker", "connect", "16 at a time", (CPU_PER_CONNECTION, CONNECTIONS),
              connect(5000), pairs=16),
-        *(Case("Idle pairs", f"idle-{pairs}", f"{pairs}", (RESIDENT_PER_PAIR, KERNEL_PER_PAIR), idle(pairs),
+        *(Case("Idle pairs", f"idle-{pairs}", f"{pairs}", (HELD_PER_PAIR, KERNEL_PER_PAIR), idle(pairs),
                pairs=pairs, rounds=1) for pairs in (1000, 8000)),
         Case(stopped_section, "stopped-80", "80", STOPPED, stopped(80), pairs=80, rounds=1),
         Case(stopped_section, "stopped-1000", "1000, with 64 KiB at the ends", STOPPED,

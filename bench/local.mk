@@ -12,5 +12,15 @@ bench_load_SOURCES = \
 bench_load_LDADD = src/libweir.a
 CLEANFILES += bench/load$(EXEEXT)
 
+EXTRA_DIST += \
+	bench/README.md \
+	bench/arena.py \
+	bench/cases.py \
+	bench/processes.py \
+	bench/relays.py \
+	bench/report.py \
+	bench/run.py \
+	scripts/bench
+
 .PHONY: bench
 bench: bench/load$(EXEEXT)

@@ -1,7 +1,10 @@
 """What the kernel knows about a relay: its CPU time, its memory, its listening socket."""
 
+import fcntl
 import os
 import re
+import struct
+import termios
 from pathlib import Path
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
@@ -68,6 +71,41 @@ def resident_kib(root):
             continue
         total += int(re.search(r"^Pss:\s+(\d+) kB", text, re.MULTILINE).group(1))
     return total
+
+
+def _pipes(pid):
+    """A path that opens each pipe of the process, by the pipe's own name."""
+    found = {}
+    for path in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            name = os.readlink(path)
+        except FileNotFoundError:
+            continue  # closed meanwhile
+        if name.startswith("pipe:"):
+            found[name] = path
+    return found
+
+
+def _unread_bytes(path):
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return 0  # closed meanwhile
+    try:
+        return struct.unpack("i", fcntl.ioctl(fd, termios.FIONREAD, b"\0" * 4))[0]
+    finally:
+        os.close(fd)
+
+
+def piped_kib(root):
+    """Bytes that wait in pipes, which count as nobody's memory."""
+    pipes = {}
+    for pid in tree(root):
+        try:
+            pipes.update(_pipes(pid))
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return sum(map(_unread_bytes, pipes.values())) / 1024
 
 
 def tcp_memory_kib():

@@ -18,7 +18,7 @@ STOP_TIMEOUT = 5.0
 FIRST_PASSED_FD = 3  # SD_LISTEN_FDS_START
 
 _, DESCRIPTORS = resource.getrlimit(resource.RLIMIT_NOFILE)
-*LOAD_CPUS, RELAY_CPU = sorted(os.sched_getaffinity(0))
+*LOAD_CPUS, RELAY_CPU = sorted(os.sched_getaffinity(0))  # where the relay has a CPU to itself
 CAPACITY = min(9000, (DESCRIPTORS - 2000) // 2)  # pairs that every relay is set up for
 PIPES = 600  # haproxy reserves two descriptors for each beside its connections
 
@@ -166,8 +166,9 @@ def _free_port():
 class RunningRelay:
     """A relay between its port and a target, from entering the context to leaving it."""
 
-    def __init__(self, relay, target, workers, folder):
+    def __init__(self, relay, target, workers, pinned, folder):
         self.relay = relay
+        self.pinned = pinned
         self.folder = folder
         self.process = None
         self.port = target
@@ -192,13 +193,15 @@ class RunningRelay:
     def cpu_ns(self):
         return processes.cpu_ns(self.process.pid) if self.process else 0
 
-    def resident_kib(self):
-        return processes.resident_kib(self.process.pid) if self.process else 0
+    def held_kib(self):
+        """What is resident and what waits in pipes, which is resident nowhere."""
+        if not self.process:
+            return 0
+        return processes.resident_kib(self.process.pid) + processes.piped_kib(self.process.pid)
 
     def _command(self):
-        """One worker means one CPU, which the load generator leaves to the relay."""
         command = self.relay.command(self.setup)
-        return ["taskset", "-c", str(RELAY_CPU), *command] if self.setup.workers and LOAD_CPUS else command
+        return ["taskset", "-c", str(RELAY_CPU), *command] if self.pinned else command
 
     def _start(self):
         with open(self.folder / "relay.log", "wb") as log:

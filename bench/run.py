@@ -23,12 +23,13 @@ def parse_arguments():
                                      description="weir side by side with other relays")
     parser.add_argument("--case", action="append", metavar="PATTERN", help="only these cases, as in bulk-*; repeatable")
     parser.add_argument("--relay", action="append", metavar="NAME", help="only these relays; repeatable")
-    parser.add_argument("--rounds", type=int, default=3, help="how often each case meets each relay; default %(default)s")
+    parser.add_argument("--rounds", type=int, default=3, help="how often a case meets each relay; default %(default)s")
+    parser.add_argument("--no-pin", action="store_true", help="let the scheduler place relay and load where it likes")
     parser.add_argument("--list", action="store_true", help="name the cases and the relays, measure nothing")
     parser.add_argument("--markdown", action="store_true", help="print the tables as Markdown")
     parser.add_argument("--json", metavar="FILE", help="also write every single figure to FILE")
-    parser.add_argument("--from", dest="source", metavar="FILE", help="measure nothing, print the tables of such a FILE")
-    parser.add_argument("--weir", metavar="PATH", required=True, help="the weir program; default: this tree's, built now")
+    parser.add_argument("--from", dest="source", metavar="FILE", help="print the tables of an earlier --json")
+    parser.add_argument("--weir", metavar="PATH", default="weir", help="default: this tree's, built now")
     parser.add_argument("--load", metavar="PATH", required=True, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.rounds < 1:
@@ -72,19 +73,20 @@ def is_asked(case, relay):
     return case.pairs <= relay.pairs
 
 
-def measure_once(program, case, relay, turn):
+def measure_once(arguments, case, relay, turn):
+    pinned = case.workers is not None and not arguments.no_pin
     try:
         if case.pairs * relay.descriptors > relays.DESCRIPTORS:
             raise Failed(f"needs {relay.descriptors} descriptors per pair")
-        with Arena(program, relay, case.workers) as arena:
+        with Arena(arguments.load, relay, case.workers, pinned) as arena:
             return report.Sample(case.name, relay.name, turn, case.run(arena))
     except Failed as failure:
         return report.Sample(case.name, relay.name, turn, {}, str(failure))
 
 
-def measure(program, chosen_cases, chosen_relays, rounds):
+def measure(arguments, chosen_cases, chosen_relays):
     """Yields samples. A relay that failed a case is not asked again: the table says so whatever would follow."""
-    failed = set()
+    failed, rounds = set(), arguments.rounds
     for turn in range(rounds):
         for index, case in enumerate(chosen_cases):
             if case.rounds is not None and turn >= case.rounds:
@@ -94,7 +96,7 @@ def measure(program, chosen_cases, chosen_relays, rounds):
             for relay in chosen_relays[first:] + chosen_relays[:first]:
                 if not is_asked(case, relay) or (case.name, relay.name) in failed:
                     continue
-                sample = measure_once(program, case, relay, turn)
+                sample = measure_once(arguments, case, relay, turn)
                 if sample.failure:
                     failed.add((case.name, relay.name))
                     print(f"  {relay.name} fails: {sample.failure}", file=sys.stderr)
@@ -109,14 +111,15 @@ def processor():
     return names[0] if names else platform.machine()
 
 
-def surroundings(chosen_cases, chosen_relays, rounds, load_before, seconds):
+def surroundings(arguments, chosen_cases, chosen_relays, load_before, seconds):
     return {
         "date": date.today().isoformat(),
         "kernel": platform.release(),
         "processor": processor(),
         "cpus": len(os.sched_getaffinity(0)),
         "load_average_before": load_before,
-        "rounds": rounds,
+        "rounds": arguments.rounds,
+        "pinned": not arguments.no_pin and bool(relays.LOAD_CPUS),
         "seconds": round(seconds),
         "cases": [case.name for case in chosen_cases],
         "relays": {relay.name: {"about": relay.about, "version": relays.version(relay)} for relay in chosen_relays},
@@ -126,7 +129,9 @@ def surroundings(chosen_cases, chosen_relays, rounds, load_before, seconds):
 def print_surroundings(facts):
     """A list that reads well as plain text and as Markdown."""
     print(f"- {facts['date']}, Linux {facts['kernel']}, {facts['cpus']} CPUs, {facts['processor']}")
+    placement = "has a CPU to itself" if facts["pinned"] else "runs on any CPU"
     print(f"- {facts['rounds']} rounds in {facts['seconds']} s; load average before {facts['load_average_before']:.2f}")
+    print(f"- one worker {placement}")
     for name, relay in facts["relays"].items():
         print(f"- {name}: {relay['about']}" + (f" ({relay['version']})" if relay["version"] else ""))
     print()
@@ -151,11 +156,11 @@ def measure_all(parser, arguments):
 
     load_before, start, samples = os.getloadavg()[0], time.monotonic(), []
     try:
-        for sample in measure(arguments.load, chosen_cases, chosen_relays, arguments.rounds):
+        for sample in measure(arguments, chosen_cases, chosen_relays):
             samples.append(sample)
     except KeyboardInterrupt:
         print("interrupted: what follows is not the whole", file=sys.stderr)
-    return surroundings(chosen_cases, chosen_relays, arguments.rounds, load_before, time.monotonic() - start), samples
+    return surroundings(arguments, chosen_cases, chosen_relays, load_before, time.monotonic() - start), samples
 
 
 def print_tables(arguments, facts, samples):
