@@ -50,10 +50,13 @@ half_closed_rearmed() {
 }
 scenario "half_close_timeout begins anew with every byte" half_closed_rearmed
 
+# Small kernel buffers are full long before the timeout.
+SMALL_BUFFERS=(-o client_rcvbuf=16K -o client_sndbuf=16K -o target_rcvbuf=16K -o target_sndbuf=16K)
+
 stalled_upload() {
 	target rcvbuf 8K await stalled recv-until-end
-	weir_relay -o stall_timeout=700ms
-	client fill 200 expect-rst
+	weir_relay "${SMALL_BUFFERS[@]}" -o stall_timeout=1500ms
+	client sndbuf 16K fill 200 expect-rst
 	wait_closed reason=stall_timeout ended_first=relay
 	touch stalled
 	peers_end
@@ -62,8 +65,8 @@ stalled_upload() {
 scenario "stall_timeout resets when the target takes nothing" stalled_upload
 
 stalled_download() {
-	target fill 200 expect-rst
-	weir_relay -o stall_timeout=700ms
+	target sndbuf 16K fill 200 expect-rst
+	weir_relay "${SMALL_BUFFERS[@]}" -o stall_timeout=1500ms
 	client rcvbuf 8K await stalled recv-until-end
 	wait_closed reason=stall_timeout ended_first=relay
 	touch stalled
