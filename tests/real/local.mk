@@ -1,1 +1,9 @@
-# The files of this folder; included by the Makefile.am at the top.
+# Real programs through the daemon. Where one is missing, its cases are skipped.
+REAL = \
+	tests/real/iperf3.sh \
+	tests/real/nginx.sh \
+	tests/real/postgres.sh \
+	tests/real/redis.sh \
+	tests/real/ssh.sh
+TESTS += $(REAL)
+EXTRA_DIST += $(REAL) tests/real/lib.sh

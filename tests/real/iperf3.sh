@@ -1,0 +1,29 @@
+#!/bin/bash
+# iperf3, both ways.
+root=${srcdir:-$(dirname "$0")/../..}/tests
+. "$root/scenario/lib.sh"
+. "$root/real/lib.sh"
+
+# The bytes of a sum of the JSON report: bytes_of sum_sent.
+bytes_of() {
+	awk -v sum="\"$1\":" '$1 == sum { inside = 1 } inside && $1 == "\"bytes\":" { print $2 + 0; exit }' report.json
+}
+
+# iperf3 ends a test by a word on its control connection and counts no byte that is still on its way then, so its
+# sums are near the truth and not exact.
+bulk() {
+	local port
+	need iperf3
+	port=$(free_port)
+	serve "$port" iperf3 --server --bind 127.0.0.1 --port "$port"
+	weir_relay
+	timeout 60 iperf3 --client 127.0.0.1 --port "$(relay_port)" --bytes $((1024 / SCALE))M --json "$@" >report.json
+	expect_at_least "bytes received" $((1024 / SCALE * 1024 * 1024 * 3 / 4)) "$(bytes_of sum_received)"
+	server_stop
+}
+scenario "up" bulk
+scenario "down" bulk --reverse
+scenario "four streams up" bulk --parallel 4
+scenario "four streams down" bulk --parallel 4 --reverse
+
+finish

@@ -1,0 +1,53 @@
+# Real programs through weir: what all of these scripts share. Sourced after tests/scenario/lib.sh.
+
+# need PROGRAM...: the case is skipped where one is missing.
+need() {
+	local program
+	for program in "$@"; do
+		command -v "$program" >/dev/null || skip "$program is missing"
+	done
+}
+
+# A TCP port that was free a moment ago, for programs that cannot tell which one they got.
+free_port() {
+	rm -f free.port
+	"$RAWPEER" listen 127.0.0.1:0 port-file free.port >/dev/null
+	cat free.port
+}
+
+is_listening() {
+	(: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null
+}
+
+# serve PORT COMMAND...: a server in the background, killed at the end of the case; TARGET is its address.
+serve() {
+	local port=$1
+	shift
+	"$@" >server.out 2>&1 </dev/null &
+	SERVER_PID=$!
+	wait_for "$1 to listen" is_listening "$port"
+	TARGET=127.0.0.1:$port
+}
+
+server_stop() {
+	kill "$SERVER_PID"
+	wait "$SERVER_PID" || :
+}
+
+# make_file NAME MIB: random bytes.
+make_file() {
+	head -c $(($2 * 1024 * 1024)) /dev/urandom >"$1"
+}
+
+checksum() {
+	sha256sum | cut -d ' ' -f 1
+}
+
+# expect_same FILE FILE
+expect_same() {
+	expect_equal "the checksum of $2" "$(checksum <"$1")" "$(checksum <"$2")"
+}
+
+relay_port() {
+	echo "${RELAY##*:}"
+}
