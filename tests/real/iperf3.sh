@@ -1,7 +1,9 @@
 #!/bin/bash
 # iperf3, both ways.
 root=${srcdir:-$(dirname "$0")/../..}/tests
+# shellcheck source=../scenario/lib.sh
 . "$root/scenario/lib.sh"
+# shellcheck source=lib.sh
 . "$root/real/lib.sh"
 
 # The bytes of a sum of the JSON report: bytes_of sum_sent.

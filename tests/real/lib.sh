@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Real programs through weir: what all of these scripts share. Sourced after tests/scenario/lib.sh.
 
 # need PROGRAM...: the case is skipped where one is missing.
@@ -26,7 +27,7 @@ serve() {
 	"$@" >server.out 2>&1 </dev/null &
 	SERVER_PID=$!
 	wait_for "$1 to listen" is_listening "$port"
-	TARGET=127.0.0.1:$port
+	export TARGET=127.0.0.1:$port
 }
 
 server_stop() {

@@ -1,7 +1,9 @@
 #!/bin/bash
 # curl and nginx: bodies that end with the connection, keep-alive, uploads.
 root=${srcdir:-$(dirname "$0")/../..}/tests
+# shellcheck source=../scenario/lib.sh
 . "$root/scenario/lib.sh"
+# shellcheck source=lib.sh
 . "$root/real/lib.sh"
 
 nginx_start() {
@@ -32,7 +34,7 @@ nginx_start() {
 		}
 	END
 	serve "$port" nginx -e "$PWD/nginx.log" -c "$PWD/nginx.conf"
-	weir_relay "$@"
+	weir_relay
 }
 
 get() {

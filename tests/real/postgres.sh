@@ -1,7 +1,9 @@
 #!/bin/bash
 # psql: a large COPY in and out of an own cluster.
 root=${srcdir:-$(dirname "$0")/../..}/tests
+# shellcheck source=../scenario/lib.sh
 . "$root/scenario/lib.sh"
+# shellcheck source=lib.sh
 . "$root/real/lib.sh"
 
 # PostgreSQL refuses to run as root.

@@ -1,7 +1,9 @@
 #!/bin/bash
 # redis: pipelines, big values, a benchmark.
 root=${srcdir:-$(dirname "$0")/../..}/tests
+# shellcheck source=../scenario/lib.sh
 . "$root/scenario/lib.sh"
+# shellcheck source=lib.sh
 . "$root/real/lib.sh"
 
 redis_start() {

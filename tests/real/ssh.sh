@@ -1,7 +1,9 @@
 #!/bin/bash
 # ssh: a large copy each way through an own sshd.
 root=${srcdir:-$(dirname "$0")/../..}/tests
+# shellcheck source=../scenario/lib.sh
 . "$root/scenario/lib.sh"
+# shellcheck source=lib.sh
 . "$root/real/lib.sh"
 
 sshd_start() {

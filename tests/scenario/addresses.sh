@@ -1,5 +1,6 @@
 #!/bin/bash
 # Every kind of address on both sides.
+# shellcheck source=lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
 
 round_trip() {

@@ -1,5 +1,6 @@
 #!/bin/bash
 # Ends and resets: nothing lost, nothing forged.
+# shellcheck source=lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
 
 # --- end of stream ---
@@ -236,14 +237,14 @@ reset_behind_own_end() {
 scenario "the client resets after its own end" reset_behind_own_end
 
 reset_before_connected() {
-	peer target silent 127.0.0.1:0 port-file target.port await done
+	peer target silent 127.0.0.1:0 port-file target.port await over
 	target_port target
 	weir_relay
 	client send 1K await connecting rst
 	dump_until has pair state=connecting
 	touch connecting
 	wait_closed reason=client_reset
-	touch done
+	touch over
 }
 scenario "the client resets while the target is being connected" reset_before_connected
 

@@ -1,5 +1,6 @@
 #!/bin/bash
 # The command line and the configuration file: exit statuses, complaints, and what is printed.
+# shellcheck source=lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
 
 # weir_run STATUS ARG...: runs to its end; output in out, complaints in weir.log.
@@ -57,10 +58,10 @@ test_memory() {
 scenario "--test prints the worst-case memory" test_memory
 
 test_starts_nothing() {
-	peer holder listen 127.0.0.1:0 port-file holder.port await done
+	peer holder listen 127.0.0.1:0 port-file holder.port await over
 	target_port holder
 	weir_run 0 -t -l "$TARGET" -T 127.0.0.1:9
-	touch done
+	touch over
 }
 scenario "--test binds nothing" test_starts_nothing
 
@@ -178,11 +179,11 @@ bad_command_line() {
 scenario "bad settings on the command line: 78" bad_command_line
 
 address_in_use() {
-	peer holder listen 127.0.0.1:0 port-file holder.port await done
+	peer holder listen 127.0.0.1:0 port-file holder.port await over
 	target_port holder
 	weir_run 1 -l "$TARGET" -T 127.0.0.1:9
 	says weir.log "$TARGET.*in use"
-	touch done
+	touch over
 }
 scenario "an address in use: 1" address_in_use
 

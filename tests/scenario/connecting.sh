@@ -1,16 +1,17 @@
 #!/bin/bash
 # Targets that refuse, keep silent, come back; targets in turn.
+# shellcheck source=lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
 
-# refusing NAME: TARGET becomes a port that refuses until the file "done" is there.
+# refusing NAME: TARGET becomes a port that refuses until the file "over" is there.
 refusing() {
-	peer "$1" refuse 127.0.0.1:0 port-file "$1.port" await done
+	peer "$1" refuse 127.0.0.1:0 port-file "$1.port" await over
 	target_port "$1"
 }
 
 # silent NAME: TARGET becomes a port that never answers.
 silent() {
-	peer "$1" silent 127.0.0.1:0 port-file "$1.port" await done
+	peer "$1" silent 127.0.0.1:0 port-file "$1.port" await over
 	target_port "$1"
 }
 
@@ -20,7 +21,7 @@ refused() {
 	client expect-rst
 	peer_end client
 	wait_closed reason=connect_failed ended_first=none
-	touch done
+	touch over
 	weir_dump
 	has relay connect_failed=1 accepted=1
 }
@@ -32,7 +33,7 @@ never_answered() {
 	client send 10 expect-rst
 	peer_end client
 	wait_closed reason=connect_timeout ended_first=none
-	touch done
+	touch over
 }
 scenario "a target that keeps silent: the client is reset after connect_timeout" never_answered
 
@@ -47,7 +48,7 @@ next_after_refused() {
 	weir_start -l 127.0.0.1:0 $first -T "$TARGET"
 	client -n 3 send 10 fin expect-fin
 	peer_end client
-	touch done
+	touch over
 }
 scenario "two targets refuse: the third is taken" next_after_refused
 
@@ -59,7 +60,7 @@ next_after_silent() {
 	weir_start -l 127.0.0.1:0 -T "$first" -T "$TARGET" -o connect_timeout=300ms
 	client -n 2 send 10 fin expect-fin
 	peer_end client
-	touch done
+	touch over
 }
 scenario "a target keeps silent: the next is taken" next_after_silent
 
@@ -72,7 +73,7 @@ attempts_are_limited() {
 	client expect-rst
 	peer_end client
 	wait_closed reason=connect_failed
-	touch done
+	touch over
 }
 scenario "connect_attempts = 1 tries no other target" attempts_are_limited
 
@@ -84,14 +85,14 @@ served() {
 in_turn() {
 	local all=() name
 	for name in one two three; do
-		target_as $name -s recv 10 fin expect-fin
+		target_as "$name" -s recv 10 fin expect-fin
 		all+=(-T "$TARGET")
 	done
 	weir_start -l 127.0.0.1:0 "${all[@]}"
 	client -n 30 send 10 expect-fin fin
 	peer_end client
 	for name in one two three; do
-		wait_for "10 connections of target $name" served 10 $name
+		wait_for "10 connections of target $name" served 10 "$name"
 	done
 }
 scenario "three targets take turns" in_turn
@@ -102,7 +103,7 @@ comes_back() {
 	weir_relay
 	client expect-rst
 	peer_end client
-	touch done
+	touch over
 	peer_end target
 	peer target listen "$TARGET" port-file again accept recv 10 expect-fin fin
 	wait_for "the target to be back" test -e again
@@ -130,7 +131,7 @@ hundred_refused() {
 	weir_relay
 	client -n 100 expect-rst
 	peer_end client
-	touch done
+	touch over
 	expect_at_most "warning lines" 3 "$(grep -c ' warning ' weir.log || :)"
 }
 scenario "100 clients of a target that refuses: one warning, not a hundred" hundred_refused

@@ -1,5 +1,6 @@
 #!/bin/bash
 # What SIGUSR1 shows.
+# shellcheck source=lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
 
 # The keys of the first record of a kind, in order.

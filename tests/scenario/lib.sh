@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # What every scenario is made of; sourced, with the build directory as working directory. See tests/README.md.
 #
 #   weir_start ARG...       starts the daemon; RELAY is the address of its first listener
@@ -16,11 +17,11 @@ ONLY=${ONLY:-}           # a regular expression: cases with other names are skip
 
 # Sanitizers cost time and memory: less to move, more patience.
 if grep -q '^#define WITH_SANITIZERS 1' build_config.h 2>/dev/null; then
-	SANITIZED=yes
+	export SANITIZED=yes
 	SCALE=${SCALE:-16}
 	PATIENCE_S=${PATIENCE_S:-30}
 else
-	SANITIZED=no
+	export SANITIZED=no
 	SCALE=${SCALE:-1}
 	PATIENCE_S=${PATIENCE_S:-15}
 fi
@@ -115,7 +116,7 @@ weir_fds() {
 }
 
 weir_sockets() {
-	ls -l "/proc/$WEIR_PID/fd" | grep -c 'socket:' || :
+	find "/proc/$WEIR_PID/fd" -lname 'socket:*' 2>/dev/null | wc -l
 }
 
 # Resident KiB.

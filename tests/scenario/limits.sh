@@ -1,5 +1,6 @@
 #!/bin/bash
 # As many as allowed and no more; whoever waits is served later, and waiting costs nothing.
+# shellcheck source=lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
 
 # full_then_resumed: three clients are in, two have to wait until those have left.

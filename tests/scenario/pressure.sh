@@ -1,5 +1,6 @@
 #!/bin/bash
 # Slow and stopped readers: the sender waits, memory stays bounded, nobody starves.
+# shellcheck source=lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
 
 # The kernel's buffers small, so that weir's own queue is what counts.
@@ -162,7 +163,7 @@ neighbours() {
 	weir_relay -o workers=1
 	client_as bulk -n 2 mirror duplex $((512 / SCALE))M $((512 / SCALE))M fin expect-fin
 	# shellcheck disable=SC2046 # words
-	client_as small deadline 10 mirror $(for i in {1..100}; do echo send 10 recv 10; done) fin expect-fin
+	client_as small deadline 10 mirror $(for _ in {1..100}; do echo send 10 recv 10; done) fin expect-fin
 }
 scenario "small questions are answered beside bulk transfers on one worker" neighbours
 

@@ -1,5 +1,6 @@
 #!/bin/bash
 # The peers themselves, without weir between them: what they must notice, they notice.
+# shellcheck source=lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
 
 direct() {

@@ -1,5 +1,6 @@
 #!/bin/bash
 # TERM and INT, with and without pairs; a log that nobody reads.
+# shellcheck source=lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
 
 weir_ends_within() {
@@ -20,7 +21,7 @@ scenario "INT without pairs ends at once" without_pairs INT
 # One pair with an answered question; it goes on when the file "go" is there.
 one_pair() {
 	target recv 10 send 10 await go duplex 1M 1M fin expect-fin
-	weir_relay "$@"
+	weir_relay
 	client send 10 recv 10 touch in await go duplex 1M 1M fin expect-fin
 	wait_for "the client to be in" test -e in
 }
@@ -94,14 +95,14 @@ second_signal() {
 scenario "a second TERM ends at once" second_signal
 
 drain_connecting() {
-	peer target silent 127.0.0.1:0 port-file target.port await done
+	peer target silent 127.0.0.1:0 port-file target.port await over
 	target_port target
 	weir_relay -o drain_timeout=500ms -o connect_timeout=1h
 	client send 10 expect-rst
 	dump_until has pair state=connecting
 	kill -TERM "$WEIR_PID"
 	weir_expect_status 0
-	touch done
+	touch over
 	wait_closed reason=shutdown
 }
 scenario "TERM while a target is being connected" drain_connecting

@@ -1,5 +1,6 @@
 #!/bin/bash
 # Every timeout ends what it is for, with its reason, and nothing else.
+# shellcheck source=lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
 
 idle() {

@@ -1,5 +1,6 @@
 #!/bin/bash
 # Every byte arrives, once, in order, whatever the size and the pieces.
+# shellcheck source=lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
 
 G=$((1024 / SCALE))M
