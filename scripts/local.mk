@@ -1,5 +1,3 @@
-# TEST_LOG_DRIVER is only for names that end in .test; programs and scripts without an ending go by this one.
-LOG_DRIVER = $(TEST_LOG_DRIVER)
 
 # The ends that scripts/quickstart puts around weir. Built on demand and by "make check", so that warnings are seen.
 check_PROGRAMS += scripts/quickstart_peer

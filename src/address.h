@@ -10,7 +10,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#define ADDRESS_TEXT_MAX 384 /* bytes that address_format needs at most: a 253 byte host name, brackets, a port, NUL */
+#define ADDRESS_TEXT_MAX                                                                                     \
+	384 /* bytes that address_format needs at most: a 253 byte host name, brackets, a port, NUL */
 
 /* A socket address that bind(2) and connect(2) take, with its true length (abstract unix names need it). */
 struct endpoint {
@@ -38,9 +39,9 @@ struct address {
 };
 
 /*
- * Parses text strictly. Port 0 is taken (bind picks one). 0, -EINVAL (not an address), -ERANGE (port over 65535),
- * -ENAMETOOLONG (unix path over 107 bytes, host name over 253), -ENOMEM.
- * On success the caller ends it with address_deinit; on failure nothing is held.
+ * Parses text strictly. Port 0 is taken (bind picks one). 0, -EINVAL (not an address), -ERANGE (port over
+ * 65535), -ENAMETOOLONG (unix path over 107 bytes, host name over 253), -ENOMEM. On success the caller ends
+ * it with address_deinit; on failure nothing is held.
  */
 int address_parse(const char *text, struct address *address);
 void address_deinit(struct address *address);
@@ -48,9 +49,9 @@ void address_deinit(struct address *address);
 char *address_format(const struct address *address, char buf[ADDRESS_TEXT_MAX]);
 
 /*
- * A socket address as text: 10.0.0.5:80, [::1]:80, unix:/path, unix:@abstract; an unnamed unix socket is "unix:".
- * An IPv4 address mapped into IPv6 is written as IPv4. Bytes of a unix path that are not printable ASCII, and spaces,
- * are written as '?', so that the text is always one word. Returns buf.
+ * A socket address as text: 10.0.0.5:80, [::1]:80, unix:/path, unix:@abstract; an unnamed unix socket is
+ * "unix:". An IPv4 address mapped into IPv6 is written as IPv4. Bytes of a unix path that are not printable
+ * ASCII, and spaces, are written as '?', so that the text is always one word. Returns buf.
  */
 char *endpoint_format(const struct sockaddr *sa, socklen_t length, char buf[ADDRESS_TEXT_MAX]);
 

@@ -182,9 +182,9 @@ void listener_resume_all(struct listener_list *list)
 {
 	struct listener *listener;
 
-	LIST_FOREACH(listener, list, entry)
-	if (listener->paused)
-		resume_accepting(listener);
+	LIST_FOREACH (listener, list, entry)
+		if (listener->paused)
+			resume_accepting(listener);
 }
 
 struct listener *listener_new(struct listener_list *list, struct pair_set *set, struct relay *relay, int fd)

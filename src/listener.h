@@ -6,9 +6,10 @@
 #ifndef WEIR_LISTENER_H
 #define WEIR_LISTENER_H
 
-#include "list.h"
 #include "pair.h"
 #include "relay.h"
+
+#include <sys/queue.h>
 
 struct listener;
 LIST_HEAD(listener_list, listener);

@@ -14,7 +14,6 @@ src_libweir_a_SOURCES = \
 	src/flow_copy.c \
 	src/flow_splice.c \
 	src/ini_reader.c src/ini_reader.h \
-	src/list.h \
 	src/listening.c src/listening.h \
 	src/listener.c src/listener.h \
 	src/loader.c src/loader.h \

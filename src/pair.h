@@ -9,12 +9,12 @@
 #define WEIR_PAIR_H
 
 #include "flow.h"
-#include "list.h"
 #include "relay.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 struct pair;
 struct peer;

@@ -174,8 +174,7 @@ struct dump_pair *pair_dump_begin(struct pair_set *set, size_t *count)
 		pair_dump_abort(set);
 		return NULL;
 	}
-	LIST_FOREACH(pair, &set->pairs, entry)
-	{
+	LIST_FOREACH (pair, &set->pairs, entry) {
 		describe(pair, now, &dump->records[dump->count]);
 		dump->pairs[dump->count++] = pair;
 		pair->record = dump->count;

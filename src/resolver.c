@@ -211,8 +211,7 @@ static struct resolver_name *next_due(struct resolver *resolver)
 	struct resolver_name *earliest = NULL;
 	struct resolver_name *name;
 
-	STAILQ_FOREACH(name, &resolver->names, next)
-	{
+	STAILQ_FOREACH (name, &resolver->names, next) {
 		if (!earliest || name->due < earliest->due)
 			earliest = name;
 	}
@@ -320,8 +319,7 @@ static bool all_tried(struct resolver *resolver)
 {
 	struct resolver_name *name;
 
-	STAILQ_FOREACH(name, &resolver->names, next)
-	{
+	STAILQ_FOREACH (name, &resolver->names, next) {
 		if (!name->tried)
 			return false;
 	}
