@@ -1,6 +1,5 @@
 #include "build_config.h"
 
-#include "list.h"
 #include "log.h"
 #include "resolver.h"
 #include "thread.h"
@@ -10,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 #define FIRST_RETRY_MS 1000
 #define STUCK_MS       1000 /* how long resolver_free waits for a lookup */
