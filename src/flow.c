@@ -73,7 +73,7 @@ bool flow_finished(const struct flow *flow)
 /* The only place that adds and removes the read event. */
 static void derive_reading(struct flow *flow)
 {
-	bool wanted = flow_reads(flow) && flow->fault == 0;
+	bool wanted = flow_reads(flow) && flow->fault == 0 && !(flow->turn & TURN_READ);
 
 	if (wanted == flow->reading)
 		return;
@@ -91,7 +91,7 @@ static void derive_reading(struct flow *flow)
 static uint64_t resume_mark(const struct flow *flow)
 {
 	/* On to a pipe, which takes over from an empty buffer. */
-	if (flow->bulk && flow->queue)
+	if (flow->bulk && flow->may_splice && flow->queue)
 		return 0;
 	return min_u64(flow->limits->low, budget_share(flow->io->budget, flow->held) / 2);
 }
@@ -212,8 +212,6 @@ void flow_note_queued(struct flow *flow, uint64_t bytes)
 
 void flow_note_bulk(struct flow *flow, size_t bytes)
 {
-	if (!flow->may_splice)
-		return;
 	if (bytes >= BULK_READ)
 		flow->bulk_reads += flow->bulk_reads < BULK_ENTER;
 	else
@@ -234,7 +232,15 @@ void flow_drained(struct flow *flow)
 		close_queue(flow);
 	pass_on_end(flow);
 	derive_reading(flow);
-	flow->io->settle(flow);
+}
+
+static void push(struct flow *flow)
+{
+	if (flow->pipe)
+		flow_splice_push(flow);
+	if (flow->queued == 0)
+		stop_waiting(flow);
+	flow_drained(flow);
 }
 
 static void on_writable(evutil_socket_t fd, short what, void *arg)
@@ -243,16 +249,16 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (flow->pipe)
-		flow_splice_push(flow);
-	if (flow->queued == 0)
-		stop_waiting(flow);
-	flow_drained(flow);
+	if (flow->pipe && flow_turn_wait(flow, TURN_WRITE))
+		return;
+	push(flow);
+	flow->io->settle(flow);
 }
 
 void flow_wait_for_sink(struct flow *flow)
 {
-	flow->writable = event_new(flow->io->base, flow->sink_fd, EV_WRITE | EV_PERSIST, on_writable, flow);
+	if (!flow->writable)
+		flow->writable = event_new(flow->io->base, flow->sink_fd, EV_WRITE, on_writable, flow);
 	if (!flow->writable || event_add(flow->writable, NULL) < 0)
 		flow_fail(flow, -ENOMEM);
 }
@@ -260,7 +266,7 @@ void flow_wait_for_sink(struct flow *flow)
 /* Bytes are never in both queues: while some wait in one, more go there. */
 static bool uses_pipe(const struct flow *flow)
 {
-	return flow->pipe || (flow->bulk && !flow->queue);
+	return flow->pipe || (flow->bulk && flow->may_splice && !flow->queue);
 }
 
 static void pump(struct flow *flow)
@@ -281,12 +287,25 @@ static void pump(struct flow *flow)
 	derive_reading(flow);
 }
 
+void flow_take_turn(struct flow *flow, unsigned turn)
+{
+	if (turn & TURN_WRITE)
+		push(flow);
+	if ((turn & TURN_READ) && flow_reads(flow))
+		pump(flow);
+	derive_reading(flow);
+}
+
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct flow *flow = arg;
 
 	(void)fd;
 	(void)what;
+	if (flow->bulk && flow_turn_wait(flow, TURN_READ)) {
+		derive_reading(flow);
+		return;
+	}
 	pump(flow);
 	flow->io->settle(flow);
 }
@@ -325,6 +344,7 @@ void flow_deinit(struct flow *flow)
 	if (flow->reading)
 		event_del(flow->readable);
 	flow->reading = false;
+	flow_turn_leave(flow);
 	stop_waiting(flow);
 	close_queue(flow);
 	if (flow->paused)

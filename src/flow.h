@@ -25,6 +25,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 struct event;
 struct event_base;
@@ -33,12 +34,25 @@ struct flow;
 struct pipe;
 struct pipe_pool;
 
+TAILQ_HEAD(flow_list, flow);
+
+/* The bulk flows of a worker that wait for their turn. */
+struct flow_turns {
+	struct flow_list waiting;
+	struct event *next_pass;
+};
+
+/* 0 or -ENOMEM */
+int flow_turns_init(struct flow_turns *turns, struct event_base *base);
+void flow_turns_deinit(struct flow_turns *turns);
+
 /* What all flows of one worker share. Borrowed; must outlive the flows. */
 struct flow_io {
 	struct event_base *base;
 	struct budget *budget;
 	struct pipe_pool *pipes; /* NULL: flows do not splice */
-	unsigned char *scratch;  /* where every read of the worker lands first */
+	struct flow_turns *turns;
+	unsigned char *scratch; /* where every read of the worker lands first */
 	size_t scratch_size; /* bytes; also the most that one pump moves, so that a bulk flow does not hold up
 	                        its neighbours */
 	void (*settle)(struct flow *flow); /* called last, after every event of a flow; may free it */
@@ -66,6 +80,8 @@ struct flow {
 	bool may_splice;
 	bool bulk; /* moves enough for a pipe */
 	unsigned char bulk_reads;
+	unsigned char turn; /* what it waits to do when its turn comes; bits of enum flow_turn */
+	TAILQ_ENTRY(flow) turn_entry;
 	bool source_doomed; /* the source's peer failed: its end is not a clean one */
 
 	uint64_t queued, peak; /* bytes */

@@ -30,8 +30,11 @@ static void on_moved(struct evbuffer *output, const struct evbuffer_cb_info *inf
 
 static void on_drained(struct bufferevent *queue, void *arg)
 {
+	struct flow *flow = arg;
+
 	(void)queue;
-	flow_drained(arg);
+	flow_drained(flow);
+	flow->io->settle(flow);
 }
 
 static void on_sink_event(struct bufferevent *queue, short what, void *arg)

@@ -1,6 +1,7 @@
 /*
  * What the files of the flow module share: flow.c (what to do next), flow_copy.c (the queue in the sink's
- * output buffer), flow_splice.c (the queue in a pipe). A flow has at most one of the two queues.
+ * output buffer), flow_splice.c (the queue in a pipe), flow_turns.c (whose turn it is). A flow has at most
+ * one of the two queues.
  */
 #ifndef WEIR_FLOW_PRIVATE_H
 #define WEIR_FLOW_PRIVATE_H
@@ -35,10 +36,23 @@ void flow_note_queued(struct flow *flow, uint64_t bytes);
 /* The sink took bytes, out of the queue if from_queue. */
 void flow_note_written(struct flow *flow, uint64_t bytes, bool from_queue);
 void flow_pause(struct flow *flow);
-/* The queue has become shorter: resumes, passes on the end, settles. May free the flow. */
+/* The queue has become shorter: resumes, passes on the end. The caller settles. */
 void flow_drained(struct flow *flow);
 /* Waits until the sink takes bytes again, for a queue that libevent does not look after. */
 void flow_wait_for_sink(struct flow *flow);
+
+/* Does what the flow waited for with flow_turn_wait; the caller settles. */
+void flow_take_turn(struct flow *flow, unsigned turn);
+
+/* flow_turns.c */
+
+/* What a bulk flow waits to do. */
+enum flow_turn { TURN_READ = 1, TURN_WRITE = 2 };
+
+/* Puts it off until the flow's turn comes. False if that cannot be: then it is to be done at once. */
+bool flow_turn_wait(struct flow *flow, enum flow_turn turn);
+/* Gives up a turn that is waited for, if any. */
+void flow_turn_leave(struct flow *flow);
 
 /* flow_copy.c */
 

@@ -68,7 +68,7 @@ void flow_splice_push(struct flow *flow)
 		flow_note_written(flow, (uint64_t)moved, true);
 	else if (moved < 0 && !flow_error_is_transient(errno))
 		flow_sink_failed(flow, -errno);
-	if (flow->queued > 0 && !flow->writable)
+	if (flow->queued > 0)
 		flow_wait_for_sink(flow);
 }
 

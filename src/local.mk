@@ -13,6 +13,7 @@ src_libweir_a_SOURCES = \
 	src/flow.c src/flow.h src/flow_private.h \
 	src/flow_copy.c \
 	src/flow_splice.c \
+	src/flow_turns.c \
 	src/ini_reader.c src/ini_reader.h \
 	src/listening.c src/listening.h \
 	src/listener.c src/listener.h \

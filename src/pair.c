@@ -184,7 +184,7 @@ static short awaited(const struct pair *pair, const struct peer *peer)
 	const struct flow *to = &peer->opposite->from;
 	short events = 0;
 
-	if (peer->from.reading)
+	if (flow_reads(&peer->from))
 		events |= POLLIN;
 	if (to->queued > 0 || to->writable || (!pair->connected && peer == &pair->target))
 		events |= POLLOUT;
@@ -393,7 +393,7 @@ static bool is_blind(const struct pair *pair, const struct peer *peer)
 {
 	bool has_socket = peer == &pair->client || pair->connected;
 
-	return has_socket && !peer->from.reading && !pair_peer_failed(peer);
+	return has_socket && !flow_reads(&peer->from) && !pair_peer_failed(peer);
 }
 
 void pair_settle(struct pair *pair)
@@ -524,12 +524,16 @@ int pair_new(struct pair_set *set, struct relay *relay, int client_fd, const uni
 
 int pair_set_init(struct pair_set *set, unsigned workers)
 {
+	int error;
+
 	LIST_INIT(&set->pairs);
 	set->io.settle = settle_flow;
 	set->id_step = workers;
 	set->count = set->made = 0;
 	set->dump = NULL;
-	return pair_watch_init(set);
+	set->io.turns = &set->turns;
+	error = flow_turns_init(&set->turns, set->io.base);
+	return error ? error : pair_watch_init(set);
 }
 
 void pair_set_shutdown(struct pair_set *set)
@@ -545,4 +549,5 @@ void pair_set_deinit(struct pair_set *set)
 	pair_set_shutdown(set);
 	pair_dump_abort(set);
 	pair_watch_deinit(set);
+	flow_turns_deinit(&set->turns);
 }

@@ -32,6 +32,7 @@ struct pair_set {
 	void (*ended)(void *arg); /* a pair has ended and its slot is free */
 	void *arg;
 	/* private */
+	struct flow_turns turns;
 	struct pair_list pairs;
 	struct peer_list blind;    /* peers that nothing is read from: see pair_watch.c */
 	struct event *watch_timer; /* while there are blind peers */
@@ -40,8 +41,8 @@ struct pair_set {
 	struct pair_dump *dump; /* under way, or NULL */
 };
 
-/* set->io (but settle), worker, slots, ended and arg are the caller's to fill in first. workers: how many
- * there are. 0 or -errno. */
+/* set->io (but settle and turns), worker, slots, ended and arg are the caller's to fill in first. workers:
+ * how many there are. 0 or -errno. */
 int pair_set_init(struct pair_set *set, unsigned workers);
 void pair_set_deinit(struct pair_set *set);
 /* Closes every pair with the reason shutdown: both peers are reset. */

@@ -27,6 +27,7 @@ static int source[2], sink[2];
 static unsigned settled;
 static struct pipe_pool pipes;
 static struct slots pipe_slots;
+static struct flow_turns turns;
 static bool splicing; /* the flow is taken for a bulk one from the start */
 
 /* libevent's allocations are counted, and the n-th fails when asked to. */
@@ -89,6 +90,8 @@ static void begin(uint64_t memory_max)
 	io = (struct flow_io){
 	        .base = base, .budget = &budget, .scratch_size = SCRATCH, .settle = note_settled};
 	io.pipes = &pipes;
+	io.turns = &turns;
+	ck_assert_int_eq(flow_turns_init(&turns, base), 0);
 	io.scratch = malloc(SCRATCH);
 	readable = malloc(event_get_struct_event_size());
 	loop_tcp_pair(source);
@@ -118,6 +121,7 @@ static void teardown(void)
 	flow_deinit(&flow);
 	ck_assert_uint_eq(budget_used(&budget), 0);
 	ck_assert_uint_eq(flow.held, 0);
+	flow_turns_deinit(&turns);
 	pipe_pool_deinit(&pipes);
 	ck_assert_uint_eq(slots_used(&pipe_slots), 0);
 	event_base_loop(base, EVLOOP_NONBLOCK);
@@ -463,6 +467,28 @@ START_TEST(bytes_of_both_queues_keep_their_order)
 }
 END_TEST
 
+/* A bulk flow does nothing in the pass in which it becomes ready: small messages go first. */
+START_TEST(bulk_flow_waits_for_its_turn)
+{
+	LOOP_UNTIL(base, (loop_send(source[1], 0, 1), flow.turn != 0 || flow.bytes > 0));
+	ck_assert_uint_eq(flow.bytes, 0);
+	ck_assert(!flow.reading);
+	ck_assert_ptr_eq(TAILQ_FIRST(&turns.waiting), &flow);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	ck_assert_uint_gt(flow.bytes, 0);
+	ck_assert(flow.reading);
+	ck_assert(TAILQ_EMPTY(&turns.waiting));
+}
+END_TEST
+
+START_TEST(ended_flow_gives_up_its_turn)
+{
+	LOOP_UNTIL(base, (loop_send(source[1], 0, 1), flow.turn != 0));
+	flow_deinit(&flow);
+	ck_assert(TAILQ_EMPTY(&turns.waiting));
+}
+END_TEST
+
 /* splice(2) stops before an urgent byte for ever; recv(2) does not. */
 START_TEST(urgent_byte_passes_in_line)
 {
@@ -516,6 +542,8 @@ int main(void)
 	tcase_add_test(pipe, pipe_with_bytes_is_not_used_again);
 	tcase_add_test(pipe, without_a_pipe_the_flow_copies);
 	tcase_add_test(pipe, bytes_of_both_queues_keep_their_order);
+	tcase_add_test(pipe, bulk_flow_waits_for_its_turn);
+	tcase_add_test(pipe, ended_flow_gives_up_its_turn);
 	tcase_add_test(pipe, urgent_byte_passes_in_line);
 	suite_add_tcase(suite, pipe);
 	return unit_run(suite);

@@ -1,0 +1,81 @@
+/*
+ * Turns: in one pass of the event loop everything small is moved as it comes, but only so much of what is
+ * bulk. Without this, a message that arrives while dozens of bulk flows are ready would wait for a large read
+ * of each of them.
+ */
+#include "build_config.h"
+
+#include "flow_private.h"
+
+#include <event2/event.h>
+
+/* Bulk bytes in one pass: about what one pump moves. More is less fair, less is more passes. */
+#define TURN_BYTES (1024 * 1024)
+
+static bool wait_for_next_pass(struct flow_turns *turns)
+{
+	static const struct timeval now = {0, 0};
+
+	return event_pending(turns->next_pass, EV_TIMEOUT, NULL) || event_add(turns->next_pass, &now) == 0;
+}
+
+static uint64_t take_turn(struct flow *flow)
+{
+	uint64_t bytes = flow->bytes, queued = flow->queued;
+	unsigned turn = flow->turn;
+
+	flow_turn_leave(flow);
+	flow_take_turn(flow, turn);
+	return flow->bytes - bytes + (flow->queued > queued ? flow->queued - queued : 0);
+}
+
+/* Flows take their turns in the order in which they became ready. Without memory to wait for the next pass,
+ * all in this one. */
+static void on_next_pass(evutil_socket_t fd, short what, void *arg)
+{
+	struct flow_turns *turns = arg;
+	struct flow *flow;
+	uint64_t moved = 0;
+
+	(void)fd;
+	(void)what;
+	while ((flow = TAILQ_FIRST(&turns->waiting)) != NULL) {
+		if (moved >= TURN_BYTES && wait_for_next_pass(turns))
+			return;
+		moved += take_turn(flow);
+		flow->io->settle(flow);
+	}
+}
+
+bool flow_turn_wait(struct flow *flow, enum flow_turn turn)
+{
+	struct flow_turns *turns = flow->io->turns;
+
+	if (!wait_for_next_pass(turns))
+		return false;
+	if (!flow->turn)
+		TAILQ_INSERT_TAIL(&turns->waiting, flow, turn_entry);
+	flow->turn |= turn;
+	return true;
+}
+
+void flow_turn_leave(struct flow *flow)
+{
+	if (flow->turn)
+		TAILQ_REMOVE(&flow->io->turns->waiting, flow, turn_entry);
+	flow->turn = 0;
+}
+
+int flow_turns_init(struct flow_turns *turns, struct event_base *base)
+{
+	TAILQ_INIT(&turns->waiting);
+	turns->next_pass = event_new(base, -1, 0, on_next_pass, turns);
+	return turns->next_pass ? 0 : -ENOMEM;
+}
+
+void flow_turns_deinit(struct flow_turns *turns)
+{
+	if (turns->next_pass)
+		event_free(turns->next_pass);
+	turns->next_pass = NULL;
+}
