@@ -8,7 +8,7 @@ root=${srcdir:-$(dirname "$0")/../..}/tests
 
 # The bytes of a sum of the JSON report: bytes_of sum_sent.
 bytes_of() {
-	awk -v sum="\"$1\":" '$1 == sum { inside = 1 } inside && $1 == "\"bytes\":" { print $2 + 0; exit }' report.json
+	awk -v sum="\"$1\":" '$1 == sum { inside = 1 } inside && $1 == "\"bytes\":" { printf "%.0f\n", $2; exit }' report.json
 }
 
 # iperf3 ends a test by a word on its control connection and counts no byte that is still on its way then, so its

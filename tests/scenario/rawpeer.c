@@ -195,8 +195,8 @@ static void process_accept(void)
 	struct peer *peer, *next;
 
 	no_client = false;
-	LIST_FOREACH_SAFE(peer, &peers, entry, next)
-	{
+	for (peer = LIST_FIRST(&peers); peer; peer = next) {
+		next = LIST_NEXT(peer, entry);
 		if (peer->accepting)
 			peer_run(peer, 0);
 		if (no_client)
@@ -209,9 +209,9 @@ static int process_timeout_ms(void)
 	uint64_t wake = process.deadline_us;
 	struct peer *peer;
 
-	LIST_FOREACH(peer, &peers, entry)
-	if (peer->wake_us && peer->wake_us < wake)
-		wake = peer->wake_us;
+	LIST_FOREACH (peer, &peers, entry)
+		if (peer->wake_us && peer->wake_us < wake)
+			wake = peer->wake_us;
 	if (wake <= process.now_us)
 		return 0;
 	return (int)((wake - process.now_us + 999) / 1000);
@@ -221,17 +221,19 @@ static void process_wake(void)
 {
 	struct peer *peer, *next;
 
-	LIST_FOREACH_SAFE(peer, &peers, entry, next)
-	if (peer->wake_us && peer->wake_us <= process.now_us)
-		peer_run(peer, 0);
+	for (peer = LIST_FIRST(&peers); peer; peer = next) {
+		next = LIST_NEXT(peer, entry);
+		if (peer->wake_us && peer->wake_us <= process.now_us)
+			peer_run(peer, 0);
+	}
 }
 
 static void process_expire(void)
 {
 	struct peer *peer, *next;
 
-	LIST_FOREACH_SAFE(peer, &peers, entry, next)
-	{
+	for (peer = LIST_FIRST(&peers); peer; peer = next) {
+		next = LIST_NEXT(peer, entry);
 		peer_fail(peer, "not done within the deadline, after sending %llu and receiving %llu bytes",
 		          (unsigned long long)peer->out.bytes, (unsigned long long)peer->in.bytes);
 		peer_finish(peer, true);

@@ -12,11 +12,11 @@
 #define WEIR_TESTS_RAWPEER_H
 
 #include "address.h"
-#include "list.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 struct peer;
 struct word;
