@@ -219,6 +219,28 @@ static void fail_attempt(struct pair *pair, int error)
 	pair->attempt++;
 }
 
+static void open_flows(struct pair *pair)
+{
+	struct peer *client = &pair->client, *target = &pair->target;
+
+	pair->connected = true;
+	relay_note_attempt(pair->relay, &pair->choice, 0);
+	flow_attach(&client->from, client->fd, target->fd, client->readable);
+	flow_attach(&target->from, target->fd, client->fd, target->readable);
+	flow_start(&client->from);
+	flow_start(&target->from);
+}
+
+/* The target's socket has become writable: 0, or why it is not connected. */
+static int finish_connect(struct pair *pair)
+{
+	int error = socket_error(pair->target.fd);
+
+	if (!error)
+		open_flows(pair);
+	return error;
+}
+
 static int try_choice(struct pair *pair)
 {
 	int fd = socket_connect(pair->choice.endpoint, &pair->relay->target_tuning);
@@ -227,6 +249,8 @@ static int try_choice(struct pair *pair)
 		return fd;
 	pair->target.fd = fd;
 	event_assign(pair->target.readable, pair->set->io.base, fd, EV_WRITE, on_connected, pair);
+	if (socket_is_writable(fd)) /* a target on this machine is connected, or has refused, by now */
+		return finish_connect(pair);
 	return event_add(pair->target.readable, NULL) < 0 ? -ENOMEM : 0;
 }
 
@@ -255,29 +279,16 @@ static void connect_next(struct pair *pair)
 	}
 }
 
-static void open_flows(struct pair *pair)
-{
-	struct peer *client = &pair->client, *target = &pair->target;
-
-	pair->connected = true;
-	relay_note_attempt(pair->relay, &pair->choice, 0);
-	flow_attach(&client->from, client->fd, target->fd, client->readable);
-	flow_attach(&target->from, target->fd, client->fd, target->readable);
-	flow_start(&client->from);
-	flow_start(&target->from);
-}
-
 static void on_connected(evutil_socket_t fd, short what, void *arg)
 {
 	struct pair *pair = arg;
-	int error = socket_error(fd);
+	int error = finish_connect(pair);
 
+	(void)fd;
 	(void)what;
 	if (error) {
 		fail_attempt(pair, error);
 		connect_next(pair);
-	} else {
-		open_flows(pair);
 	}
 	pair_settle(pair);
 }

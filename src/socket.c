@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <linux/sockios.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -146,6 +147,13 @@ int socket_connect(const struct endpoint *endpoint, const struct socket_tuning *
 		return error;
 	}
 	return fd;
+}
+
+bool socket_is_writable(int fd)
+{
+	struct pollfd wanted = {.fd = fd, .events = POLLOUT};
+
+	return poll(&wanted, 1, 0) > 0;
 }
 
 int socket_error(int fd)

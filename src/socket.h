@@ -40,6 +40,8 @@ int socket_listen(const struct endpoint *endpoint, const struct socket_tuning *t
 int socket_accept(int listener, union client_address *client);
 /* Begins to connect. The descriptor is writable once it is connected or failed: then ask socket_error. */
 int socket_connect(const struct endpoint *endpoint, const struct socket_tuning *tuning);
+/* Whether a write would be taken, or fail, at once. */
+bool socket_is_writable(int fd);
 /* The pending error of a socket (SO_ERROR): 0, or -errno. Clears it. */
 int socket_error(int fd);
 /* Closes fd so that the other end sees a reset (SO_LINGER of socket(7)); a unix socket knows no reset and is
