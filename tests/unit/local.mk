@@ -1,18 +1,21 @@
 # One program per module, each linking the library.
-EXTRA_DIST += tests/unit/unit.h tests/unit/loop.h
+EXTRA_DIST += tests/unit/unit.h tests/unit/loop.h tests/unit/relays.h
 if HAVE_CHECK
 UNIT_TESTS = \
 	tests/unit/test_address \
 	tests/unit/test_budget \
 	tests/unit/test_config \
 	tests/unit/test_dump \
+	tests/unit/test_estimate \
 	tests/unit/test_flow \
+	tests/unit/test_listener \
 	tests/unit/test_log \
 	tests/unit/test_pair \
 	tests/unit/test_relay \
 	tests/unit/test_resolver \
 	tests/unit/test_socket \
-	tests/unit/test_units
+	tests/unit/test_units \
+	tests/unit/test_worker
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
 UNIT_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/unit -DSRCDIR=\"$(abs_top_srcdir)\"
@@ -26,8 +29,12 @@ tests_unit_test_config_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_config_LDADD = $(UNIT_LIBS)
 tests_unit_test_dump_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_dump_LDADD = $(UNIT_LIBS)
+tests_unit_test_estimate_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_estimate_LDADD = $(UNIT_LIBS)
 tests_unit_test_flow_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_flow_LDADD = $(UNIT_LIBS)
+tests_unit_test_listener_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_listener_LDADD = $(UNIT_LIBS)
 tests_unit_test_log_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_log_LDADD = $(UNIT_LIBS)
 tests_unit_test_pair_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
@@ -40,4 +47,6 @@ tests_unit_test_socket_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_socket_LDADD = $(UNIT_LIBS)
 tests_unit_test_units_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_units_LDADD = $(UNIT_LIBS)
+tests_unit_test_worker_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_worker_LDADD = $(UNIT_LIBS)
 endif

@@ -1,6 +1,1152 @@
+/* Pairs between real sockets: the test is the clients and the targets, and accepts for the worker. */
+#include "build_config.h"
+
+#include "pair.h"
+#include "pair_private.h"
+#include "pipe_pool.h"
+#include "relays.h"
 #include "unit.h"
+
+#include <signal.h>
+#include <sys/un.h>
+
+#define SCRATCH    (32 * 1024)
+#define MEMORY_MAX (16 * 1024 * 1024)
+#define BULK       (8 * 1024 * 1024)
+#define SMALL      16384 /* a kernel buffer */
+#define NOTICED_MS 2000
+
+static struct event_base *base;
+static struct budget budget;
+static struct slots slots, pipe_slots;
+static struct pipe_pool pipes;
+static struct pair_set set;
+static struct relay *relay;
+static int gate;   /* where clients come in */
+static int target; /* where targets are accepted */
+static unsigned ended, fds_before;
+static int mine[256]; /* descriptors of the test */
+static size_t mine_count;
+static size_t fail_after; /* libevent's n-th allocation from now on fails */
+
+static void *failing_malloc(size_t size)
+{
+	if (fail_after > 0 && --fail_after == 0) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return malloc(size);
+}
+
+static void *failing_realloc(void *memory, size_t size)
+{
+	if (fail_after > 0 && --fail_after == 0) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return realloc(memory, size);
+}
+
+static void note_ended(void *arg)
+{
+	ck_assert_ptr_eq(arg, &set);
+	ended++;
+}
+
+/* ---- the test's own descriptors ---- */
+
+static int keep(int fd)
+{
+	ck_assert_int_ge(fd, 0);
+	ck_assert_uint_lt(mine_count, sizeof(mine) / sizeof(mine[0]));
+	mine[mine_count++] = fd;
+	return fd;
+}
+
+static void forget(int fd)
+{
+	for (size_t i = 0; i < mine_count; i++)
+		if (mine[i] == fd)
+			mine[i] = -1;
+}
+
+static void reset(int fd)
+{
+	forget(fd);
+	loop_reset(fd);
+}
+
+static int listen_here(void)
+{
+	struct sockaddr_in address;
+	int size = SMALL;
+	int fd = keep(loop_listen(&address));
+
+	/* Inherited: what a target that does not read can hold is bounded. */
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	loop_nonblocking(fd);
+	return fd;
+}
+
+/* A port where nobody listens, and nobody else will. */
+static int refusing(void)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	int fd = keep(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	return fd;
+}
+
+/* A target that answers nothing: its backlog is full, so the kernel drops who knocks. */
+static int silent(void)
+{
+	struct sockaddr_in address;
+	socklen_t length = sizeof(address);
+	int fd = keep(loop_listen(&address));
+
+	ck_assert_int_eq(listen(fd, 0), 0);
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &length), 0);
+	for (int i = 0; i < 4; i++) {
+		int filler = keep(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+
+		(void)connect(filler, (struct sockaddr *)&address, length);
+		poll(&(struct pollfd){.fd = filler, .events = POLLOUT}, 1, 20);
+	}
+	return fd;
+}
+
+/* ---- fixture ---- */
+
+static void setup(void)
+{
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN); /* splice(2) knows no MSG_NOSIGNAL */
+	relays_log_begin();
+	fds_before = relays_count_fds();
+	event_set_mem_functions(failing_malloc, failing_realloc, free);
+	base = event_base_new();
+	ck_assert_ptr_nonnull(base);
+	budget_init(&budget, MEMORY_MAX);
+	slots_init(&slots, 0);
+	slots_init(&pipe_slots, 0);
+	pipe_pool_init(&pipes, &pipe_slots);
+	set = (struct pair_set){
+	        .io = {.base = base, .budget = &budget, .pipes = &pipes, .scratch_size = SCRATCH},
+	        .log_connections = true,
+	        .slots = &slots,
+	        .ended = note_ended,
+	        .arg = &set,
+	};
+	set.io.scratch = malloc(SCRATCH);
+	ck_assert_int_eq(pair_set_init(&set, 1), 0);
+	gate = listen_here();
+	target = listen_here();
+}
+
+static void open_relay(const char *const *targets, const char *const *options)
+{
+	relay_put(relay);
+	relay = relays_new(LISTEN, targets, options, NULL, 1);
+}
+
+/* A relay to the one target. */
+static void begin(const char *const *options)
+{
+	open_relay(TEXTS(relays_address(target)), options);
+}
+
+static void teardown(void)
+{
+	pair_set_deinit(&set);
+	ck_assert_uint_eq(set.count, 0);
+	ck_assert_uint_eq(slots_used(&slots), 0);
+	ck_assert_uint_eq(slots_used(&relay->slots), 0);
+	ck_assert_uint_eq(budget_used(&budget), 0);
+	pipe_pool_deinit(&pipes);
+	ck_assert_uint_eq(slots_used(&pipe_slots), 0);
+	relay_put(relay);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	event_base_free(base);
+	free(set.io.scratch);
+	for (size_t i = 0; i < mine_count; i++)
+		if (mine[i] >= 0)
+			close(mine[i]);
+	ck_assert_uint_eq(relays_count_fds(), fds_before);
+	relays_log_end();
+}
+
+/* A client that the worker has just accepted. */
+static int join(void)
+{
+	union client_address address = {.any = {.sa_family = AF_UNIX}};
+	int client = keep(relays_connect(gate));
+	int size = SMALL;
+	int fd = -EAGAIN;
+
+	setsockopt(client, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	LOOP_UNTIL(base, (fd = socket_accept(gate, &address)) >= 0);
+	setsockopt(client, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	ck_assert(slots_take(&slots));
+	ck_assert(slots_take(&relay->slots));
+	ck_assert_int_eq(pair_new(&set, relay, fd, &address), 0);
+	return client;
+}
+
+static int try_meet(int listener)
+{
+	return accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+/* The next connection that a target gets. */
+static int meet(int listener)
+{
+	int fd = -1;
+
+	LOOP_UNTIL(base, (fd = try_meet(listener)) >= 0);
+	return keep(fd);
+}
+
+static struct pair *only_pair(void)
+{
+	ck_assert_uint_eq(set.count, 1);
+	return LIST_FIRST(&set.pairs);
+}
+
+/* The next connection that a target gets, once the newest pair knows of it too. */
+static int meet_open(int listener)
+{
+	int fd = meet(listener);
+
+	LOOP_UNTIL(base, LIST_FIRST(&set.pairs)->connected);
+	return fd;
+}
+
+/* Runs the loop for a while without a condition: to see that nothing happens. */
+static void run_for(uint64_t ms)
+{
+	uint64_t end = clock_ms() + ms;
+
+	while (clock_ms() < end) {
+		event_base_loop(base, EVLOOP_NONBLOCK);
+		poll(NULL, 0, 1);
+	}
+}
+
+/* Receives until the stream ends, and says how; the bytes are counted. */
+static enum loop_end drain(int fd, uint64_t *received)
+{
+	enum loop_end end = LOOP_OPEN;
+
+	LOOP_UNTIL(base, (end = loop_receive(fd, received, BULK)) != LOOP_OPEN);
+	return end;
+}
+
+static void assert_ends(int fd, enum loop_end how, uint64_t bytes)
+{
+	uint64_t received = 0;
+
+	ck_assert_int_eq(drain(fd, &received), how);
+	ck_assert_uint_eq(received, bytes);
+}
+
+static void assert_receives(int fd, uint64_t *received, uint64_t until)
+{
+	LOOP_UNTIL(base, (loop_receive(fd, received, BULK), *received >= until));
+	ck_assert_uint_eq(*received, until);
+}
+
+/* Sends until all of it is with the relay's kernel, where a reset cannot take it back. */
+static void send_all(int fd, uint64_t offset, uint64_t length)
+{
+	uint64_t sent = 0;
+
+	LOOP_UNTIL(base, (sent += loop_send(fd, offset + sent, length - sent)) == length &&
+	                         socket_unacknowledged(fd) == 0);
+}
+
+/* Sends until the flow has paused its source and the kernels in between are full too. */
+static uint64_t fill(int fd, const struct flow *flow)
+{
+	uint64_t sent = 0;
+
+	LOOP_UNTIL(base, (sent += loop_send(fd, sent, BULK), flow->paused));
+	return sent;
+}
+
+static void assert_over(const char *reason)
+{
+	char text[64];
+
+	LOOP_UNTIL(base, set.count == 0);
+	snprintf(text, sizeof(text), "reason=%s", reason);
+	ck_assert_msg(relays_logged(text) == 1, "not closed with %s", text);
+	ck_assert_uint_eq(ended, 1);
+	ck_assert_uint_eq(slots_used(&slots), 0);
+	ck_assert_uint_eq(slots_used(&relay->slots), 0);
+}
+
+/* ---- a normal life ---- */
+
+START_TEST(round_trip_and_clean_end)
+{
+	uint64_t received = 0;
+	int client, server;
+
+	begin(NULL);
+	client = join();
+	server = meet_open(target);
+	ck_assert_uint_eq(slots_used(&slots), 1);
+	ck_assert_uint_eq(slots_used(&relay->slots), 1);
+	send_all(client, 0, 5000);
+	assert_receives(server, &received, 5000);
+	send_all(server, 0, 3000);
+	received = 0;
+	assert_receives(client, &received, 3000);
+	shutdown(client, SHUT_WR);
+	LOOP_UNTIL(base, loop_receive(server, &received, 1) == LOOP_FIN);
+	ck_assert_uint_eq(set.count, 1);
+	shutdown(server, SHUT_WR);
+	LOOP_UNTIL(base, loop_receive(client, &received, 1) == LOOP_FIN);
+	assert_over("eof");
+	ck_assert_uint_eq(relays_logged("ended_first=client"), 1);
+	ck_assert_uint_eq(relay->counters[0].accepted, 1);
+	ck_assert_uint_eq(relay->counters[0].refused, 0);
+	ck_assert_uint_eq(relay->counters[0].connect_failed, 0);
+	ck_assert_uint_eq(relay->counters[0].bytes[UPLOAD], 5000);
+	ck_assert_uint_eq(relay->counters[0].bytes[DOWNLOAD], 3000);
+}
+END_TEST
+
+/* _i: 0 the client ends first, 1 the target does. */
+START_TEST(half_close_leaves_the_other_way_open)
+{
+	uint64_t received = 0;
+	int client, server, first, second;
+
+	begin(NULL);
+	client = join();
+	server = meet_open(target);
+	first = _i ? server : client;
+	second = _i ? client : server;
+	send_all(first, 0, 1000);
+	shutdown(first, SHUT_WR);
+	assert_ends(second, LOOP_FIN, 1000);
+	for (uint64_t at = 0; at < 10; at++) {
+		send_all(second, at * 2000, 2000);
+		assert_receives(first, &received, (at + 1) * 2000);
+	}
+	ck_assert_uint_eq(set.count, 1);
+	shutdown(second, SHUT_WR);
+	ck_assert_int_eq(drain(first, &received), LOOP_FIN);
+	ck_assert_uint_eq(received, 20000);
+	assert_over("eof");
+	ck_assert_uint_eq(relays_logged(_i ? "ended_first=target" : "ended_first=client"), 1);
+}
+END_TEST
+
+START_TEST(bulk_arrives_whole_both_ways)
+{
+	uint64_t up = 0, down = 0, up_seen = 0, down_seen = 0;
+	enum loop_end up_end = LOOP_OPEN, down_end = LOOP_OPEN;
+	int client, server;
+
+	begin(TEXTS("high_watermark=64K"));
+	client = join();
+	server = meet_open(target);
+	while (up_end == LOOP_OPEN || down_end == LOOP_OPEN) {
+		up += loop_send(client, up, BULK / 4 - up);
+		down += loop_send(server, down, BULK / 4 - down);
+		if (up == BULK / 4)
+			shutdown(client, SHUT_WR);
+		if (down == BULK / 4)
+			shutdown(server, SHUT_WR);
+		event_base_loop(base, EVLOOP_NONBLOCK);
+		if (up_end == LOOP_OPEN)
+			up_end = loop_receive(server, &up_seen, 20000);
+		if (down_end == LOOP_OPEN)
+			down_end = loop_receive(client, &down_seen, 20000);
+	}
+	ck_assert_int_eq(up_end, LOOP_FIN);
+	ck_assert_int_eq(down_end, LOOP_FIN);
+	ck_assert_uint_eq(up_seen, BULK / 4);
+	ck_assert_uint_eq(down_seen, BULK / 4);
+	assert_over("eof");
+}
+END_TEST
+
+/* ---- connecting ---- */
+
+START_TEST(refused_target_resets_the_client)
+{
+	int client;
+
+	open_relay(TEXTS(relays_address(refusing())), NULL);
+	client = join();
+	assert_ends(client, LOOP_RST, 0);
+	assert_over("connect_failed");
+	ck_assert_uint_eq(relay->counters[0].connect_failed, 1);
+	ck_assert_uint_eq(relay->counters[0].refused, 0);
+	ck_assert_uint_eq(relays_logged("ended_first=target"), 1);
+}
+END_TEST
+
+START_TEST(second_target_is_taken_when_the_first_refuses)
+{
+	uint64_t received = 0;
+	int client, server;
+
+	open_relay(TEXTS(relays_address(refusing()), relays_address(target)), NULL);
+	client = join();
+	server = meet_open(target);
+	send_all(client, 0, 100);
+	assert_receives(server, &received, 100);
+	ck_assert_uint_eq(relay->counters[0].connect_failed, 0);
+}
+END_TEST
+
+START_TEST(one_attempt_is_one_attempt)
+{
+	int client;
+
+	open_relay(TEXTS(relays_address(refusing()), relays_address(target)), TEXTS("connect_attempts=1"));
+	client = join();
+	assert_ends(client, LOOP_RST, 0);
+	assert_over("connect_failed");
+	ck_assert_int_lt(try_meet(target), 0);
+}
+END_TEST
+
+START_TEST(targets_take_turns)
+{
+	int other = listen_here();
+
+	open_relay(TEXTS(relays_address(target), relays_address(other)), NULL);
+	for (int i = 0; i < 6; i++) {
+		join();
+		meet(i % 2 ? other : target);
+	}
+	ck_assert_uint_eq(set.count, 6);
+}
+END_TEST
+
+START_TEST(silent_target_times_out)
+{
+	uint64_t began;
+	int client;
+
+	open_relay(TEXTS(relays_address(silent())), TEXTS("connect_timeout=100ms"));
+	began = clock_ms();
+	client = join();
+	assert_ends(client, LOOP_RST, 0);
+	ck_assert_uint_ge(clock_ms() - began, 95);
+	assert_over("connect_timeout");
+	ck_assert_uint_eq(relay->counters[0].connect_failed, 1);
+}
+END_TEST
+
+START_TEST(next_target_is_taken_when_the_first_is_silent)
+{
+	open_relay(TEXTS(relays_address(silent()), relays_address(target)), TEXTS("connect_timeout=50ms"));
+	join();
+	meet(target);
+	ck_assert_uint_eq(only_pair()->attempt, 1);
+}
+END_TEST
+
+START_TEST(client_that_resets_while_connecting_is_noticed)
+{
+	uint64_t began;
+	int client;
+
+	open_relay(TEXTS(relays_address(silent())), TEXTS("connect_timeout=1m"));
+	client = join();
+	run_for(20);
+	began = clock_ms();
+	reset(client);
+	assert_over("client_reset");
+	ck_assert_uint_le(clock_ms() - began, NOTICED_MS);
+	ck_assert_uint_eq(relay->counters[0].connect_failed, 0);
+}
+END_TEST
+
+static int listen_unix(const char *name, int backlog)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = keep(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+	socklen_t length =
+	        (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 +
+	                    (size_t)snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1, "%s", name));
+
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, length), 0);
+	ck_assert_int_eq(listen(fd, backlog), 0);
+	loop_nonblocking(fd);
+	return fd;
+}
+
+static int listen_abstract(int backlog)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "weir-test-pair-%d", (int)getpid());
+	return listen_unix(name, backlog);
+}
+
+START_TEST(unix_target)
+{
+	uint64_t up = 0, down = 0;
+	int client, server, listener = listen_abstract(16);
+
+	open_relay(TEXTS(relays_address(listener)), NULL);
+	client = join();
+	server = meet(listener);
+	send_all(client, 0, 5000);
+	assert_receives(server, &up, 5000);
+	ck_assert_uint_eq(loop_send(server, 0, 3000), 3000);
+	assert_receives(client, &down, 3000);
+	shutdown(server, SHUT_WR);
+	ck_assert_int_eq(drain(client, &down), LOOP_FIN);
+	shutdown(client, SHUT_WR);
+	ck_assert_int_eq(drain(server, &up), LOOP_FIN);
+	assert_over("eof");
+	ck_assert_uint_eq(relays_logged(relays_address(listener)), 1);
+}
+END_TEST
+
+/* A unix socket says EAGAIN where TCP would wait. */
+START_TEST(full_backlog_of_a_unix_target_is_waited_out)
+{
+	uint64_t received = 0;
+	int client, listener = listen_abstract(0);
+
+	keep(relays_connect(listener));
+	open_relay(TEXTS(relays_address(listener)), TEXTS("connect_timeout=1m"));
+	client = join();
+	ck_assert_uint_eq(loop_send(client, 0, 700), 700);
+	shutdown(client, SHUT_WR);
+	run_for(100);
+	ck_assert(!only_pair()->connected);
+	meet(listener);
+	LOOP_UNTIL(base, only_pair()->connected);
+	ck_assert_int_eq(drain(meet(listener), &received), LOOP_FIN);
+	ck_assert_uint_eq(received, 700);
+}
+END_TEST
+
+START_TEST(full_backlog_of_a_unix_target_times_out)
+{
+	int client, listener = listen_abstract(0);
+
+	keep(relays_connect(listener));
+	open_relay(TEXTS(relays_address(listener)), TEXTS("connect_timeout=100ms"));
+	client = join();
+	assert_ends(client, LOOP_RST, 0);
+	assert_over("connect_timeout");
+}
+END_TEST
+
+START_TEST(client_speaks_before_the_target_is_connected)
+{
+	uint64_t received = 0;
+	int client;
+
+	begin(NULL);
+	client = join();
+	ck_assert_uint_eq(loop_send(client, 0, 3000), 3000);
+	ck_assert(!only_pair()->connected);
+	assert_receives(meet(target), &received, 3000);
+}
+END_TEST
+
+/* ---- resets ---- */
+
+START_TEST(client_reset_reaches_the_target_behind_the_bytes)
+{
+	int client, server;
+
+	begin(NULL);
+	client = join();
+	server = meet_open(target);
+	send_all(client, 0, 200000);
+	reset(client);
+	run_for(50);
+	ck_assert_uint_eq(set.count, 1); /* the target has not taken all of it */
+	assert_ends(server, LOOP_RST, 200000);
+	assert_over("client_reset");
+	ck_assert_uint_eq(relays_logged("ended_first=client"), 1);
+}
+END_TEST
+
+START_TEST(early_answer_arrives_whole_before_the_reset)
+{
+	int client, server;
+
+	begin(NULL);
+	client = join();
+	server = meet_open(target);
+	fill(client, &only_pair()->client.from);
+	send_all(server, 0, 300000);
+	reset(server);
+	run_for(300);
+	ck_assert_uint_eq(set.count, 1);
+	assert_ends(client, LOOP_RST, 300000);
+	assert_over("target_reset");
+	ck_assert_uint_eq(relays_logged("ended_first=target"), 1);
+}
+END_TEST
+
+/* Not just for as long as an acknowledgement may be held back. */
+static bool stays_unacknowledged(int fd)
+{
+	if (socket_unacknowledged(fd) == 0)
+		return false;
+	run_for(50);
+	return socket_unacknowledged(fd) > 0;
+}
+
+/* All is with the client's kernel or ours, nothing is queued: only the acknowledgement is missing. */
+START_TEST(closing_waits_for_the_acknowledgement)
+{
+	struct pair *pair;
+	uint64_t sent = 0;
+	int client, server;
+
+	begin(NULL);
+	client = join();
+	server = meet_open(target);
+	pair = only_pair();
+	while (!stays_unacknowledged(pair->client.fd)) {
+		send_all(server, sent, 1000);
+		sent += 1000;
+		LOOP_UNTIL(base, pair->target.from.bytes + pair->target.from.queued == sent);
+	}
+	ck_assert_uint_eq(pair->target.from.queued, 0);
+	reset(server);
+	run_for(100);
+	ck_assert_uint_eq(set.count, 1);
+	ck_assert(only_pair()->ending);
+	assert_ends(client, LOOP_RST, sent);
+	assert_over("target_reset");
+}
+END_TEST
+
+START_TEST(closing_is_bounded_by_half_close_timeout)
+{
+	int client, server;
+
+	begin(TEXTS("half_close_timeout=150ms"));
+	client = join();
+	server = meet_open(target);
+	send_all(server, 0, 300000);
+	reset(server);
+	LOOP_UNTIL(base, set.count == 0);
+	ck_assert_uint_eq(relays_logged("reason=half_close_timeout"), 1);
+	(void)client;
+}
+END_TEST
+
+START_TEST(paused_client_that_resets_is_noticed)
+{
+	struct pair *pair;
+	uint64_t began, received = 0;
+	int client, server;
+
+	begin(TEXTS("high_watermark=64K"));
+	client = join();
+	server = meet_open(target);
+	pair = only_pair();
+	fill(client, &pair->client.from);
+	reset(client);
+	began = clock_ms();
+	LOOP_UNTIL(base, pair_peer_failed(&pair->client));
+	ck_assert_uint_le(clock_ms() - began, NOTICED_MS);
+	ck_assert_int_eq(drain(server, &received), LOOP_RST);
+	ck_assert_uint_ge(received, 64 * 1024);
+	assert_over("client_reset");
+}
+END_TEST
+
+/* While nothing is read from a client that has ended, and nothing is written to it either. */
+START_TEST(half_closed_client_that_resets_is_noticed)
+{
+	uint64_t began;
+	int client, server;
+
+	begin(NULL);
+	client = join();
+	server = meet_open(target);
+	shutdown(client, SHUT_WR);
+	assert_ends(server, LOOP_FIN, 0);
+	began = clock_ms();
+	reset(client);
+	assert_over("client_reset");
+	ck_assert_uint_le(clock_ms() - began, NOTICED_MS);
+}
+END_TEST
+
+START_TEST(paused_pairs_cost_no_events)
+{
+	unsigned passes = 0;
+	uint64_t end;
+	int client;
+
+	begin(TEXTS("high_watermark=64K"));
+	client = join();
+	meet(target);
+	fill(client, &only_pair()->client.from);
+	run_for(20);
+	for (end = clock_ms() + 300; clock_ms() < end; passes++) {
+		event_base_loopexit(base, &(struct timeval){.tv_usec = 50000});
+		event_base_loop(base, EVLOOP_ONCE);
+	}
+	ck_assert_uint_le(passes, 20);
+}
+END_TEST
+
+/* _i: 0 the client resets, 1 the target. */
+START_TEST(on_reset_close_passes_on_an_end)
+{
+	int client, server;
+
+	begin(TEXTS("on_reset=close"));
+	client = join();
+	server = meet_open(target);
+	send_all(_i ? server : client, 0, 5000);
+	reset(_i ? server : client);
+	assert_ends(_i ? client : server, LOOP_FIN, 5000);
+	assert_over(_i ? "target_reset" : "client_reset");
+}
+END_TEST
+
+/* ---- time ---- */
+
+START_TEST(idle_timeout_resets_both)
+{
+	uint64_t last;
+	int client, server;
+
+	begin(TEXTS("idle_timeout=150ms"));
+	client = join();
+	server = meet_open(target);
+	for (int i = 0; i < 4; i++) {
+		run_for(75);
+		ck_assert_uint_eq(set.count, 1);
+		loop_send(i % 2 ? client : server, (uint64_t)(i / 2), 1);
+	}
+	last = clock_ms();
+	LOOP_UNTIL(base, set.count == 0);
+	ck_assert_uint_ge(clock_ms() - last, 145);
+	assert_ends(client, LOOP_RST, 2);
+	assert_ends(server, LOOP_RST, 2);
+	assert_over("idle_timeout");
+	ck_assert_uint_eq(relays_logged("ended_first=relay"), 1);
+}
+END_TEST
+
+START_TEST(half_close_timeout_begins_anew_with_each_byte)
+{
+	uint64_t last, received = 0;
+	int client, server;
+
+	begin(TEXTS("half_close_timeout=200ms"));
+	client = join();
+	server = meet_open(target);
+	shutdown(client, SHUT_WR);
+	assert_ends(server, LOOP_FIN, 0);
+	for (uint64_t i = 0; i < 6; i++) {
+		run_for(80);
+		ck_assert_uint_eq(loop_send(server, i, 1), 1);
+		assert_receives(client, &received, i + 1);
+	}
+	last = clock_ms();
+	ck_assert_int_eq(drain(client, &received), LOOP_RST);
+	ck_assert_uint_ge(clock_ms() - last, 190);
+	assert_over("half_close_timeout");
+	ck_assert_uint_eq(relays_logged("ended_first=client"), 1);
+}
+END_TEST
+
+/* Silence before the end does not count: a pair that was idle for long ends as cleanly as any. */
+START_TEST(half_close_timeout_begins_with_the_end)
+{
+	uint64_t last, received = 0;
+	int client, server;
+
+	begin(TEXTS("half_close_timeout=200ms"));
+	client = join();
+	server = meet_open(target);
+	run_for(300);
+	ck_assert_uint_eq(set.count, 1); /* nobody has ended */
+	shutdown(client, SHUT_WR);
+	assert_ends(server, LOOP_FIN, 0);
+	last = clock_ms();
+	ck_assert_int_eq(drain(client, &received), LOOP_RST);
+	ck_assert_uint_ge(clock_ms() - last, 150);
+	assert_over("half_close_timeout");
+}
+END_TEST
+
+START_TEST(stall_timeout_resets_both)
+{
+	uint64_t began, received = 0;
+	int client, server;
+
+	begin(TEXTS("high_watermark=64K", "stall_timeout=150ms"));
+	client = join();
+	server = meet_open(target);
+	run_for(250);
+	fill(client, &only_pair()->client.from);
+	began = clock_ms();
+	LOOP_UNTIL(base, set.count == 0);
+	ck_assert_uint_ge(clock_ms() - began, 100);
+	ck_assert_int_eq(drain(client, &received), LOOP_RST);
+	ck_assert_int_eq(drain(server, &received), LOOP_RST);
+	assert_over("stall_timeout");
+}
+END_TEST
+
+/* What the other flow does is no progress of the one that is stuck. */
+START_TEST(stalled_flow_times_out_beside_a_busy_one)
+{
+	uint64_t sent = 0, received = 0, began;
+	int client, server, size = 1024 * 1024;
+
+	begin(TEXTS("upload_high_watermark=64K", "stall_timeout=150ms"));
+	client = join();
+	setsockopt(client, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	server = meet_open(target);
+	fill(client, &only_pair()->client.from);
+	began = clock_ms();
+	while (set.count > 0) {
+		sent += loop_send(server, sent, 1024 * 1024);
+		event_base_loop(base, EVLOOP_NONBLOCK);
+		loop_receive(client, &received, BULK);
+		ck_assert_msg(clock_ms() - began < 3000, "still there after 3 s");
+	}
+	assert_over("stall_timeout");
+}
+END_TEST
+
+/* Without memory to queue, a flow waits for its sink without a queue: that wait begins when it begins. */
+START_TEST(stall_without_memory_is_counted_from_the_first_wait)
+{
+	struct flow *upload;
+	uint64_t sent = 0;
+	int client;
+
+	budget_init(&budget, 1);
+	begin(TEXTS("stall_timeout=1s"));
+	client = join();
+	meet_open(target);
+	upload = &only_pair()->client.from;
+	while (!upload->writable) {
+		upload->last_progress = clock_ms() - 2000; /* as if the byte before had come long ago */
+		sent += loop_send(client, sent, 100);
+		event_base_loop(base, EVLOOP_NONBLOCK);
+		ck_assert_msg(set.count == 1, "timed out before it had waited: %u",
+		              relays_logged("reason=stall_timeout"));
+	}
+	run_for(300);
+	ck_assert_msg(set.count == 1, "timed out before it had waited");
+}
+END_TEST
+
+/* ---- limits and the end ---- */
+
+START_TEST(too_many_pairs_of_one_source)
+{
+	uint64_t received = 0;
+	int first, third;
+
+	begin(TEXTS("max_connections_per_source=2"));
+	first = join();
+	join();
+	meet(target);
+	meet(target);
+	third = join();
+	ck_assert_int_eq(drain(third, &received), LOOP_RST);
+	ck_assert_uint_eq(set.count, 2);
+	ck_assert_uint_eq(slots_used(&slots), 2);
+	ck_assert_uint_eq(relay->counters[0].accepted, 3);
+	ck_assert_uint_eq(relay->counters[0].refused, 1);
+	ck_assert_uint_eq(relays_logged("reason=over_limit"), 1);
+	reset(first);
+	LOOP_UNTIL(base, set.count == 1);
+	join();
+	meet(target);
+	ck_assert_uint_eq(set.count, 2);
+}
+END_TEST
+
+START_TEST(shutdown_resets_every_pair)
+{
+	int client[3], server[2];
+	uint64_t received = 0;
+
+	begin(TEXTS("high_watermark=64K"));
+	for (int i = 0; i < 2; i++) {
+		client[i] = join();
+		server[i] = meet_open(target);
+	}
+	fill(client[1], &LIST_FIRST(&set.pairs)->client.from);
+	client[2] = join(); /* connecting */
+	ck_assert_uint_eq(set.count, 3);
+	pair_set_shutdown(&set);
+	ck_assert_uint_eq(set.count, 0);
+	ck_assert_uint_eq(ended, 3);
+	ck_assert_uint_eq(relays_logged("reason=shutdown"), 3);
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(drain(client[i], &received), LOOP_RST);
+	assert_ends(server[0], LOOP_RST, 0);
+	received = 0;
+	ck_assert_int_eq(drain(server[1], &received), LOOP_RST);
+}
+END_TEST
+
+START_TEST(ids_are_apart_between_workers)
+{
+	begin(NULL);
+	set.worker = 0;
+	set.id_step = 3;
+	join();
+	join();
+	ck_assert_uint_eq(LIST_FIRST(&set.pairs)->id, 4);
+}
+END_TEST
+
+/* ---- dump ---- */
+
+START_TEST(dump_outlives_the_pairs_in_it)
+{
+	struct dump_pair *records;
+	int client[4];
+	size_t count = 0;
+
+	begin(NULL);
+	for (int i = 0; i < 4; i++) {
+		client[i] = join();
+		meet_open(target);
+	}
+	records = pair_dump_begin(&set, &count);
+	ck_assert_ptr_nonnull(records);
+	ck_assert_uint_eq(count, 4);
+	ck_assert_uint_eq(records[0].id, 4);
+	ck_assert_int_eq(records[0].state, DUMP_OPEN);
+	ck_assert_str_eq(records[0].target.text, relays_address(target));
+	ck_assert(pair_dump_measure(&set, 1));
+	reset(client[3]); /* measured already */
+	reset(client[1]); /* not yet */
+	LOOP_UNTIL(base, set.count == 2);
+	join(); /* comes too late */
+	ck_assert(pair_dump_measure(&set, 1));
+	ck_assert(!pair_dump_measure(&set, 100));
+	ck_assert_ptr_null(set.dump);
+	free(records);
+	for (int i = 0; i < 2; i++) { /* and once more */
+		records = pair_dump_begin(&set, &count);
+		ck_assert_uint_eq(count, 3);
+		ck_assert(!pair_dump_measure(&set, 3));
+		free(records);
+	}
+}
+END_TEST
+
+START_TEST(dump_tells_queues_and_states)
+{
+	struct dump_pair *records;
+	size_t count = 0;
+	int client, server;
+
+	begin(TEXTS("high_watermark=64K"));
+	client = join();
+	server = meet_open(target);
+	fill(client, &only_pair()->client.from);
+	shutdown(server, SHUT_WR);
+	assert_ends(client, LOOP_FIN, 0);
+	records = pair_dump_begin(&set, &count);
+	ck_assert_uint_eq(count, 1);
+	ck_assert(!pair_dump_measure(&set, 1));
+	ck_assert_int_eq(records->state, DUMP_HALF_CLOSED);
+	ck_assert_uint_eq(records->flow[UPLOAD].queued, only_pair()->client.from.queued);
+	ck_assert_int_eq(records->flow[UPLOAD].reading, DUMP_READING_PAUSED);
+	ck_assert_int_eq(records->flow[UPLOAD].limited_by, DUMP_LIMITED_TARGET);
+	ck_assert_int_eq(records->flow[DOWNLOAD].reading, DUMP_READING_ENDED);
+	ck_assert_uint_gt(records->flow[UPLOAD].source_queue, 0);
+	ck_assert_uint_gt(records->flow[UPLOAD].sink_queue, 0);
+	free(records);
+}
+END_TEST
+
+START_TEST(dump_of_nothing)
+{
+	struct dump_pair *records;
+	size_t count = 1;
+
+	begin(NULL);
+	records = pair_dump_begin(&set, &count);
+	ck_assert_ptr_nonnull(records);
+	ck_assert_uint_eq(count, 0);
+	ck_assert(!pair_dump_measure(&set, 64));
+	free(records);
+}
+END_TEST
+
+START_TEST(dump_is_given_up_with_the_set)
+{
+	struct dump_pair *records;
+	size_t count = 0;
+
+	begin(NULL);
+	join();
+	records = pair_dump_begin(&set, &count);
+	ck_assert_uint_eq(count, 1);
+	free(records);
+}
+END_TEST
+
+/* ---- memory ---- */
+
+#define FAILING_BYTES 250000
+
+/* Sends what can be sent, and the end. A socket that was reset is left alone: sending would take the error,
+ * and reading would then see an end. */
+static void send_some(int fd, uint64_t *sent)
+{
+	struct pollfd state = {.fd = fd};
+
+	poll(&state, 1, 0);
+	if (fd < 0 || *sent == FAILING_BYTES || (state.revents & POLLERR))
+		return;
+	*sent += loop_send(fd, *sent, FAILING_BYTES - *sent);
+	if (*sent == FAILING_BYTES)
+		shutdown(fd, SHUT_WR);
+}
+
+/* Both ways queue, then all is read. True once both sides have ended. */
+static bool exchange(int client, int *server, uint64_t up[2], uint64_t down[2], enum loop_end how[2])
+{
+	if (*server < 0 && (*server = try_meet(target)) >= 0)
+		keep(*server);
+	send_some(client, &up[0]);
+	send_some(*server, &down[0]);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	if (how[0] == LOOP_OPEN)
+		how[0] = loop_receive(client, &down[1], 10000);
+	if (*server >= 0 && how[1] == LOOP_OPEN)
+		how[1] = loop_receive(*server, &up[1], 10000);
+	return how[0] != LOOP_OPEN && (*server < 0 || how[1] != LOOP_OPEN) && set.count == 0;
+}
+
+/* Whichever allocation fails: all arrives and ends well, or it ends with a reset, never with a short stream
+ * that looks complete. The fixture sees that nothing leaks. */
+START_TEST(failing_allocation_costs_one_pair_at_most)
+{
+	uint64_t up[2] = {0}, down[2] = {0};
+	enum loop_end how[2] = {LOOP_OPEN, LOOP_OPEN};
+	int client, server = -1;
+
+	begin(TEXTS("high_watermark=64K"));
+	fail_after = (size_t)_i;
+	client = join();
+	LOOP_UNTIL(base, exchange(client, &server, up, down, how));
+	fail_after = 0;
+	if (how[0] == LOOP_FIN)
+		ck_assert_uint_eq(down[1], FAILING_BYTES);
+	if (how[1] == LOOP_FIN && relay->counters[0].connect_failed == 0)
+		ck_assert_uint_eq(up[1], FAILING_BYTES);
+	ck_assert_uint_eq(ended, 1);
+	ck_assert_uint_eq(slots_used(&slots), 0);
+}
+END_TEST
+
+static TCase *make_case(const char *name)
+{
+	TCase *tcase = tcase_create(name);
+
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_set_timeout(tcase, 20);
+	return tcase;
+}
+
+static TCase *life_case(void)
+{
+	TCase *tcase = make_case("life");
+
+	tcase_add_test(tcase, round_trip_and_clean_end);
+	tcase_add_loop_test(tcase, half_close_leaves_the_other_way_open, 0, 2);
+	tcase_add_test(tcase, bulk_arrives_whole_both_ways);
+	tcase_add_test(tcase, too_many_pairs_of_one_source);
+	tcase_add_test(tcase, shutdown_resets_every_pair);
+	tcase_add_test(tcase, ids_are_apart_between_workers);
+	tcase_add_loop_test(tcase, failing_allocation_costs_one_pair_at_most, 1, 41);
+	return tcase;
+}
+
+static TCase *connect_case(void)
+{
+	TCase *tcase = make_case("connect");
+
+	tcase_add_test(tcase, refused_target_resets_the_client);
+	tcase_add_test(tcase, second_target_is_taken_when_the_first_refuses);
+	tcase_add_test(tcase, one_attempt_is_one_attempt);
+	tcase_add_test(tcase, targets_take_turns);
+	tcase_add_test(tcase, silent_target_times_out);
+	tcase_add_test(tcase, next_target_is_taken_when_the_first_is_silent);
+	tcase_add_test(tcase, client_that_resets_while_connecting_is_noticed);
+	tcase_add_test(tcase, unix_target);
+	tcase_add_test(tcase, full_backlog_of_a_unix_target_is_waited_out);
+	tcase_add_test(tcase, full_backlog_of_a_unix_target_times_out);
+	tcase_add_test(tcase, client_speaks_before_the_target_is_connected);
+	return tcase;
+}
+
+static TCase *reset_case(void)
+{
+	TCase *tcase = make_case("reset");
+
+	tcase_add_test(tcase, client_reset_reaches_the_target_behind_the_bytes);
+	tcase_add_test(tcase, early_answer_arrives_whole_before_the_reset);
+	tcase_add_test(tcase, closing_waits_for_the_acknowledgement);
+	tcase_add_test(tcase, closing_is_bounded_by_half_close_timeout);
+	tcase_add_test(tcase, paused_client_that_resets_is_noticed);
+	tcase_add_test(tcase, half_closed_client_that_resets_is_noticed);
+	tcase_add_test(tcase, paused_pairs_cost_no_events);
+	tcase_add_loop_test(tcase, on_reset_close_passes_on_an_end, 0, 2);
+	return tcase;
+}
+
+static TCase *time_case(void)
+{
+	TCase *tcase = make_case("time");
+
+	tcase_add_test(tcase, idle_timeout_resets_both);
+	tcase_add_test(tcase, half_close_timeout_begins_anew_with_each_byte);
+	tcase_add_test(tcase, half_close_timeout_begins_with_the_end);
+	tcase_add_test(tcase, stall_timeout_resets_both);
+	tcase_add_test(tcase, stalled_flow_times_out_beside_a_busy_one);
+	tcase_add_test(tcase, stall_without_memory_is_counted_from_the_first_wait);
+	return tcase;
+}
+
+static TCase *dump_case(void)
+{
+	TCase *tcase = make_case("dump");
+
+	tcase_add_test(tcase, dump_outlives_the_pairs_in_it);
+	tcase_add_test(tcase, dump_tells_queues_and_states);
+	tcase_add_test(tcase, dump_of_nothing);
+	tcase_add_test(tcase, dump_is_given_up_with_the_set);
+	return tcase;
+}
 
 int main(void)
 {
-	return unit_run(suite_create("pair"));
+	Suite *suite = suite_create("pair");
+
+	suite_add_tcase(suite, life_case());
+	suite_add_tcase(suite, connect_case());
+	suite_add_tcase(suite, reset_case());
+	suite_add_tcase(suite, time_case());
+	suite_add_tcase(suite, dump_case());
+	return unit_run(suite);
 }

@@ -1,6 +1,445 @@
+/* A relay at run time, and how many pairs each source has. */
+#include "build_config.h"
+
+#include "relay.h"
+#include "relays.h"
+#include "sources.h"
 #include "unit.h"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <pthread.h>
+
+#define THREADS     4
+#define ROUNDS      2000
+#define PATIENCE_MS 5000
+
+static struct relay *relay;
+static struct resolver *resolver;
+
+/* "three.example" has 10.0.0.1 to .3, "one.example" has 10.1.0.1, others do not resolve. */
+static struct address_list *fake_lookup(const char *host, uint16_t port, void *arg, int *error)
+{
+	size_t count = strcmp(host, "three.example") == 0 ? 3 : strcmp(host, "one.example") == 0;
+	struct address_list *list = address_list_new(3);
+
+	(void)arg;
+	if (count == 0) {
+		address_list_put(list);
+		*error = EAI_NONAME;
+		return NULL;
+	}
+	for (; list->count < count; list->count++) {
+		struct endpoint *endpoint = &list->endpoint[list->count];
+
+		endpoint->length = sizeof(endpoint->in);
+		endpoint->in = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port)};
+		endpoint->in.sin_addr.s_addr =
+		        htonl((count == 3 ? 0x0a000001 : 0x0a010001) + (uint32_t)list->count);
+	}
+	return list;
+}
+
+static void begin(const char *const *targets, const char *const *options)
+{
+	resolver = resolver_new(3600000, fake_lookup, NULL);
+	ck_assert_ptr_nonnull(resolver);
+	relay = relays_new(LISTEN, targets, options, resolver, 2);
+	ck_assert_int_eq(resolver_start(resolver), 0);
+	resolver_wait(resolver, PATIENCE_MS);
+}
+
+static void setup(void)
+{
+	relays_log_begin();
+}
+
+static void teardown(void)
+{
+	relay_put(relay);
+	resolver_free(resolver);
+	relays_log_end();
+}
+
+static void assert_choice(uint64_t turn, unsigned attempt, const char *expected)
+{
+	struct relay_choice choice = {.list = NULL};
+	char text[ADDRESS_TEXT_MAX];
+
+	ck_assert_int_eq(relay_choose(relay, turn, attempt, &choice), 0);
+	ck_assert_str_eq(endpoint_format(&choice.endpoint->any, choice.endpoint->length, text), expected);
+	relay_choice_deinit(&choice);
+	ck_assert_ptr_null(choice.endpoint);
+}
+
+/* ---- targets ---- */
+
+START_TEST(turns_count_up)
+{
+	begin(TEXTS("127.0.0.1:1"), NULL);
+	for (uint64_t turn = 0; turn < 5; turn++)
+		ck_assert_uint_eq(relay_take_turn(relay), turn);
+}
+END_TEST
+
+START_TEST(targets_are_chosen_in_turn)
+{
+	begin(TEXTS("127.0.0.1:1", "[::1]:2", "unix:/run/three"), NULL);
+	assert_choice(0, 0, "127.0.0.1:1");
+	assert_choice(0, 1, "[::1]:2");
+	assert_choice(0, 2, "unix:/run/three");
+	assert_choice(1, 0, "[::1]:2");
+	assert_choice(2, 0, "unix:/run/three");
+	assert_choice(3, 0, "127.0.0.1:1");
+	ck_assert_uint_eq(relay_attempts(relay), 3);
+}
+END_TEST
+
+START_TEST(addresses_of_a_name_are_chosen_in_turn)
+{
+	begin(TEXTS("three.example:80"), NULL);
+	assert_choice(0, 0, "10.0.0.1:80");
+	assert_choice(0, 1, "10.0.0.2:80");
+	assert_choice(0, 2, "10.0.0.3:80");
+	assert_choice(1, 0, "10.0.0.2:80");
+	assert_choice(3, 0, "10.0.0.1:80");
+	ck_assert_uint_eq(relay_attempts(relay), 3);
+}
+END_TEST
+
+START_TEST(targets_take_turns_before_their_addresses_do)
+{
+	begin(TEXTS("three.example:80", "one.example:81"), TEXTS("connect_attempts=10"));
+	assert_choice(0, 0, "10.0.0.1:80");
+	assert_choice(0, 1, "10.1.0.1:81");
+	assert_choice(0, 2, "10.0.0.2:80");
+	ck_assert_uint_eq(relay_attempts(relay), 4);
+}
+END_TEST
+
+/* relay.h of relay_attempts: "no address twice". _i is the turn. */
+START_TEST(no_address_is_tried_twice)
+{
+	struct in_addr seen[4];
+	unsigned attempts;
+
+	begin(TEXTS("three.example:80", "one.example:81"), TEXTS("connect_attempts=10"));
+	attempts = relay_attempts(relay);
+	ck_assert_uint_eq(attempts, 4);
+	for (unsigned i = 0; i < attempts; i++) {
+		struct relay_choice choice = {.list = NULL};
+
+		ck_assert_int_eq(relay_choose(relay, (uint64_t)_i, i, &choice), 0);
+		seen[i] = choice.endpoint->in.sin_addr;
+		relay_choice_deinit(&choice);
+		for (unsigned j = 0; j < i; j++)
+			ck_assert_msg(seen[i].s_addr != seen[j].s_addr, "attempts %u and %u try %s", j, i,
+			              inet_ntoa(seen[i]));
+	}
+}
+END_TEST
+
+START_TEST(attempts_are_limited)
+{
+	begin(TEXTS("three.example:80", "127.0.0.1:1"), TEXTS("connect_attempts=2"));
+	ck_assert_uint_eq(relay_attempts(relay), 2);
+}
+END_TEST
+
+START_TEST(name_without_address)
+{
+	struct relay_choice choice = {.list = NULL};
+
+	begin(TEXTS("gone.example:80"), NULL);
+	ck_assert_uint_eq(relay_attempts(relay), 1); /* it is said once that there is none */
+	ck_assert_int_eq(relay_choose(relay, 0, 0, &choice), -ENOENT);
+	ck_assert_ptr_null(choice.endpoint);
+	relay_note_attempt(relay, &choice, -ENOENT);
+	relay_choice_deinit(&choice);
+	ck_assert_uint_eq(relays_logged("gone.example:80 cannot be connected: no address yet"), 1);
+}
+END_TEST
+
+START_TEST(choice_outlives_relay_and_resolver)
+{
+	struct relay_choice choice = {.list = NULL};
+	char text[ADDRESS_TEXT_MAX];
+
+	begin(TEXTS("one.example:81"), NULL);
+	ck_assert_int_eq(relay_choose(relay, 0, 0, &choice), 0);
+	relay_put(relay);
+	resolver_free(resolver);
+	relay = NULL;
+	resolver = NULL;
+	endpoint_format(&choice.endpoint->any, choice.endpoint->length, text);
+	ck_assert_str_eq(text, "10.1.0.1:81");
+	relay_choice_deinit(&choice);
+}
+END_TEST
+
+START_TEST(trouble_with_a_target_is_logged_once)
+{
+	struct relay_choice choice = {.target = 1};
+
+	begin(TEXTS("127.0.0.1:1", "127.0.0.1:2"), NULL);
+	relay_note_attempt(relay, &choice, 0);
+	ck_assert_uint_eq(relays_logged("127.0.0.1"), 0);
+	for (int i = 0; i < 5; i++)
+		relay_note_attempt(relay, &choice, -ECONNREFUSED);
+	ck_assert_uint_eq(relays_logged("target 127.0.0.1:2 cannot be connected: Connection refused"), 1);
+	choice.target = 0;
+	relay_note_attempt(relay, &choice, -ETIMEDOUT);
+	ck_assert_uint_eq(relays_logged("target 127.0.0.1:1 cannot be connected"), 1);
+	choice.target = 1;
+	for (int i = 0; i < 5; i++)
+		relay_note_attempt(relay, &choice, 0);
+	ck_assert_uint_eq(relays_logged("target 127.0.0.1:2 can be connected again"), 1);
+	/* it fails again at once: not within ten seconds of the last line */
+	relay_note_attempt(relay, &choice, -ECONNREFUSED);
+	relay_note_attempt(relay, &choice, 0);
+	ck_assert_uint_eq(relays_logged("127.0.0.1"), 3);
+}
+END_TEST
+
+START_TEST(reached_limit_is_logged_at_most_once_in_ten_seconds)
+{
+	begin(TEXTS("127.0.0.1:1"), NULL);
+	ck_assert(relay_may_log_limit(relay));
+	ck_assert(!relay_may_log_limit(relay));
+}
+END_TEST
+
+START_TEST(counters_of_workers_add_up)
+{
+	struct dump_relay record = {.name = NULL};
+
+	begin(TEXTS("127.0.0.1:1"), NULL);
+	relay->counters[0] = (struct relay_counters){1, 2, 3, {4, 5}, 6, 7};
+	relay->counters[1] = (struct relay_counters){10, 20, 30, {40, 50}, 60, 70};
+	relay_describe(relay, 0, &record);
+	relay_describe(relay, 1, &record);
+	ck_assert_str_eq(record.name, relay->config->name);
+	ck_assert_uint_eq(record.accepted, 11);
+	ck_assert_uint_eq(record.refused, 22);
+	ck_assert_uint_eq(record.connect_failed, 33);
+	ck_assert_uint_eq(record.upload_bytes, 44);
+	ck_assert_uint_eq(record.download_bytes, 55);
+	ck_assert_uint_eq(record.pauses, 66);
+	ck_assert_uint_eq(record.paused_ms, 77);
+}
+END_TEST
+
+/* ---- listening ---- */
+
+START_TEST(listens_on_every_address)
+{
+	resolver = resolver_new(1000, fake_lookup, NULL);
+	relay = relays_new(TEXTS("127.0.0.1:0", "*:0", "unix:@weir-test-relay"), TEXTS("127.0.0.1:1"), NULL,
+	                   resolver, 2);
+	ck_assert_int_eq(relay_listen(relay), 0);
+	ck_assert_uint_eq(relay->listening_count, 3);
+	ck_assert_uint_eq(relays_logged("listening on"), 3);
+	ck_assert_uint_eq(relay->listening[0].count, 2);
+	close(relays_connect(listening_fd(&relay->listening[0], 1)));
+	close(relays_connect(listening_fd(&relay->listening[1], 0)));
+	ck_assert_uint_eq(relay->listening[2].count, 1);
+	relay_unlisten(relay);
+	ck_assert_uint_eq(relay->listening_count, 0);
+	relay_unlisten(relay);
+}
+END_TEST
+
+START_TEST(address_in_use_is_logged)
+{
+	struct sockaddr_in address;
+	int taken = loop_listen(&address);
+
+	resolver = resolver_new(1000, fake_lookup, NULL);
+	relay = relays_new(TEXTS("127.0.0.1:0", relays_address(taken)), TEXTS("127.0.0.1:1"), NULL, resolver,
+	                   2);
+	ck_assert_int_eq(relay_listen(relay), -EADDRINUSE);
+	ck_assert_uint_eq(relays_logged("cannot listen on"), 1);
+	close(taken);
+}
+END_TEST
+
+/* ---- sources ---- */
+
+static union client_address ipv4(const char *text, uint16_t port)
+{
+	union client_address client = {.in = {.sin_family = AF_INET, .sin_port = htons(port)}};
+
+	ck_assert_int_eq(inet_pton(AF_INET, text, &client.in.sin_addr), 1);
+	return client;
+}
+
+static union client_address ipv6(const char *text, uint16_t port)
+{
+	union client_address client = {.in6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)}};
+
+	ck_assert_int_eq(inet_pton(AF_INET6, text, &client.in6.sin6_addr), 1);
+	return client;
+}
+
+static bool enter(union client_address client)
+{
+	return relay_enter(relay, &client);
+}
+
+static void leave(union client_address client)
+{
+	relay_leave(relay, &client);
+}
+
+START_TEST(sources_are_limited_each)
+{
+	union client_address unix_client = {.any = {.sa_family = AF_UNIX}};
+
+	begin(TEXTS("127.0.0.1:1"), TEXTS("max_connections_per_source=2"));
+	ck_assert(enter(ipv4("10.0.0.1", 1000)));
+	ck_assert(enter(ipv4("10.0.0.1", 2000))); /* the port does not matter */
+	ck_assert(!enter(ipv4("10.0.0.1", 3000)));
+	ck_assert(enter(ipv4("10.0.0.2", 1000)));
+	ck_assert(enter(ipv6("fd00::1", 1)));
+	ck_assert(enter(ipv6("fd00::1", 2)));
+	ck_assert(!enter(ipv6("fd00::1", 3)));
+	ck_assert(enter(ipv6("fd00::2", 1)));
+	ck_assert(enter(unix_client));
+	ck_assert(enter(unix_client));
+	ck_assert(!enter(unix_client));
+	leave(ipv4("10.0.0.1", 2000));
+	ck_assert(enter(ipv4("10.0.0.1", 4000)));
+	ck_assert(!enter(ipv4("10.0.0.1", 5000)));
+	leave(unix_client);
+	leave(unix_client);
+	ck_assert(enter(unix_client));
+}
+END_TEST
+
+START_TEST(mapped_ipv4_is_the_same_source)
+{
+	begin(TEXTS("127.0.0.1:1"), TEXTS("max_connections_per_source=1"));
+	ck_assert(enter(ipv6("::ffff:10.0.0.1", 1)));
+	ck_assert(!enter(ipv4("10.0.0.1", 1)));
+	leave(ipv4("10.0.0.1", 2));
+	ck_assert(enter(ipv4("10.0.0.1", 1)));
+	ck_assert(!enter(ipv6("::ffff:10.0.0.1", 1)));
+	ck_assert(enter(ipv6("::10.0.0.1", 1))); /* only looks alike */
+}
+END_TEST
+
+START_TEST(sources_without_limit_are_not_counted)
+{
+	begin(TEXTS("127.0.0.1:1"), NULL);
+	ck_assert_ptr_null(relay->sources);
+	for (int i = 0; i < 1000; i++)
+		ck_assert(enter(ipv4("10.0.0.1", 1)));
+	leave(ipv4("10.0.0.1", 1));
+}
+END_TEST
+
+static struct {
+	struct sources *sources;
+	_Atomic unsigned inside[4], most, entered;
+} crowd;
+
+static void *come_and_go(void *arg)
+{
+	(void)arg;
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		union client_address client = {.in = {.sin_family = AF_INET}};
+		unsigned who = i % 4, now;
+
+		client.in.sin_addr.s_addr = htonl(0x0a000000 + who);
+		if (!sources_enter(crowd.sources, &client))
+			continue;
+		now = ++crowd.inside[who];
+		if (now > crowd.most)
+			crowd.most = now;
+		crowd.entered++;
+		crowd.inside[who]--;
+		sources_leave(crowd.sources, &client);
+	}
+	return NULL;
+}
+
+START_TEST(sources_of_many_threads)
+{
+	pthread_t thread[THREADS];
+	union client_address client = {.in = {.sin_family = AF_INET, .sin_addr = {htonl(0x0a000000)}}};
+
+	crowd.sources = sources_new(2);
+	for (int i = 0; i < THREADS; i++)
+		ck_assert_int_eq(pthread_create(&thread[i], NULL, come_and_go, NULL), 0);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(thread[i], NULL);
+	ck_assert_uint_gt(crowd.entered, 0);
+	ck_assert_uint_le(crowd.most, 2);
+	/* nobody is left: both places are free */
+	ck_assert(sources_enter(crowd.sources, &client));
+	ck_assert(sources_enter(crowd.sources, &client));
+	ck_assert(!sources_enter(crowd.sources, &client));
+	sources_free(crowd.sources); /* with somebody inside */
+	sources_free(NULL);
+}
+END_TEST
+
+static void *get_and_put(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < ROUNDS; i++) {
+		struct relay_choice choice = {.list = NULL};
+
+		ck_assert_int_eq(relay_choose(relay, relay_take_turn(relay), 0, &choice), 0);
+		relay_note_attempt(relay, &choice, i % 2 ? -ECONNREFUSED : 0);
+		relay_choice_deinit(&choice);
+		relay_put(relay_get(relay));
+	}
+	return NULL;
+}
+
+START_TEST(relay_of_many_threads)
+{
+	pthread_t thread[THREADS];
+
+	begin(TEXTS("127.0.0.1:1", "three.example:80"), NULL);
+	for (int i = 0; i < THREADS; i++)
+		ck_assert_int_eq(pthread_create(&thread[i], NULL, get_and_put, NULL), 0);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(thread[i], NULL);
+	ck_assert_uint_eq(relay_take_turn(relay), THREADS * ROUNDS);
+	ck_assert_uint_le(relays_logged("cannot be connected"), 2);
+}
+END_TEST
 
 int main(void)
 {
-	return unit_run(suite_create("relay"));
+	Suite *suite = suite_create("relay");
+	TCase *tcase = tcase_create("relay");
+	TCase *alone = tcase_create("sources");
+
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_set_timeout(tcase, 20);
+	tcase_add_test(tcase, turns_count_up);
+	tcase_add_test(tcase, targets_are_chosen_in_turn);
+	tcase_add_test(tcase, addresses_of_a_name_are_chosen_in_turn);
+	tcase_add_test(tcase, targets_take_turns_before_their_addresses_do);
+	tcase_add_loop_test(tcase, no_address_is_tried_twice, 0, 4);
+	tcase_add_test(tcase, attempts_are_limited);
+	tcase_add_test(tcase, name_without_address);
+	tcase_add_test(tcase, choice_outlives_relay_and_resolver);
+	tcase_add_test(tcase, trouble_with_a_target_is_logged_once);
+	tcase_add_test(tcase, reached_limit_is_logged_at_most_once_in_ten_seconds);
+	tcase_add_test(tcase, counters_of_workers_add_up);
+	tcase_add_test(tcase, listens_on_every_address);
+	tcase_add_test(tcase, address_in_use_is_logged);
+	tcase_add_test(tcase, sources_are_limited_each);
+	tcase_add_test(tcase, mapped_ipv4_is_the_same_source);
+	tcase_add_test(tcase, sources_without_limit_are_not_counted);
+	tcase_add_test(tcase, relay_of_many_threads);
+	tcase_set_timeout(alone, 20);
+	tcase_add_test(alone, sources_of_many_threads);
+	suite_add_tcase(suite, tcase);
+	suite_add_tcase(suite, alone);
+	return unit_run(suite);
 }

@@ -1,6 +1,441 @@
+/* Sockets and listening addresses, on loopback and in a folder of the test's own. */
+#include "build_config.h"
+
+#include "listening.h"
+#include "relays.h"
+#include "socket.h"
 #include "unit.h"
+
+#include <netinet/tcp.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+static char folder[] = "/tmp/weir-test-socket-XXXXXX";
+static char path[sizeof(folder) + 16];
+static unsigned fds_before;
+static const struct socket_tuning plain = {
+        .rcvbuf = SETTING_AUTO, .sndbuf = SETTING_AUTO, .notsent_lowat = SETTING_AUTO};
+static const struct socket_tuning tuned = {
+        .nodelay = true, .keepalive = true, .rcvbuf = 50000, .sndbuf = 40000, .notsent_lowat = 30000};
+
+static void setup(void)
+{
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/socket", folder);
+	fds_before = relays_count_fds();
+}
+
+static void teardown(void)
+{
+	ck_assert_uint_eq(relays_count_fds(), fds_before);
+	unlink(path);
+	ck_assert_int_eq(rmdir(folder), 0);
+}
+
+static struct endpoint endpoint_of(const char *text)
+{
+	struct address address;
+	struct endpoint endpoint;
+
+	ck_assert_int_eq(address_parse(text, &address), 0);
+	endpoint = address.endpoint;
+	address_deinit(&address);
+	return endpoint;
+}
+
+static struct endpoint path_endpoint(void)
+{
+	char text[sizeof(path) + 8];
+
+	snprintf(text, sizeof(text), "unix:%s", path);
+	return endpoint_of(text);
+}
+
+static struct endpoint own_endpoint(int fd)
+{
+	struct endpoint endpoint = {.length = sizeof(endpoint.un)};
+
+	ck_assert_int_eq(getsockname(fd, &endpoint.any, &endpoint.length), 0);
+	return endpoint;
+}
+
+static int option(int fd, int level, int name)
+{
+	int value = -1;
+	socklen_t length = sizeof(value);
+
+	ck_assert_int_eq(getsockopt(fd, level, name, &value, &length), 0);
+	return value;
+}
+
+static void wait_for(int fd, short events)
+{
+	ck_assert_int_eq(poll(&(struct pollfd){.fd = fd, .events = events}, 1, LOOP_DEADLINE_MS), 1);
+}
+
+static int accept_one(int listener, union client_address *client)
+{
+	wait_for(listener, POLLIN);
+	return socket_accept(listener, client);
+}
+
+static void assert_flags(int fd)
+{
+	ck_assert_int_ge(fd, 0);
+	ck_assert(fcntl(fd, F_GETFL) & O_NONBLOCK);
+	ck_assert(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+}
+
+static const char *const addresses[] = {"127.0.0.1:0", "[::1]:0", "unix:@weir-test-socket", NULL};
+
+/* _i: which address; the last is a path. */
+START_TEST(listen_accept_connect)
+{
+	struct endpoint endpoint = addresses[_i] ? endpoint_of(addresses[_i]) : path_endpoint();
+	union client_address address = {.any = {.sa_family = AF_UNIX}};
+	int listener = socket_listen(&endpoint, &plain, SOCKET_SOLE, false);
+	int client, server;
+	char byte = 0;
+
+	assert_flags(listener);
+	endpoint = own_endpoint(listener);
+	ck_assert_int_eq(socket_accept(listener, &address), -EAGAIN);
+	client = socket_connect(&endpoint, &plain);
+	assert_flags(client);
+	server = accept_one(listener, &address);
+	assert_flags(server);
+	ck_assert_int_eq(address.any.sa_family, endpoint.any.sa_family);
+	wait_for(client, POLLOUT);
+	ck_assert_int_eq(socket_error(client), 0);
+	ck_assert_int_eq(send(client, "x", 1, 0), 1);
+	wait_for(server, POLLIN);
+	ck_assert_uint_eq(socket_unread(server), 1);
+	ck_assert_int_eq(recv(server, &byte, 1, 0), 1);
+	ck_assert_uint_eq(socket_unread(server), 0);
+	close(client);
+	close(server);
+	close(listener);
+}
+END_TEST
+
+START_TEST(client_address_is_told)
+{
+	struct endpoint endpoint = endpoint_of("127.0.0.1:0"), own;
+	union client_address address;
+	int listener = socket_listen(&endpoint, &plain, SOCKET_SOLE, false);
+	int client, server;
+
+	endpoint = own_endpoint(listener);
+	client = socket_connect(&endpoint, &plain);
+	server = accept_one(listener, &address);
+	own = own_endpoint(client);
+	ck_assert_int_eq(address.in.sin_port, own.in.sin_port);
+	ck_assert_uint_eq(address.in.sin_addr.s_addr, htonl(INADDR_LOOPBACK));
+	close(client);
+	close(server);
+	close(listener);
+}
+END_TEST
+
+/* _i: whether IPv4 clients are taken too. */
+START_TEST(dual_stack)
+{
+	struct endpoint endpoint = endpoint_of("[::]:0"), four = endpoint_of("127.0.0.1:0");
+	int listener = socket_listen(&endpoint, &plain, SOCKET_SOLE, _i);
+	union client_address address;
+	int client, server;
+
+	ck_assert_int_ge(listener, 0);
+	four.in.sin_port = own_endpoint(listener).in6.sin6_port;
+	client = socket_connect(&four, &plain);
+	ck_assert_int_ge(client, 0);
+	wait_for(client, POLLOUT);
+	ck_assert_int_eq(socket_error(client), _i ? 0 : -ECONNREFUSED);
+	if (_i) {
+		server = accept_one(listener, &address);
+		ck_assert_int_eq(address.any.sa_family, AF_INET6);
+		ck_assert(IN6_IS_ADDR_V4MAPPED(&address.in6.sin6_addr));
+		close(server);
+	}
+	close(client);
+	close(listener);
+}
+END_TEST
+
+START_TEST(refused)
+{
+	struct endpoint endpoint = endpoint_of("127.0.0.1:0");
+	int holder = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int client;
+
+	ck_assert_int_eq(bind(holder, &endpoint.any, endpoint.length), 0);
+	endpoint = own_endpoint(holder);
+	client = socket_connect(&endpoint, &plain);
+	ck_assert_int_ge(client, 0);
+	wait_for(client, POLLOUT);
+	ck_assert_int_eq(socket_error(client), -ECONNREFUSED);
+	ck_assert_int_eq(socket_error(client), 0); /* asking clears it */
+	close(client);
+	close(holder);
+	endpoint = path_endpoint();
+	ck_assert_int_eq(socket_connect(&endpoint, &plain), -ENOENT);
+}
+END_TEST
+
+static void assert_tuned(int fd)
+{
+	ck_assert_int_eq(option(fd, IPPROTO_TCP, TCP_NODELAY), 1);
+	ck_assert_int_eq(option(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
+	ck_assert_int_eq(option(fd, SOL_SOCKET, SO_OOBINLINE), 1);
+	ck_assert_int_eq(option(fd, SOL_SOCKET, SO_RCVBUF), 2 * 50000); /* the kernel doubles: socket(7) */
+	ck_assert_int_eq(option(fd, SOL_SOCKET, SO_SNDBUF), 2 * 40000);
+	ck_assert_int_eq(option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT), 30000);
+}
+
+START_TEST(tuning_is_applied_and_inherited)
+{
+	struct endpoint endpoint = endpoint_of("127.0.0.1:0");
+	int listener = socket_listen(&endpoint, &tuned, SOCKET_SOLE, false);
+	union client_address address;
+	int client, server;
+
+	endpoint = own_endpoint(listener);
+	client = socket_connect(&endpoint, &tuned);
+	server = accept_one(listener, &address);
+	assert_tuned(client);
+	assert_tuned(server);
+	close(client);
+	close(server);
+	close(listener);
+}
+END_TEST
+
+START_TEST(without_tuning_the_kernel_decides)
+{
+	struct endpoint endpoint = endpoint_of("127.0.0.1:0");
+	int listener = socket_listen(&endpoint, &plain, SOCKET_SOLE, false);
+	int fresh = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	ck_assert_int_eq(option(listener, IPPROTO_TCP, TCP_NODELAY), 0);
+	ck_assert_int_eq(option(listener, SOL_SOCKET, SO_KEEPALIVE), 0);
+	ck_assert_int_eq(option(listener, SOL_SOCKET, SO_OOBINLINE), 1);
+	ck_assert_int_eq(option(listener, SOL_SOCKET, SO_RCVBUF), option(fresh, SOL_SOCKET, SO_RCVBUF));
+	ck_assert_int_eq(option(listener, SOL_SOCKET, SO_SNDBUF), option(fresh, SOL_SOCKET, SO_SNDBUF));
+	close(fresh);
+	close(listener);
+}
+END_TEST
+
+START_TEST(tuning_of_a_unix_socket)
+{
+	struct endpoint endpoint = path_endpoint();
+	int listener = socket_listen(&endpoint, &tuned, SOCKET_SOLE, false);
+
+	ck_assert_int_ge(listener, 0);
+	ck_assert_int_eq(option(listener, SOL_SOCKET, SO_SNDBUF), 2 * 40000);
+	close(listener);
+}
+END_TEST
+
+START_TEST(reset_is_seen_as_one)
+{
+	struct endpoint endpoint = endpoint_of("127.0.0.1:0");
+	int listener = socket_listen(&endpoint, &plain, SOCKET_SOLE, false);
+	union client_address address;
+	char byte;
+	int client, server;
+
+	endpoint = own_endpoint(listener);
+	client = socket_connect(&endpoint, &plain);
+	server = accept_one(listener, &address);
+	socket_reset(server);
+	wait_for(client, POLLIN);
+	ck_assert_int_eq(recv(client, &byte, 1, 0), -1);
+	ck_assert_int_eq(errno, ECONNRESET);
+	close(client);
+	close(listener);
+}
+END_TEST
+
+START_TEST(unacknowledged_bytes_are_told)
+{
+	struct endpoint endpoint = endpoint_of("127.0.0.1:0");
+	int listener = socket_listen(&endpoint, &tuned, SOCKET_SOLE, false);
+	union client_address address;
+	int client, server;
+	uint64_t sent = 0;
+	size_t now;
+
+	endpoint = own_endpoint(listener);
+	client = socket_connect(&endpoint, &tuned);
+	server = accept_one(listener, &address);
+	while ((now = loop_send(client, sent, 65536)) > 0)
+		sent += now;
+	ck_assert_uint_gt(socket_unacknowledged(client), 0);
+	ck_assert_uint_le(socket_unacknowledged(client), sent);
+	ck_assert_uint_eq(socket_unacknowledged(-1), 0);
+	ck_assert_uint_eq(socket_unread(-1), 0);
+	close(client);
+	close(server);
+	close(listener);
+}
+END_TEST
+
+START_TEST(shared_twice_sole_once)
+{
+	struct endpoint endpoint = endpoint_of("127.0.0.1:0");
+	int first = socket_listen(&endpoint, &plain, SOCKET_SHARED, false);
+	int second;
+
+	endpoint = own_endpoint(first);
+	second = socket_listen(&endpoint, &plain, SOCKET_SHARED, false);
+	ck_assert_int_ge(second, 0);
+	ck_assert_int_eq(socket_listen(&endpoint, &plain, SOCKET_SOLE, false), -EADDRINUSE);
+	close(first);
+	close(second);
+	first = socket_listen(&endpoint, &plain, SOCKET_SOLE, false);
+	ck_assert_int_ge(first, 0);
+	ck_assert_int_eq(socket_listen(&endpoint, &plain, SOCKET_SOLE, false), -EADDRINUSE);
+	ck_assert_int_eq(socket_listen(&endpoint, &plain, SOCKET_SHARED, false), -EADDRINUSE);
+	close(first);
+}
+END_TEST
+
+START_TEST(stale_path_is_taken_over)
+{
+	struct endpoint endpoint = path_endpoint();
+	int listener = socket_listen(&endpoint, &plain, SOCKET_SOLE, false);
+
+	ck_assert_int_ge(listener, 0);
+	ck_assert_int_eq(socket_listen(&endpoint, &plain, SOCKET_SOLE, false), -EADDRINUSE);
+	close(listener);
+	ck_assert_int_eq(access(path, F_OK), 0);
+	listener = socket_listen(&endpoint, &plain, SOCKET_SOLE, false);
+	ck_assert_int_ge(listener, 0);
+	close(relays_connect(listener));
+	close(listener);
+}
+END_TEST
+
+/* connect(2) says ECONNREFUSED of what is no socket at all, too. */
+START_TEST(file_that_is_no_socket_is_left_alone)
+{
+	struct endpoint endpoint = path_endpoint();
+	int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	struct stat st;
+
+	ck_assert_int_eq(write(file, "precious", 8), 8);
+	close(file);
+	ck_assert_int_eq(socket_listen(&endpoint, &plain, SOCKET_SOLE, false), -EADDRINUSE);
+	ck_assert_int_eq(lstat(path, &st), 0);
+	ck_assert(S_ISREG(st.st_mode));
+	ck_assert_int_eq(st.st_size, 8);
+}
+END_TEST
+
+START_TEST(abstract_name_in_use)
+{
+	struct endpoint endpoint = endpoint_of("unix:@weir-test-in-use");
+	int listener = socket_listen(&endpoint, &plain, SOCKET_SOLE, false);
+
+	ck_assert_int_ge(listener, 0);
+	ck_assert_int_eq(socket_listen(&endpoint, &plain, SOCKET_SOLE, false), -EADDRINUSE);
+	close(listener);
+}
+END_TEST
+
+/* ---- listening ---- */
+
+START_TEST(workers_listen_on_one_port)
+{
+	struct endpoint endpoint = endpoint_of("127.0.0.1:0");
+	struct listening listening;
+
+	ck_assert_int_eq(listening_open(&listening, &endpoint, &tuned, false, 3), 0);
+	ck_assert_uint_eq(listening.count, 3);
+	ck_assert_int_ne(listening_fd(&listening, 0), listening_fd(&listening, 1));
+	ck_assert_int_ne(listening_fd(&listening, 1), listening_fd(&listening, 2));
+	ck_assert_int_ne(listening_fd(&listening, 0), listening_fd(&listening, 2));
+	for (unsigned i = 0; i < 3; i++) {
+		assert_tuned(listening_fd(&listening, i));
+		ck_assert_str_eq(relays_address(listening_fd(&listening, i)), listening.text);
+	}
+	ck_assert_str_ne(listening.text, "127.0.0.1:0");
+	ck_assert_uint_eq(endpoint.in.sin_port, 0); /* not ours to change */
+	endpoint = own_endpoint(listening_fd(&listening, 0));
+	listening_close(&listening);
+	listening_close(&listening);
+	ck_assert_int_eq(listening_open(&listening, &endpoint, &plain, false, 1), 0); /* free again */
+	listening_close(&listening);
+}
+END_TEST
+
+/* With SO_REUSEPORT alone a second daemon would get half of the clients, unseen. */
+START_TEST(second_daemon_is_refused)
+{
+	struct endpoint endpoint = endpoint_of("127.0.0.1:0");
+	struct listening first, second;
+
+	ck_assert_int_eq(listening_open(&first, &endpoint, &plain, false, 2), 0);
+	endpoint = own_endpoint(listening_fd(&first, 0));
+	ck_assert_int_eq(listening_open(&second, &endpoint, &plain, false, 2), -EADDRINUSE);
+	ck_assert_uint_eq(second.count, 0);
+	listening_close(&first);
+}
+END_TEST
+
+START_TEST(unix_path_is_shared_and_removed)
+{
+	struct endpoint endpoint = path_endpoint();
+	struct listening listening;
+
+	ck_assert_int_eq(listening_open(&listening, &endpoint, &plain, false, 3), 0);
+	ck_assert_uint_eq(listening.count, 1);
+	ck_assert_int_eq(listening_fd(&listening, 0), listening_fd(&listening, 2));
+	ck_assert_str_eq(listening.text + strlen("unix:"), path);
+	ck_assert_int_eq(access(path, F_OK), 0);
+	listening_close(&listening);
+	ck_assert_int_eq(access(path, F_OK), -1);
+}
+END_TEST
+
+START_TEST(path_in_use_is_not_removed)
+{
+	struct endpoint endpoint = path_endpoint();
+	struct listening first, second;
+
+	ck_assert_int_eq(listening_open(&first, &endpoint, &plain, false, 1), 0);
+	ck_assert_int_eq(listening_open(&second, &endpoint, &plain, false, 1), -EADDRINUSE);
+	ck_assert_int_eq(access(path, F_OK), 0);
+	close(relays_connect(listening_fd(&first, 0)));
+	listening_close(&first);
+}
+END_TEST
 
 int main(void)
 {
-	return unit_run(suite_create("socket"));
+	Suite *suite = suite_create("socket");
+	TCase *tcase = tcase_create("socket");
+
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_set_timeout(tcase, 20);
+	tcase_add_loop_test(tcase, listen_accept_connect, 0, 4);
+	tcase_add_test(tcase, client_address_is_told);
+	tcase_add_loop_test(tcase, dual_stack, 0, 2);
+	tcase_add_test(tcase, refused);
+	tcase_add_test(tcase, tuning_is_applied_and_inherited);
+	tcase_add_test(tcase, without_tuning_the_kernel_decides);
+	tcase_add_test(tcase, tuning_of_a_unix_socket);
+	tcase_add_test(tcase, reset_is_seen_as_one);
+	tcase_add_test(tcase, unacknowledged_bytes_are_told);
+	tcase_add_test(tcase, shared_twice_sole_once);
+	tcase_add_test(tcase, stale_path_is_taken_over);
+	tcase_add_test(tcase, file_that_is_no_socket_is_left_alone);
+	tcase_add_test(tcase, abstract_name_in_use);
+	tcase_add_test(tcase, workers_listen_on_one_port);
+	tcase_add_test(tcase, second_daemon_is_refused);
+	tcase_add_test(tcase, unix_path_is_shared_and_removed);
+	tcase_add_test(tcase, path_in_use_is_not_removed);
+	suite_add_tcase(suite, tcase);
+	return unit_run(suite);
 }

@@ -1,0 +1,134 @@
+/* What the tests above the flow share: a relay from settings as the command line has them, addresses as text,
+ * the log, and counting descriptors. */
+#ifndef WEIR_UNIT_RELAYS_H
+#define WEIR_UNIT_RELAYS_H
+
+#include "loop.h"
+#include "relay.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <sys/mman.h>
+
+/* A list of texts, ended by NULL. */
+#define TEXTS(...) ((const char *const[]){__VA_ARGS__, NULL})
+#define LISTEN     TEXTS("127.0.0.1:0")
+
+static inline char **relays_copy(const char *const *list, size_t *count)
+{
+	char **copy = calloc(32, sizeof(*copy));
+
+	for (*count = 0; list && list[*count]; ++*count)
+		copy[*count] = strdup(list[*count]);
+	return copy;
+}
+
+static inline void relays_free_copy(char **copy, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(copy[i]);
+	free(copy);
+}
+
+/* The lists are those of -l, -T and -o; the last may be NULL. */
+static inline struct config *relays_config(const char *const *listen, const char *const *target,
+                                           const char *const *option)
+{
+	struct config_request request = {.file = NULL};
+	struct config_errors errors = {.count = 0};
+	struct config *config;
+
+	request.listen = relays_copy(listen, &request.listen_count);
+	request.target = relays_copy(target, &request.target_count);
+	request.option = relays_copy(option, &request.option_count);
+	config = config_load(&request, &errors);
+	ck_assert_msg(config != NULL, "%s", errors.count > 0 ? errors.text[0] : "?");
+	config_errors_deinit(&errors);
+	relays_free_copy(request.listen, request.listen_count);
+	relays_free_copy(request.target, request.target_count);
+	relays_free_copy(request.option, request.option_count);
+	return config;
+}
+
+/* The relay that such a configuration has, which keeps the configuration. */
+static inline struct relay *relays_new(const char *const *listen, const char *const *target,
+                                       const char *const *option, struct resolver *resolver, unsigned workers)
+{
+	struct config *config = relays_config(listen, target, option);
+	struct relay *relay = relay_new(config, &config->relays[0], resolver, workers);
+
+	ck_assert_ptr_nonnull(relay);
+	config_put(config);
+	return relay;
+}
+
+/* A socket's own address as text, in buffers that take turns. */
+static inline const char *relays_address(int fd)
+{
+	static char text[8][ADDRESS_TEXT_MAX];
+	static unsigned next;
+	struct endpoint endpoint = {.length = sizeof(endpoint.un)};
+
+	ck_assert_int_eq(getsockname(fd, &endpoint.any, &endpoint.length), 0);
+	return endpoint_format(&endpoint.any, endpoint.length, text[next++ % 8]);
+}
+
+static inline int relays_connect(int listener)
+{
+	struct endpoint endpoint = {.length = sizeof(endpoint.un)};
+	int fd;
+
+	ck_assert_int_eq(getsockname(listener, &endpoint.any, &endpoint.length), 0);
+	fd = socket(endpoint.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ck_assert_int_eq(connect(fd, &endpoint.any, endpoint.length), 0);
+	loop_nonblocking(fd);
+	return fd;
+}
+
+static inline unsigned relays_count_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	unsigned count = 0;
+
+	ck_assert_ptr_nonnull(dir);
+	while (readdir(dir))
+		count++;
+	closedir(dir);
+	return count;
+}
+
+static int relays_log, relays_stderr;
+
+/* From here on standard error goes to a file in memory. */
+static inline void relays_log_begin(void)
+{
+	unsetenv("JOURNAL_STREAM");
+	relays_stderr = dup(STDERR_FILENO);
+	relays_log = memfd_create("log", MFD_CLOEXEC);
+	ck_assert_int_ge(relays_log, 0);
+	dup2(relays_log, STDERR_FILENO);
+}
+
+static inline void relays_log_end(void)
+{
+	dup2(relays_stderr, STDERR_FILENO);
+	close(relays_stderr);
+	close(relays_log);
+}
+
+/* How many lines of the log hold text. */
+static inline unsigned relays_logged(const char *text)
+{
+	static char all[262144];
+	ssize_t length = pread(relays_log, all, sizeof(all) - 1, 0);
+	unsigned lines = 0;
+	char *rest = NULL;
+
+	ck_assert_int_ge(length, 0);
+	all[length] = '\0';
+	for (char *line = strtok_r(all, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+		lines += strstr(line, text) != NULL;
+	return lines;
+}
+
+#endif

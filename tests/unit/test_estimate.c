@@ -1,0 +1,135 @@
+#include "build_config.h"
+
+#include "estimate.h"
+#include "pair.h"
+#include "relays.h"
+#include "unit.h"
+
+#include <inttypes.h>
+
+#define MIB (1024.0 * 1024.0)
+
+static struct config *config;
+
+static void load(const char *const *options)
+{
+	config_put(config);
+	config = relays_config(LISTEN, TEXTS("127.0.0.1:1"), options);
+}
+
+static void teardown(void)
+{
+	config_put(config);
+	config = NULL;
+}
+
+START_TEST(pipes_are_few)
+{
+	ck_assert_uint_eq(estimate_max_pipes(31), 0);
+	ck_assert_uint_eq(estimate_max_pipes(1024), 32);
+	ck_assert_uint_eq(estimate_max_pipes(8192), 256);
+	ck_assert_uint_eq(estimate_max_pipes(1000000), 256);
+}
+END_TEST
+
+/* Two for each pair, of what 64 and the pipes, with two each, leave. */
+START_TEST(pairs_follow_from_descriptors)
+{
+	load(NULL);
+	ck_assert_uint_eq(estimate_max_connections(config, 1024), (1024 - 64 - 2 * 32) / 2);
+	ck_assert_uint_eq(estimate_max_connections(config, 65536), (65536 - 64 - 2 * 256) / 2);
+	ck_assert_uint_eq(estimate_max_connections(config, 72), 2);
+}
+END_TEST
+
+START_TEST(there_is_always_one_pair)
+{
+	load(NULL);
+	for (uint64_t nofile = 0; nofile < 72; nofile++)
+		ck_assert_uint_eq(estimate_max_connections(config, nofile), 1);
+}
+END_TEST
+
+START_TEST(setting_is_kept_as_far_as_descriptors_go)
+{
+	load(TEXTS("global.max_connections=100"));
+	ck_assert_uint_eq(estimate_max_connections(config, 1024), 100);
+	ck_assert_uint_eq(estimate_max_connections(config, 262), (262 - 64 - 2 * 8) / 2);
+}
+END_TEST
+
+static void assert_holds(const char *text, const char *part)
+{
+	ck_assert_msg(strstr(text, part) != NULL, "\"%s\" is not in \"%s\"", part, text);
+}
+
+START_TEST(line_adds_up)
+{
+	char text[512], part[128];
+	double queues = 64 * MIB, pairs = 1000 * (double)pair_cost();
+
+	load(TEXTS("memory_max=64M", "client_rcvbuf=64K", "client_sndbuf=32K", "target_rcvbuf=16K",
+	           "target_sndbuf=16K"));
+	ck_assert_ptr_eq(estimate_describe(config, 1000, text, sizeof(text)), text);
+	ck_assert_ptr_eq(strchr(text, '\n'), NULL);
+	ck_assert_int_eq(strncmp(text, "worst case memory: user space ", 30), 0);
+	snprintf(part, sizeof(part), "user space %.1f MiB (memory_max 64.0 MiB", (queues + pairs) / MIB);
+	assert_holds(text, part);
+	snprintf(part, sizeof(part), "%zu bytes for each of 1000 pairs", pair_cost());
+	assert_holds(text, part);
+	assert_holds(text, "socket buffers of 256 KiB a pair"); /* the kernel doubles */
+	assert_holds(text, "kernel 250.0 MiB");
+}
+END_TEST
+
+static uint64_t third_number(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	uint64_t number = 0;
+
+	ck_assert_ptr_nonnull(file);
+	ck_assert_int_eq(fscanf(file, "%*u %*u %" SCNu64, &number), 1);
+	fclose(file);
+	return number;
+}
+
+START_TEST(automatic_buffers_are_the_kernels_maxima)
+{
+	char text[512], part[128];
+
+	load(NULL);
+	estimate_describe(config, 1, text, sizeof(text));
+	snprintf(part, sizeof(part), "socket buffers of %" PRIu64 " KiB a pair",
+	         2 *
+	                 (third_number("/proc/sys/net/ipv4/tcp_rmem") +
+	                  third_number("/proc/sys/net/ipv4/tcp_wmem")) /
+	                 1024);
+	assert_holds(text, part);
+}
+END_TEST
+
+/* The test of flow holds what a queue costs against the allocations; this keeps the constant part in sight.
+ */
+START_TEST(pair_is_not_dear)
+{
+	ck_assert_uint_ge(pair_cost(), 1000);
+	ck_assert_uint_le(pair_cost(), 8192);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("estimate");
+	TCase *tcase = tcase_create("estimate");
+
+	tcase_add_checked_fixture(tcase, NULL, teardown);
+	tcase_add_test(tcase, pipes_are_few);
+	tcase_add_test(tcase, pairs_follow_from_descriptors);
+	tcase_add_test(tcase, there_is_always_one_pair);
+	tcase_add_test(tcase, setting_is_kept_as_far_as_descriptors_go);
+	tcase_add_test(tcase, line_adds_up);
+	tcase_add_test(tcase, automatic_buffers_are_the_kernels_maxima);
+	tcase_add_test(tcase, pair_is_not_dear);
+	suite_add_tcase(suite, tcase);
+	return unit_run(suite);
+}

@@ -1,0 +1,284 @@
+/* Accepting on one worker: at a limit, and when descriptors have run out. */
+#include "build_config.h"
+
+#include "listener.h"
+#include "relays.h"
+#include "unit.h"
+
+#include <sys/resource.h>
+
+#define SCRATCH     4096
+#define MEMORY_MAX  (1024 * 1024)
+#define CLIENTS_MAX 100
+
+static struct event_base *base;
+static struct budget budget;
+static struct slots slots;
+static struct pair_set set;
+static struct relay *relay;
+static struct listener_list listeners;
+static int target, gate;
+static int client[CLIENTS_MAX];
+static size_t client_count;
+static unsigned fds_before;
+
+static void on_ended(void *arg)
+{
+	listener_resume_all(arg);
+}
+
+static void setup(void)
+{
+	struct sockaddr_in address;
+
+	relays_log_begin();
+	fds_before = relays_count_fds();
+	base = event_base_new();
+	budget_init(&budget, MEMORY_MAX);
+	slots_init(&slots, 0);
+	LIST_INIT(&listeners);
+	set = (struct pair_set){
+	        .io = {.base = base, .budget = &budget, .scratch_size = SCRATCH},
+	        .slots = &slots,
+	        .ended = on_ended,
+	        .arg = &listeners,
+	};
+	set.io.scratch = malloc(SCRATCH);
+	ck_assert_int_eq(pair_set_init(&set, 1), 0);
+	target = loop_listen(&address);
+	ck_assert_int_eq(listen(target, 1024), 0); /* nobody needs to accept there */
+}
+
+static void begin(const char *const *options)
+{
+	relay = relays_new(LISTEN, TEXTS(relays_address(target)), options, NULL, 1);
+	ck_assert_int_eq(relay_listen(relay), 0);
+	gate = listening_fd(&relay->listening[0], 0);
+	ck_assert_ptr_nonnull(listener_new(&listeners, &set, relay, gate));
+}
+
+static void teardown(void)
+{
+	struct listener *listener;
+
+	while ((listener = LIST_FIRST(&listeners)))
+		listener_free(listener);
+	pair_set_deinit(&set);
+	ck_assert_uint_eq(slots_used(&slots), 0);
+	ck_assert_uint_eq(slots_used(&relay->slots), 0);
+	relay_put(relay);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	event_base_free(base);
+	free(set.io.scratch);
+	for (size_t i = 0; i < client_count; i++)
+		if (client[i] >= 0)
+			close(client[i]);
+	close(target);
+	ck_assert_uint_eq(relays_count_fds(), fds_before);
+	relays_log_end();
+}
+
+static size_t knock(void)
+{
+	ck_assert_uint_lt(client_count, CLIENTS_MAX);
+	client[client_count] = relays_connect(gate);
+	return client_count++;
+}
+
+static void hang_up(size_t which)
+{
+	loop_reset(client[which]);
+	client[which] = -1;
+}
+
+/* How many passes the loop makes in so many milliseconds, waiting for events like a worker does. One of them
+ * is the alarm's. */
+static unsigned passes_in(unsigned ms)
+{
+	uint64_t end = clock_ms() + ms;
+	unsigned passes = 0;
+
+	for (uint64_t now; (now = clock_ms()) < end; passes++) {
+		event_base_loopexit(base, &(struct timeval){.tv_usec = (suseconds_t)(end - now) * 1000});
+		event_base_loop(base, EVLOOP_ONCE);
+	}
+	return passes;
+}
+
+START_TEST(clients_are_accepted)
+{
+	begin(NULL);
+	for (int i = 0; i < 80; i++) /* more than one batch */
+		knock();
+	LOOP_UNTIL(base, set.count == 80);
+	ck_assert_uint_eq(relay->counters[0].accepted, 80);
+	ck_assert_uint_eq(slots_used(&slots), 80);
+	ck_assert_uint_eq(slots_used(&relay->slots), 80);
+}
+END_TEST
+
+START_TEST(one_batch_does_not_hold_up_others)
+{
+	begin(NULL);
+	for (int i = 0; i < 80; i++)
+		knock();
+	event_base_loop(base, EVLOOP_ONCE);
+	ck_assert_uint_gt(set.count, 0);
+	ck_assert_uint_lt(set.count, 80);
+	LOOP_UNTIL(base, set.count == 80);
+}
+END_TEST
+
+/* _i: 0 the limit of the relay, 1 the one of all. */
+START_TEST(limit_pauses_and_resumes)
+{
+	begin(_i ? NULL : TEXTS("defaults.max_connections=2"));
+	if (_i)
+		slots.max = 2;
+	for (int i = 0; i < 4; i++)
+		knock();
+	LOOP_UNTIL(base, set.count == 2);
+	ck_assert_uint_le(passes_in(350), 20);
+	ck_assert_uint_eq(set.count, 2);
+	ck_assert_uint_eq(slots_used(&slots), 2);
+	ck_assert_uint_eq(relay->counters[0].accepted, 2); /* the others wait in the backlog */
+	ck_assert_uint_eq(relays_logged("max_connections (2) reached, accepting pauses"), 1);
+	ck_assert_uint_eq(relays_logged(": its max_connections"), !_i);
+	hang_up(0);
+	LOOP_UNTIL(base, relay->counters[0].accepted == 3);
+	hang_up(1);
+	LOOP_UNTIL(base, relay->counters[0].accepted == 4);
+	hang_up(2);
+	hang_up(3);
+	LOOP_UNTIL(base, set.count == 0);
+	knock();
+	LOOP_UNTIL(base, relay->counters[0].accepted == 5);
+	LOOP_UNTIL(base, relays_logged("accepting again") == 1);
+	ck_assert_uint_eq(relays_logged("accepting pauses"), 1);
+}
+END_TEST
+
+/* Pairs of other workers free a slot without a word to this one. */
+START_TEST(limit_is_looked_at_again_by_itself)
+{
+	begin(NULL);
+	slots.max = 1;
+	ck_assert(slots_take(&slots)); /* somebody else's */
+	knock();
+	passes_in(150);
+	ck_assert_uint_eq(set.count, 0);
+	slots_give(&slots);
+	LOOP_UNTIL(base, set.count == 1);
+}
+END_TEST
+
+static rlim_t forbid_descriptors(void)
+{
+	struct rlimit limit;
+	int lowest = dup(STDIN_FILENO);
+	rlim_t before;
+
+	ck_assert_int_ge(lowest, 0);
+	close(lowest);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	before = limit.rlim_cur;
+	limit.rlim_cur = (rlim_t)lowest;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	return before;
+}
+
+static void allow_descriptors(rlim_t count)
+{
+	struct rlimit limit;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	limit.rlim_cur = count;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+START_TEST(shortage_of_descriptors_pauses_and_resumes)
+{
+	uint64_t began;
+	rlim_t before;
+
+	begin(NULL);
+	knock();
+	knock();
+	before = forbid_descriptors();
+	ck_assert_uint_le(passes_in(800), 20);
+	ck_assert_uint_eq(set.count, 0);
+	ck_assert_uint_eq(slots_used(&slots), 0);
+	ck_assert_uint_eq(relays_logged("cannot accept: Too many open files; accepting pauses"), 1);
+	ck_assert_uint_eq(relays_logged("accepting"), 1);
+	allow_descriptors(before);
+	began = clock_ms();
+	LOOP_UNTIL(base, set.count == 2);
+	ck_assert_uint_le(clock_ms() - began, 1500);
+	LOOP_UNTIL(base, relays_logged("accepting again") == 1);
+	ck_assert_uint_eq(relays_logged("accepting pauses"), 1);
+}
+END_TEST
+
+/* The pause is at its longest; the end of a pair ends it at once. */
+START_TEST(shortage_ends_with_a_pair)
+{
+	size_t first;
+	rlim_t before;
+	uint64_t began;
+
+	begin(NULL);
+	first = knock();
+	LOOP_UNTIL(base, set.count == 1);
+	knock();
+	before = forbid_descriptors();
+	passes_in(1000);
+	ck_assert_uint_eq(relay->counters[0].accepted, 1);
+	allow_descriptors(before);
+	began = clock_ms();
+	hang_up(first);
+	LOOP_UNTIL(base, relay->counters[0].accepted == 2);
+	ck_assert_uint_le(clock_ms() - began, 500);
+}
+END_TEST
+
+START_TEST(freed_listener_does_not_accept)
+{
+	begin(NULL);
+	knock();
+	listener_free(LIST_FIRST(&listeners));
+	ck_assert(LIST_EMPTY(&listeners));
+	passes_in(50);
+	ck_assert_uint_eq(set.count, 0);
+}
+END_TEST
+
+START_TEST(paused_listener_can_be_freed)
+{
+	begin(TEXTS("defaults.max_connections=1"));
+	knock();
+	knock();
+	LOOP_UNTIL(base, relays_logged("accepting pauses") == 1);
+	listener_free(LIST_FIRST(&listeners));
+	passes_in(200);
+	ck_assert_uint_eq(set.count, 1);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("listener");
+	TCase *tcase = tcase_create("listener");
+
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_set_timeout(tcase, 20);
+	tcase_add_test(tcase, clients_are_accepted);
+	tcase_add_test(tcase, one_batch_does_not_hold_up_others);
+	tcase_add_loop_test(tcase, limit_pauses_and_resumes, 0, 2);
+	tcase_add_test(tcase, limit_is_looked_at_again_by_itself);
+	tcase_add_test(tcase, shortage_of_descriptors_pauses_and_resumes);
+	tcase_add_test(tcase, shortage_ends_with_a_pair);
+	tcase_add_test(tcase, freed_listener_does_not_accept);
+	tcase_add_test(tcase, paused_listener_can_be_freed);
+	suite_add_tcase(suite, tcase);
+	return unit_run(suite);
+}

@@ -1,0 +1,389 @@
+/* Workers with a real relay; the test is the daemon, the clients and the target. */
+#include "build_config.h"
+
+#include "relays.h"
+#include "unit.h"
+#include "worker.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#define WORKERS    2
+#define MANY       80 /* pairs: a dump of one worker takes more than one pass */
+#define MEMORY_MAX (16 * 1024 * 1024)
+
+static struct worker_daemon daemon_side;
+static struct worker *worker[WORKERS];
+static struct relay *relay;
+static struct budget budget;
+static struct slots slots, pipes;
+static int target;
+static int mine[4 * MANY];
+static size_t mine_count;
+static unsigned fds_before;
+
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	unsigned drained, dumped;
+	uint64_t accepted;
+	size_t pairs, states[4];
+} answers = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+
+static void on_drained(void *arg)
+{
+	ck_assert_ptr_eq(arg, &answers);
+	pthread_mutex_lock(&answers.lock);
+	answers.drained++;
+	pthread_cond_signal(&answers.changed);
+	pthread_mutex_unlock(&answers.lock);
+}
+
+static void on_dumped(void *arg, unsigned number, struct worker_dump *dump)
+{
+	ck_assert_ptr_eq(arg, &answers);
+	ck_assert_uint_lt(number, WORKERS);
+	pthread_mutex_lock(&answers.lock);
+	answers.dumped++;
+	answers.accepted += dump->relays[0].accepted;
+	answers.pairs += dump->pair_count;
+	for (size_t i = 0; i < dump->pair_count; i++)
+		answers.states[dump->pairs[i].state]++;
+	pthread_cond_signal(&answers.changed);
+	pthread_mutex_unlock(&answers.lock);
+	free(dump->relays);
+	free(dump->pairs);
+}
+
+/* Waits until a counter of answers has reached so much. */
+static void wait_for(const unsigned *counter, unsigned least)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += 10;
+	pthread_mutex_lock(&answers.lock);
+	while (*counter < least)
+		ck_assert_int_eq(pthread_cond_timedwait(&answers.changed, &answers.lock, &until), 0);
+	pthread_mutex_unlock(&answers.lock);
+}
+
+static int keep(int fd)
+{
+	ck_assert_int_ge(fd, 0);
+	ck_assert_uint_lt(mine_count, sizeof(mine) / sizeof(mine[0]));
+	mine[mine_count++] = fd;
+	return fd;
+}
+
+static void setup(void)
+{
+	struct sockaddr_in address;
+
+	signal(SIGPIPE, SIG_IGN); /* splice(2) knows no MSG_NOSIGNAL */
+	relays_log_begin();
+	fds_before = relays_count_fds();
+	budget_init(&budget, MEMORY_MAX);
+	slots_init(&slots, 0);
+	slots_init(&pipes, 4);
+	target = keep(loop_listen(&address));
+	ck_assert_int_eq(listen(target, 1024), 0);
+	relay = relays_new(LISTEN, TEXTS(relays_address(target)), NULL, NULL, WORKERS);
+	ck_assert_int_eq(relay_listen(relay), 0);
+	daemon_side = (struct worker_daemon){
+	        .workers = WORKERS,
+	        .relays = &relay,
+	        .relay_count = 1,
+	        .budget = &budget,
+	        .slots = &slots,
+	        .pipes = &pipes,
+	        .log_connections = true,
+	        .drained = on_drained,
+	        .dumped = on_dumped,
+	        .arg = &answers,
+	};
+	for (unsigned i = 0; i < WORKERS; i++) {
+		worker[i] = worker_new(&daemon_side, i);
+		ck_assert_ptr_nonnull(worker[i]);
+	}
+}
+
+static void stop(void)
+{
+	for (unsigned i = 0; i < WORKERS; i++) {
+		worker_free(worker[i]);
+		worker[i] = NULL;
+	}
+}
+
+static void teardown(void)
+{
+	stop();
+	ck_assert_uint_eq(slots_used(&slots), 0);
+	ck_assert_uint_eq(slots_used(&pipes), 0);
+	ck_assert_uint_eq(slots_used(&relay->slots), 0);
+	ck_assert_uint_eq(budget_used(&budget), 0);
+	relay_put(relay);
+	for (size_t i = 0; i < mine_count; i++)
+		close(mine[i]);
+	ck_assert_uint_eq(relays_count_fds(), fds_before);
+	relays_log_end();
+}
+
+static void start(void)
+{
+	for (unsigned i = 0; i < WORKERS; i++)
+		ck_assert_int_eq(worker_start(worker[i]), 0);
+}
+
+static void order_all(enum worker_order order)
+{
+	for (unsigned i = 0; i < WORKERS; i++)
+		worker_order(worker[i], order);
+}
+
+static void readable(int fd)
+{
+	ck_assert_int_eq(poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 10000), 1);
+}
+
+static int accept_target(void)
+{
+	int fd;
+
+	readable(target);
+	fd = keep(accept4(target, NULL, NULL, SOCK_CLOEXEC));
+	loop_nonblocking(fd);
+	return fd;
+}
+
+/* A client whose pair is known to be open: a byte went through. */
+static int join(int *server)
+{
+	int fd = keep(relays_connect(listening_fd(&relay->listening[0], 0)));
+	uint64_t received = 0;
+
+	*server = accept_target();
+	ck_assert_uint_eq(loop_send(fd, 0, 1), 1);
+	readable(*server);
+	ck_assert_int_eq(loop_receive(*server, &received, 1), LOOP_OPEN);
+	ck_assert_uint_eq(received, 1);
+	return fd;
+}
+
+static void assert_ends(int fd, enum loop_end how)
+{
+	uint64_t received = 0;
+
+	readable(fd);
+	ck_assert_int_eq(loop_receive(fd, &received, 1), how);
+}
+
+/* What the workers have counted, from a dump. */
+static uint64_t dump(void)
+{
+	unsigned dumped = answers.dumped;
+
+	memset(answers.states, 0, sizeof(answers.states));
+	answers.accepted = answers.pairs = 0;
+	order_all(WORKER_DUMP);
+	wait_for(&answers.dumped, dumped + WORKERS);
+	return answers.pairs;
+}
+
+START_TEST(never_started)
+{
+	worker_free(NULL);
+}
+END_TEST
+
+START_TEST(started_and_stopped)
+{
+	start();
+}
+END_TEST
+
+START_TEST(bytes_pass_and_the_end_too)
+{
+	uint64_t received = 0;
+	int client, server;
+
+	start();
+	client = join(&server);
+	ck_assert_uint_eq(loop_send(server, 0, 5000), 5000);
+	while (received < 5000) {
+		readable(client);
+		ck_assert_int_eq(loop_receive(client, &received, 5000 - received), LOOP_OPEN);
+	}
+	shutdown(client, SHUT_WR);
+	assert_ends(server, LOOP_FIN);
+	shutdown(server, SHUT_WR);
+	assert_ends(client, LOOP_FIN);
+}
+END_TEST
+
+START_TEST(workers_share_the_clients)
+{
+	int server;
+
+	start();
+	for (int i = 0; i < MANY; i++)
+		join(&server);
+	ck_assert_uint_eq(slots_used(&slots), MANY);
+	ck_assert_uint_eq(dump(), MANY);
+	ck_assert_uint_eq(answers.accepted, MANY);
+	ck_assert_uint_eq(answers.states[DUMP_OPEN], MANY);
+	stop();
+	/* the chance that one of them got none is 2 to the power of -79 */
+	ck_assert_uint_gt(relay->counters[0].accepted, 0);
+	ck_assert_uint_gt(relay->counters[1].accepted, 0);
+	ck_assert_uint_eq(relays_logged("reason=shutdown"), MANY);
+}
+END_TEST
+
+START_TEST(dump_of_an_idle_worker)
+{
+	start();
+	for (int i = 0; i < 3; i++)
+		ck_assert_uint_eq(dump(), 0);
+}
+END_TEST
+
+START_TEST(dumps_beside_coming_and_going_clients)
+{
+	int client, server;
+
+	start();
+	for (int i = 0; i < MANY / 2; i++)
+		join(&server);
+	for (int i = 0; i < MANY / 4; i++) {
+		unsigned dumped = answers.dumped;
+
+		client = join(&server);
+		order_all(WORKER_DUMP);
+		shutdown(client, SHUT_WR);
+		shutdown(server, SHUT_WR);
+		wait_for(&answers.dumped, dumped + WORKERS);
+	}
+}
+END_TEST
+
+START_TEST(draining_keeps_pairs_and_takes_no_clients)
+{
+	uint64_t received = 0;
+	int client, server, late;
+
+	start();
+	client = join(&server);
+	order_all(WORKER_DRAIN);
+	wait_for(&answers.drained, WORKERS);
+	late = keep(relays_connect(listening_fd(&relay->listening[0], 0))); /* waits in the backlog */
+	ck_assert_uint_eq(loop_send(server, 0, 100), 100);
+	while (received < 100) {
+		readable(client);
+		ck_assert_int_eq(loop_receive(client, &received, 100 - received), LOOP_OPEN);
+	}
+	ck_assert_uint_eq(dump(), 1);
+	relay_unlisten(relay);
+	assert_ends(late, LOOP_RST);
+	shutdown(client, SHUT_WR);
+	assert_ends(server, LOOP_FIN);
+	shutdown(server, SHUT_WR);
+	assert_ends(client, LOOP_FIN);
+}
+END_TEST
+
+START_TEST(shutdown_resets_and_goes_on)
+{
+	int client, server;
+
+	start();
+	client = join(&server);
+	order_all(WORKER_SHUTDOWN);
+	assert_ends(client, LOOP_RST);
+	assert_ends(server, LOOP_RST);
+	ck_assert_uint_eq(dump(), 0);
+	join(&server); /* it was not told to stop accepting */
+	ck_assert_uint_eq(dump(), 1);
+}
+END_TEST
+
+START_TEST(stopping_resets_what_is_left)
+{
+	int client, server;
+
+	start();
+	client = join(&server);
+	stop();
+	assert_ends(client, LOOP_RST);
+	assert_ends(server, LOOP_RST);
+	ck_assert_uint_eq(slots_used(&slots), 0);
+}
+END_TEST
+
+START_TEST(orders_before_the_start_are_carried_out)
+{
+	order_all(WORKER_DRAIN);
+	order_all(WORKER_DUMP);
+	start();
+	wait_for(&answers.drained, WORKERS);
+	wait_for(&answers.dumped, WORKERS);
+}
+END_TEST
+
+static void *order_often(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 2000; i++)
+		order_all(WORKER_SHUTDOWN);
+	return NULL;
+}
+
+START_TEST(orders_of_many_threads)
+{
+	pthread_t thread[3];
+
+	start();
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(pthread_create(&thread[i], NULL, order_often, NULL), 0);
+	for (int i = 0; i < 3; i++)
+		pthread_join(thread[i], NULL);
+	order_all(WORKER_DRAIN); /* behind them all */
+	wait_for(&answers.drained, WORKERS);
+	ck_assert_uint_eq(dump(), 0);
+}
+END_TEST
+
+/* Both orders lie in the mailbox when it is opened: the dump is begun, and the thread ends before its next
+ * pass. */
+START_TEST(stop_with_a_dump_under_way)
+{
+	order_all(WORKER_DUMP);
+	order_all(WORKER_STOP);
+	start();
+	stop();
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("worker");
+	TCase *tcase = tcase_create("worker");
+
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_set_timeout(tcase, 30);
+	tcase_add_test(tcase, never_started);
+	tcase_add_test(tcase, started_and_stopped);
+	tcase_add_test(tcase, bytes_pass_and_the_end_too);
+	tcase_add_test(tcase, workers_share_the_clients);
+	tcase_add_test(tcase, dump_of_an_idle_worker);
+	tcase_add_test(tcase, dumps_beside_coming_and_going_clients);
+	tcase_add_test(tcase, draining_keeps_pairs_and_takes_no_clients);
+	tcase_add_test(tcase, shutdown_resets_and_goes_on);
+	tcase_add_test(tcase, stopping_resets_what_is_left);
+	tcase_add_test(tcase, orders_before_the_start_are_carried_out);
+	tcase_add_test(tcase, orders_of_many_threads);
+	tcase_add_test(tcase, stop_with_a_dump_under_way);
+	suite_add_tcase(suite, tcase);
+	return unit_run(suite);
+}
