@@ -164,11 +164,14 @@ void flow_note_source_end(struct flow *flow, int error)
 {
 	if (error)
 		flow->source_error = error;
+	flow->ended = clock_ms();
 	flow->source = error || flow->source_doomed ? SOURCE_FAILED : SOURCE_ENDED;
 }
 
 void flow_source_failed(struct flow *flow, int error)
 {
+	if (!flow->source_doomed && !flow->ended)
+		flow->ended = clock_ms();
 	flow->source_doomed = true;
 	if (!flow->source_error)
 		flow->source_error = error;

@@ -90,6 +90,7 @@ struct flow {
 	uint64_t dropped;      /* queued and never written, because the sink failed */
 	uint64_t pauses, paused_ms, longest_pause_ms;
 	uint64_t paused_since;  /* clock_ms */
+	uint64_t ended;         /* clock_ms at which the source ended or failed, or 0 */
 	uint64_t last_read;     /* clock_ms of the last byte from the source */
 	uint64_t last_progress; /* clock_ms of the last byte that the sink took, or when it was first asked to
 	                         */

@@ -172,6 +172,7 @@ void flow_pass_through(struct flow *flow)
 	if (taken < sent) {
 		flow_fail(flow, -EIO); /* what was sent is still with the source: it would be sent again */
 	} else if (sent < seen && flow->sink == SINK_OPEN) {
+		flow->last_progress = clock_ms();
 		flow_pause(flow);
 		flow_wait_for_sink(flow);
 	}

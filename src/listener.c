@@ -35,9 +35,11 @@ static void pause_accepting(struct listener *listener)
 	const struct timeval pause = {.tv_usec = (suseconds_t)(listener->pause_ms % 1000) * 1000,
 	                              .tv_sec = (time_t)(listener->pause_ms / 1000)};
 
+	/* Without the timer it might never go on; it is not paused then, and the next pass tries again. */
+	if (event_add(listener->timer, &pause) < 0)
+		return;
 	event_del(listener->acceptable);
 	listener->paused = true;
-	(void)event_add(listener->timer, &pause);
 }
 
 static void resume_accepting(struct listener *listener)

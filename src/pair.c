@@ -119,6 +119,12 @@ static bool half_closed(const struct pair *pair)
 	       pair_peer_failed(&pair->client) || pair_peer_failed(&pair->target);
 }
 
+/* The end itself, or the last byte after it. */
+static uint64_t half_closed_since(const struct pair *pair)
+{
+	return max_u64(pair_last_activity(pair), max_u64(pair->client.from.ended, pair->target.from.ended));
+}
+
 /* timeout 0: never */
 static void consider(struct deadline *deadline, uint64_t since, uint64_t timeout, enum reason reason)
 {
@@ -143,7 +149,7 @@ static struct deadline next_deadline(const struct pair *pair)
 	}
 	consider(&deadline, pair_last_activity(pair), config->idle_timeout, REASON_IDLE_TIMEOUT);
 	if (half_closed(pair))
-		consider(&deadline, pair_last_activity(pair), config->half_close_timeout,
+		consider(&deadline, half_closed_since(pair), config->half_close_timeout,
 		         REASON_HALF_CLOSE_TIMEOUT);
 	consider_stall(&deadline, &pair->client.from, config->stall_timeout);
 	consider_stall(&deadline, &pair->target.from, config->stall_timeout);
@@ -215,7 +221,9 @@ static void fail_attempt(struct pair *pair, int error)
 	pair->timed_out = error == -ETIMEDOUT;
 	if (pair->target.fd >= 0)
 		event_del(pair->target.readable);
-	close_socket(&pair->target, false);
+	close_socket(
+	        &pair->target,
+	        true); /* if it was connected after all, it must not see an empty stream that is complete */
 	pair->attempt++;
 }
 
@@ -231,14 +239,20 @@ static void open_flows(struct pair *pair)
 	flow_start(&target->from);
 }
 
-/* The target's socket has become writable: 0, or why it is not connected. */
+/*
+ * The target's socket has become writable: 0, or why it is not connected. One that has failed and yet has
+ * something to read was connected, answered and failed since: the answer counts.
+ */
 static int finish_connect(struct pair *pair)
 {
 	int error = socket_error(pair->target.fd);
 
-	if (!error)
-		open_flows(pair);
-	return error;
+	if (error && socket_unread(pair->target.fd) == 0)
+		return error;
+	open_flows(pair);
+	if (error)
+		flow_source_failed(&pair->target.from, error);
+	return 0;
 }
 
 static int try_choice(struct pair *pair)

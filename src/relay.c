@@ -236,31 +236,58 @@ uint64_t relay_take_turn(struct relay *relay)
 	return atomic_fetch_add_explicit(&relay->turn, 1, memory_order_relaxed);
 }
 
+static size_t count_addresses(struct relay_target *target)
+{
+	struct address_list *list = target_addresses(target);
+	size_t count = list ? list->count : 0;
+
+	address_list_put(list);
+	return count;
+}
+
 unsigned relay_attempts(struct relay *relay)
 {
 	uint64_t addresses = 0;
 
-	for (size_t i = 0; i < relay->config->target_count; i++) {
-		struct address_list *list = target_addresses(&relay->targets[i]);
-
-		addresses += list ? list->count : 0;
-		address_list_put(list);
-	}
+	for (size_t i = 0; i < relay->config->target_count; i++)
+		addresses += count_addresses(&relay->targets[i]);
 	if (addresses > relay->config->connect_attempts)
 		addresses = relay->config->connect_attempts;
 	return addresses ? (unsigned)addresses : 1;
 }
 
+static void choose(struct relay *relay, uint64_t turn, size_t target, uint64_t round,
+                   struct relay_choice *choice)
+{
+	uint64_t first = turn / relay->config->target_count;
+
+	choice->target = target;
+	choice->list = target_addresses(&relay->targets[target]);
+	choice->endpoint = &choice->list->endpoint[(first + round) % choice->list->count];
+}
+
+/* Every round takes one more address of each target that has one left. */
 int relay_choose(struct relay *relay, uint64_t turn, unsigned attempt, struct relay_choice *choice)
 {
-	uint64_t number = turn + attempt;
-	size_t count = relay->config->target_count;
+	size_t targets = relay->config->target_count;
+	bool found = true;
 
-	choice->target = number % count;
-	choice->list = target_addresses(&relay->targets[choice->target]);
-	choice->endpoint =
-	        choice->list ? &choice->list->endpoint[(number / count) % choice->list->count] : NULL;
-	return choice->list ? 0 : -ENOENT;
+	for (uint64_t round = 0; found; round++) {
+		found = false;
+		for (size_t i = 0; i < targets; i++) {
+			size_t target = (turn + i) % targets;
+
+			if (round >= count_addresses(&relay->targets[target]))
+				continue;
+			found = true;
+			if (attempt-- > 0)
+				continue;
+			choose(relay, turn, target, round, choice);
+			return 0;
+		}
+	}
+	*choice = (struct relay_choice){.target = turn % targets};
+	return -ENOENT;
 }
 
 void relay_choice_deinit(struct relay_choice *choice)

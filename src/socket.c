@@ -8,6 +8,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Clients that wait to be accepted; net.core.somaxconn bounds it. */
@@ -67,9 +68,14 @@ static int open_tuned(const struct endpoint *endpoint, const struct socket_tunin
 /* True if path is a socket whose listener is gone. */
 static bool unix_path_is_stale(const struct endpoint *endpoint)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	struct stat status;
 	bool stale;
+	int fd;
 
+	/* connect(2) says ECONNREFUSED of any other file as well. */
+	if (lstat(endpoint->un.sun_path, &status) < 0 || !S_ISSOCK(status.st_mode))
+		return false;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return false;
 	stale = connect(fd, &endpoint->any, endpoint->length) < 0 && errno == ECONNREFUSED;

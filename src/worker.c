@@ -128,6 +128,7 @@ static void *run(void *arg)
 	struct worker *worker = arg;
 
 	event_base_dispatch(worker->base);
+	event_del(worker->dump_more);
 	stop_accepting(worker);
 	pair_set_deinit(&worker->set);
 	/* Freed bufferevents are finalized in the next pass. */

@@ -550,7 +550,7 @@ START_TEST(client_speaks_before_the_target_is_connected)
 	uint64_t received = 0;
 	int client;
 
-	begin(NULL);
+	open_relay(TEXTS(relays_address(silent()), relays_address(target)), TEXTS("connect_timeout=50ms"));
 	client = join();
 	ck_assert_uint_eq(loop_send(client, 0, 3000), 3000);
 	ck_assert(!only_pair()->connected);
