@@ -108,7 +108,7 @@ static void finish_relay(struct loader *loader, struct section *section, bool re
 	set_limits(&section->relay);
 	check_has(loader, section, "listen");
 	check_has(loader, section, "target");
-	if (section->broken || loader->defaults.broken)
+	if (section->marks_broken || loader->defaults.marks_broken)
 		return;
 	check_marks(loader, section, UPLOAD, reported);
 	check_marks(loader, section, DOWNLOAD, reported);

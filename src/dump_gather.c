@@ -153,27 +153,23 @@ static bool is_complete(const struct dump_gather *gather)
 	return true;
 }
 
-static int write_out(const struct dump_gather *gather, char *text, size_t length)
-{
-	int error;
-
-	if (strcmp(gather->config->dump_file, "-") == 0)
-		return log_block(text, length); /* consumed */
-	error = dump_write_file(gather->config->dump_file, text, length);
-	free(text);
-	return error;
-}
-
 static void write_dump(const struct dump_gather *gather, size_t relay_count)
 {
+	const char *file = gather->config->dump_file;
+	bool to_log = strcmp(file, "-") == 0;
 	size_t length = 0;
 	char *text = is_complete(gather) ? compose(gather, relay_count, &length) : NULL;
-	int error = text ? write_out(gather, text, length) : -ENOMEM;
+	int error = -ENOMEM;
 
+	if (text && to_log) {
+		log_block(text, length); /* consumed */
+		return;
+	}
+	if (text)
+		error = dump_write_file(file, text, length);
+	free(text);
 	if (error)
-		log_error("cannot write the dump to %s: %s",
-		          strcmp(gather->config->dump_file, "-") == 0 ? "the log" : gather->config->dump_file,
-		          error == -EBUSY ? "the one before is still being written" : strerror(-error));
+		log_error("cannot write the dump to %s: %s", to_log ? "the log" : file, strerror(-error));
 }
 
 void dump_gather_finish(struct dump_gather *gather, struct worker **workers, size_t relay_count)

@@ -103,7 +103,7 @@ static void assign(struct loader *loader, struct section *section, const struct 
 
 	*loader_option_line(section, option) = line;
 	if (problem) {
-		section->broken = true;
+		section->marks_broken |= strstr(option->key, "watermark") != NULL;
 		complaints_add(&loader->complaints, line, "%s: \"%s\" %s; expected %s", option->key, value,
 		               problem, option->expected);
 	} else if (strcmp(option->key, "listen") == 0) {

@@ -46,7 +46,7 @@ static struct {
 	bool stopping;
 	struct queue queues[2];
 	struct queue *filling;
-	char *block; /* owned; NULL when none waits or is being written */
+	char *block; /* owned; NULL when none waits */
 	size_t block_length;
 	struct prefix block_prefix;
 } state = {
@@ -254,15 +254,16 @@ static void queue_add(const struct prefix *prefix, const char *text, size_t leng
 static void write_pending(void)
 {
 	struct queue *queue = queue_swap();
-	char *block = state.block;
+	char *block = state.block; /* ours: the next one may be queued while it is written */
+	size_t length = state.block_length;
+	struct prefix prefix = state.block_prefix;
 
+	state.block = NULL;
 	pthread_mutex_unlock(&state.lock);
 	write_queue(queue);
 	if (block)
-		write_lines(&state.block_prefix, block, state.block_length);
+		write_lines(&prefix, block, length);
 	pthread_mutex_lock(&state.lock);
-	if (block)
-		state.block = NULL;
 	free(block);
 }
 
@@ -379,24 +380,22 @@ void log_write(enum log_level level, const char *format, ...)
 /* Hands text over to the thread, which frees it. */
 static void block_queue(const struct prefix *prefix, char *text, size_t length)
 {
+	free(state.block);
 	state.block = text;
 	state.block_length = length;
 	state.block_prefix = *prefix;
 	pthread_cond_signal(&state.work);
 }
 
-int log_block(char *text, size_t length)
+void log_block(char *text, size_t length)
 {
 	struct prefix prefix;
-	int r = 0;
 
 	prefix_make(&prefix, LOG_LEVEL_NOTICE);
 	clean(text, length, true);
 
 	pthread_mutex_lock(&state.lock);
-	if (state.block) {
-		r = -EBUSY;
-	} else if (state.running) {
+	if (state.running) {
 		block_queue(&prefix, text, length);
 		text = NULL; /* handed over */
 	} else {
@@ -404,7 +403,6 @@ int log_block(char *text, size_t length)
 	}
 	pthread_mutex_unlock(&state.lock);
 	free(text);
-	return r;
 }
 
 uint64_t log_dropped(void)

@@ -38,11 +38,11 @@ void log_stop(uint64_t timeout_ms);
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /*
- * A text of many lines (a dump), queued whole whatever its size, but only one at a time: -EBUSY while the one
- * before is still being written. Takes text, which was malloc'd and ends with a newline, in any case. Each
- * line is written at notice level, uncut, and whatever the level that was set: somebody asked for it.
+ * A text of many lines (a dump), queued whole whatever its size. One that waits is replaced by a newer one;
+ * one that is being written is written to its end. Takes text, which was malloc'd. Each line is written at
+ * notice level.
  */
-int log_block(char *text, size_t length);
+void log_block(char *text, size_t length);
 
 /* Lines dropped so far. */
 uint64_t log_dropped(void);

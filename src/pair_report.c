@@ -53,7 +53,7 @@ static const char *ended_first_name(const struct pair *pair, enum reason reason)
 {
 	if (pair->ended_first)
 		return pair->ended_first == &pair->client ? "client" : "target";
-	return reason == REASON_CONNECT_FAILED || reason == REASON_CONNECT_TIMEOUT ? "target" : "relay";
+	return reason == REASON_CONNECT_FAILED || reason == REASON_CONNECT_TIMEOUT ? "none" : "relay";
 }
 
 static void format_client(const struct pair *pair, char text[ADDRESS_TEXT_MAX])
