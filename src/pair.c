@@ -240,13 +240,15 @@ static void open_flows(struct pair *pair)
 }
 
 /*
- * The target's socket has become writable: 0, or why it is not connected. One that has failed and yet has
- * something to read was connected, answered and failed since: the answer counts.
+ * Waits on until the target is connected, or has failed: 0, or why it is not connected. One that has failed
+ * and yet has something to read was connected, answered and failed since: the answer counts.
  */
-static int finish_connect(struct pair *pair)
+static int check_connection(struct pair *pair)
 {
-	int error = socket_error(pair->target.fd);
+	int error = socket_connect_result(pair->target.fd);
 
+	if (error == -EINPROGRESS)
+		return event_add(pair->target.readable, NULL) < 0 ? -ENOMEM : 0;
 	if (error && socket_unread(pair->target.fd) == 0)
 		return error;
 	open_flows(pair);
@@ -255,6 +257,7 @@ static int finish_connect(struct pair *pair)
 	return 0;
 }
 
+/* A target on this machine is connected, or has refused, by the time that connect(2) returns. */
 static int try_choice(struct pair *pair)
 {
 	int fd = socket_connect(pair->choice.endpoint, &pair->relay->target_tuning);
@@ -263,9 +266,7 @@ static int try_choice(struct pair *pair)
 		return fd;
 	pair->target.fd = fd;
 	event_assign(pair->target.readable, pair->set->io.base, fd, EV_WRITE, on_connected, pair);
-	if (socket_is_writable(fd)) /* a target on this machine is connected, or has refused, by now */
-		return finish_connect(pair);
-	return event_add(pair->target.readable, NULL) < 0 ? -ENOMEM : 0;
+	return check_connection(pair);
 }
 
 /* Tries the chosen address; a full backlog (unix(7): EAGAIN) is waited out within connect_timeout. */
@@ -296,7 +297,7 @@ static void connect_next(struct pair *pair)
 static void on_connected(evutil_socket_t fd, short what, void *arg)
 {
 	struct pair *pair = arg;
-	int error = finish_connect(pair);
+	int error = check_connection(pair);
 
 	(void)fd;
 	(void)what;

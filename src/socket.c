@@ -155,14 +155,8 @@ int socket_connect(const struct endpoint *endpoint, const struct socket_tuning *
 	return fd;
 }
 
-bool socket_is_writable(int fd)
-{
-	struct pollfd wanted = {.fd = fd, .events = POLLOUT};
-
-	return poll(&wanted, 1, 0) > 0;
-}
-
-int socket_error(int fd)
+/* The pending error of a socket, which this clears. */
+static int take_error(int fd)
 {
 	int error = 0;
 	socklen_t length = sizeof(error);
@@ -170,6 +164,15 @@ int socket_error(int fd)
 	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
 		return -errno;
 	return -error;
+}
+
+int socket_connect_result(int fd)
+{
+	struct pollfd wanted = {.fd = fd, .events = POLLOUT};
+
+	if (poll(&wanted, 1, 0) <= 0)
+		return -EINPROGRESS;
+	return wanted.revents & (POLLERR | POLLHUP) ? take_error(fd) : 0;
 }
 
 void socket_reset(int fd)

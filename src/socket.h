@@ -38,12 +38,11 @@ int socket_listen(const struct endpoint *endpoint, const struct socket_tuning *t
                   enum socket_sharing sharing, bool dual_stack);
 /* The next client of a listening socket. */
 int socket_accept(int listener, union client_address *client);
-/* Begins to connect. The descriptor is writable once it is connected or failed: then ask socket_error. */
+/* Begins to connect. The descriptor is writable once it is connected or failed: then ask
+ * socket_connect_result. */
 int socket_connect(const struct endpoint *endpoint, const struct socket_tuning *tuning);
-/* Whether a write would be taken, or fail, at once. */
-bool socket_is_writable(int fd);
-/* The pending error of a socket (SO_ERROR): 0, or -errno. Clears it. */
-int socket_error(int fd);
+/* What came of socket_connect by now: 0 connected, -EINPROGRESS, or -errno why not. */
+int socket_connect_result(int fd);
 /* Closes fd so that the other end sees a reset (SO_LINGER of socket(7)); a unix socket knows no reset and is
  * just closed. */
 void socket_reset(int fd);

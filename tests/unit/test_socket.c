@@ -106,7 +106,7 @@ START_TEST(listen_accept_connect)
 	assert_flags(server);
 	ck_assert_int_eq(address.any.sa_family, endpoint.any.sa_family);
 	wait_for(client, POLLOUT);
-	ck_assert_int_eq(socket_error(client), 0);
+	ck_assert_int_eq(socket_connect_result(client), 0);
 	ck_assert_int_eq(send(client, "x", 1, 0), 1);
 	wait_for(server, POLLIN);
 	ck_assert_uint_eq(socket_unread(server), 1);
@@ -150,7 +150,7 @@ START_TEST(dual_stack)
 	client = socket_connect(&four, &plain);
 	ck_assert_int_ge(client, 0);
 	wait_for(client, POLLOUT);
-	ck_assert_int_eq(socket_error(client), _i ? 0 : -ECONNREFUSED);
+	ck_assert_int_eq(socket_connect_result(client), _i ? 0 : -ECONNREFUSED);
 	if (_i) {
 		server = accept_one(listener, &address);
 		ck_assert_int_eq(address.any.sa_family, AF_INET6);
@@ -173,8 +173,8 @@ START_TEST(refused)
 	client = socket_connect(&endpoint, &plain);
 	ck_assert_int_ge(client, 0);
 	wait_for(client, POLLOUT);
-	ck_assert_int_eq(socket_error(client), -ECONNREFUSED);
-	ck_assert_int_eq(socket_error(client), 0); /* asking clears it */
+	ck_assert_int_eq(socket_connect_result(client), -ECONNREFUSED);
+	ck_assert_int_eq(socket_connect_result(client), 0); /* asking clears it */
 	close(client);
 	close(holder);
 	endpoint = path_endpoint();
