@@ -591,7 +591,7 @@ START_TEST(early_answer_arrives_whole_before_the_reset)
 	ck_assert_uint_eq(set.count, 1);
 	assert_ends(client, LOOP_RST, 300000);
 	assert_over("target_reset");
-	ck_assert_uint_eq(relays_logged("ended_first=none"), 1);
+	ck_assert_uint_eq(relays_logged("ended_first=target"), 1);
 }
 END_TEST
 
