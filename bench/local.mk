@@ -1,5 +1,5 @@
 # The side-by-side benchmark. Its load generator is built on demand only: "make bench", or scripts/bench.
-EXTRA_PROGRAMS = bench/load
+EXTRA_PROGRAMS += bench/load
 bench_load_SOURCES = \
 	bench/load.c bench/load.h \
 	bench/load_bulk.c \
