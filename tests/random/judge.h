@@ -1,0 +1,14 @@
+/* What must be true of two ends that a relay has joined, by the closing rules. */
+#ifndef WEIR_TESTS_JUDGE_H
+#define WEIR_TESTS_JUDGE_H
+
+#include "end.h"
+
+/* What is wrong with how this end saw the other, or NULL. Both are known and over. */
+const char *judge_end(const struct end *end);
+/* Neither has reset: every byte and both ends must have arrived. */
+bool judge_clean(const struct end *end);
+/* One that never heard of its opposite. */
+const char *judge_lonely(const struct end *end);
+
+#endif

@@ -1,0 +1,109 @@
+# shellcheck shell=bash
+# Rounds of the crowd through one daemon; sourced, with the build directory as working directory.
+#
+#   settings SEED        options for a daemon, told by the seed
+#   crowd_relay ARG...   a daemon in front of a port that the crowd will use
+#   round SEED SECONDS   a crowd through it, dumps meanwhile, the account afterwards
+# shellcheck source=../scenario/lib.sh
+. "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
+
+CROWD=${CROWD:-$PWD/tests/random/crowd}
+CROWD_ENDS=${CROWD_ENDS:-80} # clients at a time
+
+# one_of WORD...: the generator is bash's own, which the seed has set.
+one_of() {
+	local words=("$@")
+	printf '%s\n' "${words[RANDOM % $#]}"
+}
+
+settings() {
+	local high low
+	RANDOM=$(($1 % 32768))
+	high=$(one_of 4K 16K 64K 256K 1M)
+	low=$(one_of 1K 2K 3K)
+	[ "$high" = 4K ] || low=$(one_of 1K 8K 15K)
+	echo "-o memory_max=$(one_of 256K 1M 4M 64M) -o workers=$(one_of 1 2 4) -o splice=$(one_of auto off)"
+	echo "-o high_watermark=$high -o low_watermark=$low -o tcp_nodelay=$(one_of on off)"
+	echo "-o client_sndbuf=$(one_of auto 16K 64K) -o target_sndbuf=$(one_of auto 16K 64K)"
+	echo "-o client_rcvbuf=$(one_of auto 128K) -o target_rcvbuf=$(one_of auto 128K)"
+	echo "-o notsent_lowat=$(one_of auto 16K) -o dump_format=text"
+}
+
+# The port is free again until the first round takes it.
+crowd_relay() {
+	peer port listen 127.0.0.1:0 port-file crowd.port
+	peer_end port
+	target_port crowd
+	weir_relay "$@"
+	echo "$RELAY" >relay
+	accepted=0 upload_sent=0 upload_received=0 download_sent=0 download_received=0
+}
+
+crowd_has_ended() {
+	! grep -qs '^State:[[:space:]]*[^Z]' "/proc/${PEERS[crowd]}/status"
+}
+
+dump_while_crowd_runs() {
+	until crowd_has_ended; do
+		sleep "0.$((RANDOM % 5))$((RANDOM % 10))"
+		weir_dump
+	done
+}
+
+# Every pair that nobody reset has a close line with exactly the bytes that its ends counted.
+close_lines_match() {
+	tail -c "+$log_begin" weir.log | awk '
+	NR == FNR && $1 == "pair" { expected[$2 " " $3 " " $4]++ }
+	NR == FNR { next }
+	/ closed pair=/ && / reason=eof/ && / dropped=0 / {
+		for (i = 1; i <= NF; i++)
+			if (match($i, /^(client|upload_bytes|download_bytes)=/))
+				got[substr($i, 1, RLENGTH - 1)] = $i
+		expected[got["client"] " " got["upload_bytes"] " " got["download_bytes"]]--
+	}
+	END {
+		for (key in expected)
+			if (expected[key] > 0)
+				missing++
+		exit missing > 0
+	}' crowd.out -
+}
+
+# sum_up KEY...: adds what this round's crowd has counted.
+sum_up() {
+	local key
+	for key in "$@"; do
+		printf -v "$key" %d $((${!key} + $(peer_total "$key" crowd)))
+	done
+}
+
+# Between what was received and what was sent: what was under way when somebody reset is in neither sum for sure.
+expect_sums() {
+	local direction sent received
+	accepted=$((accepted + $(peer_total clients crowd)))
+	sum_up upload_sent upload_received download_sent download_received
+	wait_for "pairs=0 used=0" weir_has_no_pairs
+	expect_equal "accepted clients" "$accepted" "$(value accepted relay)"
+	expect_equal "failed connects" 0 "$(value connect_failed relay)"
+	for direction in upload download; do
+		sent=${direction}_sent received=${direction}_received
+		expect_at_least "${direction}_bytes" "${!received}" "$(value ${direction}_bytes relay)"
+		expect_at_most "${direction}_bytes" "${!sent}" "$(value ${direction}_bytes relay)"
+	done
+}
+
+expect_calm_log() {
+	if awk '$2 == "error" || $2 == "warning"' weir.log | grep .; then fail "a line of alarm (above)"; fi
+}
+
+round() {
+	local log_begin
+	log_begin=$(($(stat -c %s weir.log) + 1))
+	RAWPEER=$CROWD peer crowd -p "${TARGET##*:}" -t "$2" -n "$CROWD_ENDS" -d "$PATIENCE_S" -s "$1" crowd.port relay
+	dump_while_crowd_runs
+	peer_end crowd
+	expect_sums
+	wait_for "a close line for each clean pair" close_lines_match
+	expect_calm_log
+	grep '^sum' crowd.out
+}

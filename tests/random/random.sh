@@ -1,0 +1,27 @@
+#!/bin/bash
+# Many connections that send, rest, read slowly, end and reset at random, through daemons with random settings.
+#
+#   SEED=N             repeats a run (its first line tells the seed)
+#   RANDOM_RUNS=N      daemons, 5 by default
+#   RANDOM_SECONDS=N   for how long each is kept busy, 4 by default
+# shellcheck source=lib.sh
+. "${srcdir:-$(dirname "$0")/../..}/tests/random/lib.sh"
+
+SEED=${SEED:-$((RANDOM * 32768 + RANDOM))}
+RANDOM_RUNS=${RANDOM_RUNS:-5}
+RANDOM_SECONDS=${RANDOM_SECONDS:-4}
+echo "# SEED=$SEED"
+
+one_run() {
+	local options
+	mapfile -t options < <(settings "$1")
+	echo "seed $1: ${options[*]}"
+	# shellcheck disable=SC2068 # words
+	crowd_relay $(printf '%s ' "${options[@]}")
+	round "$1" "$RANDOM_SECONDS"
+}
+
+for ((run = 0; run < RANDOM_RUNS; run++)); do
+	scenario "a crowd at random, seed $((SEED + run))" one_run $((SEED + run))
+done
+finish

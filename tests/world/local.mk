@@ -1,0 +1,2 @@
+# What the world does to a daemon: networks, clocks, names, crowds.
+WORLD =
