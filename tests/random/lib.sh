@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Rounds of the crowd through one daemon; sourced, with the build directory as working directory.
 #
-#   settings SEED        options for a daemon, told by the seed
+#   settings SEED        options for a daemon, told by the seed, in the array options
 #   crowd_relay ARG...   a daemon in front of a port that the crowd will use
 #   round SEED SECONDS   a crowd through it, dumps meanwhile, the account afterwards
 # shellcheck source=../scenario/lib.sh
@@ -10,23 +10,30 @@
 CROWD=${CROWD:-$PWD/tests/random/crowd}
 CROWD_ENDS=${CROWD_ENDS:-80} # clients at a time
 
-# one_of WORD...: the generator is bash's own, which the seed has set.
-one_of() {
-	local words=("$@")
-	printf '%s\n' "${words[RANDOM % $#]}"
+# choose KEY WORD...: adds a setting. RANDOM is seeded, and in a subshell it would not be.
+choose() {
+	local key=$1
+	shift
+	shift $((RANDOM % $#))
+	options+=(-o "$key=$1")
 }
 
+# settings SEED: fills options.
 settings() {
-	local high low
 	RANDOM=$(($1 % 32768))
-	high=$(one_of 4K 16K 64K 256K 1M)
-	low=$(one_of 1K 2K 3K)
-	[ "$high" = 4K ] || low=$(one_of 1K 8K 15K)
-	echo "-o memory_max=$(one_of 256K 1M 4M 64M) -o workers=$(one_of 1 2 4) -o splice=$(one_of auto off)"
-	echo "-o high_watermark=$high -o low_watermark=$low -o tcp_nodelay=$(one_of on off)"
-	echo "-o client_sndbuf=$(one_of auto 16K 64K) -o target_sndbuf=$(one_of auto 16K 64K)"
-	echo "-o client_rcvbuf=$(one_of auto 128K) -o target_rcvbuf=$(one_of auto 128K)"
-	echo "-o notsent_lowat=$(one_of auto 16K) -o dump_format=text"
+	options=()
+	choose memory_max 256K 1M 4M 64M
+	choose workers 1 2 4
+	choose splice auto off
+	choose high_watermark 4K 16K 64K 256K 1M
+	choose low_watermark 1K 2K 3K
+	choose tcp_nodelay on off
+	choose client_sndbuf auto 16K 64K
+	choose target_sndbuf auto 16K 64K
+	choose client_rcvbuf auto 128K
+	choose target_rcvbuf auto 128K
+	choose notsent_lowat auto 16K
+	echo "settings for seed $1: ${options[*]}"
 }
 
 # The port is free again until the first round takes it.
@@ -36,7 +43,7 @@ crowd_relay() {
 	target_port crowd
 	weir_relay "$@"
 	echo "$RELAY" >relay
-	accepted=0 upload_sent=0 upload_received=0 download_sent=0 download_received=0
+	accepted=0 lonely=0 upload_sent=0 upload_received=0 download_sent=0 download_received=0
 }
 
 crowd_has_ended() {
@@ -77,14 +84,15 @@ sum_up() {
 	done
 }
 
-# Between what was received and what was sent: what was under way when somebody reset is in neither sum for sure.
+# Between what was received and what was sent: what was under way when somebody reset is in neither sum for sure. A target
+# that resets at once, before a byte, was none.
 expect_sums() {
 	local direction sent received
 	accepted=$((accepted + $(peer_total clients crowd)))
-	sum_up upload_sent upload_received download_sent download_received
+	sum_up lonely upload_sent upload_received download_sent download_received
 	wait_for "pairs=0 used=0" weir_has_no_pairs
 	expect_equal "accepted clients" "$accepted" "$(value accepted relay)"
-	expect_equal "failed connects" 0 "$(value connect_failed relay)"
+	expect_at_most "failed connects" "$lonely" "$(value connect_failed relay)"
 	for direction in upload download; do
 		sent=${direction}_sent received=${direction}_received
 		expect_at_least "${direction}_bytes" "${!received}" "$(value ${direction}_bytes relay)"

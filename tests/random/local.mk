@@ -7,4 +7,4 @@ tests_random_crowd_SOURCES = \
 	tests/random/judge.c tests/random/judge.h
 
 WORLD += tests/random/random.sh
-EXTRA_DIST += tests/random/lib.sh tests/random/random.sh
+EXTRA_DIST += tests/random/lib.sh

@@ -12,16 +12,13 @@ RANDOM_RUNS=${RANDOM_RUNS:-5}
 RANDOM_SECONDS=${RANDOM_SECONDS:-4}
 echo "# SEED=$SEED"
 
-one_run() {
-	local options
-	mapfile -t options < <(settings "$1")
-	echo "seed $1: ${options[*]}"
-	# shellcheck disable=SC2068 # words
-	crowd_relay $(printf '%s ' "${options[@]}")
+one_daemon() {
+	settings "$1"
+	crowd_relay "${options[@]}"
 	round "$1" "$RANDOM_SECONDS"
 }
 
 for ((run = 0; run < RANDOM_RUNS; run++)); do
-	scenario "a crowd at random, seed $((SEED + run))" one_run $((SEED + run))
+	scenario "a crowd at random, seed $((SEED + run))" one_daemon $((SEED + run))
 done
 finish

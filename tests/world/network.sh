@@ -1,0 +1,195 @@
+#!/bin/bash
+# Networks as they are: slow, lossy, narrow, out of order, gone for seconds, gone for good.
+#
+# Everything happens in a network namespace of its own. Link 2 of a wire (wire.c) lies between client and relay, link 3
+# between relay and target, link 4 leads to a second target.
+if [ -z "${WORLD_NAMESPACE:-}" ]; then
+	if unshare -rn sh -c 'ip tuntap add dev w0 mode tun' 2>/dev/null; then
+		WORLD_NAMESPACE=yes exec unshare -rn "$0" "$@"
+	fi
+	echo "1..0 # SKIP no network namespace with a TUN device of one's own"
+	exit 0
+fi
+# shellcheck source=../scenario/lib.sh
+. "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
+
+WIRE=${WIRE:-$PWD/tests/world/wire}
+ip link set lo up
+ip tuntap add dev w0 mode tun
+
+# wire_up [MTU]
+wire_up() {
+	ip link set w0 mtu "${1:-1500}"
+	ip addr replace 10.9.0.1/24 dev w0
+	ip link set w0 up
+	mkfifo orders
+	"$WIRE" w0 orders 2>wire.err &
+}
+
+# link N KEY VALUE
+link() {
+	echo "$*" >orders
+}
+
+# both KEY VALUE: on both ways of a pair.
+both() {
+	link 2 "$@"
+	link 3 "$@"
+}
+
+# target and client of lib.sh, at the ends of the wire.
+far_target() {
+	peer_with target "listen 10.9.0.1:0 port-file target.port accept" "$@"
+	target_port target
+	TARGET=10.9.0.3:${TARGET##*:}
+}
+
+far_relay() {
+	weir_start -l 10.9.0.1:0 -T "$TARGET" "$@"
+	RELAY=10.9.0.2:${RELAY##*:}
+}
+
+SIZE=$((1024 * 1024 / (SCALE > 4 ? 4 : SCALE)))
+
+# Judges a dump each time that it is asked.
+ended_pairs() {
+	weir_dump
+	[ "$(grep -c ' closed pair=' weir.log)" -eq "$1" ]
+}
+
+transfers() {
+	far_target -n 8 deadline 60 duplex $SIZE $SIZE expect-fin fin
+	far_relay -o client_sndbuf=64K -o target_sndbuf=64K -o high_watermark=64K -o low_watermark=16K
+	client -n 8 deadline 60 duplex $SIZE $SIZE fin expect-fin
+	wait_for "the end of 8 pairs" ended_pairs 8
+	peers_end
+	expect_equal "pairs that ended well" 8 "$(grep -c 'reason=eof' weir.log)"
+}
+
+over_bad_links() {
+	local order
+	wire_up "$1"
+	shift
+	for order in "$@"; do
+		# shellcheck disable=SC2086 # words
+		both $order
+	done
+	transfers
+}
+scenario "delay and jitter" over_bad_links 1500 "delay 15" "jitter 10"
+scenario "loss of 3 %" over_bad_links 1500 "delay 2" "loss 3"
+scenario "30 % of the packets out of order" over_bad_links 1500 "delay 3" "late 30"
+scenario "an MTU of 296" over_bad_links 296 "delay 1"
+scenario "all of it together" over_bad_links 576 "delay 5" "jitter 5" "late 10" "loss 1"
+
+away_for_seconds() {
+	wire_up
+	both delay 2
+	far_target deadline 60 recv $SIZE touch half recv $((3 * SIZE)) expect-fin fin
+	far_relay
+	client deadline 60 send $((4 * SIZE)) fin expect-fin
+	wait_for "half of it" test -e half
+	link "$1" down 1
+	sleep 2.5 # that long it is away: this is what is tested
+	weir_expect_quiet
+	link "$1" down 0
+	peers_end
+	wait_closed reason=eof
+}
+scenario "the client's link goes away for seconds" away_for_seconds 2
+scenario "the target's link goes away for seconds" away_for_seconds 3
+
+# A peer behind a link that is down sees nothing, so its script ends with what it knows.
+target_vanishes() {
+	wire_up
+	far_target recv 1000 touch there await over
+	far_relay -o stall_timeout=1500ms -o target_sndbuf=16K -o high_watermark=16K -o low_watermark=8K
+	client sndbuf 16K send 1000 await gone fill 500 expect-rst
+	wait_for "the first bytes" test -e there
+	link 3 down 1
+	touch gone
+	wait_closed reason=stall_timeout ended_first=relay
+	peer_end client
+	touch over
+}
+scenario "the target vanishes under load: stall_timeout, the client is reset" target_vanishes
+
+idle_client_vanishes() {
+	wire_up
+	far_target recv 1000 touch there expect-rst
+	far_relay -o idle_timeout=1500ms
+	client send 1000 await over
+	wait_for "the first bytes" test -e there
+	link 2 down 1
+	wait_closed reason=idle_timeout
+	peer_end target
+	touch over
+}
+scenario "an idle client vanishes: idle_timeout, the target is reset" idle_client_vanishes
+
+half_closed_target_vanishes() {
+	wire_up
+	far_target recv-text x expect-fin touch there await over
+	far_relay -o half_close_timeout=1500ms
+	client send-text x fin expect-rst
+	wait_for "the client's end" test -e there
+	link 3 down 1
+	wait_closed reason=half_close_timeout ended_first=client
+	peer_end client
+	touch over
+}
+scenario "the target vanishes after the client's end: half_close_timeout" half_closed_target_vanishes
+
+# What the client has sent can be acknowledged by nobody: that wait is bounded too.
+reset_while_target_is_gone() {
+	wire_up
+	far_target recv 1000 touch there await over
+	far_relay -o half_close_timeout=1500ms
+	client send 1000 await gone send 1000 wait-acked rst
+	wait_for "the first bytes" test -e there
+	link 3 down 1
+	touch gone
+	peer_end client
+	wait_closed ended_first=client
+	touch over
+}
+scenario "a client resets, the target is gone: given up after half_close_timeout" reset_while_target_is_gone
+
+connect_to_nobody() {
+	wire_up
+	TARGET=10.9.0.3:9
+	link 3 down 1
+	link 4 down 1
+	far_relay -T 10.9.0.4:9 -o connect_timeout=500ms -o connect_attempts=2
+	client expect-rst
+	wait_closed reason=connect_timeout
+	expect_at_least "duration_ms" 950 "$(closed_line reason=connect_timeout | tr ' ' '\n' | sed -n 's/^duration_ms=//p')"
+}
+scenario "two target addresses that were never there: connect_timeout for each" connect_to_nobody
+
+the_other_address() {
+	wire_up
+	far_target -s mirror echo
+	link 3 down 1
+	far_relay -T "10.9.0.4:${TARGET##*:}" -o connect_timeout=400ms
+	client -n 4 mirror send 1000 recv 1000 fin expect-fin
+	peer_end client
+	expect_equal "pairs with the other address" 4 "$(grep -c 'target=10.9.0.4:.* reason=eof' weir.log)"
+}
+
+scenario "one of two target addresses vanishes: the other one serves" the_other_address
+
+# A reset must not overtake what goes before it, however long that takes.
+answer_then_reset() {
+	wire_up
+	link 2 delay 10
+	link 2 loss 5
+	far_target -n 4 send $((SIZE / 2)) wait-acked rst
+	far_relay
+	client -n 4 deadline 60 recv $((SIZE / 2)) expect-end
+	peer_end target
+	peer_end client
+}
+scenario "an answer arrives whole before the reset, over a lossy link" answer_then_reset
+
+finish
