@@ -16,7 +16,6 @@
 #include <event2/event.h>
 #include <inttypes.h>
 #include <malloc.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,6 +82,14 @@ static void wake(struct daemon *daemon)
 	/* It can only fail when the counter is full, and then the mailbox is readable anyway. */
 	if (write(daemon->mailbox, &one, sizeof(one)) < 0)
 		return;
+}
+
+static void on_resume(void *arg, unsigned bit)
+{
+	struct daemon *daemon = arg;
+
+	for (unsigned i = bit; i < daemon->worker_count; i += SLOTS_BITS)
+		worker_order(daemon->workers[i], WORKER_RESUME);
 }
 
 static void on_drained(void *arg)
@@ -222,17 +229,6 @@ static void on_trim(evutil_socket_t fd, short what, void *arg)
 
 /* ---- setting up ---- */
 
-static unsigned count_workers(const struct config *config)
-{
-	cpu_set_t cpus;
-
-	if (config->global.workers != SETTING_AUTO)
-		return (unsigned)config->global.workers;
-	if (sched_getaffinity(0, sizeof(cpus), &cpus) < 0)
-		return 1;
-	return (unsigned)CPU_COUNT(&cpus);
-}
-
 static void init_limits(struct daemon *daemon)
 {
 	const struct config_global *global = &daemon->config->global;
@@ -325,6 +321,7 @@ static int init_workers(struct daemon *daemon)
 	        .slots = &daemon->slots,
 	        .pipes = &daemon->pipes,
 	        .log_connections = daemon->config->global.log_connections,
+	        .resume = on_resume,
 	        .drained = on_drained,
 	        .dumped = on_dumped,
 	        .arg = daemon,
@@ -380,6 +377,8 @@ static void free_event(struct event *event)
 static void tear_down(struct daemon *daemon)
 {
 	for (unsigned i = 0; daemon->workers && i < daemon->worker_count; i++)
+		worker_stop(daemon->workers[i]);
+	for (unsigned i = 0; daemon->workers && i < daemon->worker_count; i++)
 		worker_free(daemon->workers[i]);
 	free(daemon->workers);
 	for (size_t i = 0; i < daemon->relay_count; i++)
@@ -413,7 +412,7 @@ int daemon_run(struct config *config)
 	if (error)
 		log_warning("the log has no thread of its own and may hold up relaying: %s",
 		            strerror(-error));
-	daemon.worker_count = count_workers(config);
+	daemon.worker_count = estimate_workers(config);
 	init_limits(&daemon);
 	error = set_up(&daemon);
 	if (!error) {

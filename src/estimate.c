@@ -6,10 +6,13 @@
 #include "units.h"
 
 #include <inttypes.h>
+#include <sched.h>
 #include <stdio.h>
 
-/* Descriptors that pairs cannot have: log, epoll, listening sockets, a dump. */
-#define RESERVED_FDS 64
+/* Descriptors that pairs cannot have: of the process (log, event base, mailbox, a dump), and of each worker beside its listening sockets. */
+#define PROCESS_FDS 32
+#define WORKER_FDS  4
+#define WORKERS_MAX 256
 /* Pipes: enough for the flows of a busy relay whose sinks lag, and few beside the pairs. */
 #define PIPES_MAX 256
 
@@ -21,12 +24,36 @@ uint64_t estimate_max_pipes(uint64_t nofile)
 {
 	uint64_t share = nofile / 32;
 
-	return share < PIPES_MAX ? share : PIPES_MAX;
+	if (share > PIPES_MAX)
+		return PIPES_MAX;
+	return share > 0 ? share : 1; /* 0 would be no limit */
+}
+
+unsigned estimate_workers(const struct config *config)
+{
+	cpu_set_t cpus;
+	int count;
+
+	if (config->global.workers != SETTING_AUTO)
+		return (unsigned)config->global.workers;
+	if (sched_getaffinity(0, sizeof(cpus), &cpus) < 0)
+		return 1;
+	count = CPU_COUNT(&cpus);
+	return count < WORKERS_MAX ? (unsigned)count : WORKERS_MAX;
+}
+
+static uint64_t reserved_fds(const struct config *config)
+{
+	uint64_t addresses = 0;
+
+	for (size_t i = 0; i < config->relay_count; i++)
+		addresses += config->relays[i].listen_count;
+	return PROCESS_FDS + estimate_workers(config) * (WORKER_FDS + addresses);
 }
 
 uint64_t estimate_max_connections(const struct config *config, uint64_t nofile)
 {
-	uint64_t reserved = RESERVED_FDS + 2 * estimate_max_pipes(nofile);
+	uint64_t reserved = reserved_fds(config) + 2 * estimate_max_pipes(nofile);
 	uint64_t possible = nofile > reserved + 2 ? (nofile - reserved) / 2 : 1;
 	uint64_t wanted = config->global.max_connections;
 

@@ -7,6 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* How many workers there will be: as many as CPUs that this process may use, where the setting is auto. */
+unsigned estimate_workers(const struct config *config);
+
 /* How many pipes bulk flows may have at a time, over all workers; each takes two descriptors. */
 uint64_t estimate_max_pipes(uint64_t nofile);
 

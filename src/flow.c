@@ -65,12 +65,16 @@ bool flow_reads(const struct flow *flow)
 	return flow->started && flow->source == SOURCE_OPEN && flow->sink == SINK_OPEN && !flow->paused;
 }
 
+bool flow_waits(const struct flow *flow)
+{
+	return flow->queued > 0 || flow->paused;
+}
+
 bool flow_finished(const struct flow *flow)
 {
 	return flow->sink != SINK_OPEN || (flow->source != SOURCE_OPEN && flow->queued == 0);
 }
 
-/* The only place that adds and removes the read event. */
 static void derive_reading(struct flow *flow)
 {
 	bool wanted = flow_reads(flow) && flow->fault == 0 && !(flow->turn & TURN_READ);
@@ -78,7 +82,7 @@ static void derive_reading(struct flow *flow)
 	if (wanted == flow->reading)
 		return;
 	if (wanted && event_add(flow->readable, NULL) < 0) {
-		flow->fault = -ENOMEM;
+		flow_fail(flow, -ENOMEM);
 		return;
 	}
 	if (!wanted)
@@ -86,12 +90,55 @@ static void derive_reading(struct flow *flow)
 	flow->reading = wanted;
 }
 
+static void on_writable(evutil_socket_t fd, short what, void *arg);
+
+/* libevent waits for the sink of its own buffer; for a pipe, and for a source paused without a queue, we do. */
+static void derive_waiting(struct flow *flow)
+{
+	bool needed = flow->sink == SINK_OPEN && flow->fault == 0 &&
+	              (flow->pipe || (flow->paused && flow->queued == 0));
+	bool wanted = needed && !(flow->turn & TURN_WRITE);
+
+	if (wanted && !flow->writable)
+		flow->writable =
+		        event_new(flow->io->base, flow->sink_fd, EV_WRITE | EV_PERSIST, on_writable, flow);
+	if (wanted && !flow->waiting && (!flow->writable || event_add(flow->writable, NULL) < 0)) {
+		flow_fail(flow, -ENOMEM);
+		return;
+	}
+	if (!wanted && flow->waiting)
+		event_del(flow->writable);
+	flow->waiting = wanted;
+	if (!needed && flow->writable) {
+		event_free(flow->writable);
+		flow->writable = NULL;
+	}
+}
+
+/* The only place that adds and removes events of a flow. */
+static void derive_events(struct flow *flow)
+{
+	derive_waiting(flow);
+	derive_reading(flow);
+}
+
+/* Bulk flows take a pipe, where one is to be had. */
+static bool wants_pipe(const struct flow *flow)
+{
+	return flow->bulk && flow->may_splice && (flow->pipe || pipe_pool_has(flow->io->pipes));
+}
+
+/* Bytes are never in both forms of the queue: before it takes to the other, the one in use must be empty. */
+static bool must_empty(const struct flow *flow)
+{
+	return wants_pipe(flow) ? flow->queue != NULL : flow->pipe != NULL;
+}
+
 /* The queue at or below which a paused source is resumed; it shrinks with the free memory like the high
  * watermark does. */
 static uint64_t resume_mark(const struct flow *flow)
 {
-	/* On to a pipe, which takes over from an empty buffer. */
-	if (flow->bulk && flow->may_splice && flow->queue)
+	if (must_empty(flow))
 		return 0;
 	return min_u64(flow->limits->low, budget_share(flow->io->budget, flow->held) / 2);
 }
@@ -140,13 +187,6 @@ static void close_queue(struct flow *flow)
 	return_unused(flow);
 }
 
-static void stop_waiting(struct flow *flow)
-{
-	if (flow->writable)
-		event_free(flow->writable);
-	flow->writable = NULL;
-}
-
 void flow_sink_failed(struct flow *flow, int error)
 {
 	if (flow->sink == SINK_FAILED)
@@ -154,10 +194,9 @@ void flow_sink_failed(struct flow *flow, int error)
 	flow->sink = SINK_FAILED;
 	flow->sink_error = error;
 	close_queue(flow);
-	stop_waiting(flow);
 	if (flow->paused)
 		resume_source(flow);
-	derive_reading(flow);
+	derive_events(flow);
 }
 
 void flow_note_source_end(struct flow *flow, int error)
@@ -178,6 +217,9 @@ void flow_source_failed(struct flow *flow, int error)
 	/* A clean end that went before the failure stays what it was only if it was already passed on. */
 	if (flow->source == SOURCE_ENDED && flow->sink == SINK_OPEN)
 		flow->source = SOURCE_FAILED;
+	/* It may have no more to say, and no event would tell: ask. */
+	if (flow->reading)
+		event_active(flow->readable, EV_READ, 0);
 }
 
 /* A clean end is passed on behind the last byte; what a failed end means is for the owner to say. */
@@ -234,15 +276,13 @@ void flow_drained(struct flow *flow)
 	if (flow->queued == 0)
 		close_queue(flow);
 	pass_on_end(flow);
-	derive_reading(flow);
+	derive_events(flow);
 }
 
 static void push(struct flow *flow)
 {
 	if (flow->pipe)
 		flow_splice_push(flow);
-	if (flow->queued == 0)
-		stop_waiting(flow);
 	flow_drained(flow);
 }
 
@@ -252,29 +292,17 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (flow->pipe && flow_turn_wait(flow, TURN_WRITE))
+	if (flow->pipe && flow_turn_wait(flow, TURN_WRITE)) {
+		derive_events(flow);
 		return;
+	}
 	push(flow);
 	flow->io->settle(flow);
 }
 
-void flow_wait_for_sink(struct flow *flow)
+static void move_bytes(struct flow *flow)
 {
-	if (!flow->writable)
-		flow->writable = event_new(flow->io->base, flow->sink_fd, EV_WRITE, on_writable, flow);
-	if (!flow->writable || event_add(flow->writable, NULL) < 0)
-		flow_fail(flow, -ENOMEM);
-}
-
-/* Bytes are never in both queues: while some wait in one, more go there. */
-static bool uses_pipe(const struct flow *flow)
-{
-	return flow->pipe || (flow->bulk && flow->may_splice && !flow->queue);
-}
-
-static void pump(struct flow *flow)
-{
-	bool pipe = uses_pipe(flow);
+	bool pipe = wants_pipe(flow);
 	uint64_t room = claim_room(flow, pipe ? PIPE_SIZE : flow->io->scratch_size);
 
 	if (room == 0 && flow->queued > 0)
@@ -283,11 +311,19 @@ static void pump(struct flow *flow)
 		flow_pass_through(flow);
 	else if (!pipe || !flow_splice(flow, room))
 		flow_copy(flow, min_u64(room, flow->io->scratch_size));
+}
+
+static void pump(struct flow *flow)
+{
+	if (must_empty(flow))
+		flow_pause(flow);
+	else
+		move_bytes(flow);
 	if (flow->queued > flow->peak)
 		flow->peak = flow->queued;
 	return_unused(flow);
 	pass_on_end(flow);
-	derive_reading(flow);
+	derive_events(flow);
 }
 
 void flow_take_turn(struct flow *flow, unsigned turn)
@@ -296,7 +332,7 @@ void flow_take_turn(struct flow *flow, unsigned turn)
 		push(flow);
 	if ((turn & TURN_READ) && flow_reads(flow))
 		pump(flow);
-	derive_reading(flow);
+	derive_events(flow);
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
@@ -306,7 +342,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (flow->bulk && flow_turn_wait(flow, TURN_READ)) {
-		derive_reading(flow);
+		derive_events(flow);
 		return;
 	}
 	pump(flow);
@@ -337,7 +373,7 @@ void flow_start(struct flow *flow)
 {
 	flow->started = true;
 	flow->last_read = flow->last_progress = clock_ms();
-	derive_reading(flow);
+	derive_events(flow);
 }
 
 void flow_deinit(struct flow *flow)
@@ -347,8 +383,11 @@ void flow_deinit(struct flow *flow)
 	if (flow->reading)
 		event_del(flow->readable);
 	flow->reading = false;
+	if (flow->writable)
+		event_free(flow->writable);
+	flow->writable = NULL;
+	flow->waiting = false;
 	flow_turn_leave(flow);
-	stop_waiting(flow);
 	close_queue(flow);
 	if (flow->paused)
 		resume_source(flow);

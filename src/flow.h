@@ -8,9 +8,10 @@
  *
  * Invariants, at every moment outside this module:
  *   queued <= limits->high, and the queue's memory <= held, which is counted in the budget
- *   the bufferevent exists exactly while queued > 0, so an idle flow costs no memory
- *   the read event is added exactly while flow_reads() says so; derive_reading in flow.c is the only place
- * that adds and removes it a flow never frees itself: after every event it calls settle, whose owner may
+ *   queued > 0 exactly while there is a queue: an output buffer or a pipe, never both
+ *   events are added exactly while the state of the flow asks for them; derive_events in flow.c is the only
+ *     place that adds and removes them
+ *   a flow never frees itself: after every event it calls settle, whose owner may
  *
  * When the budget has nothing left, a flow without a queue still moves: it sends what it can while the bytes
  * stay in the source's kernel buffer (MSG_PEEK of recv(2)), and takes from there only what was sent. So no
@@ -76,6 +77,7 @@ struct flow {
 	enum flow_sink sink;
 	bool started;
 	bool reading; /* the read event is added */
+	bool waiting; /* the write event is added */
 	bool paused;
 	bool may_splice;
 	bool bulk; /* moves enough for a pipe */
@@ -109,6 +111,8 @@ void flow_sink_failed(struct flow *flow, int error);
 void flow_source_failed(struct flow *flow, int error);
 /* Everything that came from the source is with the sink's kernel, or dropped, and no more will come. */
 bool flow_finished(const struct flow *flow);
+/* Bytes wait for the sink: in a queue, or with the source for want of memory. */
+bool flow_waits(const struct flow *flow);
 /* Reading is wanted: started, both ends open, not paused. */
 bool flow_reads(const struct flow *flow);
 /* Removes events and the queue; the sockets are left open. Takes a zeroed flow. */

@@ -125,6 +125,8 @@ static size_t receive(struct flow *flow, size_t length, int flags)
 		flow_note_source_end(flow, 0);
 	else if (!flow_error_is_transient(errno))
 		flow_note_source_end(flow, -errno);
+	else if (flow->source_doomed) /* what had come from it is read */
+		flow_note_source_end(flow, flow->source_error);
 	return 0;
 }
 
@@ -173,7 +175,6 @@ void flow_pass_through(struct flow *flow)
 		flow_fail(flow, -EIO); /* what was sent is still with the source: it would be sent again */
 	} else if (sent < seen && flow->sink == SINK_OPEN) {
 		flow->last_progress = clock_ms();
-		flow_pause(flow);
-		flow_wait_for_sink(flow);
+		flow_pause(flow); /* without a queue: until the sink is writable */
 	}
 }

@@ -38,8 +38,6 @@ void flow_note_written(struct flow *flow, uint64_t bytes, bool from_queue);
 void flow_pause(struct flow *flow);
 /* The queue has become shorter: resumes, passes on the end. The caller settles. */
 void flow_drained(struct flow *flow);
-/* Waits until the sink takes bytes again, for a queue that libevent does not look after. */
-void flow_wait_for_sink(struct flow *flow);
 
 /* Does what the flow waited for with flow_turn_wait; the caller settles. */
 void flow_take_turn(struct flow *flow, unsigned turn);

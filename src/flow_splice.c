@@ -17,23 +17,19 @@ static ssize_t move(int from, int to, size_t length)
 	return splice(from, NULL, to, NULL, length, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 }
 
-/* What recv(2) can and splice(2) cannot, such as reading past an urgent byte, is left to copying. */
-static void give_up(struct flow *flow)
+/*
+ * What splice(2) says of an end is not to be believed: before an urgent byte it stops, and then tells of a FIN or a reset although
+ * there is more to read. So the flow goes on by recv(2), which knows, once the pipe is empty. The error is gone from
+ * the socket, but not forgotten.
+ */
+static void leave(struct flow *flow, int error)
 {
 	flow->bulk = false;
 	flow->bulk_reads = 0;
-}
-
-static void note_failure(struct flow *flow, int error)
-{
-	if (flow->queued > 0 && flow_error_is_transient(error))
-		flow_pause(flow);
-	else if (flow_error_is_transient(error))
-		give_up(flow);
-	else if (error == EINVAL)
-		flow->may_splice = flow->bulk = false;
-	else
-		flow_note_source_end(flow, -error);
+	if (error == EINVAL)
+		flow->may_splice = false;
+	else if (error && !flow_error_is_transient(error) && error != ENOMEM)
+		flow_source_failed(flow, -error);
 }
 
 bool flow_splice(struct flow *flow, size_t room)
@@ -50,10 +46,10 @@ bool flow_splice(struct flow *flow, size_t room)
 		flow_note_bulk(flow, (size_t)moved);
 		flow_note_queued(flow, (uint64_t)moved);
 		flow_splice_push(flow);
-	} else if (moved == 0) {
-		flow_note_source_end(flow, 0);
+	} else if (moved < 0 && flow->queued > 0 && flow_error_is_transient(errno)) {
+		flow_pause(flow);
 	} else {
-		note_failure(flow, errno);
+		leave(flow, moved < 0 ? errno : 0);
 	}
 	if (flow->queued == 0)
 		flow_splice_close(flow);
@@ -68,8 +64,6 @@ void flow_splice_push(struct flow *flow)
 		flow_note_written(flow, (uint64_t)moved, true);
 	else if (moved < 0 && !flow_error_is_transient(errno))
 		flow_sink_failed(flow, -errno);
-	if (flow->queued > 0)
-		flow_wait_for_sink(flow);
 }
 
 void flow_splice_close(struct flow *flow)

@@ -30,7 +30,8 @@ struct listener {
 	LIST_ENTRY(listener) entry;
 };
 
-static void pause_accepting(struct listener *listener)
+/* Until one of these slots is given back, or for a while. */
+static void pause_accepting(struct listener *listener, struct slots *slots)
 {
 	const struct timeval pause = {.tv_usec = (suseconds_t)(listener->pause_ms % 1000) * 1000,
 	                              .tv_sec = (time_t)(listener->pause_ms / 1000)};
@@ -40,12 +41,13 @@ static void pause_accepting(struct listener *listener)
 		return;
 	event_del(listener->acceptable);
 	listener->paused = true;
+	slots_wait(slots, listener->set->worker);
 }
 
 static void resume_accepting(struct listener *listener)
 {
 	if (event_add(listener->acceptable, NULL) < 0) {
-		pause_accepting(listener);
+		pause_accepting(listener, listener->set->slots);
 		return;
 	}
 	event_del(listener->timer);
@@ -69,16 +71,16 @@ static void note_calm(struct listener *listener)
 	listener->pause_ms = PAUSE_MIN_MS;
 }
 
-static void pause_at_limit(struct listener *listener, const char *whose, uint64_t max)
+static void pause_at_limit(struct listener *listener, const char *whose, struct slots *slots)
 {
 	bool known = listener->in_trouble;
 
 	note_trouble(listener);
 	if (!known && listener->logged)
 		log_warning("relay %s: %smax_connections (%" PRIu64 ") reached, accepting pauses",
-		            listener->relay->config->name, whose, max);
+		            listener->relay->config->name, whose, slots->max);
 	listener->pause_ms = PAUSE_MIN_MS;
-	pause_accepting(listener);
+	pause_accepting(listener, slots);
 }
 
 static void pause_at_shortage(struct listener *listener, int error)
@@ -89,7 +91,7 @@ static void pause_at_shortage(struct listener *listener, int error)
 	if (!known && listener->logged)
 		log_error("relay %s: cannot accept: %s; accepting pauses", listener->relay->config->name,
 		          strerror(-error));
-	pause_accepting(listener);
+	pause_accepting(listener, listener->set->slots);
 	listener->pause_ms = listener->pause_ms * 2 < PAUSE_MAX_MS ? listener->pause_ms * 2 : PAUSE_MAX_MS;
 }
 
@@ -120,12 +122,12 @@ static bool take_slots(struct listener *listener)
 	struct slots *all = listener->set->slots, *own = &listener->relay->slots;
 
 	if (!slots_take(all)) {
-		pause_at_limit(listener, "", all->max);
+		pause_at_limit(listener, "", all);
 		return false;
 	}
 	if (!slots_take(own)) {
 		slots_give(all);
-		pause_at_limit(listener, "its ", own->max);
+		pause_at_limit(listener, "its ", own);
 		return false;
 	}
 	return true;

@@ -1,7 +1,7 @@
 /*
- * Accepts for one listening address on one worker. At a limit, or when descriptors or memory have run out, it
- * pauses: no event on the socket, so no CPU, and clients wait in the backlog. It tries again when a pair of
- * its worker ends, and by a timer.
+ * Accepts for one listening address on one worker. At a limit, or when descriptors or memory have run out, it pauses: no event on
+ * the socket, so no CPU, and clients wait in the backlog. It goes on when a pair has ended, in turn with other workers, or after
+ * a while.
  */
 #ifndef WEIR_LISTENER_H
 #define WEIR_LISTENER_H
@@ -17,7 +17,7 @@ LIST_HEAD(listener_list, listener);
 /* Accepts on fd (borrowed) for relay into set, and adds itself to list. NULL when out of memory. */
 struct listener *listener_new(struct listener_list *list, struct pair_set *set, struct relay *relay, int fd);
 void listener_free(struct listener *listener);
-/* A pair has ended: listeners that wait for that accept again. */
+/* A pair has ended somewhere: listeners that pause try again. */
 void listener_resume_all(struct listener_list *list);
 
 #endif

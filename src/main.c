@@ -6,9 +6,11 @@
 #include "estimate.h"
 #include "log.h"
 
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define EXIT_USAGE  64 /* EX_USAGE and EX_CONFIG of sysexits.h(3head) */
 #define EXIT_CONFIG 78
@@ -178,12 +180,25 @@ static int act(const struct command *command, struct config *config)
 	return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* Whoever starts us with 0, 1 or 2 closed must not find a socket there, or us a log in one. */
+static void open_standard_fds(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	struct command command = {.action = ACTION_RUN};
 	struct config *config;
 	int status = EXIT_CONFIG;
 
+	open_standard_fds();
 	parse(&command, argc, argv);
 	config = load(&command.request);
 	if (config) {

@@ -74,16 +74,23 @@ static void free_pair(struct pair *pair)
 		relay_leave(pair->relay, &pair->client_address);
 	slots_give(&pair->relay->slots);
 	slots_give(set->slots);
+	set->ended(set->arg, pair->relay);
 	relay_put(pair->relay);
 	free(pair);
-	set->ended(set->arg);
+}
+
+static bool looks_clean(const struct pair *pair, enum reason reason)
+{
+	bool was_reset = reason == REASON_CLIENT_RESET || reason == REASON_TARGET_RESET;
+
+	return reason == REASON_EOF ||
+	       (was_reset && pair->ending && pair->relay->config->on_reset == ON_RESET_CLOSE);
 }
 
 /* Only a clean end may look like one: after anything else both peers see a reset. */
 static void close_pair(struct pair *pair, enum reason reason)
 {
-	bool clean =
-	        reason == REASON_EOF || (pair->ending && pair->relay->config->on_reset == ON_RESET_CLOSE);
+	bool clean = looks_clean(pair, reason);
 
 	flow_deinit(&pair->client.from);
 	flow_deinit(&pair->target.from);
@@ -134,7 +141,7 @@ static void consider(struct deadline *deadline, uint64_t since, uint64_t timeout
 
 static void consider_stall(struct deadline *deadline, const struct flow *flow, uint64_t timeout)
 {
-	if (flow->queued > 0 || flow->writable)
+	if (flow_waits(flow))
 		consider(deadline, flow->last_progress, timeout, REASON_STALL_TIMEOUT);
 }
 
@@ -192,7 +199,7 @@ static short awaited(const struct pair *pair, const struct peer *peer)
 
 	if (flow_reads(&peer->from))
 		events |= POLLIN;
-	if (to->queued > 0 || to->writable || (!pair->connected && peer == &pair->target))
+	if (flow_waits(to) || (!pair->connected && peer == &pair->target))
 		events |= POLLOUT;
 	return events;
 }
@@ -269,12 +276,19 @@ static int try_choice(struct pair *pair)
 	return check_connection(pair);
 }
 
-/* Tries the chosen address; a full backlog (unix(7): EAGAIN) is waited out within connect_timeout. */
+/* The target's backlog is full (unix(7)), or we have run out of something: neither says that the target is down. */
+static bool is_for_a_while(int error)
+{
+	return error == -EAGAIN || error == -EMFILE || error == -ENFILE || error == -ENOBUFS ||
+	       error == -ENOMEM;
+}
+
+/* Tries the chosen address; what is for a while only is waited out within connect_timeout. */
 static int attempt_connect(struct pair *pair)
 {
 	int error = try_choice(pair);
 
-	return error == -EAGAIN ? 0 : error;
+	return pair->target.fd < 0 && is_for_a_while(error) ? 0 : error;
 }
 
 /* Goes on from pair->attempt until an attempt is under way, or none is left. */

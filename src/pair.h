@@ -26,10 +26,10 @@ LIST_HEAD(peer_list, peer);
 /* All pairs of one worker, and what they share. */
 struct pair_set {
 	struct flow_io io;
-	unsigned worker;          /* number of the worker, for the dump */
-	bool log_connections;     /* one line per closed pair */
-	struct slots *slots;      /* pairs of all workers; borrowed */
-	void (*ended)(void *arg); /* a pair has ended and its slot is free */
+	unsigned worker;                               /* number of the worker, for the dump */
+	bool log_connections;                          /* one line per closed pair */
+	struct slots *slots;                           /* pairs of all workers; borrowed */
+	void (*ended)(void *arg, struct relay *relay); /* a pair has ended, its slots are free */
 	void *arg;
 	/* private */
 	struct flow_turns turns;

@@ -62,9 +62,6 @@ static struct pipe *make_pipe(struct pipe_pool *pool)
 {
 	struct pipe *pipe;
 
-	if (pool->retry_at && clock_ms() < pool->retry_at)
-		return NULL;
-	pool->retry_at = 0;
 	if (!slots_take(pool->slots))
 		return NULL;
 	pipe = open_pipe();
@@ -73,6 +70,11 @@ static struct pipe *make_pipe(struct pipe_pool *pool)
 		pool->retry_at = clock_ms() + RETRY_MS;
 	}
 	return pipe;
+}
+
+bool pipe_pool_has(const struct pipe_pool *pool)
+{
+	return pool->idle || (!slots_full(pool->slots) && clock_ms() >= pool->retry_at);
 }
 
 struct pipe *pipe_pool_get(struct pipe_pool *pool)

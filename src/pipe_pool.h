@@ -28,6 +28,8 @@ struct pipe_pool {
 void pipe_pool_init(struct pipe_pool *pool, struct slots *slots);
 void pipe_pool_deinit(struct pipe_pool *pool);
 
+/* Whether it is worth asking for one. */
+bool pipe_pool_has(const struct pipe_pool *pool);
 /* An empty pipe, or NULL if none is to be had now. */
 struct pipe *pipe_pool_get(struct pipe_pool *pool);
 /* Takes back an empty pipe. */

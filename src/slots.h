@@ -11,12 +11,16 @@
 struct slots {
 	uint64_t max; /* 0 = no limit */
 	_Atomic uint64_t used;
+	_Atomic uint64_t waiting; /* bit of a worker that waits for one: its number modulo SLOTS_BITS */
 };
+
+#define SLOTS_BITS 64
 
 static inline void slots_init(struct slots *slots, uint64_t max)
 {
 	slots->max = max;
 	atomic_init(&slots->used, 0);
+	atomic_init(&slots->waiting, 0);
 }
 
 static inline bool slots_take(struct slots *slots)
@@ -34,9 +38,37 @@ static inline void slots_give(struct slots *slots)
 	atomic_fetch_sub_explicit(&slots->used, 1, memory_order_relaxed);
 }
 
+static inline bool slots_full(struct slots *slots)
+{
+	return slots->max > 0 && atomic_load_explicit(&slots->used, memory_order_relaxed) >= slots->max;
+}
+
 static inline uint64_t slots_used(struct slots *slots)
 {
 	return atomic_load_explicit(&slots->used, memory_order_relaxed);
+}
+
+/* A worker found none and wants to be told of the next one. */
+static inline void slots_wait(struct slots *slots, unsigned worker)
+{
+	atomic_fetch_or(&slots->waiting, UINT64_C(1) << worker % SLOTS_BITS);
+}
+
+/*
+ * The next of those that wait, in turn behind the worker that has given one back: else that one would always take it
+ * again itself. Its bit, which is taken off the list, or -1 if nobody waits.
+ */
+static inline int slots_next_waiter(struct slots *slots, unsigned after)
+{
+	for (unsigned i = 1; i <= SLOTS_BITS && atomic_load_explicit(&slots->waiting, memory_order_relaxed);
+	     i++) {
+		unsigned bit = (after + i) % SLOTS_BITS;
+		uint64_t mask = UINT64_C(1) << bit;
+
+		if (atomic_fetch_and(&slots->waiting, ~mask) & mask)
+			return (int)bit;
+	}
+	return -1;
 }
 
 #endif

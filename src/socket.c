@@ -28,9 +28,9 @@ static int set_size(int fd, int level, int name, uint64_t bytes)
 
 static int tune_tcp(int fd, const struct socket_tuning *tuning)
 {
-	int error = set_option(fd, SOL_SOCKET, SO_OOBINLINE, 1);
+	int error = 0;
 
-	if (!error && tuning->nodelay)
+	if (tuning->nodelay)
 		error = set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 	if (!error && tuning->keepalive)
 		error = set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
@@ -39,12 +39,22 @@ static int tune_tcp(int fd, const struct socket_tuning *tuning)
 	return error;
 }
 
+/* An urgent byte comes in line, where it was sent. Not every kernel knows urgent bytes on unix sockets. */
+static int keep_urgent(int fd, sa_family_t family)
+{
+	int error = set_option(fd, SOL_SOCKET, SO_OOBINLINE, 1);
+
+	return family == AF_UNIX ? 0 : error;
+}
+
 static int tune(int fd, sa_family_t family, const struct socket_tuning *tuning)
 {
 	int error = set_size(fd, SOL_SOCKET, SO_RCVBUF, tuning->rcvbuf);
 
 	if (!error)
 		error = set_size(fd, SOL_SOCKET, SO_SNDBUF, tuning->sndbuf);
+	if (!error)
+		error = keep_urgent(fd, family);
 	if (!error && family != AF_UNIX)
 		error = tune_tcp(fd, tuning);
 	return error;
@@ -137,7 +147,11 @@ int socket_accept(int listener, union client_address *client)
 	socklen_t length = sizeof(*client);
 	int fd = accept4(listener, &client->any, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-	return fd < 0 ? -errno : fd;
+	if (fd < 0)
+		return -errno;
+	if (client->any.sa_family == AF_UNIX) /* TCP sockets inherit it */
+		keep_urgent(fd, AF_UNIX);
+	return fd;
 }
 
 int socket_connect(const struct endpoint *endpoint, const struct socket_tuning *tuning)

@@ -105,6 +105,8 @@ static void on_mail(evutil_socket_t fd, short what, void *arg)
 	}
 	if (orders & WORKER_SHUTDOWN)
 		pair_set_shutdown(&worker->set);
+	if (orders & WORKER_RESUME)
+		listener_resume_all(&worker->listeners);
 	if (orders & WORKER_DUMP)
 		begin_dump(worker);
 	if (orders & WORKER_STOP)
@@ -128,6 +130,7 @@ static void *run(void *arg)
 	struct worker *worker = arg;
 
 	event_base_dispatch(worker->base);
+	event_del(worker->mail);
 	event_del(worker->dump_more);
 	stop_accepting(worker);
 	pair_set_deinit(&worker->set);
@@ -136,11 +139,20 @@ static void *run(void *arg)
 	return NULL;
 }
 
-static void on_pair_ended(void *arg)
+static void tell_waiter(struct worker *worker, struct slots *slots)
+{
+	int bit = slots_next_waiter(slots, worker->number);
+
+	if (bit >= 0)
+		worker->daemon->resume(worker->daemon->arg, (unsigned)bit);
+}
+
+static void on_pair_ended(void *arg, struct relay *relay)
 {
 	struct worker *worker = arg;
 
-	listener_resume_all(&worker->listeners);
+	tell_waiter(worker, worker->daemon->slots);
+	tell_waiter(worker, &relay->slots);
 }
 
 static int init_base(struct worker *worker)
@@ -230,14 +242,19 @@ int worker_start(struct worker *worker)
 	return error;
 }
 
+void worker_stop(struct worker *worker)
+{
+	if (!worker || !worker->started)
+		return;
+	worker_order(worker, WORKER_STOP);
+	pthread_join(worker->thread, NULL);
+	worker->started = false;
+}
+
 void worker_free(struct worker *worker)
 {
 	if (!worker)
 		return;
-	if (worker->started) {
-		worker_order(worker, WORKER_STOP);
-		pthread_join(worker->thread, NULL);
-	}
 	stop_accepting(worker);
 	pair_set_deinit(&worker->set);
 	if (worker->mail)

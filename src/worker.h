@@ -32,6 +32,9 @@ struct worker_daemon {
 	struct slots *slots;
 	struct slots *pipes; /* pipes of all workers */
 	bool log_connections;
+	void (*resume)(
+	        void *arg,
+	        unsigned bit);      /* of slots_next_waiter: those workers are to be ordered WORKER_RESUME */
 	void (*drained)(void *arg); /* no longer accepts: the listening sockets may be closed */
 	void (*dumped)(void *arg, unsigned worker, struct worker_dump *dump); /* takes what dump holds */
 	void *arg;
@@ -47,11 +50,14 @@ enum worker_order {
 	WORKER_DRAIN = 1,    /* stop accepting, let pairs end */
 	WORKER_SHUTDOWN = 2, /* reset all pairs */
 	WORKER_DUMP = 4,     /* one at a time: answered by dumped */
+	WORKER_RESUME = 16,  /* there is room for a pair that it waits for */
 	WORKER_STOP = 8,     /* end the thread; pairs that are left are reset */
 };
 void worker_order(struct worker *worker, enum worker_order order);
 
-/* Stops the thread, if it was started, waits for it, and frees. Takes NULL. */
+/* Stops the thread, if it was started, and waits for it. Until all are stopped none may be freed: they give orders to each other. */
+void worker_stop(struct worker *worker);
+/* Frees a worker that does not run. Takes NULL. */
 void worker_free(struct worker *worker);
 
 #endif

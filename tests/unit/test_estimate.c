@@ -25,36 +25,38 @@ static void teardown(void)
 
 START_TEST(pipes_are_few)
 {
-	ck_assert_uint_eq(estimate_max_pipes(31), 0);
+	ck_assert_uint_eq(estimate_max_pipes(31), 1); /* 0 would be no limit */
 	ck_assert_uint_eq(estimate_max_pipes(1024), 32);
 	ck_assert_uint_eq(estimate_max_pipes(8192), 256);
 	ck_assert_uint_eq(estimate_max_pipes(1000000), 256);
 }
 END_TEST
 
-/* Two for each pair, of what 64 and the pipes, with two each, leave. */
+/* Two for each pair, of what the process, 4 workers with a listening socket each, and the pipes, with two each, leave. */
+#define RESERVED (32 + 4 * (4 + 1))
+
 START_TEST(pairs_follow_from_descriptors)
 {
-	load(NULL);
-	ck_assert_uint_eq(estimate_max_connections(config, 1024), (1024 - 64 - 2 * 32) / 2);
-	ck_assert_uint_eq(estimate_max_connections(config, 65536), (65536 - 64 - 2 * 256) / 2);
-	ck_assert_uint_eq(estimate_max_connections(config, 72), 2);
+	load(TEXTS("workers=4"));
+	ck_assert_uint_eq(estimate_max_connections(config, 1024), (1024 - RESERVED - 2 * 32) / 2);
+	ck_assert_uint_eq(estimate_max_connections(config, 65536), (65536 - RESERVED - 2 * 256) / 2);
+	ck_assert_uint_eq(estimate_max_connections(config, 72), 8);
 }
 END_TEST
 
 START_TEST(there_is_always_one_pair)
 {
-	load(NULL);
-	for (uint64_t nofile = 0; nofile < 72; nofile++)
+	load(TEXTS("workers=4"));
+	for (uint64_t nofile = 0; nofile < 56; nofile++)
 		ck_assert_uint_eq(estimate_max_connections(config, nofile), 1);
 }
 END_TEST
 
 START_TEST(setting_is_kept_as_far_as_descriptors_go)
 {
-	load(TEXTS("global.max_connections=100"));
+	load(TEXTS("global.max_connections=100", "workers=4"));
 	ck_assert_uint_eq(estimate_max_connections(config, 1024), 100);
-	ck_assert_uint_eq(estimate_max_connections(config, 262), (262 - 64 - 2 * 8) / 2);
+	ck_assert_uint_eq(estimate_max_connections(config, 262), (262 - RESERVED - 2 * 8) / 2);
 }
 END_TEST
 

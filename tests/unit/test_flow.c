@@ -515,6 +515,71 @@ START_TEST(urgent_byte_passes_in_line)
 }
 END_TEST
 
+static void send_around_an_urgent_byte(void)
+{
+	unsigned char urgent = loop_byte(100);
+	int one = 1;
+
+	setsockopt(source[0], SOL_SOCKET, SO_OOBINLINE, &one, sizeof(one));
+	ck_assert_uint_eq(loop_send(source[1], 0, 100), 100);
+	ck_assert_int_eq(send(source[1], &urgent, 1, MSG_OOB), 1);
+	ck_assert_uint_eq(loop_send(source[1], 101, 100), 100);
+}
+
+/* Before an urgent byte splice(2) says that the stream has ended once the FIN is there: what is behind it was cut off. */
+START_TEST(end_behind_an_urgent_byte_is_passed_on_behind_all_bytes)
+{
+	uint64_t received = 0;
+
+	send_around_an_urgent_byte();
+	shutdown(source[1], SHUT_WR);
+	LOOP_UNTIL(base, loop_receive(sink[1], &received, 1000) == LOOP_FIN);
+	ck_assert_uint_eq(received, 201);
+}
+END_TEST
+
+START_TEST(reset_behind_an_urgent_byte_waits_for_all_bytes)
+{
+	uint64_t received = 0;
+
+	send_around_an_urgent_byte();
+	loop_reset(source[1]);
+	source[1] = -1;
+	LOOP_UNTIL(base, (loop_receive(sink[1], &received, 1000), flow.source == SOURCE_FAILED));
+	LOOP_UNTIL(base, (loop_receive(sink[1], &received, 1000), received == 201));
+	ck_assert_int_eq(flow.sink, SINK_OPEN);
+}
+END_TEST
+
+/* A pump that emptied the pipe left its write event behind, which spun and outlived the flow. */
+START_TEST(no_event_is_left_when_memory_runs_out_beside_a_pipe)
+{
+	uint64_t sent = fill(), received = 0, hog = 0, more;
+	unsigned before;
+
+	while ((more = budget_claim(&budget, hog, budget.max)) > hog)
+		hog = more;
+	LOOP_UNTIL(base, (loop_receive(sink[1], &received, BULK), received == sent));
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	ck_assert_ptr_null(flow.writable);
+	before = settled;
+	for (int i = 0; i < 1000; i++)
+		event_base_loop(base, EVLOOP_NONBLOCK);
+	ck_assert_uint_eq(settled, before);
+	budget_return(&budget, hog);
+}
+END_TEST
+
+/* A peer that failed for writing only has no end of its own: what it had sent by then is all there is. */
+START_TEST(doomed_source_that_says_no_more_has_failed)
+{
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	flow_source_failed(&flow, -EPIPE);
+	LOOP_UNTIL(base, flow.source == SOURCE_FAILED);
+	ck_assert_int_eq(flow.source_error, -EPIPE);
+}
+END_TEST
+
 /* Whatever holds for bytes must hold for both ways that they take. */
 static TCase *add_common(TCase *tcase)
 {
@@ -533,6 +598,9 @@ static TCase *add_common(TCase *tcase)
 	tcase_add_test(tcase, without_memory_a_stopped_sink_costs_no_events);
 	tcase_add_test(tcase, queue_is_never_longer_than_memory_allows);
 	tcase_add_test(tcase, stopped_sink_pauses_the_source_at_high);
+	tcase_add_test(tcase, end_behind_an_urgent_byte_is_passed_on_behind_all_bytes);
+	tcase_add_test(tcase, reset_behind_an_urgent_byte_waits_for_all_bytes);
+	tcase_add_test(tcase, doomed_source_that_says_no_more_has_failed);
 	return tcase;
 }
 
@@ -552,6 +620,7 @@ int main(void)
 	tcase_add_test(pipe, pipe_with_bytes_is_not_used_again);
 	tcase_add_test(pipe, without_a_pipe_the_flow_copies);
 	tcase_add_test(pipe, bytes_of_both_queues_keep_their_order);
+	tcase_add_test(pipe, no_event_is_left_when_memory_runs_out_beside_a_pipe);
 	tcase_add_test(pipe, bulk_flow_waits_for_its_turn);
 	tcase_add_test(pipe, ended_flow_gives_up_its_turn);
 	tcase_add_test(pipe, urgent_byte_passes_in_line);

@@ -22,8 +22,9 @@ static int client[CLIENTS_MAX];
 static size_t client_count;
 static unsigned fds_before;
 
-static void on_ended(void *arg)
+static void on_ended(void *arg, struct relay *from)
 {
+	(void)from;
 	listener_resume_all(arg);
 }
 

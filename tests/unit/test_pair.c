@@ -47,8 +47,9 @@ static void *failing_realloc(void *memory, size_t size)
 	return realloc(memory, size);
 }
 
-static void note_ended(void *arg)
+static void note_ended(void *arg, struct relay *from)
 {
+	(void)from;
 	ck_assert_ptr_eq(arg, &set);
 	ended++;
 }

@@ -30,6 +30,13 @@ static struct {
 	size_t pairs, states[4];
 } answers = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
+static void on_resume(void *arg, unsigned bit)
+{
+	ck_assert_ptr_eq(arg, &answers);
+	if (bit < WORKERS)
+		worker_order(worker[bit], WORKER_RESUME);
+}
+
 static void on_drained(void *arg)
 {
 	ck_assert_ptr_eq(arg, &answers);
@@ -98,6 +105,7 @@ static void setup(void)
 	        .slots = &slots,
 	        .pipes = &pipes,
 	        .log_connections = true,
+	        .resume = on_resume,
 	        .drained = on_drained,
 	        .dumped = on_dumped,
 	        .arg = &answers,
@@ -110,6 +118,8 @@ static void setup(void)
 
 static void stop(void)
 {
+	for (unsigned i = 0; i < WORKERS; i++)
+		worker_stop(worker[i]);
 	for (unsigned i = 0; i < WORKERS; i++) {
 		worker_free(worker[i]);
 		worker[i] = NULL;
