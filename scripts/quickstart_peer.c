@@ -122,6 +122,7 @@ static int echo_main(void)
 
 		if (fd < 0)
 			err(EXIT_FAILURE, "accept");
+		/* NOLINTNEXTLINE(performance-no-int-to-ptr): a descriptor in a thread's argument */
 		if (pthread_create(&thread, NULL, echo_connection, (void *)(intptr_t)fd) == 0)
 			pthread_detach(thread);
 		else

@@ -93,8 +93,9 @@ struct config_errors {
 };
 
 /*
- * Loads and checks everything, all errors in one run. Returns a configuration with one reference, or NULL
- * with at least one error. errors must be zeroed before and is freed with config_errors_deinit.
+ * Loads and checks everything, all errors in one run. Returns a configuration with one reference, or NULL:
+ * with at least one error, or with none when out of memory. errors must be zeroed before and is freed with
+ * config_errors_deinit.
  */
 struct config *config_load(const struct config_request *request, struct config_errors *errors);
 void config_errors_deinit(struct config_errors *errors);

@@ -198,8 +198,9 @@ static const char *guard(const char *text, size_t length, char buf[WORD_MAX])
 {
 	size_t i;
 
+	/* NOLINTNEXTLINE(arrayIndexOutOfBoundsCond): length is that of text */
 	for (i = 0; i < length && i < WORD_MAX - 1 && text[i] != '\0'; i++)
-		buf[i] = text[i] > ' ' && text[i] < 0x7f ? text[i] : '?';
+		buf[i] = (char)(text[i] > ' ' && text[i] < 0x7f ? text[i] : '?');
 	buf[i] = '\0';
 	return i > 0 ? buf : "-";
 }

@@ -71,7 +71,7 @@ void dump_gather_request(struct dump_gather *gather, struct worker **workers)
 		worker_order(workers[i], WORKER_DUMP);
 }
 
-void dump_gather_put(struct dump_gather *gather, unsigned worker, struct worker_dump *dump)
+void dump_gather_put(struct dump_gather *gather, unsigned worker, const struct worker_dump *dump)
 {
 	gather->parts[worker] = *dump;
 	atomic_fetch_sub(&gather->pending, 1);

@@ -20,7 +20,7 @@ void dump_gather_free(struct dump_gather *gather); /* takes NULL */
 /* Wants a dump now. Main thread. */
 void dump_gather_request(struct dump_gather *gather, struct worker **workers);
 /* A worker's part; takes what dump holds. Any thread. */
-void dump_gather_put(struct dump_gather *gather, unsigned worker, struct worker_dump *dump);
+void dump_gather_put(struct dump_gather *gather, unsigned worker, const struct worker_dump *dump);
 /* Writes the dump if every part is there, and begins the next one that was wanted meanwhile. Main thread. */
 void dump_gather_finish(struct dump_gather *gather, struct worker **workers, size_t relay_count);
 

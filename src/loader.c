@@ -38,6 +38,7 @@ static unsigned first_line(struct loader *loader, const char *text, unsigned lin
 	}
 	if (!found)
 		loader->complaints.out_of_memory = true;
+	/* NOLINTNEXTLINE(-Wanalyzer-malloc-leak): it is in the tree then, which the analyzer cannot see */
 	if (found && *found == first)
 		return NO_LINE; /* first consumed */
 	free(first);
@@ -160,6 +161,7 @@ static bool name_is_valid(const char *name)
 {
 	size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.");
 
+	/* NOLINTNEXTLINE(arrayIndexOutOfBoundsCond): length is within name, whatever its limit */
 	return length > 0 && length <= NAME_LENGTH_MAX && name[length] == '\0';
 }
 

@@ -146,9 +146,10 @@ static bool wait_writable(void)
 	return poll(&pollfd, 1, -1) >= 0 || errno == EINTR;
 }
 
-static void advance(struct iovec *part, size_t written)
+static void advance(struct iovec *parts, size_t count, size_t written)
 {
-	for (; written > 0; part++) {
+	for (size_t i = 0; i < count; i++) {
+		struct iovec *part = &parts[i];
 		size_t step = written < part->iov_len ? written : part->iov_len;
 
 		part->iov_base = (char *)part->iov_base + step;
@@ -162,13 +163,14 @@ static bool emit(struct prefix *prefix, char *text, size_t length)
 {
 	char newline = '\n';
 	struct iovec part[] = {{&newline, writer.torn}, {prefix->text, prefix->length}, {text, length}};
+	const size_t parts = sizeof(part) / sizeof(part[0]);
 	size_t left = writer.torn + prefix->length + length;
 
 	while (left > 0) {
-		ssize_t n = writev(STDERR_FILENO, part, sizeof(part) / sizeof(part[0]));
+		ssize_t n = writev(STDERR_FILENO, part, (int)parts);
 
 		if (n > 0) {
-			advance(part, (size_t)n);
+			advance(part, parts, (size_t)n);
 			left -= (size_t)n;
 			writer.torn = left > 0;
 		} else if (n == 0 || (errno != EINTR && (errno != EAGAIN || !wait_writable()))) {

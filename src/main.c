@@ -145,13 +145,17 @@ static enum log_level shift_level(enum log_level level, int louder)
 	return shifted > LOG_LEVEL_DEBUG ? LOG_LEVEL_DEBUG : (enum log_level)shifted;
 }
 
-static struct config *load(const struct config_request *request)
+/* NULL, with what is wrong said and the exit status for it, if it cannot be. */
+static struct config *load(const struct config_request *request, int *status)
 {
 	struct config_errors errors = {.count = 0};
 	struct config *config = config_load(request, &errors);
 
 	for (size_t i = 0; i < errors.count; i++)
 		fprintf(stderr, "weir: %s\n", errors.text[i]);
+	if (!config && errors.count == 0)
+		fputs("weir: out of memory\n", stderr);
+	*status = errors.count > 0 ? EXIT_CONFIG : EXIT_FAILURE;
 	config_errors_deinit(&errors);
 	return config;
 }
@@ -196,11 +200,11 @@ int main(int argc, char **argv)
 {
 	struct command command = {.action = ACTION_RUN};
 	struct config *config;
-	int status = EXIT_CONFIG;
+	int status;
 
 	open_standard_fds();
 	parse(&command, argc, argv);
-	config = load(&command.request);
+	config = load(&command.request, &status);
 	if (config) {
 		config->global.log_level = shift_level(config->global.log_level, command.louder);
 		status = act(&command, config);

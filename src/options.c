@@ -429,7 +429,7 @@ const char *option_nearest(const char *key, unsigned sections)
 
 	for (size_t i = 0; i < option_count; i++) {
 		const struct option *option = &option_table[i];
-		size_t d = option->sections & sections ? distance(key, option->key) : best;
+		size_t d = (option->sections & sections) ? distance(key, option->key) : best;
 
 		if (d < best) {
 			best = d;

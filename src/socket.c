@@ -186,7 +186,7 @@ int socket_connect_result(int fd)
 
 	if (poll(&wanted, 1, 0) <= 0)
 		return -EINPROGRESS;
-	return wanted.revents & (POLLERR | POLLHUP) ? take_error(fd) : 0;
+	return (wanted.revents & (POLLERR | POLLHUP)) ? take_error(fd) : 0;
 }
 
 void socket_reset(int fd)

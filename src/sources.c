@@ -83,8 +83,10 @@ bool sources_enter(struct sources *sources, const union client_address *client)
 	pthread_mutex_lock(&sources->lock);
 	node = tfind(&key, &sources->tree, compare);
 	source = node ? *(struct source **)node : add(sources, &key);
+	/* NOLINTNEXTLINE(-Wanalyzer-malloc-leak): it is in the tree, which the analyzer cannot see */
 	entered = source && source->pairs < sources->max;
 	if (entered)
+		/* NOLINTNEXTLINE(-Wanalyzer-malloc-leak): see above */
 		source->pairs++;
 	pthread_mutex_unlock(&sources->lock);
 	return entered;

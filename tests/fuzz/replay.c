@@ -49,8 +49,10 @@ int main(void)
 	int count = scandir(FUZZ_CORPUS, &inputs, is_input, alphasort);
 	uint8_t *buffer = malloc(INPUT_MAX);
 
-	if (count <= 0 || !buffer) {
+	fuzz_require(buffer != NULL);
+	if (count <= 0) {
 		printf("Bail out! No corpus in %s: %s\n", FUZZ_CORPUS, strerror(errno));
+		free(buffer);
 		return EXIT_FAILURE;
 	}
 	printf("1..%d\n", count);

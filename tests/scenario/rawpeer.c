@@ -346,6 +346,7 @@ int main(int argc, char **argv)
 	process_start(jitter_ms);
 	process_loop();
 	while (!LIST_EMPTY(&peers))
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): this takes it off the list */
 		peer_free(LIST_FIRST(&peers));
 	script_free(&process.script);
 	return peers_failed && !ignore_failures ? EXIT_FAILURE : EXIT_SUCCESS;

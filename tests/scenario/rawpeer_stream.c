@@ -94,7 +94,7 @@ static enum step stream_ended(struct peer *peer, enum none none)
 /* Verifies towards total bytes in peer->progress_in. DONE when they are there. */
 static enum step stream_recv_towards(struct peer *peer, uint64_t total)
 {
-	enum none none;
+	enum none none = NONE_YET;
 	enum step step;
 	size_t count;
 
@@ -148,7 +148,7 @@ enum step word_duplex(struct peer *peer, struct word *word)
 
 enum step word_recv_all(struct peer *peer, struct word *word)
 {
-	enum none none;
+	enum none none = NONE_YET;
 	enum step step;
 	size_t count;
 
@@ -164,7 +164,7 @@ enum step word_recv_all(struct peer *peer, struct word *word)
 /* Like recv-all, but a reset is an end too; the line of the connection says which it was. */
 enum step word_recv_until_end(struct peer *peer, struct word *word)
 {
-	enum none none;
+	enum none none = NONE_YET;
 	enum step step;
 	size_t count;
 
@@ -250,7 +250,7 @@ enum step word_send_text(struct peer *peer, struct word *word)
 enum step word_recv_text(struct peer *peer, struct word *word)
 {
 	size_t length = strlen(word->text);
-	enum none none;
+	enum none none = NONE_YET;
 	size_t count = stream_recv(peer, length - peer->progress_in, &none);
 
 	if (count == 0 && none != NONE_YET)
@@ -287,7 +287,7 @@ static enum step echo_send(struct peer *peer)
 /* Sends back what comes, then the end of stream. */
 enum step word_echo(struct peer *peer, struct word *word)
 {
-	enum none none;
+	enum none none = NONE_YET;
 	size_t count;
 
 	(void)word;

@@ -1,0 +1,171 @@
+#!/bin/bash
+# System calls fail, or move less than they were asked to, under traffic of every kind.
+# shellcheck source=lib.sh
+. "${srcdir:-$(dirname "$0")/../..}/tests/fault/lib.sh"
+
+# Traffic under one rule after the other, in one daemon.
+under() {
+	local rule
+	for rule in "$@"; do
+		echo "rule: $rule"
+		faults "$rule"
+		traffic_begin
+		kill -USR1 "$WEIR_PID"
+		traffic_end
+		expect_injected
+		faults
+		weir_is_calm
+	done
+}
+
+# Where an errno is injected: at some n-th calls and at every k-th.
+places() {
+	if [ -n "$FAULTS_FULL" ]; then
+		echo "1 0" "2 0" "3 0" "4 0" "5 0" "7 0" "11 0" "17 0" "1 2" "2 3" "5 7" "13 31"
+	else
+		echo "2 5"
+	fi
+}
+
+# rules CALL ERRNO...: one for each errno at each of its places.
+rules() {
+	local call=$1 error
+	shift
+	for error in "$@"; do
+		places | sed "s/^/$call $error /"
+	done
+}
+
+# What a relay can take without anybody noticing: interrupted, not ready, nothing left of what has a substitute.
+unnoticed() {
+	local list
+	STRICT=yes
+	mapfile -t list < <(rules "$@")
+	faults_start $OPTIONS
+	under "${list[@]}"
+}
+
+# What costs a connection, which then must not look complete. A peer that may still send is given half_close_timeout.
+noticed() {
+	local list
+	mapfile -t list < <(rules "$@")
+	faults_start $OPTIONS -o half_close_timeout=2s
+	under "${list[@]}"
+}
+
+# Without what one has a substitute for, from the start on.
+without() {
+	STRICT=yes
+	BULK=4M
+	faults "$1 $2 1 1"
+	faults_start
+	traffic
+	expect_injected
+}
+
+# Every transfer in steps of 1 to so many bytes.
+short() {
+	local call=$1
+	STRICT=yes
+	BULK=$2
+	SLOW=$2
+	faults_start $OPTIONS
+	shift 2
+	under "${@/#/$call }"
+}
+
+# What is left out of a short run stands behind this.
+full() {
+	[ -n "$FAULTS_FULL" ]
+}
+
+variants=("")
+if full; then variants+=("-o splice=off" "-o workers=1" "-o workers=4"); fi
+for OPTIONS in "${variants[@]}"; do
+	scenario "recv is interrupted $OPTIONS" unnoticed recv EINTR EAGAIN
+	scenario "send is interrupted $OPTIONS" unnoticed send EINTR EAGAIN
+	scenario "recv fails $OPTIONS" noticed recv ECONNRESET ETIMEDOUT ENOMEM EHOSTUNREACH
+	scenario "send fails $OPTIONS" noticed send EPIPE ECONNRESET ENOBUFS ENOMEM ETIMEDOUT
+	scenario "epoll_ctl has no room $OPTIONS" noticed epoll_ctl ENOMEM ENOSPC
+	scenario "short reads $OPTIONS" short recv 16K "1 1 1" "7 1 1" "1447 1 1" "9000 2 3"
+	scenario "short sends $OPTIONS" short send 16K "1 1 1" "7 1 1" "1447 1 1" "9000 2 3"
+done
+
+OPTIONS="-o splice=auto"
+BULK=4M
+scenario "splice from a socket is interrupted" unnoticed splice-in EINTR EAGAIN EINVAL
+scenario "splice to a socket is interrupted" unnoticed splice-out EINTR EAGAIN
+scenario "splice from a socket fails" noticed splice-in ECONNRESET ETIMEDOUT ENOMEM
+scenario "splice to a socket fails" noticed splice-out EPIPE ECONNRESET ENOMEM
+scenario "short splices from a socket" short splice-in 4M "1 2 9" "1000 1 3" "5000 1 2" "70000 1 1"
+scenario "short splices to a socket" short splice-out 4M "1 2 9" "1000 1 3" "5000 1 2" "70000 1 1"
+BULK=512K
+scenario "no pipe: EMFILE" without pipe2 EMFILE
+scenario "no large pipe: EPERM" without fcntl EPERM
+if full; then
+	scenario "no pipe: ENFILE" without pipe2 ENFILE
+	scenario "no pipe: ENOMEM" without pipe2 ENOMEM
+	scenario "no large pipe: EBUSY" without fcntl EBUSY
+	scenario "no large pipe: ENOMEM" without fcntl ENOMEM
+fi
+
+OPTIONS="-o splice=off"
+scenario "writev is interrupted" unnoticed writev EINTR EAGAIN
+scenario "writev fails" noticed writev EPIPE ECONNRESET ENOBUFS ENOMEM ETIMEDOUT
+scenario "short writevs" short writev 512K "1 1 3" "1000 1 1" "5000 1 1" "100000 1 2"
+
+OPTIONS=
+scenario "accept4 finds nobody" unnoticed accept4 EINTR EAGAIN ECONNABORTED EPERM EPROTO ENETDOWN ETIMEDOUT
+scenario "a full backlog" unnoticed connect EAGAIN
+scenario "poll fails" unnoticed poll EINTR ENOMEM
+scenario "epoll_wait is interrupted" unnoticed epoll_wait EINTR
+scenario "a mailbox is interrupted" unnoticed read EINTR EAGAIN
+scenario "socket fails" noticed socket EMFILE ENFILE ENOBUFS ENOMEM EACCES
+scenario "connect fails" noticed connect EADDRNOTAVAIL ECONNREFUSED ENETUNREACH ETIMEDOUT ENOBUFS EPERM
+scenario "setsockopt fails" noticed setsockopt ENOMEM ENOBUFS EINVAL
+scenario "getsockopt fails" noticed getsockopt ENOMEM ENOBUFS
+scenario "shutdown fails" noticed shutdown ENOTCONN
+scenario "ioctl fails" noticed ioctl EINVAL ENOMEM
+
+# For as long as the rule is there, every call fails: nobody gets in, nobody is lost, and waiting costs nothing.
+no_more_accepted() {
+	STRICT=yes
+	EXPECT_ERRORS='cannot accept'
+	faults_start
+	faults "accept4 $1 1 1"
+	traffic_begin
+	wait_log "cannot accept: "
+	weir_expect_quiet
+	weir_dump
+	expect_equal "pairs" 0 "$(value pairs weir)"
+	faults
+	traffic_end
+	expect_at_most "lines about it" "$(wc -w <<<"$KINDS")" "$(grep -c 'cannot accept' weir.log)"
+}
+scenario "accept4: no descriptors for a while" no_more_accepted EMFILE
+if full; then
+	scenario "accept4: no descriptors on the machine for a while" no_more_accepted ENFILE
+	scenario "accept4: no buffers for a while" no_more_accepted ENOBUFS
+	scenario "accept4: no memory for a while" no_more_accepted ENOMEM
+fi
+
+# A start that fails says why and leaves nothing behind.
+no_start() {
+	local status=0
+	faults_prepare
+	faults "$1 $2 $3 0"
+	timeout -k 5 "$PATIENCE_S" "$WEIR" -c relay.ini >weir.out 2>weir.log || status=$?
+	expect_injected
+	expect_equal "the exit status" 1 "$status"
+	grep -q ' error ' weir.log || fail "no word about it"
+	EXPECT_ERRORS=.
+}
+
+for call in "socket EMFILE 1" "bind EADDRINUSE 2" "bind EACCES 3" "listen EADDRINUSE 4" "setsockopt ENOMEM 5" \
+	"getsockname ENOBUFS 1" "eventfd EMFILE 1" "eventfd ENFILE 2" "epoll_ctl ENOSPC 2" \
+	"pthread_create EAGAIN 2" "pthread_create EAGAIN 3"; do
+	# shellcheck disable=SC2086 # words
+	scenario "no start: $call" no_start $call
+done
+
+finish

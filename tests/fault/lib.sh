@@ -1,0 +1,132 @@
+# shellcheck shell=bash
+# Scenarios in which calls of the daemon fail; sourced, with the build directory as working directory. See tests/README.md.
+#
+#   faults_start ARG...  a daemon with relays for every kind of traffic between targets that serve
+#   faults RULE...       from now on these calls fail: rules of shim.c; without any, none does
+#   injected             how many did since
+#   traffic              one client of every kind, to its end; traffic_begin and traffic_end in two steps
+#
+# STRICT=yes: every transfer has to be complete. Else a connection may be reset, but never end early with a FIN, hang, or
+# deliver another byte than was sent.
+
+# shellcheck source=../scenario/lib.sh
+. "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
+
+FAULT_SHIM=${FAULT_SHIM:-$PWD/tests/fault/shim.so}
+FAULT_WEIR=$WEIR
+FAULTS_FULL=${FAULTS_FULL:-} # every errno at many places: an hour rather than a minute
+export FAULT_SHIM FAULT_WEIR
+faults_folder=$(cd "${srcdir:-$(dirname "$0")/../..}/tests/fault" && pwd)
+
+# From here on the daemon has the shim in it.
+WEIR=$faults_folder/faulty
+STRICT=no
+KINDS="upload download duplex slow reset"
+
+faults() {
+	: >faults.log
+	rm -f rules
+	[ $# -gt 0 ] || return 0
+	printf '%s\n' "$@" >rules.new
+	mv rules.new rules
+}
+
+injected() {
+	wc -l <faults.log
+}
+
+# A rule that met no call has shown nothing.
+expect_injected() {
+	expect_at_least "the number of injections" "${1:-1}" "$(injected)"
+}
+
+# What the two ends of each kind do; BULK and SLOW are how much they move. The marks below make the relay pause.
+BULK=512K
+SLOW=192K
+upload_client() { echo "send $BULK fin expect-fin"; }
+upload_target() { echo "recv $BULK expect-fin fin"; }
+download_client() { echo "fin recv $BULK expect-fin"; }
+download_target() { echo "expect-fin send $BULK fin"; }
+duplex_client() { echo "duplex $BULK $BULK fin expect-fin"; }
+duplex_target() { echo "duplex $BULK $BULK fin expect-fin"; }
+slow_client() { echo "send 100 recv-slow $SLOW 2M expect-fin fin"; }
+slow_target() { echo "recv 100 send $SLOW fin expect-fin"; }
+reset_client() { echo "send 20K rst"; }
+reset_target() { echo recv-until-end; }
+
+fault_target() {
+	local kind=$1 tolerant=-i
+	if [ $STRICT = yes ]; then tolerant=; fi
+	# shellcheck disable=SC2046,SC2086 # words
+	peer "$kind" -s $tolerant listen 127.0.0.1:0 port-file "$kind.port" accept $("${kind}_target")
+	target_port "$kind"
+	printf '[relay %s]\nlisten = 127.0.0.1:0\ntarget = %s\n' "$kind" "$TARGET" >>relay.ini
+	if [ "$kind" = slow ]; then echo "client_sndbuf = 8K" >>relay.ini; fi
+}
+
+# Without a daemon: the configuration is in relay.ini, the targets serve.
+faults_prepare() {
+	local kind
+	export FAULT_RULES=$PWD/rules FAULT_LOG=$PWD/faults.log
+	printf '%s\n' "[defaults]" "high_watermark = 128K" "low_watermark = 64K" >relay.ini
+	for kind in $KINDS; do
+		fault_target "$kind"
+	done
+}
+
+faults_start() {
+	faults_prepare
+	weir_start -c relay.ini "$@"
+}
+
+traffic_begin() {
+	local kind tolerant=-i small
+	if [ $STRICT = yes ]; then tolerant=; fi
+	for kind in $KINDS; do
+		small=
+		if [ "$kind" = slow ]; then small="rcvbuf 8K"; fi
+		# shellcheck disable=SC2046,SC2086 # words
+		peer "$kind-client" -n 2 $tolerant deadline "$PATIENCE_S" $small connect "$(listening_on "$kind")" \
+			$("${kind}_client")
+	done
+}
+
+# Serving peers hold their listening socket, and one for each connection that is not over.
+targets_are_idle() {
+	local kind
+	for kind in $KINDS; do
+		[ "$(find "/proc/${PEERS[$kind]}/fd" -lname 'socket:*' | wc -l)" -eq 1 ] || return 1
+	done
+}
+
+# A connection may fail by a reset alone. A client's reset must not look like an end to its target.
+expect_no_forgery() {
+	local kind
+	for kind in $KINDS; do
+		if grep -Ehv 'got a reset|: (Connection reset by peer|Broken pipe|Transport endpoint is not connected)( after|$)' "$kind.err" "$kind-client.err"; then
+			fail "$kind: that is no reset (above)"
+		fi
+	done
+	if grep -h 'end=fin' reset.out; then
+		fail "a reset arrived as an end (above)"
+	fi
+}
+
+traffic_end() {
+	local kind
+	for kind in $KINDS; do
+		peer_end "$kind-client"
+	done
+	wait_for "the targets to have seen every end" targets_are_idle
+	expect_no_forgery
+}
+
+traffic() {
+	traffic_begin
+	traffic_end
+}
+
+weir_is_calm() {
+	wait_for "pairs=0 used=0" weir_has_no_pairs
+	wait_for "sockets back to $WEIR_SOCKETS" weir_sockets_are_back
+}

@@ -1,0 +1,424 @@
+/*
+ * Preloaded into the daemon: makes calls of the C library fail, or move less than they were asked to.
+ *
+ *   FAULT_RULES=FILE  the rules, one a line; the file may come, change (by rename) and go while the daemon
+ *                     runs: without it nothing fails
+ *   FAULT_LOG=FILE    gets the call's name in a line for each injection
+ *
+ * A rule is "CALL WHAT FIRST EVERY":
+ *
+ *   CALL   a function below; "splice-in" and "splice-out" of a pipe, "alloc" for every allocation, "log" for
+ * a writev(2) to standard error, "discard" for a recv(2) with MSG_TRUNC WHAT   the name of an errno; a number
+ * N: between 1 and N bytes are moved FIRST  the first call, counted from when the rule came, that it is for
+ *   EVERY  0: that call alone; K: and every K-th after it
+ *
+ * Only what the kernel can really do is done: what is not, stands beside the call.
+ */
+#include "build_config.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum { RULES = 8, RULES_BYTES = 1024, PARTS = 128 };
+
+struct rule {
+	char call[32];
+	int error;          /* 0: move less */
+	unsigned long most; /* bytes */
+	unsigned long first, every;
+	unsigned long seen; /* calls since the rule came */
+};
+
+static const char *rules_file;
+static int log_fd = -1;
+
+/* Guarded by lock, which no signal handler takes: write(2), which they call, is not among ours. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct rule rules[RULES];
+static size_t rule_count;
+static struct stat rules_status; /* of the file as it was read */
+static unsigned long dice;
+
+static int error_number(const char *name)
+{
+	for (int error = 1; error < 134; error++) {
+		const char *known = strerrorname_np(error);
+
+		if (known && strcmp(known, name) == 0)
+			return error;
+	}
+	return 0;
+}
+
+static bool parse_rule(const char *line, struct rule *rule)
+{
+	char what[32];
+
+	*rule = (struct rule){.error = 0};
+	if (sscanf(line, "%31s %31s %lu %lu", rule->call, what, &rule->first, &rule->every) != 4)
+		return false;
+	rule->error = error_number(what);
+	rule->most = strtoul(what, NULL, 10);
+	return rule->error > 0 || rule->most > 0;
+}
+
+static void parse_rules(char *text)
+{
+	char *rest = text, *line;
+
+	while ((line = strsep(&rest, "\n")) != NULL && *line && rule_count < RULES)
+		if (parse_rule(line, &rules[rule_count]))
+			rule_count++;
+		else
+			abort(); /* a test that injects something else than it says must not go on */
+}
+
+static void load_rules(void)
+{
+	char text[RULES_BYTES] = "";
+	int fd = open(rules_file, O_RDONLY | O_CLOEXEC);
+
+	rule_count = 0;
+	if (fd < 0)
+		return;
+	if (pread(fd, text, sizeof(text) - 1, 0) > 0)
+		parse_rules(text);
+	close(fd);
+}
+
+static void refresh_rules(void)
+{
+	struct stat now = {.st_ino = 0};
+
+	if (stat(rules_file, &now) < 0) {
+		rule_count = 0;
+	} else if (now.st_ino != rules_status.st_ino || now.st_mtim.tv_sec != rules_status.st_mtim.tv_sec ||
+	           now.st_mtim.tv_nsec != rules_status.st_mtim.tv_nsec) {
+		load_rules();
+	}
+	rules_status = now;
+}
+
+static bool hits(struct rule *rule)
+{
+	unsigned long seen = ++rule->seen;
+
+	if (seen < rule->first)
+		return false;
+	return seen == rule->first || (rule->every > 0 && (seen - rule->first) % rule->every == 0);
+}
+
+static void note(const char *call)
+{
+	char line[40];
+	int length = snprintf(line, sizeof(line), "%s\n", call);
+
+	if (log_fd >= 0 && write(log_fd, line, (size_t)length) < 0)
+		abort();
+}
+
+/* 0: leave it alone; negative: fail with that errno; positive: move at most so many bytes. */
+static long judge(const char *call)
+{
+	for (size_t i = 0; i < rule_count; i++) {
+		struct rule *rule = &rules[i];
+
+		if (strcmp(rule->call, call) != 0 || !hits(rule))
+			continue;
+		note(call);
+		dice = dice * 6364136223846793005UL + 1442695040888963407UL;
+		return rule->error ? -rule->error : (long)(1 + (dice >> 33) % rule->most);
+	}
+	return 0;
+}
+
+static long verdict(const char *call)
+{
+	int saved = errno;
+	long result;
+
+	if (!rules_file)
+		return 0;
+	pthread_mutex_lock(&lock);
+	refresh_rules();
+	result = judge(call);
+	pthread_mutex_unlock(&lock);
+	errno = saved;
+	return result;
+}
+
+static bool fails(const char *call)
+{
+	long result = verdict(call);
+
+	if (result < 0)
+		errno = (int)-result;
+	return result < 0;
+}
+
+/* Defines next_NAME(), which finds the function that ours stands before. */
+#define NEXT(name)                                                                                           \
+	static __typeof__(&name) next_##name(void)                                                           \
+	{                                                                                                    \
+		static void *_Atomic found;                                                                  \
+		void *symbol = found;                                                                        \
+		__typeof__(&name) function;                                                                  \
+                                                                                                             \
+		if (!symbol)                                                                                 \
+			found = symbol = dlsym(RTLD_NEXT, #name);                                            \
+		memcpy(&function, &symbol, sizeof(function));                                                \
+		return function;                                                                             \
+	}
+
+NEXT(connect)
+
+static bool is_fatal(int error)
+{
+	return error == EPIPE || error == ECONNRESET || error == ENOTCONN || error == ETIMEDOUT ||
+	       error == EHOSTUNREACH;
+}
+
+/* A connection that has failed is gone for every later call too, and its peer sees a reset. */
+static void abort_connection(int fd)
+{
+	const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+
+	(void)next_connect()(fd, (__CONST_SOCKADDR_ARG){.__sockaddr__ = &nobody}, sizeof(nobody));
+}
+
+static bool socket_fails(const char *call, int fd)
+{
+	bool failed = fails(call);
+	int error = errno;
+
+	if (failed && is_fatal(error))
+		abort_connection(fd);
+	errno = error;
+	return failed;
+}
+
+/* How much of length is moved by a call on a socket; false if it fails. */
+static bool moves(const char *call, int fd, size_t *length)
+{
+	long result = verdict(call);
+
+	if (result < 0 && is_fatal((int)-result))
+		abort_connection(fd);
+	if (result < 0)
+		errno = (int)-result;
+	else if (result > 0 && (size_t)result < *length)
+		*length = (size_t)result;
+	return result >= 0;
+}
+
+__attribute__((constructor)) static void init(void)
+{
+	const char *log_file = getenv("FAULT_LOG");
+
+	if (log_file)
+		log_fd = open(log_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+	rules_file = getenv("FAULT_RULES");
+}
+
+/* A function that fails with -1, and moves no bytes. */
+#define FAILING(name, parameters, ...)                                                                       \
+	NEXT(name)                                                                                           \
+	int name parameters                                                                                  \
+	{                                                                                                    \
+		return fails(#name) ? -1 : next_##name()(__VA_ARGS__);                                       \
+	}
+
+FAILING(accept4, (int fd, __SOCKADDR_ARG address, socklen_t *length, int flags), fd, address, length, flags)
+FAILING(bind, (int fd, __CONST_SOCKADDR_ARG address, socklen_t length), fd, address, length)
+
+FAILING(epoll_wait, (int fd, struct epoll_event *events, int most, int timeout), fd, events, most, timeout)
+FAILING(eventfd, (unsigned value, int flags), value, flags)
+FAILING(getsockname, (int fd, __SOCKADDR_ARG address, socklen_t *length), fd, address, length)
+FAILING(getsockopt, (int fd, int level, int name, void *value, socklen_t *length), fd, level, name, value,
+        length)
+FAILING(listen, (int fd, int backlog), fd, backlog)
+FAILING(pipe2, (int fds[2], int flags), fds, flags)
+FAILING(poll, (struct pollfd * fds, nfds_t count, int timeout), fds, count, timeout)
+FAILING(socket, (int family, int type, int protocol), family, type, protocol)
+
+int connect(int fd, __CONST_SOCKADDR_ARG address, socklen_t length)
+{
+	return fails("connect") ? -1 : next_connect()(fd, address, length);
+}
+
+NEXT(shutdown)
+int shutdown(int fd, int how)
+{
+	return socket_fails("shutdown", fd) ? -1 : next_shutdown()(fd, how);
+}
+
+/* What poll(2) is called in a build with _FORTIFY_SOURCE. */
+int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t size);
+int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t size)
+{
+	(void)size;
+	return poll(fds, count, timeout);
+}
+
+/* Taking a descriptor out of a set, or changing what it is in for, cannot fail. */
+NEXT(epoll_ctl)
+int epoll_ctl(int set, int operation, int fd, struct epoll_event *event)
+{
+	if (operation == EPOLL_CTL_ADD && fails("epoll_ctl"))
+		return -1;
+	return next_epoll_ctl()(set, operation, fd, event);
+}
+
+/* SO_LINGER stores two numbers: it cannot fail. */
+NEXT(setsockopt)
+int setsockopt(int fd, int level, int name, const void *value, socklen_t length)
+{
+	if (!(level == SOL_SOCKET && name == SO_LINGER) && fails("setsockopt"))
+		return -1;
+	return next_setsockopt()(fd, level, name, value, length);
+}
+
+NEXT(fcntl)
+int fcntl(int fd, int command, ...)
+{
+	va_list arguments;
+	void *argument;
+
+	va_start(arguments, command);
+	argument = va_arg(arguments, void *);
+	va_end(arguments);
+	if (command == F_SETPIPE_SZ && fails("fcntl"))
+		return -1;
+	return next_fcntl()(fd, command, argument);
+}
+
+NEXT(ioctl)
+int ioctl(int fd, unsigned long request, ...)
+{
+	va_list arguments;
+	void *argument;
+
+	va_start(arguments, request);
+	argument = va_arg(arguments, void *);
+	va_end(arguments);
+	return fails("ioctl") ? -1 : next_ioctl()(fd, request, argument);
+}
+
+NEXT(pthread_create)
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *argument)
+{
+	return fails("pthread_create") ? errno : next_pthread_create()(thread, attributes, run, argument);
+}
+
+NEXT(getaddrinfo)
+int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **found)
+{
+	return fails("getaddrinfo") ? EAI_SYSTEM : next_getaddrinfo()(host, service, hints, found);
+}
+
+/* An eventfd is read whole or not at all. */
+NEXT(read)
+ssize_t read(int fd, void *buffer, size_t length)
+{
+	return fails("read") ? -1 : next_read()(fd, buffer, length);
+}
+
+/* MSG_TRUNC takes what was seen before: that cannot fail, but it may take several calls. */
+NEXT(recv)
+ssize_t recv(int fd, void *buffer, size_t length, int flags)
+{
+	return moves(flags & MSG_TRUNC ? "discard" : "recv", fd, &length)
+	               ? next_recv()(fd, buffer, length, flags)
+	               : -1;
+}
+
+NEXT(send)
+ssize_t send(int fd, const void *data, size_t length, int flags)
+{
+	return moves("send", fd, &length) ? next_send()(fd, data, length, flags) : -1;
+}
+
+static bool is_pipe(int fd)
+{
+	struct stat status;
+
+	return fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode);
+}
+
+NEXT(splice)
+ssize_t splice(int in, off64_t *in_offset, int out, off64_t *out_offset, size_t length, unsigned flags)
+{
+	bool is_out = is_pipe(in);
+
+	return moves(is_out ? "splice-out" : "splice-in", is_out ? out : in, &length)
+	               ? next_splice()(in, in_offset, out, out_offset, length, flags)
+	               : -1;
+}
+
+/* Copies the first length bytes of parts; returns how many parts that makes. */
+static int cut_parts(const struct iovec *parts, int count, size_t length, struct iovec *cut)
+{
+	int i;
+
+	for (i = 0; i < count && i < PARTS && length > 0; i++) {
+		cut[i] = parts[i];
+		if (cut[i].iov_len > length)
+			cut[i].iov_len = length;
+		length -= cut[i].iov_len;
+	}
+	return i;
+}
+
+NEXT(writev)
+ssize_t writev(int fd, const struct iovec *parts, int count)
+{
+	size_t length = SIZE_MAX;
+	struct iovec cut[PARTS];
+
+	if (!moves(fd == STDERR_FILENO ? "log" : "writev", fd, &length))
+		return -1;
+	return next_writev()(fd, cut, cut_parts(parts, count, length, cut));
+}
+
+/* ---- allocations; strdup(3), asprintf(3), tsearch(3) and the like come here too ---- */
+
+NEXT(malloc)
+void *malloc(size_t size)
+{
+	return fails("alloc") ? NULL : next_malloc()(size);
+}
+
+NEXT(calloc)
+void *calloc(size_t count, size_t size)
+{
+	return fails("alloc") ? NULL : next_calloc()(count, size);
+}
+
+NEXT(realloc)
+void *realloc(void *old, size_t size)
+{
+	return fails("alloc") ? NULL : next_realloc()(old, size);
+}
+
+NEXT(reallocarray)
+void *reallocarray(void *old, size_t count, size_t size)
+{
+	return fails("alloc") ? NULL : next_reallocarray()(old, count, size);
+}
