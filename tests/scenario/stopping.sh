@@ -162,4 +162,22 @@ log_that_nobody_reads() {
 }
 scenario "a log that nobody reads never holds up a byte, nor the end" log_that_nobody_reads
 
+# A descriptor of ours in the place of standard error would get the log: in that of the signals, lines were signals.
+without_standard_descriptors() {
+	target -s echo
+	# shellcheck disable=SC2086 # words
+	"$WEIR" -o dump_file="$PWD/dump" -l "unix:$PWD/relay" -T "$TARGET" $WEIR_ARGS <&- >&- 2>&- &
+	WEIR_PID=$!
+	: >weir.log
+	wait_for "weir to listen" test -S relay
+	RELAY=unix:$PWD/relay
+	WEIR_SOCKETS=$(weir_sockets)
+	WEIR_FDS=$(weir_fds)
+	client mirror send 100K recv 100K fin expect-fin
+	peer_end client
+	weir_dump
+	weir_expect_quiet
+}
+scenario "started with standard input, output and error closed" without_standard_descriptors
+
 finish

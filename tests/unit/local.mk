@@ -13,6 +13,7 @@ UNIT_TESTS = \
 	tests/unit/test_pair \
 	tests/unit/test_relay \
 	tests/unit/test_resolver \
+	tests/unit/test_slots \
 	tests/unit/test_socket \
 	tests/unit/test_units \
 	tests/unit/test_worker
@@ -43,6 +44,8 @@ tests_unit_test_relay_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_relay_LDADD = $(UNIT_LIBS)
 tests_unit_test_resolver_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_resolver_LDADD = $(UNIT_LIBS)
+tests_unit_test_slots_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_slots_LDADD = $(UNIT_LIBS)
 tests_unit_test_socket_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_socket_LDADD = $(UNIT_LIBS)
 tests_unit_test_units_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
