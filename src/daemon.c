@@ -374,6 +374,18 @@ static void free_event(struct event *event)
 		event_free(event);
 }
 
+/* libevent gives a signal its default action back. One more that comes then must not kill: the exit status
+ * tells how it ended, so they stay blocked from here on. */
+static void deinit_signals(struct daemon *daemon)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, NULL);
+	for (int i = 0; i < SIGNALS; i++)
+		free_event(daemon->signals[i]);
+}
+
 static void tear_down(struct daemon *daemon)
 {
 	for (unsigned i = 0; daemon->workers && i < daemon->worker_count; i++)
@@ -388,8 +400,7 @@ static void tear_down(struct daemon *daemon)
 	free(daemon->relays);
 	resolver_free(daemon->resolver);
 	dump_gather_free(daemon->gather);
-	for (int i = 0; i < SIGNALS; i++)
-		free_event(daemon->signals[i]);
+	deinit_signals(daemon);
 	free_event(daemon->mail);
 	free_event(daemon->drain_timer);
 	free_event(daemon->drain_deadline);
