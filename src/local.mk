@@ -21,6 +21,7 @@ src_libweir_a_SOURCES = \
 	src/log.c src/log.h \
 	src/options.c src/options.h \
 	src/pair.c src/pair.h src/pair_private.h \
+	src/pair_connect.c \
 	src/pair_report.c \
 	src/pair_watch.c \
 	src/pipe_pool.c src/pipe_pool.h \

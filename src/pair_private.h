@@ -1,4 +1,4 @@
-/* What the files of the pair module share: pair.c (life and death), pair_watch.c (silent failures),
+/* What the files of the pair module share: pair.c (life and death), pair_connect.c (targets), pair_watch.c (silent failures),
  * pair_report.c (log and dump). */
 #ifndef WEIR_PAIR_PRIVATE_H
 #define WEIR_PAIR_PRIVATE_H
@@ -70,6 +70,17 @@ uint64_t pair_last_activity(const struct pair *pair);
 /* Decides what follows from the state of a pair; may close and free it, so it is the last thing that a
  * callback does. */
 void pair_settle(struct pair *pair);
+
+/* Closes the peer's socket, if it has one; reset: so that the other end sees a reset. */
+void pair_close_socket(struct peer *peer, bool reset);
+
+/*
+ * pair_connect.c: goes on from pair->attempt until an attempt is under way, the target is connected, or no attempt is left. The
+ * caller settles.
+ */
+void pair_connect_next(struct pair *pair);
+/* The timer of a pair that is connecting has fired: its time is up (expired), or what was for a while is tried again. */
+void pair_connect_again(struct pair *pair, bool expired);
 
 /* pair_watch.c: puts a peer on the list of those to watch, or takes it off. */
 void pair_watch(struct peer *peer, bool blind);

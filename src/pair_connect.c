@@ -1,0 +1,120 @@
+/* Connecting a target: one address after the other, until one is connected or none is left. */
+#include "build_config.h"
+
+#include "clock.h"
+#include "pair_private.h"
+
+#include <errno.h>
+#include <event2/event.h>
+
+static void on_connected(evutil_socket_t fd, short what, void *arg);
+
+static void fail_attempt(struct pair *pair, int error)
+{
+	relay_note_attempt(pair->relay, &pair->choice, error);
+	pair->timed_out = error == -ETIMEDOUT;
+	if (pair->target.fd >= 0)
+		event_del(pair->target.readable);
+	/* If it was connected after all, it must not see an empty stream that looks complete. */
+	pair_close_socket(&pair->target, true);
+	pair->attempt++;
+}
+
+static void open_flows(struct pair *pair)
+{
+	struct peer *client = &pair->client, *target = &pair->target;
+
+	pair->connected = true;
+	relay_note_attempt(pair->relay, &pair->choice, 0);
+	flow_attach(&client->from, client->fd, target->fd, client->readable);
+	flow_attach(&target->from, target->fd, client->fd, target->readable);
+	flow_start(&client->from);
+	flow_start(&target->from);
+}
+
+/*
+ * Waits on until the target is connected, or has failed: 0, or why it is not connected. One that has failed
+ * and yet has something to read was connected, answered and failed since: the answer counts.
+ */
+static int check_connection(struct pair *pair)
+{
+	int error = socket_connect_result(pair->target.fd);
+
+	if (error == -EINPROGRESS)
+		return event_add(pair->target.readable, NULL) < 0 ? -ENOMEM : 0;
+	if (error && socket_unread(pair->target.fd) == 0)
+		return error;
+	open_flows(pair);
+	if (error)
+		flow_source_failed(&pair->target.from, error);
+	return 0;
+}
+
+/* A target on this machine is connected, or has refused, by the time that connect(2) returns. */
+static int try_choice(struct pair *pair)
+{
+	int fd = socket_connect(pair->choice.endpoint, &pair->relay->target_tuning);
+
+	if (fd < 0)
+		return fd;
+	pair->target.fd = fd;
+	event_assign(pair->target.readable, pair->set->io.base, fd, EV_WRITE, on_connected, pair);
+	return check_connection(pair);
+}
+
+/* The target's backlog is full (unix(7)), or we have run out of something: neither says that the target is down. */
+static bool is_for_a_while(int error)
+{
+	return error == -EAGAIN || error == -EMFILE || error == -ENFILE || error == -ENOBUFS ||
+	       error == -ENOMEM;
+}
+
+/* Tries the chosen address; what is for a while only is waited out within connect_timeout. */
+static int attempt_connect(struct pair *pair)
+{
+	int error = try_choice(pair);
+
+	return pair->target.fd < 0 && is_for_a_while(error) ? 0 : error;
+}
+
+void pair_connect_next(struct pair *pair)
+{
+	while (pair->attempt < pair->attempts) {
+		int error;
+
+		relay_choice_deinit(&pair->choice);
+		pair->attempt_began = clock_ms();
+		error = relay_choose(pair->relay, pair->turn, pair->attempt, &pair->choice);
+		if (!error)
+			error = attempt_connect(pair);
+		if (!error)
+			return;
+		fail_attempt(pair, error);
+	}
+}
+
+static void on_connected(evutil_socket_t fd, short what, void *arg)
+{
+	struct pair *pair = arg;
+	int error = check_connection(pair);
+
+	(void)fd;
+	(void)what;
+	if (error) {
+		fail_attempt(pair, error);
+		pair_connect_next(pair);
+	}
+	pair_settle(pair);
+}
+
+void pair_connect_again(struct pair *pair, bool expired)
+{
+	int error = expired ? -ETIMEDOUT : 0;
+
+	if (!error && pair->target.fd < 0)
+		error = attempt_connect(pair);
+	if (!error)
+		return;
+	fail_attempt(pair, error);
+	pair_connect_next(pair);
+}
