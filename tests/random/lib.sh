@@ -43,7 +43,9 @@ crowd_relay() {
 	target_port crowd
 	weir_relay "$@"
 	echo "$RELAY" >relay
-	accepted=0 lonely=0 upload_sent=0 upload_received=0 download_sent=0 download_received=0
+	accepted=0 lonely=0
+	# shellcheck disable=SC2034 # used by their names
+	upload_sent=0 upload_received=0 download_sent=0 download_received=0
 }
 
 crowd_has_ended() {

@@ -8,3 +8,4 @@ tests_random_crowd_SOURCES = \
 
 WORLD += tests/random/random.sh
 EXTRA_DIST += tests/random/lib.sh
+EXTRA_DIST += scripts/soak

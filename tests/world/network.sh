@@ -104,7 +104,7 @@ target_vanishes() {
 	wire_up
 	far_target recv 1000 touch there await over
 	far_relay -o stall_timeout=1500ms -o target_sndbuf=16K -o high_watermark=16K -o low_watermark=8K
-	client sndbuf 16K send 1000 await gone fill 500 expect-rst
+	client send 1000 await gone fill 500 expect-rst
 	wait_for "the first bytes" test -e there
 	link 3 down 1
 	touch gone

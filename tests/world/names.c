@@ -1,0 +1,95 @@
+/*
+ * Preloaded, it is the name service of one program. NAMES names a file that says, anew for each lookup, what
+ * happens: words in order, apart from each other by white space.
+ *
+ *   wait MS        the answer takes that long
+ *   fail           there is none for now
+ *   ADDRESS        one of the answer
+ *   many N         N addresses, 127.9.0.1 and on
+ */
+#include "build_config.h"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct answer {
+	struct addrinfo info;
+	struct sockaddr_in address;
+};
+
+static void add(struct addrinfo **list, in_addr_t address, const char *service)
+{
+	struct answer *answer = calloc(1, sizeof(*answer));
+
+	if (!answer)
+		abort();
+	answer->address.sin_family = AF_INET;
+	answer->address.sin_addr.s_addr = address;
+	answer->address.sin_port = htons((uint16_t)(service ? atoi(service) : 0));
+	answer->info.ai_family = AF_INET;
+	answer->info.ai_socktype = SOCK_STREAM;
+	answer->info.ai_addr = (struct sockaddr *)&answer->address;
+	answer->info.ai_addrlen = sizeof(answer->address);
+	answer->info.ai_next = *list;
+	*list = &answer->info;
+}
+
+static void add_many(struct addrinfo **list, unsigned count, const char *service)
+{
+	for (unsigned i = 1; i <= count; i++)
+		add(list, htonl(0x7f090000 + i), service);
+}
+
+void freeaddrinfo(struct addrinfo *list)
+{
+	while (list) {
+		struct addrinfo *next = list->ai_next;
+
+		free(list); /* the first member of an answer */
+		list = next;
+	}
+}
+
+/* False for a failed lookup. */
+static int follow(FILE *script, const char *service, struct addrinfo **list)
+{
+	char word[64];
+	unsigned number;
+
+	while (fscanf(script, "%63s", word) == 1) {
+		if (strcmp(word, "fail") == 0)
+			return 0;
+		if (strcmp(word, "wait") == 0 && fscanf(script, "%u", &number) == 1)
+			usleep(number * 1000);
+		else if (strcmp(word, "many") == 0 && fscanf(script, "%u", &number) == 1)
+			add_many(list, number, service);
+		else
+			add(list, inet_addr(word), service);
+	}
+	return *list != NULL;
+}
+
+int getaddrinfo(const char *restrict host, const char *restrict service,
+                const struct addrinfo *restrict hints, struct addrinfo **restrict result)
+{
+	const char *path = getenv("NAMES");
+	FILE *script = path ? fopen(path, "re") : NULL;
+	struct addrinfo *list = NULL;
+	int found = script && follow(script, service, &list);
+
+	(void)host;
+	(void)hints;
+	if (script)
+		fclose(script);
+	if (!found) {
+		freeaddrinfo(list);
+		return EAI_AGAIN;
+	}
+	*result = list;
+	return 0;
+}

@@ -1,0 +1,132 @@
+#!/bin/bash
+# Name servers as they are: slow, silent, failing, with a hundred addresses, with another answer each time.
+# shellcheck source=../scenario/lib.sh
+. "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
+
+NAMES_SHIM=${NAMES_SHIM:-$PWD/tests/world/names.so}
+
+# answer WORD...: from the next lookup on; see names.c.
+answer() {
+	echo "$*" >names.new
+	mv names.new names
+}
+
+# A relay by a name, and one by an address that must not care.
+named_relay() {
+	cat >relay.ini <<-END
+		[global]
+		resolve_interval = 1s
+		[relay named]
+		listen = 127.0.0.1:0
+		target = peer.test:${TARGET##*:}
+		[relay numbered]
+		listen = 127.0.0.1:0
+		target = $TARGET
+	END
+	ASAN_OPTIONS=$ASAN_OPTIONS:verify_asan_link_order=0 LD_PRELOAD=$NAMES_SHIM NAMES=$PWD/names \
+		weir_start -c relay.ini "$@"
+}
+
+# visit RELAY [OPTION...]
+visit() {
+	RELAY=$(listening_on "$1")
+	client_as visitor "${@:2}" mirror send 1000 recv 1000 fin expect-fin
+	peer_end visitor
+}
+
+expect_reset() {
+	RELAY=$(listening_on named)
+	client_as refused expect-rst
+	peer_end refused
+}
+
+is_served() {
+	RELAY=$(listening_on named)
+	"$RAWPEER" connect "$RELAY" mirror send 10 recv 10 fin expect-fin >/dev/null 2>&1
+}
+
+slow() {
+	target -s -i echo
+	answer wait 1500 127.0.0.1
+	named_relay
+	visit numbered -n 20
+	wait_for "the name to be known" is_served
+	visit named -n 20
+}
+scenario "a slow answer: others are served meanwhile" slow
+
+# It stays silent beyond the end of the daemon.
+silent() {
+	local began
+	target -s -i echo
+	answer wait 3600000 127.0.0.1
+	named_relay
+	visit numbered -n 20
+	expect_reset
+	wait_for "no pairs" weir_has_no_pairs
+	weir_expect_quiet
+	began=$(now_ms)
+	weir_stop
+	expect_at_most "milliseconds to stop" $((1000 * PATIENCE_S)) $(($(now_ms) - began))
+}
+scenario "no answer at all: resets, others are served, TERM ends it" silent
+
+failing() {
+	target -s -i echo
+	answer fail
+	named_relay
+	visit numbered -n 20
+	expect_reset
+	answer 127.0.0.1
+	wait_for "the name to be known" is_served
+	answer fail
+	wait_log 'does not resolve: .*; its last addresses stay in use'
+	visit named -n 20
+}
+scenario "a failing lookup: tried on; the last good answer is kept" failing
+
+hundred() {
+	target -s -i echo
+	answer many 99 127.0.0.1
+	named_relay -o connect_attempts=100
+	wait_for "the name to be known" is_served
+	visit named -n 50
+	expect_at_most "length of the longest log line" 1000 "$(wc -L <weir.log)"
+}
+scenario "100 addresses, one of them alive" hundred
+
+# The answers change while clients come and go; all addresses are the target's.
+keep_changing() {
+	local words=("127.0.0.1" "127.0.0.1 127.0.0.2" "many 100" "fail" "wait 300 127.0.0.3" "127.0.0.2 many 3") i=0
+	until [ -e changed-enough ]; do
+		# shellcheck disable=SC2086 # words
+		answer ${words[i++ % ${#words[@]}]}
+		sleep 0.4
+	done
+}
+
+changing() {
+	local end=$((SECONDS + ${NAMES_SECONDS:-6})) changer visits=0
+	peer_with target "listen 0.0.0.0:0 port-file target.port accept" -s -i echo
+	target_port target
+	answer 127.0.0.1
+	named_relay -o workers=4
+	wait_for "the name to be known" is_served
+	RELAY=$(listening_on named)
+	client_as long mirror duplex 500 500 await changed-enough duplex 500 500 fin expect-fin
+	keep_changing &
+	changer=$!
+	while [ $SECONDS -lt $end ]; do
+		visit named -n 50
+		visits=$((visits + 50))
+	done
+	touch changed-enough
+	wait "$changer"
+	wait_for "the end of all pairs" weir_has_no_pairs
+	expect_at_least "pairs that ended well" $visits "$(grep -c 'reason=eof' weir.log)"
+	expect_at_least "different target addresses" 5 \
+		"$(sed -n 's/.* target=\([0-9.]*\):.*reason=eof.*/\1/p' weir.log | sort -u | wc -l)"
+}
+scenario "answers that change under load" changing
+
+finish

@@ -1,0 +1,209 @@
+#!/bin/bash
+# Time as it goes for a process: stopped for seconds, short of CPU, interrupted by signals, with a wall clock that jumps.
+# shellcheck source=../scenario/lib.sh
+. "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
+
+CLOCK=${CLOCK:-$PWD/tests/world/clock.so}
+SHORT_TIMEOUTS=(-o idle_timeout=1s -o stall_timeout=1s -o half_close_timeout=1s -o connect_timeout=1s)
+
+# Readers that are slow enough to be there for seconds, and fast enough to empty the kernel's buffers within a timeout.
+SLOW_BUFFERS=(-o client_sndbuf=16K -o target_sndbuf=16K)
+
+# Bulk each way to slow readers, a byte now and then, and an answer that dribbles after the question's end.
+all_kinds() {
+	peer_with put "rcvbuf 64K listen 127.0.0.1:0 port-file put.port accept" -n 4 deadline 60 \
+		recv-slow 6M 1500K expect-fin fin
+	target_port put
+	PUT=$TARGET
+	target_as get -n 4 deadline 60 send 6M fin expect-fin
+	GET=$TARGET
+	target_as dribble -n 4 deadline 60 dribble 40 100 expect-fin fin
+	DRIBBLE=$TARGET
+	target_as late -n 4 deadline 60 recv 10 expect-fin dribble 40 100 fin
+	LATE=$TARGET
+}
+
+relay_all_kinds() {
+	cat >relay.ini <<-END
+		[relay put]
+		listen = 127.0.0.1:0
+		target = $PUT
+		[relay get]
+		listen = 127.0.0.1:0
+		target = $GET
+		[relay dribble]
+		listen = 127.0.0.1:0
+		target = $DRIBBLE
+		[relay late]
+		listen = 127.0.0.1:0
+		target = $LATE
+	END
+	weir_start -c relay.ini "${SHORT_TIMEOUTS[@]}" "${SLOW_BUFFERS[@]}" "$@"
+}
+
+# part NAME WORD...: two clients now; the other two come later.
+part() {
+	peer_with "$1-$PART" "rcvbuf 64K connect $(listening_on "$1")" -n 2 deadline 60 "${@:2}"
+}
+
+clients_of_all_kinds() {
+	PART=$1
+	part put send 6M fin expect-fin
+	part get recv-slow 6M 1500K expect-fin fin
+	part dribble recv 40 fin expect-fin
+	part late send 10 fin recv 40 expect-fin
+}
+
+under_way() {
+	weir_dump
+	count 8 pair && ! has pair state=connecting
+}
+
+expect_good_ends() {
+	local name
+	for name in "${!PEERS[@]}"; do
+		if [[ $name == *-* ]]; then peer_end "$name"; fi
+	done
+	wait_for "no pairs" weir_has_no_pairs
+	expect_equal "pairs that ended well" 16 "$(grep -c 'reason=eof' weir.log)"
+}
+
+# Half of the clients are there when it stops, half come while it is stopped.
+stopped() {
+	all_kinds
+	relay_all_kinds "$@"
+	clients_of_all_kinds early
+	wait_for "8 pairs" under_way
+	kill -STOP "$WEIR_PID"
+	clients_of_all_kinds later
+	sleep 2.5 # more than any timeout: this is what is tested
+	kill -CONT "$WEIR_PID"
+	expect_good_ends
+}
+scenario "stopped for 2.5 s with timeouts of 1 s: nobody is timed out" stopped
+scenario "stopped, without splice" stopped -o splice=off
+
+# Who has really been silent is timed out afterwards all the same.
+stopped_and_idle() {
+	target recv 10 expect-rst
+	weir_relay -o idle_timeout=1s
+	client send 10 expect-rst
+	dump_until has pair state=open
+	kill -STOP "$WEIR_PID"
+	sleep 1.5
+	kill -CONT "$WEIR_PID"
+	wait_closed reason=idle_timeout
+}
+scenario "stopped: an idle pair is timed out when it goes on" stopped_and_idle
+
+storm_until_served() {
+	local i
+	until [ "$(grep -c 'reason=eof' weir.log)" -ge 8 ]; do
+		for ((i = 0; i < 500; i++)); do
+			kill -USR1 "$WEIR_PID"
+			kill -HUP "$WEIR_PID"
+			kill -PIPE "$WEIR_PID"
+			kill -WINCH "$WEIR_PID"
+			kill -CONT "$WEIR_PID"
+		done
+		sent=$((sent + 5 * i))
+		[ $SECONDS -lt $end ] || fail "not served in a storm of signals: $sent"
+	done
+}
+
+storm() {
+	local sent=0 end=$((SECONDS + 2 * PATIENCE_S))
+	all_kinds
+	relay_all_kinds
+	clients_of_all_kinds early
+	storm_until_served
+	echo "$sent signals"
+	clients_of_all_kinds later
+	expect_good_ends
+}
+scenario "a storm of USR1, HUP, PIPE, WINCH and CONT" storm
+
+# The first asks to end, the second insists; more change nothing.
+storm_of_endings() {
+	local i
+	target -i expect-rst
+	weir_relay
+	client -i expect-rst
+	dump_until has pair state=open
+	for ((i = 0; i < 200; i++)); do
+		kill -TERM "$WEIR_PID" 2>/dev/null || break
+		kill -INT "$WEIR_PID" 2>/dev/null || break
+		kill -USR1 "$WEIR_PID" 2>/dev/null || break
+	done
+	weir_expect_status 0
+	peers_end
+}
+scenario "a storm of TERM, INT and USR1" storm_of_endings
+
+# For a bounded time, and behind everything else in the queue for a CPU.
+burn() {
+	local i
+	for ((i = 0; i < $(nproc); i++)); do
+		nice -n 5 timeout 20 bash -c 'while :; do :; done' &
+		burners+=($!)
+	done
+}
+
+busy() {
+	local burners=()
+	burn
+	all_kinds
+	relay_all_kinds
+	clients_of_all_kinds early
+	clients_of_all_kinds later
+	expect_good_ends
+	kill "${burners[@]}" 2>/dev/null || :
+}
+scenario "every CPU busy: nobody is timed out" busy
+
+preloaded() {
+	ASAN_OPTIONS=$ASAN_OPTIONS:verify_asan_link_order=0 LD_PRELOAD=$CLOCK WALL_CLOCK=$PWD/wall "$@"
+}
+
+set_wall_clock() {
+	echo "$1" >wall.new
+	mv wall.new wall
+}
+
+year_of_dump() {
+	weir_dump
+	expect_equal "the dump's year" "$1" "$(value time weir | cut -c 1-4)"
+}
+
+wall_clock_jumps() {
+	local year
+	year=$(date -u +%Y)
+	all_kinds
+	preloaded relay_all_kinds
+	clients_of_all_kinds early
+	wait_for "8 pairs" under_way
+	set_wall_clock $((-10 * 365 * 86400))
+	clients_of_all_kinds later
+	year_of_dump $((year - 10))
+	expect_at_most "uptime_ms" $((1000 * SECONDS + 1000)) "$(value uptime_ms weir)"
+	set_wall_clock $((10 * 366 * 86400))
+	year_of_dump $((year + 10))
+	expect_at_most "uptime_ms" $((1000 * SECONDS + 1000)) "$(value uptime_ms weir)"
+	expect_good_ends
+}
+scenario "the wall clock goes back and forth by ten years: nobody is timed out" wall_clock_jumps
+
+idle_as_the_wall_clock_jumps() {
+	local began
+	target recv 10 expect-rst
+	preloaded weir_relay -o idle_timeout=1500ms
+	client send 10 touch there expect-rst
+	wait_for "a pair" test -e there
+	began=$(now_ms)
+	set_wall_clock -86400
+	wait_closed reason=idle_timeout
+	expect_at_least "milliseconds until the end" 1200 $(($(now_ms) - began))
+}
+scenario "a wall clock set back does not put off a timeout" idle_as_the_wall_clock_jumps
+
+finish
