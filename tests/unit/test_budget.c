@@ -142,6 +142,7 @@ int main(void)
 	tcase_add_test(tcase, nothing_is_used_at_first);
 	tcase_add_test(tcase, claim_grants_no_more_than_wanted);
 	tcase_add_test(tcase, one_holder_gets_half);
+	tcase_set_timeout(tcase, 60); /* holders that settle claim millions of times */
 	tcase_add_loop_test(tcase, stuck_holders_settle_at_equal_shares, 1, 20);
 	tcase_add_test(tcase, a_holder_above_its_share_keeps_what_it_has);
 	tcase_add_test(tcase, peak_starts_anew);

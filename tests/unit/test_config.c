@@ -351,6 +351,8 @@ static const struct {
          "[relay s]\nlisten = 127.0.0.1:3\ntarget = 127.0.0.1:2\n",
          "FILE:2: relay \"r\": download low watermark 1M and high watermark 1M; expected low < high\n"},
         /* nothing is concluded from a value that is wrong itself */
+        {"[defaults]\nhigh_watermark = 2MB\n" RELAY "low_watermark = 1M\n",
+         "FILE:2: high_watermark: \"2MB\" is not valid; expected a size from 1 to 1T\n"},
         {RELAY "high_watermark = 2MB\nlow_watermark = 1M\n",
          "FILE:4: high_watermark: \"2MB\" is not valid; expected a size from 1 to 1T\n"},
 

@@ -161,6 +161,31 @@ START_TEST(end_is_passed_on)
 }
 END_TEST
 
+/* Whatever is done with a sink that has reset fails, and that is how the flow hears of it: by sending here. */
+START_TEST(sending_to_a_sink_that_has_reset_fails_it)
+{
+	loop_reset(sink[1]);
+	sink[1] = -1;
+	loop_send(source[1], 0, 100);
+	LOOP_UNTIL(base, flow.sink == SINK_FAILED);
+	ck_assert_uint_eq(flow.bytes, 0);
+	ck_assert_uint_eq(flow.dropped, 100);
+	ck_assert_uint_eq(flow.queued, 0);
+	ck_assert_int_eq(flow.fault, 0);
+}
+END_TEST
+
+START_TEST(ending_a_sink_that_has_reset_fails_it)
+{
+	loop_reset(sink[1]);
+	sink[1] = -1;
+	shutdown(source[1], SHUT_WR);
+	LOOP_UNTIL(base, flow.source == SOURCE_ENDED);
+	ck_assert_int_eq(flow.sink, SINK_FAILED);
+	ck_assert_int_eq(flow.fault, 0);
+}
+END_TEST
+
 /* Sends until the flow has paused its source. */
 static uint64_t fill(void)
 {
@@ -586,6 +611,8 @@ static TCase *add_common(TCase *tcase)
 	tcase_set_timeout(tcase, 20);
 	tcase_add_test(tcase, bytes_pass_without_a_queue);
 	tcase_add_test(tcase, end_is_passed_on);
+	tcase_add_test(tcase, sending_to_a_sink_that_has_reset_fails_it);
+	tcase_add_test(tcase, ending_a_sink_that_has_reset_fails_it);
 	tcase_add_test(tcase, paused_flow_costs_no_events);
 	tcase_add_test(tcase, source_is_resumed_at_low_and_not_before);
 	tcase_add_test(tcase, bulk_arrives_whole_through_a_small_queue);
