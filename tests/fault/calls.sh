@@ -27,12 +27,13 @@ places() {
 	fi
 }
 
-# rules CALL ERRNO...: one for each errno at each of its places.
+# rules CALL:ERRNO[,ERRNO...]...: one for each errno at each of its places.
 rules() {
-	local call=$1 error
-	shift
-	for error in "$@"; do
-		places | sed "s/^/$call $error /"
+	local calls errno
+	for calls in "$@"; do
+		for errno in $(tr , ' ' <<<"${calls#*:}"); do
+			places | sed "s/^/${calls%:*} $errno /"
+		done
 	done
 }
 
@@ -82,21 +83,18 @@ full() {
 variants=("")
 if full; then variants+=("-o splice=off" "-o workers=1" "-o workers=4"); fi
 for OPTIONS in "${variants[@]}"; do
-	scenario "recv is interrupted $OPTIONS" unnoticed recv EINTR EAGAIN
-	scenario "send is interrupted $OPTIONS" unnoticed send EINTR EAGAIN
-	scenario "recv fails $OPTIONS" noticed recv ECONNRESET ETIMEDOUT ENOMEM EHOSTUNREACH
-	scenario "send fails $OPTIONS" noticed send EPIPE ECONNRESET ENOBUFS ENOMEM ETIMEDOUT
-	scenario "epoll_ctl has no room $OPTIONS" noticed epoll_ctl ENOMEM ENOSPC
+	scenario "recv and send are interrupted $OPTIONS" unnoticed recv:EINTR,EAGAIN send:EINTR,EAGAIN
+	scenario "recv and send fail $OPTIONS" noticed recv:ECONNRESET,ETIMEDOUT,ENOMEM,EHOSTUNREACH \
+		send:EPIPE,ECONNRESET,ENOBUFS,ENOMEM,ETIMEDOUT
+	scenario "epoll_ctl has no room $OPTIONS" noticed epoll_ctl:ENOMEM,ENOSPC
 	scenario "short reads $OPTIONS" short recv 16K "1 1 1" "7 1 1" "1447 1 1" "9000 2 3"
 	scenario "short sends $OPTIONS" short send 16K "1 1 1" "7 1 1" "1447 1 1" "9000 2 3"
 done
 
 OPTIONS="-o splice=auto"
 BULK=4M
-scenario "splice from a socket is interrupted" unnoticed splice-in EINTR EAGAIN EINVAL
-scenario "splice to a socket is interrupted" unnoticed splice-out EINTR EAGAIN
-scenario "splice from a socket fails" noticed splice-in ECONNRESET ETIMEDOUT ENOMEM
-scenario "splice to a socket fails" noticed splice-out EPIPE ECONNRESET ENOMEM
+scenario "splice is interrupted" unnoticed splice-in:EINTR,EAGAIN,EINVAL splice-out:EINTR,EAGAIN
+scenario "splice fails" noticed splice-in:ECONNRESET,ETIMEDOUT,ENOMEM splice-out:EPIPE,ECONNRESET,ENOMEM
 scenario "short splices from a socket" short splice-in 4M "1 2 9" "1000 1 3" "5000 1 2" "70000 1 1"
 scenario "short splices to a socket" short splice-out 4M "1 2 9" "1000 1 3" "5000 1 2" "70000 1 1"
 BULK=512K
@@ -110,22 +108,17 @@ if full; then
 fi
 
 OPTIONS="-o splice=off"
-scenario "writev is interrupted" unnoticed writev EINTR EAGAIN
-scenario "writev fails" noticed writev EPIPE ECONNRESET ENOBUFS ENOMEM ETIMEDOUT
+scenario "writev is interrupted" unnoticed writev:EINTR,EAGAIN
+scenario "writev fails" noticed writev:EPIPE,ECONNRESET,ENOBUFS,ENOMEM,ETIMEDOUT
 scenario "short writevs" short writev 512K "1 1 3" "1000 1 1" "5000 1 1" "100000 1 2"
 
 OPTIONS=
-scenario "accept4 finds nobody" unnoticed accept4 EINTR EAGAIN ECONNABORTED EPERM EPROTO ENETDOWN ETIMEDOUT
-scenario "a full backlog" unnoticed connect EAGAIN
-scenario "poll fails" unnoticed poll EINTR ENOMEM
-scenario "epoll_wait is interrupted" unnoticed epoll_wait EINTR
-scenario "a mailbox is interrupted" unnoticed read EINTR EAGAIN
-scenario "socket fails" noticed socket EMFILE ENFILE ENOBUFS ENOMEM EACCES
-scenario "connect fails" noticed connect EADDRNOTAVAIL ECONNREFUSED ENETUNREACH ETIMEDOUT ENOBUFS EPERM
-scenario "setsockopt fails" noticed setsockopt ENOMEM ENOBUFS EINVAL
-scenario "getsockopt fails" noticed getsockopt ENOMEM ENOBUFS
-scenario "shutdown fails" noticed shutdown ENOTCONN
-scenario "ioctl fails" noticed ioctl EINVAL ENOMEM
+scenario "accept4 finds nobody" unnoticed accept4:EINTR,EAGAIN,ECONNABORTED,EPERM,EPROTO,ENETDOWN,ETIMEDOUT
+scenario "waiting is interrupted" unnoticed poll:EINTR,ENOMEM epoll_wait:EINTR read:EINTR,EAGAIN
+scenario "no socket, no room in a backlog, for a while" unnoticed socket:EMFILE,ENFILE,ENOBUFS,ENOMEM connect:EAGAIN
+scenario "targets cannot be connected" noticed socket:EACCES,EAFNOSUPPORT setsockopt:ENOMEM,ENOBUFS,EINVAL \
+	connect:EADDRNOTAVAIL,ECONNREFUSED,ENETUNREACH,ETIMEDOUT,ENOBUFS,EPERM
+scenario "shutdown and ioctl fail" noticed shutdown:ENOTCONN ioctl:EINVAL,ENOMEM
 
 # For as long as the rule is there, every call fails: nobody gets in, nobody is lost, and waiting costs nothing.
 no_more_accepted() {

@@ -6,7 +6,9 @@ tests/fault/shim.so: tests/fault/shim.c
 		-U_FORTIFY_SOURCE -fno-sanitize=all -fPIC -shared -o $@ $(srcdir)/tests/fault/shim.c
 
 FAULTS = \
-	tests/fault/calls.sh
+	tests/fault/calls.sh \
+	tests/fault/memory.sh \
+	tests/fault/resources.sh
 TESTS += $(FAULTS)
 EXTRA_DIST += $(FAULTS) tests/fault/lib.sh tests/fault/faulty tests/fault/shim.c
 CLEANFILES += tests/fault/shim.so

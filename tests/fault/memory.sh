@@ -1,0 +1,126 @@
+#!/bin/bash
+# Memory runs out: one allocation fails, or all do for a while, from start to stop.
+# shellcheck source=lib.sh
+. "${srcdir:-$(dirname "$0")/../..}/tests/fault/lib.sh"
+
+# What a daemon without memory has to say.
+EXPECT_ERRORS='cannot accept\|cannot write the dump'
+
+# A short run takes longer steps from one allocation to the next.
+if [ -n "$FAULTS_FULL" ]; then step=1; else step=7; fi
+
+# ---- while it starts ----
+
+# 1 if the start failed and said so, 0 if it worked and stopped as asked.
+start_and_stop() {
+	local status=0
+	rm -f weir.log
+	"$WEIR" -c relay.ini </dev/null >weir.out 2>weir.log &
+	WEIR_PID=$!
+	wait_for "weir to start or to end" started_or_ended
+	faults_keep
+	if ! weir_has_ended; then kill -TERM "$WEIR_PID"; fi
+	wait_for "the end of weir" weir_has_ended
+	wait "$WEIR_PID" || status=$?
+	WEIR_PID=
+	return $status
+}
+
+started_or_ended() {
+	weir_has_ended || grep -qs "$WEIR_READY" weir.log
+}
+
+# Counts what was injected before the rule goes.
+faults_keep() {
+	count=$(injected)
+	rm -f rules
+}
+
+# once: the n-th allocation fails alone; from: all from there on, until the start is over.
+starting() {
+	local n=$1 every=$2 status failed=0 worked=0
+	printf '%s\n' "[relay one]" "listen = 127.0.0.1:0" "target = localhost:1" "target = 127.0.0.1:1" \
+		"max_connections_per_source = 3" >relay.ini
+	export FAULT_RULES=$PWD/rules FAULT_LOG=$PWD/faults.log
+	for (( ; ; n += step)); do
+		echo "allocation $n"
+		faults "alloc ENOMEM $n $every"
+		status=0
+		start_and_stop || status=$?
+		[ "$count" -gt 0 ] || break
+		case $status in
+		0) worked=$((worked + 1)) ;;
+		1 | 78) failed=$((failed + 1)) && [ -s weir.log ] || fail "it ended without a word" ;;
+		*) fail "the exit status is $status" ;;
+		esac
+	done
+	echo "$failed failed, $worked worked"
+	expect_at_least "failed starts" 5 "$failed"
+	rm weir.log
+}
+scenario "start: one allocation fails" starting 1 0
+scenario "start: every allocation from one on fails" starting 1 1
+
+# ---- while it relays ----
+
+# Every client's transfer is whole or reset, whatever the daemon has no memory for, and a dump may fail.
+relaying() {
+	local every=$1 n=1
+	faults_start $OPTIONS
+	while :; do
+		echo "allocation $n"
+		faults "alloc ENOMEM $n $every"
+		traffic_begin
+		kill -USR1 "$WEIR_PID"
+		traffic_end
+		[ "$(injected)" -gt 0 ] || break
+		faults
+		weir_is_calm
+		n=$((n + (step > 1 ? 1 + n / 2 : 1)))
+	done
+	faults
+	weir_is_calm
+	expect_at_least "allocations while relaying" 50 "$n"
+}
+
+# A shortage in the middle of what is under way, and its end.
+shortage() {
+	faults_start $OPTIONS
+	HOLD=yes
+	for _ in $(seq "$1"); do
+		traffic_begin
+		wait_for "slow clients to be served" test -e held
+		faults "alloc ENOMEM 1 1"
+		kill -USR1 "$WEIR_PID"
+		# shellcheck disable=SC2046 # words
+		peer late -n 5 -i deadline "$PATIENCE_S" connect "$(listening_on upload)" $(upload_client)
+		traffic_end
+		peer_end late
+		expect_injected
+		faults
+		weir_is_calm
+	done
+	traffic
+}
+
+# Draining and stopping need no memory; who is relayed meanwhile may.
+stopping() {
+	KINDS=slow
+	HOLD=yes
+	faults_start $OPTIONS
+	traffic_begin
+	wait_for "slow clients to be served" test -e held
+	faults "alloc ENOMEM 1 1"
+	kill -TERM "$WEIR_PID"
+	traffic_end
+	weir_expect_status 0
+}
+
+if [ -n "$FAULTS_FULL" ]; then variants=("" "-o splice=off" "-o workers=4"); else variants=(""); fi
+for OPTIONS in "${variants[@]}"; do
+	scenario "relaying: one allocation fails $OPTIONS" relaying 0
+	scenario "relaying: every allocation from one on fails $OPTIONS" relaying 1
+	scenario "relaying: a shortage comes and goes $OPTIONS" shortage "$step"
+	scenario "stopping without memory $OPTIONS" stopping
+done
+finish

@@ -1,0 +1,224 @@
+#!/bin/bash
+# What the machine runs out of: descriptors, ports, room on a file system, somebody who reads the log.
+# shellcheck source=lib.sh
+. "${srcdir:-$(dirname "$0")/../..}/tests/fault/lib.sh"
+
+WEIR=$FAULT_WEIR # nothing is injected here
+EXPECT_ERRORS='cannot accept\|cannot write the dump'
+
+# A network and mounts of our own, where that is allowed.
+if [ -z "${FAULT_NAMESPACE:-}" ]; then
+	for how in "unshare -n -m" "unshare -r -n -m"; do
+		if $how true 2>/dev/null; then FAULT_NAMESPACE=yes exec $how "$0"; fi
+	done
+	FAULT_NAMESPACE=no
+fi
+if [ $FAULT_NAMESPACE = yes ]; then
+	ip link set lo up
+	trap 'umount "$top"/*/mounted 2>/dev/null; rm -rf "$top"' EXIT # what a failed case has left
+fi
+
+needs_namespace() {
+	[ $FAULT_NAMESPACE = yes ] || skip "no namespaces to be had"
+}
+
+# ---- descriptors ----
+
+limit_descriptors() {
+	prlimit --pid "$WEIR_PID" --nofile="$1:"
+}
+
+# The limit falls below what is open, in the middle of traffic, and rises again.
+descriptors_lowered() {
+	faults_start "$@"
+	HOLD=yes traffic_begin
+	wait_for "slow clients to be served" test -e held
+	limit_descriptors "$LOWERED"
+	# shellcheck disable=SC2046 # words
+	peer late -n 20 -i deadline "$PATIENCE_S" connect "$(listening_on download)" $(download_client)
+	wait_log "cannot accept: Too many open files"
+	weir_expect_quiet
+	kill -USR1 "$WEIR_PID"
+	wait_log "cannot write the dump to .*: Too many open files"
+	limit_descriptors 1024
+	peer_end late
+	traffic_end
+	weir_is_calm
+	traffic
+	expect_equal "those who were reset since" 0 "$(grep -c "got a reset" upload-client.err || :)"
+}
+
+LOWERED=3
+scenario "descriptors: the limit falls below what is open" descriptors_lowered
+scenario "descriptors: the same with four workers" descriptors_lowered -o workers=4
+
+# The first number of a descriptor that would be the second one to be opened.
+second_free() {
+	local number free=0
+	for ((number = 0; ; number++)); do
+		[ -e "/proc/$WEIR_PID/fd/$number" ] || free=$((free + 1))
+		[ $free -lt 2 ] || break
+	done
+	echo "$number"
+}
+
+# One descriptor too few for a target: the client waits for it, as long as connect_timeout.
+none_for_a_target() {
+	STRICT=yes
+	faults_start -o splice=off
+	limit_descriptors "$(second_free)"
+	# shellcheck disable=SC2046 # words
+	peer one deadline "$PATIENCE_S" connect "$(listening_on upload)" $(upload_client)
+	wait_log "cannot accept: Too many open files"
+	limit_descriptors 1024
+	peer_end one
+	traffic
+}
+scenario "descriptors: one for the client, none for the target" none_for_a_target
+
+# ---- the log ----
+
+# Its addresses cannot be read from a log that nobody has.
+start_on_socket() {
+	target -s echo
+	weir_launch -l "unix:$PWD/socket" -T "$TARGET" "$@"
+	wait_for "weir to listen" test -S socket
+	wait_for "weir to run" dump_shows has weir pairs=0
+	RELAY=unix:$PWD/socket
+	WEIR_SOCKETS=$(weir_sockets)
+	WEIR_FDS=$(weir_fds)
+}
+
+relays_all_the_same() {
+	client -n 200 mirror send 2K recv 2K fin expect-fin
+	peer_end client
+}
+
+log_full() {
+	WEIR_LOG=/dev/full
+	start_on_socket
+	relays_all_the_same
+}
+scenario "log: the disk is full" log_full
+
+log_without_reader() {
+	mkfifo log
+	cat log >first & # opens it, and goes with the first line
+	local reader=$!
+	WEIR_LOG=log
+	start_on_socket
+	kill -KILL "$reader"
+	relays_all_the_same
+}
+scenario "log: its reader is gone" log_without_reader
+
+# A pipe takes 64 KiB and then nothing: lines are dropped, relaying goes on, stopping does not wait for ever.
+log_not_read() {
+	mkfifo log
+	exec 8<>log
+	WEIR_LOG=log
+	start_on_socket -o log_level=debug
+	for _ in 1 2 3 4 5; do
+		relays_all_the_same
+	done
+}
+scenario "log: its reader reads nothing" log_not_read
+
+# Nothing that is opened later must get the numbers of closed streams: the log's lines would go there.
+streams_closed() {
+	weir_launch() {
+		"$WEIR" -o dump_file="$PWD/dump" "$@" <&- >&- 2>&- &
+		WEIR_PID=$!
+	}
+	start_on_socket
+	for stream in 0 1 2; do
+		expect_equal "stream $stream" /dev/null "$(readlink "/proc/$WEIR_PID/fd/$stream")"
+	done
+	relays_all_the_same
+}
+scenario "log: standard streams are closed" streams_closed
+
+# ---- the dump's file ----
+
+dump_fails_with() {
+	kill -USR1 "$WEIR_PID"
+	wait_log "cannot write the dump to .*: $1"
+}
+
+# The dump is not where the oracle looks for it.
+stop_without_dump() {
+	umount mounted
+	wait_for "sockets back to $WEIR_SOCKETS" weir_sockets_are_back
+	weir_expect_quiet
+	weir_stop
+}
+
+# What was there before stays as it was, and nothing half-written is left beside it.
+full_file_system() {
+	needs_namespace
+	mkdir mounted
+	mount -t tmpfs -o size=16k tmpfs mounted
+	target -s echo
+	weir_relay -o dump_file="$PWD/mounted/dump"
+	client -n 40 mirror send 10 recv 10 touch in await out fin expect-fin
+	wait_for "clients to be in" test -e in
+	echo before >mounted/dump
+	dump_fails_with "No space left on device"
+	expect_equal "the file" before "$(<mounted/dump)"
+	expect_equal "files" dump "$(ls mounted)"
+	touch out
+	peer_end client
+	wait_for "pairs to end" has_ended_pairs 40
+	kill -USR1 "$WEIR_PID"
+	wait_for "a dump where there is room for it" grep -qs '^end pairs=0' mounted/dump
+	stop_without_dump
+}
+has_ended_pairs() {
+	[ "$(grep -c ' closed pair=' weir.log)" -eq "$1" ]
+}
+scenario "dump: the file system is full" full_file_system
+
+read_only() {
+	needs_namespace
+	mkdir mounted
+	mount -t tmpfs -o ro tmpfs mounted
+	target -s echo
+	weir_relay -o dump_file="$PWD/mounted/dump"
+	dump_fails_with "Read-only file system"
+	relays_all_the_same
+	mount -o remount,rw mounted
+	kill -USR1 "$WEIR_PID"
+	wait_for "a dump once it can be written" test -e mounted/dump
+	stop_without_dump
+}
+scenario "dump: the file system is read-only" read_only
+
+# ---- ports: last, because the range stays small ----
+
+# Two ports for connections to the target: two clients get one, others are refused until one is free again. The clients
+# come by a unix socket, which needs no port, and knows no reset.
+two_ports() {
+	needs_namespace
+	target -s -i recv 10 send 10 await out rst
+	echo "40000 40001" >/proc/sys/net/ipv4/ip_local_port_range
+	weir_start -l "unix:$PWD/socket" -T "$TARGET"
+	RELAY=unix:$PWD/socket
+	client_as in -n 2 send 10 recv 10 touch in expect-end
+	wait_for "two clients to be in" test -e in
+	client_as out -n 50 expect-end
+	peer_end out
+	weir_expect_quiet
+	weir_dump
+	count 2 pair state=open || fail "not two pairs"
+	has relay connect_failed=50 || fail "not 50 failures"
+	expect_equal "lines about it" 1 "$(grep -c 'cannot be connected: Cannot assign requested address' weir.log)"
+	touch out
+	peer_end in
+	dump_until has weir pairs=0
+	client_as later send 10 recv 10 expect-end
+	peer_end later
+	wait_log "can be connected again"
+}
+scenario "ports: used up, and free again" two_ports
+
+finish
