@@ -3,6 +3,7 @@
 #define WEIR_CLOCK_H
 
 #include <stdint.h>
+#include <sys/time.h>
 #include <time.h>
 
 /* Milliseconds since an arbitrary point, CLOCK_MONOTONIC of clock_gettime(2). Never 0. */
@@ -12,6 +13,13 @@ static inline uint64_t clock_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000 + 1;
+}
+
+/* Milliseconds as timers of libevent take them. */
+static inline struct timeval clock_timeval(uint64_t milliseconds)
+{
+	return (struct timeval){.tv_sec = (time_t)(milliseconds / 1000),
+	                        .tv_usec = (suseconds_t)(milliseconds % 1000) * 1000};
 }
 
 #endif

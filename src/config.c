@@ -162,8 +162,6 @@ static void load(struct loader *loader, struct config *config)
 	finish_relays(loader);
 	if (loader->complaints.count == 0)
 		move_relays(loader, config);
-	if (loader->complaints.out_of_memory)
-		complaints_add(&loader->complaints, COMMAND_LINE, "out of memory");
 }
 
 struct config *config_load(const struct config_request *request, struct config_errors *errors)
@@ -180,7 +178,8 @@ struct config *config_load(const struct config_request *request, struct config_e
 		config_free(config);
 		config = NULL;
 	}
-	complaints_hand_over(&loader.complaints, errors);
+	if (!loader.complaints.out_of_memory)
+		complaints_hand_over(&loader.complaints, errors);
 	loader_deinit(&loader);
 	return config;
 }

@@ -3,8 +3,10 @@
 #include "daemon.h"
 
 #include "budget.h"
+#include "clock.h"
 #include "dump_gather.h"
 #include "estimate.h"
+#include "evloop.h"
 #include "log.h"
 #include "relay.h"
 #include "resolver.h"
@@ -19,7 +21,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -51,8 +52,8 @@ struct daemon {
 	struct worker_daemon shared; /* what the workers see of all this */
 	struct dump_gather *gather;
 	struct event *signals[SIGNALS];
-	struct event *mail, *drain_timer, *drain_deadline, *trim_timer;
-	int mailbox;                /* eventfd(2): a worker has answered */
+	struct event *drain_timer, *drain_deadline, *trim_timer;
+	struct mailbox mailbox;     /* a worker has answered */
 	_Atomic unsigned undrained; /* workers that may still accept */
 	enum phase phase;
 	uint64_t pairs_before; /* at the last look whether to give memory back */
@@ -75,15 +76,6 @@ uint64_t daemon_raise_nofile(void)
 
 /* ---- answers of workers: on their threads ---- */
 
-static void wake(struct daemon *daemon)
-{
-	const uint64_t one = 1;
-
-	/* It can only fail when the counter is full, and then the mailbox is readable anyway. */
-	if (write(daemon->mailbox, &one, sizeof(one)) < 0)
-		return;
-}
-
 static void on_resume(void *arg, unsigned bit)
 {
 	struct daemon *daemon = arg;
@@ -97,7 +89,7 @@ static void on_drained(void *arg)
 	struct daemon *daemon = arg;
 
 	atomic_fetch_sub(&daemon->undrained, 1);
-	wake(daemon);
+	mailbox_wake(&daemon->mailbox);
 }
 
 static void on_dumped(void *arg, unsigned worker, struct worker_dump *dump)
@@ -105,7 +97,7 @@ static void on_dumped(void *arg, unsigned worker, struct worker_dump *dump)
 	struct daemon *daemon = arg;
 
 	dump_gather_put(daemon->gather, worker, dump);
-	wake(daemon);
+	mailbox_wake(&daemon->mailbox);
 }
 
 /* ---- stopping ---- */
@@ -126,7 +118,7 @@ static void stop(struct daemon *daemon)
  * waiting. */
 static void go_on_draining(struct daemon *daemon)
 {
-	const struct timeval again = {.tv_usec = DRAIN_POLL_MS * 1000};
+	const struct timeval again = clock_timeval(DRAIN_POLL_MS);
 
 	if (daemon->phase != DRAINING || daemon->undrained > 0)
 		return;
@@ -157,8 +149,7 @@ static void on_drain_deadline(evutil_socket_t fd, short what, void *arg)
 static void drain(struct daemon *daemon, const char *signal_name)
 {
 	uint64_t timeout = daemon->config->global.drain_timeout;
-	const struct timeval deadline = {.tv_sec = (time_t)(timeout / 1000),
-	                                 .tv_usec = (suseconds_t)(timeout % 1000) * 1000};
+	const struct timeval deadline = clock_timeval(timeout);
 
 	daemon->phase = DRAINING;
 	service_stopping();
@@ -201,14 +192,10 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 	}
 }
 
-static void on_mail(evutil_socket_t fd, short what, void *arg)
+static void take_answers(void *arg)
 {
 	struct daemon *daemon = arg;
-	uint64_t count;
 
-	(void)what;
-	if (read(fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
-		return;
 	dump_gather_finish(daemon->gather, daemon->workers, daemon->relay_count);
 	go_on_draining(daemon);
 }
@@ -286,29 +273,30 @@ static int init_signals(struct daemon *daemon)
 	return 0;
 }
 
-static int init_base(struct daemon *daemon)
+static int init_timers(struct daemon *daemon)
 {
-	const struct timeval trim = {.tv_sec = TRIM_INTERVAL_MS / 1000};
-	struct event_config *config = event_config_new();
+	const struct timeval trim = clock_timeval(TRIM_INTERVAL_MS);
 
-	if (!config)
-		return -ENOMEM;
-	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
-	daemon->base = event_base_new_with_config(config);
-	event_config_free(config);
-	if (!daemon->base)
-		return -ENOMEM;
-	daemon->mailbox = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (daemon->mailbox < 0)
-		return -errno;
-	daemon->mail = event_new(daemon->base, daemon->mailbox, EV_READ | EV_PERSIST, on_mail, daemon);
 	daemon->drain_timer = event_new(daemon->base, -1, 0, on_drain_timer, daemon);
 	daemon->drain_deadline = event_new(daemon->base, -1, 0, on_drain_deadline, daemon);
 	daemon->trim_timer = event_new(daemon->base, -1, EV_PERSIST, on_trim, daemon);
-	if (!daemon->mail || !daemon->drain_timer || !daemon->drain_deadline || !daemon->trim_timer ||
-	    event_add(daemon->mail, NULL) < 0 || event_add(daemon->trim_timer, &trim) < 0)
+	if (!daemon->drain_timer || !daemon->drain_deadline || !daemon->trim_timer ||
+	    event_add(daemon->trim_timer, &trim) < 0)
 		return -ENOMEM;
-	return init_signals(daemon);
+	return 0;
+}
+
+static int init_base(struct daemon *daemon)
+{
+	int error;
+
+	daemon->base = evloop_new();
+	if (!daemon->base)
+		return -ENOMEM;
+	error = mailbox_open(&daemon->mailbox, daemon->base, take_answers, daemon);
+	if (!error)
+		error = init_timers(daemon);
+	return error ? error : init_signals(daemon);
 }
 
 static int init_workers(struct daemon *daemon)
@@ -401,12 +389,10 @@ static void tear_down(struct daemon *daemon)
 	resolver_free(daemon->resolver);
 	dump_gather_free(daemon->gather);
 	deinit_signals(daemon);
-	free_event(daemon->mail);
 	free_event(daemon->drain_timer);
 	free_event(daemon->drain_deadline);
 	free_event(daemon->trim_timer);
-	if (daemon->mailbox >= 0)
-		close(daemon->mailbox);
+	mailbox_close(&daemon->mailbox);
 	if (daemon->base)
 		event_base_free(daemon->base);
 	config_put(daemon->config);
@@ -414,7 +400,7 @@ static void tear_down(struct daemon *daemon)
 
 int daemon_run(struct config *config)
 {
-	struct daemon daemon = {.config = config_get(config), .mailbox = -1};
+	struct daemon daemon = {.config = config_get(config), .mailbox = {.fd = -1}};
 	int error;
 
 	signal(SIGPIPE, SIG_IGN);

@@ -134,18 +134,32 @@ static bool must_empty(const struct flow *flow)
 	return wants_pipe(flow) ? flow->queue != NULL : flow->pipe != NULL;
 }
 
-/* The queue at or below which a paused source is resumed; it shrinks with the free memory like the high
- * watermark does. */
-static uint64_t resume_mark(const struct flow *flow)
+/* The low watermark shrinks with the free memory like the high one does. */
+static uint64_t low_mark(const struct flow *flow)
 {
-	if (must_empty(flow))
-		return 0;
 	return min_u64(flow->limits->low, budget_share(flow->io->budget, flow->held) / 2);
 }
 
-void flow_pause(struct flow *flow)
+/* The queue at or below which a paused source is resumed. */
+static uint64_t resume_mark(const struct flow *flow)
 {
+	switch (flow->pause) {
+	case PAUSE_FORM:
+		return 0;
+	case PAUSE_PIPE: /* it may be full of small fragments, far below the marks */
+		return min_u64(low_mark(flow), flow->pause_queue / 2);
+	default:
+		return low_mark(flow);
+	}
+}
+
+void flow_pause(struct flow *flow, enum flow_pause why)
+{
+	if (flow->paused)
+		return;
 	flow->paused = true;
+	flow->pause = why;
+	flow->pause_queue = flow->queued;
 	flow->pauses++;
 	flow->paused_since = clock_ms();
 	if (flow->queue)
@@ -306,7 +320,7 @@ static void move_bytes(struct flow *flow)
 	uint64_t room = claim_room(flow, pipe ? PIPE_SIZE : flow->io->scratch_size);
 
 	if (room == 0 && flow->queued > 0)
-		flow_pause(flow);
+		flow_pause(flow, flow->queued >= flow->limits->high ? PAUSE_HIGH : PAUSE_MEMORY);
 	else if (room == 0)
 		flow_pass_through(flow);
 	else if (!pipe || !flow_splice(flow, room))
@@ -316,7 +330,7 @@ static void move_bytes(struct flow *flow)
 static void pump(struct flow *flow)
 {
 	if (must_empty(flow))
-		flow_pause(flow);
+		flow_pause(flow, PAUSE_FORM);
 	else
 		move_bytes(flow);
 	if (flow->queued > flow->peak)
@@ -393,15 +407,16 @@ void flow_deinit(struct flow *flow)
 		resume_source(flow);
 }
 
-/* A sink that takes bytes while memory keeps the queue short is held back by us; one that takes none holds us
- * back. */
+/* A sink that has taken nothing for so long is what holds the flow back, whatever our memory is. */
+#define STUCK_MS 1000
+
 static enum dump_limited limited_by(const struct flow *flow, uint64_t now, enum dump_limited sink_side)
 {
 	if (flow->sink != SINK_OPEN)
 		return DUMP_LIMITED_NONE;
-	if (flow->paused && flow->queued < flow->limits->low && now - flow->last_progress < 1000)
+	if (flow->paused && flow->pause == PAUSE_MEMORY && now - flow->last_progress < STUCK_MS)
 		return DUMP_LIMITED_RELAY;
-	return flow->paused || flow->queued > 0 ? sink_side : DUMP_LIMITED_NONE;
+	return flow_waits(flow) ? sink_side : DUMP_LIMITED_NONE;
 }
 
 static enum dump_reading describe_reading(const struct flow *flow)

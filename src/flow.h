@@ -1,10 +1,11 @@
 /*
  * One direction of a pair: bytes from a source socket to a sink socket.
  *
- *   source readable ─► pump: claim memory for what the queue has room for, receive that much, send it at once
- * if nothing is queued, queue the rest in the sink's output buffer no room         ─► the source is paused:
- * its read event is removed, the kernel's window closes, the sender waits sink drained to the low watermark
- * ─► the source is resumed source ended    ─► when the queue is empty: shutdown(sink, SHUT_WR)
+ *   source readable ─► pump: claim memory for what the queue has room for, move that much on,
+ *                      queue what the sink does not take at once
+ *   no room         ─► the source is paused: the kernel's window closes, the sender waits
+ *   sink drained    ─► at or below the low watermark the source is resumed
+ *   source ended    ─► when the queue is empty: shutdown(sink, SHUT_WR)
  *
  * Invariants, at every moment outside this module:
  *   queued <= limits->high, and the queue's memory <= held, which is counted in the budget
@@ -62,12 +63,20 @@ struct flow_io {
 enum flow_source { SOURCE_OPEN, SOURCE_ENDED, SOURCE_FAILED }; /* FIN seen; reset or error seen */
 enum flow_sink { SINK_OPEN, SINK_ENDED, SINK_FAILED }; /* FIN passed on; reset or error seen, or cut */
 
+/* Why a source is paused; it decides when it is resumed. */
+enum flow_pause {
+	PAUSE_HIGH,   /* the queue has reached the high watermark */
+	PAUSE_MEMORY, /* memory_max leaves no room */
+	PAUSE_PIPE,   /* no slot is left in the pipe; or the source gave nothing, one cannot tell */
+	PAUSE_FORM,   /* the queue is about to take on its other form, for which it must be empty */
+};
+
 struct flow {
 	const struct flow_io *io;
 	const struct flow_limits *limits;
 	void *owner;
 	struct event *readable; /* on the source; memory of the owner, event_get_struct_event_size() bytes */
-	struct event *writable; /* on the sink, while there is no memory to queue; else NULL */
+	struct event *writable; /* on the sink, while weir itself waits for it; else NULL */
 	struct bufferevent *queue; /* on the sink, while bytes are queued in its output buffer; else NULL */
 	struct pipe *pipe;         /* while bytes are queued in it; else NULL */
 	int source_fd, sink_fd;    /* of the owner, who closes them after flow_deinit */
@@ -79,6 +88,8 @@ struct flow {
 	bool reading; /* the read event is added */
 	bool waiting; /* the write event is added */
 	bool paused;
+	enum flow_pause pause; /* while paused */
+	uint64_t pause_queue;  /* queued when the pause began */
 	bool may_splice;
 	bool bulk; /* moves enough for a pipe */
 	unsigned char bulk_reads;

@@ -165,7 +165,7 @@ void flow_pass_through(struct flow *flow)
 	size_t taken = 0;
 
 	while (taken < sent) {
-		size_t now = receive(flow, sent - taken, MSG_TRUNC);
+		size_t now = receive(flow, sent - taken, MSG_TRUNC); /* tcp(7): discards them */
 
 		if (now == 0)
 			break;
@@ -175,6 +175,6 @@ void flow_pass_through(struct flow *flow)
 		flow_fail(flow, -EIO); /* what was sent is still with the source: it would be sent again */
 	} else if (sent < seen && flow->sink == SINK_OPEN) {
 		flow->last_progress = clock_ms();
-		flow_pause(flow); /* without a queue: until the sink is writable */
+		flow_pause(flow, PAUSE_MEMORY); /* until the sink is writable */
 	}
 }

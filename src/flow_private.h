@@ -35,7 +35,8 @@ void flow_note_source_end(struct flow *flow, int error);
 void flow_note_queued(struct flow *flow, uint64_t bytes);
 /* The sink took bytes, out of the queue if from_queue. */
 void flow_note_written(struct flow *flow, uint64_t bytes, bool from_queue);
-void flow_pause(struct flow *flow);
+/* Stops reading until the queue is short again; nothing if it has stopped already. */
+void flow_pause(struct flow *flow, enum flow_pause why);
 /* The queue has become shorter: resumes, passes on the end. The caller settles. */
 void flow_drained(struct flow *flow);
 
@@ -63,7 +64,7 @@ void flow_copy_close(struct flow *flow);
 
 /* flow_splice.c */
 
-/* Moves at most room bytes through a pipe. False, and nothing was done, if there is no pipe to be had. */
+/* Moves at most room bytes through a pipe. False, and nothing was moved, if it is for flow_copy to go on. */
 bool flow_splice(struct flow *flow, size_t room);
 /* Moves what is in the pipe on to the sink. */
 void flow_splice_push(struct flow *flow);

@@ -35,6 +35,7 @@ static void leave(struct flow *flow, int error)
 bool flow_splice(struct flow *flow, size_t room)
 {
 	ssize_t moved;
+	bool left = false;
 
 	if (!flow->pipe)
 		flow->pipe = pipe_pool_get(flow->io->pipes);
@@ -47,13 +48,14 @@ bool flow_splice(struct flow *flow, size_t room)
 		flow_note_queued(flow, (uint64_t)moved);
 		flow_splice_push(flow);
 	} else if (moved < 0 && flow->queued > 0 && flow_error_is_transient(errno)) {
-		flow_pause(flow);
+		flow_pause(flow, PAUSE_PIPE);
 	} else {
 		leave(flow, moved < 0 ? errno : 0);
+		left = flow->queued == 0;
 	}
 	if (flow->queued == 0)
 		flow_splice_close(flow);
-	return true;
+	return !left;
 }
 
 void flow_splice_push(struct flow *flow)

@@ -2,6 +2,7 @@
 
 #include "listener.h"
 
+#include "clock.h"
 #include "log.h"
 
 #include <errno.h>
@@ -33,8 +34,7 @@ struct listener {
 /* Until one of these slots is given back, or for a while. */
 static void pause_accepting(struct listener *listener, struct slots *slots)
 {
-	const struct timeval pause = {.tv_usec = (suseconds_t)(listener->pause_ms % 1000) * 1000,
-	                              .tv_sec = (time_t)(listener->pause_ms / 1000)};
+	const struct timeval pause = clock_timeval(listener->pause_ms);
 
 	/* Without the timer it might never go on; it is not paused then, and the next pass tries again. */
 	if (event_add(listener->timer, &pause) < 0)

@@ -10,6 +10,7 @@ src_libweir_a_SOURCES = \
 	src/dump.c src/dump.h \
 	src/dump_gather.c src/dump_gather.h \
 	src/estimate.c src/estimate.h \
+	src/evloop.c src/evloop.h \
 	src/flow.c src/flow.h src/flow_private.h \
 	src/flow_copy.c \
 	src/flow_splice.c \

@@ -179,15 +179,15 @@ static uint64_t next_look(const struct pair *pair)
 static void arm_timer(struct pair *pair)
 {
 	uint64_t at = next_look(pair);
-	uint64_t now, left;
+	struct timeval left;
+	uint64_t now;
 
 	if (at >= pair->timer_due)
 		return;
 	now = clock_ms();
-	left = at > now ? at - now : 0;
+	left = clock_timeval(at > now ? at - now : 0);
 	/* Out of memory: tried again with the pair's next event. */
-	if (event_add(pair->timer,
-	              &(struct timeval){(time_t)(left / 1000), (suseconds_t)(left % 1000) * 1000}) == 0)
+	if (event_add(pair->timer, &left) == 0)
 		pair->timer_due = at;
 }
 

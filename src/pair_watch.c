@@ -6,6 +6,7 @@
  */
 #include "build_config.h"
 
+#include "clock.h"
 #include "pair_private.h"
 
 #include <errno.h>
@@ -19,7 +20,7 @@
 
 static void start_timer(struct pair_set *set)
 {
-	const struct timeval interval = {.tv_usec = WATCH_INTERVAL_MS * 1000};
+	const struct timeval interval = clock_timeval(WATCH_INTERVAL_MS);
 
 	/* Out of memory: the next peer to go blind tries again. */
 	if (!event_pending(set->watch_timer, EV_TIMEOUT, NULL))

@@ -7,9 +7,13 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* Bytes of the longest relay name; config_load takes no longer one. */
+#define RELAY_NAME_MAX 64
 
 /* A line about a reached limit, or about the same target, at most this often. */
 #define LOG_INTERVAL_MS 10000
@@ -30,9 +34,12 @@ static struct address_list *target_addresses(struct relay_target *target)
 static int init_target(struct relay *relay, struct relay_target *target, const struct address *address,
                        struct resolver *resolver)
 {
+	char owner[RELAY_NAME_MAX + sizeof("relay : target")];
+
 	target->address = address;
 	if (address->kind == ADDRESS_NAME) {
-		target->name = resolver_add(resolver, relay->config->name, address->host, address->port);
+		snprintf(owner, sizeof(owner), "relay %s: target", relay->config->name);
+		target->name = resolver_add(resolver, owner, address->host, address->port);
 		return target->name ? 0 : -ENOMEM;
 	}
 	target->fixed = address_list_single(&address->endpoint);
@@ -298,11 +305,24 @@ void relay_choice_deinit(struct relay_choice *choice)
 	choice->endpoint = NULL;
 }
 
+static void log_attempt(const struct relay *relay, const struct relay_choice *choice, int error)
+{
+	const struct endpoint *endpoint = choice->endpoint;
+	char text[ADDRESS_TEXT_MAX] = "no address";
+
+	if (!log_wants(LOG_LEVEL_DEBUG))
+		return;
+	if (endpoint)
+		endpoint_format(&endpoint->any, endpoint->length, text);
+	log_debug("relay %s: %s: %s", relay->config->name, text, error ? strerror(-error) : "connected");
+}
+
 void relay_note_attempt(struct relay *relay, const struct relay_choice *choice, int error)
 {
 	struct relay_target *target = &relay->targets[choice->target];
 	char text[ADDRESS_TEXT_MAX];
 
+	log_attempt(relay, choice, error);
 	if (error == 0) {
 		if (atomic_load_explicit(&target->failing, memory_order_relaxed) &&
 		    atomic_exchange(&target->failing, false))

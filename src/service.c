@@ -27,18 +27,6 @@ void service_ready(const char *status)
 	notify(state);
 }
 
-void service_status(const char *format, ...)
-{
-	char state[256] = "STATUS=";
-	size_t length = sizeof("STATUS=") - 1;
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(state + length, sizeof(state) - length, format, args);
-	va_end(args);
-	notify(state);
-}
-
 void service_stopping(void)
 {
 	notify("STOPPING=1\nSTATUS=Stopping");

@@ -3,7 +3,6 @@
 #define WEIR_SERVICE_H
 
 void service_ready(const char *status); /* READY=1 with a STATUS line */
-void service_status(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void service_stopping(void);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "worker.h"
 
+#include "evloop.h"
 #include "listener.h"
 #include "pair.h"
 #include "pipe_pool.h"
@@ -13,8 +14,6 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 /* What one read takes at most. Measured (bench/): less costs more calls, more falls out of the second-level
  * cache. */
@@ -30,8 +29,7 @@ struct worker {
 	struct pipe_pool pipes;
 	struct listener_list listeners;
 	_Atomic unsigned orders; /* bits of enum worker_order */
-	int mailbox;             /* eventfd(2) that tells of them */
-	struct event *mail;
+	struct mailbox mailbox;  /* tells of them */
 	struct event *dump_more; /* goes on with a dump after others had their turn */
 	struct worker_dump dump;
 	pthread_t thread;
@@ -89,15 +87,11 @@ static void on_dump_more(evutil_socket_t fd, short what, void *arg)
 	hand_over_dump(worker);
 }
 
-static void on_mail(evutil_socket_t fd, short what, void *arg)
+static void take_orders(void *arg)
 {
 	struct worker *worker = arg;
-	uint64_t count;
 	unsigned orders;
 
-	(void)what;
-	if (read(fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
-		return;
 	orders = atomic_exchange(&worker->orders, 0);
 	if (orders & WORKER_DRAIN) {
 		stop_accepting(worker);
@@ -115,12 +109,8 @@ static void on_mail(evutil_socket_t fd, short what, void *arg)
 
 void worker_order(struct worker *worker, enum worker_order order)
 {
-	const uint64_t one = 1;
-
 	atomic_fetch_or(&worker->orders, order);
-	/* It can only fail when the counter is full, and then the mailbox is readable anyway. */
-	if (write(worker->mailbox, &one, sizeof(one)) < 0)
-		return;
+	mailbox_wake(&worker->mailbox);
 }
 
 /* ---- thread ---- */
@@ -130,7 +120,7 @@ static void *run(void *arg)
 	struct worker *worker = arg;
 
 	event_base_dispatch(worker->base);
-	event_del(worker->mail);
+	mailbox_stop(&worker->mailbox);
 	event_del(worker->dump_more);
 	stop_accepting(worker);
 	pair_set_deinit(&worker->set);
@@ -155,28 +145,15 @@ static void on_pair_ended(void *arg, struct relay *relay)
 	tell_waiter(worker, &relay->slots);
 }
 
-static int init_base(struct worker *worker)
+static int init_events(struct worker *worker)
 {
-	struct event_config *config = event_config_new();
-
-	if (!config)
+	worker->base = evloop_new();
+	if (!worker->base)
 		return -ENOMEM;
-	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
-	worker->base = event_base_new_with_config(config);
-	event_config_free(config);
-	return worker->base ? 0 : -ENOMEM;
-}
-
-static int init_mailbox(struct worker *worker)
-{
-	worker->mailbox = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (worker->mailbox < 0)
-		return -errno;
-	worker->mail = event_new(worker->base, worker->mailbox, EV_READ | EV_PERSIST, on_mail, worker);
 	worker->dump_more = event_new(worker->base, -1, 0, on_dump_more, worker);
-	if (!worker->mail || !worker->dump_more || event_add(worker->mail, NULL) < 0)
+	if (!worker->dump_more)
 		return -ENOMEM;
-	return 0;
+	return mailbox_open(&worker->mailbox, worker->base, take_orders, worker);
 }
 
 static int init_pairs(struct worker *worker)
@@ -221,10 +198,9 @@ struct worker *worker_new(const struct worker_daemon *daemon, unsigned number)
 		return NULL;
 	worker->daemon = daemon;
 	worker->number = number;
-	worker->mailbox = -1;
+	worker->mailbox.fd = -1;
 	LIST_INIT(&worker->listeners);
-	if (init_base(worker) < 0 || init_mailbox(worker) < 0 || init_pairs(worker) < 0 ||
-	    init_listeners(worker) < 0) {
+	if (init_events(worker) < 0 || init_pairs(worker) < 0 || init_listeners(worker) < 0) {
 		worker_free(worker);
 		return NULL;
 	}
@@ -257,12 +233,9 @@ void worker_free(struct worker *worker)
 		return;
 	stop_accepting(worker);
 	pair_set_deinit(&worker->set);
-	if (worker->mail)
-		event_free(worker->mail);
 	if (worker->dump_more)
 		event_free(worker->dump_more);
-	if (worker->mailbox >= 0)
-		close(worker->mailbox);
+	mailbox_close(&worker->mailbox);
 	if (worker->base)
 		event_base_free(worker->base);
 	pipe_pool_deinit(&worker->pipes);

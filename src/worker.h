@@ -50,8 +50,8 @@ enum worker_order {
 	WORKER_DRAIN = 1,    /* stop accepting, let pairs end */
 	WORKER_SHUTDOWN = 2, /* reset all pairs */
 	WORKER_DUMP = 4,     /* one at a time: answered by dumped */
-	WORKER_RESUME = 16,  /* there is room for a pair that it waits for */
-	WORKER_STOP = 8,     /* end the thread; pairs that are left are reset */
+	WORKER_RESUME = 8,   /* there is room for a pair that it waits for */
+	WORKER_STOP = 16,    /* end the thread; pairs that are left are reset */
 };
 void worker_order(struct worker *worker, enum worker_order order);
 

@@ -1,0 +1,30 @@
+/*
+ * Event bases that belong to one thread, and mailboxes that wake them from others.
+ */
+#ifndef WEIR_EVLOOP_H
+#define WEIR_EVLOOP_H
+
+struct event;
+struct event_base;
+
+/* A base without locks: only the thread that runs it may touch it. NULL when out of memory or descriptors. */
+struct event_base *evloop_new(void);
+
+/* An eventfd(2) and the event that waits for it. */
+struct mailbox {
+	int fd; /* -1: not open */
+	struct event *event;
+	void (*deliver)(void *arg);
+	void *arg;
+};
+
+/* Lets deliver run on the base's thread after each mailbox_wake, once for several. 0 or -errno; mailbox_close in any case. */
+int mailbox_open(struct mailbox *mailbox, struct event_base *base, void (*deliver)(void *arg), void *arg);
+/* Any thread. */
+void mailbox_wake(const struct mailbox *mailbox);
+/* Delivers nothing any more, but may still be woken. */
+void mailbox_stop(struct mailbox *mailbox);
+/* Takes one that was never opened, if its fd is -1. */
+void mailbox_close(struct mailbox *mailbox);
+
+#endif
