@@ -103,7 +103,9 @@ expect_sums() {
 }
 
 expect_calm_log() {
-	if awk '$2 == "error" || $2 == "warning"' weir.log | grep .; then fail "a line of alarm (above)"; fi
+	if awk '$2 == "error" || $2 == "warning"' weir.log | grep -v 'cannot be connected: Connection reset by peer'; then
+		fail "a line of alarm (above)"
+	fi
 }
 
 round() {

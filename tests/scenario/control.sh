@@ -115,4 +115,5 @@ weir_has_no_pairs() {
 
 weir_stop() {
 	kill -KILL "$WEIR_PID"
+	wait "$WEIR_PID" || : # killed
 }
