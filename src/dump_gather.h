@@ -12,7 +12,7 @@
 
 struct dump_gather;
 
-/* config, budget and worker array are borrowed. NULL when out of memory. */
+/* config and budget are borrowed. NULL when out of memory. */
 struct dump_gather *dump_gather_new(const struct config_global *config, struct budget *budget,
                                     unsigned workers);
 void dump_gather_free(struct dump_gather *gather); /* takes NULL */
