@@ -370,6 +370,43 @@ START_TEST(workers_listen_on_one_port)
 }
 END_TEST
 
+static void assert_congestion(int fd, const char *expected)
+{
+	char name[16] = "";
+	socklen_t length = sizeof(name);
+
+	ck_assert_int_eq(getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &length), 0);
+	ck_assert_str_eq(name, expected);
+}
+
+/* Without a network there is nothing to pace for; other addresses keep what the system is set to. */
+START_TEST(loopback_is_not_paced)
+{
+	static const char *const texts[] = {"127.0.0.1:0", "[::1]:0", "127.1.2.3:0"};
+	struct endpoint endpoint = endpoint_of(texts[_i]), any = endpoint_of("0.0.0.0:0");
+	union client_address address;
+	int listener = socket_listen(&endpoint, &plain, SOCKET_SOLE, false);
+	int elsewhere = socket_listen(&any, &plain, SOCKET_SOLE, false);
+	int untouched = socket(AF_INET, SOCK_STREAM, 0);
+	char usual[16] = "";
+	socklen_t length = sizeof(usual);
+	int client, server;
+
+	endpoint = own_endpoint(listener);
+	client = socket_connect(&endpoint, &plain);
+	server = accept_one(listener, &address);
+	assert_congestion(client, "reno");
+	assert_congestion(server, "reno");
+	ck_assert_int_eq(getsockopt(untouched, IPPROTO_TCP, TCP_CONGESTION, usual, &length), 0);
+	assert_congestion(elsewhere, usual);
+	close(client);
+	close(server);
+	close(listener);
+	close(elsewhere);
+	close(untouched);
+}
+END_TEST
+
 /* With SO_REUSEPORT alone a second daemon would get half of the clients, unseen. */
 START_TEST(second_daemon_is_refused)
 {
@@ -426,6 +463,7 @@ int main(void)
 	tcase_add_test(tcase, tuning_is_applied_and_inherited);
 	tcase_add_test(tcase, without_tuning_the_kernel_decides);
 	tcase_add_test(tcase, tuning_of_a_unix_socket);
+	tcase_add_loop_test(tcase, loopback_is_not_paced, 0, 3);
 	tcase_add_test(tcase, reset_is_seen_as_one);
 	tcase_add_test(tcase, unacknowledged_bytes_are_told);
 	tcase_add_test(tcase, shared_twice_sole_once);
