@@ -13,7 +13,7 @@ bench_load_LDADD = src/libweir.a
 CLEANFILES += bench/load$(EXEEXT)
 
 EXTRA_DIST += \
-	bench/README.md \
+	bench/README.md bench/RESULTS.md \
 	bench/arena.py \
 	bench/cases.py \
 	bench/processes.py \
