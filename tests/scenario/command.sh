@@ -233,7 +233,7 @@ option_overrides_file() {
 		listen = 127.0.0.1:0
 		target = $TARGET
 	END
-	weir_start -c relay.ini -o memory_max=32M
+	WEIR_ARGS='' weir_start -c relay.ini -o memory_max=32M
 	weir_dump
 	has weir memory_max=33554432 workers=3 || fail "not the settings that were asked for"
 }
