@@ -49,7 +49,7 @@ struct rule {
 static const char *rules_file;
 static int log_fd = -1;
 
-static _Atomic int exempt; /* calls under way that the daemon did not ask for */
+static _Thread_local int exempt; /* this thread is in a call that the daemon did not ask for */
 
 /* Guarded by lock, which no signal handler takes: write(2), which they call, is not among ours. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;

@@ -103,7 +103,8 @@ scenario "the target's link goes away for seconds" away_for_seconds 3
 target_vanishes() {
 	wire_up
 	far_target recv 1000 touch there await over
-	far_relay -o stall_timeout=1500ms -o target_sndbuf=16K -o high_watermark=16K -o low_watermark=8K
+	# Longer than the client takes to fill what is in front of the stall.
+	far_relay -o stall_timeout=4s -o target_sndbuf=16K -o high_watermark=16K -o low_watermark=8K
 	client send 1000 await gone fill 500 expect-rst
 	wait_for "the first bytes" test -e there
 	link 3 down 1
