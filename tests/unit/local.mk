@@ -1,5 +1,5 @@
 # One program per module, each linking the library.
-EXTRA_DIST += tests/unit/unit.h tests/unit/loop.h tests/unit/relays.h
+EXTRA_DIST += tests/unit/capture.h tests/unit/unit.h tests/unit/loop.h tests/unit/relays.h
 if HAVE_CHECK
 UNIT_TESTS = \
 	tests/unit/test_address \

@@ -3,12 +3,12 @@
 #ifndef WEIR_UNIT_RELAYS_H
 #define WEIR_UNIT_RELAYS_H
 
+#include "capture.h"
 #include "loop.h"
 #include "relay.h"
 
 #include <dirent.h>
 #include <stdio.h>
-#include <sys/mman.h>
 
 /* A list of texts, ended by NULL. */
 #define TEXTS(...) ((const char *const[]){__VA_ARGS__, NULL})
@@ -95,40 +95,6 @@ static inline unsigned relays_count_fds(void)
 		count++;
 	closedir(dir);
 	return count;
-}
-
-static int relays_log, relays_stderr;
-
-/* From here on standard error goes to a file in memory. */
-static inline void relays_log_begin(void)
-{
-	unsetenv("JOURNAL_STREAM");
-	relays_stderr = dup(STDERR_FILENO);
-	relays_log = memfd_create("log", MFD_CLOEXEC);
-	ck_assert_int_ge(relays_log, 0);
-	dup2(relays_log, STDERR_FILENO);
-}
-
-static inline void relays_log_end(void)
-{
-	dup2(relays_stderr, STDERR_FILENO);
-	close(relays_stderr);
-	close(relays_log);
-}
-
-/* How many lines of the log hold text. */
-static inline unsigned relays_logged(const char *text)
-{
-	static char all[262144];
-	ssize_t length = pread(relays_log, all, sizeof(all) - 1, 0);
-	unsigned lines = 0;
-	char *rest = NULL;
-
-	ck_assert_int_ge(length, 0);
-	all[length] = '\0';
-	for (char *line = strtok_r(all, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
-		lines += strstr(line, text) != NULL;
-	return lines;
 }
 
 #endif

@@ -32,7 +32,7 @@ static void setup(void)
 {
 	struct sockaddr_in address;
 
-	relays_log_begin();
+	capture_begin();
 	fds_before = relays_count_fds();
 	base = event_base_new();
 	budget_init(&budget, MEMORY_MAX);
@@ -76,7 +76,7 @@ static void teardown(void)
 			close(client[i]);
 	close(target);
 	ck_assert_uint_eq(relays_count_fds(), fds_before);
-	relays_log_end();
+	capture_end();
 }
 
 static size_t knock(void)
@@ -143,8 +143,8 @@ START_TEST(limit_pauses_and_resumes)
 	ck_assert_uint_eq(set.count, 2);
 	ck_assert_uint_eq(slots_used(&slots), 2);
 	ck_assert_uint_eq(relay->counters[0].accepted, 2); /* the others wait in the backlog */
-	ck_assert_uint_eq(relays_logged("max_connections (2) reached, accepting pauses"), 1);
-	ck_assert_uint_eq(relays_logged(": its max_connections"), !_i);
+	ck_assert_uint_eq(captured("max_connections (2) reached, accepting pauses"), 1);
+	ck_assert_uint_eq(captured(": its max_connections"), !_i);
 	hang_up(0);
 	LOOP_UNTIL(base, relay->counters[0].accepted == 3);
 	hang_up(1);
@@ -154,8 +154,8 @@ START_TEST(limit_pauses_and_resumes)
 	LOOP_UNTIL(base, set.count == 0);
 	knock();
 	LOOP_UNTIL(base, relay->counters[0].accepted == 5);
-	LOOP_UNTIL(base, relays_logged("accepting again") == 1);
-	ck_assert_uint_eq(relays_logged("accepting pauses"), 1);
+	LOOP_UNTIL(base, captured("accepting again") == 1);
+	ck_assert_uint_eq(captured("accepting pauses"), 1);
 }
 END_TEST
 
@@ -209,14 +209,14 @@ START_TEST(shortage_of_descriptors_pauses_and_resumes)
 	ck_assert_uint_le(passes_in(800), 20);
 	ck_assert_uint_eq(set.count, 0);
 	ck_assert_uint_eq(slots_used(&slots), 0);
-	ck_assert_uint_eq(relays_logged("cannot accept: Too many open files; accepting pauses"), 1);
-	ck_assert_uint_eq(relays_logged("accepting"), 1);
+	ck_assert_uint_eq(captured("cannot accept: Too many open files; accepting pauses"), 1);
+	ck_assert_uint_eq(captured("accepting"), 1);
 	allow_descriptors(before);
 	began = clock_ms();
 	LOOP_UNTIL(base, set.count == 2);
 	ck_assert_uint_le(clock_ms() - began, 1500);
-	LOOP_UNTIL(base, relays_logged("accepting again") == 1);
-	ck_assert_uint_eq(relays_logged("accepting pauses"), 1);
+	LOOP_UNTIL(base, captured("accepting again") == 1);
+	ck_assert_uint_eq(captured("accepting pauses"), 1);
 }
 END_TEST
 
@@ -258,7 +258,7 @@ START_TEST(paused_listener_can_be_freed)
 	begin(TEXTS("defaults.max_connections=1"));
 	knock();
 	knock();
-	LOOP_UNTIL(base, relays_logged("accepting pauses") == 1);
+	LOOP_UNTIL(base, captured("accepting pauses") == 1);
 	listener_free(LIST_FIRST(&listeners));
 	passes_in(200);
 	ck_assert_uint_eq(set.count, 1);

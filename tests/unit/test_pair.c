@@ -123,7 +123,7 @@ static void setup(void)
 {
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN); /* splice(2) knows no MSG_NOSIGNAL */
-	relays_log_begin();
+	capture_begin();
 	fds_before = relays_count_fds();
 	event_set_mem_functions(failing_malloc, failing_realloc, free);
 	base = event_base_new();
@@ -174,7 +174,7 @@ static void teardown(void)
 		if (mine[i] >= 0)
 			close(mine[i]);
 	ck_assert_uint_eq(relays_count_fds(), fds_before);
-	relays_log_end();
+	capture_end();
 }
 
 /* A client that the worker has just accepted. */
@@ -281,7 +281,7 @@ static void assert_over(const char *reason)
 
 	LOOP_UNTIL(base, set.count == 0);
 	snprintf(text, sizeof(text), "reason=%s", reason);
-	ck_assert_msg(relays_logged(text) == 1, "not closed with %s", text);
+	ck_assert_msg(captured(text) == 1, "not closed with %s", text);
 	ck_assert_uint_eq(ended, 1);
 	ck_assert_uint_eq(slots_used(&slots), 0);
 	ck_assert_uint_eq(slots_used(&relay->slots), 0);
@@ -310,7 +310,7 @@ START_TEST(round_trip_and_clean_end)
 	shutdown(server, SHUT_WR);
 	LOOP_UNTIL(base, loop_receive(client, &received, 1) == LOOP_FIN);
 	assert_over("eof");
-	ck_assert_uint_eq(relays_logged("ended_first=client"), 1);
+	ck_assert_uint_eq(captured("ended_first=client"), 1);
 	ck_assert_uint_eq(relay->counters[0].accepted, 1);
 	ck_assert_uint_eq(relay->counters[0].refused, 0);
 	ck_assert_uint_eq(relay->counters[0].connect_failed, 0);
@@ -342,7 +342,7 @@ START_TEST(half_close_leaves_the_other_way_open)
 	ck_assert_int_eq(drain(first, &received), LOOP_FIN);
 	ck_assert_uint_eq(received, 20000);
 	assert_over("eof");
-	ck_assert_uint_eq(relays_logged(_i ? "ended_first=target" : "ended_first=client"), 1);
+	ck_assert_uint_eq(captured(_i ? "ended_first=target" : "ended_first=client"), 1);
 }
 END_TEST
 
@@ -388,7 +388,7 @@ START_TEST(refused_target_resets_the_client)
 	assert_over("connect_failed");
 	ck_assert_uint_eq(relay->counters[0].connect_failed, 1);
 	ck_assert_uint_eq(relay->counters[0].refused, 0);
-	ck_assert_uint_eq(relays_logged("ended_first=none"), 1);
+	ck_assert_uint_eq(captured("ended_first=none"), 1);
 }
 END_TEST
 
@@ -510,7 +510,7 @@ START_TEST(unix_target)
 	shutdown(client, SHUT_WR);
 	ck_assert_int_eq(drain(server, &up), LOOP_FIN);
 	assert_over("eof");
-	ck_assert_uint_eq(relays_logged(relays_address(listener)), 1);
+	ck_assert_uint_eq(captured(relays_address(listener)), 1);
 }
 END_TEST
 
@@ -574,7 +574,7 @@ START_TEST(client_reset_reaches_the_target_behind_the_bytes)
 	ck_assert_uint_eq(set.count, 1); /* the target has not taken all of it */
 	assert_ends(server, LOOP_RST, 200000);
 	assert_over("client_reset");
-	ck_assert_uint_eq(relays_logged("ended_first=client"), 1);
+	ck_assert_uint_eq(captured("ended_first=client"), 1);
 }
 END_TEST
 
@@ -592,7 +592,7 @@ START_TEST(early_answer_arrives_whole_before_the_reset)
 	ck_assert_uint_eq(set.count, 1);
 	assert_ends(client, LOOP_RST, 300000);
 	assert_over("target_reset");
-	ck_assert_uint_eq(relays_logged("ended_first=target"), 1);
+	ck_assert_uint_eq(captured("ended_first=target"), 1);
 }
 END_TEST
 
@@ -641,7 +641,7 @@ START_TEST(closing_is_bounded_by_half_close_timeout)
 	send_all(server, 0, 300000);
 	reset(server);
 	LOOP_UNTIL(base, set.count == 0);
-	ck_assert_uint_eq(relays_logged("reason=half_close_timeout"), 1);
+	ck_assert_uint_eq(captured("reason=half_close_timeout"), 1);
 	(void)client;
 }
 END_TEST
@@ -740,7 +740,7 @@ START_TEST(idle_timeout_resets_both)
 	assert_ends(client, LOOP_RST, 2);
 	assert_ends(server, LOOP_RST, 2);
 	assert_over("idle_timeout");
-	ck_assert_uint_eq(relays_logged("ended_first=relay"), 1);
+	ck_assert_uint_eq(captured("ended_first=relay"), 1);
 }
 END_TEST
 
@@ -763,7 +763,7 @@ START_TEST(half_close_timeout_begins_anew_with_each_byte)
 	ck_assert_int_eq(drain(client, &received), LOOP_RST);
 	ck_assert_uint_ge(clock_ms() - last, 190);
 	assert_over("half_close_timeout");
-	ck_assert_uint_eq(relays_logged("ended_first=client"), 1);
+	ck_assert_uint_eq(captured("ended_first=client"), 1);
 }
 END_TEST
 
@@ -845,7 +845,7 @@ START_TEST(stall_without_memory_is_counted_from_the_first_wait)
 		sent += loop_send(client, sent, 100);
 		event_base_loop(base, EVLOOP_NONBLOCK);
 		ck_assert_msg(set.count == 1, "timed out before it had waited: %u",
-		              relays_logged("reason=stall_timeout"));
+		              captured("reason=stall_timeout"));
 	}
 	run_for(300);
 	ck_assert_msg(set.count == 1, "timed out before it had waited");
@@ -870,7 +870,7 @@ START_TEST(too_many_pairs_of_one_source)
 	ck_assert_uint_eq(slots_used(&slots), 2);
 	ck_assert_uint_eq(relay->counters[0].accepted, 3);
 	ck_assert_uint_eq(relay->counters[0].refused, 1);
-	ck_assert_uint_eq(relays_logged("reason=over_limit"), 1);
+	ck_assert_uint_eq(captured("reason=over_limit"), 1);
 	reset(first);
 	LOOP_UNTIL(base, set.count == 1);
 	join();
@@ -895,7 +895,7 @@ START_TEST(shutdown_resets_every_pair)
 	pair_set_shutdown(&set);
 	ck_assert_uint_eq(set.count, 0);
 	ck_assert_uint_eq(ended, 3);
-	ck_assert_uint_eq(relays_logged("reason=shutdown"), 3);
+	ck_assert_uint_eq(captured("reason=shutdown"), 3);
 	for (int i = 0; i < 3; i++)
 		ck_assert_int_eq(drain(client[i], &received), LOOP_RST);
 	assert_ends(server[0], LOOP_RST, 0);

@@ -51,14 +51,14 @@ static void begin(const char *const *targets, const char *const *options)
 
 static void setup(void)
 {
-	relays_log_begin();
+	capture_begin();
 }
 
 static void teardown(void)
 {
 	relay_put(relay);
 	resolver_free(resolver);
-	relays_log_end();
+	capture_end();
 }
 
 static void assert_choice(uint64_t turn, unsigned attempt, const char *expected)
@@ -156,7 +156,7 @@ START_TEST(name_without_address)
 	ck_assert_ptr_null(choice.endpoint);
 	relay_note_attempt(relay, &choice, -ENOENT);
 	relay_choice_deinit(&choice);
-	ck_assert_uint_eq(relays_logged("gone.example:80 cannot be connected: no address yet"), 1);
+	ck_assert_uint_eq(captured("gone.example:80 cannot be connected: no address yet"), 1);
 }
 END_TEST
 
@@ -183,21 +183,21 @@ START_TEST(trouble_with_a_target_is_logged_once)
 
 	begin(TEXTS("127.0.0.1:1", "127.0.0.1:2"), NULL);
 	relay_note_attempt(relay, &choice, 0);
-	ck_assert_uint_eq(relays_logged("127.0.0.1"), 0);
+	ck_assert_uint_eq(captured("127.0.0.1"), 0);
 	for (int i = 0; i < 5; i++)
 		relay_note_attempt(relay, &choice, -ECONNREFUSED);
-	ck_assert_uint_eq(relays_logged("target 127.0.0.1:2 cannot be connected: Connection refused"), 1);
+	ck_assert_uint_eq(captured("target 127.0.0.1:2 cannot be connected: Connection refused"), 1);
 	choice.target = 0;
 	relay_note_attempt(relay, &choice, -ETIMEDOUT);
-	ck_assert_uint_eq(relays_logged("target 127.0.0.1:1 cannot be connected"), 1);
+	ck_assert_uint_eq(captured("target 127.0.0.1:1 cannot be connected"), 1);
 	choice.target = 1;
 	for (int i = 0; i < 5; i++)
 		relay_note_attempt(relay, &choice, 0);
-	ck_assert_uint_eq(relays_logged("target 127.0.0.1:2 can be connected again"), 1);
+	ck_assert_uint_eq(captured("target 127.0.0.1:2 can be connected again"), 1);
 	/* it fails again at once: not within ten seconds of the last line */
 	relay_note_attempt(relay, &choice, -ECONNREFUSED);
 	relay_note_attempt(relay, &choice, 0);
-	ck_assert_uint_eq(relays_logged("127.0.0.1"), 3);
+	ck_assert_uint_eq(captured("127.0.0.1"), 3);
 }
 END_TEST
 
@@ -238,7 +238,7 @@ START_TEST(listens_on_every_address)
 	                   resolver, 2);
 	ck_assert_int_eq(relay_listen(relay), 0);
 	ck_assert_uint_eq(relay->listening_count, 3);
-	ck_assert_uint_eq(relays_logged("listening on"), 3);
+	ck_assert_uint_eq(captured("listening on"), 3);
 	ck_assert_uint_eq(relay->listening[0].count, 2);
 	close(relays_connect(listening_fd(&relay->listening[0], 1)));
 	close(relays_connect(listening_fd(&relay->listening[1], 0)));
@@ -258,7 +258,7 @@ START_TEST(address_in_use_is_logged)
 	relay = relays_new(TEXTS("127.0.0.1:0", relays_address(taken)), TEXTS("127.0.0.1:1"), NULL, resolver,
 	                   2);
 	ck_assert_int_eq(relay_listen(relay), -EADDRINUSE);
-	ck_assert_uint_eq(relays_logged("cannot listen on"), 1);
+	ck_assert_uint_eq(captured("cannot listen on"), 1);
 	close(taken);
 }
 END_TEST
@@ -408,7 +408,7 @@ START_TEST(relay_of_many_threads)
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(thread[i], NULL);
 	ck_assert_uint_eq(relay_take_turn(relay), THREADS * ROUNDS);
-	ck_assert_uint_le(relays_logged("cannot be connected"), 2);
+	ck_assert_uint_le(captured("cannot be connected"), 2);
 }
 END_TEST
 

@@ -1,5 +1,6 @@
 #include "build_config.h"
 
+#include "capture.h"
 #include "clock.h"
 #include "log.h"
 #include "resolver.h"
@@ -16,7 +17,6 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #define SHORT_MS    2
@@ -36,8 +36,6 @@ static struct {
 	unsigned lookups;
 	uint64_t last, gaps[8]; /* when, and the time between lookups */
 } fake = {.lock = PTHREAD_MUTEX_INITIALIZER, .go = PTHREAD_COND_INITIALIZER, .steady = true, .count = 2};
-
-static int saved_stderr, log_fd;
 
 static struct address_list *fake_answer(uint16_t port)
 {
@@ -105,37 +103,6 @@ static void wait_lookups(unsigned count)
 		pthread_mutex_unlock(&fake.lock);                                                            \
 	} while (0)
 
-static void setup(void)
-{
-	unsetenv("JOURNAL_STREAM");
-	saved_stderr = dup(STDERR_FILENO);
-	log_fd = memfd_create("log", 0);
-	ck_assert_int_ge(log_fd, 0);
-	dup2(log_fd, STDERR_FILENO);
-}
-
-static void teardown(void)
-{
-	dup2(saved_stderr, STDERR_FILENO);
-	close(saved_stderr);
-	close(log_fd);
-}
-
-/* How many lines of the log hold text. */
-static int logged(const char *text)
-{
-	static char all[65536];
-	ssize_t length = pread(log_fd, all, sizeof(all) - 1, 0);
-	int lines = 0;
-	char *rest = NULL;
-
-	ck_assert_int_ge(length, 0);
-	all[length] = '\0';
-	for (char *line = strtok_r(all, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
-		lines += strstr(line, text) != NULL;
-	return lines;
-}
-
 static struct resolver *start(uint64_t interval_ms, struct resolver_name **name)
 {
 	struct resolver *resolver = resolver_new(interval_ms, fake_lookup, &fake);
@@ -170,7 +137,7 @@ START_TEST(test_answer)
 	ck_assert_uint_eq(ntohs(list->endpoint[1].in.sin_port), 5432);
 	assert_first(name, "10.0.0.1");
 	ck_assert_uint_eq(fake_lookups(), 1);
-	ck_assert_int_eq(logged(""), 0);
+	ck_assert_int_eq(captured(""), 0);
 	resolver_free(resolver);
 	ck_assert_uint_eq(list->count, 2); /* outlives the resolver */
 	address_list_put(list);
@@ -210,16 +177,16 @@ START_TEST(test_failure_then_answer)
 	resolver = start(SHORT_MS, &name);
 	wait_lookups(4);
 	ck_assert_ptr_null(resolver_name_get(name));
-	ck_assert_int_eq(logged(""), 1);
-	ck_assert_int_eq(logged(" warning relay db: target db.example:5432 does not resolve: "), 1);
-	ck_assert_int_eq(logged(gai_strerror(EAI_AGAIN)), 1);
+	ck_assert_int_eq(captured(""), 1);
+	ck_assert_int_eq(captured(" warning relay db: target db.example:5432 does not resolve: "), 1);
+	ck_assert_int_eq(captured(gai_strerror(EAI_AGAIN)), 1);
 
 	FAKE_SET(failing, false);
 	wait_lookups(4);
 	assert_first(name, "10.0.0.1");
-	ck_assert_int_eq(logged(""), 2);
-	ck_assert_int_eq(logged(" notice relay db: target db.example:5432 now resolves to 10.0.0.1:5432, "
-	                        "10.0.0.2:5432"),
+	ck_assert_int_eq(captured(""), 2);
+	ck_assert_int_eq(captured(" notice relay db: target db.example:5432 now resolves to 10.0.0.1:5432, "
+	                          "10.0.0.2:5432"),
 	                 1);
 	resolver_free(resolver);
 }
@@ -233,9 +200,9 @@ START_TEST(test_failure_keeps_the_answer)
 	FAKE_SET(failing, true);
 	wait_lookups(4);
 	assert_first(name, "10.0.0.1");
-	ck_assert_int_eq(logged(""), 1);
-	ck_assert_int_eq(logged("does not resolve"), 1);
-	ck_assert_int_eq(logged("; its last addresses stay in use"), 1);
+	ck_assert_int_eq(captured(""), 1);
+	ck_assert_int_eq(captured("does not resolve"), 1);
+	ck_assert_int_eq(captured("; its last addresses stay in use"), 1);
 	resolver_free(resolver);
 }
 END_TEST
@@ -248,15 +215,15 @@ START_TEST(test_changed_answer)
 	FAKE_SET(generation, 7);
 	wait_lookups(3);
 	assert_first(name, "10.0.7.1");
-	ck_assert_int_eq(logged(""), 1);
-	ck_assert_int_eq(logged("now resolves to 10.0.7.1:5432, 10.0.7.2:5432"), 1);
+	ck_assert_int_eq(captured(""), 1);
+	ck_assert_int_eq(captured("now resolves to 10.0.7.1:5432, 10.0.7.2:5432"), 1);
 	FAKE_SET(count, 1);
 	wait_lookups(3);
-	ck_assert_int_eq(logged(""), 2);
+	ck_assert_int_eq(captured(""), 2);
 	FAKE_SET(count, 20);
 	wait_lookups(3);
-	ck_assert_int_eq(logged(""), 3);
-	ck_assert_int_eq(logged("10.0.7.8:5432 and more"), 1);
+	ck_assert_int_eq(captured(""), 3);
+	ck_assert_int_eq(captured("10.0.7.8:5432 and more"), 1);
 	resolver_free(resolver);
 }
 END_TEST
@@ -272,7 +239,7 @@ START_TEST(test_turned_answer)
 	wait_lookups(3);
 	after = resolver_name_get(name);
 	ck_assert_ptr_eq(before, after);
-	ck_assert_int_eq(logged(""), 0);
+	ck_assert_int_eq(captured(""), 0);
 	address_list_put(before);
 	address_list_put(after);
 	resolver_free(resolver);
@@ -378,7 +345,7 @@ START_TEST(test_stuck_lookup)
 	while (count_threads() > 0)
 		poll(NULL, 0, 1);
 	ck_assert_uint_eq(fake_lookups(), 1);
-	ck_assert_int_eq(logged(""), 0);
+	ck_assert_int_eq(captured(""), 0);
 }
 END_TEST
 
@@ -512,7 +479,7 @@ int main(void)
 	Suite *suite = suite_create("resolver");
 	TCase *tc = tcase_create("resolver");
 
-	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_checked_fixture(tc, capture_begin, capture_end);
 	tcase_set_timeout(tc, 30);
 	tcase_add_test(tc, test_answer);
 	tcase_add_test(tc, test_nothing_to_look_up);

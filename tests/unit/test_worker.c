@@ -88,7 +88,7 @@ static void setup(void)
 	struct sockaddr_in address;
 
 	signal(SIGPIPE, SIG_IGN); /* splice(2) knows no MSG_NOSIGNAL */
-	relays_log_begin();
+	capture_begin();
 	fds_before = relays_count_fds();
 	budget_init(&budget, MEMORY_MAX);
 	slots_init(&slots, 0);
@@ -137,7 +137,7 @@ static void teardown(void)
 	for (size_t i = 0; i < mine_count; i++)
 		close(mine[i]);
 	ck_assert_uint_eq(relays_count_fds(), fds_before);
-	relays_log_end();
+	capture_end();
 }
 
 static void start(void)
@@ -247,7 +247,7 @@ START_TEST(workers_share_the_clients)
 	/* the chance that one of them got none is 2 to the power of -79 */
 	ck_assert_uint_gt(relay->counters[0].accepted, 0);
 	ck_assert_uint_gt(relay->counters[1].accepted, 0);
-	ck_assert_uint_eq(relays_logged("reason=shutdown"), MANY);
+	ck_assert_uint_eq(captured("reason=shutdown"), MANY);
 }
 END_TEST
 
