@@ -11,7 +11,7 @@
 
 /*
  * A flow is taken for a bulk one, worth a pipe, when its reads bring this many bytes: after BULK_ENTER of
- * them more than of smaller ones, and until it was the other way round.
+ * them more than of smaller ones, and until as many more smaller ones have come.
  */
 #define BULK_READ  (32 * 1024)
 #define BULK_ENTER 4

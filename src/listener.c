@@ -55,12 +55,13 @@ static void resume_accepting(struct listener *listener)
 }
 
 /* One line per episode: a busy relay at its limit pauses with every client. */
-static void note_trouble(struct listener *listener)
+static bool begins_logged_trouble(struct listener *listener)
 {
 	if (listener->in_trouble)
-		return;
+		return false;
 	listener->in_trouble = true;
 	listener->logged = relay_may_log_limit(listener->relay);
+	return listener->logged;
 }
 
 static void note_calm(struct listener *listener)
@@ -73,10 +74,7 @@ static void note_calm(struct listener *listener)
 
 static void pause_at_limit(struct listener *listener, const char *whose, struct slots *slots)
 {
-	bool known = listener->in_trouble;
-
-	note_trouble(listener);
-	if (!known && listener->logged)
+	if (begins_logged_trouble(listener))
 		log_warning("relay %s: %smax_connections (%" PRIu64 ") reached, accepting pauses",
 		            listener->relay->config->name, whose, slots->max);
 	listener->pause_ms = PAUSE_MIN_MS;
@@ -85,10 +83,7 @@ static void pause_at_limit(struct listener *listener, const char *whose, struct 
 
 static void pause_at_shortage(struct listener *listener, int error)
 {
-	bool known = listener->in_trouble;
-
-	note_trouble(listener);
-	if (!known && listener->logged)
+	if (begins_logged_trouble(listener))
 		log_error("relay %s: cannot accept: %s; accepting pauses", listener->relay->config->name,
 		          strerror(-error));
 	pause_accepting(listener, listener->set->slots);

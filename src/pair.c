@@ -27,7 +27,7 @@
  * often. */
 #define ACKNOWLEDGE_MIN_MS 5
 #define ACKNOWLEDGE_MAX_MS 200
-/* A unix target whose backlog is full is tried again after this many milliseconds. */
+/* A connect that had to wait for a full backlog, or for descriptors or memory, is tried again after this. */
 #define BACKLOG_RETRY_MS 20
 
 /* A bufferevent of libevent 2.1.12 and what hangs on it: five allocations, measured. */
