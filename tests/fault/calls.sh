@@ -161,4 +161,4 @@ for call in "socket EMFILE 1" "bind EADDRINUSE 2" "bind EACCES 3" "listen EADDRI
 	scenario "no start: $call" no_start $call
 done
 
-finish
+faults_finish

@@ -4,6 +4,7 @@
 #   faults_start ARG...  a daemon with relays for every kind of traffic between targets that serve
 #   faults RULE...       from now on these calls fail: rules of shim.c; without any, none does
 #   injected             how many did since
+#   faults_finish        prints what was injected in all cases, and the plan
 #   traffic              one client of every kind, to its end; traffic_begin and traffic_end in two steps
 #
 # STRICT=yes: every transfer has to be complete. Else a connection may be reset, but never end early with a FIN, hang, or
@@ -15,7 +16,10 @@
 FAULT_SHIM=${FAULT_SHIM:-$PWD/tests/fault/shim.so}
 FAULT_WEIR=$WEIR
 FAULTS_FULL=${FAULTS_FULL:-} # every errno at many places: an hour rather than a minute
-export FAULT_SHIM FAULT_WEIR
+FAULT_LOG=$top/faults.log # of all cases
+export FAULT_SHIM FAULT_WEIR FAULT_LOG
+: >"$FAULT_LOG"
+injected_before=0 # bytes
 faults_folder=$(cd "${srcdir:-$(dirname "$0")/../..}/tests/fault" && pwd)
 
 # From here on the daemon has the shim in it.
@@ -24,20 +28,29 @@ STRICT=no
 KINDS="upload download duplex slow reset"
 
 faults() {
-	: >faults.log
 	rm -f rules
+	injected_before=$(stat -c %s "$FAULT_LOG")
 	[ $# -gt 0 ] || return 0
 	printf '%s\n' "$@" >rules.new
 	mv rules.new rules
 }
 
 injected() {
-	wc -l <faults.log
+	tail -c "+$((injected_before + 1))" "$FAULT_LOG" | wc -l
 }
 
 # A rule that met no call has shown nothing.
 expect_injected() {
 	expect_at_least "the number of injections" "${1:-1}" "$(injected)"
+}
+
+# A line for each call: what it failed with, or "short", and how often.
+faults_finish() {
+	awk '{ count[$0]++ } END { for (what in count) print what, count[what] }' "$FAULT_LOG" | LC_ALL=C sort | awk '
+	$1 != call { printf "%s# injected: %s", separator, $1; call = $1; separator = "\n" }
+	{ printf " %s %d", $2, $3; all += $3 }
+	END { printf "%s# injected in all: %d\n", separator, all }'
+	finish
 }
 
 # What the two ends of each kind do; BULK and SLOW are how much they move. The marks below make the relay pause.
@@ -67,7 +80,7 @@ fault_target() {
 # Without a daemon: the configuration is in relay.ini, the targets serve.
 faults_prepare() {
 	local kind
-	export FAULT_RULES=$PWD/rules FAULT_LOG=$PWD/faults.log
+	export FAULT_RULES=$PWD/rules
 	printf '%s\n' "[defaults]" "high_watermark = 128K" "low_watermark = 64K" >relay.ini
 	for kind in $KINDS; do
 		fault_target "$kind"

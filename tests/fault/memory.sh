@@ -42,7 +42,7 @@ starting() {
 	local n=$1 every=$2 status failed=0 worked=0
 	printf '%s\n' "[relay one]" "listen = 127.0.0.1:0" "target = 127.0.0.1:1" \
 		"max_connections_per_source = 3" >relay.ini
-	export FAULT_RULES=$PWD/rules FAULT_LOG=$PWD/faults.log
+	export FAULT_RULES=$PWD/rules
 	for (( ; ; n += step)); do
 		echo "allocation $n"
 		faults "alloc ENOMEM $n $every"
@@ -124,4 +124,4 @@ for OPTIONS in "${variants[@]}"; do
 	scenario "relaying: a shortage comes and goes $OPTIONS" shortage "$step"
 	scenario "stopping without memory $OPTIONS" stopping
 done
-finish
+faults_finish
