@@ -3,7 +3,7 @@
  *
  *   FAULT_RULES=FILE  the rules, one a line; the file may come, change (by rename) and go while the daemon
  *                     runs: without it nothing fails
- *   FAULT_LOG=FILE    gets the call's name in a line for each injection
+ *   FAULT_LOG=FILE    gets a line for each injection: the call, and the errno or "short"
  *
  * A rule is "CALL WHAT FIRST EVERY":
  *
@@ -22,6 +22,7 @@
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -39,7 +40,7 @@
 enum { RULES = 8, RULES_BYTES = 1024, PARTS = 128 };
 
 struct rule {
-	char call[32];
+	char call[32], what[32];
 	int error;          /* 0: move less */
 	unsigned long most; /* bytes */
 	unsigned long first, every;
@@ -51,15 +52,30 @@ static int log_fd = -1;
 
 static _Thread_local int exempt; /* this thread is in a call that the daemon did not ask for */
 
-/* Guarded by lock, which no signal handler takes: write(2), which they call, is not among ours. */
+/* Guarded by lock, which no signal handler takes: write(2) of theirs is let through before. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct rule rules[RULES];
 static size_t rule_count;
 static struct stat rules_status; /* of the file as it was read */
 static unsigned long dice;
 
+/* What getaddrinfo(3) returns is negative; in a rule it is a number that no errno has. */
+enum { EAI_BASE = 1000 };
+static const struct {
+	const char *name;
+	int error;
+} lookup_errors[] = {
+        {"EAI_AGAIN", EAI_AGAIN},
+        {"EAI_FAIL", EAI_FAIL},
+        {"EAI_MEMORY", EAI_MEMORY},
+        {"EAI_NONAME", EAI_NONAME},
+};
+
 static int error_number(const char *name)
 {
+	for (size_t i = 0; i < sizeof(lookup_errors) / sizeof(lookup_errors[0]); i++)
+		if (strcmp(lookup_errors[i].name, name) == 0)
+			return EAI_BASE - lookup_errors[i].error;
 	for (int error = 1; error < 134; error++) {
 		const char *known = strerrorname_np(error);
 
@@ -71,13 +87,11 @@ static int error_number(const char *name)
 
 static bool parse_rule(const char *line, struct rule *rule)
 {
-	char what[32];
-
 	*rule = (struct rule){.error = 0};
-	if (sscanf(line, "%31s %31s %lu %lu", rule->call, what, &rule->first, &rule->every) != 4)
+	if (sscanf(line, "%31s %31s %lu %lu", rule->call, rule->what, &rule->first, &rule->every) != 4)
 		return false;
-	rule->error = error_number(what);
-	rule->most = strtoul(what, NULL, 10);
+	rule->error = error_number(rule->what);
+	rule->most = strtoul(rule->what, NULL, 10);
 	return rule->error > 0 || rule->most > 0;
 }
 
@@ -127,10 +141,10 @@ static bool hits(struct rule *rule)
 	return seen == rule->first || (rule->every > 0 && (seen - rule->first) % rule->every == 0);
 }
 
-static void note(const char *call)
+static void note(const struct rule *rule)
 {
-	char line[40];
-	int length = snprintf(line, sizeof(line), "%s\n", call);
+	char line[80];
+	int length = snprintf(line, sizeof(line), "%s %s\n", rule->call, rule->error ? rule->what : "short");
 
 	if (log_fd >= 0 && write(log_fd, line, (size_t)length) < 0)
 		abort();
@@ -144,7 +158,7 @@ static long judge(const char *call)
 
 		if (strcmp(rule->call, call) != 0 || !hits(rule))
 			continue;
-		note(call);
+		note(rule);
 		dice = dice * 6364136223846793005UL + 1442695040888963407UL;
 		return rule->error ? -rule->error : (long)(1 + (dice >> 33) % rule->most);
 	}
@@ -158,10 +172,12 @@ static long verdict(const char *call)
 
 	if (!rules_file || exempt > 0)
 		return 0;
+	exempt++;
 	pthread_mutex_lock(&lock);
 	refresh_rules();
 	result = judge(call);
 	pthread_mutex_unlock(&lock);
+	exempt--;
 	errno = saved;
 	return result;
 }
@@ -230,15 +246,6 @@ static bool moves(const char *call, int fd, size_t *length)
 	return result >= 0;
 }
 
-__attribute__((constructor)) static void init(void)
-{
-	const char *log_file = getenv("FAULT_LOG");
-
-	if (log_file)
-		log_fd = open(log_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-	rules_file = getenv("FAULT_RULES");
-}
-
 /* A function that fails with -1, and moves no bytes. */
 #define FAILING(name, parameters, ...)                                                                       \
 	NEXT(name)                                                                                           \
@@ -251,14 +258,28 @@ FAILING(accept4, (int fd, __SOCKADDR_ARG address, socklen_t *length, int flags),
 FAILING(bind, (int fd, __CONST_SOCKADDR_ARG address, socklen_t length), fd, address, length)
 
 FAILING(epoll_wait, (int fd, struct epoll_event *events, int most, int timeout), fd, events, most, timeout)
+FAILING(epoll_create, (int size), size)
 FAILING(eventfd, (unsigned value, int flags), value, flags)
+FAILING(fchmod, (int fd, mode_t mode), fd, mode)
 FAILING(getsockname, (int fd, __SOCKADDR_ARG address, socklen_t *length), fd, address, length)
 FAILING(getsockopt, (int fd, int level, int name, void *value, socklen_t *length), fd, level, name, value,
         length)
 FAILING(listen, (int fd, int backlog), fd, backlog)
+FAILING(mkostemp, (char *name, int flags), name, flags)
+FAILING(pipe, (int fds[2]), fds)
 FAILING(pipe2, (int fds[2], int flags), fds, flags)
 FAILING(poll, (struct pollfd * fds, nfds_t count, int timeout), fds, count, timeout)
+FAILING(rename, (const char *from, const char *to), from, to)
+FAILING(sched_getaffinity, (pid_t pid, size_t size, cpu_set_t *cpus), pid, size, cpus)
 FAILING(socket, (int family, int type, int protocol), family, type, protocol)
+FAILING(socketpair, (int family, int type, int protocol, int fds[2]), family, type, protocol, fds)
+
+/* libevent takes the older call where this one fails; they fail together. */
+NEXT(epoll_create1)
+int epoll_create1(int flags)
+{
+	return fails("epoll_create") ? -1 : next_epoll_create1()(flags);
+}
 
 int connect(int fd, __CONST_SOCKADDR_ARG address, socklen_t length)
 {
@@ -272,6 +293,7 @@ int shutdown(int fd, int how)
 }
 
 /* What poll(2) is called in a build with _FORTIFY_SOURCE. */
+/* NOLINTNEXTLINE(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): it is the C library's name */
 int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t size);
 int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t size)
 {
@@ -341,10 +363,19 @@ int pthread_getattr_np(pthread_t thread, pthread_attr_t *attributes)
 	return result;
 }
 
+/* An errno stands for EAI_SYSTEM with that errno. */
 NEXT(getaddrinfo)
 int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **found)
 {
-	return fails("getaddrinfo") ? EAI_SYSTEM : next_getaddrinfo()(host, service, hints, found);
+	long error = -verdict("getaddrinfo");
+
+	if (error > EAI_BASE)
+		return (int)(EAI_BASE - error);
+	if (error > 0) {
+		errno = (int)error;
+		return EAI_SYSTEM;
+	}
+	return next_getaddrinfo()(host, service, hints, found);
 }
 
 /* An eventfd is read whole or not at all. */
@@ -369,17 +400,39 @@ ssize_t send(int fd, const void *data, size_t length, int flags)
 	return moves("send", fd, &length) ? next_send()(fd, data, length, flags) : -1;
 }
 
-static bool is_pipe(int fd)
+static mode_t kind(int fd)
 {
 	struct stat status;
 
-	return fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode);
+	return fstat(fd, &status) == 0 ? status.st_mode & S_IFMT : 0;
+}
+
+/* To files alone: to an eventfd or a pipe of its own nothing that the daemon writes can fail. */
+NEXT(write)
+ssize_t write(int fd, const void *data, size_t length)
+{
+	if (kind(fd) == S_IFREG && !moves("write", fd, &length))
+		return -1;
+	return next_write()(fd, data, length);
+}
+
+/* A network file system may find only now that the disk is full. The descriptor is gone all the same. */
+NEXT(close)
+int close(int fd)
+{
+	bool failed = kind(fd) == S_IFREG && fails("close");
+	int error = errno;
+	int result = next_close()(fd);
+
+	if (failed)
+		errno = error;
+	return failed ? -1 : result;
 }
 
 NEXT(splice)
 ssize_t splice(int in, off64_t *in_offset, int out, off64_t *out_offset, size_t length, unsigned flags)
 {
-	bool is_out = is_pipe(in);
+	bool is_out = kind(in) == S_IFIFO;
 
 	return moves(is_out ? "splice-out" : "splice-in", is_out ? out : in, &length)
 	               ? next_splice()(in, in_offset, out, out_offset, length, flags)
@@ -435,4 +488,14 @@ NEXT(reallocarray)
 void *reallocarray(void *old, size_t count, size_t size)
 {
 	return fails("alloc") ? NULL : next_reallocarray()(old, count, size);
+}
+
+__attribute__((constructor)) static void init(void)
+{
+	const char *log_file = getenv("FAULT_LOG");
+
+	if (log_file)
+		log_fd = open(log_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+	rules_file = getenv("FAULT_RULES");
+	(void)next_write(); /* a signal handler must not be the first to look for it */
 }
