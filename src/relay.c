@@ -295,7 +295,7 @@ int relay_choose(struct relay *relay, uint64_t turn, unsigned attempt, struct re
 	}
 	/* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): config_load refuses a relay without a target */
 	*choice = (struct relay_choice){.target = turn % targets};
-	return -ENOENT;
+	return -EDESTADDRREQ;
 }
 
 void relay_choice_deinit(struct relay_choice *choice)
@@ -334,7 +334,7 @@ void relay_note_attempt(struct relay *relay, const struct relay_choice *choice, 
 		return;
 	log_warning("relay %s: target %s cannot be connected: %s", relay->config->name,
 	            address_format(target->address, text),
-	            error == -ENOENT ? "no address yet" : strerror(-error));
+	            error == -EDESTADDRREQ ? "no address yet" : strerror(-error));
 }
 
 void relay_describe(const struct relay *relay, unsigned worker, struct dump_relay *record)

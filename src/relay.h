@@ -75,8 +75,8 @@ struct relay_choice {
 uint64_t relay_take_turn(struct relay *relay);
 /* How many attempts make sense: the limit of the relay, but no address twice. */
 unsigned relay_attempts(struct relay *relay);
-/* Chooses for one attempt (0, 1, …): targets in turn, and the addresses of each in turn. -ENOENT: its name
- * has no address yet. */
+/* Chooses for one attempt (0, 1, …): targets in turn, and the addresses of each in turn. -EDESTADDRREQ: its
+ * name has no address yet. */
 int relay_choose(struct relay *relay, uint64_t turn, unsigned attempt, struct relay_choice *choice);
 void relay_choice_deinit(struct relay_choice *choice);
 /* What came of an attempt (0 or -errno); trouble with a target is logged once until it is over. */

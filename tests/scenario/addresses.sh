@@ -84,6 +84,7 @@ unix_bulk() {
 scenario "bulk over unix sockets" unix_bulk
 
 unix_target_missing() {
+	EXPECT_LOG='nobody cannot be connected: No such file or directory'
 	weir_start -l 127.0.0.1:0 -T "unix:$PWD/nobody"
 	client expect-rst
 	peer_end client
@@ -107,7 +108,7 @@ unix_path_in_use() {
 	weir_expect_status 1
 	grep -q 'unix:' weir.log || fail "the address is not named"
 	[ -S l ] || fail "the path of another's socket is gone"
-	EXPECT_ERRORS='in use'
+	EXPECT_LOG='in use'
 }
 scenario "a unix path that somebody answers on is left alone" unix_path_in_use
 
@@ -116,7 +117,7 @@ not_a_socket() {
 	weir_launch -l "unix:$PWD/l" -T 127.0.0.1:9
 	weir_expect_status 1
 	expect_equal "the file" precious "$(<l)"
-	EXPECT_ERRORS=.
+	EXPECT_LOG=.
 }
 scenario "a file in the place of a unix socket is left alone" not_a_socket
 

@@ -152,9 +152,9 @@ START_TEST(name_without_address)
 
 	begin(TEXTS("gone.example:80"), NULL);
 	ck_assert_uint_eq(relay_attempts(relay), 1); /* it is said once that there is none */
-	ck_assert_int_eq(relay_choose(relay, 0, 0, &choice), -ENOENT);
+	ck_assert_int_eq(relay_choose(relay, 0, 0, &choice), -EDESTADDRREQ);
 	ck_assert_ptr_null(choice.endpoint);
-	relay_note_attempt(relay, &choice, -ENOENT);
+	relay_note_attempt(relay, &choice, -EDESTADDRREQ);
 	relay_choice_deinit(&choice);
 	ck_assert_uint_eq(captured("gone.example:80 cannot be connected: no address yet"), 1);
 }
