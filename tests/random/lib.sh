@@ -7,6 +7,9 @@
 # shellcheck source=../scenario/lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
 
+# shellcheck disable=SC2034 # for the oracle
+STRANGERS=yes # the crowd's account is in expect_sums
+
 CROWD=${CROWD:-$PWD/tests/random/crowd}
 CROWD_ENDS=${CROWD_ENDS:-80} # clients at a time
 

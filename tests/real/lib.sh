@@ -1,6 +1,9 @@
 # shellcheck shell=bash
 # Real programs through weir: what all of these scripts share. Sourced after tests/scenario/lib.sh.
 
+# shellcheck disable=SC2034 # for the oracle
+STRANGERS=yes # they do not tell what they moved
+
 # need PROGRAM...: the case is skipped where one is missing.
 need() {
 	local program

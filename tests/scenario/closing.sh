@@ -284,7 +284,8 @@ many_resets() {
 	target -s -i recv-until-end
 	weir_relay
 	client -n 300 -j 300 send 20K rst
-	peers_end
+	peer_end client
+	dump_until has weir pairs=0
 	wait_log 'reason=client_reset'
 }
 scenario "300 clients reset" many_resets

@@ -9,7 +9,7 @@ weir_run() {
 	shift
 	timeout "$PATIENCE_S" "$WEIR" "$@" </dev/null >out 2>weir.log || status=$?
 	expect_equal "the exit status" "$wanted" "$status"
-	EXPECT_ERRORS=.
+	EXPECT_LOG=.
 }
 
 # says FILE PATTERN

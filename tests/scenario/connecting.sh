@@ -3,6 +3,8 @@
 # shellcheck source=lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
 
+EXPECT_LOG='cannot be connected\|does not resolve'
+
 # refusing NAME: TARGET becomes a port that refuses until the file "over" is there.
 refusing() {
 	peer "$1" refuse 127.0.0.1:0 port-file "$1.port" await over

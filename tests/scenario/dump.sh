@@ -100,7 +100,7 @@ to_nowhere() {
 	wait_log 'no/such/folder'
 	client mirror duplex 10K 10K fin expect-fin
 	peers_end
-	EXPECT_ERRORS='no/such/folder'
+	EXPECT_LOG='no/such/folder'
 	weir_stop
 }
 scenario "to a file that cannot be written: said, and nothing else happens" to_nowhere

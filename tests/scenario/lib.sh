@@ -89,6 +89,7 @@ listening_on() {
 
 # Starts weir without waiting. WEIR_NOFILE limits its descriptors.
 weir_launch() {
+	WEIR_LAUNCHES=$((WEIR_LAUNCHES + 1))
 	(
 		if [ -n "${WEIR_NOFILE:-}" ]; then ulimit -n "$WEIR_NOFILE"; fi
 		# shellcheck disable=SC2086 # words
@@ -101,8 +102,14 @@ weir_start() {
 	weir_launch "$@"
 	wait_for "weir to start" weir_ready
 	RELAY=$(sed -n 's/^.*: listening on //p' weir.log | head -n 1)
+	weir_measure
+}
+
+# What it has to come back to.
+weir_measure() {
 	WEIR_SOCKETS=$(weir_sockets)
 	WEIR_FDS=$(weir_fds)
+	WEIR_RSS=$(weir_rss)
 }
 
 # weir_relay ARG...: the most usual one, to TARGET.
@@ -145,29 +152,6 @@ weir_expect_quiet() {
 }
 
 # --- dumps ---
-
-# The law holds in every dump: queued <= high, used <= memory_max, and "end" counts the pairs.
-dump_check() {
-	awk '
-	function get(key, i) {
-		for (i = 2; i <= NF; i++)
-			if (index($i, key "=") == 1)
-				return substr($i, length(key) + 2)
-		print "no " key " in: " $0
-		bad = 1
-	}
-	$1 == "weir" && get("used") + 0 > get("memory_max") + 0 { print "over memory_max: " $0; bad = 1 }
-	$1 == "flow" && get("queued") + 0 > get("high") + 0 { print "over high: " $0; bad = 1 }
-	$1 == "flow" && get("peak") + 0 > get("high") + 0 { print "peak over high: " $0; bad = 1 }
-	$1 == "pair" { pairs++ }
-	$1 == "flow" { flows++ }
-	$1 == "end" { ended = 1; if (get("pairs") != pairs + 0) { print "wrong count: " $0; bad = 1 } }
-	END {
-		if (!ended) print "no end record"
-		if (flows != 2 * pairs) print pairs " pairs with " flows " flows"
-		exit bad || !ended || flows != 2 * pairs
-	}' "$1" || fail "a dump that breaks the law (above)"
-}
 
 weir_dump() {
 	rm -f dump
@@ -249,12 +233,19 @@ wait_closed() {
 
 declare -A PEERS   # pids by name
 declare -A SERVING # the names of those that serve until they are told to stop
+declare -A SIDES   # client or target, of all that have been there
 
-# peer NAME ARG...: rawpeer in the background; its lines go to NAME.out, its complaints to NAME.err.
+# peer NAME ARG...: rawpeer in the background; its lines go to NAME.out, its complaints to NAME.err. Those of an
+# earlier one of that name are kept in NAME.earlier.
 peer() {
+	if [ -e "$1.out" ]; then cat "$1.out" >>"$1.earlier"; fi
 	"$RAWPEER" "${@:2}" >"$1.out" 2>"$1.err" </dev/null &
 	PEERS[$1]=$!
 	if [[ $2 == -*s* ]]; then SERVING[$1]=yes; fi
+	case " $* " in
+	*" connect "*) SIDES[$1]=client ;;
+	*" accept "*) SIDES[$1]=target ;;
+	esac
 }
 
 # peer_with NAME PREFIX ARG...: options of ARG, then PREFIX, then the words of ARG.
@@ -330,7 +321,7 @@ peer_total() {
 	tr ' ' '\n' <"$2.out" | awk -F= -v key="$1" '$1 == key { sum += $2 } END { printf "%d\n", sum }'
 }
 
-# --- the oracle ---
+# --- the end of the daemon ---
 
 weir_has_ended() {
 	! grep -qs '^State:[[:space:]]*[^Z]' "/proc/$WEIR_PID/status"
@@ -350,44 +341,7 @@ weir_stop() {
 	weir_expect_status 0
 }
 
-# Error lines are for the operator, so no error line may come from what peers do. EXPECT_ERRORS: a pattern of lines that may.
-log_check() {
-	if grep -E -A 20 'ERROR: (Address|Leak|Thread)Sanitizer|runtime error:' weir.log; then
-		fail "a sanitizer has something to say (above)"
-	fi
-	if awk '$2 == "error"' weir.log | grep -v -e "${EXPECT_ERRORS:-no such line}"; then
-		fail "an error line (above)"
-	fi
-}
-
-weir_has_no_pairs() {
-	weir_dump
-	has weir pairs=0 used=0
-}
-
-weir_sockets_are_back() {
-	[ "$(weir_sockets)" -le "$WEIR_SOCKETS" ]
-}
-
-# Empty pipes stay with the workers for the next bulk flow: a few.
-weir_descriptors_are_back() {
-	local spare=$((2 * 16 * $(value workers weir)))
-	expect_at_most "the number of descriptors" $((WEIR_FDS + spare)) "$(weir_fds)"
-}
-
-# What must hold after every case.
-oracle() {
-	peers_end
-	if [ -n "${WEIR_PID:-}" ]; then
-		weir_alive || fail "weir has died"
-		wait_for "pairs=0 used=0" weir_has_no_pairs
-		wait_for "sockets back to $WEIR_SOCKETS" weir_sockets_are_back
-		weir_descriptors_are_back
-		weir_expect_quiet
-		weir_stop
-	fi
-	if [ -e weir.log ]; then log_check; fi
-}
+# --- cases ---
 
 case_clean_up() {
 	local pids
@@ -409,6 +363,9 @@ case_explain() {
 	fi
 }
 
+# shellcheck source=oracle.sh
+. "$(dirname "${BASH_SOURCE[0]}")/oracle.sh"
+
 # Another relay in weir's place; it replaces some of the above.
 if [ -n "${CONTROL:-}" ]; then
 	# shellcheck source=control.sh
@@ -426,6 +383,7 @@ scenario() {
 	(
 		cd "$directory" || exit 1
 		WEIR_PID=
+		WEIR_LAUNCHES=0
 		exec >case.out 2>&1
 		trap case_clean_up EXIT
 		set -e

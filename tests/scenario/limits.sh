@@ -3,6 +3,8 @@
 # shellcheck source=lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
 
+EXPECT_LOG='max_connections .* reached'
+
 # full_then_resumed: three clients are in, two have to wait until those have left.
 full_then_resumed() {
 	target -s echo
@@ -98,7 +100,7 @@ descriptors_used_up() {
 	weir_expect_quiet
 	expect_equal "lines of those who wait" "" "$(<client.out)"
 	expect_at_most "log lines about it" 2 "$(grep -c 'descriptors\|Too many open files' weir.log)"
-	EXPECT_ERRORS='Too many open files'
+	EXPECT_LOG='reached\|Too many open files'
 	prlimit --pid "$WEIR_PID" --nofile=10000:20000
 	peer_end client
 }

@@ -26,4 +26,4 @@ SCENARIOS = \
 	tests/scenario/command.sh \
 	tests/scenario/selftest.sh
 TESTS += $(SCENARIOS)
-EXTRA_DIST += $(SCENARIOS) tests/scenario/lib.sh tests/scenario/control.sh tests/control tests/README.md
+EXTRA_DIST += $(SCENARIOS) tests/scenario/lib.sh tests/scenario/oracle.sh tests/scenario/control.sh tests/control tests/README.md

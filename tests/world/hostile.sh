@@ -4,6 +4,9 @@
 # shellcheck source=../scenario/lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
 
+STRANGERS=yes # the honest client is no rawpeer
+EXPECT_LOG='max_connections .* reached'
+
 HONEST=${HONEST:-$PWD/tests/world/honest}
 HONEST_MS=${HONEST_MS:-1500}
 exec 3>&1 # comments of cases that succeed
@@ -86,6 +89,7 @@ burst() {
 	honest_both "bursts of 1000 connects"
 	touch over
 	wait "$bursting"
+	dump_until has weir pairs=0
 	echo "# bursts: $(wc -l <bursts)" >&3
 }
 scenario "bursts of connects that reset" burst

@@ -3,6 +3,9 @@
 # shellcheck source=../scenario/lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
 
+STRANGERS=yes # probes
+EXPECT_LOG='cannot be connected\|does not resolve'
+
 NAMES_SHIM=${NAMES_SHIM:-$PWD/tests/world/names.so}
 
 # answer WORD...: from the next lookup on; see names.c.
