@@ -106,6 +106,24 @@ static void parse_rules(char *text)
 			abort(); /* a test that injects something else than it says must not go on */
 }
 
+/* Defines next_NAME(), which finds the function that ours stands before. */
+#define NEXT(name)                                                                                           \
+	static __typeof__(&(name)) next_##name(void)                                                         \
+	{                                                                                                    \
+		static void *_Atomic found;                                                                  \
+		void *symbol = found;                                                                        \
+		__typeof__(&(name)) function;                                                                \
+                                                                                                             \
+		if (!symbol)                                                                                 \
+			found = symbol = dlsym(RTLD_NEXT, #name);                                            \
+		memcpy(&function, &symbol, sizeof(function));                                                \
+		return function;                                                                             \
+	}
+
+/* What the rules and the log need goes past ours. */
+NEXT(close)
+NEXT(write)
+
 static void load_rules(void)
 {
 	char text[RULES_BYTES] = "";
@@ -116,7 +134,7 @@ static void load_rules(void)
 		return;
 	if (pread(fd, text, sizeof(text) - 1, 0) > 0)
 		parse_rules(text);
-	close(fd);
+	next_close()(fd);
 }
 
 static void refresh_rules(void)
@@ -146,7 +164,7 @@ static void note(const struct rule *rule)
 	char line[80];
 	int length = snprintf(line, sizeof(line), "%s %s\n", rule->call, rule->error ? rule->what : "short");
 
-	if (log_fd >= 0 && write(log_fd, line, (size_t)length) < 0)
+	if (log_fd >= 0 && next_write()(log_fd, line, (size_t)length) < 0)
 		abort();
 }
 
@@ -190,20 +208,6 @@ static bool fails(const char *call)
 		errno = (int)-result;
 	return result < 0;
 }
-
-/* Defines next_NAME(), which finds the function that ours stands before. */
-#define NEXT(name)                                                                                           \
-	static __typeof__(&name) next_##name(void)                                                           \
-	{                                                                                                    \
-		static void *_Atomic found;                                                                  \
-		void *symbol = found;                                                                        \
-		__typeof__(&name) function;                                                                  \
-                                                                                                             \
-		if (!symbol)                                                                                 \
-			found = symbol = dlsym(RTLD_NEXT, #name);                                            \
-		memcpy(&function, &symbol, sizeof(function));                                                \
-		return function;                                                                             \
-	}
 
 NEXT(connect)
 
@@ -408,7 +412,6 @@ static mode_t kind(int fd)
 }
 
 /* To files alone: to an eventfd or a pipe of its own nothing that the daemon writes can fail. */
-NEXT(write)
 ssize_t write(int fd, const void *data, size_t length)
 {
 	if (kind(fd) == S_IFREG && !moves("write", fd, &length))
@@ -417,7 +420,6 @@ ssize_t write(int fd, const void *data, size_t length)
 }
 
 /* A network file system may find only now that the disk is full. The descriptor is gone all the same. */
-NEXT(close)
 int close(int fd)
 {
 	bool failed = kind(fd) == S_IFREG && fails("close");

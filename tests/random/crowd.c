@@ -79,10 +79,18 @@ static void choose_buffers(int fd, uint64_t dice)
 		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 }
 
+static uint16_t own_port(int fd)
+{
+	struct sockaddr_in own = {.sin_port = 0};
+	socklen_t length = sizeof(own);
+
+	if (getsockname(fd, (struct sockaddr *)&own, &length) < 0)
+		die("getsockname");
+	return ntohs(own.sin_port);
+}
+
 static void start_client(void)
 {
-	struct sockaddr_in own;
-	socklen_t length = sizeof(own);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
@@ -90,9 +98,7 @@ static void start_client(void)
 	choose_buffers(fd, clients.count);
 	if (connect(fd, (struct sockaddr *)&relay, sizeof(relay)) < 0 && errno != EINPROGRESS)
 		die("connect");
-	if (getsockname(fd, (struct sockaddr *)&own, &length) < 0)
-		die("getsockname");
-	add_end(&clients, fd, ntohs(own.sin_port));
+	add_end(&clients, fd, own_port(fd));
 }
 
 static void accept_targets(void)
@@ -171,8 +177,10 @@ static size_t collect(const struct side *side, struct pollfd *fds, uint64_t now)
 
 	for (size_t i = side->begin; i < side->count; i++) {
 		const struct end *end = side->ends[i];
-		short events = end->fd >= 0 ? end_events(end, now) : 0;
+		short events = 0;
 
+		if (end->fd >= 0)
+			events = end_events(end, now);
 		/* Who waits for nothing is not asked: an error would be told again and again. */
 		fds[n++] = (struct pollfd){.fd = events ? end->fd : -1, .events = events};
 	}
@@ -322,16 +330,14 @@ static void report(void)
 
 static void write_port(const char *path)
 {
-	struct sockaddr_in own;
-	socklen_t length = sizeof(own);
 	char temporary[4096];
 	FILE *file;
 
 	snprintf(temporary, sizeof(temporary), "%s.new", path);
 	file = fopen(temporary, "w");
-	if (!file || getsockname(listener, (struct sockaddr *)&own, &length) < 0)
+	if (!file)
 		die(path);
-	fprintf(file, "%u\n", ntohs(own.sin_port));
+	fprintf(file, "%u\n", own_port(listener));
 	if (fclose(file) != 0 || rename(temporary, path) < 0)
 		die(path);
 }

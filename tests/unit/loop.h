@@ -95,6 +95,7 @@ static inline size_t loop_send(int fd, uint64_t offset, size_t length)
 		size_t piece = length - sent < sizeof(data) ? length - sent : sizeof(data);
 		ssize_t n;
 
+		/* NOLINTNEXTLINE(knownConditionTrueFalse): piece is not 0 */
 		for (size_t i = 0; i < piece; i++)
 			data[i] = loop_byte(offset + sent + i);
 		n = send(fd, data, piece, MSG_NOSIGNAL | MSG_DONTWAIT);

@@ -18,6 +18,7 @@ static inline char **relays_copy(const char *const *list, size_t *count)
 {
 	char **copy = calloc(32, sizeof(*copy));
 
+	ck_assert_ptr_nonnull(copy);
 	for (*count = 0; list && list[*count]; ++*count)
 		copy[*count] = strdup(list[*count]);
 	return copy;

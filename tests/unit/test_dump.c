@@ -206,6 +206,7 @@ static void assert_same(char *text, json_t *json)
 		char *fields = strchr(line, ' ');
 		json_t *object;
 
+		ck_assert_ptr_nonnull(fields);
 		*fields++ = '\0';
 		object = json_of_line(json, line, pairs, relays, flows);
 		ck_assert_msg(json_is_object(object), "no object for %s %s", line, fields);
@@ -354,6 +355,7 @@ static size_t most_allocations(size_t count)
 	const struct records records = {&relay, 1, pairs, count};
 	size_t length;
 
+	ck_assert_ptr_nonnull(pairs);
 	for (size_t i = 0; i < count; i++) {
 		pairs[i] = pair;
 		pairs[i].id = i;
@@ -383,6 +385,7 @@ START_TEST(test_many_pairs_parse)
 	const struct records records = {&relay, 1, pairs, 10000};
 	json_t *json, *array;
 
+	ck_assert_ptr_nonnull(pairs);
 	for (size_t i = 0; i < 10000; i++)
 		pairs[i].id = i;
 	json = write_json(&records);

@@ -309,6 +309,7 @@ static int count_threads(void)
 	struct dirent *entry;
 	int count = 0;
 
+	ck_assert_ptr_nonnull(tasks);
 	while ((entry = readdir(tasks)) != NULL) {
 		char path[300], name[32] = "";
 		FILE *comm;
