@@ -157,7 +157,7 @@ scenario "several relays, several listens" several
 spread() {
 	local n
 	target -s echo
-	weir_relay -o workers=4
+	WEIR_ARGS='' weir_relay -o workers=4
 	client -n 64 mirror send 10 recv 10 touch all await out fin expect-fin
 	wait_for "all to be connected" test -e all
 	weir_dump

@@ -128,7 +128,8 @@ dribble() {
 	dump_until has flow direction=upload reading=ended
 	queued=$(value queued flow direction=upload)
 	used=$(value used weir)
-	expect_at_least "bytes queued" 200000 "$queued"
+	# How much the kernel takes of what comes byte by byte depends on the moment.
+	expect_at_least "bytes queued" 100000 "$queued"
 	expect_at_most "bytes used for them" $((queued * 3 / 2 + 16384)) "$used"
 	if [ $SANITIZED = no ]; then
 		expect_at_most "KiB grown" 4096 $(($(weir_rss) - idle_kib))
