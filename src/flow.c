@@ -155,8 +155,6 @@ static uint64_t resume_mark(const struct flow *flow)
 
 void flow_pause(struct flow *flow, enum flow_pause why)
 {
-	if (flow->paused)
-		return;
 	flow->paused = true;
 	flow->pause = why;
 	flow->pause_queue = flow->queued;
@@ -392,8 +390,6 @@ void flow_start(struct flow *flow)
 
 void flow_deinit(struct flow *flow)
 {
-	if (!flow->io)
-		return;
 	if (flow->reading)
 		event_del(flow->readable);
 	flow->reading = false;

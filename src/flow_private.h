@@ -35,7 +35,7 @@ void flow_note_source_end(struct flow *flow, int error);
 void flow_note_queued(struct flow *flow, uint64_t bytes);
 /* The sink took bytes, out of the queue if from_queue. */
 void flow_note_written(struct flow *flow, uint64_t bytes, bool from_queue);
-/* Stops reading until the queue is short again; nothing if it has stopped already. */
+/* Stops a flow that reads until the queue is short again. */
 void flow_pause(struct flow *flow, enum flow_pause why);
 /* The queue has become shorter: resumes, passes on the end. The caller settles. */
 void flow_drained(struct flow *flow);

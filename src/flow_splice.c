@@ -62,9 +62,9 @@ void flow_splice_push(struct flow *flow)
 {
 	ssize_t moved = move(flow->pipe->out, flow->sink_fd, flow->queued);
 
-	if (moved > 0)
+	if (moved >= 0)
 		flow_note_written(flow, (uint64_t)moved, true);
-	else if (moved < 0 && !flow_error_is_transient(errno))
+	else if (!flow_error_is_transient(errno))
 		flow_sink_failed(flow, -errno);
 }
 
