@@ -1,5 +1,5 @@
 # One program per module, each linking the library.
-EXTRA_DIST += tests/unit/capture.h tests/unit/unit.h tests/unit/loop.h tests/unit/relays.h
+EXTRA_DIST += tests/unit/capture.h tests/unit/faults.h tests/unit/unit.h tests/unit/loop.h tests/unit/relays.h
 if HAVE_CHECK
 UNIT_TESTS = \
 	tests/unit/test_address \
@@ -22,22 +22,36 @@ TESTS += $(UNIT_TESTS)
 UNIT_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/unit -DSRCDIR=\"$(abs_top_srcdir)\"
 UNIT_LIBS = $(WEIR_LIBS) $(CHECK_LIBS)
 
+# Programs with faults.c: see faults.h.
+FAULTS_WRAP = $(AM_LDFLAGS) \
+	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=reallocarray,--wrap=strdup \
+	-Wl,--wrap=event_new,--wrap=event_add,--wrap=bufferevent_enable \
+	-Wl,--wrap=accept4,--wrap=socket,--wrap=recv,--wrap=splice
+
 tests_unit_test_address_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_address_LDADD = $(UNIT_LIBS)
 tests_unit_test_budget_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_budget_LDADD = $(UNIT_LIBS)
+tests_unit_test_config_SOURCES = tests/unit/test_config.c tests/unit/faults.c
+tests_unit_test_config_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_test_config_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_config_LDADD = $(UNIT_LIBS)
 tests_unit_test_dump_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_dump_LDADD = $(UNIT_LIBS)
 tests_unit_test_estimate_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_estimate_LDADD = $(UNIT_LIBS)
+tests_unit_test_flow_SOURCES = tests/unit/test_flow.c tests/unit/faults.c
+tests_unit_test_flow_LDFLAGS = $(FAULTS_WRAP) -Wl,--wrap=flow_take_turn
 tests_unit_test_flow_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_flow_LDADD = $(UNIT_LIBS)
+tests_unit_test_listener_SOURCES = tests/unit/test_listener.c tests/unit/faults.c
+tests_unit_test_listener_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_test_listener_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_listener_LDADD = $(UNIT_LIBS)
 tests_unit_test_log_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_log_LDADD = $(UNIT_LIBS)
+tests_unit_test_pair_SOURCES = tests/unit/test_pair.c tests/unit/faults.c
+tests_unit_test_pair_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_test_pair_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_pair_LDADD = $(UNIT_LIBS)
 tests_unit_test_relay_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)

@@ -1,6 +1,7 @@
 #include "build_config.h"
 
 #include "config.h"
+#include "faults.h"
 #include "ini_reader.h"
 #include "options.h"
 #include "unit.h"
@@ -636,6 +637,29 @@ START_TEST(errors_of_the_file_come_before_those_of_the_command_line)
 }
 END_TEST
 
+/* Whichever allocation fails: no configuration, and no complaint about anything else. */
+START_TEST(without_memory_nothing_is_loaded)
+{
+	static const char text[] = "[global]\ndump_file = /run/dump\n[defaults]\nhigh_watermark = 64K\n" RELAY
+	                           "target = example.org:1\n[relay s]\nlisten = *:3\ntarget = 127.0.0.1:4\n";
+	struct config_request request = {.file = file};
+	struct config *config = NULL;
+	size_t failed = 0;
+
+	write_file(text, strlen(text));
+	while (!config) {
+		fault_set(FAULT_MEMORY, ++failed, ENOMEM);
+		config = config_load(&request, &errors);
+		fault_set(FAULT_MEMORY, 0, 0);
+		for (size_t i = 0; i < errors.count; i++)
+			ck_assert_ptr_nonnull(strstr(errors.text[i], "out of memory"));
+		config_errors_deinit(&errors);
+	}
+	ck_assert_uint_gt(failed, 15);
+	config_put(config);
+}
+END_TEST
+
 START_TEST(command_line_makes_a_relay)
 {
 	char *listen[] = {(char[]){"127.0.0.1:0"}, (char[]){"unix:@a"}};
@@ -998,6 +1022,7 @@ int main(void)
 	tcase_add_loop_test(tcase, bad_options_are_named, 0, COUNT(bad_options));
 	tcase_add_test(tcase, long_paths_are_refused);
 	tcase_add_test(tcase, errors_of_the_file_come_before_those_of_the_command_line);
+	tcase_add_test(tcase, without_memory_nothing_is_loaded);
 	tcase_add_test(tcase, command_line_makes_a_relay);
 	tcase_add_test(tcase, bad_command_lines_are_named);
 	tcase_add_test(tcase, references_are_counted);

@@ -1,15 +1,17 @@
 /* Accepting on one worker: at a limit, and when descriptors have run out. */
 #include "build_config.h"
 
+#include "faults.h"
 #include "listener.h"
 #include "relays.h"
 #include "unit.h"
 
 #include <sys/resource.h>
 
-#define SCRATCH     4096
-#define MEMORY_MAX  (1024 * 1024)
-#define CLIENTS_MAX 100
+#define SCRATCH      4096
+#define MEMORY_MAX   (1024 * 1024)
+#define CLIENTS_MAX  100
+#define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
 static struct event_base *base;
 static struct budget budget;
@@ -242,6 +244,125 @@ START_TEST(shortage_ends_with_a_pair)
 }
 END_TEST
 
+/* What accept(2) may say of a client that is gone, or of its network: the next one is taken at once. */
+static const int errors_of_clients[] = {EINTR,        ECONNABORTED, EPERM,       EPROTO,
+                                        ENOPROTOOPT,  ENETDOWN,     ENETUNREACH, EHOSTDOWN,
+                                        EHOSTUNREACH, ENONET,       EOPNOTSUPP,  ETIMEDOUT};
+
+START_TEST(error_of_one_client_leaves_the_next_alone)
+{
+	begin(NULL);
+	knock();
+	fault_set(FAULT_ACCEPT, 1, errors_of_clients[_i]);
+	event_base_loop(base, EVLOOP_ONCE);
+	ck_assert_uint_eq(set.count, 1);
+	ck_assert_uint_eq(slots_used(&slots), 1);
+	ck_assert_uint_eq(slots_used(&relay->slots), 1);
+	ck_assert_uint_eq(captured("accept"), 0);
+}
+END_TEST
+
+static const int shortages[] = {EMFILE, ENFILE, ENOBUFS, ENOMEM};
+
+START_TEST(shortage_pauses_and_is_told)
+{
+	char text[128];
+
+	begin(NULL);
+	knock();
+	fault_set(FAULT_ACCEPT, 1, shortages[_i]);
+	event_base_loop(base, EVLOOP_ONCE);
+	ck_assert_uint_eq(set.count, 0);
+	snprintf(text, sizeof(text), "cannot accept: %s; accepting pauses", strerror(shortages[_i]));
+	ck_assert_uint_eq(captured(text), 1);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	ck_assert_uint_eq(set.count, 0);
+	LOOP_UNTIL(base, set.count == 1);
+	LOOP_UNTIL(base, captured("accepting again") == 1);
+}
+END_TEST
+
+START_TEST(client_without_memory_for_its_pair_is_reset)
+{
+	uint64_t received = 0;
+	size_t first;
+
+	begin(NULL);
+	first = knock();
+	fault_set(FAULT_MEMORY, 1, ENOMEM);
+	event_base_loop(base, EVLOOP_ONCE);
+	LOOP_UNTIL(base, loop_receive(client[first], &received, 1) == LOOP_RST);
+	ck_assert_uint_eq(set.count, 0);
+	ck_assert_uint_eq(slots_used(&slots), 0);
+	ck_assert_uint_eq(slots_used(&relay->slots), 0);
+	ck_assert_uint_eq(relay->counters[0].refused, 1);
+	ck_assert_uint_eq(captured("cannot accept: Cannot allocate memory; accepting pauses"), 1);
+	knock();
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	ck_assert_uint_eq(set.count, 0);
+	LOOP_UNTIL(base, set.count == 1);
+}
+END_TEST
+
+/* The slot that is waited for is another worker's, so nothing but the timer helps. _i: 0 there is no memory for it, 1
+ * none to accept again. */
+START_TEST(pause_ends_even_if_events_fail)
+{
+	begin(NULL);
+	slots.max = 1;
+	ck_assert(slots_take(&slots));
+	knock();
+	if (_i == 0)
+		fault_set(FAULT_EVENT_ADD, 1, ENOMEM);
+	LOOP_UNTIL(base, captured("accepting pauses") == 1);
+	if (_i == 1)
+		fault_set(FAULT_EVENT_ADD, 1, ENOMEM);
+	passes_in(150);
+	slots_give(&slots);
+	LOOP_UNTIL(base, set.count == 1);
+}
+END_TEST
+
+START_TEST(listener_without_memory_is_not_there)
+{
+	static const struct {
+		enum fault fault;
+		size_t nth;
+	} missing[] = {{FAULT_MEMORY, 1}, {FAULT_EVENT_NEW, 1}, {FAULT_EVENT_NEW, 2}, {FAULT_EVENT_ADD, 1}};
+
+	begin(NULL);
+	fault_set(missing[_i].fault, missing[_i].nth, ENOMEM);
+	ck_assert_ptr_null(listener_new(&listeners, &set, relay, gate));
+	ck_assert_ptr_nonnull(listener_new(&listeners, &set, relay, gate));
+	knock();
+	LOOP_UNTIL(base, set.count == 1);
+}
+END_TEST
+
+START_TEST(listeners_of_a_relay_tell_of_their_trouble_once)
+{
+	struct listener *second;
+
+	begin(NULL);
+	second = listener_new(&listeners, &set, relay, gate);
+	ck_assert_ptr_nonnull(second);
+	ck_assert_ptr_nonnull(listener_new(&listeners, &set, relay, gate));
+	slots.max = 1;
+	knock();
+	knock();
+	LOOP_UNTIL(base, set.count == 1);
+	passes_in(50);
+	slots.max = 0;
+	LOOP_UNTIL(base, captured("accepting again") == 1);
+	knock();
+	LOOP_UNTIL(base, set.count == 3);
+	passes_in(150); /* the others see that nobody waits any more */
+	ck_assert_uint_eq(captured("accepting pauses"), 1);
+	ck_assert_uint_eq(captured("accepting again"), 1);
+	listener_free(second);
+}
+END_TEST
+
 START_TEST(freed_listener_does_not_accept)
 {
 	begin(NULL);
@@ -278,6 +399,12 @@ int main(void)
 	tcase_add_test(tcase, limit_is_looked_at_again_by_itself);
 	tcase_add_test(tcase, shortage_of_descriptors_pauses_and_resumes);
 	tcase_add_test(tcase, shortage_ends_with_a_pair);
+	tcase_add_loop_test(tcase, error_of_one_client_leaves_the_next_alone, 0, COUNT(errors_of_clients));
+	tcase_add_loop_test(tcase, shortage_pauses_and_is_told, 0, COUNT(shortages));
+	tcase_add_test(tcase, client_without_memory_for_its_pair_is_reset);
+	tcase_add_loop_test(tcase, pause_ends_even_if_events_fail, 0, 2);
+	tcase_add_loop_test(tcase, listener_without_memory_is_not_there, 0, 4);
+	tcase_add_test(tcase, listeners_of_a_relay_tell_of_their_trouble_once);
 	tcase_add_test(tcase, freed_listener_does_not_accept);
 	tcase_add_test(tcase, paused_listener_can_be_freed);
 	suite_add_tcase(suite, tcase);

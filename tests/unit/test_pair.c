@@ -1,6 +1,8 @@
 /* Pairs between real sockets: the test is the clients and the targets, and accepts for the worker. */
 #include "build_config.h"
 
+#include "faults.h"
+#include "log.h"
 #include "pair.h"
 #include "pair_private.h"
 #include "pipe_pool.h"
@@ -121,7 +123,6 @@ static int silent(void)
 
 static void setup(void)
 {
-	signal(SIGPIPE, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN); /* splice(2) knows no MSG_NOSIGNAL */
 	capture_begin();
 	fds_before = relays_count_fds();
@@ -177,21 +178,36 @@ static void teardown(void)
 	capture_end();
 }
 
-/* A client that the worker has just accepted. */
-static int join(void)
+/* A client that has come in; *fd is the worker's end, which has its slots. */
+static int come_in(int *fd, union client_address *address)
 {
-	union client_address address = {.any = {.sa_family = AF_UNIX}};
 	int client = keep(relays_connect(gate));
 	int size = SMALL;
-	int fd = -EAGAIN;
 
 	setsockopt(client, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-	LOOP_UNTIL(base, (fd = socket_accept(gate, &address)) >= 0);
+	*address = (union client_address){.any = {.sa_family = AF_UNIX}};
+	LOOP_UNTIL(base, (*fd = socket_accept(gate, address)) >= 0);
 	setsockopt(client, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 	ck_assert(slots_take(&slots));
 	ck_assert(slots_take(&relay->slots));
+	return client;
+}
+
+/* The nth of these calls on the way from an accepted client to a target fails with error. */
+static int join_with(enum fault fault, size_t nth, int error)
+{
+	union client_address address;
+	int fd, client = come_in(&fd, &address);
+
+	fault_set(fault, nth, error);
 	ck_assert_int_eq(pair_new(&set, relay, fd, &address), 0);
 	return client;
+}
+
+/* A client that the worker has just accepted. */
+static int join(void)
+{
+	return join_with(FAULT_SOCKET, 0, 0);
 }
 
 static int try_meet(int listener)
@@ -559,6 +575,101 @@ START_TEST(client_speaks_before_the_target_is_connected)
 }
 END_TEST
 
+/* Descriptors or memory that have run out are not the target's fault. */
+static const int shortages[] = {EMFILE, ENFILE, ENOBUFS, ENOMEM};
+
+START_TEST(shortage_while_connecting_is_waited_out)
+{
+	uint64_t received = 0;
+	int client;
+
+	begin(TEXTS("connect_attempts=1"));
+	client = join_with(FAULT_SOCKET, 1, shortages[_i]);
+	ck_assert(!only_pair()->connected);
+	ck_assert_uint_eq(loop_send(client, 0, 100), 100);
+	assert_receives(meet(target), &received, 100);
+	ck_assert_uint_eq(only_pair()->attempt, 0);
+}
+END_TEST
+
+/* _i: 0 its family is not to be had, 1 there is no event to wait for it. */
+START_TEST(target_that_cannot_be_tried_is_left_out)
+{
+	open_relay(TEXTS(relays_address(_i ? silent() : target), relays_address(target)), NULL);
+	if (_i == 0)
+		join_with(FAULT_SOCKET, 1, EAFNOSUPPORT);
+	else
+		join_with(FAULT_EVENT_ADD, 1, ENOMEM);
+	meet_open(target);
+	ck_assert_uint_eq(only_pair()->attempt, 1);
+}
+END_TEST
+
+START_TEST(look_at_a_pair_that_connects_changes_nothing)
+{
+	open_relay(TEXTS(relays_address(silent())), TEXTS("connect_timeout=1m"));
+	join();
+	event_active(only_pair()->timer, EV_TIMEOUT, 1);
+	run_for(20);
+	ck_assert(!only_pair()->connected);
+	ck_assert_uint_eq(only_pair()->attempt, 0);
+}
+END_TEST
+
+/* Accepts who else is there until the pair's target is; the loop does not run meanwhile. */
+static int meet_unseen(int listener)
+{
+	struct sockaddr_in mine_is, address;
+	socklen_t length = sizeof(mine_is);
+
+	ck_assert_int_eq(getsockname(only_pair()->target.fd, (struct sockaddr *)&mine_is, &length), 0);
+	for (;;) {
+		int fd;
+
+		poll(&(struct pollfd){.fd = listener, .events = POLLIN}, 1, LOOP_DEADLINE_MS);
+		length = sizeof(address);
+		fd = keep(accept4(listener, (struct sockaddr *)&address, &length,
+		                  SOCK_NONBLOCK | SOCK_CLOEXEC));
+		if (address.sin_port == mine_is.sin_port)
+			return fd;
+	}
+}
+
+/* The connection that came about, the answer and the reset are all seen in one look. */
+START_TEST(answer_of_a_target_that_has_reset_before_it_was_looked_at)
+{
+	int client, server, listener = silent();
+
+	open_relay(TEXTS(relays_address(listener)), TEXTS("connect_timeout=1m"));
+	client = join();
+	ck_assert(!only_pair()->connected);
+	server = meet_unseen(listener);
+	ck_assert_uint_eq(loop_send(server, 0, 3000), 3000);
+	for (int i = 0; i < 1000 && socket_unacknowledged(server) > 0; i++)
+		poll(NULL, 0, 1);
+	ck_assert_uint_eq(socket_unacknowledged(server), 0);
+	reset(server);
+	assert_ends(client, LOOP_RST, 3000);
+	assert_over("target_reset");
+}
+END_TEST
+
+START_TEST(target_that_refuses_after_a_while)
+{
+	uint64_t received = 0;
+	int client, listener = silent();
+
+	open_relay(TEXTS(relays_address(listener), relays_address(target)), TEXTS("connect_timeout=1m"));
+	client = join();
+	ck_assert(!only_pair()->connected);
+	forget(listener);
+	close(listener);
+	ck_assert_uint_eq(loop_send(client, 0, 100), 100);
+	assert_receives(meet(target), &received, 100);
+	ck_assert_uint_eq(only_pair()->attempt, 1);
+}
+END_TEST
+
 /* ---- resets ---- */
 
 START_TEST(client_reset_reaches_the_target_behind_the_bytes)
@@ -605,29 +716,73 @@ static bool stays_unacknowledged(int fd)
 	return socket_unacknowledged(fd) > 0;
 }
 
-/* All is with the client's kernel or ours, nothing is queued: only the acknowledgement is missing. */
-START_TEST(closing_waits_for_the_acknowledgement)
+/* All is with the client's kernel or ours, nothing is queued: only the acknowledgement is missing. How much was sent. */
+static uint64_t leave_unacknowledged(int server)
 {
-	struct pair *pair;
+	struct pair *pair = only_pair();
 	uint64_t sent = 0;
-	int client, server;
 
-	begin(NULL);
-	client = join();
-	server = meet_open(target);
-	pair = only_pair();
 	while (!stays_unacknowledged(pair->client.fd)) {
 		send_all(server, sent, 1000);
 		sent += 1000;
 		LOOP_UNTIL(base, pair->target.from.bytes + pair->target.from.queued == sent);
 	}
 	ck_assert_uint_eq(pair->target.from.queued, 0);
+	return sent;
+}
+
+START_TEST(closing_waits_for_the_acknowledgement)
+{
+	uint64_t sent;
+	int client, server;
+
+	begin(NULL);
+	client = join();
+	server = meet_open(target);
+	sent = leave_unacknowledged(server);
 	reset(server);
 	run_for(100);
 	ck_assert_uint_eq(set.count, 1);
 	ck_assert(only_pair()->ending);
 	assert_ends(client, LOOP_RST, sent);
 	assert_over("target_reset");
+}
+END_TEST
+
+/* on_reset = close is for resets. It made a stream that a deadline had cut off end as if it were complete. */
+START_TEST(deadline_of_a_pair_that_is_ending_is_no_end)
+{
+	uint64_t received = 0;
+	int client, server;
+
+	begin(TEXTS("on_reset=close", "half_close_timeout=300ms"));
+	client = join();
+	server = meet_open(target);
+	leave_unacknowledged(server);
+	reset(server);
+	LOOP_UNTIL(base, only_pair()->ending);
+	assert_over("half_close_timeout");
+	ck_assert_int_eq(drain(client, &received), LOOP_RST);
+}
+END_TEST
+
+START_TEST(target_that_resets_too_ends_the_wait_for_it)
+{
+	struct pair *pair;
+	int client, server;
+
+	begin(TEXTS("high_watermark=64K"));
+	client = join();
+	server = meet_open(target);
+	pair = only_pair();
+	fill(client, &pair->client.from);
+	reset(client);
+	LOOP_UNTIL(base, pair_peer_failed(&pair->client));
+	ck_assert_uint_eq(set.count, 1);
+	reset(server);
+	assert_over("client_reset");
+	ck_assert_uint_eq(captured("ended_first=client"), 1);
+	ck_assert_uint_eq(captured(" dropped=0 "), 0);
 }
 END_TEST
 
@@ -682,6 +837,29 @@ START_TEST(half_closed_client_that_resets_is_noticed)
 	reset(client);
 	assert_over("client_reset");
 	ck_assert_uint_le(clock_ms() - began, NOTICED_MS);
+}
+END_TEST
+
+/* One question is for all peers that nothing is read from. */
+START_TEST(resets_noticed_at_once_leave_the_others_alone)
+{
+	uint64_t received = 0;
+	int client[3], server[3];
+
+	begin(NULL);
+	for (int i = 0; i < 3; i++) {
+		client[i] = join();
+		server[i] = meet_open(target);
+		shutdown(client[i], SHUT_WR);
+		assert_ends(server[i], LOOP_FIN, 0);
+	}
+	reset(client[0]);
+	reset(client[2]);
+	LOOP_UNTIL(base, set.count < 3);
+	ck_assert_uint_eq(set.count, 1);
+	ck_assert_uint_eq(captured("reason=client_reset"), 2);
+	ck_assert_uint_eq(loop_send(server[1], 0, 100), 100);
+	assert_receives(client[1], &received, 100);
 }
 END_TEST
 
@@ -852,6 +1030,61 @@ START_TEST(stall_without_memory_is_counted_from_the_first_wait)
 }
 END_TEST
 
+/* A client that has ended and was told the end of the target is hung up: that is no news, and no reason to wait on. */
+START_TEST(hung_up_client_does_not_keep_a_pair)
+{
+	int client, server;
+
+	begin(TEXTS("half_close_timeout=200ms", "target_sndbuf=16K"));
+	client = join();
+	server = meet_open(target);
+	send_all(client, 0, 300000);
+	shutdown(client, SHUT_WR);
+	LOOP_UNTIL(base, only_pair()->client.from.source == SOURCE_ENDED);
+	ck_assert_uint_gt(only_pair()->client.from.queued, 0);
+	shutdown(server, SHUT_WR);
+	assert_ends(client, LOOP_FIN, 0);
+	assert_over("half_close_timeout");
+}
+END_TEST
+
+/* As after a stop of the daemon: the deadline is over, and so is the wait. _i: 0 the client has spoken, 1 the target. */
+START_TEST(deadline_that_is_late_itself_ends_nobody)
+{
+	uint64_t received = 0;
+	struct pair *pair;
+	int client, server, fd;
+
+	begin(TEXTS("idle_timeout=1m"));
+	client = join();
+	server = meet_open(target);
+	pair = only_pair();
+	fd = _i ? pair->target.fd : pair->client.fd;
+	ck_assert_uint_eq(loop_send(_i ? server : client, 0, 1), 1);
+	poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, LOOP_DEADLINE_MS);
+	pair->born -= 120000;
+	pair->client.from.last_read = pair->client.from.last_progress = pair->born;
+	pair->target.from.last_read = pair->target.from.last_progress = pair->born;
+	event_active(pair->timer, EV_TIMEOUT, 1);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	ck_assert_uint_eq(set.count, 1);
+	assert_receives(_i ? client : server, &received, 1);
+}
+END_TEST
+
+START_TEST(timeouts_of_zero_never_come)
+{
+	int client;
+
+	begin(TEXTS("high_watermark=64K", "idle_timeout=0", "half_close_timeout=0", "stall_timeout=0"));
+	client = join();
+	shutdown(meet_open(target), SHUT_WR);
+	fill(client, &only_pair()->client.from);
+	assert_ends(client, LOOP_FIN, 0);
+	ck_assert(!event_pending(only_pair()->timer, EV_TIMEOUT, NULL));
+}
+END_TEST
+
 /* ---- limits and the end ---- */
 
 START_TEST(too_many_pairs_of_one_source)
@@ -915,6 +1148,95 @@ START_TEST(ids_are_apart_between_workers)
 }
 END_TEST
 
+static void open_unix_gate(void)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "weir-test-gate-%d", (int)getpid());
+	gate = listen_unix(name, 16);
+}
+
+/* A unix socket took the urgent byte out of the stream. _i: 0 the client sends it, 1 the target. */
+START_TEST(urgent_byte_of_a_unix_peer_passes_in_line)
+{
+	unsigned char data[8];
+	int client, server, listener = listen_abstract(16);
+
+	open_unix_gate();
+	open_relay(TEXTS(relays_address(listener)), NULL);
+	client = join();
+	server = meet_open(listener);
+	ck_assert_int_eq(send(_i ? server : client, "ab", 2, 0), 2);
+	if (send(_i ? server : client, "!", 1, MSG_OOB) < 0)
+		return; /* not with this kernel */
+	ck_assert_int_eq(send(_i ? server : client, "cd", 2, 0), 2);
+	LOOP_UNTIL(base, (_i ? only_pair()->target.from.bytes : only_pair()->client.from.bytes) == 5);
+	ck_assert_int_eq(recv(_i ? client : server, data, sizeof(data), 0), 5);
+	ck_assert_mem_eq(data, "ab!cd", 5);
+}
+END_TEST
+
+START_TEST(unix_client_has_no_name)
+{
+	int client;
+
+	open_unix_gate();
+	begin(NULL);
+	client = join();
+	shutdown(meet_open(target), SHUT_WR);
+	assert_ends(client, LOOP_FIN, 0);
+	shutdown(client, SHUT_WR);
+	assert_over("eof");
+	ck_assert_uint_eq(captured(" client=unix: "), 1);
+}
+END_TEST
+
+/* What was sent without memory for a queue must also be taken from the source. */
+START_TEST(bytes_that_cannot_be_taken_back_end_the_pair)
+{
+	uint64_t received = 0;
+	int client, server;
+
+	budget_init(&budget, 1);
+	begin(NULL);
+	client = join();
+	server = meet_open(target);
+	ck_assert_uint_eq(loop_send(client, 0, 100), 100);
+	fault_set(FAULT_RECV, 2, EAGAIN); /* the first one only looks */
+	LOOP_UNTIL(base, set.count == 0);
+	assert_over("internal");
+	ck_assert_int_eq(drain(client, &received), LOOP_RST);
+	ck_assert_int_eq(drain(server, &received), LOOP_RST);
+}
+END_TEST
+
+START_TEST(set_without_memory_is_refused)
+{
+	struct pair_set other = {.io = {.base = base}};
+
+	begin(NULL);
+	fault_set(FAULT_EVENT_NEW, (size_t)_i, ENOMEM);
+	ck_assert_int_eq(pair_set_init(&other, 1), -ENOMEM);
+	pair_set_deinit(&other);
+}
+END_TEST
+
+START_TEST(quiet_log_has_no_close_lines)
+{
+	int client;
+
+	log_set_level(LOG_LEVEL_NOTICE);
+	begin(NULL);
+	client = join();
+	send_all(client, 0, 100);
+	shutdown(meet_open(target), SHUT_WR);
+	shutdown(client, SHUT_WR);
+	LOOP_UNTIL(base, set.count == 0);
+	ck_assert_uint_eq(captured("closed"), 0);
+	ck_assert_uint_eq(relay->counters[0].bytes[UPLOAD], 100);
+}
+END_TEST
+
 /* ---- dump ---- */
 
 START_TEST(dump_outlives_the_pairs_in_it)
@@ -975,6 +1297,60 @@ START_TEST(dump_tells_queues_and_states)
 	ck_assert_uint_gt(records->flow[UPLOAD].source_queue, 0);
 	ck_assert_uint_gt(records->flow[UPLOAD].sink_queue, 0);
 	free(records);
+}
+END_TEST
+
+static struct dump_pair dump_newest(void)
+{
+	struct dump_pair *records, newest;
+	size_t count = 0;
+
+	records = pair_dump_begin(&set, &count);
+	ck_assert_uint_ge(count, 1);
+	newest = records[0];
+	ck_assert(!pair_dump_measure(&set, count));
+	free(records);
+	return newest;
+}
+
+START_TEST(dump_tells_each_state)
+{
+	struct dump_pair record;
+	int client;
+
+	open_relay(TEXTS(relays_address(silent())), NULL);
+	join();
+	record = dump_newest();
+	ck_assert_int_eq(record.state, DUMP_CONNECTING);
+	ck_assert_uint_eq(record.flow[DOWNLOAD].source_queue + record.flow[UPLOAD].sink_queue, 0);
+	pair_set_shutdown(&set);
+	begin(TEXTS("high_watermark=64K"));
+	client = join();
+	shutdown(client, SHUT_WR);
+	assert_ends(meet_open(target), LOOP_FIN, 0);
+	ck_assert_int_eq(dump_newest().state, DUMP_HALF_CLOSED);
+	client = join();
+	meet_open(target);
+	ck_assert_int_eq(dump_newest().state, DUMP_OPEN);
+	fill(client, &LIST_FIRST(&set.pairs)->client.from);
+	reset(client);
+	LOOP_UNTIL(base, pair_peer_failed(&LIST_FIRST(&set.pairs)->client));
+	ck_assert_int_eq(dump_newest().state, DUMP_CLOSING);
+}
+END_TEST
+
+START_TEST(dump_without_memory)
+{
+	struct dump_pair *records;
+	size_t count = 0;
+
+	begin(NULL);
+	join();
+	fault_set(FAULT_MEMORY, (size_t)_i, ENOMEM);
+	records = pair_dump_begin(&set, &count);
+	ck_assert_ptr_null(records);
+	ck_assert_ptr_null(set.dump);
+	dump_newest();
 }
 END_TEST
 
@@ -1079,6 +1455,11 @@ static TCase *life_case(void)
 	tcase_add_test(tcase, too_many_pairs_of_one_source);
 	tcase_add_test(tcase, shutdown_resets_every_pair);
 	tcase_add_test(tcase, ids_are_apart_between_workers);
+	tcase_add_loop_test(tcase, urgent_byte_of_a_unix_peer_passes_in_line, 0, 2);
+	tcase_add_test(tcase, unix_client_has_no_name);
+	tcase_add_test(tcase, bytes_that_cannot_be_taken_back_end_the_pair);
+	tcase_add_loop_test(tcase, set_without_memory_is_refused, 1, 3);
+	tcase_add_test(tcase, quiet_log_has_no_close_lines);
 	tcase_add_loop_test(tcase, failing_allocation_costs_one_pair_at_most, 1, 41);
 	return tcase;
 }
@@ -1098,6 +1479,11 @@ static TCase *connect_case(void)
 	tcase_add_test(tcase, full_backlog_of_a_unix_target_is_waited_out);
 	tcase_add_test(tcase, full_backlog_of_a_unix_target_times_out);
 	tcase_add_test(tcase, client_speaks_before_the_target_is_connected);
+	tcase_add_loop_test(tcase, shortage_while_connecting_is_waited_out, 0, 4);
+	tcase_add_loop_test(tcase, target_that_cannot_be_tried_is_left_out, 0, 2);
+	tcase_add_test(tcase, look_at_a_pair_that_connects_changes_nothing);
+	tcase_add_test(tcase, answer_of_a_target_that_has_reset_before_it_was_looked_at);
+	tcase_add_test(tcase, target_that_refuses_after_a_while);
 	return tcase;
 }
 
@@ -1108,9 +1494,12 @@ static TCase *reset_case(void)
 	tcase_add_test(tcase, client_reset_reaches_the_target_behind_the_bytes);
 	tcase_add_test(tcase, early_answer_arrives_whole_before_the_reset);
 	tcase_add_test(tcase, closing_waits_for_the_acknowledgement);
+	tcase_add_test(tcase, deadline_of_a_pair_that_is_ending_is_no_end);
+	tcase_add_test(tcase, target_that_resets_too_ends_the_wait_for_it);
 	tcase_add_test(tcase, closing_is_bounded_by_half_close_timeout);
 	tcase_add_test(tcase, paused_client_that_resets_is_noticed);
 	tcase_add_test(tcase, half_closed_client_that_resets_is_noticed);
+	tcase_add_test(tcase, resets_noticed_at_once_leave_the_others_alone);
 	tcase_add_test(tcase, paused_pairs_cost_no_events);
 	tcase_add_loop_test(tcase, on_reset_close_passes_on_an_end, 0, 2);
 	return tcase;
@@ -1126,6 +1515,9 @@ static TCase *time_case(void)
 	tcase_add_test(tcase, stall_timeout_resets_both);
 	tcase_add_test(tcase, stalled_flow_times_out_beside_a_busy_one);
 	tcase_add_test(tcase, stall_without_memory_is_counted_from_the_first_wait);
+	tcase_add_test(tcase, hung_up_client_does_not_keep_a_pair);
+	tcase_add_loop_test(tcase, deadline_that_is_late_itself_ends_nobody, 0, 2);
+	tcase_add_test(tcase, timeouts_of_zero_never_come);
 	return tcase;
 }
 
@@ -1135,6 +1527,8 @@ static TCase *dump_case(void)
 
 	tcase_add_test(tcase, dump_outlives_the_pairs_in_it);
 	tcase_add_test(tcase, dump_tells_queues_and_states);
+	tcase_add_test(tcase, dump_tells_each_state);
+	tcase_add_loop_test(tcase, dump_without_memory, 1, 4);
 	tcase_add_test(tcase, dump_of_nothing);
 	tcase_add_test(tcase, dump_is_given_up_with_the_set);
 	return tcase;

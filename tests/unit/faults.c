@@ -1,0 +1,119 @@
+#include "build_config.h"
+
+#include "faults.h"
+
+#include <errno.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__real_realloc(void *memory, size_t size);
+void *__wrap_realloc(void *memory, size_t size);
+void *__real_reallocarray(void *memory, size_t count, size_t size);
+void *__wrap_reallocarray(void *memory, size_t count, size_t size);
+char *__real_strdup(const char *text);
+char *__wrap_strdup(const char *text);
+struct event *__real_event_new(struct event_base *base, evutil_socket_t fd, short what,
+                               event_callback_fn call, void *arg);
+struct event *__wrap_event_new(struct event_base *base, evutil_socket_t fd, short what,
+                               event_callback_fn call, void *arg);
+int __real_event_add(struct event *event, const struct timeval *timeout);
+int __wrap_event_add(struct event *event, const struct timeval *timeout);
+int __real_bufferevent_enable(struct bufferevent *queue, short what);
+int __wrap_bufferevent_enable(struct bufferevent *queue, short what);
+int __real_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags);
+int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags);
+int __real_socket(int domain, int type, int protocol);
+int __wrap_socket(int domain, int type, int protocol);
+ssize_t __real_recv(int fd, void *data, size_t length, int flags);
+ssize_t __wrap_recv(int fd, void *data, size_t length, int flags);
+ssize_t __real_splice(int in, off_t *in_at, int out, off_t *out_at, size_t length, unsigned flags);
+ssize_t __wrap_splice(int in, off_t *in_at, int out, off_t *out_at, size_t length, unsigned flags);
+
+static struct {
+	size_t left; /* calls until it fails; 0 = it does not */
+	int error;
+} faults[FAULTS];
+
+void fault_set(enum fault fault, size_t nth, int error)
+{
+	faults[fault].left = nth;
+	faults[fault].error = error;
+}
+
+static bool fails(enum fault fault)
+{
+	if (faults[fault].left == 0 || --faults[fault].left > 0)
+		return false;
+	errno = faults[fault].error;
+	return true;
+}
+
+void *__wrap_malloc(size_t size)
+{
+	return fails(FAULT_MEMORY) ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+	return fails(FAULT_MEMORY) ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *memory, size_t size)
+{
+	return fails(FAULT_MEMORY) ? NULL : __real_realloc(memory, size);
+}
+
+void *__wrap_reallocarray(void *memory, size_t count, size_t size)
+{
+	return fails(FAULT_MEMORY) ? NULL : __real_reallocarray(memory, count, size);
+}
+
+char *__wrap_strdup(const char *text)
+{
+	return fails(FAULT_MEMORY) ? NULL : __real_strdup(text);
+}
+
+struct event *__wrap_event_new(struct event_base *base, evutil_socket_t fd, short what,
+                               event_callback_fn call, void *arg)
+{
+	return fails(FAULT_EVENT_NEW) ? NULL : __real_event_new(base, fd, what, call, arg);
+}
+
+int __wrap_event_add(struct event *event, const struct timeval *timeout)
+{
+	return fails(FAULT_EVENT_ADD) ? -1 : __real_event_add(event, timeout);
+}
+
+int __wrap_bufferevent_enable(struct bufferevent *queue, short what)
+{
+	return fails(FAULT_ENABLE) ? -1 : __real_bufferevent_enable(queue, what);
+}
+
+int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags)
+{
+	return fails(FAULT_ACCEPT) ? -1 : __real_accept4(fd, address, length, flags);
+}
+
+int __wrap_socket(int domain, int type, int protocol)
+{
+	return fails(FAULT_SOCKET) ? -1 : __real_socket(domain, type, protocol);
+}
+
+ssize_t __wrap_recv(int fd, void *data, size_t length, int flags)
+{
+	return fails(FAULT_RECV) ? -1 : __real_recv(fd, data, length, flags);
+}
+
+ssize_t __wrap_splice(int in, off_t *in_at, int out, off_t *out_at, size_t length, unsigned flags)
+{
+	return fails(FAULT_SPLICE) ? -1 : __real_splice(in, in_at, out, out_at, length, flags);
+}
