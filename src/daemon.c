@@ -405,6 +405,7 @@ int daemon_run(struct config *config)
 
 	signal(SIGPIPE, SIG_IGN);
 	log_set_level(config->global.log_level);
+	evloop_init();
 	error = log_start();
 	if (error)
 		log_warning("the log has no thread of its own and may hold up relaying: %s",

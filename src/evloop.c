@@ -1,12 +1,33 @@
 #include "build_config.h"
 
 #include "evloop.h"
+#include "log.h"
 
 #include <errno.h>
 #include <event2/event.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+
+#define LAST_WORDS_MS 100
+
+/* libevent ends the process behind a message of its level "error". */
+static void on_message(int severity, const char *text)
+{
+	if (severity == EVENT_LOG_WARN)
+		log_warning("libevent: %s", text);
+	else if (severity == EVENT_LOG_ERR)
+		log_error("libevent: %s", text);
+	else
+		log_debug("libevent: %s", text);
+	if (severity == EVENT_LOG_ERR)
+		log_stop(LAST_WORDS_MS);
+}
+
+void evloop_init(void)
+{
+	event_set_log_callback(on_message);
+}
 
 struct event_base *evloop_new(void)
 {

@@ -7,6 +7,9 @@
 struct event;
 struct event_base;
 
+/* From now on libevent's own complaints are lines of the log. Called once, before there is a base or a thread. */
+void evloop_init(void);
+
 /* A base without locks: only the thread that runs it may touch it. NULL when out of memory or descriptors. */
 struct event_base *evloop_new(void);
 
