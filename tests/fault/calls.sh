@@ -3,6 +3,9 @@
 # shellcheck source=lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/fault/lib.sh"
 
+# What of it the operator is told, once an episode.
+EXPECT_LOG='cannot be connected\|libevent: Epoll ADD'
+
 # Traffic under one rule after the other, in one daemon.
 under() {
 	local rule
@@ -123,7 +126,7 @@ scenario "shutdown and ioctl fail" noticed shutdown:ENOTCONN ioctl:EINVAL,ENOMEM
 # For as long as the rule is there, every call fails: nobody gets in, nobody is lost, and waiting costs nothing.
 no_more_accepted() {
 	STRICT=yes
-	EXPECT_ERRORS='cannot accept'
+	EXPECT_LOG='cannot accept'
 	faults_start
 	faults "accept4 $1 1 1"
 	traffic_begin
@@ -151,7 +154,7 @@ no_start() {
 	expect_injected
 	expect_equal "the exit status" 1 "$status"
 	grep -q ' error ' weir.log || fail "no word about it"
-	EXPECT_ERRORS=.
+	EXPECT_LOG=.
 }
 
 for call in "socket EMFILE 1" "bind EADDRINUSE 2" "bind EACCES 3" "listen EADDRINUSE 4" "setsockopt ENOMEM 5" \

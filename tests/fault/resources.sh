@@ -4,7 +4,7 @@
 . "${srcdir:-$(dirname "$0")/../..}/tests/fault/lib.sh"
 
 WEIR=$FAULT_WEIR # nothing is injected here
-EXPECT_ERRORS='cannot accept\|cannot write the dump'
+EXPECT_LOG='cannot accept\|cannot write the dump\|cannot be connected\|max_connections'
 
 # A network and mounts of our own, where that is allowed.
 if [ -z "${FAULT_NAMESPACE:-}" ]; then
@@ -85,8 +85,7 @@ start_on_socket() {
 	wait_for "weir to listen" test -S socket
 	wait_for "weir to run" dump_shows has weir pairs=0
 	RELAY=unix:$PWD/socket
-	WEIR_SOCKETS=$(weir_sockets)
-	WEIR_FDS=$(weir_fds)
+	weir_measure
 }
 
 relays_all_the_same() {

@@ -87,7 +87,7 @@ weir_heap_is_back() {
 }
 
 # The counters of each relay, with all its pairs closed, are the sums of their close lines: bytes, pauses and the time
-# that these took. A case without close lines has none to compare.
+# that these took. A client that is refused for want of memory has no line.
 close_lines_add_up() {
 	awk '
 	{
@@ -106,14 +106,15 @@ close_lines_add_up() {
 	}
 	FILENAME == "dump" && $1 == "relay" {
 		name = field["name"]
-		closed[name] -= field["accepted"]
+		accepted[name] = field["accepted"]
+		refused[name] = field["refused"]
 		for (key in field)
 			if (key ~ /_bytes$|^pauses$|^paused_ms$/)
 				left[name " " key] += field[key]
 	}
 	END {
-		for (name in closed)
-			if (closed[name] != 0)
+		for (name in accepted)
+			if (closed[name] > accepted[name] || closed[name] < accepted[name] - refused[name])
 				exit 1
 		for (key in left)
 			if (left[key] != 0)
