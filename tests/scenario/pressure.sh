@@ -93,7 +93,7 @@ many_stopped() {
 		listen = 127.0.0.1:0
 		target = $TARGET
 	END
-	weir_start -c relay.ini
+	weir_start -c relay.ini "${@:2}"
 	idle_kib=$(weir_rss)
 	RELAY=$(listening_on stopped)
 	client -n 500 sndbuf 8K fill 300 touch filled await go fin
@@ -115,7 +115,7 @@ many_stopped() {
 	expect_equal "bytes that arrived" "$(peer_total sent client)" "$(peer_total received target)"
 }
 scenario "500 stopped readers under a memory_max of 4M, a newcomer is served" many_stopped 4M
-scenario "500 stopped readers under a memory_max of 1M, a newcomer is served" many_stopped 1M
+scenario "500 stopped readers on four workers under a memory_max of 1M, a newcomer is served" many_stopped 1M -o workers=4
 
 dribble() {
 	local idle_kib queued used

@@ -104,21 +104,27 @@ START_TEST(peak_starts_anew)
 }
 END_TEST
 
+#define HOLDERS 16
+
+/* Takes all that is to be had, by several holders, and gives it back. */
 static void *claim_and_return(void *arg)
 {
 	struct budget *budget = arg;
+	uint64_t held[HOLDERS];
 
-	for (int i = 0; i < 20000; i++) {
-		uint64_t held = budget_claim(budget, 0, MAX);
-
-		if (budget_used(budget) > MAX)
-			return budget;
-		budget_return(budget, held);
+	for (int round = 0; round < 200000; round++) {
+		for (int i = 0; i < HOLDERS; i++) {
+			held[i] = budget_claim(budget, 0, MAX);
+			if (budget_used(budget) > MAX)
+				return budget;
+		}
+		for (int i = 0; i < HOLDERS; i++)
+			budget_return(budget, held[i]);
 	}
 	return NULL;
 }
 
-#define THREADS 4
+#define THREADS 8
 
 /* In THREADS threads; they return NULL if all went well. */
 static void run_in_threads(void *(*run)(void *), struct budget *budget)
