@@ -24,7 +24,7 @@ under() {
 # Where an errno is injected: at some n-th calls and at every k-th.
 places() {
 	if [ -n "$FAULTS_FULL" ]; then
-		echo "1 0" "2 0" "3 0" "4 0" "5 0" "7 0" "11 0" "17 0" "1 2" "2 3" "5 7" "13 31"
+		printf '%s\n' "1 0" "2 0" "3 0" "4 0" "5 0" "7 0" "11 0" "17 0" "1 2" "2 3" "5 7" "13 31"
 	else
 		echo "2 5"
 	fi

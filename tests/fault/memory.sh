@@ -37,10 +37,9 @@ faults_keep() {
 }
 
 # once: the n-th allocation fails alone; from: all from there on, until the start is over.
-# No target has a name: a start without memory for the resolver of libc has aborted under the address sanitizer, for a reason not found.
 starting() {
 	local n=$1 every=$2 status failed=0 worked=0
-	printf '%s\n' "[relay one]" "listen = 127.0.0.1:0" "target = 127.0.0.1:1" \
+	printf '%s\n' "[relay one]" "listen = 127.0.0.1:0" "target = localhost:1" \
 		"max_connections_per_source = 3" >relay.ini
 	export FAULT_RULES=$PWD/rules
 	for (( ; ; n += step)); do

@@ -367,12 +367,26 @@ int pthread_getattr_np(pthread_t thread, pthread_attr_t *attributes)
 	return result;
 }
 
-/* An errno stands for EAI_SYSTEM with that errno. */
 NEXT(getaddrinfo)
+
+/* With the first lookup libc reads nsswitch.conf, and it asserts that it has memory for the lines of that. */
+static void load_nsswitch(void)
+{
+	struct addrinfo *found;
+
+	exempt++;
+	if (next_getaddrinfo()("localhost", NULL, NULL, &found) == 0)
+		freeaddrinfo(found);
+	exempt--;
+}
+
+/* An errno stands for EAI_SYSTEM with that errno. */
 int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **found)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	long error = -verdict("getaddrinfo");
 
+	pthread_once(&once, load_nsswitch);
 	if (error > EAI_BASE)
 		return (int)(EAI_BASE - error);
 	if (error > 0) {
