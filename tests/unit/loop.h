@@ -19,7 +19,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define LOOP_DEADLINE_MS 5000
+#define LOOP_DEADLINE_MS 15000
 
 /* Runs passes of the loop until condition holds; the test fails if it never does. */
 #define LOOP_UNTIL(base, condition)                                                                          \

@@ -232,15 +232,19 @@ static void fill_and_come_to_rest(void)
 	} while (flow.bytes > bytes);
 }
 
-START_TEST(paused_flow_costs_no_events)
+static void assert_quiet(void)
 {
-	unsigned before;
+	unsigned before = settled;
 
-	fill_and_come_to_rest();
-	before = settled;
 	for (int i = 0; i < 1000; i++)
 		event_base_loop(base, EVLOOP_NONBLOCK);
 	ck_assert_uint_eq(settled, before);
+}
+
+START_TEST(paused_flow_costs_no_events)
+{
+	fill_and_come_to_rest();
+	assert_quiet();
 }
 END_TEST
 
@@ -370,16 +374,10 @@ END_TEST
 
 START_TEST(without_memory_a_stopped_sink_costs_no_events)
 {
-	unsigned before;
-
 	teardown();
 	begin(1);
-	fill();
-	event_base_loop(base, EVLOOP_NONBLOCK);
-	before = settled;
-	for (int i = 0; i < 1000; i++)
-		event_base_loop(base, EVLOOP_NONBLOCK);
-	ck_assert_uint_eq(settled, before);
+	fill_and_come_to_rest();
+	assert_quiet();
 }
 END_TEST
 
@@ -600,6 +598,36 @@ START_TEST(low_watermark_shrinks_with_the_memory)
 }
 END_TEST
 
+/* What the sink did before is not what a queue waits for. */
+START_TEST(wait_of_a_queue_begins_with_it)
+{
+	stuff_sink();
+	flow.last_progress = 1;
+	loop_send(source[1], 0, 100);
+	LOOP_UNTIL(base, flow.queued == 100);
+	ck_assert_uint_gt(flow.last_progress, 1);
+}
+END_TEST
+
+START_TEST(pauses_are_timed)
+{
+	for (uint64_t i = 1; i <= 2; i++) {
+		fill();
+		flow.paused_since -= 5000 / i;
+		ck_assert_uint_ge(describe(clock_ms()).paused_ms, i == 1 ? 5000 : 7500);
+		ck_assert_uint_ge(describe(clock_ms()).longest_pause_ms, 5000);
+		while (flow.paused) {
+			recv(sink[1], io.scratch, SCRATCH, MSG_DONTWAIT);
+			event_base_loop(base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
+		}
+	}
+	ck_assert_uint_eq(flow.pauses, 2);
+	ck_assert_uint_ge(flow.paused_ms, 7500);
+	ck_assert_uint_ge(flow.longest_pause_ms, 5000);
+	ck_assert_uint_lt(flow.longest_pause_ms, flow.paused_ms);
+}
+END_TEST
+
 /* ---- splice ---- */
 
 /* Sends, and reads what comes, until so much has passed. */
@@ -703,28 +731,57 @@ static uint64_t send_piece(uint64_t offset, uint64_t sent)
 	return flow.bytes + flow.queued == sent ? loop_send(source[1], offset + sent, 1) : 0;
 }
 
-/* With room in the queue but no slot in the pipe there is nothing to wait for but the sink. */
-START_TEST(pipe_full_of_small_pieces_pauses)
+/* The sink takes no more, and the pipe has no slot left long before the queue is long. How much the sink has. */
+static uint64_t fill_pipe_with_small_pieces(uint64_t *sent)
 {
-	uint64_t sent = 0, received = 0, stuffed = 0, end;
+	uint64_t stuffed = 0, more;
 	int one = 1;
 
 	do {
-		sent = loop_send(sink[0], stuffed, BULK);
-		stuffed += sent;
-	} while (sent > 0 || !all_is_acknowledged());
+		more = loop_send(sink[0], stuffed, BULK);
+		stuffed += more;
+	} while (more > 0 || !all_is_acknowledged());
 	setsockopt(source[1], IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	LOOP_UNTIL(base, (be_bulk(), sent += send_piece(stuffed, sent), flow.paused));
+	*sent = 0;
+	LOOP_UNTIL(base, (be_bulk(), *sent += send_piece(stuffed, *sent), flow.paused));
 	ck_assert_int_eq(flow.pause, PAUSE_PIPE);
 	ck_assert_uint_lt(flow.queued, LOW);
-	settled = 0;
-	for (int i = 0; i < 1000; i++)
-		event_base_loop(base, EVLOOP_NONBLOCK);
-	ck_assert_uint_eq(settled, 0);
-	end = sent + 100;
+	return stuffed;
+}
+
+/* With room in the queue but no slot in the pipe there is nothing to wait for but the sink. */
+START_TEST(pipe_full_of_small_pieces_pauses)
+{
+	uint64_t sent, stuffed = fill_pipe_with_small_pieces(&sent), received = 0, end = sent + 100;
+
+	assert_quiet();
 	LOOP_UNTIL(base, (sent += sent < end ? loop_send(source[1], stuffed + sent, 1) : 0,
 	                  loop_receive(sink[1], &received, BULK), received == stuffed + end));
 	ck_assert(flow.reading);
+}
+END_TEST
+
+/* As if the sink had taken so much. */
+static void take_from_pipe(uint64_t length)
+{
+	unsigned char data[LOW];
+
+	ck_assert_int_eq(read(flow.pipe->out, data, length), (int)length);
+	flow_note_written(&flow, length, true);
+	flow_drained(&flow);
+}
+
+START_TEST(pipe_full_of_small_pieces_is_read_on_when_half_empty)
+{
+	uint64_t sent, left;
+
+	fill_pipe_with_small_pieces(&sent);
+	left = flow.queued / 2;
+	take_from_pipe(flow.queued - left - 1);
+	ck_assert(flow.paused);
+	take_from_pipe(1);
+	ck_assert_uint_eq(flow.queued, left);
+	ck_assert(!flow.paused);
 }
 END_TEST
 
@@ -847,17 +904,13 @@ END_TEST
 START_TEST(no_event_is_left_when_memory_runs_out_beside_a_pipe)
 {
 	uint64_t sent = fill(), received = 0, hog = 0, more;
-	unsigned before;
 
 	while ((more = budget_claim(&budget, hog, budget.max)) > hog)
 		hog = more;
 	LOOP_UNTIL(base, (loop_receive(sink[1], &received, BULK), received == sent));
 	event_base_loop(base, EVLOOP_NONBLOCK);
 	ck_assert_ptr_null(flow.writable);
-	before = settled;
-	for (int i = 0; i < 1000; i++)
-		event_base_loop(base, EVLOOP_NONBLOCK);
-	ck_assert_uint_eq(settled, before);
+	assert_quiet();
 	budget_return(&budget, hog);
 }
 END_TEST
@@ -991,6 +1044,8 @@ static TCase *add_common(TCase *tcase)
 	tcase_add_test(tcase, failed_sink_is_passed_no_end);
 	tcase_add_test(tcase, flow_that_was_not_set_up_can_be_ended);
 	tcase_add_test(tcase, flow_says_what_holds_it_back);
+	tcase_add_test(tcase, wait_of_a_queue_begins_with_it);
+	tcase_add_test(tcase, pauses_are_timed);
 	tcase_add_test(tcase, flow_without_memory_is_held_back_by_the_relay);
 	return tcase;
 }
@@ -1022,6 +1077,7 @@ int main(void)
 	tcase_add_test(pipe, ended_flow_gives_up_its_turn);
 	tcase_add_test(pipe, urgent_byte_passes_in_line);
 	tcase_add_test(pipe, pipe_full_of_small_pieces_pauses);
+	tcase_add_test(pipe, pipe_full_of_small_pieces_is_read_on_when_half_empty);
 	tcase_add_loop_test(pipe, what_cannot_be_spliced_is_copied, 0, 4);
 	tcase_add_test(pipe, without_memory_for_a_pipe_the_flow_copies);
 	tcase_add_test(pipe, without_memory_for_a_turn_it_is_taken_at_once);

@@ -801,6 +801,20 @@ START_TEST(closing_is_bounded_by_half_close_timeout)
 }
 END_TEST
 
+/* Nothing is read from it any more, and nobody takes what was. */
+START_TEST(failed_client_that_is_paused_is_bounded_by_half_close_timeout)
+{
+	int client;
+
+	begin(TEXTS("high_watermark=64K", "half_close_timeout=200ms"));
+	client = join();
+	meet_open(target);
+	fill(client, &only_pair()->client.from);
+	reset(client);
+	assert_over("half_close_timeout");
+}
+END_TEST
+
 START_TEST(paused_client_that_resets_is_noticed)
 {
 	struct pair *pair;
@@ -1497,6 +1511,7 @@ static TCase *reset_case(void)
 	tcase_add_test(tcase, deadline_of_a_pair_that_is_ending_is_no_end);
 	tcase_add_test(tcase, target_that_resets_too_ends_the_wait_for_it);
 	tcase_add_test(tcase, closing_is_bounded_by_half_close_timeout);
+	tcase_add_test(tcase, failed_client_that_is_paused_is_bounded_by_half_close_timeout);
 	tcase_add_test(tcase, paused_client_that_resets_is_noticed);
 	tcase_add_test(tcase, half_closed_client_that_resets_is_noticed);
 	tcase_add_test(tcase, resets_noticed_at_once_leave_the_others_alone);
