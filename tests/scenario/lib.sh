@@ -363,7 +363,7 @@ case_explain() {
 	fi
 }
 
-# shellcheck source=oracle.sh
+# shellcheck source=../scenario/oracle.sh
 . "$(dirname "${BASH_SOURCE[0]}")/oracle.sh"
 
 # Another relay in weir's place; it replaces some of the above.
