@@ -77,7 +77,7 @@ scenario "while one direction is stopped the other runs" other_direction
 # Some relay's 500 targets have stopped reading and have taken all the memory there is for them.
 many_stopped() {
 	local newcomer idle_kib
-	target -n 500 rcvbuf 4K await go recv-all
+	target -n 500 deadline 60 rcvbuf 4K await go recv-all
 	newcomer=$TARGET
 	target_as echo -s echo
 	cat >relay.ini <<-END
@@ -96,7 +96,7 @@ many_stopped() {
 	weir_start -c relay.ini "${@:2}"
 	idle_kib=$(weir_rss)
 	RELAY=$(listening_on stopped)
-	client -n 500 sndbuf 8K fill 300 touch filled await go fin
+	client -n 500 deadline 60 sndbuf 8K fill 300 touch filled await go fin
 	wait_for "all clients to be held back" test -e filled
 	weir_dump
 	has weir pairs=500
@@ -145,10 +145,10 @@ rss_at_most() {
 memory_comes_back() {
 	local idle_kib
 	[ $SANITIZED = no ] || skip "the sanitizers keep memory"
-	target -n 120 rcvbuf 4K await go recv-all
+	target -n 120 deadline 60 rcvbuf 4K await go recv-all
 	weir_relay -o splice=off "${SMALL_BUFFERS[@]}"
 	idle_kib=$(weir_rss)
-	client -n 120 fill 300 touch filled await go fin
+	client -n 120 deadline 60 fill 300 touch filled await go fin
 	wait_for "all clients to be held back" test -e filled
 	weir_dump
 	expect_at_least "KiB of the burst" $((60 * 1024)) $(($(weir_rss) - idle_kib))
