@@ -6,7 +6,6 @@
 #include "log.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -171,7 +170,7 @@ static int open_name(struct relay *relay, const struct address *address)
 
 	if (!list) {
 		log_error("relay %s: cannot listen on %s: %s", relay->config->name, address->host,
-		          gai_strerror(error));
+		          resolver_strerror(error));
 		return -EADDRNOTAVAIL;
 	}
 	error = 0;

@@ -120,6 +120,11 @@ static struct address_list *list_from(const struct addrinfo *found)
 	return list;
 }
 
+const char *resolver_strerror(int error)
+{
+	return error > 0 ? strerror(error) : gai_strerror(error);
+}
+
 /* Without AI_ADDRCONFIG, which would hide the loopback addresses of a machine that is offline. */
 struct address_list *resolver_lookup_now(const char *host, uint16_t port, void *arg, int *error)
 {
@@ -127,12 +132,15 @@ struct address_list *resolver_lookup_now(const char *host, uint16_t port, void *
 	struct address_list *list;
 	struct addrinfo *found;
 	char service[8];
+	int r;
 
 	(void)arg;
 	snprintf(service, sizeof(service), "%u", port);
-	*error = getaddrinfo(host, service, &hints, &found);
-	if (*error != 0)
+	r = getaddrinfo(host, service, &hints, &found);
+	if (r != 0) {
+		*error = r == EAI_SYSTEM ? errno : r;
 		return NULL;
+	}
 	list = list_from(found);
 	freeaddrinfo(found);
 	if (!list)
@@ -165,7 +173,7 @@ static void take_failure(struct resolver_name *name, int error)
 {
 	if (!name->failing)
 		log_warning("%s %s:%u does not resolve: %s%s", name->owner, name->host, name->port,
-		            gai_strerror(error), name->answer ? "; its last addresses stay in use" : "");
+		            resolver_strerror(error), name->answer ? "; its last addresses stay in use" : "");
 	name->failing = true;
 	name->due = clock_ms() + name->retry_ms;
 	name->retry_ms = shorter(name->retry_ms * 2, name->resolver->interval_ms);

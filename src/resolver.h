@@ -30,11 +30,12 @@ struct resolver_name; /* one name that is kept looked up */
 
 /*
  * How names are looked up; the default is getaddrinfo(3). Tests pass their own. Returns a new list of
- * at least one, or NULL with *error as gai_strerror(3) takes it.
+ * at least one, or NULL with *error as resolver_strerror takes it: negative of getaddrinfo(3), or a positive errno.
  */
 typedef struct address_list *resolver_lookup(const char *host, uint16_t port, void *arg, int *error);
 /* The default: getaddrinfo(3), in the calling thread. */
 resolver_lookup resolver_lookup_now;
+const char *resolver_strerror(int error);
 
 /* interval_ms as above, at least 1. lookup NULL: the default. NULL when out of memory. */
 struct resolver *resolver_new(uint64_t interval_ms, resolver_lookup *lookup, void *arg);
