@@ -18,6 +18,11 @@ FAULT_WEIR=$WEIR
 FAULTS_FULL=${FAULTS_FULL:-} # every errno at many places: an hour rather than a minute
 FAULT_LOG=$top/faults.log # of all cases
 export FAULT_SHIM FAULT_WEIR FAULT_LOG
+
+# What is left out of a short run stands behind this.
+full() {
+	[ -n "$FAULTS_FULL" ]
+}
 : >"$FAULT_LOG"
 injected_before=0 # bytes
 faults_folder=$(cd "${srcdir:-$(dirname "$0")/../..}/tests/fault" && pwd)
@@ -67,14 +72,25 @@ slow_target() { echo "recv 100 send 8K send $SLOW fin expect-fin"; }
 reset_client() { echo "send 20K rst"; }
 reset_target() { echo recv-until-end; }
 
+# REFUSER=yes: every second client is first connected to somebody who refuses. NAMED=yes: targets have a host name.
+REFUSER=no
+NAMED=no
 fault_target() {
 	local kind=$1 tolerant=-i
 	if [ $STRICT = yes ]; then tolerant=; fi
 	# shellcheck disable=SC2046,SC2086 # words
 	peer "$kind" -s $tolerant listen 127.0.0.1:0 port-file "$kind.port" accept $("${kind}_target")
 	target_port "$kind"
+	if [ $NAMED = yes ]; then TARGET=localhost:${TARGET##*:}; fi
 	printf '[relay %s]\nlisten = 127.0.0.1:0\ntarget = %s\n' "$kind" "$TARGET" >>relay.ini
+	if [ $REFUSER = yes ]; then echo "target = $REFUSING" >>relay.ini; fi
 	if [ "$kind" = slow ]; then echo "client_sndbuf = 8K" >>relay.ini; fi
+}
+
+refuser() {
+	peer refuser refuse 127.0.0.1:0 port-file refuser.port await over
+	target_port refuser
+	REFUSING=$TARGET
 }
 
 # Without a daemon: the configuration is in relay.ini, the targets serve.
@@ -82,9 +98,36 @@ faults_prepare() {
 	local kind
 	export FAULT_RULES=$PWD/rules
 	printf '%s\n' "[defaults]" "high_watermark = 128K" "low_watermark = 64K" >relay.ini
+	if [ $REFUSER = yes ]; then refuser; fi
 	for kind in $KINDS; do
 		fault_target "$kind"
 	done
+	if [ $HOGS = yes ]; then hogs_prepare; fi
+}
+
+# HOGS=yes: between hogs_begin and hogs_end clients that do not read have so much of a memory_max of 64K that nobody else gets
+# a queue. What others send then stays with its source until the sink has taken it.
+HOGS=no
+hogs_prepare() {
+	peer hog -s -i listen 127.0.0.1:0 port-file hog.port accept fill 100 recv-until-end
+	target_port hog
+	printf '[relay hog]\nlisten = 127.0.0.1:0\ntarget = %s\nclient_sndbuf = 8K\n' "$TARGET" >>relay.ini
+}
+
+hogs_begin() {
+	rm -f fed
+	peer hog-client -n 6 -i rcvbuf 8K connect "$(listening_on hog)" await fed rst
+	dump_until nothing_to_be_had
+}
+
+# Each is granted half of what the others have left, and a queue takes two blocks of 4K at least.
+nothing_to_be_had() {
+	[ "$(value used weir)" -gt $((64 * 1024 - 16 * 1024)) ]
+}
+
+hogs_end() {
+	touch fed
+	peer_end hog-client
 }
 
 faults_start() {

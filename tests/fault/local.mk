@@ -6,6 +6,7 @@ tests/fault/shim.so: tests/fault/shim.c
 		-U_FORTIFY_SOURCE -fno-sanitize=all -fPIC -shared -o $@ $(srcdir)/tests/fault/shim.c
 
 FAULTS = \
+	tests/fault/aside.sh \
 	tests/fault/calls.sh \
 	tests/fault/memory.sh \
 	tests/fault/resources.sh
