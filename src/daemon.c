@@ -59,7 +59,7 @@ struct daemon {
 	uint64_t pairs_before; /* at the last look whether to give memory back */
 };
 
-uint64_t daemon_raise_nofile(void)
+static uint64_t raise_nofile(void)
 {
 	struct rlimit limit;
 
@@ -72,6 +72,13 @@ uint64_t daemon_raise_nofile(void)
 			return raised.rlim_cur;
 	}
 	return limit.rlim_cur;
+}
+
+uint64_t daemon_usable_fds(void)
+{
+	uint64_t nofile = raise_nofile(), watched = evloop_max_fds();
+
+	return nofile < watched ? nofile : watched;
 }
 
 /* ---- answers of workers: on their threads ---- */
@@ -219,7 +226,7 @@ static void on_trim(evutil_socket_t fd, short what, void *arg)
 static void init_limits(struct daemon *daemon)
 {
 	const struct config_global *global = &daemon->config->global;
-	uint64_t nofile = daemon_raise_nofile();
+	uint64_t nofile = daemon_usable_fds();
 	uint64_t max = estimate_max_connections(daemon->config, nofile);
 	char text[512];
 

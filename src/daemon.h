@@ -4,8 +4,8 @@
 
 #include "config.h"
 
-/* Raises the limit of descriptors as far as it may; returns what it is now. */
-uint64_t daemon_raise_nofile(void);
+/* Raises the limit of descriptors as far as it may; returns how many can be used now. */
+uint64_t daemon_usable_fds(void);
 
 /*
  * Runs until it is told to stop. Keeps a reference to config. The exit status of weir(8): 0 stopped as asked,

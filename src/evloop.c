@@ -5,8 +5,10 @@
 
 #include <errno.h>
 #include <event2/event.h>
-#include <stdint.h>
+#include <stdbool.h>
+#include <string.h>
 #include <sys/eventfd.h>
+#include <sys/select.h>
 #include <unistd.h>
 
 #define LAST_WORDS_MS 100
@@ -40,6 +42,17 @@ struct event_base *evloop_new(void)
 	base = event_base_new_with_config(config);
 	event_config_free(config);
 	return base;
+}
+
+/* Only EVENT_NOEPOLL and EVENT_NOPOLL in the environment lead to select(2). */
+uint64_t evloop_max_fds(void)
+{
+	struct event_base *base = evloop_new();
+	bool selects = base && strcmp(event_base_get_method(base), "select") == 0;
+
+	if (base)
+		event_base_free(base);
+	return selects ? FD_SETSIZE : UINT64_MAX;
 }
 
 static void on_woken(evutil_socket_t fd, short what, void *arg)

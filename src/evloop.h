@@ -4,6 +4,8 @@
 #ifndef WEIR_EVLOOP_H
 #define WEIR_EVLOOP_H
 
+#include <stdint.h>
+
 struct event;
 struct event_base;
 
@@ -12,6 +14,8 @@ void evloop_init(void);
 
 /* A base without locks: only the thread that runs it may touch it. NULL when out of memory or descriptors. */
 struct event_base *evloop_new(void);
+/* Descriptors from this number on cannot be watched: libevent ends the process. UINT64_MAX: all can. */
+uint64_t evloop_max_fds(void);
 
 /* An eventfd(2) and the event that waits for it. */
 struct mailbox {

@@ -162,7 +162,7 @@ static struct config *load(const struct config_request *request, int *status)
 
 static void print_test(const struct config *config)
 {
-	uint64_t max = estimate_max_connections(config, daemon_raise_nofile());
+	uint64_t max = estimate_max_connections(config, daemon_usable_fds());
 	char text[512];
 
 	printf("configuration is good: %zu relays\n", config->relay_count);

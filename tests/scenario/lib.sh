@@ -117,6 +117,13 @@ weir_relay() {
 	weir_start -l 127.0.0.1:0 -T "$TARGET" "$@"
 }
 
+# needs_pairs COUNT: skips the case where the daemon cannot have so many.
+needs_pairs() {
+	local most
+	most=$(sed -n 's/.* for each of \([0-9]*\) pairs.*/\1/p' weir.log | head -n 1)
+	[ "${most:-$1}" -ge "$1" ] || skip "no more than $most pairs are possible"
+}
+
 weir_fds() {
 	ls "/proc/$WEIR_PID/fd" | wc -l
 }

@@ -106,9 +106,23 @@ descriptors_used_up() {
 }
 scenario "descriptors used up: accepting pauses, resumes" descriptors_used_up
 
+# It aborted: libevent's select(2) cannot watch descriptor 1024.
+no_more_than_select_watches() {
+	target -s -i echo
+	EVENT_NOEPOLL=1 EVENT_NOPOLL=1 weir_relay
+	client -n 600 -i deadline 60 mirror send 10 recv 10 await out fin expect-fin
+	wait_log 'max_connections .* reached'
+	weir_expect_quiet
+	touch out
+	peer_end client
+	expect_equal "bytes received" 6000 "$(peer_total received client)"
+}
+scenario "no more descriptors than select(2) watches" no_more_than_select_watches
+
 thousands() {
 	target -s echo
 	WEIR_NOFILE=16000 weir_relay
+	needs_pairs 3000
 	client -n 3000 -j 1000 deadline 60 mirror send 1000 recv 1000 touch all await all duplex 1000 1000 fin expect-fin
 	wait_for "all to be connected" test -e all
 	peers_end

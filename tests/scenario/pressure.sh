@@ -96,6 +96,7 @@ many_stopped() {
 	weir_start -c relay.ini "${@:2}"
 	idle_kib=$(weir_rss)
 	RELAY=$(listening_on stopped)
+	needs_pairs 501
 	client -n 500 deadline 60 sndbuf 8K fill 300 touch filled await go fin
 	wait_for "all clients to be held back" test -e filled
 	weir_dump

@@ -112,6 +112,7 @@ scenario "TERM while a target is being connected" drain_connecting
 drain_many() {
 	target -s -i echo
 	WEIR_NOFILE=4000 weir_relay -o workers=4 -o drain_timeout=20s
+	needs_pairs 1000
 	client -n 1000 mirror send 10 recv 10 touch in await go duplex 5000 5000 fin expect-fin
 	wait_for "the clients to be in" test -e in
 	kill -TERM "$WEIR_PID"
@@ -126,6 +127,7 @@ scenario "TERM with 1000 pairs" drain_many
 many_reset() {
 	target -s -i echo
 	WEIR_NOFILE=4000 weir_relay -o workers=4 -o drain_timeout=300ms
+	needs_pairs 1000
 	client -n 1000 mirror send 10 recv 10 touch in expect-rst
 	wait_for "the clients to be in" test -e in
 	kill -TERM "$WEIR_PID"

@@ -93,6 +93,7 @@ scenario "0 means never" never
 many_idle() {
 	target -s -i recv 10 expect-rst
 	weir_relay -o idle_timeout=1s
+	needs_pairs 500
 	client -n 500 send 10 expect-rst
 	peer_end client
 	expect_equal "close lines" 500 "$(grep -c reason=idle_timeout weir.log)"
