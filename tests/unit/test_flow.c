@@ -212,7 +212,7 @@ END_TEST
 
 static bool all_is_acknowledged(void)
 {
-	int unsent, unacknowledged;
+	int unsent = 0, unacknowledged = 0; /* valgrind does not know that ioctl(2) sets them */
 
 	ck_assert_int_eq(ioctl(sink[0], SIOCOUTQNSD, &unsent), 0);
 	ck_assert_int_eq(ioctl(sink[0], SIOCOUTQ, &unacknowledged), 0);
