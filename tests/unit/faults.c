@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the names that ld --wrap wants */
 void *__real_malloc(size_t size);
 void *__wrap_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
@@ -37,6 +38,7 @@ ssize_t __real_recv(int fd, void *data, size_t length, int flags);
 ssize_t __wrap_recv(int fd, void *data, size_t length, int flags);
 ssize_t __real_splice(int in, off_t *in_at, int out, off_t *out_at, size_t length, unsigned flags);
 ssize_t __wrap_splice(int in, off_t *in_at, int out, off_t *out_at, size_t length, unsigned flags);
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 
 static struct {
 	size_t left; /* calls until it fails; 0 = it does not */
