@@ -808,10 +808,10 @@ START_TEST(without_memory_for_a_pipe_the_flow_copies)
 	run_until_its_turn();
 	fault_set(FAULT_MEMORY, 1, ENOMEM);
 	event_base_loop(base, EVLOOP_NONBLOCK);
+	ck_assert(!pipe_pool_has(&pipes)); /* for a while */
 	ck_assert_uint_eq(slots_used(&pipe_slots), 0);
 	LOOP_UNTIL(base, (loop_receive(sink[1], &received, 1), received == 1));
 	pass(&sent, &received, BULK, BULK);
-	ck_assert_uint_eq(slots_used(&pipe_slots), 0); /* not at once again */
 }
 END_TEST
 
@@ -933,7 +933,9 @@ static uint64_t turn_bytes; /* not 0: what a flow moves in its turn, instead of 
 static unsigned turns_taken;
 static struct flow takers[TURNS];
 
+/* NOLINTNEXTLINE(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): ld --wrap wants it */
 void __real_flow_take_turn(struct flow *which, unsigned turn);
+/* NOLINTNEXTLINE(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): ld --wrap wants it */
 void __wrap_flow_take_turn(struct flow *which, unsigned turn);
 
 void __wrap_flow_take_turn(struct flow *which, unsigned turn)

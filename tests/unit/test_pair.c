@@ -619,7 +619,7 @@ END_TEST
 /* Accepts who else is there until the pair's target is; the loop does not run meanwhile. */
 static int meet_unseen(int listener)
 {
-	struct sockaddr_in mine_is, address;
+	struct sockaddr_in mine_is = {.sin_port = 0}, address = mine_is;
 	socklen_t length = sizeof(mine_is);
 
 	ck_assert_int_eq(getsockname(only_pair()->target.fd, (struct sockaddr *)&mine_is, &length), 0);
@@ -801,6 +801,36 @@ START_TEST(closing_is_bounded_by_half_close_timeout)
 }
 END_TEST
 
+/* Whoever still acknowledges is waited for: nothing else tells that it takes what the kernel has. */
+START_TEST(closing_waits_for_a_slow_reader)
+{
+	struct pair *pair;
+	uint64_t sent = 0, received = 0;
+	int client, server;
+
+	begin(TEXTS("half_close_timeout=400ms"));
+	client = join();
+	server = meet_open(target);
+	pair = only_pair();
+	while (socket_unacknowledged(pair->client.fd) < 150000) {
+		send_all(server, sent, 1000);
+		sent += 1000;
+		LOOP_UNTIL(base, pair->target.from.bytes + pair->target.from.queued == sent);
+		ck_assert_uint_eq(pair->target.from.queued, 0);
+	}
+	reset(server);
+	LOOP_UNTIL(base, pair->ending);
+	for (int i = 0; i < 10; i++) {
+		run_for(80);
+		ck_assert_msg(set.count == 1, "not waited for after %d reads", i);
+		loop_receive(client, &received, 12000);
+	}
+	ck_assert_int_eq(drain(client, &received), LOOP_RST);
+	ck_assert_uint_eq(received, sent);
+	assert_over("target_reset");
+}
+END_TEST
+
 /* Nothing is read from it any more, and nobody takes what was. */
 START_TEST(failed_client_that_is_paused_is_bounded_by_half_close_timeout)
 {
@@ -836,7 +866,7 @@ START_TEST(paused_client_that_resets_is_noticed)
 }
 END_TEST
 
-/* While nothing is read from a client that has ended, and nothing is written to it either. */
+/* While nothing is read from a client that has ended, and nothing is written to it either. _i: 1 it takes its time. */
 START_TEST(half_closed_client_that_resets_is_noticed)
 {
 	uint64_t began;
@@ -847,6 +877,7 @@ START_TEST(half_closed_client_that_resets_is_noticed)
 	server = meet_open(target);
 	shutdown(client, SHUT_WR);
 	assert_ends(server, LOOP_FIN, 0);
+	run_for(_i ? 1000 : 0);
 	began = clock_ms();
 	reset(client);
 	assert_over("client_reset");
@@ -1017,6 +1048,26 @@ START_TEST(stalled_flow_times_out_beside_a_busy_one)
 		ck_assert_msg(clock_ms() - began < 3000, "still there after 3 s");
 	}
 	assert_over("stall_timeout");
+}
+END_TEST
+
+/* Nor is what it still reads itself. */
+START_TEST(flow_that_only_reads_is_stalled)
+{
+	struct pair *pair;
+	uint64_t sent = 0, end;
+	int client;
+
+	begin(TEXTS("stall_timeout=300ms"));
+	client = join();
+	meet_open(target);
+	pair = only_pair();
+	while (loop_send(pair->target.fd, 0, BULK) > 0)
+		;
+	for (end = clock_ms() + 3000; set.count > 0 && clock_ms() < end; run_for(20))
+		sent += loop_send(client, sent, 1);
+	assert_over("stall_timeout");
+	ck_assert_uint_lt(clock_ms(), end);
 }
 END_TEST
 
@@ -1511,9 +1562,10 @@ static TCase *reset_case(void)
 	tcase_add_test(tcase, deadline_of_a_pair_that_is_ending_is_no_end);
 	tcase_add_test(tcase, target_that_resets_too_ends_the_wait_for_it);
 	tcase_add_test(tcase, closing_is_bounded_by_half_close_timeout);
+	tcase_add_test(tcase, closing_waits_for_a_slow_reader);
 	tcase_add_test(tcase, failed_client_that_is_paused_is_bounded_by_half_close_timeout);
 	tcase_add_test(tcase, paused_client_that_resets_is_noticed);
-	tcase_add_test(tcase, half_closed_client_that_resets_is_noticed);
+	tcase_add_loop_test(tcase, half_closed_client_that_resets_is_noticed, 0, 2);
 	tcase_add_test(tcase, resets_noticed_at_once_leave_the_others_alone);
 	tcase_add_test(tcase, paused_pairs_cost_no_events);
 	tcase_add_loop_test(tcase, on_reset_close_passes_on_an_end, 0, 2);
@@ -1529,6 +1581,7 @@ static TCase *time_case(void)
 	tcase_add_test(tcase, half_close_timeout_begins_with_the_end);
 	tcase_add_test(tcase, stall_timeout_resets_both);
 	tcase_add_test(tcase, stalled_flow_times_out_beside_a_busy_one);
+	tcase_add_test(tcase, flow_that_only_reads_is_stalled);
 	tcase_add_test(tcase, stall_without_memory_is_counted_from_the_first_wait);
 	tcase_add_test(tcase, hung_up_client_does_not_keep_a_pair);
 	tcase_add_loop_test(tcase, deadline_that_is_late_itself_ends_nobody, 0, 2);
