@@ -108,26 +108,31 @@ faults_prepare() {
 # HOGS=yes: between hogs_begin and hogs_end clients that do not read have so much of a memory_max of 64K that nobody else gets
 # a queue. What others send then stays with its source until the sink has taken it.
 HOGS=no
+hogs=0
 hogs_prepare() {
 	peer hog -s -i listen 127.0.0.1:0 port-file hog.port accept fill 100 recv-until-end
 	target_port hog
 	printf '[relay hog]\nlisten = 127.0.0.1:0\ntarget = %s\nclient_sndbuf = 8K\n' "$TARGET" >>relay.ini
 }
 
+# One after the other is granted half of what the others have left, until that makes no queue: it takes two blocks of 4K.
 hogs_begin() {
-	rm -f fed
-	peer hog-client -n 6 -i rcvbuf 8K connect "$(listening_on hog)" await fed rst
-	dump_until nothing_to_be_had
-}
-
-# Each is granted half of what the others have left, and a queue takes two blocks of 4K at least.
-nothing_to_be_had() {
-	[ "$(value used weir)" -gt $((64 * 1024 - 16 * 1024)) ]
+	weir_dump
+	while [ "$(value used weir)" -le $((64 * 1024 - 16 * 1024)) ]; do
+		hogs=$((hogs + 1))
+		[ $hogs -le 32 ] || fail "hogs leave memory for others"
+		peer "hog-client-$hogs" -i rcvbuf 8K connect "$(listening_on hog)" await fed rst
+		dump_until count $hogs flow direction=download reading=paused
+	done
 }
 
 hogs_end() {
+	local n
 	touch fed
-	peer_end hog-client
+	for ((n = 1; n <= hogs; n++)); do
+		peer_end "hog-client-$n"
+	done
+	hogs=0
 }
 
 faults_start() {
@@ -187,6 +192,10 @@ traffic() {
 }
 
 weir_is_calm() {
+	if [ $hogs -gt 0 ]; then
+		dump_until has weir pairs=$hogs
+		return
+	fi
 	wait_for "pairs=0 used=0" weir_has_no_pairs
 	wait_for "sockets back to $WEIR_SOCKETS" weir_sockets_are_back
 }

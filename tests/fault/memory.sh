@@ -7,7 +7,7 @@
 EXPECT_LOG='cannot accept\|cannot write the dump\|cannot be connected\|libevent: '
 
 # A short run takes longer steps from one allocation to the next.
-if [ -n "$FAULTS_FULL" ]; then step=1; else step=7; fi
+if full; then step=1; else step=7; fi
 
 # ---- while it starts ----
 
@@ -67,6 +67,7 @@ scenario "start: every allocation from one on fails" starting 1 1
 relaying() {
 	local every=$1 n=1
 	faults_start $OPTIONS
+	if [ $HOGS = yes ]; then hogs_begin; fi
 	while :; do
 		echo "allocation $n"
 		faults "alloc ENOMEM $n $every"
@@ -79,6 +80,7 @@ relaying() {
 		n=$((n + (step > 1 ? 1 + n / 2 : 1)))
 	done
 	faults
+	if [ $HOGS = yes ]; then hogs_end; fi
 	weir_is_calm
 	expect_at_least "allocations while relaying" 50 "$n"
 }
@@ -116,11 +118,17 @@ stopping() {
 	weir_expect_status 0
 }
 
-if [ -n "$FAULTS_FULL" ]; then variants=("" "-o splice=off" "-o workers=4"); else variants=(""); fi
+variants=("")
+if full; then variants+=("-o splice=off" "-o workers=4"); fi
 for OPTIONS in "${variants[@]}"; do
 	scenario "relaying: one allocation fails $OPTIONS" relaying 0
 	scenario "relaying: every allocation from one on fails $OPTIONS" relaying 1
 	scenario "relaying: a shortage comes and goes $OPTIONS" shortage "$step"
 	scenario "stopping without memory $OPTIONS" stopping
 done
+
+OPTIONS="-o memory_max=64K"
+HOGS=yes
+scenario "relaying without memory for queues: one allocation fails" relaying 0
+HOGS=no
 faults_finish
