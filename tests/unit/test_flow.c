@@ -12,6 +12,7 @@
 #include <linux/sockios.h>
 #include <malloc.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 
@@ -203,7 +204,7 @@ START_TEST(stopped_sink_pauses_the_source_at_high)
 {
 	fill();
 	ck_assert(!flow.reading);
-	ck_assert_uint_eq(flow.queued, HIGH);
+	ck_assert_uint_gt(flow.queued, LOW);
 	ck_assert_uint_eq(flow.peak, HIGH);
 	ck_assert_uint_eq(flow.pauses, 1);
 	ck_assert_uint_le(allocated, HIGH + HIGH / 2 + 64 * 1024);
@@ -452,11 +453,18 @@ static void run_until_its_turn(void)
 	ck_assert_uint_eq(flow.turn, TURN_READ);
 }
 
-/* The sink's kernel takes no more. */
-static void stuff_sink(void)
+/* The sink's kernel takes no more, not even when its timer, after 200 ms, has cut off what fits into the window. Returns
+ * how many bytes it has. */
+static uint64_t stuff_sink(void)
 {
-	while (loop_send(sink[0], 0, BULK) > 0)
-		;
+	struct pollfd writable = {.fd = sink[0], .events = POLLOUT};
+	uint64_t stuffed = 0, more;
+
+	do {
+		more = loop_send(sink[0], stuffed, BULK);
+		stuffed += more;
+	} while (more > 0 || poll(&writable, 1, 300) > 0);
+	return stuffed;
 }
 
 START_TEST(nothing_to_read_after_all)
@@ -734,13 +742,9 @@ static uint64_t send_piece(uint64_t offset, uint64_t sent)
 /* The sink takes no more, and the pipe has no slot left long before the queue is long. How much the sink has. */
 static uint64_t fill_pipe_with_small_pieces(uint64_t *sent)
 {
-	uint64_t stuffed = 0, more;
+	uint64_t stuffed = stuff_sink();
 	int one = 1;
 
-	do {
-		more = loop_send(sink[0], stuffed, BULK);
-		stuffed += more;
-	} while (more > 0 || !all_is_acknowledged());
 	setsockopt(source[1], IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	*sent = 0;
 	LOOP_UNTIL(base, (be_bulk(), *sent += send_piece(stuffed, *sent), flow.paused));
