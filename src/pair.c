@@ -55,7 +55,7 @@ void pair_close_socket(struct peer *peer, bool reset)
 	if (reset)
 		socket_reset(peer->fd);
 	else
-		close(peer->fd);
+		socket_close(peer->fd);
 	peer->fd = -1; /* consumed */
 }
 

@@ -26,11 +26,18 @@ static int set_size(int fd, int level, int name, uint64_t bytes)
 	return set_option(fd, level, name, bytes > INT_MAX ? INT_MAX : (int)bytes);
 }
 
+static int set_linger(int fd, bool reset)
+{
+	struct linger linger = {.l_onoff = reset, .l_linger = 0};
+
+	return setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) < 0 ? -errno : 0;
+}
+
 static int tune_tcp(int fd, const struct socket_tuning *tuning)
 {
-	int error = 0;
+	int error = set_linger(fd, true);
 
-	if (tuning->nodelay)
+	if (!error && tuning->nodelay)
 		error = set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 	if (!error && tuning->keepalive)
 		error = set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
@@ -212,9 +219,12 @@ int socket_connect_result(int fd)
 
 void socket_reset(int fd)
 {
-	struct linger linger = {.l_onoff = 1, .l_linger = 0};
+	close(fd);
+}
 
-	setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+void socket_close(int fd)
+{
+	(void)set_linger(fd, false);
 	close(fd);
 }
 

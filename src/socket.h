@@ -43,9 +43,13 @@ int socket_accept(int listener, union client_address *client);
 int socket_connect(const struct endpoint *endpoint, const struct socket_tuning *tuning);
 /* What came of socket_connect by now: 0 connected, -EINPROGRESS, or -errno why not. */
 int socket_connect_result(int fd);
-/* Closes fd so that the other end sees a reset (SO_LINGER of socket(7)); a unix socket knows no reset and is
- * just closed. */
+/*
+ * A TCP socket made here resets when it is closed (SO_LINGER of socket(7)), by socket_reset or by the end of the
+ * process, however that comes: what was cut short never looks complete. Only socket_close sends what is left and an
+ * end of stream. A unix socket knows no reset: both just close it.
+ */
 void socket_reset(int fd);
+void socket_close(int fd);
 /* Bytes that the kernel holds: received and not read (SIOCINQ), sent and not acknowledged (SIOCOUTQ). tcp(7),
  * unix(7) */
 uint64_t socket_unread(int fd);

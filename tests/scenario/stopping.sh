@@ -109,6 +109,19 @@ drain_connecting() {
 }
 scenario "TERM while a target is being connected" drain_connecting
 
+# Whatever ends the daemon: half of a stream must not look like all of it.
+killed() {
+	target send 100K recv 1000 touch sent expect-rst
+	weir_relay
+	client recv 100K send 1000 expect-rst
+	wait_for "bytes both ways" test -e sent
+	kill "-$1" "$WEIR_PID"
+	wait_for "the end of weir" weir_has_ended
+	WEIR_PID=
+}
+scenario "killed in the middle: both see a reset" killed KILL
+scenario "a signal that is not ours in the middle: both see a reset" killed USR2
+
 drain_many() {
 	target -s -i echo
 	WEIR_NOFILE=4000 weir_relay -o workers=4 -o drain_timeout=20s

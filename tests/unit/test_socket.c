@@ -237,23 +237,39 @@ START_TEST(tuning_of_a_unix_socket)
 }
 END_TEST
 
-START_TEST(reset_is_seen_as_one)
+/* What the other end of a connection sees when end closes an accepted socket, or one that has connected: 0 an end of stream,
+ * or -errno. */
+static int seen_of(void (*end)(int fd), bool accepted)
 {
 	struct endpoint endpoint = endpoint_of("127.0.0.1:0");
 	int listener = socket_listen(&endpoint, &plain, SOCKET_SOLE, false);
 	union client_address address;
+	int client, server, other, seen;
 	char byte;
-	int client, server;
 
 	endpoint = own_endpoint(listener);
 	client = socket_connect(&endpoint, &plain);
 	server = accept_one(listener, &address);
-	socket_reset(server);
-	wait_for(client, POLLIN);
-	ck_assert_int_eq(recv(client, &byte, 1, 0), -1);
-	ck_assert_int_eq(errno, ECONNRESET);
-	close(client);
+	other = accepted ? client : server;
+	end(accepted ? server : client);
+	wait_for(other, POLLIN);
+	seen = recv(other, &byte, 1, 0) < 0 ? -errno : 0;
+	close(other);
 	close(listener);
+	return seen;
+}
+
+START_TEST(reset_is_seen_as_one)
+{
+	ck_assert_int_eq(seen_of(socket_reset, true), -ECONNRESET);
+	ck_assert_int_eq(seen_of(socket_reset, false), -ECONNRESET);
+}
+END_TEST
+
+START_TEST(only_socket_close_ends_a_stream)
+{
+	ck_assert_int_eq(seen_of(socket_close, true), 0);
+	ck_assert_int_eq(seen_of(socket_close, false), 0);
 }
 END_TEST
 
@@ -465,6 +481,7 @@ int main(void)
 	tcase_add_test(tcase, tuning_of_a_unix_socket);
 	tcase_add_loop_test(tcase, loopback_is_not_paced, 0, 3);
 	tcase_add_test(tcase, reset_is_seen_as_one);
+	tcase_add_test(tcase, only_socket_close_ends_a_stream);
 	tcase_add_test(tcase, unacknowledged_bytes_are_told);
 	tcase_add_test(tcase, shared_twice_sole_once);
 	tcase_add_test(tcase, stale_path_is_taken_over);
