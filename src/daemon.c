@@ -411,6 +411,7 @@ int daemon_run(struct config *config)
 	int error;
 
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a dump larger than the service may write */
 	log_set_level(config->global.log_level);
 	evloop_init();
 	error = log_start();
@@ -424,7 +425,7 @@ int daemon_run(struct config *config)
 		log_notice("weir " PACKAGE_VERSION " is ready: %zu relays, %u workers", daemon.relay_count,
 		           daemon.worker_count);
 		service_ready("relaying");
-		event_base_dispatch(daemon.base);
+		evloop_run(daemon.base);
 	}
 	tear_down(&daemon);
 	if (!error)

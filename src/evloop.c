@@ -9,9 +9,11 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/select.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LAST_WORDS_MS 100
+#define RETRY_MS      100
 
 /* libevent ends the process behind a message of its level "error". */
 static void on_message(int severity, const char *text)
@@ -53,6 +55,15 @@ uint64_t evloop_max_fds(void)
 	if (base)
 		event_base_free(base);
 	return selects ? FD_SETSIZE : UINT64_MAX;
+}
+
+void evloop_run(struct event_base *base)
+{
+	const struct timespec pause = {.tv_nsec = RETRY_MS * 1000000L};
+
+	/* libevent has said why. */
+	while (event_base_dispatch(base) < 0)
+		nanosleep(&pause, NULL);
 }
 
 static void on_woken(evutil_socket_t fd, short what, void *arg)

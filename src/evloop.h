@@ -17,6 +17,12 @@ struct event_base *evloop_new(void);
 /* Descriptors from this number on cannot be watched: libevent ends the process. UINT64_MAX: all can. */
 uint64_t evloop_max_fds(void);
 
+/*
+ * Runs the base until event_base_loopbreak or until nothing is left to wait for. Waiting may fail for want of memory
+ * (poll(2), select(2)); that is tried again, because a thread that ended for it would leave its clients hanging.
+ */
+void evloop_run(struct event_base *base);
+
 /* An eventfd(2) and the event that waits for it. */
 struct mailbox {
 	int fd; /* -1: not open */

@@ -119,7 +119,7 @@ static void *run(void *arg)
 {
 	struct worker *worker = arg;
 
-	event_base_dispatch(worker->base);
+	evloop_run(worker->base);
 	mailbox_stop(&worker->mailbox);
 	event_del(worker->dump_more);
 	stop_accepting(worker);
