@@ -177,6 +177,23 @@ has_ended_pairs() {
 }
 scenario "dump: the file system is full" full_file_system
 
+# The signal that comes with it would end the daemon. The log is no file, so that it can tell.
+larger_than_files_may_be() {
+	command -v prlimit >/dev/null || skip "prlimit is missing"
+	mkfifo log
+	cat log >weir.log &
+	target -s echo
+	WEIR_LOG=log weir_relay
+	client -n 40 mirror send 10 recv 10 touch in await out fin expect-fin
+	wait_for "clients to be in" test -e in
+	prlimit --pid "$WEIR_PID" --fsize=4096:
+	dump_fails_with "File too large"
+	expect_equal "files" "" "$(find . -name 'dump*')"
+	prlimit --pid "$WEIR_PID" --fsize=unlimited:
+	touch out
+}
+scenario "dump: larger than files may be" larger_than_files_may_be
+
 read_only() {
 	needs_namespace
 	mkdir mounted
