@@ -5,11 +5,21 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 int listening_fd(const struct listening *listening, unsigned worker)
 {
 	return listening->fds[worker % listening->count];
+}
+
+/* Another daemon may have taken the path over since. */
+static bool is_still_ours(const struct listening *listening)
+{
+	struct stat status;
+
+	return lstat(listening->unlink_path, &status) == 0 && status.st_dev == listening->device &&
+	       status.st_ino == listening->inode;
 }
 
 void listening_close(struct listening *listening)
@@ -19,7 +29,7 @@ void listening_close(struct listening *listening)
 	free(listening->fds);
 	listening->fds = NULL;
 	listening->count = 0;
-	if (listening->unlink_path)
+	if (listening->unlink_path && is_still_ours(listening))
 		unlink(listening->unlink_path);
 	free(listening->unlink_path);
 	listening->unlink_path = NULL;
@@ -59,9 +69,14 @@ static int open_unix(struct listening *listening, const struct endpoint *endpoin
                      const struct socket_tuning *tuning)
 {
 	int error = add_socket(listening, endpoint, tuning, SOCKET_SOLE, false);
+	struct stat status;
 
 	if (error || endpoint->un.sun_path[0] == '\0')
 		return error;
+	if (lstat(endpoint->un.sun_path, &status) < 0)
+		return -errno;
+	listening->device = status.st_dev;
+	listening->inode = status.st_ino;
 	listening->unlink_path = strdup(endpoint->un.sun_path);
 	return listening->unlink_path ? 0 : -ENOMEM;
 }

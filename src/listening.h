@@ -6,12 +6,15 @@
 #include "socket.h"
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 struct listening {
 	char text[ADDRESS_TEXT_MAX]; /* the address that it really has, for log lines */
-	char *unlink_path;           /* a unix path of ours, removed at the end; owned */
-	int *fds;                    /* owned, with the descriptors in it */
-	unsigned count;              /* number of workers, or 1 where they share */
+	char *unlink_path;           /* a unix path of ours, removed at the end if it still is; owned */
+	dev_t device;                /* of what is ours there */
+	ino_t inode;
+	int *fds;       /* owned, with the descriptors in it */
+	unsigned count; /* number of workers, or 1 where they share */
 };
 
 /*

@@ -48,6 +48,19 @@ unix_path() {
 }
 scenario "unix sockets by path" unix_path
 
+# The next daemon may be there before this one has gone.
+unix_path_taken_over() {
+	target -s echo
+	weir_start -l "unix:$PWD/l" -T "$TARGET"
+	peer other listen "unix:$PWD/l.new" port-file other.port accept
+	wait_for "another listener" test -e other.port
+	mv l.new l
+	weir_stop
+	[ -S l ] || fail "it took the other's socket away"
+	"$RAWPEER" connect "unix:$PWD/l"
+}
+scenario "a unix path that another daemon has taken over is left to it" unix_path_taken_over
+
 unix_abstract() {
 	local name=weir-test-$$-$RANDOM
 	peer target -s listen "unix:@$name-t" port-file target.port accept echo
