@@ -255,13 +255,14 @@ peer() {
 	esac
 }
 
-# peer_with NAME PREFIX ARG...: options of ARG, then PREFIX, then the words of ARG.
+# peer_with NAME PREFIX ARG...: options of ARG and its first words if they are of sockets to be made, then PREFIX, then
+# the other words of ARG.
 peer_with() {
 	local name=$1 prefix=$2 options=()
 	shift 2
-	while [[ ${1:-} == -* ]]; do
+	while [[ ${1:-} =~ ^(-.|rcvbuf|sndbuf)$ ]]; do
 		options+=("$1")
-		if [[ $1 == -[nj] ]]; then
+		if [[ $1 =~ ^(-[nj]|rcvbuf|sndbuf)$ ]]; then
 			options+=("$2")
 			shift
 		fi
