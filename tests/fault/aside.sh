@@ -9,8 +9,8 @@
 without() {
 	STRICT=yes
 	BULK=4M
-	EXPECT_LOG='libevent: epoll_create'
-	faults "$1 $2 1 1"
+	EXPECT_LOG='libevent: epoll_create\|the log has no thread'
+	faults "$1 $2 1 ${3:-1}"
 	faults_start
 	traffic
 	expect_injected
@@ -19,6 +19,7 @@ without() {
 scenario "no pipe: EMFILE" without pipe2 EMFILE
 scenario "no large pipe: EPERM" without fcntl EPERM
 scenario "no epoll: EMFILE" without epoll_create EMFILE
+scenario "no thread for the log: EAGAIN" without pthread_create EAGAIN 0
 scenario "processors that cannot be counted: EINVAL" without sched_getaffinity EINVAL
 if full; then
 	scenario "no pipe: ENFILE" without pipe2 ENFILE

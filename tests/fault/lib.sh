@@ -110,7 +110,7 @@ faults_prepare() {
 HOGS=no
 hogs=0
 hogs_prepare() {
-	peer hog -s -i listen 127.0.0.1:0 port-file hog.port accept fill 100 recv-until-end
+	peer hog -s -i deadline 3600 listen 127.0.0.1:0 port-file hog.port accept fill 100 recv-until-end
 	target_port hog
 	printf '[relay hog]\nlisten = 127.0.0.1:0\ntarget = %s\nclient_sndbuf = 8K\n' "$TARGET" >>relay.ini
 }
@@ -121,7 +121,7 @@ hogs_begin() {
 	while [ "$(value used weir)" -le $((64 * 1024 - 16 * 1024)) ]; do
 		hogs=$((hogs + 1))
 		[ $hogs -le 32 ] || fail "hogs leave memory for others"
-		peer "hog-client-$hogs" -i rcvbuf 8K connect "$(listening_on hog)" await fed rst
+		peer "hog-client-$hogs" -i deadline 3600 rcvbuf 8K connect "$(listening_on hog)" await fed rst
 		dump_until count $hogs flow direction=download reading=paused
 	done
 }
