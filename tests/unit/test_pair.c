@@ -707,22 +707,16 @@ START_TEST(early_answer_arrives_whole_before_the_reset)
 }
 END_TEST
 
-/* Not just for as long as an acknowledgement may be held back. */
-static bool stays_unacknowledged(int fd)
-{
-	if (socket_unacknowledged(fd) == 0)
-		return false;
-	run_for(50);
-	return socket_unacknowledged(fd) > 0;
-}
-
-/* All is with the client's kernel or ours, nothing is queued: only the acknowledgement is missing. How much was sent. */
+/*
+ * All is with the client's kernel or ours, nothing is queued: only the acknowledgement is missing, of more than the client's
+ * kernel has room for. How much was sent.
+ */
 static uint64_t leave_unacknowledged(int server)
 {
 	struct pair *pair = only_pair();
 	uint64_t sent = 0;
 
-	while (!stays_unacknowledged(pair->client.fd)) {
+	while (socket_unacknowledged(pair->client.fd) < 150000) {
 		send_all(server, sent, 1000);
 		sent += 1000;
 		LOOP_UNTIL(base, pair->target.from.bytes + pair->target.from.queued == sent);
@@ -804,22 +798,15 @@ END_TEST
 /* Whoever still acknowledges is waited for: nothing else tells that it takes what the kernel has. */
 START_TEST(closing_waits_for_a_slow_reader)
 {
-	struct pair *pair;
-	uint64_t sent = 0, received = 0;
+	uint64_t sent, received = 0;
 	int client, server;
 
 	begin(TEXTS("half_close_timeout=400ms"));
 	client = join();
 	server = meet_open(target);
-	pair = only_pair();
-	while (socket_unacknowledged(pair->client.fd) < 150000) {
-		send_all(server, sent, 1000);
-		sent += 1000;
-		LOOP_UNTIL(base, pair->target.from.bytes + pair->target.from.queued == sent);
-		ck_assert_uint_eq(pair->target.from.queued, 0);
-	}
+	sent = leave_unacknowledged(server);
 	reset(server);
-	LOOP_UNTIL(base, pair->ending);
+	LOOP_UNTIL(base, only_pair()->ending);
 	for (int i = 0; i < 10; i++) {
 		run_for(80);
 		ck_assert_msg(set.count == 1, "not waited for after %d reads", i);
@@ -1026,6 +1013,8 @@ START_TEST(stall_timeout_resets_both)
 	ck_assert_int_eq(drain(client, &received), LOOP_RST);
 	ck_assert_int_eq(drain(server, &received), LOOP_RST);
 	assert_over("stall_timeout");
+	ck_assert_uint_eq(relay->counters[0].pauses, 1);
+	ck_assert_uint_ge(relay->counters[0].paused_ms, 100);
 }
 END_TEST
 
