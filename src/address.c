@@ -331,3 +331,8 @@ char *endpoint_format(const struct sockaddr *sa, socklen_t length, char buf[ADDR
 	}
 	return buf;
 }
+
+bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)
+{
+	return a->length == b->length && memcmp(&a->any, &b->any, a->length) == 0;
+}

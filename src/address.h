@@ -5,6 +5,7 @@
 #define WEIR_ADDRESS_H
 
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -54,5 +55,6 @@ char *address_format(const struct address *address, char buf[ADDRESS_TEXT_MAX]);
  * ASCII, and spaces, are written as '?', so that the text is always one word. Returns buf.
  */
 char *endpoint_format(const struct sockaddr *sa, socklen_t length, char buf[ADDRESS_TEXT_MAX]);
+bool endpoint_equal(const struct endpoint *a, const struct endpoint *b);
 
 #endif

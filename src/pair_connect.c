@@ -42,6 +42,8 @@ static int check_connection(struct pair *pair)
 
 	if (error == -EINPROGRESS)
 		return event_add(pair->target.readable, NULL) < 0 ? -ENOMEM : 0;
+	if (!error && socket_is_its_own_peer(pair->target.fd, pair->choice.endpoint))
+		return -ECONNREFUSED; /* nobody else is there */
 	if (error && socket_unread(pair->target.fd) == 0)
 		return error;
 	open_flows(pair);

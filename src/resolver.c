@@ -79,8 +79,7 @@ struct address_list *address_list_single(const struct endpoint *endpoint)
 static bool list_has(const struct address_list *list, const struct endpoint *endpoint)
 {
 	for (size_t i = 0; i < list->count; i++) {
-		if (list->endpoint[i].length == endpoint->length &&
-		    memcmp(&list->endpoint[i].any, &endpoint->any, endpoint->length) == 0)
+		if (endpoint_equal(&list->endpoint[i], endpoint))
 			return true;
 	}
 	return false;

@@ -217,6 +217,18 @@ int socket_connect_result(int fd)
 	return (wanted.revents & (POLLERR | POLLHUP)) ? take_error(fd) : 0;
 }
 
+bool socket_is_its_own_peer(int fd, const struct endpoint *endpoint)
+{
+	struct endpoint own = {.length = sizeof(own.un)}, peer = own;
+
+	if (endpoint->any.sa_family == AF_UNIX || getsockname(fd, &own.any, &own.length) < 0)
+		return false;
+	/* IPv4 and IPv6 have the port in the same place. Hardly any socket needs the second call. */
+	if (own.in.sin_port != endpoint->in.sin_port)
+		return false;
+	return getpeername(fd, &peer.any, &peer.length) == 0 && endpoint_equal(&own, &peer);
+}
+
 void socket_reset(int fd)
 {
 	close(fd);

@@ -1,7 +1,21 @@
 #!/bin/bash
-# Targets that refuse, keep silent, come back; targets in turn.
+# Targets that refuse, keep silent, come back; targets in turn; targets that are ourselves.
+#
+# In a network of our own, where that is allowed.
+if [ -z "${CONNECTING_NAMESPACE:-}" ]; then
+	for how in "unshare -n" "unshare -r -n"; do
+		if $how ip link set lo up 2>/dev/null; then CONNECTING_NAMESPACE=yes exec $how "$0"; fi
+	done
+	CONNECTING_NAMESPACE=no
+fi
 # shellcheck source=lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
+
+if [ "$CONNECTING_NAMESPACE" = yes ]; then ip link set lo up; fi
+
+needs_namespace() {
+	[ "$CONNECTING_NAMESPACE" = yes ] || skip "no namespaces to be had"
+}
 
 EXPECT_LOG='cannot be connected\|does not resolve'
 
@@ -145,5 +159,17 @@ unreachable() {
 	wait_log 'reason=connect_'
 }
 scenario "a target that cannot be reached" unreachable
+
+# The kernel chose the target's port as our own, the socket was connected to itself, and clients got their own bytes back.
+connected_to_itself() {
+	needs_namespace
+	echo 40000 40000 >/proc/sys/net/ipv4/ip_local_port_range
+	weir_start -l "unix:$PWD/socket" -T 127.0.0.1:40000
+	client -i send 10 expect-end
+	peer_end client
+	wait_closed reason=connect_failed upload_bytes=0
+	wait_log 'cannot be connected: Connection refused'
+}
+scenario "a target that is down on a port that connecting starts from" connected_to_itself
 
 finish

@@ -182,6 +182,40 @@ START_TEST(refused)
 }
 END_TEST
 
+/* _i: which address. */
+START_TEST(connection_of_a_socket_to_itself)
+{
+	struct endpoint endpoint = endpoint_of(addresses[_i]);
+	int fd = socket(endpoint.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	ck_assert_int_eq(bind(fd, &endpoint.any, endpoint.length), 0);
+	endpoint = own_endpoint(fd);
+	ck_assert_int_eq(connect(fd, &endpoint.any, endpoint.length), 0);
+	ck_assert(socket_is_its_own_peer(fd, &endpoint));
+	close(fd);
+}
+END_TEST
+
+/* The same port at both ends is not the same address. */
+START_TEST(connection_to_another_is_none_to_itself)
+{
+	struct endpoint endpoint = endpoint_of(addresses[_i]), own;
+	int listener = socket_listen(&endpoint, &plain, SOCKET_SOLE, false);
+	int client = socket(endpoint.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	endpoint = own_endpoint(listener);
+	if (endpoint.any.sa_family == AF_INET) {
+		own = endpoint_of("127.0.0.2:0");
+		own.in.sin_port = endpoint.in.sin_port;
+		ck_assert_int_eq(bind(client, &own.any, own.length), 0);
+	}
+	ck_assert_int_eq(connect(client, &endpoint.any, endpoint.length), 0);
+	ck_assert(!socket_is_its_own_peer(client, &endpoint));
+	close(client);
+	close(listener);
+}
+END_TEST
+
 static void assert_tuned(int fd)
 {
 	ck_assert_int_eq(option(fd, IPPROTO_TCP, TCP_NODELAY), 1);
@@ -476,6 +510,8 @@ int main(void)
 	tcase_add_test(tcase, client_address_is_told);
 	tcase_add_loop_test(tcase, dual_stack, 0, 2);
 	tcase_add_test(tcase, refused);
+	tcase_add_loop_test(tcase, connection_of_a_socket_to_itself, 0, 2);
+	tcase_add_loop_test(tcase, connection_to_another_is_none_to_itself, 0, 3);
 	tcase_add_test(tcase, tuning_is_applied_and_inherited);
 	tcase_add_test(tcase, without_tuning_the_kernel_decides);
 	tcase_add_test(tcase, tuning_of_a_unix_socket);
