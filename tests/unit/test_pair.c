@@ -91,6 +91,16 @@ static int listen_here(void)
 	return fd;
 }
 
+/* Where clients come in: what is accepted there resets when it is closed, as behind socket_listen. */
+static int open_gate(void)
+{
+	static const struct linger reset = {.l_onoff = 1};
+	int fd = listen_here();
+
+	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)), 0);
+	return fd;
+}
+
 /* A port where nobody listens, and nobody else will. */
 static int refusing(void)
 {
@@ -142,7 +152,7 @@ static void setup(void)
 	};
 	set.io.scratch = malloc(SCRATCH);
 	ck_assert_int_eq(pair_set_init(&set, 1), 0);
-	gate = listen_here();
+	gate = open_gate();
 	target = listen_here();
 }
 
