@@ -178,8 +178,9 @@ struct config *config_load(const struct config_request *request, struct config_e
 		config_free(config);
 		config = NULL;
 	}
-	if (!loader.complaints.out_of_memory)
-		complaints_hand_over(&loader.complaints, errors);
+	complaints_hand_over(&loader.complaints, errors);
+	if (loader.complaints.out_of_memory) /* then they are not all, and some may be wrong */
+		config_errors_deinit(errors);
 	loader_deinit(&loader);
 	return config;
 }

@@ -660,6 +660,24 @@ START_TEST(without_memory_nothing_is_loaded)
 }
 END_TEST
 
+/* What is wrong is forgotten where not all of it could be kept. */
+START_TEST(complaints_without_memory_are_freed)
+{
+	static const char text[] = RELAY "splice = on\non_reset = off\ntarget = unix:/a\n[relay r]\n";
+	struct config_request request = {.file = file};
+	size_t failed = 0;
+
+	write_file(text, strlen(text));
+	do {
+		config_errors_deinit(&errors);
+		fault_set(FAULT_MEMORY, ++failed, ENOMEM);
+		ck_assert_ptr_null(config_load(&request, &errors));
+		fault_set(FAULT_MEMORY, 0, 0);
+	} while (errors.count < 5 || strstr(errors_text(), "out of memory"));
+	ck_assert_uint_gt(failed, 15);
+}
+END_TEST
+
 START_TEST(command_line_makes_a_relay)
 {
 	char *listen[] = {(char[]){"127.0.0.1:0"}, (char[]){"unix:@a"}};
@@ -1023,6 +1041,7 @@ int main(void)
 	tcase_add_test(tcase, long_paths_are_refused);
 	tcase_add_test(tcase, errors_of_the_file_come_before_those_of_the_command_line);
 	tcase_add_test(tcase, without_memory_nothing_is_loaded);
+	tcase_add_test(tcase, complaints_without_memory_are_freed);
 	tcase_add_test(tcase, command_line_makes_a_relay);
 	tcase_add_test(tcase, bad_command_lines_are_named);
 	tcase_add_test(tcase, references_are_counted);
