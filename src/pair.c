@@ -170,7 +170,7 @@ static uint64_t next_look(const struct pair *pair)
 
 	if (pair->ending)
 		soon = clock_ms() + pair->acknowledge_wait;
-	else if (!pair->connected && pair->target.fd < 0)
+	else if (!pair->connected && pair->put_off)
 		soon = clock_ms() + BACKLOG_RETRY_MS;
 	return soon < at ? soon : at;
 }

@@ -11,8 +11,11 @@ static void on_connected(evutil_socket_t fd, short what, void *arg);
 
 static void fail_attempt(struct pair *pair, int error)
 {
-	relay_note_attempt(pair->relay, &pair->choice, error);
 	pair->timed_out = error == -ETIMEDOUT;
+	/* What was waited for in vain says more than that it took too long. */
+	if (pair->timed_out && pair->put_off)
+		error = pair->put_off;
+	relay_note_attempt(pair->relay, &pair->choice, error);
 	if (pair->target.fd >= 0)
 		event_del(pair->target.readable);
 	/* If it was connected after all, it must not see an empty stream that looks complete. */
@@ -76,7 +79,8 @@ static int attempt_connect(struct pair *pair)
 {
 	int error = try_choice(pair);
 
-	return pair->target.fd < 0 && is_for_a_while(error) ? 0 : error;
+	pair->put_off = pair->target.fd < 0 && is_for_a_while(error) ? error : 0;
+	return pair->put_off ? 0 : error;
 }
 
 void pair_connect_next(struct pair *pair)
@@ -113,7 +117,7 @@ void pair_connect_again(struct pair *pair, bool expired)
 {
 	int error = expired ? -ETIMEDOUT : 0;
 
-	if (!error && pair->target.fd < 0)
+	if (!error && pair->put_off)
 		error = attempt_connect(pair);
 	if (!error)
 		return;

@@ -46,6 +46,7 @@ struct pair {
 	bool entered; /* counted by its relay's limit per source */
 	bool connected;
 	bool timed_out; /* the last attempt did */
+	int put_off;    /* why the attempt is to be tried again (-errno), or 0 */
 	bool ending;    /* a peer has failed, and all that came from it is with its opposite's kernel */
 	const struct peer *ended_first;
 	uint64_t born, attempt_began; /* clock_ms */

@@ -304,6 +304,20 @@ void relay_choice_deinit(struct relay_choice *choice)
 	choice->endpoint = NULL;
 }
 
+static const char *attempt_text(int error)
+{
+	switch (-error) {
+	case 0:
+		return "connected";
+	case EDESTADDRREQ:
+		return "no address yet";
+	case EAGAIN: /* of unix(7) */
+		return "its backlog is full";
+	default:
+		return strerror(-error);
+	}
+}
+
 static void log_attempt(const struct relay *relay, const struct relay_choice *choice, int error)
 {
 	const struct endpoint *endpoint = choice->endpoint;
@@ -313,7 +327,7 @@ static void log_attempt(const struct relay *relay, const struct relay_choice *ch
 		return;
 	if (endpoint)
 		endpoint_format(&endpoint->any, endpoint->length, text);
-	log_debug("relay %s: %s: %s", relay->config->name, text, error ? strerror(-error) : "connected");
+	log_debug("relay %s: %s: %s", relay->config->name, text, attempt_text(error));
 }
 
 void relay_note_attempt(struct relay *relay, const struct relay_choice *choice, int error)
@@ -332,8 +346,7 @@ void relay_note_attempt(struct relay *relay, const struct relay_choice *choice, 
 	if (target->failing || !take_log_turn(&target->logged) || atomic_exchange(&target->failing, true))
 		return;
 	log_warning("relay %s: target %s cannot be connected: %s", relay->config->name,
-	            address_format(target->address, text),
-	            error == -EDESTADDRREQ ? "no address yet" : strerror(-error));
+	            address_format(target->address, text), attempt_text(error));
 }
 
 void relay_describe(const struct relay *relay, unsigned worker, struct dump_relay *record)

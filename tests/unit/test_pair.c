@@ -10,6 +10,7 @@
 #include "unit.h"
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/un.h>
 
 #define SCRATCH    (32 * 1024)
@@ -569,6 +570,7 @@ START_TEST(full_backlog_of_a_unix_target_times_out)
 	client = join();
 	assert_ends(client, LOOP_RST, 0);
 	assert_over("connect_timeout");
+	ck_assert_uint_eq(captured("cannot be connected: its backlog is full"), 1);
 }
 END_TEST
 
@@ -599,6 +601,40 @@ START_TEST(shortage_while_connecting_is_waited_out)
 	ck_assert_uint_eq(loop_send(client, 0, 100), 100);
 	assert_receives(meet(target), &received, 100);
 	ck_assert_uint_eq(only_pair()->attempt, 0);
+}
+END_TEST
+
+/* It was called a timeout of the target, which nobody had asked yet. */
+START_TEST(shortage_that_lasts_is_told)
+{
+	union client_address address;
+	struct rlimit limit;
+	int fd, client;
+
+	begin(TEXTS("connect_timeout=100ms"));
+	client = come_in(&fd, &address);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	limit.rlim_cur = 3;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	ck_assert_int_eq(pair_new(&set, relay, fd, &address), 0);
+	assert_ends(client, LOOP_RST, 0);
+	assert_over("connect_timeout");
+	limit.rlim_cur = limit.rlim_max;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	ck_assert_uint_eq(captured("cannot be connected: Too many open files"), 1);
+}
+END_TEST
+
+/* What an earlier try of the same attempt failed with is over. */
+START_TEST(timeout_after_a_shortage_is_a_timeout)
+{
+	int client;
+
+	open_relay(TEXTS(relays_address(silent())), TEXTS("connect_timeout=1s"));
+	client = join_with(FAULT_SOCKET, 1, EMFILE);
+	assert_ends(client, LOOP_RST, 0);
+	assert_over("connect_timeout");
+	ck_assert_uint_eq(captured("cannot be connected: Connection timed out"), 1);
 }
 END_TEST
 
@@ -1544,6 +1580,8 @@ static TCase *connect_case(void)
 	tcase_add_test(tcase, full_backlog_of_a_unix_target_times_out);
 	tcase_add_test(tcase, client_speaks_before_the_target_is_connected);
 	tcase_add_loop_test(tcase, shortage_while_connecting_is_waited_out, 0, 4);
+	tcase_add_test(tcase, shortage_that_lasts_is_told);
+	tcase_add_test(tcase, timeout_after_a_shortage_is_a_timeout);
 	tcase_add_loop_test(tcase, target_that_cannot_be_tried_is_left_out, 0, 2);
 	tcase_add_test(tcase, look_at_a_pair_that_connects_changes_nothing);
 	tcase_add_test(tcase, answer_of_a_target_that_has_reset_before_it_was_looked_at);
