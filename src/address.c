@@ -6,7 +6,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -287,6 +286,13 @@ char *address_format(const struct address *address, char buf[ADDRESS_TEXT_MAX])
 		break;
 	}
 	return buf;
+}
+
+bool endpoint_is_loopback(const struct endpoint *endpoint)
+{
+	if (endpoint->any.sa_family == AF_INET)
+		return ntohl(endpoint->in.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+	return endpoint->any.sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&endpoint->in6.sin6_addr);
 }
 
 /* Like format_ipv6, with an IPv4 address in disguise written as what it is. */

@@ -49,6 +49,9 @@ void address_deinit(struct address *address);
 /* The text that parses back to the same address. Returns buf. */
 char *address_format(const struct address *address, char buf[ADDRESS_TEXT_MAX]);
 
+/* 127.0.0.0/8 or ::1. */
+bool endpoint_is_loopback(const struct endpoint *endpoint);
+
 /*
  * A socket address as text: 10.0.0.5:80, [::1]:80, unix:/path, unix:@abstract; an unnamed unix socket is
  * "unix:". An IPv4 address mapped into IPv6 is written as IPv4. Bytes of a unix path that are not printable

@@ -5,6 +5,7 @@
 #include "complaints.h"
 #include "loader.h"
 #include "options.h"
+#include "rings.h"
 #include "units.h"
 
 #include <stdlib.h>
@@ -160,6 +161,7 @@ static void load(struct loader *loader, struct config *config)
 {
 	loader_read(loader);
 	finish_relays(loader);
+	rings_check(loader);
 	if (loader->complaints.count == 0)
 		move_relays(loader, config);
 }

@@ -96,6 +96,19 @@ static void check_last_listen(struct loader *loader, const struct config_relay *
 		check_first(loader, line, address_format(address, text), "listening address");
 }
 
+static void keep_last_target_line(struct loader *loader, struct section *section, unsigned line)
+{
+	size_t count = section->relay.target_count;
+	unsigned *grown = reallocarray(section->target_lines, count, sizeof(*grown));
+
+	if (!grown) {
+		loader->complaints.out_of_memory = true;
+		return;
+	}
+	grown[count - 1] = line;
+	section->target_lines = grown;
+}
+
 /* Sets an option of a section that is known to have it. */
 static void assign(struct loader *loader, struct section *section, const struct option *option, unsigned line,
                    const char *value)
@@ -109,6 +122,8 @@ static void assign(struct loader *loader, struct section *section, const struct 
 		               problem, option->expected);
 	} else if (strcmp(option->key, "listen") == 0) {
 		check_last_listen(loader, &section->relay, line);
+	} else if (strcmp(option->key, "target") == 0) {
+		keep_last_target_line(loader, section, line);
 	}
 }
 
@@ -406,6 +421,7 @@ void loader_deinit(struct loader *loader)
 	while ((section = STAILQ_FIRST(&loader->relays))) {
 		STAILQ_REMOVE_HEAD(&loader->relays, link);
 		loader_free_relay(&section->relay);
+		free(section->target_lines);
 		free(section);
 	}
 	tdestroy(loader->firsts, free);

@@ -18,6 +18,7 @@ struct section {
 	unsigned kind;               /* one bit of enum option_section */
 	unsigned line;               /* of its head */
 	unsigned lines[OPTIONS_MAX]; /* where each option of the table was set; NO_LINE = it was not */
+	unsigned *target_lines;      /* where each target of relay was set */
 	bool marks_broken;           /* a watermark was refused: do not judge the others by it */
 	void *settings;              /* struct config_global or config_relay, as options.h takes them */
 	struct config_relay relay;   /* of [defaults] and [relay NAME] */

@@ -28,6 +28,7 @@ src_libweir_a_SOURCES = \
 	src/pipe_pool.c src/pipe_pool.h \
 	src/relay.c src/relay.h \
 	src/resolver.c src/resolver.h \
+	src/rings.c src/rings.h \
 	src/service.c src/service.h \
 	src/slots.h \
 	src/socket.c src/socket.h \

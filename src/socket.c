@@ -54,13 +54,6 @@ static int keep_urgent(int fd, sa_family_t family)
 	return family == AF_UNIX ? 0 : error;
 }
 
-static bool is_loopback(const struct endpoint *endpoint)
-{
-	if (endpoint->any.sa_family == AF_INET)
-		return ntohl(endpoint->in.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-	return endpoint->any.sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&endpoint->in6.sin6_addr);
-}
-
 /*
  * Between the ends of a loopback connection there is no network whose congestion could be controlled, and an algorithm that paces,
  * like bbr, costs a timer for every 64 KiB (measured: twice the CPU of a bulk transfer). reno is in every kernel and open to
@@ -70,7 +63,7 @@ static void leave_congestion_uncontrolled(int fd, const struct endpoint *endpoin
 {
 	static const char name[] = "reno";
 
-	if (is_loopback(endpoint))
+	if (endpoint_is_loopback(endpoint))
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, sizeof(name) - 1);
 }
 

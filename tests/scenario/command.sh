@@ -178,6 +178,27 @@ bad_command_line() {
 }
 scenario "bad settings on the command line: 78" bad_command_line
 
+# A client would go round until every descriptor is taken.
+rings() {
+	cat >ring.ini <<-'END'
+		[relay a]
+		listen = *:18001
+		target = 127.0.0.1:18002
+		[relay b]
+		listen = 127.0.0.1:18002
+		target = host.example:18001
+		target = [::1]:18001
+	END
+	weir_run 78 -t -c ring.ini
+	expect_equal "what it says" 'weir: ring.ini:7: target: "[::1]:18001" leads back to relay "a"; expected targets that make no ring' \
+		"$(<weir.log)"
+	grep -v '::1' ring.ini >chain.ini
+	weir_run 0 -t -c chain.ini
+	weir_run 78 -l '*:18001' -T 0.0.0.0:18001
+	says weir.log 'command line: target: "0.0.0.0:18001" leads back to relay "command-line"'
+}
+scenario "relays that lead to each other in a ring: 78" rings
+
 address_in_use() {
 	peer holder listen 127.0.0.1:0 port-file holder.port await over
 	target_port holder

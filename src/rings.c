@@ -1,0 +1,200 @@
+#include "build_config.h"
+
+#include "rings.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define WAYS 3 /* from a target, see take_way */
+
+/* A relay on the way of a client. */
+struct stop {
+	struct section *section;
+	enum { NOT_SEEN, ON_THE_WAY, LEFT } state;
+	struct stop *before; /* whose target led here */
+	size_t target;       /* the one that is followed */
+	unsigned way;        /* the next way to go from there */
+};
+
+/* Where a relay listens. */
+struct entrance {
+	const struct address *address;
+	struct stop *stop;
+};
+
+struct rings {
+	struct loader *loader;
+	struct stop *stops;         /* one for each relay */
+	struct entrance *entrances; /* sorted by address */
+	size_t entrance_count;
+};
+
+/* ---- where a target leads ---- */
+
+/* What connect(2) makes of a literal address: no address is the loopback one, and IPv4 in IPv6 is IPv4. */
+static struct endpoint reached(const struct endpoint *endpoint)
+{
+	struct endpoint to = *endpoint;
+
+	if (to.any.sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&to.in6.sin6_addr)) {
+		to = (struct endpoint){.length = sizeof(to.in),
+		                       .in = {.sin_family = AF_INET, .sin_port = endpoint->in6.sin6_port}};
+		memcpy(&to.in.sin_addr, &endpoint->in6.sin6_addr.s6_addr[12], sizeof(to.in.sin_addr));
+	}
+	if (to.any.sa_family == AF_INET && to.in.sin_addr.s_addr == htonl(INADDR_ANY))
+		to.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	else if (to.any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&to.in6.sin6_addr))
+		to.in6.sin6_addr = in6addr_loopback;
+	return to;
+}
+
+static struct endpoint any_of_family(const struct endpoint *endpoint)
+{
+	struct endpoint any = *endpoint;
+
+	if (any.any.sa_family == AF_INET)
+		any.in.sin_addr.s_addr = htonl(INADDR_ANY);
+	else
+		any.in6.sin6_addr = in6addr_any;
+	return any;
+}
+
+/* A listening address that a client of target may come in by: its own, and the two that stand for every address. */
+static bool take_way(const struct address *target, unsigned way, struct address *in)
+{
+	if (target->kind != ADDRESS_LITERAL)
+		return false;
+	*in = (struct address){
+	        .kind = ADDRESS_LITERAL, .port = target->port, .endpoint = reached(&target->endpoint)};
+	if (way > 0 && !endpoint_is_loopback(&in->endpoint))
+		return false;
+	if (way == 1)
+		in->endpoint = any_of_family(&in->endpoint);
+	else if (way == 2)
+		*in = (struct address){.kind = ADDRESS_WILDCARD, .port = target->port};
+	return true;
+}
+
+static int compare_entrances(const void *left, const void *right)
+{
+	const struct address *a = ((const struct entrance *)left)->address;
+	const struct address *b = ((const struct entrance *)right)->address;
+
+	if (a->kind != b->kind)
+		return a->kind < b->kind ? -1 : 1;
+	if (a->port != b->port)
+		return a->port < b->port ? -1 : 1;
+	if (a->endpoint.length != b->endpoint.length)
+		return a->endpoint.length < b->endpoint.length ? -1 : 1;
+	return memcmp(&a->endpoint.un, &b->endpoint.un, a->endpoint.length);
+}
+
+static void go_to_next_target(struct stop *stop)
+{
+	stop->target++;
+	stop->way = 0;
+}
+
+/* The next relay that a target of stop leads to; stop->target is that target. NULL when it was the last. */
+static struct stop *next_stop(const struct rings *rings, struct stop *stop)
+{
+	const struct config_relay *relay = &stop->section->relay;
+
+	for (; stop->target < relay->target_count; go_to_next_target(stop)) {
+		while (stop->way < WAYS) {
+			struct address in;
+			const struct entrance wanted = {.address = &in}, *found = NULL;
+
+			if (take_way(&relay->target[stop->target], stop->way++, &in))
+				found = bsearch(&wanted, rings->entrances, rings->entrance_count,
+				                sizeof(wanted), compare_entrances);
+			if (found)
+				return found->stop;
+		}
+	}
+	return NULL;
+}
+
+/* ---- the walk ---- */
+
+static void complain(const struct rings *rings, const struct stop *last, const struct stop *first)
+{
+	char text[ADDRESS_TEXT_MAX];
+
+	complaints_add(&rings->loader->complaints, last->section->target_lines[last->target],
+	               "target: \"%s\" leads back to relay \"%s\"; expected targets that make no ring",
+	               address_format(&last->section->relay.target[last->target], text),
+	               first->section->relay.name);
+}
+
+/* Goes every way from first, and back at its end. Who comes to a relay that is on the way has closed a ring. */
+static void walk(const struct rings *rings, struct stop *first)
+{
+	struct stop *stop = first;
+
+	stop->state = ON_THE_WAY;
+	while (stop) {
+		struct stop *next = next_stop(rings, stop);
+
+		if (!next) {
+			stop->state = LEFT;
+			stop = stop->before;
+		} else if (next->state == ON_THE_WAY) {
+			complain(rings, stop, next);
+			go_to_next_target(stop);
+		} else if (next->state == NOT_SEEN) {
+			next->state = ON_THE_WAY;
+			next->before = stop;
+			stop = next;
+		}
+	}
+}
+
+static void add_stop(struct rings *rings, struct stop *stop, struct section *section)
+{
+	stop->section = section;
+	for (size_t i = 0; i < section->relay.listen_count; i++)
+		rings->entrances[rings->entrance_count++] =
+		        (struct entrance){.address = &section->relay.listen[i], .stop = stop};
+}
+
+static void add_stops(struct rings *rings)
+{
+	struct stop *stop = rings->stops;
+	struct section *section;
+
+	for (section = STAILQ_FIRST(&rings->loader->relays); section; section = STAILQ_NEXT(section, link))
+		add_stop(rings, stop++, section);
+	qsort(rings->entrances, rings->entrance_count, sizeof(*rings->entrances), compare_entrances);
+}
+
+static size_t count_entrances(const struct loader *loader)
+{
+	const struct section *section;
+	size_t count = 0;
+
+	for (section = STAILQ_FIRST(&loader->relays); section; section = STAILQ_NEXT(section, link))
+		count += section->relay.listen_count;
+	return count;
+}
+
+void rings_check(struct loader *loader)
+{
+	size_t entrances = count_entrances(loader);
+	struct rings rings = {.loader = loader};
+
+	if (entrances == 0 || loader->complaints.out_of_memory)
+		return;
+	rings.stops = calloc(loader->relay_count, sizeof(*rings.stops));
+	rings.entrances = calloc(entrances, sizeof(*rings.entrances));
+	if (rings.stops && rings.entrances) {
+		add_stops(&rings);
+		for (size_t i = 0; i < loader->relay_count; i++)
+			if (rings.stops[i].state == NOT_SEEN)
+				walk(&rings, &rings.stops[i]);
+	} else {
+		loader->complaints.out_of_memory = true;
+	}
+	free(rings.stops);
+	free(rings.entrances);
+}
