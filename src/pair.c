@@ -27,8 +27,6 @@
  * often. */
 #define ACKNOWLEDGE_MIN_MS 5
 #define ACKNOWLEDGE_MAX_MS 200
-/* A connect that had to wait for a full backlog, or for descriptors or memory, is tried again after this. */
-#define BACKLOG_RETRY_MS 20
 
 /* A bufferevent of libevent 2.1.12 and what hangs on it: five allocations, measured. */
 #define BUFFEREVENT_COST 1100
@@ -171,7 +169,7 @@ static uint64_t next_look(const struct pair *pair)
 	if (pair->ending)
 		soon = clock_ms() + pair->acknowledge_wait;
 	else if (!pair->connected && pair->put_off)
-		soon = clock_ms() + BACKLOG_RETRY_MS;
+		soon = clock_ms() + pair_connect_wait(pair);
 	return soon < at ? soon : at;
 }
 

@@ -7,6 +7,10 @@
 #include <errno.h>
 #include <event2/event.h>
 
+/* An attempt that was put off is tried again soon, then less often: many pairs may wait for the same target. */
+#define PUT_OFF_MIN_MS 20
+#define PUT_OFF_MAX_MS 400
+
 static void on_connected(evutil_socket_t fd, short what, void *arg);
 
 static void fail_attempt(struct pair *pair, int error)
@@ -90,6 +94,7 @@ void pair_connect_next(struct pair *pair)
 
 		relay_choice_deinit(&pair->choice);
 		pair->attempt_began = clock_ms();
+		pair->put_off_ms = PUT_OFF_MIN_MS;
 		error = relay_choose(pair->relay, pair->turn, pair->attempt, &pair->choice);
 		if (!error)
 			error = attempt_connect(pair);
@@ -113,12 +118,31 @@ static void on_connected(evutil_socket_t fd, short what, void *arg)
 	pair_settle(pair);
 }
 
+/*
+ * Up to a quarter more than put_off_ms, a different part of it for pairs that came one after the other: else all that wait
+ * for a target would try at the same moment, each time. (The multiplier is 2 to the power of 64 over the golden ratio.)
+ */
+uint64_t pair_connect_wait(const struct pair *pair)
+{
+	uint64_t part = pair->id * 0x9e3779b97f4a7c15 >> 56;
+
+	return pair->put_off_ms + pair->put_off_ms * part / 1024;
+}
+
+static int try_again(struct pair *pair)
+{
+	uint64_t twice = pair->put_off_ms * 2;
+
+	pair->put_off_ms = twice < PUT_OFF_MAX_MS ? twice : PUT_OFF_MAX_MS;
+	return attempt_connect(pair);
+}
+
 void pair_connect_again(struct pair *pair, bool expired)
 {
 	int error = expired ? -ETIMEDOUT : 0;
 
 	if (!error && pair->put_off)
-		error = attempt_connect(pair);
+		error = try_again(pair);
 	if (!error)
 		return;
 	fail_attempt(pair, error);

@@ -45,9 +45,10 @@ struct pair {
 	union client_address client_address;
 	bool entered; /* counted by its relay's limit per source */
 	bool connected;
-	bool timed_out; /* the last attempt did */
-	int put_off;    /* why the attempt is to be tried again (-errno), or 0 */
-	bool ending;    /* a peer has failed, and all that came from it is with its opposite's kernel */
+	bool timed_out;      /* the last attempt did */
+	int put_off;         /* why the attempt is to be tried again (-errno), or 0 */
+	uint64_t put_off_ms; /* for how long, more or less */
+	bool ending;         /* a peer has failed, and all that came from it is with its opposite's kernel */
 	const struct peer *ended_first;
 	uint64_t born, attempt_began; /* clock_ms */
 	struct event *timer;
@@ -82,6 +83,8 @@ void pair_close_socket(struct peer *peer, bool reset);
 void pair_connect_next(struct pair *pair);
 /* The timer of a pair that is connecting has fired: its time is up (expired), or what was for a while is tried again. */
 void pair_connect_again(struct pair *pair, bool expired);
+/* Milliseconds until an attempt that was put off is to be tried again. */
+uint64_t pair_connect_wait(const struct pair *pair);
 
 /* pair_watch.c: puts a peer on the list of those to watch, or takes it off. */
 void pair_watch(struct peer *peer, bool blind);

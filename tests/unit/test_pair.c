@@ -584,6 +584,46 @@ START_TEST(full_backlog_of_a_unix_target_times_out)
 }
 END_TEST
 
+/* 500 clients that waited for a full backlog took an eighth of a CPU. */
+START_TEST(full_backlog_is_tried_ever_less_often)
+{
+	uint64_t began = clock_ms();
+	int client, listener = listen_abstract(0);
+
+	keep(relays_connect(listener));
+	open_relay(TEXTS(relays_address(listener)), TEXTS("connect_timeout=1m"));
+	client = join_with(FAULT_SOCKET, 6, EACCES); /* the end of the wait */
+	assert_ends(client, LOOP_RST, 0);
+	assert_over("connect_failed");
+	/* 20 + 40 + 80 + 160 + 320, less what a busy loop is early */
+	ck_assert_uint_ge(clock_ms() - began, 400);
+}
+END_TEST
+
+START_TEST(pairs_that_wait_for_a_backlog_are_not_in_step)
+{
+	bool taken[128] = {false};
+	int listener = listen_abstract(0);
+	struct pair *pair;
+
+	keep(relays_connect(listener));
+	open_relay(TEXTS(relays_address(listener)), TEXTS("connect_timeout=1m"));
+	for (int i = 0; i < 8; i++)
+		join();
+	LIST_FOREACH (pair, &set.pairs, entry) {
+		uint64_t wait;
+
+		ck_assert_int_eq(pair->put_off, -EAGAIN);
+		pair->put_off_ms = 400;
+		wait = pair_connect_wait(pair);
+		ck_assert_uint_ge(wait, 400);
+		ck_assert_uint_lt(wait, 500);
+		ck_assert(!taken[wait - 400]);
+		taken[wait - 400] = true;
+	}
+}
+END_TEST
+
 START_TEST(client_speaks_before_the_target_is_connected)
 {
 	uint64_t received = 0;
@@ -1591,6 +1631,8 @@ static TCase *connect_case(void)
 	tcase_add_test(tcase, unix_target);
 	tcase_add_test(tcase, full_backlog_of_a_unix_target_is_waited_out);
 	tcase_add_test(tcase, full_backlog_of_a_unix_target_times_out);
+	tcase_add_test(tcase, full_backlog_is_tried_ever_less_often);
+	tcase_add_test(tcase, pairs_that_wait_for_a_backlog_are_not_in_step);
 	tcase_add_test(tcase, client_speaks_before_the_target_is_connected);
 	tcase_add_loop_test(tcase, shortage_while_connecting_is_waited_out, 0, 4);
 	tcase_add_test(tcase, shortage_that_lasts_is_told);
