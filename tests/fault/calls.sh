@@ -111,7 +111,7 @@ HOGS=yes
 scenario "no memory for queues: interrupted" unnoticed recv:EINTR,EAGAIN send:EINTR,EAGAIN
 scenario "no memory for queues: looking, sending and taking fail" noticed recv:ECONNRESET send:EPIPE,ENOBUFS discard:EIO,EAGAIN
 BULK=64K
-scenario "no memory for queues: sent and taken in pieces" pieces "send 7 1 1" "discard 1 1 3" "discard 1447 1 1"
+scenario "no memory for queues: sent and taken in pieces" pieces "send 100 1 1" "discard 1 1 3" "discard 1447 1 1"
 BULK=512K
 HOGS=no
 

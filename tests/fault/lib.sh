@@ -88,7 +88,7 @@ fault_target() {
 }
 
 refuser() {
-	peer refuser refuse 127.0.0.1:0 port-file refuser.port await over
+	peer refuser deadline 3600 refuse 127.0.0.1:0 port-file refuser.port await over
 	target_port refuser
 	REFUSING=$TARGET
 }
