@@ -95,10 +95,10 @@ static int listen_here(void)
 /* Where clients come in: what is accepted there resets when it is closed, as behind socket_listen. */
 static int open_gate(void)
 {
-	static const struct linger reset = {.l_onoff = 1};
+	static const struct linger none = {.l_onoff = 1};
 	int fd = listen_here();
 
-	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)), 0);
+	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none)), 0);
 	return fd;
 }
 
