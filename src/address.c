@@ -338,6 +338,22 @@ char *endpoint_format(const struct sockaddr *sa, socklen_t length, char buf[ADDR
 	return buf;
 }
 
+struct endpoint endpoint_reached(const struct endpoint *endpoint)
+{
+	struct endpoint to = *endpoint;
+
+	if (to.any.sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&to.in6.sin6_addr)) {
+		to = (struct endpoint){.length = sizeof(to.in),
+		                       .in = {.sin_family = AF_INET, .sin_port = endpoint->in6.sin6_port}};
+		memcpy(&to.in.sin_addr, &endpoint->in6.sin6_addr.s6_addr[12], sizeof(to.in.sin_addr));
+	}
+	if (to.any.sa_family == AF_INET && to.in.sin_addr.s_addr == htonl(INADDR_ANY))
+		to.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	else if (to.any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&to.in6.sin6_addr))
+		to.in6.sin6_addr = in6addr_loopback;
+	return to;
+}
+
 bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)
 {
 	return a->length == b->length && memcmp(&a->any, &b->any, a->length) == 0;

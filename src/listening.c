@@ -109,6 +109,31 @@ int listening_open(struct listening *listening, const struct endpoint *endpoint,
 		listening_close(listening);
 		return error;
 	}
+	listening->endpoint = settled;
+	listening->dual_stack = dual_stack;
 	endpoint_format(&settled.any, settled.length, listening->text);
 	return 0;
+}
+
+/* Whether it stands for every address of this family that the machine has. */
+static bool is_for_all(const struct listening *listening, sa_family_t family)
+{
+	const struct endpoint *own = &listening->endpoint;
+
+	if (own->any.sa_family == AF_INET)
+		return family == AF_INET && own->in.sin_addr.s_addr == htonl(INADDR_ANY);
+	return own->any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&own->in6.sin6_addr) &&
+	       (family == AF_INET6 || (family == AF_INET && listening->dual_stack));
+}
+
+bool listening_takes(const struct listening *listening, const struct endpoint *endpoint)
+{
+	const struct endpoint *own = &listening->endpoint;
+	struct endpoint to = endpoint_reached(endpoint);
+
+	if (endpoint_equal(own, &to))
+		return true;
+	/* IPv4 and IPv6 have the port in the same place. */
+	return is_for_all(listening, to.any.sa_family) && own->in.sin_port == to.in.sin_port &&
+	       socket_address_is_ours(&to);
 }

@@ -9,7 +9,9 @@
 #include <sys/types.h>
 
 struct listening {
-	char text[ADDRESS_TEXT_MAX]; /* the address that it really has, for log lines */
+	struct endpoint endpoint; /* the address that it really has; stays when it is closed */
+	bool dual_stack;
+	char text[ADDRESS_TEXT_MAX]; /* the same, for log lines */
 	char *unlink_path;           /* a unix path of ours, removed at the end if it still is; owned */
 	dev_t device;                /* of what is ours there */
 	ino_t inode;
@@ -23,6 +25,11 @@ struct listening {
  */
 int listening_open(struct listening *listening, const struct endpoint *endpoint,
                    const struct socket_tuning *tuning, bool dual_stack, unsigned workers);
+/*
+ * True if who connects endpoint comes in here. What stands for every address of this machine is found out by system
+ * calls, but only where the port is the same.
+ */
+bool listening_takes(const struct listening *listening, const struct endpoint *endpoint);
 /* Closes the sockets and removes a unix path. Takes a zeroed or closed one. */
 void listening_close(struct listening *listening);
 /* The descriptor that a worker waits on. */

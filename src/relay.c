@@ -111,6 +111,7 @@ void relay_put(struct relay *relay)
 	if (!relay || --relay->references > 0)
 		return;
 	relay_unlisten(relay);
+	free(relay->listening);
 	for (size_t i = 0; relay->targets && i < relay->config->target_count; i++)
 		address_list_put(relay->targets[i].fixed);
 	free(relay->targets);
@@ -201,9 +202,6 @@ void relay_unlisten(struct relay *relay)
 {
 	for (size_t i = 0; i < relay->listening_count; i++)
 		listening_close(&relay->listening[i]);
-	free(relay->listening);
-	relay->listening = NULL;
-	relay->listening_count = 0;
 }
 
 /* ---- clients ---- */
@@ -272,6 +270,15 @@ static void choose(struct relay *relay, uint64_t turn, size_t target, uint64_t r
 	choice->endpoint = &choice->list->endpoint[(first + round) % choice->list->count];
 }
 
+/* True for what clients come in by: each would come in again, as another client, until nothing is left for more. */
+static bool leads_back(const struct relay *relay, const struct endpoint *endpoint)
+{
+	for (size_t i = 0; i < relay->listening_count; i++)
+		if (listening_takes(&relay->listening[i], endpoint))
+			return true;
+	return false;
+}
+
 /* Every round takes one more address of each target that has one left. */
 int relay_choose(struct relay *relay, uint64_t turn, unsigned attempt, struct relay_choice *choice)
 {
@@ -289,7 +296,7 @@ int relay_choose(struct relay *relay, uint64_t turn, unsigned attempt, struct re
 			if (attempt-- > 0)
 				continue;
 			choose(relay, turn, target, round, choice);
-			return 0;
+			return leads_back(relay, choice->endpoint) ? -EDEADLK : 0;
 		}
 	}
 	/* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): config_load refuses a relay without a target */
@@ -311,6 +318,8 @@ static const char *attempt_text(int error)
 		return "connected";
 	case EDESTADDRREQ:
 		return "no address yet";
+	case EDEADLK:
+		return "it leads back to this relay";
 	case EAGAIN: /* of unix(7) */
 		return "its backlog is full";
 	default:

@@ -56,7 +56,7 @@ void relay_put(struct relay *relay); /* takes NULL */
 
 /* Opens every listening address and logs each. 0 or -errno; the error is logged. */
 int relay_listen(struct relay *relay);
-/* Closes the listening sockets; nobody may wait on them any more. */
+/* Closes the listening sockets; nobody may wait on them any more. Their addresses stay: pairs may still be choosing. */
 void relay_unlisten(struct relay *relay);
 
 /* Counts one more pair of the client's source. False: it has too many already. True: relay_leave must follow.
@@ -75,8 +75,10 @@ struct relay_choice {
 uint64_t relay_take_turn(struct relay *relay);
 /* How many attempts make sense: the limit of the relay, but no address twice. */
 unsigned relay_attempts(struct relay *relay);
-/* Chooses for one attempt (0, 1, …): targets in turn, and the addresses of each in turn. -EDESTADDRREQ: its
- * name has no address yet. */
+/*
+ * Chooses for one attempt (0, 1, …): targets in turn, and the addresses of each in turn. -EDESTADDRREQ: its name has no
+ * address yet. -EDEADLK: it was chosen, but leads back to where this relay listens (ELOOP is what connect(2) says of links).
+ */
 int relay_choose(struct relay *relay, uint64_t turn, unsigned attempt, struct relay_choice *choice);
 void relay_choice_deinit(struct relay_choice *choice);
 /* What came of an attempt (0 or -errno); trouble with a target is logged once until it is over. */

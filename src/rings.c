@@ -31,23 +31,6 @@ struct rings {
 
 /* ---- where a target leads ---- */
 
-/* What connect(2) makes of a literal address: no address is the loopback one, and IPv4 in IPv6 is IPv4. */
-static struct endpoint reached(const struct endpoint *endpoint)
-{
-	struct endpoint to = *endpoint;
-
-	if (to.any.sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&to.in6.sin6_addr)) {
-		to = (struct endpoint){.length = sizeof(to.in),
-		                       .in = {.sin_family = AF_INET, .sin_port = endpoint->in6.sin6_port}};
-		memcpy(&to.in.sin_addr, &endpoint->in6.sin6_addr.s6_addr[12], sizeof(to.in.sin_addr));
-	}
-	if (to.any.sa_family == AF_INET && to.in.sin_addr.s_addr == htonl(INADDR_ANY))
-		to.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	else if (to.any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&to.in6.sin6_addr))
-		to.in6.sin6_addr = in6addr_loopback;
-	return to;
-}
-
 static struct endpoint any_of_family(const struct endpoint *endpoint)
 {
 	struct endpoint any = *endpoint;
@@ -64,8 +47,9 @@ static bool take_way(const struct address *target, unsigned way, struct address 
 {
 	if (target->kind != ADDRESS_LITERAL)
 		return false;
-	*in = (struct address){
-	        .kind = ADDRESS_LITERAL, .port = target->port, .endpoint = reached(&target->endpoint)};
+	*in = (struct address){.kind = ADDRESS_LITERAL,
+	                       .port = target->port,
+	                       .endpoint = endpoint_reached(&target->endpoint)};
 	if (way > 0 && !endpoint_is_loopback(&in->endpoint))
 		return false;
 	if (way == 1)

@@ -222,6 +222,40 @@ bool socket_is_its_own_peer(int fd, const struct endpoint *endpoint)
 	return getpeername(fd, &peer.any, &peer.length) == 0 && endpoint_equal(&own, &peer);
 }
 
+/*
+ * A UDP socket is asked where its packets would come from; connecting it sends nothing. IPv6 takes the address that it goes to,
+ * if that is ours (RFC 6724, rule 1). IPv4 may take another of the machine (127.0.0.1 for 127.0.0.2, the first of a network for
+ * the second), so it is told; what is not ours is then refused by bind(2), or by connect(2) where net.ipv4.ip_nonlocal_bind is set.
+ * IPv6 would let that pass.
+ */
+static bool comes_from(int fd, const struct endpoint *endpoint)
+{
+	struct endpoint own = *endpoint;
+
+	own.in.sin_port = 0;
+	if (own.any.sa_family == AF_INET && bind(fd, &own.any, own.length) < 0)
+		return false;
+	if (connect(fd, &endpoint->any, endpoint->length) < 0 || getsockname(fd, &own.any, &own.length) < 0)
+		return false;
+	own.in.sin_port = endpoint->in.sin_port;
+	return endpoint_equal(&own, endpoint);
+}
+
+bool socket_address_is_ours(const struct endpoint *endpoint)
+{
+	bool ours;
+	int fd;
+
+	if (endpoint_is_loopback(endpoint))
+		return true;
+	fd = socket(endpoint->any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return false;
+	ours = comes_from(fd, endpoint);
+	close(fd);
+	return ours;
+}
+
 void socket_reset(int fd)
 {
 	close(fd);

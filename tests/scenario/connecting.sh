@@ -172,4 +172,38 @@ connected_to_itself() {
 }
 scenario "a target that is down on a port that connecting starts from" connected_to_itself
 
+# leads_back TARGET: the relay listens where that leads. Its one client was relayed to it until every slot was taken.
+leads_back() {
+	needs_namespace
+	ip addr replace 10.9.0.5/24 dev lo
+	ip addr replace 10.9.0.6/24 dev lo
+	weir_start -l '*:40001' -T "$1:40001"
+	client expect-rst
+	peer_end client
+	wait_closed reason=connect_failed
+	wait_log 'it leads back to this relay'
+	weir_dump
+	has relay accepted=1 connect_failed=1
+}
+scenario "a target by name that is the relay itself" leads_back localhost
+scenario "a target that is an address of the machine, where the relay listens on all" leads_back 10.9.0.5
+scenario "a target that is a second address of a network of the machine" leads_back 10.9.0.6
+
+# Addresses of others can be bound there, which does not make them ours.
+other_machine() {
+	needs_namespace
+	ip tuntap add dev w0 mode tun 2>/dev/null || skip "no TUN device to be had"
+	ip addr add 10.8.0.1/24 dev w0
+	ip addr add fd08::1/64 dev w0 nodad
+	ip link set w0 up
+	echo 1 | tee /proc/sys/net/ipv4/ip_nonlocal_bind >/proc/sys/net/ipv6/ip_nonlocal_bind
+	weir_start -l '*:40002' -T 10.8.0.2:40002 -T '[fd08::2]:40002' -o connect_timeout=100ms -o log_level=debug
+	client expect-rst
+	peer_end client
+	wait_log reason=connect_
+	expect_equal "lines that say it leads back" 0 "$(grep -c 'leads back' weir.log || :)"
+	ip tuntap del dev w0 mode tun
+}
+scenario "a target on another machine with the port of a relay that listens on all" other_machine
+
 finish

@@ -17,13 +17,19 @@
 static struct relay *relay;
 static struct resolver *resolver;
 
-/* "three.example" has 10.0.0.1 to .3, "one.example" has 10.1.0.1, others do not resolve. */
+static struct endpoint moving; /* what "moving.example" has */
+
+/* "three.example" has 10.0.0.1 to .3, "one.example" has 10.1.0.1, "moving.example" one with a port of its own, others do not
+ * resolve. */
 static struct address_list *fake_lookup(const char *host, uint16_t port, void *arg, int *error)
 {
 	size_t count = strcmp(host, "three.example") == 0 ? 3 : strcmp(host, "one.example") == 0;
-	struct address_list *list = address_list_new(3);
+	struct address_list *list;
 
 	(void)arg;
+	if (strcmp(host, "moving.example") == 0)
+		return address_list_single(&moving);
+	list = address_list_new(3);
 	if (count == 0) {
 		address_list_put(list);
 		*error = EAI_NONAME;
@@ -177,6 +183,80 @@ START_TEST(choice_outlives_relay_and_resolver)
 }
 END_TEST
 
+/* Where "moving.example" leads from a relay that listens on listen: to address, at the port that the relay really has. */
+static void move_to(const char *listen, const char *address)
+{
+	struct endpoint own = {.length = sizeof(own.un)};
+	struct address parsed;
+
+	resolver = resolver_new(3600000, fake_lookup, NULL);
+	relay = relays_new(TEXTS("unix:@weir-test-relay-back", listen), TEXTS("moving.example:1"), NULL,
+	                   resolver, 2);
+	ck_assert_int_eq(relay_listen(relay), 0);
+	ck_assert_int_eq(getsockname(listening_fd(&relay->listening[1], 0), &own.any, &own.length), 0);
+	ck_assert_int_eq(address_parse(address, &parsed), 0);
+	moving = parsed.endpoint;
+	moving.in.sin_port = own.in.sin_port;
+	address_deinit(&parsed);
+	ck_assert_int_eq(resolver_start(resolver), 0);
+	resolver_wait(resolver, PATIENCE_MS);
+}
+
+static int choose_only(void)
+{
+	struct relay_choice choice = {.list = NULL};
+	int error = relay_choose(relay, 0, 0, &choice);
+
+	relay_note_attempt(relay, &choice, error);
+	relay_choice_deinit(&choice);
+	return error;
+}
+
+static const struct {
+	const char *listen, *address;
+	bool back;
+} ways[] = {
+        {"127.0.0.1:0", "127.0.0.1:0", true},  {"127.0.0.1:0", "127.0.0.2:0", false},
+        {"127.0.0.1:0", "0.0.0.0:0", true},    {"127.0.0.1:0", "[::ffff:127.0.0.1]:0", true},
+        {"127.0.0.1:0", "[::1]:0", false},     {"127.0.0.1:0", "192.0.2.1:0", false},
+        {"[::1]:0", "[::]:0", true},           {"[::1]:0", "127.0.0.1:0", false},
+        {"0.0.0.0:0", "127.0.0.2:0", true},    {"0.0.0.0:0", "[::ffff:127.0.0.2]:0", true},
+        {"0.0.0.0:0", "[::1]:0", false},       {"0.0.0.0:0", "192.0.2.1:0", false},
+        {"[::]:0", "[::1]:0", true},           {"[::]:0", "127.0.0.1:0", false},
+        {"*:0", "127.0.0.1:0", true},          {"*:0", "[::1]:0", true},
+        {"*:0", "[::ffff:127.0.0.1]:0", true}, {"*:0", "[::ffff:192.0.2.1]:0", false},
+        {"*:0", "192.0.2.1:0", false},         {"*:0", "[2001:db8::1]:0", false},
+};
+#define WAYS (int)(sizeof(ways) / sizeof(ways[0]))
+
+/* Its clients were relayed to it, and took every slot. */
+START_TEST(target_that_leads_back_is_not_connected)
+{
+	move_to(ways[_i].listen, ways[_i].address);
+	ck_assert_int_eq(choose_only(), ways[_i].back ? -EDEADLK : 0);
+	ck_assert_uint_eq(
+	        captured("target moving.example:1 cannot be connected: it leads back to this relay"),
+	        ways[_i].back);
+}
+END_TEST
+
+START_TEST(another_port_does_not_lead_back)
+{
+	move_to("*:0", "127.0.0.1:0");
+	relay->listening[1].endpoint.in6.sin6_port ^= 1;
+	ck_assert_int_eq(choose_only(), 0);
+}
+END_TEST
+
+/* Pairs that still connect while the daemon drains. */
+START_TEST(closed_addresses_are_remembered)
+{
+	move_to("127.0.0.1:0", "127.0.0.1:0");
+	relay_unlisten(relay);
+	ck_assert_int_eq(choose_only(), -EDEADLK);
+}
+END_TEST
+
 START_TEST(trouble_with_a_target_is_logged_once)
 {
 	struct relay_choice choice = {.target = 1};
@@ -244,7 +324,8 @@ START_TEST(listens_on_every_address)
 	close(relays_connect(listening_fd(&relay->listening[1], 0)));
 	ck_assert_uint_eq(relay->listening[2].count, 1);
 	relay_unlisten(relay);
-	ck_assert_uint_eq(relay->listening_count, 0);
+	for (size_t i = 0; i < relay->listening_count; i++)
+		ck_assert_uint_eq(relay->listening[i].count, 0);
 	relay_unlisten(relay);
 }
 END_TEST
@@ -428,6 +509,9 @@ int main(void)
 	tcase_add_test(tcase, attempts_are_limited);
 	tcase_add_test(tcase, name_without_address);
 	tcase_add_test(tcase, choice_outlives_relay_and_resolver);
+	tcase_add_loop_test(tcase, target_that_leads_back_is_not_connected, 0, WAYS);
+	tcase_add_test(tcase, another_port_does_not_lead_back);
+	tcase_add_test(tcase, closed_addresses_are_remembered);
 	tcase_add_test(tcase, trouble_with_a_target_is_logged_once);
 	tcase_add_test(tcase, reached_limit_is_logged_at_most_once_in_ten_seconds);
 	tcase_add_test(tcase, counters_of_workers_add_up);

@@ -420,6 +420,26 @@ START_TEST(workers_listen_on_one_port)
 }
 END_TEST
 
+START_TEST(unix_name_takes_who_connects_it)
+{
+	struct endpoint endpoint = endpoint_of("unix:@weir-test-takes"),
+	                longer = endpoint_of("unix:@weir-test-takes2");
+	struct listening listening;
+
+	ck_assert_int_eq(listening_open(&listening, &endpoint, &plain, false, 1), 0);
+	ck_assert(listening_takes(&listening, &endpoint));
+	ck_assert(!listening_takes(&listening, &longer));
+	listening_close(&listening);
+	endpoint = path_endpoint();
+	ck_assert_int_eq(listening_open(&listening, &endpoint, &plain, false, 1), 0);
+	ck_assert(listening_takes(&listening, &endpoint));
+	ck_assert(!listening_takes(&listening, &longer));
+	longer = endpoint_of("127.0.0.1:1");
+	ck_assert(!listening_takes(&listening, &longer));
+	listening_close(&listening);
+}
+END_TEST
+
 static void assert_congestion(int fd, const char *expected)
 {
 	char name[16] = "";
@@ -524,6 +544,7 @@ int main(void)
 	tcase_add_test(tcase, file_that_is_no_socket_is_left_alone);
 	tcase_add_test(tcase, abstract_name_in_use);
 	tcase_add_test(tcase, workers_listen_on_one_port);
+	tcase_add_test(tcase, unix_name_takes_who_connects_it);
 	tcase_add_test(tcase, second_daemon_is_refused);
 	tcase_add_test(tcase, unix_path_is_shared_and_removed);
 	tcase_add_test(tcase, path_in_use_is_not_removed);
