@@ -996,6 +996,25 @@ START_TEST(resets_noticed_at_once_leave_the_others_alone)
 }
 END_TEST
 
+/* One poll(2) does not ask that many: the first and the last to come are in different ones. */
+START_TEST(resets_among_many_silent_peers_are_noticed)
+{
+	enum { PAIRS = 100 };
+	int client[PAIRS];
+
+	begin(NULL);
+	for (int i = 0; i < PAIRS; i++) {
+		client[i] = join();
+		shutdown(client[i], SHUT_WR);
+		assert_ends(meet_open(target), LOOP_FIN, 0);
+	}
+	reset(client[0]);
+	reset(client[PAIRS - 1]);
+	LOOP_UNTIL(base, set.count == PAIRS - 2);
+	ck_assert_uint_eq(captured("reason=client_reset"), 2);
+}
+END_TEST
+
 START_TEST(paused_pairs_cost_no_events)
 {
 	unsigned passes = 0;
@@ -1659,6 +1678,7 @@ static TCase *reset_case(void)
 	tcase_add_test(tcase, paused_client_that_resets_is_noticed);
 	tcase_add_loop_test(tcase, half_closed_client_that_resets_is_noticed, 0, 2);
 	tcase_add_test(tcase, resets_noticed_at_once_leave_the_others_alone);
+	tcase_add_test(tcase, resets_among_many_silent_peers_are_noticed);
 	tcase_add_test(tcase, paused_pairs_cost_no_events);
 	tcase_add_loop_test(tcase, on_reset_close_passes_on_an_end, 0, 2);
 	return tcase;
