@@ -257,11 +257,17 @@ static void begin_ending(struct pair *pair, const struct peer *opposite)
 		shutdown(opposite->fd, SHUT_WR);
 }
 
-/* A reset overtakes bytes: it may only be sent when the opposite has acknowledged all of them. */
-static bool all_acknowledged(struct pair *pair, const struct peer *opposite)
+/*
+ * A reset overtakes bytes: it may only be sent when the opposite has acknowledged all of them. Who sends into a window
+ * that stays shut may not be heard acknowledging: its segments lie outside of the window and are dropped with all that is in
+ * them. So what it sends is taken, though nobody wants it.
+ */
+static bool all_acknowledged(struct pair *pair, struct peer *opposite)
 {
-	uint64_t left = socket_unacknowledged(opposite->fd);
+	uint64_t left;
 
+	flow_discard(&opposite->from);
+	left = socket_unacknowledged(opposite->fd);
 	if (left < pair->unacknowledged)
 		pair->acknowledged_at = clock_ms();
 	pair->unacknowledged = left;
@@ -270,7 +276,7 @@ static bool all_acknowledged(struct pair *pair, const struct peer *opposite)
 
 static enum reason judge_failure(struct pair *pair, const struct peer *failed)
 {
-	const struct peer *opposite = failed->opposite;
+	struct peer *opposite = failed->opposite;
 
 	if (pair_peer_failed(opposite))
 		return reset_reason(pair, pair->ended_first);

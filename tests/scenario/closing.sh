@@ -290,4 +290,16 @@ many_resets() {
 }
 scenario "300 clients reset" many_resets
 
+# Who sends into a shut window may not be heard acknowledging the answer.
+answer_to_a_sender() {
+	target recv 10 send 300K wait-acked rst
+	weir_relay -o client_sndbuf=2M -o client_rcvbuf=64K
+	client rcvbuf 8K send 10 await go send 4M recv 300K expect-rst
+	dump_until has pair state=closing
+	touch go
+	peers_end
+	wait_closed reason=target_reset download_bytes=307200
+}
+scenario "a target resets: who is being answered may send on meanwhile" answer_to_a_sender
+
 finish

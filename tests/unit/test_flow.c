@@ -330,6 +330,31 @@ START_TEST(reset_source_still_delivers_what_came)
 }
 END_TEST
 
+START_TEST(what_goes_to_a_failed_sink_can_be_discarded)
+{
+	flow_sink_failed(&flow, -ECONNRESET);
+	flow.last_read = 0;
+	flow_discard(&flow);
+	ck_assert_uint_eq(flow.dropped, 0);
+	loop_send(source[1], 0, 1000);
+	LOOP_UNTIL(base, (flow_discard(&flow), flow.dropped == 1000));
+	shutdown(source[1], SHUT_WR);
+	flow_discard(&flow);
+	ck_assert_uint_eq(flow.last_read, 0); /* it is no sign of life */
+	ck_assert_uint_eq(flow.bytes, 0);
+}
+END_TEST
+
+START_TEST(discarding_notices_a_reset)
+{
+	flow_sink_failed(&flow, -ECONNRESET);
+	loop_reset(source[1]);
+	source[1] = -1;
+	LOOP_UNTIL(base, (flow_discard(&flow), flow.source_doomed));
+	ck_assert_int_eq(flow.source_error, -ECONNRESET);
+}
+END_TEST
+
 START_TEST(end_of_a_doomed_source_is_not_passed_on)
 {
 	loop_send(source[1], 0, 100);
@@ -1034,6 +1059,8 @@ static TCase *add_common(TCase *tcase)
 	tcase_add_test(tcase, end_waits_behind_a_full_queue);
 	tcase_add_test(tcase, reset_sink_drops_and_counts_the_queue);
 	tcase_add_test(tcase, reset_source_still_delivers_what_came);
+	tcase_add_test(tcase, what_goes_to_a_failed_sink_can_be_discarded);
+	tcase_add_test(tcase, discarding_notices_a_reset);
 	tcase_add_test(tcase, end_of_a_doomed_source_is_not_passed_on);
 	tcase_add_test(tcase, end_that_waits_is_not_passed_on_after_a_failure);
 	tcase_add_test(tcase, without_memory_bytes_still_pass);
