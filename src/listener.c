@@ -25,8 +25,7 @@ struct listener {
 	struct event *acceptable; /* added exactly while not paused */
 	struct event *timer;      /* added while paused */
 	bool paused;
-	bool in_trouble; /* from the first pause until the backlog was empty again */
-	bool logged;     /* a line told of this trouble */
+	bool told; /* a line said that it pauses, and the backlog was not empty since */
 	unsigned pause_ms;
 	LIST_ENTRY(listener) entry;
 };
@@ -54,27 +53,34 @@ static void resume_accepting(struct listener *listener)
 	listener->paused = false;
 }
 
-/* One line per episode: a busy relay at its limit pauses with every client. */
-static bool begins_logged_trouble(struct listener *listener)
+/* One line per episode: a busy relay at its limit pauses with every client. Where it is too soon for one, the next
+ * try asks again: an episode that lasts is told. */
+static bool begins_told_episode(struct listener *listener)
 {
-	if (listener->in_trouble)
+	if (listener->told)
 		return false;
-	listener->in_trouble = true;
-	listener->logged = relay_may_log_limit(listener->relay);
-	return listener->logged;
+	listener->told = relay_may_log_limit(listener->relay);
+	return listener->told;
+}
+
+static void end_told_episode(struct listener *listener)
+{
+	if (listener->told)
+		relay_end_logged_limit(listener->relay);
+	listener->told = false;
 }
 
 static void note_calm(struct listener *listener)
 {
-	if (listener->in_trouble && listener->logged)
+	if (listener->told)
 		log_notice("relay %s: accepting again", listener->relay->config->name);
-	listener->in_trouble = listener->logged = false;
+	end_told_episode(listener);
 	listener->pause_ms = PAUSE_MIN_MS;
 }
 
 static void pause_at_limit(struct listener *listener, const char *whose, struct slots *slots)
 {
-	if (begins_logged_trouble(listener))
+	if (begins_told_episode(listener))
 		log_warning("relay %s: %smax_connections (%" PRIu64 ") reached, accepting pauses",
 		            listener->relay->config->name, whose, slots->max);
 	listener->pause_ms = PAUSE_MIN_MS;
@@ -83,7 +89,7 @@ static void pause_at_limit(struct listener *listener, const char *whose, struct 
 
 static void pause_at_shortage(struct listener *listener, int error)
 {
-	if (begins_logged_trouble(listener))
+	if (begins_told_episode(listener))
 		log_error("relay %s: cannot accept: %s; accepting pauses", listener->relay->config->name,
 		          strerror(-error));
 	pause_accepting(listener, listener->set->slots);
@@ -213,6 +219,7 @@ void listener_free(struct listener *listener)
 		event_free(listener->acceptable);
 	if (listener->timer)
 		event_free(listener->timer);
+	end_told_episode(listener);
 	relay_put(listener->relay);
 	free(listener);
 }

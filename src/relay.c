@@ -230,7 +230,13 @@ static bool take_log_turn(_Atomic uint64_t *logged)
 
 bool relay_may_log_limit(struct relay *relay)
 {
-	return take_log_turn(&relay->limit_logged);
+	return !relay->limit_stands && take_log_turn(&relay->limit_logged) &&
+	       !atomic_exchange(&relay->limit_stands, true);
+}
+
+void relay_end_logged_limit(struct relay *relay)
+{
+	relay->limit_stands = false;
 }
 
 /* ---- targets ---- */

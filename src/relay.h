@@ -42,6 +42,7 @@ struct relay {
 	_Atomic uint64_t turn;
 	struct sources *sources;       /* NULL: not limited */
 	_Atomic uint64_t limit_logged; /* clock_ms of the last line about a reached limit */
+	_Atomic bool limit_stands;     /* no line has taken it back yet */
 	_Atomic unsigned references;
 };
 
@@ -84,9 +85,12 @@ void relay_choice_deinit(struct relay_choice *choice);
 /* What came of an attempt (0 or -errno); trouble with a target is logged once until it is over. */
 void relay_note_attempt(struct relay *relay, const struct relay_choice *choice, int error);
 
-/* Whether a reached limit of this relay is worth a line now: one per episode, and at most one in ten seconds.
+/*
+ * Whether a reached limit of this relay is worth a line now: one per episode, and at most one in ten seconds. True:
+ * relay_end_logged_limit must follow, with the line that takes it back.
  */
 bool relay_may_log_limit(struct relay *relay);
+void relay_end_logged_limit(struct relay *relay);
 
 /* Adds what a worker counted to the dump's record. What living pairs have is not in it. */
 void relay_describe(const struct relay *relay, unsigned worker, struct dump_relay *record);

@@ -368,6 +368,74 @@ START_TEST(listeners_of_a_relay_tell_of_their_trouble_once)
 }
 END_TEST
 
+/* As if the last line about a limit were so many milliseconds old. */
+static void log_was(uint64_t ms)
+{
+	relay->limit_logged = clock_ms() - ms;
+}
+
+/* Just behind the line of another episode there is none; it comes when the time has passed and the limit still holds. */
+START_TEST(episode_that_lasts_is_told_in_the_end)
+{
+	begin(NULL);
+	slots.max = 1;
+	log_was(0);
+	knock();
+	knock();
+	LOOP_UNTIL(base, set.count == 1);
+	passes_in(250);
+	ck_assert_uint_eq(captured("accepting"), 0);
+	log_was(10000);
+	LOOP_UNTIL(base, captured("accepting pauses") == 1);
+	slots.max = 0;
+	LOOP_UNTIL(base, captured("accepting again") == 1);
+	ck_assert_uint_eq(captured("accepting"), 2);
+}
+END_TEST
+
+START_TEST(end_of_an_episode_that_was_not_told_is_not_told)
+{
+	begin(NULL);
+	slots.max = 1;
+	log_was(0);
+	knock();
+	knock();
+	LOOP_UNTIL(base, set.count == 1);
+	passes_in(50);
+	slots.max = 0;
+	LOOP_UNTIL(base, set.count == 2);
+	passes_in(150);
+	ck_assert_uint_eq(captured("accepting"), 0);
+}
+END_TEST
+
+START_TEST(other_listeners_do_not_tell_it_again)
+{
+	begin(NULL);
+	ck_assert_ptr_nonnull(listener_new(&listeners, &set, relay, gate));
+	slots.max = 1;
+	knock();
+	knock();
+	LOOP_UNTIL(base, captured("accepting pauses") == 1);
+	log_was(10000);
+	passes_in(350);
+	ck_assert_uint_eq(captured("accepting"), 1);
+}
+END_TEST
+
+START_TEST(episode_ends_with_its_listener)
+{
+	begin(TEXTS("defaults.max_connections=1"));
+	knock();
+	knock();
+	LOOP_UNTIL(base, captured("accepting pauses") == 1);
+	listener_free(LIST_FIRST(&listeners));
+	log_was(10000);
+	ck_assert_ptr_nonnull(listener_new(&listeners, &set, relay, gate));
+	LOOP_UNTIL(base, captured("accepting pauses") == 2);
+}
+END_TEST
+
 START_TEST(freed_listener_does_not_accept)
 {
 	begin(NULL);
@@ -410,6 +478,10 @@ int main(void)
 	tcase_add_loop_test(tcase, pause_ends_even_if_events_fail, 0, 2);
 	tcase_add_loop_test(tcase, listener_without_memory_is_not_there, 0, 4);
 	tcase_add_test(tcase, listeners_of_a_relay_tell_of_their_trouble_once);
+	tcase_add_test(tcase, episode_that_lasts_is_told_in_the_end);
+	tcase_add_test(tcase, end_of_an_episode_that_was_not_told_is_not_told);
+	tcase_add_test(tcase, other_listeners_do_not_tell_it_again);
+	tcase_add_test(tcase, episode_ends_with_its_listener);
 	tcase_add_test(tcase, freed_listener_does_not_accept);
 	tcase_add_test(tcase, paused_listener_can_be_freed);
 	suite_add_tcase(suite, tcase);

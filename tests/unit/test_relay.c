@@ -285,7 +285,21 @@ START_TEST(reached_limit_is_logged_at_most_once_in_ten_seconds)
 {
 	begin(TEXTS("127.0.0.1:1"), NULL);
 	ck_assert(relay_may_log_limit(relay));
+	relay_end_logged_limit(relay);
 	ck_assert(!relay_may_log_limit(relay));
+	relay->limit_logged = clock_ms() - 10000;
+	ck_assert(relay_may_log_limit(relay));
+}
+END_TEST
+
+START_TEST(limit_that_stands_is_not_logged_again)
+{
+	begin(TEXTS("127.0.0.1:1"), NULL);
+	ck_assert(relay_may_log_limit(relay));
+	relay->limit_logged = clock_ms() - 10000;
+	ck_assert(!relay_may_log_limit(relay));
+	relay_end_logged_limit(relay);
+	ck_assert(relay_may_log_limit(relay));
 }
 END_TEST
 
@@ -514,6 +528,7 @@ int main(void)
 	tcase_add_test(tcase, closed_addresses_are_remembered);
 	tcase_add_test(tcase, trouble_with_a_target_is_logged_once);
 	tcase_add_test(tcase, reached_limit_is_logged_at_most_once_in_ten_seconds);
+	tcase_add_test(tcase, limit_that_stands_is_not_logged_again);
 	tcase_add_test(tcase, counters_of_workers_add_up);
 	tcase_add_test(tcase, listens_on_every_address);
 	tcase_add_test(tcase, address_in_use_is_logged);
