@@ -225,16 +225,13 @@ static void on_trim(evutil_socket_t fd, short what, void *arg)
 
 static void init_limits(struct daemon *daemon)
 {
-	const struct config_global *global = &daemon->config->global;
 	uint64_t nofile = daemon_usable_fds();
 	uint64_t max = estimate_max_connections(daemon->config, nofile);
 	char text[512];
 
-	if (global->max_connections != SETTING_AUTO && max < global->max_connections)
-		log_warning("max_connections is %" PRIu64 " rather than %" PRIu64
-		            ": RLIMIT_NOFILE is %" PRIu64,
-		            max, global->max_connections, nofile);
-	budget_init(&daemon->budget, global->memory_max);
+	if (estimate_shortage(daemon->config, nofile, text, sizeof(text)))
+		log_warning("%s", text);
+	budget_init(&daemon->budget, daemon->config->global.memory_max);
 	slots_init(&daemon->slots, max);
 	slots_init(&daemon->pipes, estimate_max_pipes(nofile));
 	log_info("%s", estimate_describe(daemon->config, max, text, sizeof(text)));

@@ -60,6 +60,19 @@ uint64_t estimate_max_connections(const struct config *config, uint64_t nofile)
 	return wanted == SETTING_AUTO || wanted > possible ? possible : wanted;
 }
 
+char *estimate_shortage(const struct config *config, uint64_t nofile, char *text, size_t size)
+{
+	uint64_t wanted = config->global.max_connections;
+	uint64_t max = estimate_max_connections(config, nofile);
+
+	if (wanted == SETTING_AUTO || wanted <= max)
+		return NULL;
+	snprintf(text, size,
+	         "max_connections is %" PRIu64 " rather than %" PRIu64 ": RLIMIT_NOFILE is %" PRIu64, max,
+	         wanted, nofile);
+	return text;
+}
+
 /* The third number of net.ipv4.tcp_rmem or tcp_wmem: how far the kernel tunes a buffer by itself. tcp(7) */
 static uint64_t kernel_maximum(const char *path, uint64_t otherwise)
 {

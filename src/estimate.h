@@ -17,6 +17,10 @@ uint64_t estimate_max_pipes(uint64_t nofile);
  * least 1. */
 uint64_t estimate_max_connections(const struct config *config, uint64_t nofile);
 
+/* One line, without a line end, if the configuration asks for more pairs than that: returns text. NULL if it does not.
+ */
+char *estimate_shortage(const struct config *config, uint64_t nofile, char *text, size_t size);
+
 /* One line, without a line end: "worst case memory: …". Returns text. */
 char *estimate_describe(const struct config *config, uint64_t max_connections, char *text, size_t size);
 

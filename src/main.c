@@ -162,9 +162,12 @@ static struct config *load(const struct config_request *request, int *status)
 
 static void print_test(const struct config *config)
 {
-	uint64_t max = estimate_max_connections(config, daemon_usable_fds());
+	uint64_t nofile = daemon_usable_fds();
+	uint64_t max = estimate_max_connections(config, nofile);
 	char text[512];
 
+	if (estimate_shortage(config, nofile, text, sizeof(text)))
+		fprintf(stderr, "weir: %s\n", text);
 	printf("configuration is good: %zu relays\n", config->relay_count);
 	puts(estimate_describe(config, max, text, sizeof(text)));
 }

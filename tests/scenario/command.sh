@@ -57,6 +57,17 @@ test_memory() {
 }
 scenario "--test prints the worst-case memory" test_memory
 
+test_descriptors() {
+	(
+		ulimit -n 200
+		weir_run 0 --test -l 127.0.0.1:0 -T 127.0.0.1:9 -o max_connections=1000 -o workers=1
+	)
+	EXPECT_LOG=.
+	says weir.log 'max_connections is [0-9]+ rather than 1000: RLIMIT_NOFILE is 200'
+	says out 'configuration is good'
+}
+scenario "--test tells that there are too few descriptors" test_descriptors
+
 test_starts_nothing() {
 	peer holder listen 127.0.0.1:0 port-file holder.port await over
 	target_port holder

@@ -60,6 +60,20 @@ START_TEST(setting_is_kept_as_far_as_descriptors_go)
 }
 END_TEST
 
+START_TEST(shortage_is_told)
+{
+	char text[128];
+
+	load(TEXTS("global.max_connections=100", "workers=4"));
+	ck_assert_ptr_null(estimate_shortage(config, 1024, text, sizeof(text)));
+	ck_assert_ptr_null(estimate_shortage(config, RESERVED + 2 * 8 + 2 * 100, text, sizeof(text)));
+	ck_assert_ptr_eq(estimate_shortage(config, 262, text, sizeof(text)), text);
+	ck_assert_str_eq(text, "max_connections is 97 rather than 100: RLIMIT_NOFILE is 262");
+	load(TEXTS("workers=4"));
+	ck_assert_ptr_null(estimate_shortage(config, 64, text, sizeof(text)));
+}
+END_TEST
+
 static void assert_holds(const char *text, const char *part)
 {
 	ck_assert_msg(strstr(text, part) != NULL, "\"%s\" is not in \"%s\"", part, text);
@@ -129,6 +143,7 @@ int main(void)
 	tcase_add_test(tcase, pairs_follow_from_descriptors);
 	tcase_add_test(tcase, there_is_always_one_pair);
 	tcase_add_test(tcase, setting_is_kept_as_far_as_descriptors_go);
+	tcase_add_test(tcase, shortage_is_told);
 	tcase_add_test(tcase, line_adds_up);
 	tcase_add_test(tcase, automatic_buffers_are_the_kernels_maxima);
 	tcase_add_test(tcase, pair_is_not_dear);
