@@ -55,7 +55,7 @@ struct flow_io {
 	struct pipe_pool *pipes; /* NULL: flows do not splice */
 	struct flow_turns *turns;
 	unsigned char *scratch; /* where every read of the worker lands first */
-	size_t scratch_size; /* bytes; also the most that one pump moves, so that a bulk flow does not hold up
+	size_t scratch_size; /* bytes; also the most that one pump copies, so that a bulk flow does not hold up
 	                        its neighbours */
 	void (*settle)(struct flow *flow); /* called last, after every event of a flow; may free it */
 };
@@ -100,7 +100,7 @@ struct flow {
 	uint64_t queued, peak; /* bytes */
 	uint64_t held;         /* bytes of the budget */
 	uint64_t bytes;        /* written to the sink */
-	uint64_t dropped;      /* queued and never written, because the sink failed */
+	uint64_t dropped;      /* read and never written, because the sink failed */
 	uint64_t pauses, paused_ms, longest_pause_ms;
 	uint64_t paused_since;  /* clock_ms */
 	uint64_t ended;         /* clock_ms at which the source ended or failed, or 0 */

@@ -257,23 +257,21 @@ static void begin_ending(struct pair *pair, const struct peer *opposite)
 		shutdown(opposite->fd, SHUT_WR);
 }
 
-/*
- * A reset overtakes bytes: it may only be sent when the opposite has acknowledged all of them. Who sends into a window
- * that stays shut may not be heard acknowledging: its segments lie outside of the window and are dropped with all that is in
- * them. So what it sends is taken, though nobody wants it.
- */
-static bool all_acknowledged(struct pair *pair, struct peer *opposite)
+/* A reset overtakes bytes: it may only be sent when the opposite has acknowledged all of them. */
+static bool all_acknowledged(struct pair *pair, const struct peer *opposite)
 {
-	uint64_t left;
+	uint64_t left = socket_unacknowledged(opposite->fd);
 
-	flow_discard(&opposite->from);
-	left = socket_unacknowledged(opposite->fd);
 	if (left < pair->unacknowledged)
 		pair->acknowledged_at = clock_ms();
 	pair->unacknowledged = left;
 	return left == 0;
 }
 
+/*
+ * Who sends into a window that stays shut may not be heard acknowledging: its segments lie outside of the window and
+ * are dropped with all that is in them. So what the opposite sends is taken, though nobody wants it.
+ */
 static enum reason judge_failure(struct pair *pair, const struct peer *failed)
 {
 	struct peer *opposite = failed->opposite;
@@ -284,6 +282,7 @@ static enum reason judge_failure(struct pair *pair, const struct peer *failed)
 		return REASON_NONE;
 	if (!pair->ending)
 		begin_ending(pair, opposite);
+	flow_discard(&opposite->from);
 	return all_acknowledged(pair, opposite) ? reset_reason(pair, failed) : REASON_NONE;
 }
 
@@ -355,7 +354,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	}
 	if (!pair->connected)
 		pair_connect_again(pair, expired);
-	else if (pair->ending && pair->acknowledge_wait < ACKNOWLEDGE_MAX_MS)
+	else if (pair->ending && 2 * pair->acknowledge_wait <= ACKNOWLEDGE_MAX_MS)
 		pair->acknowledge_wait *= 2;
 	pair_settle(pair);
 }

@@ -1,5 +1,5 @@
 /*
- * A counted limit that threads share: how many pairs there may be, over all or of one relay.
+ * A counted limit that threads share: how many pairs there may be, over all or of one relay, or how many pipes.
  */
 #ifndef WEIR_SLOTS_H
 #define WEIR_SLOTS_H
