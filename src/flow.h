@@ -120,8 +120,9 @@ void flow_sink_failed(struct flow *flow, int error);
 /* The source's peer has failed, as somebody else noticed: what is still unread is delivered, but the end is
  * no clean one. */
 void flow_source_failed(struct flow *flow, int error);
-/* Takes and drops some of what the source still sends to a sink that has failed. It counts as no activity. */
-void flow_discard(struct flow *flow);
+/* Takes and drops some of what the source still sends to a sink that has failed. It counts as no activity. True if
+ * there was anything. */
+bool flow_discard(struct flow *flow);
 /* Everything that came from the source is with the sink's kernel, or dropped, and no more will come. */
 bool flow_finished(const struct flow *flow);
 /* Bytes wait for the sink: in a queue, or with the source for want of memory. */

@@ -157,17 +157,18 @@ void flow_copy(struct flow *flow, size_t room)
 		enqueue(flow, flow->io->scratch + sent, received - sent);
 }
 
-void flow_discard(struct flow *flow)
+bool flow_discard(struct flow *flow)
 {
 	ssize_t taken;
 
 	if (flow->source != SOURCE_OPEN)
-		return;
+		return false;
 	taken = recv(flow->source_fd, flow->io->scratch, flow->io->scratch_size, MSG_TRUNC);
 	if (taken > 0)
 		flow->dropped += (uint64_t)taken;
 	else if (taken < 0 && !flow_error_is_transient(errno))
 		flow_source_failed(flow, -errno);
+	return taken > 0;
 }
 
 void flow_pass_through(struct flow *flow)

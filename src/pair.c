@@ -23,10 +23,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* An acknowledgement cannot be waited for, only asked for: at first after this many milliseconds, then less
- * often. */
-#define ACKNOWLEDGE_MIN_MS 5
-#define ACKNOWLEDGE_MAX_MS 200
+/* While what came from a failed peer is delivered: nothing tells of an acknowledgement, so it is asked for, at first
+ * after this many milliseconds, then less often. */
+#define LOOK_MIN_MS 5
+#define LOOK_MAX_MS 200
 
 /* A bufferevent of libevent 2.1.12 and what hangs on it: five allocations, measured. */
 #define BUFFEREVENT_COST 1100
@@ -160,14 +160,20 @@ static struct deadline next_deadline(const struct pair *pair)
 	return deadline;
 }
 
+/* One peer has failed, and what came from it is not yet delivered. */
+static bool is_failing(const struct pair *pair)
+{
+	return pair->connected && (pair_peer_failed(&pair->client) || pair_peer_failed(&pair->target));
+}
+
 /* When the pair wants to be looked at next, whatever happens. */
 static uint64_t next_look(const struct pair *pair)
 {
 	uint64_t at = next_deadline(pair).at;
 	uint64_t soon = NEVER;
 
-	if (pair->ending)
-		soon = clock_ms() + pair->acknowledge_wait;
+	if (is_failing(pair))
+		soon = clock_ms() + pair->look_wait;
 	else if (!pair->connected && pair->put_off)
 		soon = clock_ms() + pair_connect_wait(pair);
 	return soon < at ? soon : at;
@@ -252,7 +258,7 @@ static void begin_ending(struct pair *pair, const struct peer *opposite)
 {
 	pair->ending = true;
 	pair->unacknowledged = UINT64_MAX;
-	pair->acknowledge_wait = ACKNOWLEDGE_MIN_MS;
+	pair->look_wait = LOOK_MIN_MS;
 	if (pair->relay->config->on_reset == ON_RESET_CLOSE)
 		shutdown(opposite->fd, SHUT_WR);
 }
@@ -269,8 +275,9 @@ static bool all_acknowledged(struct pair *pair, const struct peer *opposite)
 }
 
 /*
- * Who sends into a window that stays shut may not be heard acknowledging: its segments lie outside of the window and
- * are dropped with all that is in them. So what the opposite sends is taken, though nobody wants it.
+ * What the opposite sends is taken, though nobody wants it: else one that writes before it reads would never come to read.
+ * And who sends into a window that stays shut may not be heard acknowledging: its segments lie outside of the window and
+ * are dropped with all that is in them.
  */
 static enum reason judge_failure(struct pair *pair, const struct peer *failed)
 {
@@ -278,11 +285,12 @@ static enum reason judge_failure(struct pair *pair, const struct peer *failed)
 
 	if (pair_peer_failed(opposite))
 		return reset_reason(pair, pair->ended_first);
+	if (flow_discard(&opposite->from))
+		pair->look_wait = LOOK_MIN_MS;
 	if (!flow_finished(&failed->from))
 		return REASON_NONE;
 	if (!pair->ending)
 		begin_ending(pair, opposite);
-	flow_discard(&opposite->from);
 	return all_acknowledged(pair, opposite) ? reset_reason(pair, failed) : REASON_NONE;
 }
 
@@ -354,8 +362,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	}
 	if (!pair->connected)
 		pair_connect_again(pair, expired);
-	else if (pair->ending && 2 * pair->acknowledge_wait <= ACKNOWLEDGE_MAX_MS)
-		pair->acknowledge_wait *= 2;
+	else if (2 * pair->look_wait <= LOOK_MAX_MS)
+		pair->look_wait *= 2;
 	pair_settle(pair);
 }
 
@@ -439,6 +447,7 @@ int pair_new(struct pair_set *set, struct relay *relay, int client_fd, const uni
 	pair->id = 1 + set->worker + set->made++ * set->id_step;
 	pair->client_address = *client;
 	pair->born = clock_ms();
+	pair->look_wait = LOOK_MIN_MS;
 	pair->timer_due = NEVER;
 	init_peer(pair, &pair->client, &pair->target, UPLOAD, client_fd);
 	init_peer(pair, &pair->target, &pair->client, DOWNLOAD, -1);

@@ -55,7 +55,7 @@ struct pair {
 	uint64_t timer_due;      /* clock_ms at which the timer fires */
 	uint64_t unacknowledged; /* while ending: bytes, when that last shrank, how long to wait until asking
 	                            again */
-	uint64_t acknowledged_at, acknowledge_wait;
+	uint64_t acknowledged_at, look_wait;
 	size_t record; /* 1 + its place in the dump that is under way, or 0 */
 	LIST_ENTRY(pair) entry;
 };

@@ -292,14 +292,15 @@ scenario "300 clients reset" many_resets
 
 # Who sends into a shut window may not be heard acknowledging the answer.
 answer_to_a_sender() {
-	target recv 10 send 300K wait-acked rst
-	weir_relay -o client_sndbuf=2M -o client_rcvbuf=64K
-	client rcvbuf 8K send 10 await go send 4M recv 300K expect-rst
+	target recv 10 send "$1" wait-acked rst
+	weir_relay -o client_sndbuf="$2" -o client_rcvbuf=64K
+	client rcvbuf 8K send 10 await go send 4M recv "$1" expect-rst
 	dump_until has pair state=closing
 	touch go
 	peers_end
-	wait_closed reason=target_reset download_bytes=307200
+	wait_closed reason=target_reset download_bytes="$(numfmt --from=iec "$1")"
 }
-scenario "a target resets: who is being answered may send on meanwhile" answer_to_a_sender
+scenario "a target resets: who is being answered may send on meanwhile" answer_to_a_sender 300K 2M
+scenario "the same with the answer still queued" answer_to_a_sender 900K 64K
 
 finish
