@@ -51,6 +51,8 @@ static void resume_accepting(struct listener *listener)
 	}
 	event_del(listener->timer);
 	listener->paused = false;
+	if (listener->told && !slots_full(listener->set->slots) && !slots_full(&listener->relay->slots))
+		relay_end_logged_limit(listener->relay); /* another listener may have more to tell */
 }
 
 /* One line per episode: a busy relay at its limit pauses with every client. Where it is too soon for one, the next

@@ -423,6 +423,21 @@ START_TEST(other_listeners_do_not_tell_it_again)
 }
 END_TEST
 
+/* Who told of the limit may have no client any more to learn by that it is over. */
+START_TEST(later_episode_of_another_listener_is_told)
+{
+	begin(NULL);
+	slots.max = 1;
+	knock();
+	LOOP_UNTIL(base, captured("accepting pauses") == 1);
+	slots.max = 0;
+	log_was(10000);
+	ck_assert(!relay_may_log_limit(relay));
+	listener_resume_all(&listeners);
+	ck_assert(relay_may_log_limit(relay));
+}
+END_TEST
+
 START_TEST(episode_ends_with_its_listener)
 {
 	begin(TEXTS("defaults.max_connections=1"));
@@ -481,6 +496,7 @@ int main(void)
 	tcase_add_test(tcase, episode_that_lasts_is_told_in_the_end);
 	tcase_add_test(tcase, end_of_an_episode_that_was_not_told_is_not_told);
 	tcase_add_test(tcase, other_listeners_do_not_tell_it_again);
+	tcase_add_test(tcase, later_episode_of_another_listener_is_told);
 	tcase_add_test(tcase, episode_ends_with_its_listener);
 	tcase_add_test(tcase, freed_listener_does_not_accept);
 	tcase_add_test(tcase, paused_listener_can_be_freed);
