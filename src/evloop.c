@@ -1,11 +1,13 @@
 #include "build_config.h"
 
+#include "clock.h"
 #include "evloop.h"
 #include "log.h"
 
 #include <errno.h>
 #include <event2/event.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/select.h>
@@ -14,6 +16,7 @@
 
 #define LAST_WORDS_MS 100
 #define RETRY_MS      100
+#define RETRIES       100 /* in a row */
 
 /* libevent ends the process behind a message of its level "error". */
 static void on_message(int severity, const char *text)
@@ -57,13 +60,28 @@ uint64_t evloop_max_fds(void)
 	return selects ? FD_SETSIZE : UINT64_MAX;
 }
 
+/* Open connections are reset, and who watches over the service starts it again. */
+static void give_up(void)
+{
+	log_error("cannot wait for events any more (above): ending at once");
+	log_stop(LAST_WORDS_MS);
+	_exit(EXIT_FAILURE);
+}
+
 void evloop_run(struct event_base *base)
 {
 	const struct timespec pause = {.tv_nsec = RETRY_MS * 1000000L};
+	unsigned failures = 0;
+	uint64_t began = clock_ms();
 
 	/* libevent has said why. */
-	while (event_base_dispatch(base) < 0)
+	while (event_base_dispatch(base) < 0) {
+		failures = clock_ms() - began < RETRY_MS ? failures + 1 : 1;
+		if (failures == RETRIES)
+			give_up();
 		nanosleep(&pause, NULL);
+		began = clock_ms();
+	}
 }
 
 static void on_woken(evutil_socket_t fd, short what, void *arg)

@@ -19,7 +19,7 @@ uint64_t evloop_max_fds(void);
 
 /*
  * Runs the base until event_base_loopbreak or until nothing is left to wait for. Waiting may fail for want of memory
- * (poll(2), select(2)); that is tried again, because a thread that ended for it would leave its clients hanging.
+ * (epoll_wait(2), poll(2), select(2)); that is tried again for some seconds, because a thread that ended for it would leave its clients hanging; then the process ends.
  */
 void evloop_run(struct event_base *base);
 
