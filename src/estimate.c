@@ -68,8 +68,9 @@ char *estimate_shortage(const struct config *config, uint64_t nofile, char *text
 	if (wanted == SETTING_AUTO || wanted <= max)
 		return NULL;
 	snprintf(text, size,
-	         "max_connections is %" PRIu64 " rather than %" PRIu64 ": RLIMIT_NOFILE is %" PRIu64, max,
-	         wanted, nofile);
+	         "max_connections is %" PRIu64 " rather than %" PRIu64 ": there may be %" PRIu64
+	         " descriptors",
+	         max, wanted, nofile);
 	return text;
 }
 
