@@ -24,15 +24,16 @@ static bool is_still_ours(const struct listening *listening)
 
 void listening_close(struct listening *listening)
 {
+	/* While the socket is open nobody else can have its inode. */
+	if (listening->unlink_path && is_still_ours(listening))
+		unlink(listening->unlink_path);
+	free(listening->unlink_path);
+	listening->unlink_path = NULL;
 	for (unsigned i = 0; i < listening->count; i++)
 		close(listening->fds[i]);
 	free(listening->fds);
 	listening->fds = NULL;
 	listening->count = 0;
-	if (listening->unlink_path && is_still_ours(listening))
-		unlink(listening->unlink_path);
-	free(listening->unlink_path);
-	listening->unlink_path = NULL;
 }
 
 /*
