@@ -162,13 +162,16 @@ scenario "a target that cannot be reached" unreachable
 
 # The kernel chose the target's port as our own, the socket was connected to itself, and clients got their own bytes back.
 connected_to_itself() {
+	local range=/proc/sys/net/ipv4/ip_local_port_range before
 	needs_namespace
-	echo 40000 40000 >/proc/sys/net/ipv4/ip_local_port_range
+	before=$(<$range)
+	echo 40000 40000 >$range
 	weir_start -l "unix:$PWD/socket" -T 127.0.0.1:40000
 	client -i send 10 expect-end
 	peer_end client
 	wait_closed reason=connect_failed upload_bytes=0
 	wait_log 'cannot be connected: Connection refused'
+	echo "$before" >$range
 }
 scenario "a target that is down on a port that connecting starts from" connected_to_itself
 
