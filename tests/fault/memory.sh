@@ -82,7 +82,7 @@ relaying() {
 	faults
 	if [ $HOGS = yes ]; then hogs_end; fi
 	weir_is_calm
-	expect_at_least "allocations while relaying" 50 "$n"
+	expect_at_least "allocations while relaying" 40 "$n"
 }
 
 # A shortage in the middle of what is under way, and its end.
