@@ -180,7 +180,7 @@ leads_back() {
 	needs_namespace
 	ip addr replace 10.9.0.5/24 dev lo
 	ip addr replace 10.9.0.6/24 dev lo
-	weir_start -l '*:40001' -T "$1:40001"
+	weir_start -l '*:20001' -T "$1:20001"
 	client expect-rst
 	peer_end client
 	wait_closed reason=connect_failed
@@ -200,7 +200,7 @@ other_machine() {
 	ip addr add fd08::1/64 dev w0 nodad
 	ip link set w0 up
 	echo 1 | tee /proc/sys/net/ipv4/ip_nonlocal_bind >/proc/sys/net/ipv6/ip_nonlocal_bind
-	weir_start -l '*:40002' -T 10.8.0.2:40002 -T '[fd08::2]:40002' -o connect_timeout=100ms -o log_level=debug
+	weir_start -l '*:20002' -T 10.8.0.2:20002 -T '[fd08::2]:20002' -o connect_timeout=100ms -o log_level=debug
 	client expect-rst
 	peer_end client
 	wait_log reason=connect_
