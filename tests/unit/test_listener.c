@@ -368,6 +368,14 @@ START_TEST(listeners_of_a_relay_tell_of_their_trouble_once)
 }
 END_TEST
 
+/* One client more than there may be. */
+static void knock_beyond_the_limit(void)
+{
+	knock();
+	knock();
+	LOOP_UNTIL(base, captured("accepting pauses") == 1);
+}
+
 /* As if the last line about a limit were so many milliseconds old. */
 static void log_was(uint64_t ms)
 {
@@ -414,9 +422,7 @@ START_TEST(other_listeners_do_not_tell_it_again)
 	begin(NULL);
 	ck_assert_ptr_nonnull(listener_new(&listeners, &set, relay, gate));
 	slots.max = 1;
-	knock();
-	knock();
-	LOOP_UNTIL(base, captured("accepting pauses") == 1);
+	knock_beyond_the_limit();
 	log_was(10000);
 	passes_in(350);
 	ck_assert_uint_eq(captured("accepting"), 1);
@@ -441,9 +447,7 @@ END_TEST
 START_TEST(episode_ends_with_its_listener)
 {
 	begin(TEXTS("defaults.max_connections=1"));
-	knock();
-	knock();
-	LOOP_UNTIL(base, captured("accepting pauses") == 1);
+	knock_beyond_the_limit();
 	listener_free(LIST_FIRST(&listeners));
 	log_was(10000);
 	ck_assert_ptr_nonnull(listener_new(&listeners, &set, relay, gate));
@@ -465,9 +469,7 @@ END_TEST
 START_TEST(paused_listener_can_be_freed)
 {
 	begin(TEXTS("defaults.max_connections=1"));
-	knock();
-	knock();
-	LOOP_UNTIL(base, captured("accepting pauses") == 1);
+	knock_beyond_the_limit();
 	listener_free(LIST_FIRST(&listeners));
 	passes_in(200);
 	ck_assert_uint_eq(set.count, 1);

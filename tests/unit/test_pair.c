@@ -856,17 +856,27 @@ START_TEST(deadline_of_a_pair_that_is_ending_is_no_end)
 }
 END_TEST
 
-START_TEST(target_that_resets_too_ends_the_wait_for_it)
+/* A client that has sent until it was paused, and then resets. */
+static struct pair *reset_while_paused(int *server)
 {
 	struct pair *pair;
-	int client, server;
+	int client;
 
 	begin(TEXTS("high_watermark=64K"));
 	client = join();
-	server = meet_open(target);
+	*server = meet_open(target);
 	pair = only_pair();
 	fill(client, &pair->client.from);
 	reset(client);
+	return pair;
+}
+
+START_TEST(target_that_resets_too_ends_the_wait_for_it)
+{
+	struct pair *pair;
+	int server;
+
+	pair = reset_while_paused(&server);
 	LOOP_UNTIL(base, pair_peer_failed(&pair->client));
 	ck_assert_uint_eq(set.count, 1);
 	reset(server);
@@ -937,14 +947,9 @@ START_TEST(paused_client_that_resets_is_noticed)
 {
 	struct pair *pair;
 	uint64_t began, received = 0;
-	int client, server;
+	int server;
 
-	begin(TEXTS("high_watermark=64K"));
-	client = join();
-	server = meet_open(target);
-	pair = only_pair();
-	fill(client, &pair->client.from);
-	reset(client);
+	pair = reset_while_paused(&server);
 	began = clock_ms();
 	LOOP_UNTIL(base, pair_peer_failed(&pair->client));
 	ck_assert_uint_le(clock_ms() - began, NOTICED_MS);
