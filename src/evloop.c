@@ -21,14 +21,14 @@
 /* libevent ends the process behind a message of its level "error". */
 static void on_message(int severity, const char *text)
 {
-	if (severity == EVENT_LOG_WARN)
-		log_warning("libevent: %s", text);
-	else if (severity == EVENT_LOG_ERR)
+	if (severity == EVENT_LOG_ERR) {
 		log_error("libevent: %s", text);
-	else
-		log_debug("libevent: %s", text);
-	if (severity == EVENT_LOG_ERR)
 		log_stop(LAST_WORDS_MS);
+	} else if (severity == EVENT_LOG_WARN) {
+		log_warning("libevent: %s", text);
+	} else {
+		log_debug("libevent: %s", text);
+	}
 }
 
 void evloop_init(void)

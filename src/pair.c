@@ -117,10 +117,14 @@ uint64_t pair_last_activity(const struct pair *pair)
 	               max_u64(pair->acknowledged_at, pair->born));
 }
 
+static bool has_ended(const struct peer *peer)
+{
+	return peer->from.source != SOURCE_OPEN || pair_peer_failed(peer);
+}
+
 static bool half_closed(const struct pair *pair)
 {
-	return pair->client.from.source != SOURCE_OPEN || pair->target.from.source != SOURCE_OPEN ||
-	       pair_peer_failed(&pair->client) || pair_peer_failed(&pair->target);
+	return has_ended(&pair->client) || has_ended(&pair->target);
 }
 
 /* The end itself, or the last byte after it. */
@@ -226,11 +230,6 @@ static bool has_news(const struct pair *pair)
 static enum reason reset_reason(const struct pair *pair, const struct peer *peer)
 {
 	return peer == &pair->client ? REASON_CLIENT_RESET : REASON_TARGET_RESET;
-}
-
-static bool has_ended(const struct peer *peer)
-{
-	return peer->from.source != SOURCE_OPEN || pair_peer_failed(peer);
 }
 
 static void note_ended_first(struct pair *pair)

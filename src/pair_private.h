@@ -53,10 +53,10 @@ struct pair {
 	uint64_t born, attempt_began; /* clock_ms */
 	struct event *timer;
 	uint64_t timer_due;      /* clock_ms at which the timer fires */
-	uint64_t unacknowledged; /* while ending: bytes, when that last shrank, how long to wait until asking
-	                            again */
-	uint64_t acknowledged_at, look_wait;
-	size_t record; /* 1 + its place in the dump that is under way, or 0 */
+	uint64_t unacknowledged; /* while ending: bytes, and when that last shrank */
+	uint64_t acknowledged_at;
+	uint64_t look_wait; /* while a peer has failed: milliseconds until the next look */
+	size_t record;      /* 1 + its place in the dump that is under way, or 0 */
 	LIST_ENTRY(pair) entry;
 };
 
