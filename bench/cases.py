@@ -159,6 +159,16 @@ def slow_reader(arena):
     return _bulk_figures(arena.run("bulk", "-d", "-n", 8, "-b", "1G"))
 
 
+def paced(readers):
+    """Downloads whose clients take less than the server gives, all of them for the same seconds."""
+
+    def run(arena):
+        arena.client("hold", "-d", "-n", readers, "-r", "32M")
+        return {CPU_PERCENT.key: _cpu_percent(arena, 2)}
+
+    return run
+
+
 def growth(pairs, active):
     """Round trips on a few connections while all others stand idle."""
 
@@ -220,6 +230,8 @@ def all_cases():
         Case("Round trips beside bulk data", "latency", "8 beside 16", (P50, P99, P999, GBIT), latency_under_bulk,
              pairs=24),
         Case("Fast readers beside a slow one", "slow-reader", "8 beside 1", BULK, slow_reader, pairs=9),
+        *(Case("Slow readers of 32 MiB/s each", f"paced-{readers}", f"{readers}", (CPU_PERCENT,), paced(readers),
+               pairs=readers) for readers in (1, 16)),
         *_growth_cases(),
         *_default_cases(),
     ]

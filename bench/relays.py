@@ -124,8 +124,8 @@ def _weir(path, setup, *options):
 DIRECT = Relay("direct", "no relay at all: what the load generator can do", "", lambda setup: [], is_peer=False)
 
 
-def all_relays(weir):
-    """Every relay, in the order of the tables. weir is the path of its program."""
+def all_relays(weir, before=None):
+    """Every relay, in the order of the tables. weir is the path of its program, before that of an earlier build."""
     return [
         DIRECT,
         Relay("haproxy", "as shipped", "haproxy", _haproxy),
@@ -141,6 +141,8 @@ def all_relays(weir):
         Relay("weir-copy", "the same with splice = off", weir,
               lambda setup: _weir(weir, setup, "splice=off"), version=("--version",), is_peer=False,
               is_default=False),
+        *([Relay("before", "another build of weir, as shipped", before, lambda setup: _weir(before, setup),
+                 version=("--version",))] if before else []),
     ]
 
 

@@ -30,6 +30,7 @@ def parse_arguments():
     parser.add_argument("--json", metavar="FILE", help="also write every single figure to FILE")
     parser.add_argument("--from", dest="source", metavar="FILE", help="print the tables of an earlier --json")
     parser.add_argument("--weir", metavar="PATH", default="weir", help="default: this tree's, built now")
+    parser.add_argument("--before", metavar="PATH", help="another build of weir, as one more relay: before")
     parser.add_argument("--load", metavar="PATH", required=True, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.rounds < 1:
@@ -47,7 +48,7 @@ def choose_cases(parser, patterns):
 
 
 def choose_relays(parser, arguments):
-    known = relays.all_relays(arguments.weir)
+    known = relays.all_relays(arguments.weir, arguments.before)
     for name in arguments.relay or []:
         if name not in [relay.name for relay in known]:
             parser.error(f"--relay {name}: no such relay; --list names them")
@@ -62,7 +63,7 @@ def choose_relays(parser, arguments):
 def print_list(arguments):
     for case in cases.all_cases():
         print(f"case   {case.name:18} {case.section}: {case.title}")
-    for relay in relays.all_relays(arguments.weir):
+    for relay in relays.all_relays(arguments.weir, arguments.before):
         print(f"relay  {relay.name:18} {relay.about}")
 
 
@@ -165,7 +166,7 @@ def measure_all(parser, arguments):
 
 def print_tables(arguments, facts, samples):
     measured_cases = [case for case in cases.all_cases() if case.name in facts["cases"]]
-    measured_relays = [relay for relay in relays.all_relays(arguments.weir) if relay.name in facts["relays"]]
+    measured_relays = [relay for relay in relays.all_relays(arguments.weir, arguments.before) if relay.name in facts["relays"]]
     result = report.Report(measured_cases, measured_relays, samples)
     print_surroundings(facts)
     print(report.as_markdown(result) if arguments.markdown else report.as_text(result))
