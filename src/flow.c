@@ -4,7 +4,6 @@
 #include "flow_private.h"
 #include "pipe_pool.h"
 
-#include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -16,64 +15,58 @@
 #define BULK_READ  (32 * 1024)
 #define BULK_ENTER 4
 
-static uint64_t min_u64(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-/* Every chain is full but the first, which is partly drained, and the last, which is partly filled. */
-uint64_t flow_queue_cost(uint64_t queued)
-{
-	return queued == 0 ? 0 : (queued / FLOW_CHAIN_PAYLOAD + 2) * FLOW_CHAIN_SIZE;
-}
-
-/* The longest queue that costs no more than held: the inverse of flow_queue_cost. */
-static uint64_t queue_capacity(uint64_t held)
-{
-	uint64_t chains = held / FLOW_CHAIN_SIZE;
-
-	return chains < 2 ? 0 : (chains - 1) * FLOW_CHAIN_PAYLOAD - 1;
-}
-
-/* Memory law: how much may be read now, with the memory for it already claimed. */
-static uint64_t claim_room(struct flow *flow, uint64_t most)
-{
-	uint64_t room, cost, capacity;
-
-	if (flow->queued >= flow->limits->high)
-		return 0;
-	room = min_u64(flow->limits->high - flow->queued, most);
-	cost = flow_queue_cost(flow->queued + room);
-	if (cost > flow->held)
-		flow->held = budget_claim(flow->io->budget, flow->held, cost);
-	capacity = queue_capacity(flow->held);
-	return capacity > flow->queued ? min_u64(room, capacity - flow->queued) : 0;
-}
-
-static void return_unused(struct flow *flow)
-{
-	uint64_t cost = flow_queue_cost(flow->queued);
-
-	if (cost >= flow->held)
-		return;
-	budget_return(flow->io->budget, flow->held - cost);
-	flow->held = cost;
-}
-
 bool flow_reads(const struct flow *flow)
 {
-	return flow->started && flow->source == SOURCE_OPEN && flow->sink == SINK_OPEN && !flow->paused;
+	return flow->started && flow->source == SOURCE_OPEN && flow->sink == SINK_OPEN && !flow->pause;
 }
 
 bool flow_waits(const struct flow *flow)
 {
-	return flow->queued > 0 || flow->paused;
+	return flow->queued > 0 || flow->pause;
 }
 
 bool flow_finished(const struct flow *flow)
 {
 	return flow->sink != SINK_OPEN || (flow->source != SOURCE_OPEN && flow->queued == 0);
 }
+
+/* ---- the queue ---- */
+
+/* Whatever is still queued is dropped and counted. */
+static void close_queue(struct flow *flow)
+{
+	flow->dropped += flow->queued;
+	flow->queued = 0;
+	if (flow->pipe)
+		pipe_pool_put(flow->io->pipes, flow->pipe);
+	flow->pipe = NULL;
+	flow_buffer_close(flow->buffer);
+	flow->buffer = NULL;
+	flow_memory_return(flow);
+}
+
+/* Gives back what is empty of the queue. */
+static void trim_queue(struct flow *flow)
+{
+	if (flow->pipe && flow->pipe->length == 0) {
+		pipe_pool_put(flow->io->pipes, flow->pipe);
+		flow->pipe = NULL;
+	}
+	if (flow->buffer && flow_buffer_length(flow->buffer) == 0) {
+		flow_buffer_close(flow->buffer);
+		flow->buffer = NULL;
+	}
+	flow_memory_return(flow);
+}
+
+/* The queue is dropped, the owner will close. */
+static void fail(struct flow *flow, int error)
+{
+	flow->fault = error;
+	close_queue(flow);
+}
+
+/* ---- events ---- */
 
 static void derive_reading(struct flow *flow)
 {
@@ -82,7 +75,7 @@ static void derive_reading(struct flow *flow)
 	if (wanted == flow->reading)
 		return;
 	if (wanted && event_add(flow->readable, NULL) < 0) {
-		flow_fail(flow, -ENOMEM);
+		fail(flow, -ENOMEM);
 		return;
 	}
 	if (!wanted)
@@ -92,18 +85,18 @@ static void derive_reading(struct flow *flow)
 
 static void on_writable(evutil_socket_t fd, short what, void *arg);
 
-/* libevent waits for the sink of its own buffer; for a pipe, and for a source paused without a queue, we do. */
+/* For a pipe, and for a source that is paused without a queue, we wait for the sink. */
 static void derive_waiting(struct flow *flow)
 {
 	bool needed = flow->sink == SINK_OPEN && flow->fault == 0 &&
-	              (flow->pipe || (flow->paused && flow->queued == 0));
+	              (flow->pipe || (flow->pause && flow->queued == 0));
 	bool wanted = needed && !(flow->turn & TURN_WRITE);
 
 	if (wanted && !flow->writable)
 		flow->writable =
 		        event_new(flow->io->base, flow->sink_fd, EV_WRITE | EV_PERSIST, on_writable, flow);
 	if (wanted && !flow->waiting && (!flow->writable || event_add(flow->writable, NULL) < 0)) {
-		flow_fail(flow, -ENOMEM);
+		fail(flow, -ENOMEM);
 		return;
 	}
 	if (!wanted && flow->waiting)
@@ -115,89 +108,47 @@ static void derive_waiting(struct flow *flow)
 	}
 }
 
+/* For the output buffer libevent does, once its turn in the queue has come. */
+static void derive_writing(struct flow *flow)
+{
+	if (flow->buffer && !flow->pipe && flow_buffer_write(flow->buffer) < 0)
+		fail(flow, -ENOMEM);
+}
+
 /* The only place that adds and removes events of a flow. */
 static void derive_events(struct flow *flow)
 {
+	derive_writing(flow);
 	derive_waiting(flow);
 	derive_reading(flow);
 }
 
-/* Bulk flows take a pipe, where one is to be had. */
-static bool wants_pipe(const struct flow *flow)
-{
-	return flow->bulk && flow->may_splice && (flow->pipe || pipe_pool_has(flow->io->pipes));
-}
+/* ---- pausing ---- */
 
-/* Bytes are never in both forms of the queue: before it takes to the other, the one in use must be empty. */
-static bool must_empty(const struct flow *flow)
+static void pause_source(struct flow *flow, enum flow_pause why)
 {
-	return wants_pipe(flow) ? flow->queue != NULL : flow->pipe != NULL;
-}
-
-/* The low watermark shrinks with the free memory like the high one does. */
-static uint64_t low_mark(const struct flow *flow)
-{
-	return min_u64(flow->limits->low, budget_share(flow->io->budget, flow->held) / 2);
-}
-
-/* The queue at or below which a paused source is resumed. */
-static uint64_t resume_mark(const struct flow *flow)
-{
-	switch (flow->pause) {
-	case PAUSE_FORM:
-		return 0;
-	case PAUSE_PIPE: /* it may be full of small fragments, far below the marks */
-		return min_u64(low_mark(flow), flow->pause_queue / 2);
-	default:
-		return low_mark(flow);
-	}
-}
-
-void flow_pause(struct flow *flow, enum flow_pause why)
-{
-	flow->paused = true;
 	flow->pause = why;
-	flow->pause_queue = flow->queued;
 	flow->pauses++;
 	flow->paused_since = clock_ms();
-	if (flow->queue)
-		bufferevent_setwatermark(flow->queue, EV_WRITE, resume_mark(flow), 0);
 }
 
 static void resume_source(struct flow *flow)
 {
 	uint64_t length = clock_ms() - flow->paused_since;
 
-	flow->paused = false;
+	flow->pause = PAUSE_NONE;
 	flow->paused_ms += length;
 	if (length > flow->longest_pause_ms)
 		flow->longest_pause_ms = length;
-	if (flow->queue)
-		bufferevent_setwatermark(flow->queue, EV_WRITE, 0, 0);
 }
 
 static void resume_at_low(struct flow *flow)
 {
-	uint64_t mark;
-
-	if (!flow->paused)
-		return;
-	mark = resume_mark(flow);
-	if (flow->queued <= mark)
+	if (flow->pause && flow->queued <= flow_memory_low(flow))
 		resume_source(flow);
-	else if (flow->queue)
-		bufferevent_setwatermark(flow->queue, EV_WRITE, mark, 0);
 }
 
-/* Whatever is still queued is dropped and counted. */
-static void close_queue(struct flow *flow)
-{
-	flow->dropped += flow->queued;
-	flow_copy_close(flow);
-	flow_splice_close(flow);
-	flow->queued = 0;
-	return_unused(flow);
-}
+/* ---- ends and failures ---- */
 
 void flow_sink_failed(struct flow *flow, int error)
 {
@@ -206,12 +157,12 @@ void flow_sink_failed(struct flow *flow, int error)
 	flow->sink = SINK_FAILED;
 	flow->sink_error = error;
 	close_queue(flow);
-	if (flow->paused)
+	if (flow->pause)
 		resume_source(flow);
 	derive_events(flow);
 }
 
-void flow_note_source_end(struct flow *flow, int error)
+static void source_ended(struct flow *flow, int error)
 {
 	if (error)
 		flow->source_error = error;
@@ -245,57 +196,63 @@ static void pass_on_end(struct flow *flow)
 		flow->sink = SINK_ENDED;
 }
 
-void flow_note_read(struct flow *flow)
-{
-	flow->last_read = clock_ms();
-}
+/* ---- what was moved ---- */
 
-void flow_note_written(struct flow *flow, uint64_t bytes, bool from_queue)
+/* The only place that counts bytes. */
+static void account(struct flow *flow, const struct flow_move *move)
 {
-	flow->bytes += bytes;
-	flow->last_progress = clock_ms();
-	if (!from_queue)
+	uint64_t now;
+
+	if (move->received == 0 && move->sent == 0)
 		return;
-	flow->queued -= bytes;
-	return_unused(flow);
+	now = clock_ms();
+	if (move->received > 0)
+		flow->last_read = now;
+	if (move->sent > 0 || flow->queued == 0)
+		flow->last_progress = now;
+	flow->queued = flow->queued + move->received - move->sent;
+	flow->bytes += move->sent;
 }
 
-void flow_note_queued(struct flow *flow, uint64_t bytes)
+/* What recv(2) or a sink said. */
+static void heed(struct flow *flow, const struct flow_move *move)
 {
-	if (flow->queued == 0)
-		flow->last_progress = clock_ms();
-	flow->queued += bytes;
+	account(flow, move);
+	if (move->fault)
+		fail(flow, move->fault);
+	if (move->sink.said == SAID_FAILED)
+		flow_sink_failed(flow, move->sink.error);
+	switch (move->source.said) {
+	case SAID_NOTHING:
+		break;
+	case SAID_NOT_NOW:
+		if (flow->source_doomed) /* what had come from it is read */
+			source_ended(flow, flow->source_error);
+		break;
+	case SAID_END:
+	case SAID_FAILED:
+		source_ended(flow, move->source.error);
+		break;
+	}
 }
 
-void flow_note_bulk(struct flow *flow, size_t bytes)
+/* The queue has become shorter, or was not touched; the caller settles. */
+static void drained(struct flow *flow, const struct flow_move *move)
 {
-	if (bytes >= BULK_READ)
-		flow->bulk_reads += flow->bulk_reads < BULK_ENTER;
-	else
-		flow->bulk_reads -= flow->bulk_reads > 0;
-	flow->bulk = flow->bulk_reads > 0 && (flow->bulk || flow->bulk_reads == BULK_ENTER);
-}
-
-void flow_fail(struct flow *flow, int error)
-{
-	flow->fault = error;
-	close_queue(flow);
-}
-
-void flow_drained(struct flow *flow)
-{
+	heed(flow, move);
+	trim_queue(flow);
 	resume_at_low(flow);
-	if (flow->queued == 0)
-		close_queue(flow);
 	pass_on_end(flow);
 	derive_events(flow);
 }
 
 static void push(struct flow *flow)
 {
+	struct flow_move move = {0};
+
 	if (flow->pipe)
-		flow_splice_push(flow);
-	flow_drained(flow);
+		move = flow_splice_push(flow->pipe, flow->sink_fd);
+	drained(flow, &move);
 }
 
 static void on_writable(evutil_socket_t fd, short what, void *arg)
@@ -312,28 +269,141 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 	flow->io->settle(flow);
 }
 
+/* libevent has written some of the output buffer; it may also call for nothing. */
+static void on_written(struct bufferevent *buffer, void *arg)
+{
+	struct flow *flow = arg;
+	struct flow_move move = {.sent = flow->queued - flow_buffer_length(buffer)};
+
+	drained(flow, &move);
+	flow->io->settle(flow);
+}
+
+/* Reading is never enabled and no timeout is set: it can only be an error of writing. */
+static void on_write_failed(struct bufferevent *buffer, short what, void *arg)
+{
+	struct flow *flow = arg;
+	int error = EVUTIL_SOCKET_ERROR();
+
+	(void)buffer;
+	(void)what;
+	flow_sink_failed(flow, -error);
+	flow->io->settle(flow);
+}
+
+/* ---- reading ---- */
+
+static void note_bulk(struct flow *flow, size_t bytes)
+{
+	if (bytes >= BULK_READ)
+		flow->bulk_reads += flow->bulk_reads < BULK_ENTER;
+	else
+		flow->bulk_reads -= flow->bulk_reads > 0;
+	flow->bulk = flow->bulk_reads > 0 && (flow->bulk || flow->bulk_reads == BULK_ENTER);
+}
+
+/* Bulk flows take a pipe, where one is to be had; its bytes go before those of the buffer. */
+static bool wants_pipe(const struct flow *flow)
+{
+	return flow->bulk && flow->may_splice && !flow->buffer &&
+	       (flow->pipe || pipe_pool_has(flow->io->pipes));
+}
+
+/*
+ * splice(2) moved nothing. What it says of an end is not to be believed: before an urgent byte it stops, and then tells of a
+ * FIN or a reset although there is more to read. And it may be the pipe that has no slot left. The error is gone from
+ * the socket, but not forgotten.
+ */
+static void leave_pipe(struct flow *flow, const struct flow_answer *source)
+{
+	if (flow->queued == 0) {
+		flow->bulk = false;
+		flow->bulk_reads = 0;
+	}
+	if (source->said != SAID_FAILED || source->error == -ENOMEM)
+		return;
+	if (source->error == -EINVAL)
+		flow->may_splice = false;
+	else
+		flow_source_failed(flow, source->error);
+}
+
+/* False: recv(2) must be asked. */
+static bool splice_in(struct flow *flow, size_t room)
+{
+	struct flow_move move;
+
+	if (!flow->pipe)
+		flow->pipe = pipe_pool_get(flow->io->pipes);
+	if (!flow->pipe)
+		return false;
+	move = flow_splice(flow->source_fd, flow->pipe, flow->sink_fd, room);
+	if (move.received == 0) {
+		leave_pipe(flow, &move.source);
+		return false;
+	}
+	note_bulk(flow, move.received);
+	heed(flow, &move);
+	return true;
+}
+
+/* Bytes that cannot be queued are lost, and so is the pair: it must not go on with a hole in its stream. */
+static int enqueue(struct flow *flow, const unsigned char *data, size_t length)
+{
+	if (!flow->buffer)
+		flow->buffer =
+		        flow_buffer_open(flow->io->base, flow->sink_fd, on_written, on_write_failed, flow);
+	return flow->buffer ? flow_buffer_append(flow->buffer, data, length) : -ENOMEM;
+}
+
+static void copy(struct flow *flow, size_t room)
+{
+	unsigned char *scratch = flow->io->scratch;
+	int sink = flow->queued > 0 ? -1 : flow->sink_fd;
+	struct flow_move move = flow_copy(flow->source_fd, sink, scratch, room);
+
+	if (move.received > 0)
+		note_bulk(flow, move.received);
+	if (move.sent < move.received && move.sink.said != SAID_FAILED)
+		move.fault = enqueue(flow, scratch + move.sent, move.received - move.sent);
+	heed(flow, &move);
+}
+
+/* No memory for a queue: what the sink does not take stays with the source. */
+static void pass_through(struct flow *flow)
+{
+	struct flow_move move =
+	        flow_pass_through(flow->source_fd, flow->sink_fd, flow->io->scratch, flow->io->scratch_size);
+
+	heed(flow, &move);
+	if (move.sink.said != SAID_NOT_NOW || move.fault)
+		return;
+	flow->last_progress = clock_ms();
+	pause_source(flow, PAUSE_MEMORY); /* until the sink is writable */
+}
+
 static void move_bytes(struct flow *flow)
 {
-	bool pipe = wants_pipe(flow);
-	uint64_t room = claim_room(flow, pipe ? PIPE_SIZE : flow->io->scratch_size);
+	size_t scratch = flow->io->scratch_size;
+	bool splices = wants_pipe(flow);
+	size_t room = flow_memory_claim(flow, splices ? PIPE_SIZE : scratch);
 
 	if (room == 0 && flow->queued > 0)
-		flow_pause(flow, flow->queued >= flow->limits->high ? PAUSE_HIGH : PAUSE_MEMORY);
+		pause_source(flow, PAUSE_MEMORY);
 	else if (room == 0)
-		flow_pass_through(flow);
-	else if (!pipe || !flow_splice(flow, room))
-		flow_copy(flow, min_u64(room, flow->io->scratch_size));
+		pass_through(flow);
+	else if (!splices || !splice_in(flow, room))
+		copy(flow, room < scratch ? room : scratch);
 }
 
 static void pump(struct flow *flow)
 {
-	if (must_empty(flow))
-		flow_pause(flow, PAUSE_FORM);
-	else
-		move_bytes(flow);
+	move_bytes(flow);
+	if (flow->queued >= flow->limits->high)
+		pause_source(flow, PAUSE_HIGH);
 	if (flow->queued > flow->peak)
 		flow->peak = flow->queued;
-	return_unused(flow);
+	trim_queue(flow);
 	pass_on_end(flow);
 	derive_events(flow);
 }
@@ -359,6 +429,19 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	}
 	pump(flow);
 	flow->io->settle(flow);
+}
+
+bool flow_discard(struct flow *flow)
+{
+	struct flow_move move;
+
+	if (flow->source != SOURCE_OPEN)
+		return false;
+	move = flow_take_away(flow->source_fd, flow->io->scratch, flow->io->scratch_size);
+	flow->dropped += move.received;
+	if (move.source.said == SAID_FAILED)
+		flow_source_failed(flow, move.source.error);
+	return move.received > 0;
 }
 
 void flow_init(struct flow *flow, const struct flow_io *io, const struct flow_limits *limits, bool may_splice,
@@ -399,44 +482,6 @@ void flow_deinit(struct flow *flow)
 	flow->waiting = false;
 	flow_turn_leave(flow);
 	close_queue(flow);
-	if (flow->paused)
+	if (flow->pause)
 		resume_source(flow);
-}
-
-/* A sink that has taken nothing for so long is what holds the flow back, whatever our memory is. */
-#define STUCK_MS 1000
-
-static enum dump_limited limited_by(const struct flow *flow, uint64_t now, enum dump_limited sink_side)
-{
-	if (flow->sink != SINK_OPEN)
-		return DUMP_LIMITED_NONE;
-	if (flow->paused && flow->pause == PAUSE_MEMORY && now - flow->last_progress < STUCK_MS)
-		return DUMP_LIMITED_RELAY;
-	return flow_waits(flow) ? sink_side : DUMP_LIMITED_NONE;
-}
-
-static enum dump_reading describe_reading(const struct flow *flow)
-{
-	if (flow->source != SOURCE_OPEN || flow->sink != SINK_OPEN)
-		return DUMP_READING_ENDED;
-	return flow_reads(flow) ? DUMP_READING_ON : DUMP_READING_PAUSED;
-}
-
-void flow_describe(const struct flow *flow, uint64_t now, enum dump_limited sink_side,
-                   struct dump_flow *record)
-{
-	uint64_t pause = flow->paused ? now - flow->paused_since : 0;
-
-	*record = (struct dump_flow){
-	        .queued = flow->queued,
-	        .peak = flow->peak,
-	        .high = flow->limits->high,
-	        .low = flow->limits->low,
-	        .reading = describe_reading(flow),
-	        .pauses = flow->pauses,
-	        .paused_ms = flow->paused_ms + pause,
-	        .longest_pause_ms = pause > flow->longest_pause_ms ? pause : flow->longest_pause_ms,
-	        .bytes = flow->bytes,
-	        .limited_by = limited_by(flow, now, sink_side),
-	};
 }

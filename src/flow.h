@@ -3,13 +3,20 @@
  *
  *   source readable ─► pump: claim memory for what the queue has room for, move that much on,
  *                      queue what the sink does not take at once
- *   no room         ─► the source is paused: the kernel's window closes, the sender waits
- *   sink drained    ─► at or below the low watermark the source is resumed
+ *   queue at high   ─► the source is paused: the kernel's window closes, the sender waits
+ *   queue at low    ─► the source is resumed
  *   source ended    ─► when the queue is empty: shutdown(sink, SHUT_WR)
  *
+ *                 ┌─ splice ─► pipe ───────────┐ first
+ *   source socket ┤                            ├─► sink socket
+ *                 └─ recv ───► output buffer ──┘ when the pipe is empty
+ *
  * Invariants, at every moment outside this module:
+ *   queued is what is in the pipe, the older bytes, and in the output buffer; either exists exactly while it
+ *     holds bytes, and nothing goes into the pipe while the buffer does
  *   queued <= limits->high, and the queue's memory <= held, which is counted in the budget
- *   queued > 0 exactly while there is a queue: an output buffer or a pipe, never both
+ *   the source is paused exactly from the moment at which the queue reaches high, or memory leaves no room for it, to
+ *     the one at which it is down to low
  *   events are added exactly while the state of the flow asks for them; derive_events in flow.c is the only
  *     place that adds and removes them
  *   a flow never frees itself: after every event it calls settle, whose owner may
@@ -63,12 +70,11 @@ struct flow_io {
 enum flow_source { SOURCE_OPEN, SOURCE_ENDED, SOURCE_FAILED }; /* FIN seen; reset or error seen */
 enum flow_sink { SINK_OPEN, SINK_ENDED, SINK_FAILED }; /* FIN passed on; reset or error seen, or cut */
 
-/* Why a source is paused; it decides when it is resumed. */
+/* Why a source is paused. */
 enum flow_pause {
+	PAUSE_NONE,   /* it is not */
 	PAUSE_HIGH,   /* the queue has reached the high watermark */
 	PAUSE_MEMORY, /* memory_max leaves no room */
-	PAUSE_PIPE,   /* no slot is left in the pipe; or the source gave nothing, one cannot tell */
-	PAUSE_FORM,   /* the queue is about to take on its other form, for which it must be empty */
 };
 
 struct flow {
@@ -77,9 +83,9 @@ struct flow {
 	void *owner;
 	struct event *readable; /* on the source; memory of the owner, event_get_struct_event_size() bytes */
 	struct event *writable; /* on the sink, while weir itself waits for it; else NULL */
-	struct bufferevent *queue; /* on the sink, while bytes are queued in its output buffer; else NULL */
-	struct pipe *pipe;         /* while bytes are queued in it; else NULL */
-	int source_fd, sink_fd;    /* of the owner, who closes them after flow_deinit */
+	struct pipe *pipe;      /* while bytes are queued in it; else NULL */
+	struct bufferevent *buffer; /* on the sink, while bytes are queued in its output buffer; else NULL */
+	int source_fd, sink_fd;     /* of the owner, who closes them after flow_deinit */
 	int source_error, sink_error; /* -errno behind SOURCE_FAILED and SINK_FAILED, where known */
 	int fault; /* -errno of a failure of our own (no memory, no event); the owner must close */
 	enum flow_source source;
@@ -87,9 +93,7 @@ struct flow {
 	bool started;
 	bool reading; /* the read event is added */
 	bool waiting; /* the write event is added */
-	bool paused;
-	enum flow_pause pause; /* while paused */
-	uint64_t pause_queue;  /* queued when the pause began */
+	enum flow_pause pause;
 	bool may_splice;
 	bool bulk; /* moves enough for a pipe */
 	unsigned char bulk_reads;

@@ -1,7 +1,15 @@
 /*
- * What the files of the flow module share: flow.c (what to do next), flow_copy.c (the queue in the sink's
- * output buffer), flow_splice.c (the queue in a pipe), flow_turns.c (whose turn it is). A flow has at most
- * one of the two queues.
+ * What the files of the flow module share.
+ *
+ *   flow.c         what to do next; accounts for what was moved
+ *   flow_copy.c    moves bytes through user space
+ *   flow_buffer.c  the part of the queue that is in the sink's output buffer
+ *   flow_splice.c  the part of the queue that is in a pipe
+ *   flow_memory.c  how much may be queued
+ *   flow_turns.c   whose turn it is
+ *   flow_report.c  the dump's record
+ *
+ * Copy, buffer and splice are leaves: they know descriptors and no flow, and report what they moved.
  */
 #ifndef WEIR_FLOW_PRIVATE_H
 #define WEIR_FLOW_PRIVATE_H
@@ -23,25 +31,37 @@ static inline bool flow_error_is_transient(int error)
 	return error == EAGAIN || error == EINTR;
 }
 
-/* flow.c: what has happened to a flow. */
+/* What one end of a flow said when bytes were moved from it or to it. */
+enum flow_said {
+	SAID_NOTHING, /* all went well, or it was not asked */
+	SAID_NOT_NOW, /* the source has no more for now, the sink takes no more for now */
+	SAID_END,     /* the source has sent FIN */
+	SAID_FAILED,  /* reset or error */
+};
 
-/* Bytes were read at once: decides whether the flow is worth a pipe. */
-void flow_note_bulk(struct flow *flow, size_t bytes);
-/* A failure of our own (-errno): the queue is dropped, the owner will close. */
-void flow_fail(struct flow *flow, int error);
-/* The source gave bytes, or its last one: error 0 for FIN, -errno for a failure. */
-void flow_note_read(struct flow *flow);
-void flow_note_source_end(struct flow *flow, int error);
-void flow_note_queued(struct flow *flow, uint64_t bytes);
-/* The sink took bytes, out of the queue if from_queue. */
-void flow_note_written(struct flow *flow, uint64_t bytes, bool from_queue);
-/* Stops a flow that reads until the queue is short again. */
-void flow_pause(struct flow *flow, enum flow_pause why);
-/* The queue has become shorter: resumes, passes on the end. The caller settles. */
-void flow_drained(struct flow *flow);
+struct flow_answer {
+	enum flow_said said;
+	int error; /* -errno behind SAID_FAILED */
+};
 
-/* Does what the flow waited for with flow_turn_wait; the caller settles. */
+/* What a leaf has moved. What was received and not sent belongs in the queue; what was sent beyond that came out of it. */
+struct flow_move {
+	size_t received, sent; /* bytes */
+	struct flow_answer source, sink;
+	int fault; /* -errno of a failure of our own: the stream has a hole now, the pair must be closed */
+};
+
+/* flow.c: does what the flow waited for with flow_turn_wait; the caller settles. */
 void flow_take_turn(struct flow *flow, unsigned turn);
+
+/* flow_memory.c */
+
+/* How many bytes may be read now, at most so many; the memory for them is claimed. */
+uint64_t flow_memory_claim(struct flow *flow, uint64_t most);
+/* Gives back what the queue does not need. */
+void flow_memory_return(struct flow *flow);
+/* The queue at or below which a paused source is resumed. It shrinks with the free memory like the high watermark does. */
+uint64_t flow_memory_low(const struct flow *flow);
 
 /* flow_turns.c */
 
@@ -55,20 +75,48 @@ void flow_turn_leave(struct flow *flow);
 
 /* flow_copy.c */
 
-/* Receives at most room bytes, sends them, queues the rest. */
-void flow_copy(struct flow *flow, size_t room);
-/* Sends what the sink takes and takes only that from the source: for when there is no memory for a queue. */
-void flow_pass_through(struct flow *flow);
-/* Frees the output buffer with what is in it; takes a flow without one. */
-void flow_copy_close(struct flow *flow);
+/*
+ * Receives at most room bytes into scratch and, unless sink is -1, sends them. What was not sent is in scratch
+ * behind what was.
+ */
+struct flow_move flow_copy(int source, int sink, unsigned char *scratch, size_t room);
+/*
+ * Sends what the sink takes and takes only that from the source: for when there is no memory for a queue. Nothing is
+ * left in scratch, whose size is given.
+ */
+struct flow_move flow_pass_through(int source, int sink, unsigned char *scratch, size_t size);
+/* Receives at most size bytes and drops them. */
+struct flow_move flow_take_away(int source, unsigned char *scratch, size_t size);
+
+/* flow_buffer.c */
+
+/*
+ * An empty output buffer on the sink, which libevent does not write yet; NULL: no memory. From flow_buffer_write on,
+ * written is called after every write, and failed, with the reason in errno, when writing fails; either may
+ * close the buffer.
+ */
+struct bufferevent *flow_buffer_open(struct event_base *base, int sink,
+                                     void (*written)(struct bufferevent *buffer, void *arg),
+                                     void (*failed)(struct bufferevent *buffer, short what, void *arg),
+                                     void *arg);
+/* 0 or -ENOMEM, and then it is undefined how much was appended. */
+int flow_buffer_append(struct bufferevent *buffer, const unsigned char *data, size_t length);
+/* Lets libevent write; may be called again. 0 or -ENOMEM. */
+int flow_buffer_write(struct bufferevent *buffer);
+/* bytes */
+size_t flow_buffer_length(struct bufferevent *buffer);
+/* Frees the buffer with what is in it; takes NULL. */
+void flow_buffer_close(struct bufferevent *buffer);
 
 /* flow_splice.c */
 
-/* Moves at most room bytes through a pipe. False, and nothing was moved, if it is for flow_copy to go on. */
-bool flow_splice(struct flow *flow, size_t room);
+/*
+ * Moves at most room bytes from the source into the pipe and, if that was empty, on to the sink. When nothing was
+ * received nothing is known of the source: SAID_NOT_NOW may mean that the pipe is full, SAID_END that an urgent byte
+ * is next, SAID_FAILED with -EINVAL or -ENOMEM that splice(2) does not serve.
+ */
+struct flow_move flow_splice(int source, struct pipe *pipe, int sink, size_t room);
 /* Moves what is in the pipe on to the sink. */
-void flow_splice_push(struct flow *flow);
-/* Gives the pipe back, or closes it if it still holds bytes; takes a flow without one. */
-void flow_splice_close(struct flow *flow);
+struct flow_move flow_splice_push(struct pipe *pipe, int sink);
 
 #endif

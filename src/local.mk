@@ -12,7 +12,10 @@ src_libweir_a_SOURCES = \
 	src/estimate.c src/estimate.h \
 	src/evloop.c src/evloop.h \
 	src/flow.c src/flow.h src/flow_private.h \
+	src/flow_buffer.c \
 	src/flow_copy.c \
+	src/flow_memory.c \
+	src/flow_report.c \
 	src/flow_splice.c \
 	src/flow_turns.c \
 	src/ini_reader.c src/ini_reader.h \

@@ -90,16 +90,11 @@ struct pipe *pipe_pool_get(struct pipe_pool *pool)
 
 void pipe_pool_put(struct pipe_pool *pool, struct pipe *pipe)
 {
-	if (pool->idle_count >= IDLE_MAX) {
+	if (pipe->length > 0 || pool->idle_count >= IDLE_MAX) {
 		close_pipe(pool, pipe);
 		return;
 	}
 	pipe->next = pool->idle;
 	pool->idle = pipe;
 	pool->idle_count++;
-}
-
-void pipe_pool_discard(struct pipe_pool *pool, struct pipe *pipe)
-{
-	close_pipe(pool, pipe);
 }

@@ -15,6 +15,7 @@
 
 struct pipe {
 	int in, out;       /* written to and read from */
+	size_t length;     /* bytes in it; kept by whoever moves them */
 	struct pipe *next; /* in the pool */
 };
 
@@ -32,9 +33,7 @@ void pipe_pool_deinit(struct pipe_pool *pool);
 bool pipe_pool_has(const struct pipe_pool *pool);
 /* An empty pipe, or NULL if none is to be had now. */
 struct pipe *pipe_pool_get(struct pipe_pool *pool);
-/* Takes back an empty pipe. */
+/* Takes a pipe back. One that still holds bytes is closed, and they are dropped. */
 void pipe_pool_put(struct pipe_pool *pool, struct pipe *pipe);
-/* Ends a pipe that still holds bytes, and them. */
-void pipe_pool_discard(struct pipe_pool *pool, struct pipe *pipe);
 
 #endif

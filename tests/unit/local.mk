@@ -1,5 +1,5 @@
 # One program per module, each linking the library.
-EXTRA_DIST += tests/unit/capture.h tests/unit/faults.h tests/unit/unit.h tests/unit/loop.h tests/unit/relays.h
+EXTRA_DIST += tests/unit/capture.h tests/unit/faults.h tests/unit/unit.h tests/unit/loop.h tests/unit/one_flow.h tests/unit/relays.h
 if HAVE_CHECK
 UNIT_TESTS = \
 	tests/unit/test_address \
@@ -8,6 +8,7 @@ UNIT_TESTS = \
 	tests/unit/test_dump \
 	tests/unit/test_estimate \
 	tests/unit/test_flow \
+	tests/unit/test_flow_queue \
 	tests/unit/test_listener \
 	tests/unit/test_log \
 	tests/unit/test_pair \
@@ -40,10 +41,14 @@ tests_unit_test_dump_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_dump_LDADD = $(UNIT_LIBS)
 tests_unit_test_estimate_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_estimate_LDADD = $(UNIT_LIBS)
-tests_unit_test_flow_SOURCES = tests/unit/test_flow.c tests/unit/faults.c
+tests_unit_test_flow_SOURCES = tests/unit/test_flow.c tests/unit/one_flow.c tests/unit/faults.c
 tests_unit_test_flow_LDFLAGS = $(FAULTS_WRAP) -Wl,--wrap=flow_take_turn
 tests_unit_test_flow_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_flow_LDADD = $(UNIT_LIBS)
+tests_unit_test_flow_queue_SOURCES = tests/unit/test_flow_queue.c tests/unit/one_flow.c tests/unit/faults.c
+tests_unit_test_flow_queue_LDFLAGS = $(FAULTS_WRAP)
+tests_unit_test_flow_queue_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_flow_queue_LDADD = $(UNIT_LIBS)
 tests_unit_test_listener_SOURCES = tests/unit/test_listener.c tests/unit/faults.c
 tests_unit_test_listener_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_test_listener_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)

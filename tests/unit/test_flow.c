@@ -1,143 +1,13 @@
-/* One direction over loopback sockets: source[1] and sink[1] are the outside world, source[0] and sink[0] the
- * flow's. */
+/* What flows do with bytes, ends and failures, by copy and by splice; their turns. */
 #include "build_config.h"
 
 #include "faults.h"
-#include "flow_private.h"
-#include "loop.h"
-#include "pipe_pool.h"
+#include "one_flow.h"
 #include "unit.h"
 
-#include <limits.h>
 #include <linux/sockios.h>
-#include <malloc.h>
 #include <netinet/tcp.h>
-#include <poll.h>
-#include <signal.h>
 #include <sys/ioctl.h>
-
-#define HIGH       (64 * 1024)
-#define LOW        (16 * 1024)
-#define SCRATCH    (32 * 1024)
-#define MEMORY_MAX (1024 * 1024)
-#define BULK       (2 * 1024 * 1024)
-
-static struct event_base *base;
-static struct budget budget;
-static struct flow_io io;
-static struct flow flow;
-static struct flow_limits limits = {.high = HIGH, .low = LOW};
-static struct event *readable;
-static int source[2], sink[2];
-static unsigned settled;
-static struct pipe_pool pipes;
-static struct slots pipe_slots;
-static struct flow_turns turns;
-static bool splicing; /* the flow is taken for a bulk one from the start */
-
-/* libevent's allocations are counted, and the n-th fails when asked to. */
-static size_t allocated, fail_after;
-
-static void *counting_malloc(size_t size)
-{
-	void *memory;
-
-	if (fail_after > 0 && --fail_after == 0) {
-		errno = ENOMEM;
-		return NULL;
-	}
-	memory = malloc(size);
-	allocated += malloc_usable_size(memory);
-	return memory;
-}
-
-static void *counting_realloc(void *memory, size_t size)
-{
-	allocated -= malloc_usable_size(memory);
-	memory = realloc(memory, size);
-	allocated += malloc_usable_size(memory);
-	return memory;
-}
-
-static void counting_free(void *memory)
-{
-	allocated -= malloc_usable_size(memory);
-	free(memory);
-}
-
-static void note_settled(struct flow *which)
-{
-	ck_assert_ptr_eq(which, &flow);
-	ck_assert_uint_le(flow.queued, limits.high);
-	ck_assert_uint_le(budget_used(&budget), budget.max);
-	ck_assert_uint_ge(flow.held, flow_queue_cost(flow.queued));
-	ck_assert_int_eq(flow.queue != NULL || flow.pipe != NULL, flow.queued > 0);
-	ck_assert(!flow.queue || !flow.pipe);
-	settled++;
-}
-
-/* Small reads would soon end it. */
-static void be_bulk(void)
-{
-	flow.bulk = splicing;
-	flow.bulk_reads = splicing ? UCHAR_MAX : 0;
-}
-
-static void begin(uint64_t memory_max)
-{
-	signal(SIGPIPE, SIG_IGN); /* splice(2) knows no MSG_NOSIGNAL */
-	slots_init(&pipe_slots, 0);
-	pipe_pool_init(&pipes, &pipe_slots);
-	event_set_mem_functions(counting_malloc, counting_realloc, counting_free);
-	base = event_base_new();
-	ck_assert_ptr_nonnull(base);
-	budget_init(&budget, memory_max);
-	io = (struct flow_io){
-	        .base = base, .budget = &budget, .scratch_size = SCRATCH, .settle = note_settled};
-	io.pipes = &pipes;
-	io.turns = &turns;
-	ck_assert_int_eq(flow_turns_init(&turns, base), 0);
-	io.scratch = malloc(SCRATCH);
-	readable = malloc(event_get_struct_event_size());
-	loop_tcp_pair(source);
-	loop_tcp_pair(sink);
-	flow_init(&flow, &io, &limits, splicing, NULL);
-	flow_attach(&flow, source[0], sink[0], readable);
-	be_bulk();
-	flow_start(&flow);
-	settled = 0;
-	fail_after = 0;
-}
-
-static void setup_copy(void)
-{
-	splicing = false;
-	begin(MEMORY_MAX);
-}
-
-static void setup_splice(void)
-{
-	splicing = true;
-	begin(MEMORY_MAX);
-}
-
-static void teardown(void)
-{
-	flow_deinit(&flow);
-	ck_assert_uint_eq(budget_used(&budget), 0);
-	ck_assert_uint_eq(flow.held, 0);
-	flow_turns_deinit(&turns);
-	pipe_pool_deinit(&pipes);
-	ck_assert_uint_eq(slots_used(&pipe_slots), 0);
-	event_base_loop(base, EVLOOP_NONBLOCK);
-	event_base_free(base);
-	free(readable);
-	free(io.scratch);
-	close(source[0]);
-	close(source[1]);
-	close(sink[0]);
-	close(sink[1]);
-}
 
 START_TEST(bytes_pass_without_a_queue)
 {
@@ -191,15 +61,6 @@ START_TEST(ending_a_sink_that_has_reset_fails_it)
 }
 END_TEST
 
-/* Sends until the flow has paused its source. */
-static uint64_t fill(void)
-{
-	uint64_t sent = 0;
-
-	LOOP_UNTIL(base, (sent += loop_send(source[1], sent, BULK), flow.paused));
-	return sent;
-}
-
 START_TEST(stopped_sink_pauses_the_source_at_high)
 {
 	fill();
@@ -233,15 +94,6 @@ static void fill_and_come_to_rest(void)
 	} while (flow.bytes > bytes);
 }
 
-static void assert_quiet(void)
-{
-	unsigned before = settled;
-
-	for (int i = 0; i < 1000; i++)
-		event_base_loop(base, EVLOOP_NONBLOCK);
-	ck_assert_uint_eq(settled, before);
-}
-
 START_TEST(paused_flow_costs_no_events)
 {
 	fill_and_come_to_rest();
@@ -254,12 +106,12 @@ START_TEST(source_is_resumed_at_low_and_not_before)
 	uint64_t received = 0;
 
 	fill();
-	while (flow.paused) {
+	while (flow.pause) {
 		uint64_t queued = flow.queued;
 
 		loop_receive(sink[1], &received, 1024);
 		event_base_loop(base, EVLOOP_NONBLOCK);
-		if (flow.paused)
+		if (flow.pause)
 			ck_assert_uint_gt(flow.queued, LOW);
 		else
 			ck_assert_uint_gt(queued, LOW);
@@ -478,20 +330,6 @@ static void run_until_its_turn(void)
 	ck_assert_uint_eq(flow.turn, TURN_READ);
 }
 
-/* The sink's kernel takes no more, not even when its timer, after 200 ms, has cut off what fits into the window. Returns
- * how many bytes it has. */
-static uint64_t stuff_sink(void)
-{
-	struct pollfd writable = {.fd = sink[0], .events = POLLOUT};
-	uint64_t stuffed = 0, more;
-
-	do {
-		more = loop_send(sink[0], stuffed, BULK);
-		stuffed += more;
-	} while (more > 0 || poll(&writable, 1, 300) > 0);
-	return stuffed;
-}
-
 START_TEST(nothing_to_read_after_all)
 {
 	event_active(flow.readable, EV_READ, 0);
@@ -543,7 +381,7 @@ START_TEST(sink_that_has_reset_fails_without_memory_too)
 	loop_send(source[1], 0, 100);
 	LOOP_UNTIL(base, flow.sink == SINK_FAILED);
 	ck_assert_int_eq(flow.fault, 0);
-	ck_assert(!flow.paused);
+	ck_assert(!flow.pause);
 	ck_assert_uint_eq(flow.bytes, 0);
 }
 END_TEST
@@ -554,7 +392,7 @@ START_TEST(failed_sink_is_passed_no_end)
 	fill();
 	flow.source = SOURCE_ENDED; /* as if it had been read already */
 	flow_sink_failed(&flow, -ECONNRESET);
-	flow_drained(&flow);
+	flow_take_turn(&flow, TURN_WRITE);
 	ck_assert_int_eq(flow.sink, SINK_FAILED);
 }
 END_TEST
@@ -567,14 +405,6 @@ START_TEST(flow_that_was_not_set_up_can_be_ended)
 	ck_assert_uint_eq(none.queued, 0);
 }
 END_TEST
-
-static struct dump_flow describe(uint64_t now)
-{
-	struct dump_flow record;
-
-	flow_describe(&flow, now, DUMP_LIMITED_TARGET, &record);
-	return record;
-}
 
 START_TEST(flow_says_what_holds_it_back)
 {
@@ -619,12 +449,11 @@ START_TEST(low_watermark_shrinks_with_the_memory)
 
 	limits.low = HIGH - 1; /* memory decides */
 	fill();
-	others = budget.max - budget_used(&budget);
-	budget.used += others;
-	while (flow.paused) {
+	others = take_all_memory();
+	while (flow.pause) {
 		loop_receive(sink[1], &received, 1024);
 		event_base_loop(base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
-		ck_assert_int_eq(flow.paused, flow.queued > budget_share(&budget, flow.held) / 2);
+		ck_assert_int_eq(flow.pause, flow.queued > budget_share(&budget, flow.held) / 2);
 	}
 	budget_return(&budget, others);
 	limits.low = LOW;
@@ -649,7 +478,7 @@ START_TEST(pauses_are_timed)
 		flow.paused_since -= 5000 / i;
 		ck_assert_uint_ge(describe(clock_ms()).paused_ms, i == 1 ? 5000 : 7500);
 		ck_assert_uint_ge(describe(clock_ms()).longest_pause_ms, 5000);
-		while (flow.paused) {
+		while (flow.pause) {
 			recv(sink[1], io.scratch, SCRATCH, MSG_DONTWAIT);
 			event_base_loop(base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
 		}
@@ -672,20 +501,43 @@ static void pass(uint64_t *sent, uint64_t *received, uint64_t length, size_t pie
 	                  loop_receive(sink[1], received, BULK), *received == end));
 }
 
+/* One read of so many bytes. */
+static void read_at_once(uint64_t *sent, uint64_t *received, size_t length)
+{
+	uint64_t end = *sent + length, give_up = clock_ms() + LOOP_DEADLINE_MS;
+	int unread = 0;
+
+	while (unread < (int)length && clock_ms() < give_up) {
+		*sent += loop_send(source[1], *sent, end - *sent);
+		ck_assert_int_eq(ioctl(source[0], SIOCINQ, &unread), 0);
+	}
+	ck_assert_int_eq(unread, (int)length);
+	LOOP_UNTIL(base, (loop_receive(sink[1], received, BULK), *received == *sent));
+}
+
+/* 32 KiB and more is a large read: four of them more than small ones lead to a pipe, as many small ones back. */
 START_TEST(large_reads_lead_to_a_pipe_and_small_ones_back)
 {
 	uint64_t sent = 0, received = 0;
+	int size = 4 * SCRATCH;
 
-	flow.bulk = false;
-	flow.bulk_reads = 0;
-	flow_note_bulk(&flow, 100000);
+	setsockopt(source[0], SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	setsockopt(source[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	be_small();
+	for (int i = 0; i < 3; i++)
+		read_at_once(&sent, &received, SCRATCH);
+	read_at_once(&sent, &received, 1);
+	read_at_once(&sent, &received, SCRATCH);
 	ck_assert(!flow.bulk);
-	for (int i = 0; i < 10; i++)
-		flow_note_bulk(&flow, 100000);
+	ck_assert_uint_eq(slots_used(&pipe_slots), 0);
+	read_at_once(&sent, &received, SCRATCH);
 	ck_assert(flow.bulk);
-	pass(&sent, &received, BULK, BULK);
-	ck_assert_uint_gt(slots_used(&pipe_slots), 0);
-	pass(&sent, &received, 100 * 10, 10);
+	read_at_once(&sent, &received, SCRATCH);
+	ck_assert_uint_eq(slots_used(&pipe_slots), 1);
+	for (int i = 0; i < 3; i++)
+		read_at_once(&sent, &received, SCRATCH - 1);
+	ck_assert(flow.bulk);
+	read_at_once(&sent, &received, SCRATCH - 1);
 	ck_assert(!flow.bulk);
 	ck_assert_ptr_null(flow.pipe);
 }
@@ -724,19 +576,6 @@ START_TEST(without_a_pipe_the_flow_copies)
 }
 END_TEST
 
-START_TEST(bytes_of_both_queues_keep_their_order)
-{
-	uint64_t sent, received = 0;
-
-	flow.bulk = false;
-	sent = fill();
-	ck_assert_ptr_nonnull(flow.queue);
-	be_bulk();
-	pass(&sent, &received, BULK, BULK);
-	ck_assert_uint_gt(slots_used(&pipe_slots), 0);
-}
-END_TEST
-
 START_TEST(bulk_flow_waits_for_its_turn)
 {
 	run_until_its_turn();
@@ -755,62 +594,6 @@ START_TEST(ended_flow_gives_up_its_turn)
 	run_until_its_turn();
 	flow_deinit(&flow);
 	ck_assert(TAILQ_EMPTY(&turns.waiting));
-}
-END_TEST
-
-/* Sends the next byte once the flow has taken those before it: pieces that meet in the kernel become one. */
-static uint64_t send_piece(uint64_t offset, uint64_t sent)
-{
-	return flow.bytes + flow.queued == sent ? loop_send(source[1], offset + sent, 1) : 0;
-}
-
-/* The sink takes no more, and the pipe has no slot left long before the queue is long. How much the sink has. */
-static uint64_t fill_pipe_with_small_pieces(uint64_t *sent)
-{
-	uint64_t stuffed = stuff_sink();
-	int one = 1;
-
-	setsockopt(source[1], IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	*sent = 0;
-	LOOP_UNTIL(base, (be_bulk(), *sent += send_piece(stuffed, *sent), flow.paused));
-	ck_assert_int_eq(flow.pause, PAUSE_PIPE);
-	ck_assert_uint_lt(flow.queued, LOW);
-	return stuffed;
-}
-
-/* With room in the queue but no slot in the pipe there is nothing to wait for but the sink. */
-START_TEST(pipe_full_of_small_pieces_pauses)
-{
-	uint64_t sent, stuffed = fill_pipe_with_small_pieces(&sent), received = 0, end = sent + 100;
-
-	assert_quiet();
-	LOOP_UNTIL(base, (sent += sent < end ? loop_send(source[1], stuffed + sent, 1) : 0,
-	                  loop_receive(sink[1], &received, BULK), received == stuffed + end));
-	ck_assert(flow.reading);
-}
-END_TEST
-
-/* As if the sink had taken so much. */
-static void take_from_pipe(uint64_t length)
-{
-	unsigned char data[LOW];
-
-	ck_assert_int_eq(read(flow.pipe->out, data, length), (int)length);
-	flow_note_written(&flow, length, true);
-	flow_drained(&flow);
-}
-
-START_TEST(pipe_full_of_small_pieces_is_read_on_when_half_empty)
-{
-	uint64_t sent, left;
-
-	fill_pipe_with_small_pieces(&sent);
-	left = flow.queued / 2;
-	take_from_pipe(flow.queued - left - 1);
-	ck_assert(flow.paused);
-	take_from_pipe(1);
-	ck_assert_uint_eq(flow.queued, left);
-	ck_assert(!flow.paused);
 }
 END_TEST
 
@@ -855,7 +638,7 @@ START_TEST(without_memory_for_a_turn_it_is_taken_at_once)
 		event_base_loop(base, EVLOOP_ONCE);
 		ck_assert_uint_eq(flow.turn, 0);
 	}
-	LOOP_UNTIL(base, (sent += loop_send(source[1], sent, BULK), flow.paused));
+	LOOP_UNTIL(base, (sent += loop_send(source[1], sent, BULK), flow.pause));
 	fault_set(FAULT_EVENT_ADD, 1, ENOMEM);
 	while (flow.queued == HIGH) {
 		loop_receive(sink[1], &received, BULK);
@@ -932,15 +715,13 @@ END_TEST
 /* A pump that emptied the pipe left its write event behind, which spun and outlived the flow. */
 START_TEST(no_event_is_left_when_memory_runs_out_beside_a_pipe)
 {
-	uint64_t sent = fill(), received = 0, hog = 0, more;
+	uint64_t sent = fill(), received = 0, others = take_all_memory();
 
-	while ((more = budget_claim(&budget, hog, budget.max)) > hog)
-		hog = more;
 	LOOP_UNTIL(base, (loop_receive(sink[1], &received, BULK), received == sent));
 	event_base_loop(base, EVLOOP_NONBLOCK);
 	ck_assert_ptr_null(flow.writable);
 	assert_quiet();
-	budget_return(&budget, hog);
+	budget_return(&budget, others);
 }
 END_TEST
 
@@ -1104,13 +885,10 @@ int main(void)
 	tcase_add_test(pipe, empty_pipe_goes_back_to_the_pool);
 	tcase_add_test(pipe, pipe_with_bytes_is_not_used_again);
 	tcase_add_test(pipe, without_a_pipe_the_flow_copies);
-	tcase_add_test(pipe, bytes_of_both_queues_keep_their_order);
 	tcase_add_test(pipe, no_event_is_left_when_memory_runs_out_beside_a_pipe);
 	tcase_add_test(pipe, bulk_flow_waits_for_its_turn);
 	tcase_add_test(pipe, ended_flow_gives_up_its_turn);
 	tcase_add_test(pipe, urgent_byte_passes_in_line);
-	tcase_add_test(pipe, pipe_full_of_small_pieces_pauses);
-	tcase_add_test(pipe, pipe_full_of_small_pieces_is_read_on_when_half_empty);
 	tcase_add_loop_test(pipe, what_cannot_be_spliced_is_copied, 0, 4);
 	tcase_add_test(pipe, without_memory_for_a_pipe_the_flow_copies);
 	tcase_add_test(pipe, without_memory_for_a_turn_it_is_taken_at_once);

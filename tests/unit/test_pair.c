@@ -308,7 +308,7 @@ static uint64_t fill(int fd, const struct flow *flow)
 {
 	uint64_t sent = 0;
 
-	LOOP_UNTIL(base, (sent += loop_send(fd, sent, BULK), flow->paused));
+	LOOP_UNTIL(base, (sent += loop_send(fd, sent, BULK), flow->pause));
 	return sent;
 }
 

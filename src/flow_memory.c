@@ -1,0 +1,52 @@
+/* The memory law of one flow: what its queue costs, how much it may read, and when it is short again. */
+#include "build_config.h"
+
+#include "flow_private.h"
+
+static uint64_t min_u64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Every chain is full but the first, which is partly drained, and the last, which is partly filled. */
+uint64_t flow_queue_cost(uint64_t queued)
+{
+	return queued == 0 ? 0 : (queued / FLOW_CHAIN_PAYLOAD + 2) * FLOW_CHAIN_SIZE;
+}
+
+/* The longest queue that costs no more than held: the inverse of flow_queue_cost. */
+static uint64_t queue_capacity(uint64_t held)
+{
+	uint64_t chains = held / FLOW_CHAIN_SIZE;
+
+	return chains < 2 ? 0 : (chains - 1) * FLOW_CHAIN_PAYLOAD - 1;
+}
+
+uint64_t flow_memory_claim(struct flow *flow, uint64_t most)
+{
+	uint64_t room, cost, capacity;
+
+	if (flow->queued >= flow->limits->high)
+		return 0;
+	room = min_u64(flow->limits->high - flow->queued, most);
+	cost = flow_queue_cost(flow->queued + room);
+	if (cost > flow->held)
+		flow->held = budget_claim(flow->io->budget, flow->held, cost);
+	capacity = queue_capacity(flow->held);
+	return capacity > flow->queued ? min_u64(room, capacity - flow->queued) : 0;
+}
+
+void flow_memory_return(struct flow *flow)
+{
+	uint64_t cost = flow_queue_cost(flow->queued);
+
+	if (cost >= flow->held)
+		return;
+	budget_return(flow->io->budget, flow->held - cost);
+	flow->held = cost;
+}
+
+uint64_t flow_memory_low(const struct flow *flow)
+{
+	return min_u64(flow->limits->low, budget_share(flow->io->budget, flow->held) / 2);
+}

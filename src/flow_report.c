@@ -1,0 +1,42 @@
+/* What the dump shows of a flow. */
+#include "build_config.h"
+
+#include "flow.h"
+
+/* A sink that has taken nothing for so long is what holds the flow back, whatever our memory is. */
+#define STUCK_MS 1000
+
+static enum dump_limited limited_by(const struct flow *flow, uint64_t now, enum dump_limited sink_side)
+{
+	if (flow->sink != SINK_OPEN)
+		return DUMP_LIMITED_NONE;
+	if (flow->pause == PAUSE_MEMORY && now - flow->last_progress < STUCK_MS)
+		return DUMP_LIMITED_RELAY;
+	return flow_waits(flow) ? sink_side : DUMP_LIMITED_NONE;
+}
+
+static enum dump_reading describe_reading(const struct flow *flow)
+{
+	if (flow->source != SOURCE_OPEN || flow->sink != SINK_OPEN)
+		return DUMP_READING_ENDED;
+	return flow_reads(flow) ? DUMP_READING_ON : DUMP_READING_PAUSED;
+}
+
+void flow_describe(const struct flow *flow, uint64_t now, enum dump_limited sink_side,
+                   struct dump_flow *record)
+{
+	uint64_t pause = flow->pause ? now - flow->paused_since : 0;
+
+	*record = (struct dump_flow){
+	        .queued = flow->queued,
+	        .peak = flow->peak,
+	        .high = flow->limits->high,
+	        .low = flow->limits->low,
+	        .reading = describe_reading(flow),
+	        .pauses = flow->pauses,
+	        .paused_ms = flow->paused_ms + pause,
+	        .longest_pause_ms = pause > flow->longest_pause_ms ? pause : flow->longest_pause_ms,
+	        .bytes = flow->bytes,
+	        .limited_by = limited_by(flow, now, sink_side),
+	};
+}

@@ -1,0 +1,191 @@
+#include "build_config.h"
+
+#include "one_flow.h"
+
+#include <limits.h>
+#include <linux/sockios.h>
+#include <malloc.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+
+struct event_base *base;
+struct budget budget;
+struct flow_io io;
+struct flow flow;
+struct flow_limits limits = {.high = HIGH, .low = LOW};
+struct event *readable;
+int source[2], sink[2];
+unsigned settled;
+void (*after_settle)(void);
+struct pipe_pool pipes;
+struct slots pipe_slots;
+struct flow_turns turns;
+bool splicing;
+
+size_t allocated, fail_after;
+
+static void *counting_malloc(size_t size)
+{
+	void *memory;
+
+	if (fail_after > 0 && --fail_after == 0) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	memory = malloc(size);
+	allocated += malloc_usable_size(memory);
+	return memory;
+}
+
+static void *counting_realloc(void *memory, size_t size)
+{
+	allocated -= malloc_usable_size(memory);
+	memory = realloc(memory, size);
+	allocated += malloc_usable_size(memory);
+	return memory;
+}
+
+static void counting_free(void *memory)
+{
+	allocated -= malloc_usable_size(memory);
+	free(memory);
+}
+
+void assert_queue(void)
+{
+	size_t piped = flow.pipe ? flow.pipe->length : 0;
+	size_t buffered = flow.buffer ? flow_buffer_length(flow.buffer) : 0;
+	int in_pipe = 0;
+
+	if (flow.pipe)
+		ck_assert_int_eq(ioctl(flow.pipe->out, FIONREAD, &in_pipe), 0);
+	ck_assert_uint_eq(piped, (size_t)in_pipe);
+	ck_assert_int_eq(flow.pipe != NULL, piped > 0);
+	ck_assert_int_eq(flow.buffer != NULL, buffered > 0);
+	ck_assert_uint_eq(flow.queued, piped + buffered);
+}
+
+static void note_settled(struct flow *which)
+{
+	ck_assert_ptr_eq(which, &flow);
+	ck_assert_uint_le(flow.queued, limits.high);
+	ck_assert_uint_le(budget_used(&budget), budget.max);
+	ck_assert_uint_ge(flow.held, flow_queue_cost(flow.queued));
+	assert_queue();
+	settled++;
+	if (after_settle)
+		after_settle();
+}
+
+void be_bulk(void)
+{
+	flow.bulk = splicing;
+	flow.bulk_reads = splicing ? UCHAR_MAX : 0;
+}
+
+void be_small(void)
+{
+	flow.bulk = false;
+	flow.bulk_reads = 0;
+}
+
+void begin(uint64_t memory_max)
+{
+	signal(SIGPIPE, SIG_IGN); /* splice(2) knows no MSG_NOSIGNAL */
+	slots_init(&pipe_slots, 0);
+	pipe_pool_init(&pipes, &pipe_slots);
+	event_set_mem_functions(counting_malloc, counting_realloc, counting_free);
+	base = event_base_new();
+	ck_assert_ptr_nonnull(base);
+	budget_init(&budget, memory_max);
+	io = (struct flow_io){
+	        .base = base, .budget = &budget, .scratch_size = SCRATCH, .settle = note_settled};
+	io.pipes = &pipes;
+	io.turns = &turns;
+	ck_assert_int_eq(flow_turns_init(&turns, base), 0);
+	io.scratch = malloc(SCRATCH);
+	readable = malloc(event_get_struct_event_size());
+	loop_tcp_pair(source);
+	loop_tcp_pair(sink);
+	flow_init(&flow, &io, &limits, splicing, NULL);
+	flow_attach(&flow, source[0], sink[0], readable);
+	be_bulk();
+	flow_start(&flow);
+	settled = 0;
+	fail_after = 0;
+}
+
+void setup_copy(void)
+{
+	splicing = false;
+	begin(MEMORY_MAX);
+}
+
+void setup_splice(void)
+{
+	splicing = true;
+	begin(MEMORY_MAX);
+}
+
+void teardown(void)
+{
+	flow_deinit(&flow);
+	ck_assert_uint_eq(budget_used(&budget), 0);
+	ck_assert_uint_eq(flow.held, 0);
+	flow_turns_deinit(&turns);
+	pipe_pool_deinit(&pipes);
+	ck_assert_uint_eq(slots_used(&pipe_slots), 0);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	event_base_free(base);
+	free(readable);
+	free(io.scratch);
+	close(source[0]);
+	close(source[1]);
+	close(sink[0]);
+	close(sink[1]);
+}
+
+uint64_t fill(void)
+{
+	uint64_t sent = 0;
+
+	LOOP_UNTIL(base, (sent += loop_send(source[1], sent, BULK), flow.pause));
+	return sent;
+}
+
+void assert_quiet(void)
+{
+	unsigned before = settled;
+
+	for (int i = 0; i < 1000; i++)
+		event_base_loop(base, EVLOOP_NONBLOCK);
+	ck_assert_uint_eq(settled, before);
+}
+
+uint64_t take_all_memory(void)
+{
+	uint64_t left = budget.max - budget_used(&budget);
+
+	budget.used += left;
+	return left;
+}
+
+uint64_t stuff_sink(void)
+{
+	struct pollfd writable = {.fd = sink[0], .events = POLLOUT};
+	uint64_t stuffed = 0, more;
+
+	do {
+		more = loop_send(sink[0], stuffed, BULK);
+		stuffed += more;
+	} while (more > 0 || poll(&writable, 1, 300) > 0);
+	return stuffed;
+}
+
+struct dump_flow describe(uint64_t now)
+{
+	struct dump_flow record;
+
+	flow_describe(&flow, now, DUMP_LIMITED_TARGET, &record);
+	return record;
+}

@@ -1,0 +1,59 @@
+/*
+ * One flow over loopback sockets, for the tests of the flow module: source[1] and sink[1] are the outside world, source[0]
+ * and sink[0] the flow's. The law is checked whenever the flow settles.
+ */
+#ifndef WEIR_UNIT_ONE_FLOW_H
+#define WEIR_UNIT_ONE_FLOW_H
+
+#include "flow_private.h"
+#include "loop.h"
+#include "pipe_pool.h"
+
+#define HIGH       (64 * 1024)
+#define LOW        (16 * 1024)
+#define SCRATCH    (32 * 1024)
+#define MEMORY_MAX (1024 * 1024)
+#define BULK       (2 * 1024 * 1024)
+
+extern struct event_base *base;
+extern struct budget budget;
+extern struct flow_io io;
+extern struct flow flow;
+extern struct flow_limits limits;
+extern struct event *readable;
+extern int source[2], sink[2];
+extern unsigned settled;           /* how often the flow did */
+extern void (*after_settle)(void); /* NULL: nothing */
+extern struct pipe_pool pipes;
+extern struct slots pipe_slots;
+extern struct flow_turns turns;
+extern bool splicing; /* the flow is taken for a bulk one from the start */
+
+/* What libevent has allocated, and, if not 0, which of its next allocations fails. */
+extern size_t allocated, fail_after;
+
+/* Fixtures; begin makes the flow anew. */
+void begin(uint64_t memory_max);
+void setup_copy(void);
+void setup_splice(void);
+void teardown(void);
+
+/* For the next read; small reads would soon end it. Where splicing is off, be_bulk does nothing. */
+void be_bulk(void);
+void be_small(void);
+/* Either form of the queue exists exactly while it holds bytes, and both together hold what is queued. */
+void assert_queue(void);
+/* Nothing happens that the flow would have to do something about. */
+void assert_quiet(void);
+/* Sends until the flow has paused its source; how much. */
+uint64_t fill(void);
+/*
+ * The sink's kernel takes no more, not even when its timer, after 200 ms, has cut off what fits into the window. Returns
+ * how many bytes it has.
+ */
+uint64_t stuff_sink(void);
+/* For others: the flow may keep what it has. How much that was. */
+uint64_t take_all_memory(void);
+struct dump_flow describe(uint64_t now);
+
+#endif
