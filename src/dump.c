@@ -165,6 +165,8 @@ static const char *direction_word(enum direction direction)
 static const char *reading_word(enum dump_reading reading)
 {
 	switch (reading) {
+	case DUMP_READING_WAITING:
+		return "waiting";
 	case DUMP_READING_ON:
 		return "on";
 	case DUMP_READING_PAUSED:

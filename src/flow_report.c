@@ -19,7 +19,9 @@ static enum dump_reading describe_reading(const struct flow *flow)
 {
 	if (flow->source != SOURCE_OPEN || flow->sink != SINK_OPEN)
 		return DUMP_READING_ENDED;
-	return flow_reads(flow) ? DUMP_READING_ON : DUMP_READING_PAUSED;
+	if (!flow->started)
+		return DUMP_READING_WAITING;
+	return flow->pause ? DUMP_READING_PAUSED : DUMP_READING_ON;
 }
 
 void flow_describe(const struct flow *flow, uint64_t now, enum dump_limited sink_side,

@@ -242,6 +242,7 @@ reset_before_connected() {
 	weir_relay
 	client send 1K await connecting rst
 	dump_until has pair state=connecting
+	count 2 flow reading=waiting
 	touch connecting
 	wait_closed reason=client_reset
 	touch over

@@ -29,12 +29,11 @@ dump_check() {
 		pairs++
 		relay = get("relay")
 		relay_pairs[relay]--
-		connecting = get("state") == "connecting"
 	}
 	$1 == "flow" {
 		flows++
 		pauses_said[relay] -= get("pauses")
-		paused = get("reading") == "paused" && !connecting
+		paused = get("reading") == "paused"
 		judge(get("queued") + 0 <= get("high") + 0, "over high")
 		judge(get("peak") + 0 <= get("high") + 0, "peak over high")
 		judge(get("pauses") > 0 || (!paused && get("paused_ms") == 0), "paused without a pause")

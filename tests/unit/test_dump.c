@@ -239,7 +239,7 @@ static void make_pairs(struct dump_pair pairs[4])
 			        next + 2,
 			        next + 3,
 			        next + 4,
-			        (enum dump_reading)((i + j) % 3),
+			        (enum dump_reading)((i + j) % 4),
 			        next + 5,
 			        next + 6,
 			        next + 7,
@@ -275,9 +275,9 @@ END_TEST
 START_TEST(test_words)
 {
 	const char *const words[] = {
-	        " state=connecting ",  " state=open ",         " state=half_closed ",  " state=closing ",
-	        " reading=on ",        " reading=paused ",     " reading=ended ",      " limited_by=none\n",
-	        " limited_by=relay\n", " limited_by=client\n", " limited_by=target\n",
+	        " state=connecting ", " state=open ",        " state=half_closed ",  " state=closing ",
+	        " reading=waiting ",  " reading=on ",        " reading=paused ",     " reading=ended ",
+	        " limited_by=none\n", " limited_by=relay\n", " limited_by=client\n", " limited_by=target\n",
 	};
 	struct dump_pair pairs[4];
 	const struct records records = {&relay, 1, pairs, 4};

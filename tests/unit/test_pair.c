@@ -1499,6 +1499,8 @@ START_TEST(dump_tells_each_state)
 	join();
 	record = dump_newest();
 	ck_assert_int_eq(record.state, DUMP_CONNECTING);
+	ck_assert_int_eq(record.flow[UPLOAD].reading, DUMP_READING_WAITING);
+	ck_assert_int_eq(record.flow[DOWNLOAD].reading, DUMP_READING_WAITING);
 	ck_assert_uint_eq(record.flow[DOWNLOAD].source_queue + record.flow[UPLOAD].sink_queue, 0);
 	pair_set_shutdown(&set);
 	begin(TEXTS("high_watermark=64K"));
