@@ -65,7 +65,7 @@ second_free() {
 # One descriptor too few for a target: the client waits for it, as long as connect_timeout.
 none_for_a_target() {
 	STRICT=yes
-	faults_start -o splice=off
+	faults_start -o splice=off # no pipe takes one
 	limit_descriptors "$(second_free)"
 	# shellcheck disable=SC2046 # words
 	peer one deadline "$PATIENCE_S" connect "$(listening_on upload)" $(upload_client)

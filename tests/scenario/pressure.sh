@@ -40,22 +40,6 @@ stopped_client() {
 }
 scenario "a client that stops reading holds the target back" stopped_client
 
-# Between a pause and the next lie at least high - low bytes: without hysteresis there would be a pause a packet.
-resumes_at_low() {
-	local line pauses
-	target rcvbuf 8K recv-slow 4M 4M expect-fin fin
-	weir_relay "${SMALL_BUFFERS[@]}" -o high_watermark=256K -o low_watermark=64K -o splice=off
-	client send 4M fin expect-fin
-	peers_end
-	wait_closed reason=eof
-	line=$(closed_line)
-	pauses=$(sed 's/.* upload_pauses=\([0-9]*\) .*/\1/' <<<"$line")
-	expect_at_least "pauses" 3 "$pauses"
-	expect_at_most "pauses" $((4096 / 192 + 2)) "$pauses"
-	expect_at_most "peak" $((256 * 1024)) "$(sed 's/.* upload_peak=\([0-9]*\) .*/\1/' <<<"$line")"
-}
-scenario "a paused flow resumes at the low watermark, not before" resumes_at_low
-
 slow_download() {
 	target send 4M fin expect-fin
 	weir_relay "${SMALL_BUFFERS[@]}" -o high_watermark=64K -o low_watermark=16K
@@ -143,6 +127,7 @@ rss_at_most() {
 	[ "$(weir_rss)" -le "$1" ]
 }
 
+# Of what is in pipes nothing is resident.
 memory_comes_back() {
 	local idle_kib
 	[ $SANITIZED = no ] || skip "the sanitizers keep memory"
@@ -157,8 +142,7 @@ memory_comes_back() {
 	peers_end
 	wait_for "memory to be back" rss_at_most $((idle_kib + 12 * 1024))
 }
-
-scenario "memory is given back after a burst" memory_comes_back
+scenario "memory is given back after a burst that was copied" memory_comes_back
 
 neighbours() {
 	target -s echo

@@ -71,6 +71,7 @@ struct peer {
 	bool rst_seen;      /* a reset was, by connect */
 	const char *end;    /* how the connection ended, for its line */
 	int rcvbuf, sndbuf; /* for sockets to be made; 0: the kernel's default */
+	size_t piece;       /* most that one send gives to the kernel; 0: as much as there is */
 
 	/* Of the word that runs; zero when it begins. */
 	uint64_t progress, progress_in; /* bytes */
@@ -125,7 +126,7 @@ word_step word_accept, word_backlog, word_bind, word_close, word_connect, word_e
         word_wait_acked;
 
 /* rawpeer_stream.c */
-word_step word_dribble, word_duplex, word_echo, word_fill, word_recv, word_recv_all, word_recv_slow,
-        word_recv_text, word_recv_until_end, word_send, word_send_text, word_urgent;
+word_step word_dribble, word_duplex, word_echo, word_fill, word_pieces, word_recv, word_recv_all,
+        word_recv_slow, word_recv_text, word_recv_until_end, word_send, word_send_text, word_urgent;
 
 #endif

@@ -4,6 +4,8 @@
 #include "rawpeer.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -22,7 +24,7 @@ static size_t at_most(uint64_t left, size_t most)
 /* Sends up to left bytes of the pattern. How many, 0 if none would go now, or -errno. */
 static ssize_t stream_send(struct peer *peer, uint64_t left)
 {
-	size_t size = at_most(left, CHUNK);
+	size_t size = at_most(left, peer->piece ? peer->piece : CHUNK);
 	ssize_t n;
 
 	pattern_fill(chunk, size, peer->out.seed, peer->out.offset);
@@ -121,6 +123,17 @@ static enum step stream_send_towards(struct peer *peer, uint64_t total)
 		                 (unsigned long long)peer->out.bytes);
 	peer->progress += (uint64_t)n;
 	return peer->progress == total ? STEP_DONE : peer_wait(peer, EPOLLOUT);
+}
+
+/* What is sent from now on is sent in pieces of this size, each at once. */
+enum step word_pieces(struct peer *peer, struct word *word)
+{
+	int one = 1;
+
+	if (setsockopt(peer->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) < 0)
+		return peer_fail(peer, "TCP_NODELAY: %s", strerror(errno));
+	peer->piece = at_most(word->number[0], CHUNK);
+	return STEP_DONE;
 }
 
 enum step word_send(struct peer *peer, struct word *word)

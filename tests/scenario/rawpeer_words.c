@@ -88,6 +88,7 @@ static const struct word_kind word_kinds[] = {
         {"listen", "a", word_listen},
         {"loud", "", word_loud},
         {"mirror", "", word_mirror},
+        {"pieces", "s", word_pieces},
         {"port-file", "t", word_port_file},
         {"rcvbuf", "s", word_rcvbuf},
         {"recv", "s", word_recv},
