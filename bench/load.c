@@ -1,8 +1,8 @@
 /* The load generator's command line; see load.h. */
 #include "build_config.h"
 
+#include "base/units.h"
 #include "load.h"
-#include "units.h"
 
 #include <errno.h>
 #include <getopt.h>

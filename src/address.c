@@ -2,7 +2,7 @@
 
 #include "address.h"
 
-#include "units.h"
+#include "base/units.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

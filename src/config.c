@@ -2,11 +2,11 @@
 
 #include "config.h"
 
+#include "base/units.h"
 #include "complaints.h"
 #include "loader.h"
 #include "options.h"
 #include "rings.h"
-#include "units.h"
 
 #include <stdlib.h>
 

@@ -6,7 +6,7 @@
 #define WEIR_CONFIG_H
 
 #include "address.h"
-#include "log.h"
+#include "base/log.h"
 
 #include <stdbool.h>
 #include <stddef.h>

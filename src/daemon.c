@@ -2,16 +2,16 @@
 
 #include "daemon.h"
 
+#include "base/clock.h"
+#include "base/evloop.h"
+#include "base/log.h"
+#include "base/slots.h"
 #include "budget.h"
-#include "clock.h"
 #include "dump_gather.h"
 #include "estimate.h"
-#include "evloop.h"
-#include "log.h"
 #include "relay.h"
 #include "resolver.h"
 #include "service.h"
-#include "slots.h"
 #include "worker.h"
 
 #include <errno.h>

@@ -2,9 +2,9 @@
 
 #include "dump_gather.h"
 
-#include "clock.h"
+#include "base/clock.h"
+#include "base/log.h"
 #include "dump.h"
-#include "log.h"
 
 #include <errno.h>
 #include <stdatomic.h>

@@ -2,8 +2,8 @@
 
 #include "estimate.h"
 
+#include "base/units.h"
 #include "pair.h"
-#include "units.h"
 
 #include <inttypes.h>
 #include <sched.h>

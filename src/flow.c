@@ -1,6 +1,6 @@
 #include "build_config.h"
 
-#include "clock.h"
+#include "base/clock.h"
 #include "flow_private.h"
 #include "pipe_pool.h"
 

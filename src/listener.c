@@ -2,8 +2,8 @@
 
 #include "listener.h"
 
-#include "clock.h"
-#include "log.h"
+#include "base/clock.h"
+#include "base/log.h"
 
 #include <errno.h>
 #include <event2/event.h>

@@ -3,14 +3,14 @@ noinst_LIBRARIES = src/libweir.a
 src_libweir_a_SOURCES = \
 	src/address.c src/address.h \
 	src/budget.c src/budget.h \
-	src/clock.h \
+	src/base/clock.h \
 	src/complaints.c src/complaints.h \
 	src/config.c src/config.h \
 	src/daemon.c src/daemon.h \
 	src/dump.c src/dump.h \
 	src/dump_gather.c src/dump_gather.h \
 	src/estimate.c src/estimate.h \
-	src/evloop.c src/evloop.h \
+	src/base/evloop.c src/base/evloop.h \
 	src/flow.c src/flow.h src/flow_private.h \
 	src/flow_buffer.c \
 	src/flow_copy.c \
@@ -22,7 +22,7 @@ src_libweir_a_SOURCES = \
 	src/listening.c src/listening.h \
 	src/listener.c src/listener.h \
 	src/loader.c src/loader.h \
-	src/log.c src/log.h \
+	src/base/log.c src/base/log.h \
 	src/options.c src/options.h \
 	src/pair.c src/pair.h src/pair_private.h \
 	src/pair_connect.c \
@@ -33,11 +33,11 @@ src_libweir_a_SOURCES = \
 	src/resolver.c src/resolver.h \
 	src/rings.c src/rings.h \
 	src/service.c src/service.h \
-	src/slots.h \
+	src/base/slots.h \
 	src/socket.c src/socket.h \
 	src/sources.c src/sources.h \
-	src/thread.h \
-	src/units.c src/units.h \
+	src/base/thread.h \
+	src/base/units.c src/base/units.h \
 	src/worker.c src/worker.h
 WEIR_LIBS = src/libweir.a $(LIBEVENT_LIBS) $(INIH_LIBS) $(JANSSON_LIBS) $(SYSTEMD_LIBS)
 

@@ -1,10 +1,10 @@
 /* The command line and the exit status; everything else is in the library. */
 #include "build_config.h"
 
+#include "base/log.h"
 #include "config.h"
 #include "daemon.h"
 #include "estimate.h"
-#include "log.h"
 
 #include <fcntl.h>
 #include <getopt.h>

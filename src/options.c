@@ -2,8 +2,8 @@
 
 #include "options.h"
 
+#include "base/units.h"
 #include "config.h"
-#include "units.h"
 
 #include <assert.h>
 #include <ctype.h>

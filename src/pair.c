@@ -14,7 +14,7 @@
 
 #include "pair.h"
 
-#include "clock.h"
+#include "base/clock.h"
 #include "pair_private.h"
 
 #include <errno.h>

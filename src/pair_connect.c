@@ -1,7 +1,7 @@
 /* Connecting a target: one address after the other, until one is connected or none is left. */
 #include "build_config.h"
 
-#include "clock.h"
+#include "base/clock.h"
 #include "pair_private.h"
 
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* What is told about a pair: the close line, the relay's counters, the dump. */
 #include "build_config.h"
 
-#include "clock.h"
-#include "log.h"
+#include "base/clock.h"
+#include "base/log.h"
 #include "pair_private.h"
 
 #include <inttypes.h>

@@ -6,7 +6,7 @@
  */
 #include "build_config.h"
 
-#include "clock.h"
+#include "base/clock.h"
 #include "pair_private.h"
 
 #include <errno.h>

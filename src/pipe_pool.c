@@ -2,7 +2,7 @@
 
 #include "pipe_pool.h"
 
-#include "clock.h"
+#include "base/clock.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

@@ -6,7 +6,7 @@
 #ifndef WEIR_PIPE_POOL_H
 #define WEIR_PIPE_POOL_H
 
-#include "slots.h"
+#include "base/slots.h"
 
 #include <stddef.h>
 #include <stdint.h>

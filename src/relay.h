@@ -5,11 +5,11 @@
 #ifndef WEIR_RELAY_H
 #define WEIR_RELAY_H
 
+#include "base/slots.h"
 #include "config.h"
 #include "dump.h"
 #include "listening.h"
 #include "resolver.h"
-#include "slots.h"
 #include "socket.h"
 #include "sources.h"
 

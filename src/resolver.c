@@ -1,8 +1,8 @@
 #include "build_config.h"
 
-#include "log.h"
+#include "base/log.h"
+#include "base/thread.h"
 #include "resolver.h"
-#include "thread.h"
 
 #include <errno.h>
 #include <netdb.h>

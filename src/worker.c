@@ -2,11 +2,11 @@
 
 #include "worker.h"
 
-#include "evloop.h"
+#include "base/evloop.h"
+#include "base/thread.h"
 #include "listener.h"
 #include "pair.h"
 #include "pipe_pool.h"
-#include "thread.h"
 
 #include <errno.h>
 #include <event2/event.h>

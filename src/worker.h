@@ -6,10 +6,10 @@
 #ifndef WEIR_WORKER_H
 #define WEIR_WORKER_H
 
+#include "base/slots.h"
 #include "budget.h"
 #include "dump.h"
 #include "relay.h"
-#include "slots.h"
 
 #include <stdbool.h>
 #include <stddef.h>

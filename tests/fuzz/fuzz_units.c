@@ -2,8 +2,8 @@
  */
 #include "build_config.h"
 
+#include "base/units.h"
 #include "fuzz.h"
-#include "units.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 
 #include "rawpeer.h"
 
-#include "units.h"
+#include "base/units.h"
 
 #include <errno.h>
 #include <signal.h>

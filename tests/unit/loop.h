@@ -3,8 +3,8 @@
 #ifndef WEIR_UNIT_LOOP_H
 #define WEIR_UNIT_LOOP_H
 
+#include "base/clock.h"
 #include "budget.h"
-#include "clock.h"
 #include "flow.h"
 
 #include <check.h>

@@ -1,11 +1,11 @@
 #include "build_config.h"
 
+#include "base/units.h"
 #include "config.h"
 #include "faults.h"
 #include "ini_reader.h"
 #include "options.h"
 #include "unit.h"
-#include "units.h"
 
 #include <errno.h>
 #include <inttypes.h>

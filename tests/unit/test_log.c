@@ -1,6 +1,6 @@
 #include "build_config.h"
 
-#include "log.h"
+#include "base/log.h"
 #include "unit.h"
 
 #include <dirent.h>

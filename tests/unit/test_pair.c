@@ -1,8 +1,8 @@
 /* Pairs between real sockets: the test is the clients and the targets, and accepts for the worker. */
 #include "build_config.h"
 
+#include "base/log.h"
 #include "faults.h"
-#include "log.h"
 #include "pair.h"
 #include "pair_private.h"
 #include "pipe_pool.h"

@@ -1,8 +1,8 @@
 #include "build_config.h"
 
+#include "base/clock.h"
+#include "base/log.h"
 #include "capture.h"
-#include "clock.h"
-#include "log.h"
 #include "resolver.h"
 #include "unit.h"
 

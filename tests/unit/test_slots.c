@@ -1,6 +1,6 @@
 #include "build_config.h"
 
-#include "slots.h"
+#include "base/slots.h"
 #include "unit.h"
 
 START_TEST(no_more_than_max_are_given)

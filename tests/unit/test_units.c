@@ -1,7 +1,7 @@
 #include "build_config.h"
 
+#include "base/units.h"
 #include "unit.h"
-#include "units.h"
 
 #include <errno.h>
 #include <inttypes.h>

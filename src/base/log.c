@@ -1,7 +1,7 @@
 #include "build_config.h"
 
-#include "log.h"
-#include "thread.h"
+#include "base/log.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <poll.h>

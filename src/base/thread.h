@@ -2,7 +2,7 @@
 #ifndef WEIR_THREAD_H
 #define WEIR_THREAD_H
 
-#include "clock.h"
+#include "base/clock.h"
 
 #include <pthread.h>
 #include <signal.h>

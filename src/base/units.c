@@ -1,6 +1,6 @@
 #include "build_config.h"
 
-#include "units.h"
+#include "base/units.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,8 +1,8 @@
 #include "build_config.h"
 
-#include "clock.h"
-#include "evloop.h"
-#include "log.h"
+#include "base/clock.h"
+#include "base/evloop.h"
+#include "base/log.h"
 
 #include <errno.h>
 #include <event2/event.h>
