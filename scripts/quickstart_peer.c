@@ -4,7 +4,7 @@
  */
 #include "build_config.h"
 
-#include "address.h"
+#include "net/address.h"
 
 #include <err.h>
 #include <errno.h>

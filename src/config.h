@@ -5,8 +5,8 @@
 #ifndef WEIR_CONFIG_H
 #define WEIR_CONFIG_H
 
-#include "address.h"
 #include "base/log.h"
+#include "net/address.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -9,8 +9,8 @@
 #include "budget.h"
 #include "dump_gather.h"
 #include "estimate.h"
+#include "net/resolver.h"
 #include "relay.h"
-#include "resolver.h"
 #include "service.h"
 #include "worker.h"
 

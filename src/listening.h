@@ -2,8 +2,8 @@
 #ifndef WEIR_LISTENING_H
 #define WEIR_LISTENING_H
 
-#include "address.h"
-#include "socket.h"
+#include "net/address.h"
+#include "net/socket.h"
 
 #include <stdbool.h>
 #include <sys/types.h>

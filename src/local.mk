@@ -1,7 +1,7 @@
 # The daemon is a library plus a small main.c, so that tests link the library.
 noinst_LIBRARIES = src/libweir.a
 src_libweir_a_SOURCES = \
-	src/address.c src/address.h \
+	src/net/address.c src/net/address.h \
 	src/budget.c src/budget.h \
 	src/base/clock.h \
 	src/complaints.c src/complaints.h \
@@ -30,11 +30,11 @@ src_libweir_a_SOURCES = \
 	src/pair_watch.c \
 	src/pipe_pool.c src/pipe_pool.h \
 	src/relay.c src/relay.h \
-	src/resolver.c src/resolver.h \
+	src/net/resolver.c src/net/resolver.h \
 	src/rings.c src/rings.h \
 	src/service.c src/service.h \
 	src/base/slots.h \
-	src/socket.c src/socket.h \
+	src/net/socket.c src/net/socket.h \
 	src/sources.c src/sources.h \
 	src/base/thread.h \
 	src/base/units.c src/base/units.h \

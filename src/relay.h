@@ -9,8 +9,8 @@
 #include "config.h"
 #include "dump.h"
 #include "listening.h"
-#include "resolver.h"
-#include "socket.h"
+#include "net/resolver.h"
+#include "net/socket.h"
 #include "sources.h"
 
 #include <stdbool.h>

@@ -2,7 +2,7 @@
 #ifndef WEIR_SOURCES_H
 #define WEIR_SOURCES_H
 
-#include "socket.h"
+#include "net/socket.h"
 
 #include <stdbool.h>
 #include <stdint.h>

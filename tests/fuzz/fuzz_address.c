@@ -1,8 +1,8 @@
 /* Addresses: the input is the text of one, and the name of a unix socket that a peer may have. */
 #include "build_config.h"
 
-#include "address.h"
 #include "fuzz.h"
+#include "net/address.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -11,7 +11,7 @@
 #ifndef WEIR_TESTS_RAWPEER_H
 #define WEIR_TESTS_RAWPEER_H
 
-#include "address.h"
+#include "net/address.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 #include "build_config.h"
 
-#include "address.h"
+#include "net/address.h"
 #include "unit.h"
 
 #include <arpa/inet.h>

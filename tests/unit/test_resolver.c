@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "capture.h"
-#include "resolver.h"
+#include "net/resolver.h"
 #include "unit.h"
 
 #include <arpa/inet.h>

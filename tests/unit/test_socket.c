@@ -2,8 +2,8 @@
 #include "build_config.h"
 
 #include "listening.h"
+#include "net/socket.h"
 #include "relays.h"
-#include "socket.h"
 #include "unit.h"
 
 #include <netinet/tcp.h>

@@ -1,6 +1,6 @@
 #include "build_config.h"
 
-#include "socket.h"
+#include "net/socket.h"
 
 #include <errno.h>
 #include <limits.h>

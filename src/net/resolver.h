@@ -6,7 +6,7 @@
 #ifndef WEIR_RESOLVER_H
 #define WEIR_RESOLVER_H
 
-#include "address.h"
+#include "net/address.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -5,8 +5,8 @@
 #ifndef WEIR_SOCKET_H
 #define WEIR_SOCKET_H
 
-#include "address.h"
 #include "config.h"
+#include "net/address.h"
 
 #include <stdbool.h>
 #include <stdint.h>

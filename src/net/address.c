@@ -1,6 +1,6 @@
 #include "build_config.h"
 
-#include "address.h"
+#include "net/address.h"
 
 #include "base/units.h"
 

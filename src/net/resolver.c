@@ -2,7 +2,7 @@
 
 #include "base/log.h"
 #include "base/thread.h"
-#include "resolver.h"
+#include "net/resolver.h"
 
 #include <errno.h>
 #include <netdb.h>
