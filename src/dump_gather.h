@@ -7,7 +7,7 @@
 #define WEIR_DUMP_GATHER_H
 
 #include "budget.h"
-#include "config.h"
+#include "config/config.h"
 #include "worker.h"
 
 struct dump_gather;

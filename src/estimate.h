@@ -3,7 +3,7 @@
 #ifndef WEIR_ESTIMATE_H
 #define WEIR_ESTIMATE_H
 
-#include "config.h"
+#include "config/config.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -29,7 +29,7 @@
 #define WEIR_FLOW_H
 
 #include "budget.h"
-#include "config.h"
+#include "config/config.h"
 #include "dump.h"
 
 #include <stdbool.h>

@@ -4,8 +4,8 @@ src_libweir_a_SOURCES = \
 	src/net/address.c src/net/address.h \
 	src/budget.c src/budget.h \
 	src/base/clock.h \
-	src/complaints.c src/complaints.h \
-	src/config.c src/config.h \
+	src/config/complaints.c src/config/complaints.h \
+	src/config/config.c src/config/config.h \
 	src/daemon.c src/daemon.h \
 	src/dump.c src/dump.h \
 	src/dump_gather.c src/dump_gather.h \
@@ -18,12 +18,12 @@ src_libweir_a_SOURCES = \
 	src/flow_report.c \
 	src/flow_splice.c \
 	src/flow_turns.c \
-	src/ini_reader.c src/ini_reader.h \
+	src/config/ini_reader.c src/config/ini_reader.h \
 	src/listening.c src/listening.h \
 	src/listener.c src/listener.h \
-	src/loader.c src/loader.h \
+	src/config/loader.c src/config/loader.h \
 	src/base/log.c src/base/log.h \
-	src/options.c src/options.h \
+	src/config/options.c src/config/options.h \
 	src/pair.c src/pair.h src/pair_private.h \
 	src/pair_connect.c \
 	src/pair_report.c \
@@ -31,7 +31,7 @@ src_libweir_a_SOURCES = \
 	src/pipe_pool.c src/pipe_pool.h \
 	src/relay.c src/relay.h \
 	src/net/resolver.c src/net/resolver.h \
-	src/rings.c src/rings.h \
+	src/config/rings.c src/config/rings.h \
 	src/service.c src/service.h \
 	src/base/slots.h \
 	src/net/socket.c src/net/socket.h \

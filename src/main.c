@@ -2,7 +2,7 @@
 #include "build_config.h"
 
 #include "base/log.h"
-#include "config.h"
+#include "config/config.h"
 #include "daemon.h"
 #include "estimate.h"
 

@@ -6,7 +6,7 @@
 #define WEIR_RELAY_H
 
 #include "base/slots.h"
-#include "config.h"
+#include "config/config.h"
 #include "dump.h"
 #include "listening.h"
 #include "net/resolver.h"

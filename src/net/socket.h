@@ -5,7 +5,7 @@
 #ifndef WEIR_SOCKET_H
 #define WEIR_SOCKET_H
 
-#include "config.h"
+#include "config/config.h"
 #include "net/address.h"
 
 #include <stdbool.h>

@@ -5,7 +5,7 @@
 #ifndef WEIR_FUZZ_H
 #define WEIR_FUZZ_H
 
-#include "config.h"
+#include "config/config.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,10 +1,10 @@
 #include "build_config.h"
 
 #include "base/units.h"
-#include "config.h"
+#include "config/config.h"
+#include "config/ini_reader.h"
+#include "config/options.h"
 #include "faults.h"
-#include "ini_reader.h"
-#include "options.h"
 #include "unit.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 #include "build_config.h"
 
-#include "ini_reader.h"
+#include "config/ini_reader.h"
 
 #include <errno.h>
 #include <fcntl.h>

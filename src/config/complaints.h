@@ -5,7 +5,7 @@
 #ifndef WEIR_COMPLAINTS_H
 #define WEIR_COMPLAINTS_H
 
-#include "config.h"
+#include "config/config.h"
 
 #include <limits.h>
 #include <stdbool.h>

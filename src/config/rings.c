@@ -1,6 +1,6 @@
 #include "build_config.h"
 
-#include "rings.h"
+#include "config/rings.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -6,9 +6,9 @@
 #ifndef WEIR_LOADER_H
 #define WEIR_LOADER_H
 
-#include "complaints.h"
-#include "config.h"
-#include "options.h"
+#include "config/complaints.h"
+#include "config/config.h"
+#include "config/options.h"
 
 #include <sys/queue.h>
 

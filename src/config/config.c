@@ -1,12 +1,12 @@
 #include "build_config.h"
 
-#include "config.h"
+#include "config/config.h"
 
 #include "base/units.h"
-#include "complaints.h"
-#include "loader.h"
-#include "options.h"
-#include "rings.h"
+#include "config/complaints.h"
+#include "config/loader.h"
+#include "config/options.h"
+#include "config/rings.h"
 
 #include <stdlib.h>
 

@@ -1,9 +1,9 @@
 #include "build_config.h"
 
-#include "options.h"
+#include "config/options.h"
 
 #include "base/units.h"
-#include "config.h"
+#include "config/config.h"
 
 #include <assert.h>
 #include <ctype.h>

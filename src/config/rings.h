@@ -5,7 +5,7 @@
 #ifndef WEIR_RINGS_H
 #define WEIR_RINGS_H
 
-#include "loader.h"
+#include "config/loader.h"
 
 /*
  * Complains about one target of every ring. Judged are the addresses as they are written: where a host name leads,

@@ -1,6 +1,6 @@
 #include "build_config.h"
 
-#include "complaints.h"
+#include "config/complaints.h"
 
 #include <stdarg.h>
 #include <stdio.h>

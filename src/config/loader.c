@@ -1,8 +1,8 @@
 #include "build_config.h"
 
-#include "loader.h"
+#include "config/loader.h"
 
-#include "ini_reader.h"
+#include "config/ini_reader.h"
 
 #include <errno.h>
 #include <search.h>
