@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "dump.h"
+#include "report/dump.h"
 
 #include <errno.h>
 #include <stdatomic.h>

@@ -30,7 +30,7 @@
 
 #include "budget.h"
 #include "config/config.h"
-#include "dump.h"
+#include "report/dump.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -7,7 +7,7 @@ src_libweir_a_SOURCES = \
 	src/config/complaints.c src/config/complaints.h \
 	src/config/config.c src/config/config.h \
 	src/daemon.c src/daemon.h \
-	src/dump.c src/dump.h \
+	src/report/dump.c src/report/dump.h \
 	src/dump_gather.c src/dump_gather.h \
 	src/estimate.c src/estimate.h \
 	src/base/evloop.c src/base/evloop.h \

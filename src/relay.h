@@ -7,10 +7,10 @@
 
 #include "base/slots.h"
 #include "config/config.h"
-#include "dump.h"
 #include "listening.h"
 #include "net/resolver.h"
 #include "net/socket.h"
+#include "report/dump.h"
 #include "sources.h"
 
 #include <stdbool.h>

@@ -8,8 +8,8 @@
 
 #include "base/slots.h"
 #include "budget.h"
-#include "dump.h"
 #include "relay.h"
+#include "report/dump.h"
 
 #include <stdbool.h>
 #include <stddef.h>

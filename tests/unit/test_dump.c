@@ -1,6 +1,6 @@
 #include "build_config.h"
 
-#include "dump.h"
+#include "report/dump.h"
 #include "unit.h"
 
 #include <errno.h>
