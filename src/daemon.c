@@ -10,7 +10,7 @@
 #include "dump_gather.h"
 #include "estimate.h"
 #include "net/resolver.h"
-#include "relay.h"
+#include "relay/relay.h"
 #include "service.h"
 #include "worker.h"
 

@@ -7,7 +7,7 @@
 #define WEIR_LISTENER_H
 
 #include "pair.h"
-#include "relay.h"
+#include "relay/relay.h"
 
 #include <sys/queue.h>
 

@@ -19,7 +19,7 @@ src_libweir_a_SOURCES = \
 	src/flow_splice.c \
 	src/flow_turns.c \
 	src/config/ini_reader.c src/config/ini_reader.h \
-	src/listening.c src/listening.h \
+	src/relay/listening.c src/relay/listening.h \
 	src/listener.c src/listener.h \
 	src/config/loader.c src/config/loader.h \
 	src/base/log.c src/base/log.h \
@@ -29,13 +29,13 @@ src_libweir_a_SOURCES = \
 	src/pair_report.c \
 	src/pair_watch.c \
 	src/pipe_pool.c src/pipe_pool.h \
-	src/relay.c src/relay.h \
+	src/relay/relay.c src/relay/relay.h \
 	src/net/resolver.c src/net/resolver.h \
 	src/config/rings.c src/config/rings.h \
 	src/service.c src/service.h \
 	src/base/slots.h \
 	src/net/socket.c src/net/socket.h \
-	src/sources.c src/sources.h \
+	src/relay/sources.c src/relay/sources.h \
 	src/base/thread.h \
 	src/base/units.c src/base/units.h \
 	src/worker.c src/worker.h

@@ -8,7 +8,7 @@
 #define WEIR_PAIR_H
 
 #include "flow.h"
-#include "relay.h"
+#include "relay/relay.h"
 
 #include <stdbool.h>
 #include <stddef.h>

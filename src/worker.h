@@ -8,7 +8,7 @@
 
 #include "base/slots.h"
 #include "budget.h"
-#include "relay.h"
+#include "relay/relay.h"
 #include "report/dump.h"
 
 #include <stdbool.h>

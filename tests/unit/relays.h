@@ -5,7 +5,7 @@
 
 #include "capture.h"
 #include "loop.h"
-#include "relay.h"
+#include "relay/relay.h"
 
 #include <dirent.h>
 #include <stdio.h>

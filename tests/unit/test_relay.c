@@ -1,9 +1,9 @@
 /* A relay at run time, and how many pairs each source has. */
 #include "build_config.h"
 
-#include "relay.h"
+#include "relay/relay.h"
+#include "relay/sources.h"
 #include "relays.h"
-#include "sources.h"
 #include "unit.h"
 
 #include <arpa/inet.h>

@@ -1,8 +1,8 @@
 /* Sockets and listening addresses, on loopback and in a folder of the test's own. */
 #include "build_config.h"
 
-#include "listening.h"
 #include "net/socket.h"
+#include "relay/listening.h"
 #include "relays.h"
 #include "unit.h"
 

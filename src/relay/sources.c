@@ -1,6 +1,6 @@
 #include "build_config.h"
 
-#include "sources.h"
+#include "relay/sources.h"
 
 #include <pthread.h>
 #include <search.h>

@@ -1,6 +1,6 @@
 #include "build_config.h"
 
-#include "relay.h"
+#include "relay/relay.h"
 
 #include "base/clock.h"
 #include "base/log.h"

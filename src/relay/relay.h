@@ -7,11 +7,11 @@
 
 #include "base/slots.h"
 #include "config/config.h"
-#include "listening.h"
 #include "net/resolver.h"
 #include "net/socket.h"
+#include "relay/listening.h"
+#include "relay/sources.h"
 #include "report/dump.h"
-#include "sources.h"
 
 #include <stdbool.h>
 #include <stdint.h>

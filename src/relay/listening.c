@@ -1,6 +1,6 @@
 #include "build_config.h"
 
-#include "listening.h"
+#include "relay/listening.h"
 
 #include <errno.h>
 #include <stdlib.h>
