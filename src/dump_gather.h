@@ -6,8 +6,8 @@
 #ifndef WEIR_DUMP_GATHER_H
 #define WEIR_DUMP_GATHER_H
 
-#include "budget.h"
 #include "config/config.h"
+#include "flow/budget.h"
 #include "worker.h"
 
 struct dump_gather;

@@ -2,7 +2,7 @@
 noinst_LIBRARIES = src/libweir.a
 src_libweir_a_SOURCES = \
 	src/net/address.c src/net/address.h \
-	src/budget.c src/budget.h \
+	src/flow/budget.c src/flow/budget.h \
 	src/base/clock.h \
 	src/config/complaints.c src/config/complaints.h \
 	src/config/config.c src/config/config.h \
@@ -11,13 +11,13 @@ src_libweir_a_SOURCES = \
 	src/dump_gather.c src/dump_gather.h \
 	src/estimate.c src/estimate.h \
 	src/base/evloop.c src/base/evloop.h \
-	src/flow.c src/flow.h src/flow_private.h \
-	src/flow_buffer.c \
-	src/flow_copy.c \
-	src/flow_memory.c \
-	src/flow_report.c \
-	src/flow_splice.c \
-	src/flow_turns.c \
+	src/flow/flow.c src/flow/flow.h src/flow/flow_private.h \
+	src/flow/flow_buffer.c \
+	src/flow/flow_copy.c \
+	src/flow/flow_memory.c \
+	src/flow/flow_report.c \
+	src/flow/flow_splice.c \
+	src/flow/flow_turns.c \
 	src/config/ini_reader.c src/config/ini_reader.h \
 	src/relay/listening.c src/relay/listening.h \
 	src/listener.c src/listener.h \
@@ -28,7 +28,7 @@ src_libweir_a_SOURCES = \
 	src/pair_connect.c \
 	src/pair_report.c \
 	src/pair_watch.c \
-	src/pipe_pool.c src/pipe_pool.h \
+	src/flow/pipe_pool.c src/flow/pipe_pool.h \
 	src/relay/relay.c src/relay/relay.h \
 	src/net/resolver.c src/net/resolver.h \
 	src/config/rings.c src/config/rings.h \

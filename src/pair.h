@@ -7,7 +7,7 @@
 #ifndef WEIR_PAIR_H
 #define WEIR_PAIR_H
 
-#include "flow.h"
+#include "flow/flow.h"
 #include "relay/relay.h"
 
 #include <stdbool.h>

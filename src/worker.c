@@ -4,9 +4,9 @@
 
 #include "base/evloop.h"
 #include "base/thread.h"
+#include "flow/pipe_pool.h"
 #include "listener.h"
 #include "pair.h"
-#include "pipe_pool.h"
 
 #include <errno.h>
 #include <event2/event.h>

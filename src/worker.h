@@ -7,7 +7,7 @@
 #define WEIR_WORKER_H
 
 #include "base/slots.h"
-#include "budget.h"
+#include "flow/budget.h"
 #include "relay/relay.h"
 #include "report/dump.h"
 

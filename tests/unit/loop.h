@@ -4,8 +4,8 @@
 #define WEIR_UNIT_LOOP_H
 
 #include "base/clock.h"
-#include "budget.h"
-#include "flow.h"
+#include "flow/budget.h"
+#include "flow/flow.h"
 
 #include <check.h>
 #include <errno.h>

@@ -5,9 +5,9 @@
 #ifndef WEIR_UNIT_ONE_FLOW_H
 #define WEIR_UNIT_ONE_FLOW_H
 
-#include "flow_private.h"
+#include "flow/flow_private.h"
+#include "flow/pipe_pool.h"
 #include "loop.h"
-#include "pipe_pool.h"
 
 #define HIGH       (64 * 1024)
 #define LOW        (16 * 1024)

@@ -1,7 +1,7 @@
 /* The memory law: the bound holds, N stuck holders settle, a newcomer finds room. */
 #include "build_config.h"
 
-#include "budget.h"
+#include "flow/budget.h"
 #include "unit.h"
 
 #include <pthread.h>

@@ -3,9 +3,9 @@
 
 #include "base/log.h"
 #include "faults.h"
+#include "flow/pipe_pool.h"
 #include "pair.h"
 #include "pair_private.h"
-#include "pipe_pool.h"
 #include "relays.h"
 #include "unit.h"
 

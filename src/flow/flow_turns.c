@@ -5,7 +5,7 @@
  */
 #include "build_config.h"
 
-#include "flow_private.h"
+#include "flow/flow_private.h"
 
 #include <event2/event.h>
 

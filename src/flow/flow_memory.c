@@ -1,7 +1,7 @@
 /* The memory law of one flow: what its queue costs, how much it may read, and when it is short again. */
 #include "build_config.h"
 
-#include "flow_private.h"
+#include "flow/flow_private.h"
 
 static uint64_t min_u64(uint64_t a, uint64_t b)
 {

@@ -1,7 +1,7 @@
 /* The output buffer of a bufferevent on the sink. The bufferevent never reads. */
 #include "build_config.h"
 
-#include "flow_private.h"
+#include "flow/flow_private.h"
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>

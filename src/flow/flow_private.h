@@ -14,7 +14,7 @@
 #ifndef WEIR_FLOW_PRIVATE_H
 #define WEIR_FLOW_PRIVATE_H
 
-#include "flow.h"
+#include "flow/flow.h"
 
 #include <errno.h>
 #include <stddef.h>

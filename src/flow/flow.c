@@ -1,8 +1,8 @@
 #include "build_config.h"
 
 #include "base/clock.h"
-#include "flow_private.h"
-#include "pipe_pool.h"
+#include "flow/flow_private.h"
+#include "flow/pipe_pool.h"
 
 #include <event2/event.h>
 #include <string.h>

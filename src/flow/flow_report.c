@@ -1,7 +1,7 @@
 /* What the dump shows of a flow. */
 #include "build_config.h"
 
-#include "flow.h"
+#include "flow/flow.h"
 
 /* A sink that has taken nothing for so long is what holds the flow back, whatever our memory is. */
 #define STUCK_MS 1000

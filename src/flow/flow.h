@@ -28,8 +28,8 @@
 #ifndef WEIR_FLOW_H
 #define WEIR_FLOW_H
 
-#include "budget.h"
 #include "config/config.h"
+#include "flow/budget.h"
 #include "report/dump.h"
 
 #include <stdbool.h>

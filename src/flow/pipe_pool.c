@@ -1,6 +1,6 @@
 #include "build_config.h"
 
-#include "pipe_pool.h"
+#include "flow/pipe_pool.h"
 
 #include "base/clock.h"
 

@@ -1,6 +1,6 @@
 #include "build_config.h"
 
-#include "budget.h"
+#include "flow/budget.h"
 
 #include <stdatomic.h>
 

@@ -1,8 +1,8 @@
 /* Bytes through a pipe: from socket to socket without being copied through user space. */
 #include "build_config.h"
 
-#include "flow_private.h"
-#include "pipe_pool.h"
+#include "flow/flow_private.h"
+#include "flow/pipe_pool.h"
 
 #include <fcntl.h>
 

@@ -1,7 +1,7 @@
 /* Bytes through user space: received into the worker's scratch buffer and sent from there. */
 #include "build_config.h"
 
-#include "flow_private.h"
+#include "flow/flow_private.h"
 
 #include <sys/socket.h>
 
