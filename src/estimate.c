@@ -3,7 +3,7 @@
 #include "estimate.h"
 
 #include "base/units.h"
-#include "pair.h"
+#include "pair/pair.h"
 
 #include <inttypes.h>
 #include <sched.h>

@@ -6,7 +6,7 @@
 #ifndef WEIR_LISTENER_H
 #define WEIR_LISTENER_H
 
-#include "pair.h"
+#include "pair/pair.h"
 #include "relay/relay.h"
 
 #include <sys/queue.h>

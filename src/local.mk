@@ -24,10 +24,10 @@ src_libweir_a_SOURCES = \
 	src/config/loader.c src/config/loader.h \
 	src/base/log.c src/base/log.h \
 	src/config/options.c src/config/options.h \
-	src/pair.c src/pair.h src/pair_private.h \
-	src/pair_connect.c \
-	src/pair_report.c \
-	src/pair_watch.c \
+	src/pair/pair.c src/pair/pair.h src/pair/pair_private.h \
+	src/pair/pair_connect.c \
+	src/pair/pair_report.c \
+	src/pair/pair_watch.c \
 	src/flow/pipe_pool.c src/flow/pipe_pool.h \
 	src/relay/relay.c src/relay/relay.h \
 	src/net/resolver.c src/net/resolver.h \

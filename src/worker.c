@@ -6,7 +6,7 @@
 #include "base/thread.h"
 #include "flow/pipe_pool.h"
 #include "listener.h"
-#include "pair.h"
+#include "pair/pair.h"
 
 #include <errno.h>
 #include <event2/event.h>

@@ -1,7 +1,7 @@
 #include "build_config.h"
 
 #include "estimate.h"
-#include "pair.h"
+#include "pair/pair.h"
 #include "relays.h"
 #include "unit.h"
 

@@ -4,8 +4,8 @@
 #include "base/log.h"
 #include "faults.h"
 #include "flow/pipe_pool.h"
-#include "pair.h"
-#include "pair_private.h"
+#include "pair/pair.h"
+#include "pair/pair_private.h"
 #include "relays.h"
 #include "unit.h"
 

@@ -7,7 +7,7 @@
 #include "build_config.h"
 
 #include "base/clock.h"
-#include "pair_private.h"
+#include "pair/pair_private.h"
 
 #include <errno.h>
 #include <event2/event.h>

@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "pair_private.h"
+#include "pair/pair_private.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

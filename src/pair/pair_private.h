@@ -3,7 +3,7 @@
 #ifndef WEIR_PAIR_PRIVATE_H
 #define WEIR_PAIR_PRIVATE_H
 
-#include "pair.h"
+#include "pair/pair.h"
 
 struct event;
 

@@ -12,10 +12,10 @@
  */
 #include "build_config.h"
 
-#include "pair.h"
+#include "pair/pair.h"
 
 #include "base/clock.h"
-#include "pair_private.h"
+#include "pair/pair_private.h"
 
 #include <errno.h>
 #include <event2/event.h>
