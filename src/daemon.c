@@ -12,7 +12,7 @@
 #include "net/resolver.h"
 #include "relay/relay.h"
 #include "service.h"
-#include "worker.h"
+#include "worker/worker.h"
 
 #include <errno.h>
 #include <event2/event.h>

@@ -8,7 +8,7 @@
 
 #include "config/config.h"
 #include "flow/budget.h"
-#include "worker.h"
+#include "worker/worker.h"
 
 struct dump_gather;
 

@@ -20,7 +20,7 @@ src_libweir_a_SOURCES = \
 	src/flow/flow_turns.c \
 	src/config/ini_reader.c src/config/ini_reader.h \
 	src/relay/listening.c src/relay/listening.h \
-	src/listener.c src/listener.h \
+	src/worker/listener.c src/worker/listener.h \
 	src/config/loader.c src/config/loader.h \
 	src/base/log.c src/base/log.h \
 	src/config/options.c src/config/options.h \
@@ -38,7 +38,7 @@ src_libweir_a_SOURCES = \
 	src/relay/sources.c src/relay/sources.h \
 	src/base/thread.h \
 	src/base/units.c src/base/units.h \
-	src/worker.c src/worker.h
+	src/worker/worker.c src/worker/worker.h
 WEIR_LIBS = src/libweir.a $(LIBEVENT_LIBS) $(INIH_LIBS) $(JANSSON_LIBS) $(SYSTEMD_LIBS)
 
 weir_SOURCES = src/main.c

@@ -2,9 +2,9 @@
 #include "build_config.h"
 
 #include "faults.h"
-#include "listener.h"
 #include "relays.h"
 #include "unit.h"
+#include "worker/listener.h"
 
 #include <sys/resource.h>
 

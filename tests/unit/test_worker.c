@@ -3,7 +3,7 @@
 
 #include "relays.h"
 #include "unit.h"
-#include "worker.h"
+#include "worker/worker.h"
 
 #include <pthread.h>
 #include <signal.h>

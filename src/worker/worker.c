@@ -1,12 +1,12 @@
 #include "build_config.h"
 
-#include "worker.h"
+#include "worker/worker.h"
 
 #include "base/evloop.h"
 #include "base/thread.h"
 #include "flow/pipe_pool.h"
-#include "listener.h"
 #include "pair/pair.h"
+#include "worker/listener.h"
 
 #include <errno.h>
 #include <event2/event.h>

@@ -1,6 +1,6 @@
 #include "build_config.h"
 
-#include "listener.h"
+#include "worker/listener.h"
 
 #include "base/clock.h"
 #include "base/log.h"
