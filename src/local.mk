@@ -6,10 +6,10 @@ src_libweir_a_SOURCES = \
 	src/base/clock.h \
 	src/config/complaints.c src/config/complaints.h \
 	src/config/config.c src/config/config.h \
-	src/daemon.c src/daemon.h \
+	src/daemon/daemon.c src/daemon/daemon.h \
 	src/report/dump.c src/report/dump.h \
-	src/dump_gather.c src/dump_gather.h \
-	src/estimate.c src/estimate.h \
+	src/daemon/dump_gather.c src/daemon/dump_gather.h \
+	src/daemon/estimate.c src/daemon/estimate.h \
 	src/base/evloop.c src/base/evloop.h \
 	src/flow/flow.c src/flow/flow.h src/flow/flow_private.h \
 	src/flow/flow_buffer.c \
@@ -32,7 +32,7 @@ src_libweir_a_SOURCES = \
 	src/relay/relay.c src/relay/relay.h \
 	src/net/resolver.c src/net/resolver.h \
 	src/config/rings.c src/config/rings.h \
-	src/service.c src/service.h \
+	src/daemon/service.c src/daemon/service.h \
 	src/base/slots.h \
 	src/net/socket.c src/net/socket.h \
 	src/relay/sources.c src/relay/sources.h \

@@ -3,8 +3,8 @@
 
 #include "base/log.h"
 #include "config/config.h"
-#include "daemon.h"
-#include "estimate.h"
+#include "daemon/daemon.h"
+#include "daemon/estimate.h"
 
 #include <fcntl.h>
 #include <getopt.h>

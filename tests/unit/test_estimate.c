@@ -1,6 +1,6 @@
 #include "build_config.h"
 
-#include "estimate.h"
+#include "daemon/estimate.h"
 #include "pair/pair.h"
 #include "relays.h"
 #include "unit.h"

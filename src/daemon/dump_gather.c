@@ -1,6 +1,6 @@
 #include "build_config.h"
 
-#include "dump_gather.h"
+#include "daemon/dump_gather.h"
 
 #include "base/clock.h"
 #include "base/log.h"

@@ -1,6 +1,6 @@
 #include "build_config.h"
 
-#include "service.h"
+#include "daemon/service.h"
 
 #include <stdarg.h>
 #include <stdio.h>

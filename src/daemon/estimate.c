@@ -1,6 +1,6 @@
 #include "build_config.h"
 
-#include "estimate.h"
+#include "daemon/estimate.h"
 
 #include "base/units.h"
 #include "pair/pair.h"

@@ -1,17 +1,17 @@
 #include "build_config.h"
 
-#include "daemon.h"
+#include "daemon/daemon.h"
 
 #include "base/clock.h"
 #include "base/evloop.h"
 #include "base/log.h"
 #include "base/slots.h"
-#include "dump_gather.h"
-#include "estimate.h"
+#include "daemon/dump_gather.h"
+#include "daemon/estimate.h"
+#include "daemon/service.h"
 #include "flow/budget.h"
 #include "net/resolver.h"
 #include "relay/relay.h"
-#include "service.h"
 #include "worker/worker.h"
 
 #include <errno.h>
