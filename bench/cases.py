@@ -138,7 +138,7 @@ def stopped(readers, *options):
 
 
 def latency_under_bulk(arena):
-    """Small round trips on connections of their own, while bulk data runs both ways through the same relay."""
+    """Small round trips on connections of their own, beside bulk data both ways through the same relay."""
     bulk_client = arena.client("bulk", *FLAGS["both"], "-n", 16, "-t", "1800ms")
     echo_client = arena.client("echo", "-n", 8, "-t", "1300ms")
     bulk_client.start()

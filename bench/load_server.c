@@ -249,7 +249,8 @@ static void *echo_loop(void *arg)
 	return NULL;
 }
 
-/* Standard input and the listener are in the set beside the connections, marked by whose address they carry.
+/*
+ * Standard input and the listener are in the set beside the connections, marked by whose address they carry.
  */
 static void bulk_loop(struct server *server)
 {

@@ -125,7 +125,7 @@ DIRECT = Relay("direct", "no relay at all: what the load generator can do", "", 
 
 
 def all_relays(weir, before=None):
-    """Every relay, in the order of the tables. weir is the path of its program, before that of an earlier build."""
+    """Every relay, in the order of the tables. weir and before are the paths of this and an earlier build."""
     return [
         DIRECT,
         Relay("haproxy", "as shipped", "haproxy", _haproxy),

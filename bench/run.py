@@ -86,7 +86,7 @@ def measure_once(arguments, case, relay, turn):
 
 
 def measure(arguments, chosen_cases, chosen_relays):
-    """Yields samples. A relay that failed a case is not asked again: the table says so whatever would follow."""
+    """Yields samples. A relay that failed a case is not asked again: the table says so anyway."""
     failed, rounds = set(), arguments.rounds
     for turn in range(rounds):
         for index, case in enumerate(chosen_cases):

@@ -57,8 +57,8 @@ service_units() {
 	[ ! -d "$folder" ] || find "$folder" -maxdepth 1 -name '*.service' -printf '%f\n' | sort
 }
 
-# Debian's servers start when they are installed and again at every boot. Tests start their own, so keep these down:
-# policy-rc.d forbids the start, and what came new is disabled for the next boot.
+# Debian's servers start when they are installed and again at every boot. Tests start their own, so keep these
+# down: policy-rc.d forbids the start, and what came new is disabled for the next boot.
 apt_install_without_services() (
 	policy=/usr/sbin/policy-rc.d
 	before=$(service_units)
@@ -95,7 +95,8 @@ install_missing() {
 	apt_install_without_services "${missing[@]}" || die "could not install ${missing[*]}"
 }
 
-# configure_in DIR CONFIGURE_ARGS...: an out-of-tree build folder, configured again only when the arguments changed.
+# configure_in DIR CONFIGURE_ARGS...: an out-of-tree build folder, configured again only when the arguments
+# changed.
 configure_in() {
 	local dir=$1 arguments
 	shift

@@ -9,7 +9,10 @@
 struct event;
 struct event_base;
 
-/* From now on libevent's own complaints are lines of the log. Called once, before there is a base or a thread. */
+/*
+ * From now on libevent's own complaints are lines of the log. Called once, before there is a base or a
+ * thread.
+ */
 void evloop_init(void);
 
 /* A base without locks: only the thread that runs it may touch it. NULL when out of memory or descriptors. */
@@ -18,8 +21,9 @@ struct event_base *evloop_new(void);
 uint64_t evloop_max_fds(void);
 
 /*
- * Runs the base until event_base_loopbreak or until nothing is left to wait for. Waiting may fail for want of memory
- * (epoll_wait(2), poll(2), select(2)); that is tried again for some seconds, because a thread that ended for it would leave its clients hanging; then the process ends.
+ * Runs the base until event_base_loopbreak or until nothing is left to wait for. Waiting may fail for want of
+ * memory (epoll_wait(2), poll(2), select(2)); that is tried again for some seconds, because a thread that
+ * ended for it would leave its clients hanging; then the process ends.
  */
 void evloop_run(struct event_base *base);
 
@@ -31,7 +35,10 @@ struct mailbox {
 	void *arg;
 };
 
-/* Lets deliver run on the base's thread after each mailbox_wake, once for several. 0 or -errno; mailbox_close in any case. */
+/*
+ * Lets deliver run on the base's thread after each mailbox_wake, once for several. 0 or -errno; mailbox_close
+ * in any case.
+ */
 int mailbox_open(struct mailbox *mailbox, struct event_base *base, void (*deliver)(void *arg), void *arg);
 /* Any thread. */
 void mailbox_wake(const struct mailbox *mailbox);

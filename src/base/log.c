@@ -95,7 +95,8 @@ int log_level_parse(const char *name, enum log_level *level)
 	return -EINVAL;
 }
 
-/* The environment may be inherited through a redirection, so systemd.exec(5) has us compare it with the file.
+/*
+ * The environment may be inherited through a redirection, so systemd.exec(5) has us compare it with the file.
  */
 static bool stderr_is_journal(void)
 {

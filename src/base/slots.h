@@ -1,5 +1,6 @@
 /*
- * A counted limit that threads share: how many pairs there may be, over all or of one relay, or how many pipes.
+ * A counted limit that threads share: how many pairs there may be, over all or of one relay, or how many
+ * pipes.
  */
 #ifndef WEIR_SLOTS_H
 #define WEIR_SLOTS_H
@@ -55,8 +56,8 @@ static inline void slots_wait(struct slots *slots, unsigned worker)
 }
 
 /*
- * The next of those that wait, in turn behind the worker that has given one back: else that one would always take it
- * again itself. Its bit, which is taken off the list, or -1 if nobody waits.
+ * The next of those that wait, in turn behind the worker that has given one back: else that one would always
+ * take it again itself. Its bit, which is taken off the list, or -1 if nobody waits.
  */
 static inline int slots_next_waiter(struct slots *slots, unsigned after)
 {

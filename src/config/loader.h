@@ -37,7 +37,8 @@ struct loader {
 	void *firsts; /* tsearch(3): where each relay name and each listening address was first */
 };
 
-/* The settings of [global] are stored in global. loader_deinit leaves complaints and global to their owners.
+/*
+ * The settings of [global] are stored in global. loader_deinit leaves complaints and global to their owners.
  */
 void loader_init(struct loader *loader, const struct config_request *request, struct config_global *global);
 /* Reads the file, then the command line. What is wrong is in complaints. */

@@ -42,7 +42,10 @@ static struct endpoint any_of_family(const struct endpoint *endpoint)
 	return any;
 }
 
-/* A listening address that a client of target may come in by: its own, and the two that stand for every address. */
+/*
+ * A listening address that a client of target may come in by: its own, and the two that stand for every
+ * address.
+ */
 static bool take_way(const struct address *target, unsigned way, struct address *in)
 {
 	if (target->kind != ADDRESS_LITERAL)
@@ -111,7 +114,9 @@ static void complain(const struct rings *rings, const struct stop *last, const s
 	               first->section->relay.name);
 }
 
-/* Goes every way from first, and back at its end. Who comes to a relay that is on the way has closed a ring. */
+/*
+ * Goes every way from first, and back at its end. Who comes to a relay that is on the way has closed a ring.
+ */
 static void walk(const struct rings *rings, struct stop *first)
 {
 	struct stop *stop = first;

@@ -9,7 +9,10 @@
 #include <sched.h>
 #include <stdio.h>
 
-/* Descriptors that pairs cannot have: of the process (log, event base, mailbox, a dump), and of each worker beside its listening sockets. */
+/*
+ * Descriptors that pairs cannot have: of the process (log, event base, mailbox, a dump), and of each worker
+ * beside its listening sockets.
+ */
 #define PROCESS_FDS 32
 #define WORKER_FDS  4
 #define WORKERS_MAX 256

@@ -310,9 +310,9 @@ static bool wants_pipe(const struct flow *flow)
 }
 
 /*
- * splice(2) moved nothing. What it says of an end is not to be believed: before an urgent byte it stops, and then tells of a
- * FIN or a reset although there is more to read. And it may be the pipe that has no slot left. The error is gone from
- * the socket, but not forgotten.
+ * splice(2) moved nothing. What it says of an end is not to be believed: before an urgent byte it stops, and
+ * then tells of a FIN or a reset although there is more to read. And it may be the pipe that has no slot
+ * left. The error is gone from the socket, but not forgotten.
  */
 static void leave_pipe(struct flow *flow, const struct flow_answer *source)
 {

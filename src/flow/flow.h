@@ -15,8 +15,8 @@
  *   queued is what is in the pipe, the older bytes, and in the output buffer; either exists exactly while it
  *     holds bytes, and nothing goes into the pipe while the buffer does
  *   queued <= limits->high, and the queue's memory <= held, which is counted in the budget
- *   the source is paused exactly from the moment at which the queue reaches high, or memory leaves no room for it, to
- *     the one at which it is down to low
+ *   the source is paused exactly from the moment at which the queue reaches high, or memory leaves no room
+ *     for it, to the one at which it is down to low
  *   events are added exactly while the state of the flow asks for them; derive_events in flow.c is the only
  *     place that adds and removes them
  *   a flow never frees itself: after every event it calls settle, whose owner may
@@ -62,8 +62,8 @@ struct flow_io {
 	struct pipe_pool *pipes; /* NULL: flows do not splice */
 	struct flow_turns *turns;
 	unsigned char *scratch; /* where every read of the worker lands first */
-	size_t scratch_size; /* bytes; also the most that one pump copies, so that a bulk flow does not hold up
-	                        its neighbours */
+	/* Bytes; also the most that one pump copies, so that a bulk flow does not hold up its neighbours. */
+	size_t scratch_size;
 	void (*settle)(struct flow *flow); /* called last, after every event of a flow; may free it */
 };
 
@@ -109,8 +109,7 @@ struct flow {
 	uint64_t paused_since;  /* clock_ms */
 	uint64_t ended;         /* clock_ms at which the source ended or failed, or 0 */
 	uint64_t last_read;     /* clock_ms of the last byte from the source */
-	uint64_t last_progress; /* clock_ms of the last byte that the sink took, or when it was first asked to
-	                         */
+	uint64_t last_progress; /* clock_ms of the last byte that the sink took, or when it was first asked */
 };
 
 void flow_init(struct flow *flow, const struct flow_io *io, const struct flow_limits *limits, bool may_splice,
@@ -124,8 +123,10 @@ void flow_sink_failed(struct flow *flow, int error);
 /* The source's peer has failed, as somebody else noticed: what is still unread is delivered, but the end is
  * no clean one. */
 void flow_source_failed(struct flow *flow, int error);
-/* Takes and drops some of what the source still sends to a sink that has failed. It counts as no activity. True if
- * there was anything. */
+/*
+ * Takes and drops some of what the source still sends to a sink that has failed. It counts as no activity.
+ * True if there was anything.
+ */
 bool flow_discard(struct flow *flow);
 /* Everything that came from the source is with the sink's kernel, or dropped, and no more will come. */
 bool flow_finished(const struct flow *flow);

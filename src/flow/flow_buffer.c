@@ -8,7 +8,8 @@
 #include <event2/event.h>
 #include <stdint.h>
 
-/* One writev(2) of libevent takes up to 128 chains; its own default of 16 KiB would need 32 calls for that.
+/*
+ * One writev(2) of libevent takes up to 128 chains; its own default of 16 KiB would need 32 calls for that.
  */
 #define MAX_SINGLE_WRITE (128 * FLOW_CHAIN_SIZE)
 

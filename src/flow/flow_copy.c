@@ -5,7 +5,8 @@
 
 #include <sys/socket.h>
 
-/* How much is moved at once without memory for a queue: little, as most of it may have to be looked at again.
+/*
+ * How much is moved at once without memory for a queue: little, as most of it may have to be looked at again.
  */
 #define PEEK_SIZE (16 * 1024)
 

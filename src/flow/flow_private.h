@@ -44,7 +44,10 @@ struct flow_answer {
 	int error; /* -errno behind SAID_FAILED */
 };
 
-/* What a leaf has moved. What was received and not sent belongs in the queue; what was sent beyond that came out of it. */
+/*
+ * What a leaf has moved. What was received and not sent belongs in the queue; what was sent beyond that came
+ * out of it.
+ */
 struct flow_move {
 	size_t received, sent; /* bytes */
 	struct flow_answer source, sink;
@@ -60,7 +63,10 @@ void flow_take_turn(struct flow *flow, unsigned turn);
 uint64_t flow_memory_claim(struct flow *flow, uint64_t most);
 /* Gives back what the queue does not need. */
 void flow_memory_return(struct flow *flow);
-/* The queue at or below which a paused source is resumed. It shrinks with the free memory like the high watermark does. */
+/*
+ * The queue at or below which a paused source is resumed. It shrinks with the free memory like the high
+ * watermark does.
+ */
 uint64_t flow_memory_low(const struct flow *flow);
 
 /* flow_turns.c */
@@ -76,13 +82,13 @@ void flow_turn_leave(struct flow *flow);
 /* flow_copy.c */
 
 /*
- * Receives at most room bytes into scratch and, unless sink is -1, sends them. What was not sent is in scratch
- * behind what was.
+ * Receives at most room bytes into scratch and, unless sink is -1, sends them. What was not sent is in
+ * scratch behind what was.
  */
 struct flow_move flow_copy(int source, int sink, unsigned char *scratch, size_t room);
 /*
- * Sends what the sink takes and takes only that from the source: for when there is no memory for a queue. Nothing is
- * left in scratch, whose size is given.
+ * Sends what the sink takes and takes only that from the source: for when there is no memory for a queue.
+ * Nothing is left in scratch, whose size is given.
  */
 struct flow_move flow_pass_through(int source, int sink, unsigned char *scratch, size_t size);
 /* Receives at most size bytes and drops them. */
@@ -91,9 +97,9 @@ struct flow_move flow_take_away(int source, unsigned char *scratch, size_t size)
 /* flow_buffer.c */
 
 /*
- * An empty output buffer on the sink, which libevent does not write yet; NULL: no memory. From flow_buffer_write on,
- * written is called after every write, and failed, with the reason in errno, when writing fails; either may
- * close the buffer.
+ * An empty output buffer on the sink, which libevent does not write yet; NULL: no memory. From
+ * flow_buffer_write on, written is called after every write, and failed, with the reason in errno, when
+ * writing fails; either may close the buffer.
  */
 struct bufferevent *flow_buffer_open(struct event_base *base, int sink,
                                      void (*written)(struct bufferevent *buffer, void *arg),
@@ -111,9 +117,9 @@ void flow_buffer_close(struct bufferevent *buffer);
 /* flow_splice.c */
 
 /*
- * Moves at most room bytes from the source into the pipe and, if that was empty, on to the sink. When nothing was
- * received nothing is known of the source: SAID_NOT_NOW may mean that the pipe is full, SAID_END that an urgent byte
- * is next, SAID_FAILED with -EINVAL or -ENOMEM that splice(2) does not serve.
+ * Moves at most room bytes from the source into the pipe and, if that was empty, on to the sink. When nothing
+ * was received nothing is known of the source: SAID_NOT_NOW may mean that the pipe is full, SAID_END that an
+ * urgent byte is next, SAID_FAILED with -EINVAL or -ENOMEM that splice(2) does not serve.
  */
 struct flow_move flow_splice(int source, struct pipe *pipe, int sink, size_t room);
 /* Moves what is in the pipe on to the sink. */

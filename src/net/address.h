@@ -51,7 +51,10 @@ char *address_format(const struct address *address, char buf[ADDRESS_TEXT_MAX]);
 
 /* 127.0.0.0/8 or ::1. */
 bool endpoint_is_loopback(const struct endpoint *endpoint);
-/* What connect(2) makes of an address: none at all (0.0.0.0, ::) is the loopback one, and IPv4 in IPv6 is IPv4. */
+/*
+ * What connect(2) makes of an address: none at all (0.0.0.0, ::) is the loopback one, and IPv4 in IPv6 is
+ * IPv4.
+ */
 struct endpoint endpoint_reached(const struct endpoint *endpoint);
 
 /*

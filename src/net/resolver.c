@@ -29,7 +29,8 @@ struct resolver_name {
 	bool failing;
 };
 
-/* Shared by who made it and its thread: a lookup may outlast resolver_free. The one that leaves last frees.
+/*
+ * Shared by who made it and its thread: a lookup may outlast resolver_free. The one that leaves last frees.
  */
 struct resolver {
 	uint64_t interval_ms;

@@ -29,8 +29,9 @@ struct resolver;
 struct resolver_name; /* one name that is kept looked up */
 
 /*
- * How names are looked up; the default is getaddrinfo(3). Tests pass their own. Returns a new list of
- * at least one, or NULL with *error as resolver_strerror takes it: negative of getaddrinfo(3), or a positive errno.
+ * How names are looked up; the default is getaddrinfo(3). Tests pass their own. Returns a new list of at
+ * least one, or NULL with *error as resolver_strerror takes it: negative of getaddrinfo(3), or a positive
+ * errno.
  */
 typedef struct address_list *resolver_lookup(const char *host, uint16_t port, void *arg, int *error);
 /* The default: getaddrinfo(3), in the calling thread. */

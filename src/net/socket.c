@@ -55,9 +55,9 @@ static int keep_urgent(int fd, sa_family_t family)
 }
 
 /*
- * Between the ends of a loopback connection there is no network whose congestion could be controlled, and an algorithm that paces,
- * like bbr, costs a timer for every 64 KiB (measured: twice the CPU of a bulk transfer). reno is in every kernel and open to
- * everybody. Where it is not, the default stays.
+ * Between the ends of a loopback connection there is no network whose congestion could be controlled, and an
+ * algorithm that paces, like bbr, costs a timer for every 64 KiB (measured: twice the CPU of a bulk
+ * transfer). reno is in every kernel and open to everybody. Where it is not, the default stays.
  */
 static void leave_congestion_uncontrolled(int fd, const struct endpoint *endpoint)
 {
@@ -223,10 +223,10 @@ bool socket_is_its_own_peer(int fd, const struct endpoint *endpoint)
 }
 
 /*
- * A UDP socket is asked where its packets would come from; connecting it sends nothing. IPv6 takes the address that it goes to,
- * if that is ours (RFC 6724, rule 1). IPv4 may take another of the machine (127.0.0.1 for 127.0.0.2, the first of a network for
- * the second), so it is told; what is not ours is then refused by bind(2), or by connect(2) where net.ipv4.ip_nonlocal_bind is set.
- * IPv6 would let that pass.
+ * A UDP socket is asked where its packets would come from; connecting it sends nothing. IPv6 takes the
+ * address that it goes to, if that is ours (RFC 6724, rule 1). IPv4 may take another of the machine
+ * (127.0.0.1 for 127.0.0.2, the first of a network for the second), so it is told; what is not ours is then
+ * refused by bind(2), or by connect(2) where net.ipv4.ip_nonlocal_bind is set. IPv6 would let that pass.
  */
 static bool comes_from(int fd, const struct endpoint *endpoint)
 {

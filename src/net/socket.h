@@ -44,16 +44,17 @@ int socket_connect(const struct endpoint *endpoint, const struct socket_tuning *
 /* What came of socket_connect by now: 0 connected, -EINPROGRESS, or -errno why not. */
 int socket_connect_result(int fd);
 /*
- * True if a socket that has connected endpoint is connected to itself. TCP allows that (RFC 9293, simultaneous open), and it
- * comes about where nobody listens and the kernel happens to choose endpoint's port as our own.
+ * True if a socket that has connected endpoint is connected to itself. TCP allows that (RFC 9293,
+ * simultaneous open), and it comes about where nobody listens and the kernel happens to choose endpoint's
+ * port as our own.
  */
 bool socket_is_its_own_peer(int fd, const struct endpoint *endpoint);
 /* True if the IPv4 or IPv6 address is one of this machine; the port does not matter. */
 bool socket_address_is_ours(const struct endpoint *endpoint);
 /*
- * A TCP socket made here resets when it is closed (SO_LINGER of socket(7)), by socket_reset or by the end of the
- * process, however that comes: what was cut short never looks complete. Only socket_close sends what is left and an
- * end of stream. A unix socket knows no reset: both just close it.
+ * A TCP socket made here resets when it is closed (SO_LINGER of socket(7)), by socket_reset or by the end of
+ * the process, however that comes: what was cut short never looks complete. Only socket_close sends what is
+ * left and an end of stream. A unix socket knows no reset: both just close it.
  */
 void socket_reset(int fd);
 void socket_close(int fd);

@@ -23,8 +23,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* While what came from a failed peer is delivered: nothing tells of an acknowledgement, so it is asked for, at first
- * after this many milliseconds, then less often. */
+/*
+ * While what came from a failed peer is delivered: nothing tells of an acknowledgement, so it is asked for,
+ * at first after this many milliseconds, then less often.
+ */
 #define LOOK_MIN_MS 5
 #define LOOK_MAX_MS 200
 
@@ -274,9 +276,9 @@ static bool all_acknowledged(struct pair *pair, const struct peer *opposite)
 }
 
 /*
- * What the opposite sends is taken, though nobody wants it: else one that writes before it reads would never come to read.
- * And who sends into a window that stays shut may not be heard acknowledging: its segments lie outside of the window and
- * are dropped with all that is in them.
+ * What the opposite sends is taken, though nobody wants it: else one that writes before it reads would never
+ * come to read. And who sends into a window that stays shut may not be heard acknowledging: its segments lie
+ * outside of the window and are dropped with all that is in them.
  */
 static enum reason judge_failure(struct pair *pair, const struct peer *failed)
 {

@@ -1,8 +1,9 @@
 /*
  * Pairs: from an accepted client to the close line.
  *
- * A pair is two peers, each pointing at its opposite; each peer is the source of one flow. It lives and dies on one worker.
- * Every callback, of a pair or of its flows, ends in one settle function, which closes the pair where that is due.
+ * A pair is two peers, each pointing at its opposite; each peer is the source of one flow. It lives and dies
+ * on one worker. Every callback, of a pair or of its flows, ends in one settle function, which closes the
+ * pair where that is due.
  */
 #ifndef WEIR_PAIR_H
 #define WEIR_PAIR_H
@@ -59,8 +60,8 @@ size_t pair_cost(void);
 int pair_new(struct pair_set *set, struct relay *relay, int client_fd, const union client_address *client);
 
 /*
- * A dump: the records of all pairs of the set as they are at this moment, *count of them. The caller frees them after
- * pair_dump_measure was done. NULL when out of memory. One at a time.
+ * A dump: the records of all pairs of the set as they are at this moment, *count of them. The caller frees
+ * them after pair_dump_measure was done. NULL when out of memory. One at a time.
  */
 struct dump_pair *pair_dump_begin(struct pair_set *set, size_t *count);
 /* Adds the kernel's queues to at most so many records; they cost system calls, so the caller lets others run

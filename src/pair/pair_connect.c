@@ -7,7 +7,9 @@
 #include <errno.h>
 #include <event2/event.h>
 
-/* An attempt that was put off is tried again soon, then less often: many pairs may wait for the same target. */
+/*
+ * An attempt that was put off is tried again soon, then less often: many pairs may wait for the same target.
+ */
 #define PUT_OFF_MIN_MS 20
 #define PUT_OFF_MAX_MS 400
 
@@ -71,7 +73,10 @@ static int try_choice(struct pair *pair)
 	return check_connection(pair);
 }
 
-/* The target's backlog is full (unix(7)), or we have run out of something: neither says that the target is down. */
+/*
+ * The target's backlog is full (unix(7)), or we have run out of something: neither says that the target is
+ * down.
+ */
 static bool is_for_a_while(int error)
 {
 	return error == -EAGAIN || error == -EMFILE || error == -ENFILE || error == -ENOBUFS ||
@@ -119,8 +124,9 @@ static void on_connected(evutil_socket_t fd, short what, void *arg)
 }
 
 /*
- * Up to a quarter more than put_off_ms, a different part of it for pairs that came one after the other: else all that wait
- * for a target would try at the same moment, each time. (The multiplier is 2 to the power of 64 over the golden ratio.)
+ * Up to a quarter more than put_off_ms, a different part of it for pairs that came one after the other: else
+ * all that wait for a target would try at the same moment, each time. (The multiplier is 2 to the power of 64
+ * over the golden ratio.)
  */
 uint64_t pair_connect_wait(const struct pair *pair)
 {

@@ -1,5 +1,7 @@
-/* What the files of the pair module share: pair.c (life and death), pair_connect.c (targets), pair_watch.c (silent failures),
- * pair_report.c (log and dump). */
+/*
+ * What the files of the pair module share: pair.c (life and death), pair_connect.c (targets), pair_watch.c
+ * (silent failures), pair_report.c (log and dump).
+ */
 #ifndef WEIR_PAIR_PRIVATE_H
 #define WEIR_PAIR_PRIVATE_H
 
@@ -77,11 +79,14 @@ void pair_settle(struct pair *pair);
 void pair_close_socket(struct peer *peer, bool reset);
 
 /*
- * pair_connect.c: goes on from pair->attempt until an attempt is under way, the target is connected, or no attempt is left. The
- * caller settles.
+ * pair_connect.c: goes on from pair->attempt until an attempt is under way, the target is connected, or no
+ * attempt is left. The caller settles.
  */
 void pair_connect_next(struct pair *pair);
-/* The timer of a pair that is connecting has fired: its time is up (expired), or what was for a while is tried again. */
+/*
+ * The timer of a pair that is connecting has fired: its time is up (expired), or what was for a while is
+ * tried again.
+ */
 void pair_connect_again(struct pair *pair, bool expired);
 /* Milliseconds until an attempt that was put off is to be tried again. */
 uint64_t pair_connect_wait(const struct pair *pair);

@@ -15,8 +15,10 @@
 
 /* Twice this must be less than the 2 s within which a failure is noticed. */
 #define WATCH_INTERVAL_MS 900
-/* Peers that one poll(2) asks: few, because it takes no more than there may be descriptors, and that limit can
- * be lowered. */
+/*
+ * Peers that one poll(2) asks: few, because it takes no more than there may be descriptors, and that limit
+ * can be lowered.
+ */
 #define WATCH_BATCH 64
 
 static void start_timer(struct pair_set *set)

@@ -26,8 +26,8 @@ struct listening {
 int listening_open(struct listening *listening, const struct endpoint *endpoint,
                    const struct socket_tuning *tuning, bool dual_stack, unsigned workers);
 /*
- * True if who connects endpoint comes in here. What stands for every address of this machine is found out by system
- * calls, but only where the port is the same.
+ * True if who connects endpoint comes in here. What stands for every address of this machine is found out by
+ * system calls, but only where the port is the same.
  */
 bool listening_takes(const struct listening *listening, const struct endpoint *endpoint);
 /* Closes the sockets and removes a unix path. Takes a zeroed or closed one. */

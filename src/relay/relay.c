@@ -276,7 +276,10 @@ static void choose(struct relay *relay, uint64_t turn, size_t target, uint64_t r
 	choice->endpoint = &choice->list->endpoint[(first + round) % choice->list->count];
 }
 
-/* True for what clients come in by: each would come in again, as another client, until nothing is left for more. */
+/*
+ * True for what clients come in by: each would come in again, as another client, until nothing is left for
+ * more.
+ */
 static bool leads_back(const struct relay *relay, const struct endpoint *endpoint)
 {
 	for (size_t i = 0; i < relay->listening_count; i++)

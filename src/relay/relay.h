@@ -57,10 +57,14 @@ void relay_put(struct relay *relay); /* takes NULL */
 
 /* Opens every listening address and logs each. 0 or -errno; the error is logged. */
 int relay_listen(struct relay *relay);
-/* Closes the listening sockets; nobody may wait on them any more. Their addresses stay: pairs may still be choosing. */
+/*
+ * Closes the listening sockets; nobody may wait on them any more. Their addresses stay: pairs may still be
+ * choosing.
+ */
 void relay_unlisten(struct relay *relay);
 
-/* Counts one more pair of the client's source. False: it has too many already. True: relay_leave must follow.
+/*
+ * Counts one more pair of the client's source. False: it has too many already. True: relay_leave must follow.
  */
 bool relay_enter(struct relay *relay, const union client_address *client);
 void relay_leave(struct relay *relay, const union client_address *client);
@@ -77,8 +81,9 @@ uint64_t relay_take_turn(struct relay *relay);
 /* How many attempts make sense: the limit of the relay, but no address twice. */
 unsigned relay_attempts(struct relay *relay);
 /*
- * Chooses for one attempt (0, 1, …): targets in turn, and the addresses of each in turn. -EDESTADDRREQ: its name has no
- * address yet. -EDEADLK: it was chosen, but leads back to where this relay listens (ELOOP is what connect(2) says of links).
+ * Chooses for one attempt (0, 1, …): targets in turn, and the addresses of each in turn. -EDESTADDRREQ: its
+ * name has no address yet. -EDEADLK: it was chosen, but leads back to where this relay listens (ELOOP is what
+ * connect(2) says of links).
  */
 int relay_choose(struct relay *relay, uint64_t turn, unsigned attempt, struct relay_choice *choice);
 void relay_choice_deinit(struct relay_choice *choice);
@@ -86,8 +91,8 @@ void relay_choice_deinit(struct relay_choice *choice);
 void relay_note_attempt(struct relay *relay, const struct relay_choice *choice, int error);
 
 /*
- * Whether a reached limit of this relay is worth a line now: one per episode, and at most one in ten seconds. True:
- * relay_end_logged_limit must follow, with the line that takes it back.
+ * Whether a reached limit of this relay is worth a line now: one per episode, and at most one in ten seconds.
+ * True: relay_end_logged_limit must follow, with the line that takes it back.
  */
 bool relay_may_log_limit(struct relay *relay);
 void relay_end_logged_limit(struct relay *relay);

@@ -13,7 +13,8 @@
 
 /* Clients accepted before others get their turn. */
 #define ACCEPT_BATCH 32
-/* How long a pause is: a limit is looked at again soon, a shortage of descriptors or memory ever less often.
+/*
+ * How long a pause is: a limit is looked at again soon, a shortage of descriptors or memory ever less often.
  */
 #define PAUSE_MIN_MS 100
 #define PAUSE_MAX_MS 1000
@@ -55,8 +56,10 @@ static void resume_accepting(struct listener *listener)
 		relay_end_logged_limit(listener->relay); /* another listener may have more to tell */
 }
 
-/* One line per episode: a busy relay at its limit pauses with every client. Where it is too soon for one, the next
- * try asks again: an episode that lasts is told. */
+/*
+ * One line per episode: a busy relay at its limit pauses with every client. Where it is too soon for one, the
+ * next try asks again: an episode that lasts is told.
+ */
 static bool begins_told_episode(struct listener *listener)
 {
 	if (listener->told)

@@ -1,7 +1,7 @@
 /*
- * Accepts for one listening address on one worker. At a limit, or when descriptors or memory have run out, it pauses: no event on
- * the socket, so no CPU, and clients wait in the backlog. It goes on when a pair has ended, in turn with other workers, or after
- * a while.
+ * Accepts for one listening address on one worker. At a limit, or when descriptors or memory have run out, it
+ * pauses: no event on the socket, so no CPU, and clients wait in the backlog. It goes on when a pair has
+ * ended, in turn with other workers, or after a while.
  */
 #ifndef WEIR_LISTENER_H
 #define WEIR_LISTENER_H

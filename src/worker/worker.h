@@ -55,7 +55,10 @@ enum worker_order {
 };
 void worker_order(struct worker *worker, enum worker_order order);
 
-/* Stops the thread, if it was started, and waits for it. Until all are stopped none may be freed: they give orders to each other. */
+/*
+ * Stops the thread, if it was started, and waits for it. Until all are stopped none may be freed: they give
+ * orders to each other.
+ */
 void worker_stop(struct worker *worker);
 /* Frees a worker that does not run. Takes NULL. */
 void worker_free(struct worker *worker);

@@ -171,7 +171,8 @@ hup_until_dropped() {
 	log_has "$1"
 }
 
-# What could not be written is counted, and the count is written as soon as it can be. A line that is cut short ends there.
+# What could not be written is counted, and the count is written as soon as it can be. A line that is cut
+# short ends there.
 log_fails() {
 	STRICT=yes
 	EXPECT_LOG='lines dropped'

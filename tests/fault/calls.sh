@@ -49,7 +49,8 @@ rules() {
 	done
 }
 
-# What a relay can take without anybody noticing: interrupted, not ready, nothing left of what has a substitute.
+# What a relay can take without anybody noticing: interrupted, not ready, nothing left of what has a
+# substitute.
 unnoticed() {
 	local list
 	STRICT=yes
@@ -58,7 +59,8 @@ unnoticed() {
 	under "${list[@]}"
 }
 
-# What costs a connection, which then must not look complete. A peer that may still send is given half_close_timeout.
+# What costs a connection, which then must not look complete. A peer that may still send is given
+# half_close_timeout.
 noticed() {
 	local list
 	mapfile -t list < <(rules "$@")
@@ -129,7 +131,8 @@ scenario "targets cannot be connected" noticed socket:EACCES,EAFNOSUPPORT setsoc
 	connect:EADDRNOTAVAIL,ECONNREFUSED,ENETUNREACH,ETIMEDOUT,ENOBUFS,EPERM
 scenario "shutdown and ioctl fail" noticed shutdown:ENOTCONN ioctl:EINVAL,ENOMEM
 
-# For as long as the rule is there, every call fails: nobody gets in, nobody is lost, and waiting costs nothing.
+# For as long as the rule is there, every call fails: nobody gets in, nobody is lost, and waiting costs
+# nothing.
 no_more_accepted() {
 	STRICT=yes
 	EXPECT_LOG='cannot accept'

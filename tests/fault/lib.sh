@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# Scenarios in which calls of the daemon fail; sourced, with the build directory as working directory. See tests/README.md.
+# Scenarios in which calls of the daemon fail; sourced, with the build directory as working directory. See
+# tests/README.md.
 #
 #   faults_start ARG...  a daemon with relays for every kind of traffic between targets that serve
 #   faults RULE...       from now on these calls fail: rules of shim.c; without any, none does
@@ -7,8 +8,8 @@
 #   faults_finish        prints what was injected in all cases, and the plan
 #   traffic              one client of every kind, to its end; traffic_begin and traffic_end in two steps
 #
-# STRICT=yes: every transfer has to be complete. Else a connection may be reset, but never end early with a FIN, hang, or
-# deliver another byte than was sent.
+# STRICT=yes: every transfer has to be complete. Else a connection may be reset, but never end early with a
+# FIN, hang, or deliver another byte than was sent.
 
 # shellcheck source=../scenario/lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
@@ -58,7 +59,8 @@ faults_finish() {
 	finish
 }
 
-# What the two ends of each kind do; BULK and SLOW are how much they move. The marks below make the relay pause.
+# What the two ends of each kind do; BULK and SLOW are how much they move. The marks below make the relay
+# pause.
 BULK=512K
 SLOW=192K
 upload_client() { echo "send $BULK fin expect-fin"; }
@@ -72,7 +74,8 @@ slow_target() { echo "recv 100 send 8K send $SLOW fin expect-fin"; }
 reset_client() { echo "send 20K rst"; }
 reset_target() { echo recv-until-end; }
 
-# REFUSER=yes: every second client is first connected to somebody who refuses. NAMED=yes: targets have a host name.
+# REFUSER=yes: every second client is first connected to somebody who refuses. NAMED=yes: targets have a host
+# name.
 REFUSER=no
 NAMED=no
 fault_target() {
@@ -105,8 +108,8 @@ faults_prepare() {
 	if [ $HOGS = yes ]; then hogs_prepare; fi
 }
 
-# HOGS=yes: between hogs_begin and hogs_end clients that do not read have so much of a memory_max of 64K that nobody else gets
-# a queue. What others send then stays with its source until the sink has taken it.
+# HOGS=yes: between hogs_begin and hogs_end clients that do not read have so much of a memory_max of 64K that
+# nobody else gets a queue. What others send then stays with its source until the sink has taken it.
 HOGS=no
 hogs=0
 hogs_prepare() {
@@ -115,7 +118,8 @@ hogs_prepare() {
 	printf '[relay hog]\nlisten = 127.0.0.1:0\ntarget = %s\nclient_sndbuf = 8K\n' "$TARGET" >>relay.ini
 }
 
-# One after the other is granted half of what the others have left, until that makes no queue: it takes two blocks of 4K.
+# One after the other is granted half of what the others have left, until that makes no queue: it takes two
+# blocks of 4K.
 hogs_begin() {
 	weir_dump
 	while [ "$(value used weir)" -le $((64 * 1024 - 16 * 1024)) ]; do

@@ -1,5 +1,5 @@
-# Faults: calls and memory that fail under traffic, descriptors and ports that run out. Built without sanitizers, because it
-# stands before their libraries.
+# Faults: calls and memory that fail under traffic, descriptors and ports that run out. Built without
+# sanitizers, because it stands before their libraries.
 check_DATA = tests/fault/shim.so
 tests/fault/shim.so: tests/fault/shim.c
 	$(AM_V_CC)$(MKDIR_P) tests/fault && $(CC) $(CPPFLAGS) -I. -std=gnu17 $(WEIR_CFLAGS) $(CFLAGS) \

@@ -211,8 +211,8 @@ scenario "dump: the file system is read-only" read_only
 
 # ---- ports: last, because the range stays small ----
 
-# Two ports for connections to the target: two clients get one, others are refused until one is free again. The clients
-# come by a unix socket, which needs no port, and knows no reset.
+# Two ports for connections to the target: two clients get one, others are refused until one is free again.
+# The clients come by a unix socket, which needs no port, and knows no reset.
 two_ports() {
 	needs_namespace
 	target -s -i recv 10 send 10 await out rst

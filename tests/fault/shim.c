@@ -8,12 +8,12 @@
  * A rule is "CALL WHAT FIRST EVERY":
  *
  *   CALL   a function below
- *   WHAT   the name of an errno, or of an error of getaddrinfo(3); a number N: between 1 and N bytes are moved
+ *   WHAT   the name of an errno, or of an error of getaddrinfo(3); a number N: 1 to N bytes are moved
  *   FIRST  the first call, counted from when the rule came, that it is for
  *   EVERY  0: that call alone; K: and every K-th after it
  *
- * Some calls go by other names: "splice-in" and "splice-out" of a pipe, "alloc" for every allocation, "log" for
- * a writev(2) to standard error, "discard" for a recv(2) with MSG_TRUNC.
+ * Some calls go by other names: "splice-in" and "splice-out" of a pipe, "alloc" for every allocation, "log"
+ * for a writev(2) to standard error, "discard" for a recv(2) with MSG_TRUNC.
  *
  * Only what the kernel can really do is done: what is not, stands beside the call.
  */
@@ -406,7 +406,10 @@ ssize_t read(int fd, void *buffer, size_t length)
 	return fails("read") ? -1 : next_read()(fd, buffer, length);
 }
 
-/* MSG_TRUNC takes what was seen before: that may take several calls, and can fail only if the kernel were to lose it. */
+/*
+ * MSG_TRUNC takes what was seen before: that may take several calls, and can fail only if the kernel were to
+ * lose it.
+ */
 NEXT(recv)
 ssize_t recv(int fd, void *buffer, size_t length, int flags)
 {

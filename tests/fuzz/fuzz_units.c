@@ -1,4 +1,5 @@
-/* Sizes, durations, numbers and booleans: the input is the text of one, and the bytes of a number to format.
+/*
+ * Sizes, durations, numbers and booleans: the input is the text of one, and the bytes of a number to format.
  */
 #include "build_config.h"
 

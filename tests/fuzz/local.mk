@@ -1,5 +1,5 @@
-# Each target twice: with replay.c as a test over the corpus, and with libFuzzer's main for scripts/fuzz, which
-# configures for clang and asks for those programs by name.
+# Each target twice: with replay.c as a test over the corpus, and with libFuzzer's main for scripts/fuzz,
+# which configures for clang and asks for those programs by name.
 FUZZ_REPLAYS = \
 	tests/fuzz/replay_address \
 	tests/fuzz/replay_command \

@@ -90,8 +90,8 @@ sum_up() {
 	done
 }
 
-# Between what was received and what was sent: what was under way when somebody reset is in neither sum for sure. A target
-# that resets at once, before a byte, was none.
+# Between what was received and what was sent: what was under way when somebody reset is in neither sum for
+# sure. A target that resets at once, before a byte, was none.
 expect_sums() {
 	local direction sent received
 	accepted=$((accepted + $(peer_total clients crowd)))

@@ -1,5 +1,6 @@
 #!/bin/bash
-# Many connections that send, rest, read slowly, end and reset at random, through daemons with random settings.
+# Many connections that send, rest, read slowly, end and reset at random, through daemons with random
+# settings.
 #
 #   SEED=N             repeats a run (its first line tells the seed)
 #   RANDOM_RUNS=N      daemons, 5 by default

@@ -11,8 +11,8 @@ bytes_of() {
 	awk -v sum="\"$1\":" '$1 == sum { inside = 1 } inside && $1 == "\"bytes\":" { printf "%.0f\n", $2; exit }' report.json
 }
 
-# iperf3 ends a test by a word on its control connection and counts no byte that is still on its way then, so its
-# sums are near the truth and not exact.
+# iperf3 ends a test by a word on its control connection and counts no byte that is still on its way then, so
+# its sums are near the truth and not exact.
 bulk() {
 	local port
 	need iperf3

@@ -160,7 +160,8 @@ unreachable() {
 }
 scenario "a target that cannot be reached" unreachable
 
-# The kernel chose the target's port as our own, the socket was connected to itself, and clients got their own bytes back.
+# The kernel chose the target's port as our own, the socket was connected to itself, and clients got their own
+# bytes back.
 connected_to_itself() {
 	local range=/proc/sys/net/ipv4/ip_local_port_range before
 	needs_namespace
@@ -175,7 +176,8 @@ connected_to_itself() {
 }
 scenario "a target that is down on a port that connecting starts from" connected_to_itself
 
-# leads_back TARGET: the relay listens where that leads. Its one client was relayed to it until every slot was taken.
+# leads_back TARGET: the relay listens where that leads. Its one client was relayed to it until every slot was
+# taken.
 leads_back() {
 	needs_namespace
 	ip addr replace 10.9.0.5/24 dev lo

@@ -1,6 +1,7 @@
 # shellcheck shell=bash disable=SC2034 # sourced by lib.sh
-# Another relay in weir's place, for tests/control: CONTROL=haproxy or nginx. What only weir can tell (dumps, its log) is
-# not asked; what only weir can be told skips the case. Bytes, ends, resets, sockets and CPU are judged all the same.
+# Another relay in weir's place, for tests/control: CONTROL=haproxy or nginx. What only weir can tell (dumps,
+# its log) is not asked; what only weir can be told skips the case. Bytes, ends, resets, sockets and CPU are
+# judged all the same.
 
 # What tunes weir but does not change what peers may see.
 CONTROL_TUNING='^(workers|memory_max|splice|tcp_nodelay|tcp_keepalive|notsent_lowat|(high|low)_watermark|(client|target)_(rcvbuf|sndbuf))='

@@ -242,8 +242,8 @@ declare -A PEERS   # pids by name
 declare -A SERVING # the names of those that serve until they are told to stop
 declare -A SIDES   # client or target, of all that have been there
 
-# peer NAME ARG...: rawpeer in the background; its lines go to NAME.out, its complaints to NAME.err. Those of an
-# earlier one of that name are kept in NAME.earlier.
+# peer NAME ARG...: rawpeer in the background; its lines go to NAME.out, its complaints to NAME.err. Those of
+# an earlier one of that name are kept in NAME.earlier.
 peer() {
 	if [ -e "$1.out" ]; then cat "$1.out" >>"$1.earlier"; fi
 	"$RAWPEER" "${@:2}" >"$1.out" 2>"$1.err" </dev/null &
@@ -255,8 +255,8 @@ peer() {
 	esac
 }
 
-# peer_with NAME PREFIX ARG...: options of ARG and its first words if they are of sockets to be made, then PREFIX, then
-# the other words of ARG.
+# peer_with NAME PREFIX ARG...: options of ARG and its first words if they are of sockets to be made, then
+# PREFIX, then the other words of ARG.
 peer_with() {
 	local name=$1 prefix=$2 options=()
 	shift 2

@@ -3,7 +3,8 @@
 # shellcheck source=lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
 
-# Small buffers towards the sinks, so that weir's own queue is what counts, and memory enough that only the marks do.
+# Small buffers towards the sinks, so that weir's own queue is what counts, and memory enough that only the
+# marks do.
 COMMON='
 [global]
 memory_max = 1G
@@ -14,7 +15,8 @@ target_sndbuf = 16K
 highs=(65536 1048576 4194304)
 [ $SANITIZED = yes ] || highs+=(16777216)
 
-# name_relays DIRECTION...: each with each high and low watermark. Sets RELAYS to their names, DIRECTION-HIGH-LOW.
+# name_relays DIRECTION...: each with each high and low watermark. Sets RELAYS to their names,
+# DIRECTION-HIGH-LOW.
 name_relays() {
 	local direction high low
 	RELAYS=()
@@ -46,9 +48,9 @@ total_of() {
 	echo $(($1 * 2 + 8 * 1024 * 1024))
 }
 
-# start_peers SIDE SINK-WORDS SOURCE-WORDS: the client or the target of each relay. In the words NAME stands for the name
-# of the relay, BURST for a byte less than high, MORE for more than all queues on the way take, TOTAL for total_of high and
-# RATE for that in 2 seconds.
+# start_peers SIDE SINK-WORDS SOURCE-WORDS: the client or the target of each relay. In the words NAME stands
+# for the name of the relay, BURST for a byte less than high, MORE for more than all queues on the way take,
+# TOTAL for total_of high and RATE for that in 2 seconds.
 start_peers() {
 	local name direction high words total
 	for name in "${RELAYS[@]}"; do
@@ -77,8 +79,8 @@ run_relays() {
 	start_peers client "$2" "$3"
 }
 
-# flows_hold EXPRESSION [some]: of awk, over queued, peak, high, low, pauses, paused (0 or 1) of every flow that its relay is named
-# after. Those of which it is not true stand in the file "wrong". some: of those that
+# flows_hold EXPRESSION [some]: of awk, over queued, peak, high, low, pauses, paused (0 or 1) of every flow
+# that its relay is named after. Those of which it is not true stand in the file "wrong". some: of those that
 # there still are.
 flows_hold() {
 	awk -v relays=${#RELAYS[@]} '
@@ -118,8 +120,8 @@ came_to_rest() {
 	is_at_rest
 }
 
-# A sink that reads nothing: the queue grows to the high watermark, and is paused there and not before. Its kernel may take
-# some more after that, a few segments.
+# A sink that reads nothing: the queue grows to the high watermark, and is paused there and not before. Its
+# kernel may take some more after that, a few segments.
 stopped() {
 	name_relays "${@:2}"
 	run_relays "$1" 'rcvbuf 8K await go recv-all fin' "$PIECES send MORE fin expect-fin"
@@ -130,7 +132,8 @@ stopped() {
 	touch go
 }
 
-# A burst that ends a byte below the high watermark does not pause its source, however little the sink takes of it.
+# A burst that ends a byte below the high watermark does not pause its source, however little the sink takes
+# of it.
 burst() {
 	name_relays upload
 	run_relays "$1" 'rcvbuf 8K await go recv-all fin' "$PIECES send BURST touch NAME.sent wait-acked await go fin expect-fin"
@@ -144,12 +147,12 @@ all_was_read() {
 	[ "$(value source_queue flow direction=upload | sort -u)" = 0 ]
 }
 
-# A sink that is slower than its source: from one pause to the next it takes what lies between the marks, and at most what its kernel
-# takes at once more than that.
+# A sink that is slower than its source: from one pause to the next it takes what lies between the marks, and
+# at most what its kernel takes at once more than that.
 slow() {
 	name_relays upload download
-	run_relays "$1" 'rcvbuf 8K recv-slow TOTAL RATE expect-fin touch NAME.done fin' 'send TOTAL fin expect-fin'
-	until all_have done; do
+	run_relays "$1" 'rcvbuf 8K recv-slow TOTAL RATE expect-fin touch NAME.ended fin' 'send TOTAL fin expect-fin'
+	until all_have ended; do
 		weir_dump
 		expect_flows '(!paused || queued > low) && (queued < high || paused)' some
 	done

@@ -4,8 +4,8 @@
 # What a daemon without a pair may be larger by than at its start.
 HEAP_GROWTH_MAX_KIB=8192
 
-# The law holds in every dump: queued <= high, used <= memory_max; what is counted twice is the same; a flow that was
-# never paused has not been so for any time.
+# The law holds in every dump: queued <= high, used <= memory_max; what is counted twice is the same; a flow
+# that was never paused has not been so for any time.
 dump_check() {
 	awk '
 	function get(key, i) {
@@ -54,8 +54,8 @@ dump_check() {
 	}' "$1" || fail "a dump that breaks the law (above)"
 }
 
-# Errors and warnings are for the operator, so none may come from what peers do. EXPECT_LOG: a pattern of those that
-# belong to the case. Any other line was not written by weir.
+# Errors and warnings are for the operator, so none may come from what peers do. EXPECT_LOG: a pattern of
+# those that belong to the case. Any other line was not written by weir.
 log_check() {
 	if grep -E -A 20 'ERROR: (Address|Leak|Thread)Sanitizer|runtime error:' weir.log; then
 		fail "a sanitizer has something to say (above)"
@@ -85,8 +85,8 @@ weir_heap_is_back() {
 	[ "$SANITIZED" = yes ] || [ "$(weir_rss)" -le $((WEIR_RSS + HEAP_GROWTH_MAX_KIB)) ]
 }
 
-# The counters of each relay, with all its pairs closed, are the sums of their close lines: bytes, pauses and the time
-# that these took. A client that is refused for want of memory has no line.
+# The counters of each relay, with all its pairs closed, are the sums of their close lines: bytes, pauses and
+# the time that these took. A client that is refused for want of memory has no line.
 close_lines_add_up() {
 	awk '
 	{
@@ -134,8 +134,8 @@ everybody_saw_an_end() {
 	! cat ./*.out ./*.earlier 2>/dev/null | grep '^connection=' | grep -qv 'end=fin$'
 }
 
-# What weir says it has moved lies between what one side got and what the other sent; where everything ended well it is both.
-# STRANGERS=yes: others than rawpeer were relayed too.
+# What weir says it has moved lies between what one side got and what the other sent; where everything ended
+# well it is both. STRANGERS=yes: others than rawpeer were relayed too.
 account_check() {
 	local direction from=client to=target said
 	if [ "${STRANGERS:-no}" = yes ] || [ "$WEIR_LAUNCHES" != 1 ]; then return; fi

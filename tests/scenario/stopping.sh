@@ -122,7 +122,8 @@ killed() {
 scenario "killed in the middle: both see a reset" killed KILL
 scenario "a signal that is not ours in the middle: both see a reset" killed USR2
 
-# expect_close_lines COUNT PATTERN: so many, or the log says how many lines it had to drop: it holds up nobody.
+# expect_close_lines COUNT PATTERN: so many, or the log says how many lines it had to drop: it holds up
+# nobody.
 expect_close_lines() {
 	local dropped
 	EXPECT_LOG="$EXPECT_LOG"'\|lines dropped'
@@ -188,7 +189,8 @@ log_that_nobody_reads() {
 }
 scenario "a log that nobody reads never holds up a byte, nor the end" log_that_nobody_reads
 
-# A descriptor of ours in the place of standard error would get the log: in that of the signals, lines were signals.
+# A descriptor of ours in the place of standard error would get the log: in that of the signals, lines were
+# signals.
 without_standard_descriptors() {
 	target -s echo
 	# shellcheck disable=SC2086 # words

@@ -49,7 +49,8 @@ static inline int loop_listen(struct sockaddr_in *address)
 	return fd;
 }
 
-/* A TCP connection: near[0] for the relay (small buffers, non-blocking), near[1] for the test (non-blocking).
+/*
+ * A TCP connection: near[0] for the relay (small buffers, non-blocking), near[1] for the test (non-blocking).
  */
 static inline void loop_tcp_pair(int near[2])
 {

@@ -1,6 +1,6 @@
 /*
- * One flow over loopback sockets, for the tests of the flow module: source[1] and sink[1] are the outside world, source[0]
- * and sink[0] the flow's. The law is checked whenever the flow settles.
+ * One flow over loopback sockets, for the tests of the flow module: source[1] and sink[1] are the outside
+ * world, source[0] and sink[0] the flow's. The law is checked whenever the flow settles.
  */
 #ifndef WEIR_UNIT_ONE_FLOW_H
 #define WEIR_UNIT_ONE_FLOW_H
@@ -48,8 +48,8 @@ void assert_quiet(void);
 /* Sends until the flow has paused its source; how much. */
 uint64_t fill(void);
 /*
- * The sink's kernel takes no more, not even when its timer, after 200 ms, has cut off what fits into the window. Returns
- * how many bytes it has.
+ * The sink's kernel takes no more, not even when its timer, after 200 ms, has cut off what fits into the
+ * window. Returns how many bytes it has.
  */
 uint64_t stuff_sink(void);
 /* For others: the flow may keep what it has. How much that was. */

@@ -1001,7 +1001,8 @@ static void random_value(const struct option *option, char buf[64])
 		while (option_set(option, &scratch, buf));
 }
 
-/* Random settings of one section as text; low watermarks stay small and high ones large, so that low < high.
+/*
+ * Random settings of one section as text; low watermarks stay small and high ones large, so that low < high.
  */
 static size_t random_section(unsigned section, char *text)
 {

@@ -175,7 +175,8 @@ static void assert_same_value(const char *name, const char *text, const json_t *
 	ck_assert_str_eq(number, text);
 }
 
-/* Compares the fields of a line, what follows its kind, with object: names, order, values, and nothing more.
+/*
+ * Compares the fields of a line, what follows its kind, with object: names, order, values, and nothing more.
  */
 static void assert_same_fields(char *fields, json_t *object)
 {

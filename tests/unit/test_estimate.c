@@ -32,7 +32,10 @@ START_TEST(pipes_are_few)
 }
 END_TEST
 
-/* Two for each pair, of what the process, 4 workers with a listening socket each, and the pipes, with two each, leave. */
+/*
+ * Two for each pair, of what the process, 4 workers with a listening socket each, and the pipes, with two
+ * each, leave.
+ */
 #define RESERVED (32 + 4 * (4 + 1))
 
 START_TEST(pairs_follow_from_descriptors)
@@ -124,7 +127,8 @@ START_TEST(automatic_buffers_are_the_kernels_maxima)
 }
 END_TEST
 
-/* The test of flow holds what a queue costs against the allocations; this keeps the constant part in sight.
+/*
+ * The test of flow holds what a queue costs against the allocations; this keeps the constant part in sight.
  */
 START_TEST(pair_is_not_dear)
 {

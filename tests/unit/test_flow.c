@@ -36,7 +36,9 @@ START_TEST(end_is_passed_on)
 }
 END_TEST
 
-/* Whatever is done with a sink that has reset fails, and that is how the flow hears of it: by sending here. */
+/*
+ * Whatever is done with a sink that has reset fails, and that is how the flow hears of it: by sending here.
+ */
 START_TEST(sending_to_a_sink_that_has_reset_fails_it)
 {
 	loop_reset(sink[1]);
@@ -515,7 +517,9 @@ static void read_at_once(uint64_t *sent, uint64_t *received, size_t length)
 	LOOP_UNTIL(base, (loop_receive(sink[1], received, BULK), *received == *sent));
 }
 
-/* 32 KiB and more is a large read: four of them more than small ones lead to a pipe, as many small ones back. */
+/*
+ * 32 KiB and more is a large read: four of them more than small ones lead to a pipe, as many small ones back.
+ */
 START_TEST(large_reads_lead_to_a_pipe_and_small_ones_back)
 {
 	uint64_t sent = 0, received = 0;
@@ -687,7 +691,10 @@ static void send_around_an_urgent_byte(void)
 	ck_assert_uint_eq(loop_send(source[1], 101, 100), 100);
 }
 
-/* Before an urgent byte splice(2) says that the stream has ended once the FIN is there: what is behind it was cut off. */
+/*
+ * Before an urgent byte splice(2) says that the stream has ended once the FIN is there: what is behind it was
+ * cut off.
+ */
 START_TEST(end_behind_an_urgent_byte_is_passed_on_behind_all_bytes)
 {
 	uint64_t received = 0;

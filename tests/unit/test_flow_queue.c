@@ -60,7 +60,10 @@ static uint64_t queue_as(enum form form, uint64_t *sent)
 	return stuffed;
 }
 
-/* A pipe is full when its slots are, far below the marks. That pauses nobody: what does not fit goes behind it. */
+/*
+ * A pipe is full when its slots are, far below the marks. That pauses nobody: what does not fit goes behind
+ * it.
+ */
 START_TEST(full_pipe_is_no_reason_to_pause)
 {
 	uint64_t stuffed = hold_sink(), sent = 0, received = 0, piped;
@@ -265,8 +268,8 @@ END_TEST
 /*
  * ---- model ----
  *
- * A source that sends, a sink that takes, memory that others use and ends come at random, on real sockets. A model of the queue says
- * after every event of the flow what must have become of it.
+ * A source that sends, a sink that takes, memory that others use and ends come at random, on real sockets. A
+ * model of the queue says after every event of the flow what must have become of it.
  */
 
 #define STEPS  (125 * 1000)
@@ -324,7 +327,9 @@ static void assert_pause(uint64_t in)
 	}
 }
 
-/* First in, first out: nothing goes into the pipe past a buffer, and nothing leaves a buffer past the pipe. */
+/*
+ * First in, first out: nothing goes into the pipe past a buffer, and nothing leaves a buffer past the pipe.
+ */
 static void assert_order(uint64_t in, uint64_t out)
 {
 	size_t buffered = flow.queued - piped();

@@ -309,8 +309,10 @@ START_TEST(client_without_memory_for_its_pair_is_reset)
 }
 END_TEST
 
-/* The slot that is waited for is another worker's, so nothing but the timer helps. _i: 0 there is no memory for it, 1
- * none to accept again. */
+/*
+ * The slot that is waited for is another worker's, so nothing but the timer helps. _i: 0 there is no memory
+ * for it, 1 none to accept again.
+ */
 START_TEST(pause_ends_even_if_events_fail)
 {
 	begin(NULL);
@@ -382,7 +384,10 @@ static void log_was(uint64_t ms)
 	relay->limit_logged = clock_ms() - ms;
 }
 
-/* Just behind the line of another episode there is none; it comes when the time has passed and the limit still holds. */
+/*
+ * Just behind the line of another episode there is none; it comes when the time has passed and the limit
+ * still holds.
+ */
 START_TEST(episode_that_lasts_is_told_in_the_end)
 {
 	begin(NULL);

@@ -286,7 +286,8 @@ static uint64_t check_numbers(int total)
 	return missing;
 }
 
-/* With and without O_NONBLOCK on the pipe. That the caller is not stalled is shown by getting through at all.
+/*
+ * With and without O_NONBLOCK on the pipe. That the caller is not stalled is shown by getting through at all.
  */
 START_TEST(test_full_pipe)
 {

@@ -804,8 +804,8 @@ START_TEST(early_answer_arrives_whole_before_the_reset)
 END_TEST
 
 /*
- * All is with the client's kernel or ours, nothing is queued: only the acknowledgement is missing, of more than the client's
- * kernel has room for. How much was sent.
+ * All is with the client's kernel or ours, nothing is queued: only the acknowledgement is missing, of more
+ * than the client's kernel has room for. How much was sent.
  */
 static uint64_t leave_unacknowledged(int server)
 {
@@ -959,7 +959,10 @@ START_TEST(paused_client_that_resets_is_noticed)
 }
 END_TEST
 
-/* While nothing is read from a client that has ended, and nothing is written to it either. _i: 1 it takes its time. */
+/*
+ * While nothing is read from a client that has ended, and nothing is written to it either. _i: 1 it takes its
+ * time.
+ */
 START_TEST(half_closed_client_that_resets_is_noticed)
 {
 	uint64_t began;
@@ -1209,7 +1212,10 @@ START_TEST(stall_without_memory_is_counted_from_the_first_wait)
 }
 END_TEST
 
-/* A client that has ended and was told the end of the target is hung up: that is no news, and no reason to wait on. */
+/*
+ * A client that has ended and was told the end of the target is hung up: that is no news, and no reason to
+ * wait on.
+ */
 START_TEST(hung_up_client_does_not_keep_a_pair)
 {
 	int client, server;
@@ -1227,7 +1233,10 @@ START_TEST(hung_up_client_does_not_keep_a_pair)
 }
 END_TEST
 
-/* As after a stop of the daemon: the deadline is over, and so is the wait. _i: 0 the client has spoken, 1 the target. */
+/*
+ * As after a stop of the daemon: the deadline is over, and so is the wait. _i: 0 the client has spoken, 1 the
+ * target.
+ */
 START_TEST(deadline_that_is_late_itself_ends_nobody)
 {
 	uint64_t received = 0;

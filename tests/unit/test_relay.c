@@ -19,8 +19,10 @@ static struct resolver *resolver;
 
 static struct endpoint moving; /* what "moving.example" has */
 
-/* "three.example" has 10.0.0.1 to .3, "one.example" has 10.1.0.1, "moving.example" one with a port of its own, others do not
- * resolve. */
+/*
+ * "three.example" has 10.0.0.1 to .3, "one.example" has 10.1.0.1, "moving.example" one with a port of its
+ * own, others do not resolve.
+ */
 static struct address_list *fake_lookup(const char *host, uint16_t port, void *arg, int *error)
 {
 	size_t count = strcmp(host, "three.example") == 0 ? 3 : strcmp(host, "one.example") == 0;
@@ -183,7 +185,10 @@ START_TEST(choice_outlives_relay_and_resolver)
 }
 END_TEST
 
-/* Where "moving.example" leads from a relay that listens on listen: to address, at the port that the relay really has. */
+/*
+ * Where "moving.example" leads from a relay that listens on listen: to address, at the port that the relay
+ * really has.
+ */
 static void move_to(const char *listen, const char *address)
 {
 	struct endpoint own = {.length = sizeof(own.un)};

@@ -271,8 +271,10 @@ START_TEST(tuning_of_a_unix_socket)
 }
 END_TEST
 
-/* What the other end of a connection sees when end closes an accepted socket, or one that has connected: 0 an end of stream,
- * or -errno. */
+/*
+ * What the other end of a connection sees when end closes an accepted socket, or one that has connected: 0 an
+ * end of stream, or -errno.
+ */
 static int seen_of(void (*end)(int fd), bool accepted)
 {
 	struct endpoint endpoint = endpoint_of("127.0.0.1:0");

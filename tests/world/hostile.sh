@@ -1,6 +1,6 @@
 #!/bin/bash
-# Clients that mean no good, and what an honest one notices: the round trips of small messages, on a connection that was
-# there before and on fresh ones, are printed as comments.
+# Clients that mean no good, and what an honest one notices: the round trips of small messages, on a
+# connection that was there before and on fresh ones, are printed as comments.
 # shellcheck source=../scenario/lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
 

@@ -1,8 +1,8 @@
 #!/bin/bash
 # Networks as they are: slow, lossy, narrow, out of order, gone for seconds, gone for good.
 #
-# Everything happens in a network namespace of its own. Link 2 of a wire (wire.c) lies between client and relay, link 3
-# between relay and target, link 4 leads to a second target.
+# Everything happens in a network namespace of its own. Link 2 of a wire (wire.c) lies between client and
+# relay, link 3 between relay and target, link 4 leads to a second target.
 if [ -z "${WORLD_NAMESPACE:-}" ]; then
 	if unshare -rn sh -c 'ip tuntap add dev w0 mode tun' 2>/dev/null; then
 		WORLD_NAMESPACE=yes exec unshare -rn "$0" "$@"
@@ -181,8 +181,8 @@ the_other_address() {
 
 scenario "one of two target addresses vanishes: the other one serves" the_other_address
 
-# A reset must not overtake what goes before it, however long that takes. The reset itself may be lost, and nobody sends
-# it twice: the client asks for it by a byte, or fails to send that because it has it.
+# A reset must not overtake what goes before it, however long that takes. The reset itself may be lost, and
+# nobody sends it twice: the client asks for it by a byte, or fails to send that because it has it.
 answer_then_reset() {
 	wire_up
 	link 2 delay 10

@@ -1,12 +1,14 @@
 #!/bin/bash
-# Time as it goes for a process: stopped for seconds, short of CPU, interrupted by signals, with a wall clock that jumps.
+# Time as it goes for a process: stopped for seconds, short of CPU, interrupted by signals, with a wall clock
+# that jumps.
 # shellcheck source=../scenario/lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
 
 CLOCK=${CLOCK:-$PWD/tests/world/clock.so}
 SHORT_TIMEOUTS=(-o idle_timeout=1s -o stall_timeout=1s -o half_close_timeout=1s -o connect_timeout=1s)
 
-# Readers that are slow enough to be there for seconds, and fast enough to empty the kernel's buffers within a timeout.
+# Readers that are slow enough to be there for seconds, and fast enough to empty the kernel's buffers within a
+# timeout.
 SLOW_BUFFERS=(-o client_sndbuf=16K -o target_sndbuf=16K)
 
 # Bulk each way to slow readers, a byte now and then, and an answer that dribbles after the question's end.
