@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define UNITS_AUTO UINT64_MAX /* "auto" where a value may be that; not parsed or formatted here */
+
 #define UNITS_TEXT_MAX 32 /* bytes that every units_format_* needs at most, NUL included */
 
 /* Bytes: "4096", "64K", "1M", "2G" (powers of 1024, upper or lower case). */

@@ -31,10 +31,10 @@ static void inherit(struct loader *loader, struct section *section)
 static struct flow_limits effective_limits(const struct config_relay *relay, uint64_t own_high,
                                            uint64_t own_low)
 {
-	uint64_t high = own_high == SETTING_AUTO ? relay->high_watermark : own_high;
-	uint64_t low = own_low == SETTING_AUTO ? relay->low_watermark : own_low;
+	uint64_t high = own_high == UNITS_AUTO ? relay->high_watermark : own_high;
+	uint64_t low = own_low == UNITS_AUTO ? relay->low_watermark : own_low;
 
-	return (struct flow_limits){.high = high, .low = low == SETTING_AUTO ? high / 2 : low};
+	return (struct flow_limits){.high = high, .low = low == UNITS_AUTO ? high / 2 : low};
 }
 
 static void set_limits(struct config_relay *relay)

@@ -6,6 +6,7 @@
 #define WEIR_CONFIG_H
 
 #include "base/log.h"
+#include "base/units.h"
 #include "net/address.h"
 
 #include <stdbool.h>
@@ -20,12 +21,10 @@ enum dump_format { DUMP_TEXT, DUMP_JSON };
 enum splice_mode { SPLICE_AUTO, SPLICE_OFF };
 enum on_reset { ON_RESET_RESET, ON_RESET_CLOSE };
 
-#define SETTING_AUTO UINT64_MAX /* "auto" in a size or number that allows it */
-
 struct config_global {
-	uint64_t workers; /* SETTING_AUTO or 1 to 256 */
+	uint64_t workers; /* UNITS_AUTO or 1 to 256 */
 	uint64_t memory_max;
-	uint64_t max_connections; /* SETTING_AUTO or a number of pairs, at least 1 */
+	uint64_t max_connections; /* UNITS_AUTO or a number of pairs, at least 1 */
 	uint64_t drain_timeout;   /* ms; 0 = at once */
 	char *dump_file;          /* "-" = the log */
 	enum dump_format dump_format;
@@ -47,7 +46,7 @@ struct config_relay {
 	struct address *target; /* at least one */
 	size_t target_count;
 
-	/* As written; effective values are in limits. SETTING_AUTO: low = half of high, upload_ and download_
+	/* As written; effective values are in limits. UNITS_AUTO: low = half of high, upload_ and download_
 	 * = as without. */
 	uint64_t high_watermark, low_watermark;
 	uint64_t upload_high_watermark, upload_low_watermark;
@@ -60,8 +59,8 @@ struct config_relay {
 	uint64_t connect_attempts;                                /* at least 1 */
 	uint64_t idle_timeout, half_close_timeout, stall_timeout; /* ms; 0 = never */
 	bool tcp_nodelay, tcp_keepalive;
-	uint64_t client_rcvbuf, client_sndbuf, target_rcvbuf, target_sndbuf; /* bytes or SETTING_AUTO */
-	uint64_t notsent_lowat;                                              /* bytes or SETTING_AUTO */
+	uint64_t client_rcvbuf, client_sndbuf, target_rcvbuf, target_sndbuf; /* bytes or UNITS_AUTO */
+	uint64_t notsent_lowat;                                              /* bytes or UNITS_AUTO */
 	enum on_reset on_reset;
 };
 

@@ -57,7 +57,7 @@ static const char *parse_limited(const struct option *option, const char *text, 
 
 static const char *set_number(const struct option *option, void *settings, const char *text)
 {
-	uint64_t value = SETTING_AUTO;
+	uint64_t value = UNITS_AUTO;
 	const char *problem = NULL;
 
 	if (!option->allows_auto || strcmp(text, "auto") != 0)
@@ -73,7 +73,7 @@ static void print_number(const struct option *option, const void *settings, FILE
 	uint64_t value;
 
 	memcpy(&value, const_field(option, settings), sizeof(value));
-	if (option->allows_auto && value == SETTING_AUTO)
+	if (option->allows_auto && value == UNITS_AUTO)
 		strcpy(buf, "auto");
 	else
 		option->type->format(value, buf);

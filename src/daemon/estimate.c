@@ -37,7 +37,7 @@ unsigned estimate_workers(const struct config *config)
 	cpu_set_t cpus;
 	int count;
 
-	if (config->global.workers != SETTING_AUTO)
+	if (config->global.workers != UNITS_AUTO)
 		return (unsigned)config->global.workers;
 	if (sched_getaffinity(0, sizeof(cpus), &cpus) < 0)
 		return 1;
@@ -60,7 +60,7 @@ uint64_t estimate_max_connections(const struct config *config, uint64_t nofile)
 	uint64_t possible = nofile > reserved + 2 ? (nofile - reserved) / 2 : 1;
 	uint64_t wanted = config->global.max_connections;
 
-	return wanted == SETTING_AUTO || wanted > possible ? possible : wanted;
+	return wanted == UNITS_AUTO || wanted > possible ? possible : wanted;
 }
 
 char *estimate_shortage(const struct config *config, uint64_t nofile, char *text, size_t size)
@@ -68,7 +68,7 @@ char *estimate_shortage(const struct config *config, uint64_t nofile, char *text
 	uint64_t wanted = config->global.max_connections;
 	uint64_t max = estimate_max_connections(config, nofile);
 
-	if (wanted == SETTING_AUTO || wanted <= max)
+	if (wanted == UNITS_AUTO || wanted <= max)
 		return NULL;
 	snprintf(text, size,
 	         "max_connections is %" PRIu64 " rather than %" PRIu64 ": there may be %" PRIu64
@@ -94,7 +94,7 @@ static uint64_t kernel_maximum(const char *path, uint64_t otherwise)
 /* The kernel doubles what it is asked for, to have room for its own book-keeping. socket(7) */
 static uint64_t buffer_size(uint64_t setting, uint64_t automatic)
 {
-	return setting == SETTING_AUTO ? automatic : 2 * setting;
+	return setting == UNITS_AUTO ? automatic : 2 * setting;
 }
 
 static uint64_t kernel_per_pair(const struct config *config)

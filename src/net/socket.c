@@ -2,6 +2,8 @@
 
 #include "net/socket.h"
 
+#include "base/units.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <linux/sockios.h>
@@ -21,7 +23,7 @@ static int set_option(int fd, int level, int name, int value)
 
 static int set_size(int fd, int level, int name, uint64_t bytes)
 {
-	if (bytes == SETTING_AUTO)
+	if (bytes == UNITS_AUTO)
 		return 0;
 	return set_option(fd, level, name, bytes > INT_MAX ? INT_MAX : (int)bytes);
 }

@@ -5,7 +5,6 @@
 #ifndef WEIR_SOCKET_H
 #define WEIR_SOCKET_H
 
-#include "config/config.h"
 #include "net/address.h"
 
 #include <stdbool.h>
@@ -22,7 +21,7 @@ union client_address {
  * there. */
 struct socket_tuning {
 	bool nodelay, keepalive;
-	uint64_t rcvbuf, sndbuf, notsent_lowat; /* bytes or SETTING_AUTO */
+	uint64_t rcvbuf, sndbuf, notsent_lowat; /* bytes or UNITS_AUTO: the kernel's */
 };
 
 enum socket_sharing {

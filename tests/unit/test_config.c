@@ -483,7 +483,7 @@ START_TEST(defaults_are_those_of_the_contract)
 	const struct config_global *global = &config->global;
 	const struct config_relay *relay = &config->relays[0];
 
-	ck_assert(global->workers == SETTING_AUTO && global->max_connections == SETTING_AUTO);
+	ck_assert(global->workers == UNITS_AUTO && global->max_connections == UNITS_AUTO);
 	ck_assert(global->memory_max == 256 << 20 && global->drain_timeout == 30000);
 	ck_assert_str_eq(global->dump_file, "-");
 	ck_assert(global->dump_format == DUMP_TEXT && global->log_level == LOG_LEVEL_INFO);
@@ -497,9 +497,9 @@ START_TEST(defaults_are_those_of_the_contract)
 	ck_assert(relay->connect_timeout == 5000 && relay->connect_attempts == 3);
 	ck_assert(relay->idle_timeout == 3600000 && relay->half_close_timeout == 600000);
 	ck_assert(relay->stall_timeout == 3600000 && relay->tcp_nodelay && relay->tcp_keepalive);
-	ck_assert(relay->client_rcvbuf == SETTING_AUTO && relay->client_sndbuf == SETTING_AUTO);
-	ck_assert(relay->target_rcvbuf == SETTING_AUTO && relay->target_sndbuf == SETTING_AUTO);
-	ck_assert(relay->notsent_lowat == SETTING_AUTO);
+	ck_assert(relay->client_rcvbuf == UNITS_AUTO && relay->client_sndbuf == UNITS_AUTO);
+	ck_assert(relay->target_rcvbuf == UNITS_AUTO && relay->target_sndbuf == UNITS_AUTO);
+	ck_assert(relay->notsent_lowat == UNITS_AUTO);
 	config_put(config);
 }
 END_TEST

@@ -14,7 +14,7 @@ static char folder[] = "/tmp/weir-test-socket-XXXXXX";
 static char path[sizeof(folder) + 16];
 static unsigned fds_before;
 static const struct socket_tuning plain = {
-        .rcvbuf = SETTING_AUTO, .sndbuf = SETTING_AUTO, .notsent_lowat = SETTING_AUTO};
+        .rcvbuf = UNITS_AUTO, .sndbuf = UNITS_AUTO, .notsent_lowat = UNITS_AUTO};
 static const struct socket_tuning tuned = {
         .nodelay = true, .keepalive = true, .rcvbuf = 50000, .sndbuf = 40000, .notsent_lowat = 30000};
 
