@@ -35,6 +35,7 @@ src_libweir_a_SOURCES = \
 	src/daemon/service.c src/daemon/service.h \
 	src/base/slots.h \
 	src/net/socket.c src/net/socket.h \
+	src/net/stream.c src/net/stream.h \
 	src/relay/sources.c src/relay/sources.h \
 	src/base/thread.h \
 	src/base/units.c src/base/units.h \

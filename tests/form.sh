@@ -11,8 +11,8 @@ git -C "$repository" init -q
 mkdir "$repository/scripts"
 cp "$here/scripts/check-format" "$here/scripts/lib.sh" "$repository/scripts"
 
-# form NAME CHECK PATTERN FILE: with what is on standard input as FILE the check prints PATTERN and fails; with an
-# empty PATTERN it passes.
+# form NAME CHECK PATTERN FILE: with what is on standard input as FILE the check prints PATTERN and fails;
+# with an empty PATTERN it passes.
 form() {
 	local status=0 output right=no
 

@@ -3,10 +3,10 @@
 #include "base/clock.h"
 #include "flow/flow_private.h"
 #include "flow/pipe_pool.h"
+#include "net/stream.h"
 
 #include <event2/event.h>
 #include <string.h>
-#include <sys/socket.h>
 
 /*
  * A flow is taken for a bulk one, worth a pipe, when its reads bring this many bytes: after BULK_ENTER of
@@ -188,10 +188,13 @@ void flow_source_failed(struct flow *flow, int error)
 /* A clean end is passed on behind the last byte; what a failed end means is for the owner to say. */
 static void pass_on_end(struct flow *flow)
 {
+	int error;
+
 	if (flow->source != SOURCE_ENDED || flow->queued > 0 || flow->sink != SINK_OPEN)
 		return;
-	if (shutdown(flow->sink_fd, SHUT_WR) < 0)
-		flow_sink_failed(flow, -errno);
+	error = stream_finish(flow->sink_fd);
+	if (error)
+		flow_sink_failed(flow, error);
 	else
 		flow->sink = SINK_ENDED;
 }

@@ -18,6 +18,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 /*
  * Bytes are queued in pieces of one libevent chain each: 4 KiB with its header of 48 bytes. Larger pieces
@@ -25,11 +26,6 @@
  */
 #define FLOW_CHAIN_SIZE    4096
 #define FLOW_CHAIN_PAYLOAD (FLOW_CHAIN_SIZE - 48)
-
-static inline bool flow_error_is_transient(int error)
-{
-	return error == EAGAIN || error == EINTR;
-}
 
 /* What one end of a flow said when bytes were moved from it or to it. */
 enum flow_said {
@@ -43,6 +39,16 @@ struct flow_answer {
 	enum flow_said said;
 	int error; /* -errno behind SAID_FAILED */
 };
+
+/* What a call of net/stream.h that moved no bytes says of its end. */
+static inline struct flow_answer flow_answer(ssize_t result)
+{
+	if (result == 0)
+		return (struct flow_answer){.said = SAID_END};
+	if (result == -EAGAIN)
+		return (struct flow_answer){.said = SAID_NOT_NOW};
+	return (struct flow_answer){.said = SAID_FAILED, .error = (int)result};
+}
 
 /*
  * What a leaf has moved. What was received and not sent belongs in the queue; what was sent beyond that came

@@ -3,22 +3,16 @@
 
 #include "flow/flow_private.h"
 #include "flow/pipe_pool.h"
+#include "net/stream.h"
 
-#include <fcntl.h>
-
-/* How much was moved; with 0, answer says why, as the end that is a socket would. */
+/* How much was moved; with 0, answer says what the end that is a socket said. */
 static size_t move_some(int from, int to, size_t length, struct flow_answer *answer)
 {
-	ssize_t moved = splice(from, NULL, to, NULL, length, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+	ssize_t moved = stream_splice(from, to, length);
 
 	if (moved > 0)
 		return (size_t)moved;
-	if (moved == 0)
-		answer->said = SAID_END;
-	else if (flow_error_is_transient(errno))
-		answer->said = SAID_NOT_NOW;
-	else
-		*answer = (struct flow_answer){SAID_FAILED, -errno};
+	*answer = flow_answer(moved);
 	return 0;
 }
 

@@ -6,10 +6,8 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -28,16 +26,16 @@ static int set_size(int fd, int level, int name, uint64_t bytes)
 	return set_option(fd, level, name, bytes > INT_MAX ? INT_MAX : (int)bytes);
 }
 
-static int set_linger(int fd, bool reset)
+static int reset_on_close(int fd)
 {
-	struct linger linger = {.l_onoff = reset, .l_linger = 0};
+	const struct linger linger = {.l_onoff = 1, .l_linger = 0};
 
 	return setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) < 0 ? -errno : 0;
 }
 
 static int tune_tcp(int fd, const struct socket_tuning *tuning)
 {
-	int error = set_linger(fd, true);
+	int error = reset_on_close(fd);
 
 	if (!error && tuning->nodelay)
 		error = set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
@@ -256,34 +254,4 @@ bool socket_address_is_ours(const struct endpoint *endpoint)
 	ours = comes_from(fd, endpoint);
 	close(fd);
 	return ours;
-}
-
-void socket_reset(int fd)
-{
-	close(fd);
-}
-
-void socket_close(int fd)
-{
-	(void)set_linger(fd, false);
-	close(fd);
-}
-
-static uint64_t queue_length(int fd, unsigned long request)
-{
-	int bytes = 0;
-
-	if (ioctl(fd, request, &bytes) < 0 || bytes < 0)
-		return 0;
-	return (uint64_t)bytes;
-}
-
-uint64_t socket_unread(int fd)
-{
-	return queue_length(fd, SIOCINQ);
-}
-
-uint64_t socket_unacknowledged(int fd)
-{
-	return queue_length(fd, SIOCOUTQ);
 }

@@ -1,6 +1,7 @@
 /*
- * Making, tuning and ending sockets. Every socket made here is non-blocking and close-on-exec, and relays an
- * urgent byte in line (SO_OOBINLINE). Functions return a descriptor or 0, or -errno.
+ * Making and tuning sockets; what is done with a connected one is in net/stream.h. Every socket made here is
+ * non-blocking and close-on-exec, relays an urgent byte in line (SO_OOBINLINE), and resets when it is closed
+ * (SO_LINGER of 0 seconds). Functions return a descriptor or 0, or -errno.
  */
 #ifndef WEIR_SOCKET_H
 #define WEIR_SOCKET_H
@@ -50,16 +51,5 @@ int socket_connect_result(int fd);
 bool socket_is_its_own_peer(int fd, const struct endpoint *endpoint);
 /* True if the IPv4 or IPv6 address is one of this machine; the port does not matter. */
 bool socket_address_is_ours(const struct endpoint *endpoint);
-/*
- * A TCP socket made here resets when it is closed (SO_LINGER of socket(7)), by socket_reset or by the end of
- * the process, however that comes: what was cut short never looks complete. Only socket_close sends what is
- * left and an end of stream. A unix socket knows no reset: both just close it.
- */
-void socket_reset(int fd);
-void socket_close(int fd);
-/* Bytes that the kernel holds: received and not read (SIOCINQ), sent and not acknowledged (SIOCOUTQ). tcp(7),
- * unix(7) */
-uint64_t socket_unread(int fd);
-uint64_t socket_unacknowledged(int fd);
 
 #endif

@@ -15,13 +15,12 @@
 #include "pair/pair.h"
 
 #include "base/clock.h"
+#include "net/stream.h"
 #include "pair/pair_private.h"
 
 #include <errno.h>
 #include <event2/event.h>
-#include <poll.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 /*
  * While what came from a failed peer is delivered: nothing tells of an acknowledgement, so it is asked for,
@@ -53,9 +52,9 @@ void pair_close_socket(struct peer *peer, bool reset)
 	if (peer->fd < 0)
 		return;
 	if (reset)
-		socket_reset(peer->fd);
+		stream_reset(peer->fd);
 	else
-		socket_close(peer->fd);
+		stream_close(peer->fd);
 	peer->fd = -1; /* consumed */
 }
 
@@ -201,16 +200,13 @@ static void arm_timer(struct pair *pair)
 		pair->timer_due = at;
 }
 
-static short awaited(const struct pair *pair, const struct peer *peer)
+static bool peer_has_news(const struct pair *pair, const struct peer *peer)
 {
-	const struct flow *to = &peer->opposite->from;
-	short events = 0;
+	bool connecting = !pair->connected && peer == &pair->target;
 
-	if (flow_reads(&peer->from))
-		events |= POLLIN;
-	if (flow_waits(to) || (!pair->connected && peer == &pair->target))
-		events |= POLLOUT;
-	return events;
+	if (flow_reads(&peer->from) && stream_is_readable(peer->fd))
+		return true;
+	return (flow_waits(&peer->opposite->from) || connecting) && stream_is_writable(peer->fd);
 }
 
 /*
@@ -219,12 +215,7 @@ static short awaited(const struct pair *pair, const struct peer *peer)
  */
 static bool has_news(const struct pair *pair)
 {
-	struct pollfd fds[] = {
-	        {.fd = pair->client.fd, .events = awaited(pair, &pair->client)},
-	        {.fd = pair->target.fd, .events = awaited(pair, &pair->target)},
-	};
-
-	return poll(fds, 2, 0) > 0 && ((fds[0].revents & fds[0].events) || (fds[1].revents & fds[1].events));
+	return peer_has_news(pair, &pair->client) || peer_has_news(pair, &pair->target);
 }
 
 /* ---- settling ---- */
@@ -261,13 +252,13 @@ static void begin_ending(struct pair *pair, const struct peer *opposite)
 	pair->unacknowledged = UINT64_MAX;
 	pair->look_wait = LOOK_MIN_MS;
 	if (pair->relay->config->on_reset == ON_RESET_CLOSE)
-		shutdown(opposite->fd, SHUT_WR);
+		(void)stream_finish(opposite->fd);
 }
 
 /* A reset overtakes bytes: it may only be sent when the opposite has acknowledged all of them. */
 static bool all_acknowledged(struct pair *pair, const struct peer *opposite)
 {
-	uint64_t left = socket_unacknowledged(opposite->fd);
+	uint64_t left = stream_unacknowledged(opposite->fd);
 
 	if (left < pair->unacknowledged)
 		pair->acknowledged_at = clock_ms();
@@ -415,7 +406,7 @@ static void init_peer(struct pair *pair, struct peer *peer, struct peer *opposit
 /* There is no memory even for a pair: the client is all there is to end. */
 static void refuse(struct pair_set *set, struct relay *relay, int client_fd)
 {
-	socket_reset(client_fd);
+	stream_reset(client_fd);
 	relay->counters[set->worker].refused++;
 	slots_give(&relay->slots);
 	slots_give(set->slots);

@@ -2,6 +2,7 @@
 #include "build_config.h"
 
 #include "base/clock.h"
+#include "net/stream.h"
 #include "pair/pair_private.h"
 
 #include <errno.h>
@@ -53,7 +54,7 @@ static int check_connection(struct pair *pair)
 		return event_add(pair->target.readable, NULL) < 0 ? -ENOMEM : 0;
 	if (!error && socket_is_its_own_peer(pair->target.fd, pair->choice.endpoint))
 		return -ECONNREFUSED; /* nobody else is there */
-	if (error && socket_unread(pair->target.fd) == 0)
+	if (error && stream_unread(pair->target.fd) == 0)
 		return error;
 	open_flows(pair);
 	if (error)

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "net/stream.h"
 #include "pair/pair_private.h"
 
 #include <inttypes.h>
@@ -185,13 +186,13 @@ struct dump_pair *pair_dump_begin(struct pair_set *set, size_t *count)
 
 static void measure(const struct pair *pair, struct dump_pair *record)
 {
-	uint64_t client_in = socket_unread(pair->client.fd),
-	         client_out = socket_unacknowledged(pair->client.fd);
+	uint64_t client_in = stream_unread(pair->client.fd),
+	         client_out = stream_unacknowledged(pair->client.fd);
 	uint64_t target_in = 0, target_out = 0;
 
 	if (pair->connected) {
-		target_in = socket_unread(pair->target.fd);
-		target_out = socket_unacknowledged(pair->target.fd);
+		target_in = stream_unread(pair->target.fd);
+		target_out = stream_unacknowledged(pair->target.fd);
 	}
 	record->flow[UPLOAD].source_queue = client_in;
 	record->flow[UPLOAD].sink_queue = target_out;

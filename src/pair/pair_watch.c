@@ -1,25 +1,20 @@
 /*
  * A peer that nothing is read from (paused, or its stream has ended) can fail without a word: no event is on
  * its socket. An event for errors alone would not help, because epoll reports errors whether asked or not and
- * libevent would spin on what nobody handles. So all such peers of a worker are asked together, by poll(2),
- * about once a second.
+ * libevent would spin on what nobody handles. So all such peers of a worker are asked together, about
+ * once a second.
  */
 #include "build_config.h"
 
 #include "base/clock.h"
+#include "net/stream.h"
 #include "pair/pair_private.h"
 
 #include <errno.h>
 #include <event2/event.h>
-#include <poll.h>
 
 /* Twice this must be less than the 2 s within which a failure is noticed. */
 #define WATCH_INTERVAL_MS 900
-/*
- * Peers that one poll(2) asks: few, because it takes no more than there may be descriptors, and that limit
- * can be lowered.
- */
-#define WATCH_BATCH 64
 
 static void start_timer(struct pair_set *set)
 {
@@ -45,22 +40,25 @@ void pair_watch(struct peer *peer, bool blind)
 	start_timer(set);
 }
 
-/* Polls a batch that begins with peer; those that failed are marked and moved to failed. Returns where the
- * next batch begins. */
-static struct peer *poll_batch(struct peer *peer, struct peer_list *failed)
+/*
+ * Asks a batch that begins with peer; those that failed are marked and moved to failed. Returns where the
+ * next batch begins.
+ */
+static struct peer *ask_batch(struct peer *peer, struct peer_list *failed)
 {
-	struct peer *batch[WATCH_BATCH];
-	struct pollfd fds[WATCH_BATCH];
-	nfds_t count = 0;
+	struct peer *batch[STREAM_BATCH];
+	bool has_failed[STREAM_BATCH];
+	int fds[STREAM_BATCH] = {-1};
+	size_t count = 0;
 
-	for (; peer && count < WATCH_BATCH; peer = LIST_NEXT(peer, watch_entry)) {
+	for (; peer && count < STREAM_BATCH; peer = LIST_NEXT(peer, watch_entry)) {
 		batch[count] = peer;
-		fds[count++] = (struct pollfd){.fd = peer->fd};
+		fds[count++] = peer->fd;
 	}
-	if (poll(fds, count, 0) <= 0)
+	if (!stream_failed(fds, count, has_failed))
 		return peer;
-	for (nfds_t i = 0; i < count; i++) {
-		if (!(fds[i].revents & POLLERR))
+	for (size_t i = 0; i < count; i++) {
+		if (!has_failed[i])
 			continue;
 		flow_source_failed(&batch[i]->from, -ECONNRESET);
 		LIST_REMOVE(batch[i], watch_entry);
@@ -78,7 +76,7 @@ static void on_watch(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	while (peer)
-		peer = poll_batch(peer, &failed);
+		peer = ask_batch(peer, &failed);
 	/* A failed peer is not blind: settling takes it off the list, or frees it. */
 	while ((peer = LIST_FIRST(&failed)))
 		pair_settle(peer->pair);

@@ -16,6 +16,7 @@ UNIT_TESTS = \
 	tests/unit/test_resolver \
 	tests/unit/test_slots \
 	tests/unit/test_socket \
+	tests/unit/test_stream \
 	tests/unit/test_units \
 	tests/unit/test_worker
 check_PROGRAMS += $(UNIT_TESTS)
@@ -67,6 +68,10 @@ tests_unit_test_slots_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_slots_LDADD = $(UNIT_LIBS)
 tests_unit_test_socket_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_socket_LDADD = $(UNIT_LIBS)
+tests_unit_test_stream_SOURCES = tests/unit/test_stream.c tests/unit/faults.c
+tests_unit_test_stream_LDFLAGS = $(FAULTS_WRAP)
+tests_unit_test_stream_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_stream_LDADD = $(UNIT_LIBS)
 tests_unit_test_units_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_units_LDADD = $(UNIT_LIBS)
 tests_unit_test_worker_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)

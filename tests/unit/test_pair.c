@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "faults.h"
 #include "flow/pipe_pool.h"
+#include "net/stream.h"
 #include "pair/pair.h"
 #include "pair/pair_private.h"
 #include "relays.h"
@@ -300,7 +301,7 @@ static void send_all(int fd, uint64_t offset, uint64_t length)
 	uint64_t sent = 0;
 
 	LOOP_UNTIL(base, (sent += loop_send(fd, offset + sent, length - sent)) == length &&
-	                         socket_unacknowledged(fd) == 0);
+	                         stream_unacknowledged(fd) == 0);
 }
 
 /* Sends until the flow has paused its source and the kernels in between are full too. */
@@ -741,9 +742,9 @@ START_TEST(answer_of_a_target_that_has_reset_before_it_was_looked_at)
 	ck_assert(!only_pair()->connected);
 	server = meet_unseen(listener);
 	ck_assert_uint_eq(loop_send(server, 0, 3000), 3000);
-	for (int i = 0; i < 1000 && socket_unacknowledged(server) > 0; i++)
+	for (int i = 0; i < 1000 && stream_unacknowledged(server) > 0; i++)
 		poll(NULL, 0, 1);
-	ck_assert_uint_eq(socket_unacknowledged(server), 0);
+	ck_assert_uint_eq(stream_unacknowledged(server), 0);
 	reset(server);
 	assert_ends(client, LOOP_RST, 3000);
 	assert_over("target_reset");
@@ -812,7 +813,7 @@ static uint64_t leave_unacknowledged(int server)
 	struct pair *pair = only_pair();
 	uint64_t sent = 0;
 
-	while (socket_unacknowledged(pair->client.fd) < 150000) {
+	while (stream_unacknowledged(pair->client.fd) < 150000) {
 		send_all(server, sent, 1000);
 		sent += 1000;
 		LOOP_UNTIL(base, pair->target.from.bytes + pair->target.from.queued == sent);

@@ -2,6 +2,7 @@
 #include "build_config.h"
 
 #include "net/socket.h"
+#include "net/stream.h"
 #include "relay/listening.h"
 #include "relays.h"
 #include "unit.h"
@@ -109,9 +110,9 @@ START_TEST(listen_accept_connect)
 	ck_assert_int_eq(socket_connect_result(client), 0);
 	ck_assert_int_eq(send(client, "x", 1, 0), 1);
 	wait_for(server, POLLIN);
-	ck_assert_uint_eq(socket_unread(server), 1);
+	ck_assert_uint_eq(stream_unread(server), 1);
 	ck_assert_int_eq(recv(server, &byte, 1, 0), 1);
-	ck_assert_uint_eq(socket_unread(server), 0);
+	ck_assert_uint_eq(stream_unread(server), 0);
 	close(client);
 	close(server);
 	close(listener);
@@ -267,68 +268,6 @@ START_TEST(tuning_of_a_unix_socket)
 
 	ck_assert_int_ge(listener, 0);
 	ck_assert_int_eq(option(listener, SOL_SOCKET, SO_SNDBUF), 2 * 40000);
-	close(listener);
-}
-END_TEST
-
-/*
- * What the other end of a connection sees when end closes an accepted socket, or one that has connected: 0 an
- * end of stream, or -errno.
- */
-static int seen_of(void (*end)(int fd), bool accepted)
-{
-	struct endpoint endpoint = endpoint_of("127.0.0.1:0");
-	int listener = socket_listen(&endpoint, &plain, SOCKET_SOLE, false);
-	union client_address address;
-	int client, server, other, seen;
-	char byte;
-
-	endpoint = own_endpoint(listener);
-	client = socket_connect(&endpoint, &plain);
-	server = accept_one(listener, &address);
-	other = accepted ? client : server;
-	end(accepted ? server : client);
-	wait_for(other, POLLIN);
-	seen = recv(other, &byte, 1, 0) < 0 ? -errno : 0;
-	close(other);
-	close(listener);
-	return seen;
-}
-
-START_TEST(reset_is_seen_as_one)
-{
-	ck_assert_int_eq(seen_of(socket_reset, true), -ECONNRESET);
-	ck_assert_int_eq(seen_of(socket_reset, false), -ECONNRESET);
-}
-END_TEST
-
-START_TEST(only_socket_close_ends_a_stream)
-{
-	ck_assert_int_eq(seen_of(socket_close, true), 0);
-	ck_assert_int_eq(seen_of(socket_close, false), 0);
-}
-END_TEST
-
-START_TEST(unacknowledged_bytes_are_told)
-{
-	struct endpoint endpoint = endpoint_of("127.0.0.1:0");
-	int listener = socket_listen(&endpoint, &tuned, SOCKET_SOLE, false);
-	union client_address address;
-	int client, server;
-	uint64_t sent = 0;
-	size_t now;
-
-	endpoint = own_endpoint(listener);
-	client = socket_connect(&endpoint, &tuned);
-	server = accept_one(listener, &address);
-	while ((now = loop_send(client, sent, 65536)) > 0)
-		sent += now;
-	ck_assert_uint_gt(socket_unacknowledged(client), 0);
-	ck_assert_uint_le(socket_unacknowledged(client), sent);
-	ck_assert_uint_eq(socket_unacknowledged(-1), 0);
-	ck_assert_uint_eq(socket_unread(-1), 0);
-	close(client);
-	close(server);
 	close(listener);
 }
 END_TEST
@@ -538,9 +477,6 @@ int main(void)
 	tcase_add_test(tcase, without_tuning_the_kernel_decides);
 	tcase_add_test(tcase, tuning_of_a_unix_socket);
 	tcase_add_loop_test(tcase, loopback_is_not_paced, 0, 3);
-	tcase_add_test(tcase, reset_is_seen_as_one);
-	tcase_add_test(tcase, only_socket_close_ends_a_stream);
-	tcase_add_test(tcase, unacknowledged_bytes_are_told);
 	tcase_add_test(tcase, shared_twice_sole_once);
 	tcase_add_test(tcase, stale_path_is_taken_over);
 	tcase_add_test(tcase, file_that_is_no_socket_is_left_alone);

@@ -1,0 +1,111 @@
+#include "build_config.h"
+
+#include "net/stream.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sockios.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* What a call that moves bytes returned. */
+static ssize_t moved(ssize_t result)
+{
+	if (result >= 0)
+		return result;
+	return errno == EINTR ? -EAGAIN : -errno;
+}
+
+ssize_t stream_receive(int fd, void *data, size_t size)
+{
+	return moved(recv(fd, data, size, 0));
+}
+
+ssize_t stream_peek(int fd, void *data, size_t size)
+{
+	return moved(recv(fd, data, size, MSG_PEEK));
+}
+
+ssize_t stream_discard(int fd, void *scratch, size_t size)
+{
+	return moved(recv(fd, scratch, size, MSG_TRUNC));
+}
+
+ssize_t stream_send(int fd, const void *data, size_t size)
+{
+	return moved(send(fd, data, size, MSG_NOSIGNAL));
+}
+
+ssize_t stream_splice(int from, int to, size_t size)
+{
+	return moved(splice(from, NULL, to, NULL, size, SPLICE_F_MOVE | SPLICE_F_NONBLOCK));
+}
+
+int stream_finish(int fd)
+{
+	return shutdown(fd, SHUT_WR) < 0 ? -errno : 0;
+}
+
+void stream_reset(int fd)
+{
+	close(fd);
+}
+
+void stream_close(int fd)
+{
+	const struct linger none = {.l_onoff = 0};
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+	close(fd);
+}
+
+static uint64_t queue_length(int fd, unsigned long request)
+{
+	int bytes = 0;
+
+	if (ioctl(fd, request, &bytes) < 0 || bytes < 0)
+		return 0;
+	return (uint64_t)bytes;
+}
+
+uint64_t stream_unread(int fd)
+{
+	return queue_length(fd, SIOCINQ);
+}
+
+uint64_t stream_unacknowledged(int fd)
+{
+	return queue_length(fd, SIOCOUTQ);
+}
+
+static bool is_ready(int fd, short events)
+{
+	struct pollfd asked = {.fd = fd, .events = events};
+
+	return poll(&asked, 1, 0) > 0 && (asked.revents & events);
+}
+
+bool stream_is_readable(int fd)
+{
+	return is_ready(fd, POLLIN);
+}
+
+bool stream_is_writable(int fd)
+{
+	return is_ready(fd, POLLOUT);
+}
+
+bool stream_failed(const int *fds, size_t count, bool failed[STREAM_BATCH])
+{
+	struct pollfd asked[STREAM_BATCH];
+
+	for (size_t i = 0; i < count; i++)
+		asked[i] = (struct pollfd){.fd = fds[i]};
+	if (poll(asked, count, 0) <= 0)
+		return false;
+	for (size_t i = 0; i < count; i++)
+		failed[i] = asked[i].revents & POLLERR;
+	return true;
+}
