@@ -28,6 +28,7 @@ src_libweir_a_SOURCES = \
 	src/pair/pair_connect.c \
 	src/pair/pair_report.c \
 	src/pair/pair_watch.c \
+	src/pair/reason.c src/pair/reason.h \
 	src/flow/pipe_pool.c src/flow/pipe_pool.h \
 	src/relay/relay.c src/relay/relay.h \
 	src/net/resolver.c src/net/resolver.h \

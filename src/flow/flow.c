@@ -15,9 +15,15 @@
 #define BULK_READ  (32 * 1024)
 #define BULK_ENTER 4
 
+/* More may come from the source. */
+static bool has_source(const struct flow *flow)
+{
+	return flow->source == SOURCE_OPEN || flow->source == SOURCE_DOOMED;
+}
+
 bool flow_reads(const struct flow *flow)
 {
-	return flow->started && flow->source == SOURCE_OPEN && flow->sink == SINK_OPEN && !flow->pause;
+	return flow->started && has_source(flow) && flow->sink == SINK_OPEN && !flow->pause;
 }
 
 bool flow_waits(const struct flow *flow)
@@ -27,7 +33,7 @@ bool flow_waits(const struct flow *flow)
 
 bool flow_finished(const struct flow *flow)
 {
-	return flow->sink != SINK_OPEN || (flow->source != SOURCE_OPEN && flow->queued == 0);
+	return flow->sink != SINK_OPEN || (!has_source(flow) && flow->queued == 0);
 }
 
 /* ---- the queue ---- */
@@ -167,19 +173,16 @@ static void source_ended(struct flow *flow, int error)
 	if (error)
 		flow->source_error = error;
 	flow->ended = clock_ms();
-	flow->source = error || flow->source_doomed ? SOURCE_FAILED : SOURCE_ENDED;
+	flow->source = error || flow->source == SOURCE_DOOMED ? SOURCE_FAILED : SOURCE_ENDED;
 }
 
 void flow_source_failed(struct flow *flow, int error)
 {
-	if (!flow->source_doomed && !flow->ended)
+	if (!flow->ended)
 		flow->ended = clock_ms();
-	flow->source_doomed = true;
 	if (!flow->source_error)
 		flow->source_error = error;
-	/* A clean end that went before the failure stays what it was only if it was already passed on. */
-	if (flow->source == SOURCE_ENDED && flow->sink == SINK_OPEN)
-		flow->source = SOURCE_FAILED;
+	flow->source = has_source(flow) ? SOURCE_DOOMED : SOURCE_FAILED;
 	/* It may have no more to say, and no event would tell: ask. */
 	if (flow->reading)
 		event_active(flow->readable, EV_READ, 0);
@@ -229,7 +232,7 @@ static void heed(struct flow *flow, const struct flow_move *move)
 	case SAID_NOTHING:
 		break;
 	case SAID_NOT_NOW:
-		if (flow->source_doomed) /* what had come from it is read */
+		if (flow->source == SOURCE_DOOMED) /* what had come from it is read */
 			source_ended(flow, flow->source_error);
 		break;
 	case SAID_END:
@@ -438,7 +441,7 @@ bool flow_discard(struct flow *flow)
 {
 	struct flow_move move;
 
-	if (flow->source != SOURCE_OPEN)
+	if (!has_source(flow))
 		return false;
 	move = flow_take_away(flow->source_fd, flow->io->scratch, flow->io->scratch_size);
 	flow->dropped += move.received;

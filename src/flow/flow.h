@@ -67,7 +67,12 @@ struct flow_io {
 	void (*settle)(struct flow *flow); /* called last, after every event of a flow; may free it */
 };
 
-enum flow_source { SOURCE_OPEN, SOURCE_ENDED, SOURCE_FAILED }; /* FIN seen; reset or error seen */
+enum flow_source {
+	SOURCE_OPEN,
+	SOURCE_DOOMED, /* its peer has failed: what is still unread is delivered, the end is no clean one */
+	SOURCE_ENDED,  /* FIN seen */
+	SOURCE_FAILED, /* reset or error seen, or all that was left of a doomed one */
+};
 enum flow_sink { SINK_OPEN, SINK_ENDED, SINK_FAILED }; /* FIN passed on; reset or error seen, or cut */
 
 /* Why a source is paused. */
@@ -99,7 +104,6 @@ struct flow {
 	unsigned char bulk_reads;
 	unsigned char turn; /* what it waits to do when its turn comes; bits of enum flow_turn */
 	TAILQ_ENTRY(flow) turn_entry;
-	bool source_doomed; /* the source's peer failed: its end is not a clean one */
 
 	uint64_t queued, peak; /* bytes */
 	uint64_t held;         /* bytes of the budget */

@@ -17,7 +17,7 @@ static enum dump_limited limited_by(const struct flow *flow, uint64_t now, enum 
 
 static enum dump_reading describe_reading(const struct flow *flow)
 {
-	if (flow->source != SOURCE_OPEN || flow->sink != SINK_OPEN)
+	if (flow->source > SOURCE_DOOMED || flow->sink != SINK_OPEN)
 		return DUMP_READING_ENDED;
 	if (!flow->started)
 		return DUMP_READING_WAITING;

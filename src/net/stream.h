@@ -1,6 +1,6 @@
 /*
- * The calls on a connected stream socket, TCP or unix, which is non-blocking. Nothing above net calls recv(2),
- * send(2), splice(2), shutdown(2) or poll(2) itself.
+ * The calls on a connected stream socket, TCP or unix, which is non-blocking. Nothing above net calls
+ * recv(2), send(2), splice(2), shutdown(2) or poll(2) itself.
  *
  * What moves bytes returns how many, or -errno. -EAGAIN: none can be moved now (also when a signal came
  * between).
@@ -24,9 +24,9 @@ ssize_t stream_discard(int fd, void *scratch, size_t size);
 ssize_t stream_send(int fd, const void *data, size_t size);
 
 /*
- * From a socket into a pipe, or from a pipe into a socket, without a copy. Of a socket nothing but bytes is to
- * be believed: 0 may mean that an urgent byte is next, -EAGAIN that the pipe is full. -EINVAL: not with this
- * socket. May raise SIGPIPE.
+ * From a socket into a pipe, or from a pipe into a socket, without a copy. Of a socket nothing but bytes is
+ * to be believed: 0 may mean that an urgent byte is next, -EAGAIN that the pipe is full. -EINVAL: not with
+ * this socket. May raise SIGPIPE.
  */
 ssize_t stream_splice(int from, int to, size_t size);
 
@@ -52,13 +52,13 @@ bool stream_is_readable(int fd);
 bool stream_is_writable(int fd);
 
 /*
- * How many sockets stream_failed may be asked about at once: few, because poll(2) takes no more than there may
- * be descriptors, and that limit can be lowered.
+ * How many sockets stream_failed may be asked about at once: few, because poll(2) takes no more than there
+ * may be descriptors, and that limit can be lowered.
  */
 #define STREAM_BATCH 64
 /*
- * Sets failed[i] where fds[i] was reset or broke: for sockets that nobody reads or writes, where no event would
- * tell. False if none did, or if it could not be found out.
+ * Sets failed[i] where fds[i] was reset or broke: for sockets that nobody reads or writes, where no event
+ * would tell. False if none did, or if it could not be found out.
  */
 bool stream_failed(const int *fds, size_t count, bool failed[STREAM_BATCH]);
 

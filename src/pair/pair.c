@@ -1,12 +1,13 @@
 /*
  *            pair_settle ◄──────── every event ends here
  *              │
- *   ┌──────────┴───────────────────────────────┐
- *   │ connecting: one address after the other  │ pair_connect.c
- *   │ open:       two flows run                │ flow.c
- *   │ ending:     a peer has failed; what came │ until its opposite has acknowledged all of it
- *   │             from it is delivered         │
- *   └──────────┬───────────────────────────────┘
+ *   ┌──────────┴─────────────────────────────────────┐
+ *   │ waiting, connecting: one address after another │ pair_connect.c
+ *   │ open:                two flows run             │ flow.c
+ *   │ failing:             a peer has failed; what   │
+ *   │                      came from it goes on      │
+ *   │ ending:              all of it was sent on     │ until the opposite has acknowledged it
+ *   └──────────┬─────────────────────────────────────┘
  *              ▼
  *          close_pair, with a reason: the only way to free a pair
  */
@@ -41,7 +42,7 @@ struct deadline {
 
 bool pair_peer_failed(const struct peer *peer)
 {
-	return peer->from.source == SOURCE_FAILED || peer->from.source_doomed ||
+	return peer->from.source == SOURCE_FAILED || peer->from.source == SOURCE_DOOMED ||
 	       peer->opposite->from.sink == SINK_FAILED;
 }
 
@@ -77,12 +78,13 @@ static void free_pair(struct pair *pair)
 	free(pair);
 }
 
+/* With on_reset = close a reset is passed on as an end, once all before it is delivered. */
 static bool looks_clean(const struct pair *pair, enum reason reason)
 {
 	bool was_reset = reason == REASON_CLIENT_RESET || reason == REASON_TARGET_RESET;
 
-	return reason == REASON_EOF ||
-	       (was_reset && pair->ending && pair->relay->config->on_reset == ON_RESET_CLOSE);
+	return reasons[reason].clean ||
+	       (was_reset && pair->phase == PHASE_ENDING && pair->relay->config->on_reset == ON_RESET_CLOSE);
 }
 
 /* Only a clean end may look like one: after anything else both peers see a reset. */
@@ -92,7 +94,7 @@ static void close_pair(struct pair *pair, enum reason reason)
 
 	flow_deinit(&pair->client.from);
 	flow_deinit(&pair->target.from);
-	if (!pair->connected && pair->target.fd >= 0)
+	if (!pair_is_connected(pair) && pair->target.fd >= 0)
 		event_del(pair->target.readable);
 	pair_log_close(pair, reason);
 	pair_count_close(pair, reason);
@@ -152,7 +154,7 @@ static struct deadline next_deadline(const struct pair *pair)
 	const struct config_relay *config = pair->relay->config;
 	struct deadline deadline = {.at = NEVER};
 
-	if (!pair->connected) {
+	if (!pair_is_connected(pair)) {
 		consider(&deadline, pair->attempt_began, config->connect_timeout, REASON_CONNECT_TIMEOUT);
 		return deadline;
 	}
@@ -165,21 +167,15 @@ static struct deadline next_deadline(const struct pair *pair)
 	return deadline;
 }
 
-/* One peer has failed, and what came from it is not yet delivered. */
-static bool is_failing(const struct pair *pair)
-{
-	return pair->connected && (pair_peer_failed(&pair->client) || pair_peer_failed(&pair->target));
-}
-
 /* When the pair wants to be looked at next, whatever happens. */
 static uint64_t next_look(const struct pair *pair)
 {
 	uint64_t at = next_deadline(pair).at;
 	uint64_t soon = NEVER;
 
-	if (is_failing(pair))
+	if (pair->phase == PHASE_FAILING || pair->phase == PHASE_ENDING)
 		soon = clock_ms() + pair->look_wait;
-	else if (!pair->connected && pair->put_off)
+	else if (pair->phase == PHASE_WAITING)
 		soon = clock_ms() + pair_connect_wait(pair);
 	return soon < at ? soon : at;
 }
@@ -202,7 +198,7 @@ static void arm_timer(struct pair *pair)
 
 static bool peer_has_news(const struct pair *pair, const struct peer *peer)
 {
-	bool connecting = !pair->connected && peer == &pair->target;
+	bool connecting = pair->phase == PHASE_CONNECTING && peer == &pair->target;
 
 	if (flow_reads(&peer->from) && stream_is_readable(peer->fd))
 		return true;
@@ -248,7 +244,7 @@ static void spread_failure(struct peer *peer)
 
 static void begin_ending(struct pair *pair, const struct peer *opposite)
 {
-	pair->ending = true;
+	pair->phase = PHASE_ENDING;
 	pair->unacknowledged = UINT64_MAX;
 	pair->look_wait = LOOK_MIN_MS;
 	if (pair->relay->config->on_reset == ON_RESET_CLOSE)
@@ -275,13 +271,15 @@ static enum reason judge_failure(struct pair *pair, const struct peer *failed)
 {
 	struct peer *opposite = failed->opposite;
 
+	if (pair->phase == PHASE_OPEN)
+		pair->phase = PHASE_FAILING;
 	if (pair_peer_failed(opposite))
 		return reset_reason(pair, pair->ended_first);
 	if (flow_discard(&opposite->from))
 		pair->look_wait = LOOK_MIN_MS;
 	if (!flow_finished(&failed->from))
 		return REASON_NONE;
-	if (!pair->ending)
+	if (pair->phase != PHASE_ENDING)
 		begin_ending(pair, opposite);
 	return all_acknowledged(pair, opposite) ? reset_reason(pair, failed) : REASON_NONE;
 }
@@ -311,19 +309,19 @@ static enum reason judge_connecting(struct pair *pair)
 		return REASON_CLIENT_RESET;
 	if (pair->attempt < pair->attempts)
 		return REASON_NONE;
-	return pair->timed_out ? REASON_CONNECT_TIMEOUT : REASON_CONNECT_FAILED;
+	return pair->attempt_error == -ETIMEDOUT ? REASON_CONNECT_TIMEOUT : REASON_CONNECT_FAILED;
 }
 
 static bool is_blind(const struct pair *pair, const struct peer *peer)
 {
-	bool has_socket = peer == &pair->client || pair->connected;
+	bool has_socket = peer == &pair->client || pair_is_connected(pair);
 
 	return has_socket && !flow_reads(&peer->from) && !pair_peer_failed(peer);
 }
 
 void pair_settle(struct pair *pair)
 {
-	enum reason reason = pair->connected ? judge_open(pair) : judge_connecting(pair);
+	enum reason reason = pair_is_connected(pair) ? judge_open(pair) : judge_connecting(pair);
 
 	if (reason != REASON_NONE) {
 		close_pair(pair, reason);
@@ -348,11 +346,11 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	pair->timer_due = NEVER;
-	if (expired && pair->connected) {
+	if (expired && pair_is_connected(pair)) {
 		close_pair(pair, deadline.reason);
 		return;
 	}
-	if (!pair->connected)
+	if (!pair_is_connected(pair))
 		pair_connect_again(pair, expired);
 	else if (2 * pair->look_wait <= LOOK_MAX_MS)
 		pair->look_wait *= 2;

@@ -9,20 +9,20 @@
 #include <event2/event.h>
 
 /*
- * An attempt that was put off is tried again soon, then less often: many pairs may wait for the same target.
+ * A postponed attempt is due soon, then less often: many pairs may wait for the same target.
  */
-#define PUT_OFF_MIN_MS 20
-#define PUT_OFF_MAX_MS 400
+#define POSTPONE_MIN_MS 20
+#define POSTPONE_MAX_MS 400
 
 static void on_connected(evutil_socket_t fd, short what, void *arg);
 
 static void fail_attempt(struct pair *pair, int error)
 {
-	pair->timed_out = error == -ETIMEDOUT;
+	bool in_vain = error == -ETIMEDOUT && pair->phase == PHASE_WAITING;
+
+	pair->attempt_error = error;
 	/* What was waited for in vain says more than that it took too long. */
-	if (pair->timed_out && pair->put_off)
-		error = pair->put_off;
-	relay_note_attempt(pair->relay, &pair->choice, error);
+	relay_note_attempt(pair->relay, &pair->choice, in_vain ? pair->shortage : error);
 	if (pair->target.fd >= 0)
 		event_del(pair->target.readable);
 	/* If it was connected after all, it must not see an empty stream that looks complete. */
@@ -34,7 +34,7 @@ static void open_flows(struct pair *pair)
 {
 	struct peer *client = &pair->client, *target = &pair->target;
 
-	pair->connected = true;
+	pair->phase = PHASE_OPEN;
 	relay_note_attempt(pair->relay, &pair->choice, 0);
 	flow_attach(&client->from, client->fd, target->fd, client->readable);
 	flow_attach(&target->from, target->fd, client->fd, target->readable);
@@ -87,10 +87,15 @@ static bool is_for_a_while(int error)
 /* Tries the chosen address; what is for a while only is waited out within connect_timeout. */
 static int attempt_connect(struct pair *pair)
 {
-	int error = try_choice(pair);
+	int error;
 
-	pair->put_off = pair->target.fd < 0 && is_for_a_while(error) ? error : 0;
-	return pair->put_off ? 0 : error;
+	pair->phase = PHASE_CONNECTING;
+	error = try_choice(pair);
+	if (pair->target.fd >= 0 || !is_for_a_while(error))
+		return error;
+	pair->phase = PHASE_WAITING;
+	pair->shortage = error;
+	return 0;
 }
 
 void pair_connect_next(struct pair *pair)
@@ -100,7 +105,7 @@ void pair_connect_next(struct pair *pair)
 
 		relay_choice_deinit(&pair->choice);
 		pair->attempt_began = clock_ms();
-		pair->put_off_ms = PUT_OFF_MIN_MS;
+		pair->postpone_ms = POSTPONE_MIN_MS;
 		error = relay_choose(pair->relay, pair->turn, pair->attempt, &pair->choice);
 		if (!error)
 			error = attempt_connect(pair);
@@ -125,22 +130,21 @@ static void on_connected(evutil_socket_t fd, short what, void *arg)
 }
 
 /*
- * Up to a quarter more than put_off_ms, a different part of it for pairs that came one after the other: else
- * all that wait for a target would try at the same moment, each time. (The multiplier is 2 to the power of 64
- * over the golden ratio.)
+ * postpone_ms plus up to 25 % jitter from the pair's id, so that waiting pairs do not retry together. (The
+ * multiplier is 2 to the power of 64 over the golden ratio.)
  */
 uint64_t pair_connect_wait(const struct pair *pair)
 {
 	uint64_t part = pair->id * 0x9e3779b97f4a7c15 >> 56;
 
-	return pair->put_off_ms + pair->put_off_ms * part / 1024;
+	return pair->postpone_ms + pair->postpone_ms * part / 1024;
 }
 
 static int try_again(struct pair *pair)
 {
-	uint64_t twice = pair->put_off_ms * 2;
+	uint64_t twice = pair->postpone_ms * 2;
 
-	pair->put_off_ms = twice < PUT_OFF_MAX_MS ? twice : PUT_OFF_MAX_MS;
+	pair->postpone_ms = twice < POSTPONE_MAX_MS ? twice : POSTPONE_MAX_MS;
 	return attempt_connect(pair);
 }
 
@@ -148,7 +152,7 @@ void pair_connect_again(struct pair *pair, bool expired)
 {
 	int error = expired ? -ETIMEDOUT : 0;
 
-	if (!error && pair->put_off)
+	if (!error && pair->phase == PHASE_WAITING)
 		error = try_again(pair);
 	if (!error)
 		return;

@@ -6,23 +6,16 @@
 #define WEIR_PAIR_PRIVATE_H
 
 #include "pair/pair.h"
+#include "pair/reason.h"
 
 struct event;
 
-enum reason {
-	REASON_NONE,
-	REASON_EOF,
-	REASON_CLIENT_RESET,
-	REASON_TARGET_RESET,
-	REASON_CONNECT_FAILED,
-	REASON_CONNECT_TIMEOUT,
-	REASON_IDLE_TIMEOUT,
-	REASON_STALL_TIMEOUT,
-	REASON_HALF_CLOSE_TIMEOUT,
-	REASON_OVER_LIMIT,
-	REASON_SHUTDOWN,
-	REASON_OUT_OF_MEMORY,
-	REASON_INTERNAL,
+enum phase {
+	PHASE_WAITING,    /* the next attempt to connect a target is postponed */
+	PHASE_CONNECTING, /* an attempt is under way */
+	PHASE_OPEN,       /* connected; each flow runs or has ended well */
+	PHASE_FAILING,    /* a peer has failed; what came from it is on its way to the opposite */
+	PHASE_ENDING,     /* that is with the opposite's kernel; not all of it is acknowledged */
 };
 
 /* One end of a pair. */
@@ -46,16 +39,15 @@ struct pair {
 	unsigned attempt, attempts;
 	union client_address client_address;
 	bool entered; /* counted by its relay's limit per source */
-	bool connected;
-	bool timed_out;      /* the last attempt did */
-	int put_off;         /* why the attempt is to be tried again (-errno), or 0 */
-	uint64_t put_off_ms; /* for how long, more or less */
-	bool ending;         /* a peer has failed, and all that came from it is with its opposite's kernel */
+	enum phase phase;
+	int attempt_error;    /* -errno of the last attempt that failed, or 0 */
+	int shortage;         /* -errno: why PHASE_WAITING */
+	uint64_t postpone_ms; /* for how long, more or less */
 	const struct peer *ended_first;
 	uint64_t born, attempt_began; /* clock_ms */
 	struct event *timer;
 	uint64_t timer_due;      /* clock_ms at which the timer fires */
-	uint64_t unacknowledged; /* while ending: bytes, and when that last shrank */
+	uint64_t unacknowledged; /* PHASE_ENDING: bytes, and when that last shrank */
 	uint64_t acknowledged_at;
 	uint64_t look_wait; /* while a peer has failed: milliseconds until the next look */
 	size_t record;      /* 1 + its place in the dump that is under way, or 0 */
@@ -65,6 +57,11 @@ struct pair {
 static inline struct relay_counters *pair_counters(const struct pair *pair)
 {
 	return &pair->relay->counters[pair->set->worker];
+}
+
+static inline bool pair_is_connected(const struct pair *pair)
+{
+	return pair->phase >= PHASE_OPEN;
 }
 
 /* True if the peer was reset or broke, however that was noticed. */
@@ -84,11 +81,10 @@ void pair_close_socket(struct peer *peer, bool reset);
  */
 void pair_connect_next(struct pair *pair);
 /*
- * The timer of a pair that is connecting has fired: its time is up (expired), or what was for a while is
- * tried again.
+ * The timer of a pair that is connecting has fired: its time is up (expired), or a postponed attempt is due.
  */
 void pair_connect_again(struct pair *pair, bool expired);
-/* Milliseconds until an attempt that was put off is to be tried again. */
+/* Milliseconds until a postponed attempt is due. */
 uint64_t pair_connect_wait(const struct pair *pair);
 
 /* pair_watch.c: puts a peer on the list of those to watch, or takes it off. */

@@ -17,39 +17,6 @@ struct pair_dump {
 	size_t count, measured;
 };
 
-static const char *reason_name(enum reason reason)
-{
-	switch (reason) {
-	case REASON_NONE:
-		break;
-	case REASON_EOF:
-		return "eof";
-	case REASON_CLIENT_RESET:
-		return "client_reset";
-	case REASON_TARGET_RESET:
-		return "target_reset";
-	case REASON_CONNECT_FAILED:
-		return "connect_failed";
-	case REASON_CONNECT_TIMEOUT:
-		return "connect_timeout";
-	case REASON_IDLE_TIMEOUT:
-		return "idle_timeout";
-	case REASON_STALL_TIMEOUT:
-		return "stall_timeout";
-	case REASON_HALF_CLOSE_TIMEOUT:
-		return "half_close_timeout";
-	case REASON_OVER_LIMIT:
-		return "over_limit";
-	case REASON_SHUTDOWN:
-		return "shutdown";
-	case REASON_OUT_OF_MEMORY:
-		return "out_of_memory";
-	case REASON_INTERNAL:
-		return "internal";
-	}
-	return "none";
-}
-
 static const char *ended_first_name(const struct pair *pair, enum reason reason)
 {
 	if (pair->ended_first)
@@ -80,18 +47,19 @@ void pair_log_close(struct pair *pair, enum reason reason)
 	const struct flow *up = &pair->client.from, *down = &pair->target.from;
 	char client[ADDRESS_TEXT_MAX], target[ADDRESS_TEXT_MAX];
 
-	if (!pair->set->log_connections || !log_wants(LOG_LEVEL_INFO))
+	if (!pair->set->log_connections || !log_wants(reasons[reason].level))
 		return;
 	format_client(pair, client);
 	format_target(pair, target);
-	log_info("closed pair=%" PRIu64 " relay=%s client=%s target=%s duration_ms=%" PRIu64
-	         " upload_bytes=%" PRIu64 " download_bytes=%" PRIu64 " upload_peak=%" PRIu64
-	         " download_peak=%" PRIu64 " upload_pauses=%" PRIu64 " upload_paused_ms=%" PRIu64
-	         " download_pauses=%" PRIu64 " download_paused_ms=%" PRIu64 " dropped=%" PRIu64
-	         " ended_first=%s reason=%s",
-	         pair->id, pair->relay->config->name, client, target, clock_ms() - pair->born, up->bytes,
-	         down->bytes, up->peak, down->peak, up->pauses, up->paused_ms, down->pauses, down->paused_ms,
-	         up->dropped + down->dropped, ended_first_name(pair, reason), reason_name(reason));
+	log_write(reasons[reason].level,
+	          "closed pair=%" PRIu64 " relay=%s client=%s target=%s duration_ms=%" PRIu64
+	          " upload_bytes=%" PRIu64 " download_bytes=%" PRIu64 " upload_peak=%" PRIu64
+	          " download_peak=%" PRIu64 " upload_pauses=%" PRIu64 " upload_paused_ms=%" PRIu64
+	          " download_pauses=%" PRIu64 " download_paused_ms=%" PRIu64 " dropped=%" PRIu64
+	          " ended_first=%s reason=%s",
+	          pair->id, pair->relay->config->name, client, target, clock_ms() - pair->born, up->bytes,
+	          down->bytes, up->peak, down->peak, up->pauses, up->paused_ms, down->pauses, down->paused_ms,
+	          up->dropped + down->dropped, ended_first_name(pair, reason), reasons[reason].name);
 }
 
 void pair_count_close(struct pair *pair, enum reason reason)
@@ -115,9 +83,9 @@ static enum dump_state describe_state(const struct pair *pair)
 {
 	const struct peer *client = &pair->client, *target = &pair->target;
 
-	if (!pair->connected)
+	if (!pair_is_connected(pair))
 		return DUMP_CONNECTING;
-	if (pair_peer_failed(client) || pair_peer_failed(target))
+	if (pair->phase != PHASE_OPEN)
 		return DUMP_CLOSING;
 	if (client->from.source != SOURCE_OPEN || target->from.source != SOURCE_OPEN)
 		return DUMP_HALF_CLOSED;
@@ -190,7 +158,7 @@ static void measure(const struct pair *pair, struct dump_pair *record)
 	         client_out = stream_unacknowledged(pair->client.fd);
 	uint64_t target_in = 0, target_out = 0;
 
-	if (pair->connected) {
+	if (pair_is_connected(pair)) {
 		target_in = stream_unread(pair->target.fd);
 		target_out = stream_unacknowledged(pair->target.fd);
 	}

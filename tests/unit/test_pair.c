@@ -247,7 +247,7 @@ static int meet_open(int listener)
 {
 	int fd = meet(listener);
 
-	LOOP_UNTIL(base, LIST_FIRST(&set.pairs)->connected);
+	LOOP_UNTIL(base, pair_is_connected(LIST_FIRST(&set.pairs)));
 	return fd;
 }
 
@@ -493,6 +493,17 @@ START_TEST(next_target_is_taken_when_the_first_is_silent)
 }
 END_TEST
 
+START_TEST(every_reason_has_a_word_of_its_own)
+{
+	for (int one = REASON_NONE; one <= REASON_INTERNAL; one++) {
+		ck_assert_ptr_nonnull(reasons[one].name);
+		ck_assert_int_eq(reasons[one].clean, one == REASON_EOF);
+		for (int other = REASON_NONE; other < one; other++)
+			ck_assert_str_ne(reasons[one].name, reasons[other].name);
+	}
+}
+END_TEST
+
 START_TEST(client_that_resets_while_connecting_is_noticed)
 {
 	uint64_t began;
@@ -564,9 +575,9 @@ START_TEST(full_backlog_of_a_unix_target_is_waited_out)
 	ck_assert_uint_eq(loop_send(client, 0, 700), 700);
 	shutdown(client, SHUT_WR);
 	run_for(100);
-	ck_assert(!only_pair()->connected);
+	ck_assert(!pair_is_connected(only_pair()));
 	meet(listener);
-	LOOP_UNTIL(base, only_pair()->connected);
+	LOOP_UNTIL(base, pair_is_connected(only_pair()));
 	ck_assert_int_eq(drain(meet(listener), &received), LOOP_FIN);
 	ck_assert_uint_eq(received, 700);
 }
@@ -614,8 +625,9 @@ START_TEST(pairs_that_wait_for_a_backlog_are_not_in_step)
 	LIST_FOREACH (pair, &set.pairs, entry) {
 		uint64_t wait;
 
-		ck_assert_int_eq(pair->put_off, -EAGAIN);
-		pair->put_off_ms = 400;
+		ck_assert_int_eq(pair->phase, PHASE_WAITING);
+		ck_assert_int_eq(pair->shortage, -EAGAIN);
+		pair->postpone_ms = 400;
 		wait = pair_connect_wait(pair);
 		ck_assert_uint_ge(wait, 400);
 		ck_assert_uint_lt(wait, 500);
@@ -633,7 +645,7 @@ START_TEST(client_speaks_before_the_target_is_connected)
 	open_relay(TEXTS(relays_address(silent()), relays_address(target)), TEXTS("connect_timeout=50ms"));
 	client = join();
 	ck_assert_uint_eq(loop_send(client, 0, 3000), 3000);
-	ck_assert(!only_pair()->connected);
+	ck_assert(!pair_is_connected(only_pair()));
 	assert_receives(meet(target), &received, 3000);
 }
 END_TEST
@@ -648,7 +660,7 @@ START_TEST(shortage_while_connecting_is_waited_out)
 
 	begin(TEXTS("connect_attempts=1"));
 	client = join_with(FAULT_SOCKET, 1, shortages[_i]);
-	ck_assert(!only_pair()->connected);
+	ck_assert(!pair_is_connected(only_pair()));
 	ck_assert_uint_eq(loop_send(client, 0, 100), 100);
 	assert_receives(meet(target), &received, 100);
 	ck_assert_uint_eq(only_pair()->attempt, 0);
@@ -708,7 +720,7 @@ START_TEST(look_at_a_pair_that_connects_changes_nothing)
 	join();
 	event_active(only_pair()->timer, EV_TIMEOUT, 1);
 	run_for(20);
-	ck_assert(!only_pair()->connected);
+	ck_assert(!pair_is_connected(only_pair()));
 	ck_assert_uint_eq(only_pair()->attempt, 0);
 }
 END_TEST
@@ -739,7 +751,7 @@ START_TEST(answer_of_a_target_that_has_reset_before_it_was_looked_at)
 
 	open_relay(TEXTS(relays_address(listener)), TEXTS("connect_timeout=1m"));
 	client = join();
-	ck_assert(!only_pair()->connected);
+	ck_assert(!pair_is_connected(only_pair()));
 	server = meet_unseen(listener);
 	ck_assert_uint_eq(loop_send(server, 0, 3000), 3000);
 	for (int i = 0; i < 1000 && stream_unacknowledged(server) > 0; i++)
@@ -758,7 +770,7 @@ START_TEST(target_that_refuses_after_a_while)
 
 	open_relay(TEXTS(relays_address(listener), relays_address(target)), TEXTS("connect_timeout=1m"));
 	client = join();
-	ck_assert(!only_pair()->connected);
+	ck_assert(!pair_is_connected(only_pair()));
 	forget(listener);
 	close(listener);
 	ck_assert_uint_eq(loop_send(client, 0, 100), 100);
@@ -834,7 +846,7 @@ START_TEST(closing_waits_for_the_acknowledgement)
 	reset(server);
 	run_for(100);
 	ck_assert_uint_eq(set.count, 1);
-	ck_assert(only_pair()->ending);
+	ck_assert_int_eq(only_pair()->phase, PHASE_ENDING);
 	assert_ends(client, LOOP_RST, sent);
 	assert_over("target_reset");
 }
@@ -851,7 +863,7 @@ START_TEST(deadline_of_a_pair_that_is_ending_is_no_end)
 	server = meet_open(target);
 	leave_unacknowledged(server);
 	reset(server);
-	LOOP_UNTIL(base, only_pair()->ending);
+	LOOP_UNTIL(base, only_pair()->phase == PHASE_ENDING);
 	assert_over("half_close_timeout");
 	ck_assert_int_eq(drain(client, &received), LOOP_RST);
 }
@@ -915,7 +927,7 @@ START_TEST(closing_waits_for_a_slow_reader)
 	pair = only_pair();
 	sent = leave_unacknowledged(server);
 	reset(server);
-	LOOP_UNTIL(base, pair->ending);
+	LOOP_UNTIL(base, pair->phase == PHASE_ENDING);
 	before = pair->acknowledged_at = clock_ms() - 5000;
 	loop_receive(client, &received, 100000);
 	LOOP_UNTIL(base, pair->acknowledged_at > before);
@@ -1734,11 +1746,15 @@ static TCase *dump_case(void)
 int main(void)
 {
 	Suite *suite = suite_create("pair");
+	TCase *words;
 
 	suite_add_tcase(suite, life_case());
 	suite_add_tcase(suite, connect_case());
 	suite_add_tcase(suite, reset_case());
 	suite_add_tcase(suite, time_case());
 	suite_add_tcase(suite, dump_case());
+	words = tcase_create("reasons");
+	tcase_add_test(words, every_reason_has_a_word_of_its_own);
+	suite_add_tcase(suite, words);
 	return unit_run(suite);
 }

@@ -1,0 +1,34 @@
+/* Why a pair ended: the word of its close line, in weir(8). */
+#ifndef WEIR_REASON_H
+#define WEIR_REASON_H
+
+#include "base/log.h"
+
+#include <stdbool.h>
+
+enum reason {
+	REASON_NONE, /* it goes on */
+	REASON_EOF,
+	REASON_CLIENT_RESET,
+	REASON_TARGET_RESET,
+	REASON_CONNECT_FAILED,
+	REASON_CONNECT_TIMEOUT,
+	REASON_IDLE_TIMEOUT,
+	REASON_STALL_TIMEOUT,
+	REASON_HALF_CLOSE_TIMEOUT,
+	REASON_OVER_LIMIT,
+	REASON_SHUTDOWN,
+	REASON_OUT_OF_MEMORY,
+	REASON_INTERNAL,
+};
+
+struct reason_traits {
+	const char *name;
+	enum log_level level; /* of the close line */
+	bool clean;           /* both peers see ends of stream; else resets */
+};
+
+/* By enum reason. */
+extern const struct reason_traits reasons[];
+
+#endif
