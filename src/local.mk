@@ -3,7 +3,11 @@ noinst_LIBRARIES = src/libweir.a
 src_libweir_a_SOURCES = \
 	src/net/address.c src/net/address.h \
 	src/flow/budget.c src/flow/budget.h \
+	src/base/backoff.h \
 	src/base/clock.h \
+	src/base/episode.h \
+	src/base/number.h \
+	src/base/refcount.h \
 	src/config/complaints.c src/config/complaints.h \
 	src/config/config.c src/config/config.h \
 	src/daemon/daemon.c src/daemon/daemon.h \

@@ -173,7 +173,7 @@ struct config *config_load(const struct config_request *request, struct config_e
 
 	if (!config)
 		return NULL;
-	config->references = 1;
+	refcount_init(&config->references);
 	loader_init(&loader, request, &config->global);
 	load(&loader, config);
 	if (loader.complaints.count > 0 || loader.complaints.out_of_memory) {
@@ -197,13 +197,13 @@ void config_errors_deinit(struct config_errors *errors)
 
 struct config *config_get(struct config *config)
 {
-	__atomic_add_fetch(&config->references, 1, __ATOMIC_RELAXED);
+	refcount_get(&config->references);
 	return config;
 }
 
 void config_put(struct config *config)
 {
-	if (config && __atomic_sub_fetch(&config->references, 1, __ATOMIC_ACQ_REL) == 0)
+	if (config && refcount_put(&config->references))
 		config_free(config);
 }
 

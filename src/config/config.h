@@ -6,6 +6,7 @@
 #define WEIR_CONFIG_H
 
 #include "base/log.h"
+#include "base/refcount.h"
 #include "base/units.h"
 #include "net/address.h"
 
@@ -69,7 +70,7 @@ struct config {
 	struct config_relay *relays;
 	size_t relay_count;
 	/* private */
-	unsigned references;
+	struct refcount references;
 };
 
 /* What the command line asks for; the strings are borrowed and must outlive config_load. */

@@ -1,12 +1,8 @@
 /* The memory law of one flow: what its queue costs, how much it may read, and when it is short again. */
 #include "build_config.h"
 
+#include "base/number.h"
 #include "flow/flow_private.h"
-
-static uint64_t min_u64(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
 
 /* Every chain is full but the first, which is partly drained, and the last, which is partly filled. */
 uint64_t flow_queue_cost(uint64_t queued)

@@ -1,6 +1,9 @@
 #include "build_config.h"
 
+#include "base/backoff.h"
+#include "base/episode.h"
 #include "base/log.h"
+#include "base/number.h"
 #include "base/thread.h"
 #include "net/resolver.h"
 
@@ -24,9 +27,9 @@ struct resolver_name {
 	/* Guarded by the resolver's lock. */
 	struct address_list *answer; /* the last good one, or NULL */
 	uint64_t due;                /* clock_ms() of the next lookup */
-	uint64_t retry_ms;           /* from the next failure to the lookup after it */
+	struct backoff retry;        /* from the next failure to the lookup after it */
 	bool tried;
-	bool failing;
+	struct episode failing;
 };
 
 /*
@@ -44,7 +47,7 @@ struct resolver {
 	pthread_cond_t changed; /* a name was tried, or what is below has changed */
 	bool stopping;
 	bool ended; /* the thread has nothing left to do but to leave */
-	unsigned references;
+	struct refcount references;
 };
 
 struct address_list *address_list_new(size_t capacity)
@@ -52,19 +55,19 @@ struct address_list *address_list_new(size_t capacity)
 	struct address_list *list = calloc(1, sizeof(*list) + capacity * sizeof(list->endpoint[0]));
 
 	if (list)
-		list->references = 1;
+		refcount_init(&list->references);
 	return list;
 }
 
 struct address_list *address_list_get(struct address_list *list)
 {
-	list->references++;
+	refcount_get(&list->references);
 	return list;
 }
 
 void address_list_put(struct address_list *list)
 {
-	if (list && --list->references == 0)
+	if (list && refcount_put(&list->references))
 		free(list);
 }
 
@@ -148,11 +151,6 @@ struct address_list *resolver_lookup_now(const char *host, uint16_t port, void *
 	return list;
 }
 
-static uint64_t shorter(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 static void log_answer(const struct resolver_name *name, const struct address_list *list)
 {
 	char text[LOGGED_MAX * (INET6_ADDRSTRLEN + 16)] = "";
@@ -171,24 +169,22 @@ static void log_answer(const struct resolver_name *name, const struct address_li
 
 static void take_failure(struct resolver_name *name, int error)
 {
-	if (!name->failing)
+	if (episode_begins(&name->failing, 0))
 		log_warning("%s %s:%u does not resolve: %s%s", name->owner, name->host, name->port,
 		            resolver_strerror(error), name->answer ? "; its last addresses stay in use" : "");
-	name->failing = true;
-	name->due = clock_ms() + name->retry_ms;
-	name->retry_ms = shorter(name->retry_ms * 2, name->resolver->interval_ms);
+	name->due = clock_ms() + backoff_next(&name->retry, name->resolver->interval_ms);
 }
 
 /* Takes list. An answer that is the same keeps the old list, which others hold already. */
 static void take_answer(struct resolver_name *name, struct address_list *list)
 {
 	bool same = name->answer && list_equal(name->answer, list);
+	bool recovers = episode_ends(&name->failing);
 
-	if (name->failing || (name->answer && !same))
+	if (recovers || (name->answer && !same))
 		log_answer(name, list);
-	name->failing = false;
 	name->due = clock_ms() + name->resolver->interval_ms;
-	name->retry_ms = shorter(FIRST_RETRY_MS, name->resolver->interval_ms);
+	backoff_reset(&name->retry, min_u64(FIRST_RETRY_MS, name->resolver->interval_ms));
 	address_list_put(same ? list : name->answer);
 	if (!same)
 		name->answer = list;
@@ -237,11 +233,11 @@ static void name_free(struct resolver_name *name)
 /* Leaves the resolver, whose lock is held. */
 static void release(struct resolver *resolver)
 {
-	unsigned left = --resolver->references;
 	struct resolver_name *name;
+	bool is_last = refcount_put(&resolver->references);
 
 	pthread_mutex_unlock(&resolver->lock);
-	if (left > 0)
+	if (!is_last)
 		return;
 	while ((name = STAILQ_FIRST(&resolver->names)) != NULL) {
 		STAILQ_REMOVE_HEAD(&resolver->names, next);
@@ -285,7 +281,7 @@ struct resolver *resolver_new(uint64_t interval_ms, resolver_lookup *lookup, voi
 	resolver->interval_ms = interval_ms;
 	resolver->lookup = lookup ? lookup : resolver_lookup_now;
 	resolver->arg = arg;
-	resolver->references = 1;
+	refcount_init(&resolver->references);
 	return resolver;
 }
 
@@ -304,7 +300,7 @@ struct resolver_name *resolver_add(struct resolver *resolver, const char *owner,
 	}
 	name->resolver = resolver;
 	name->port = port;
-	name->retry_ms = shorter(FIRST_RETRY_MS, resolver->interval_ms);
+	backoff_reset(&name->retry, min_u64(FIRST_RETRY_MS, resolver->interval_ms));
 	STAILQ_INSERT_TAIL(&resolver->names, name, next);
 	return name;
 }
@@ -315,10 +311,10 @@ int resolver_start(struct resolver *resolver)
 
 	if (STAILQ_EMPTY(&resolver->names))
 		return 0;
-	resolver->references = 2; /* ours and the thread's */
+	refcount_get(&resolver->references); /* the thread's */
 	r = thread_start(&resolver->thread, "weir-resolver", thread_main, resolver);
 	if (r != 0)
-		resolver->references = 1;
+		(void)refcount_put(&resolver->references);
 	resolver->started = r == 0;
 	return r;
 }

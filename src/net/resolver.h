@@ -6,6 +6,7 @@
 #ifndef WEIR_RESOLVER_H
 #define WEIR_RESOLVER_H
 
+#include "base/refcount.h"
 #include "net/address.h"
 
 #include <stddef.h>
@@ -14,7 +15,7 @@
 /* Immutable once made. References are atomic: any thread may get and put. */
 struct address_list {
 	size_t count;
-	_Atomic unsigned references; /* private */
+	struct refcount references; /* private */
 	struct endpoint endpoint[];
 };
 

@@ -16,6 +16,7 @@
 #include "pair/pair.h"
 
 #include "base/clock.h"
+#include "base/number.h"
 #include "net/stream.h"
 #include "pair/pair_private.h"
 
@@ -106,11 +107,6 @@ static void close_pair(struct pair *pair, enum reason reason)
 
 /* ---- time ---- */
 
-static uint64_t max_u64(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
-
 uint64_t pair_last_activity(const struct pair *pair)
 {
 	const struct flow *up = &pair->client.from, *down = &pair->target.from;
@@ -174,10 +170,10 @@ static uint64_t next_look(const struct pair *pair)
 	uint64_t soon = NEVER;
 
 	if (pair->phase == PHASE_FAILING || pair->phase == PHASE_ENDING)
-		soon = clock_ms() + pair->look_wait;
+		soon = clock_ms() + pair->look.wait;
 	else if (pair->phase == PHASE_WAITING)
 		soon = clock_ms() + pair_connect_wait(pair);
-	return soon < at ? soon : at;
+	return min_u64(soon, at);
 }
 
 /* Deadlines move away with every byte, so the timer is not: when it fires too early it is set again. */
@@ -246,7 +242,7 @@ static void begin_ending(struct pair *pair, const struct peer *opposite)
 {
 	pair->phase = PHASE_ENDING;
 	pair->unacknowledged = UINT64_MAX;
-	pair->look_wait = LOOK_MIN_MS;
+	backoff_reset(&pair->look, LOOK_MIN_MS);
 	if (pair->relay->config->on_reset == ON_RESET_CLOSE)
 		(void)stream_finish(opposite->fd);
 }
@@ -276,7 +272,7 @@ static enum reason judge_failure(struct pair *pair, const struct peer *failed)
 	if (pair_peer_failed(opposite))
 		return reset_reason(pair, pair->ended_first);
 	if (flow_discard(&opposite->from))
-		pair->look_wait = LOOK_MIN_MS;
+		backoff_reset(&pair->look, LOOK_MIN_MS);
 	if (!flow_finished(&failed->from))
 		return REASON_NONE;
 	if (pair->phase != PHASE_ENDING)
@@ -352,8 +348,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	}
 	if (!pair_is_connected(pair))
 		pair_connect_again(pair, expired);
-	else if (2 * pair->look_wait <= LOOK_MAX_MS)
-		pair->look_wait *= 2;
+	else
+		backoff_next(&pair->look, LOOK_MAX_MS);
 	pair_settle(pair);
 }
 
@@ -437,7 +433,7 @@ int pair_new(struct pair_set *set, struct relay *relay, int client_fd, const uni
 	pair->id = 1 + set->worker + set->made++ * set->id_step;
 	pair->client_address = *client;
 	pair->born = clock_ms();
-	pair->look_wait = LOOK_MIN_MS;
+	backoff_reset(&pair->look, LOOK_MIN_MS);
 	pair->timer_due = NEVER;
 	init_peer(pair, &pair->client, &pair->target, UPLOAD, client_fd);
 	init_peer(pair, &pair->target, &pair->client, DOWNLOAD, -1);

@@ -105,7 +105,7 @@ void pair_connect_next(struct pair *pair)
 
 		relay_choice_deinit(&pair->choice);
 		pair->attempt_began = clock_ms();
-		pair->postpone_ms = POSTPONE_MIN_MS;
+		backoff_reset(&pair->postpone, POSTPONE_MIN_MS);
 		error = relay_choose(pair->relay, pair->turn, pair->attempt, &pair->choice);
 		if (!error)
 			error = attempt_connect(pair);
@@ -130,30 +130,24 @@ static void on_connected(evutil_socket_t fd, short what, void *arg)
 }
 
 /*
- * postpone_ms plus up to 25 % jitter from the pair's id, so that waiting pairs do not retry together. (The
+ * The wait plus up to 25 % jitter from the pair's id, so that waiting pairs do not retry together. (The
  * multiplier is 2 to the power of 64 over the golden ratio.)
  */
 uint64_t pair_connect_wait(const struct pair *pair)
 {
 	uint64_t part = pair->id * 0x9e3779b97f4a7c15 >> 56;
 
-	return pair->postpone_ms + pair->postpone_ms * part / 1024;
-}
-
-static int try_again(struct pair *pair)
-{
-	uint64_t twice = pair->postpone_ms * 2;
-
-	pair->postpone_ms = twice < POSTPONE_MAX_MS ? twice : POSTPONE_MAX_MS;
-	return attempt_connect(pair);
+	return pair->postpone.wait + pair->postpone.wait * part / 1024;
 }
 
 void pair_connect_again(struct pair *pair, bool expired)
 {
 	int error = expired ? -ETIMEDOUT : 0;
 
-	if (!error && pair->phase == PHASE_WAITING)
-		error = try_again(pair);
+	if (!error && pair->phase == PHASE_WAITING) {
+		backoff_next(&pair->postpone, POSTPONE_MAX_MS);
+		error = attempt_connect(pair);
+	}
 	if (!error)
 		return;
 	fail_attempt(pair, error);

@@ -5,6 +5,7 @@
 #ifndef WEIR_PAIR_PRIVATE_H
 #define WEIR_PAIR_PRIVATE_H
 
+#include "base/backoff.h"
 #include "pair/pair.h"
 #include "pair/reason.h"
 
@@ -40,17 +41,17 @@ struct pair {
 	union client_address client_address;
 	bool entered; /* counted by its relay's limit per source */
 	enum phase phase;
-	int attempt_error;    /* -errno of the last attempt that failed, or 0 */
-	int shortage;         /* -errno: why PHASE_WAITING */
-	uint64_t postpone_ms; /* for how long, more or less */
+	int attempt_error;       /* -errno of the last attempt that failed, or 0 */
+	int shortage;            /* -errno: why PHASE_WAITING */
+	struct backoff postpone; /* for how long, more or less */
 	const struct peer *ended_first;
 	uint64_t born, attempt_began; /* clock_ms */
 	struct event *timer;
 	uint64_t timer_due;      /* clock_ms at which the timer fires */
 	uint64_t unacknowledged; /* PHASE_ENDING: bytes, and when that last shrank */
 	uint64_t acknowledged_at;
-	uint64_t look_wait; /* while a peer has failed: milliseconds until the next look */
-	size_t record;      /* 1 + its place in the dump that is under way, or 0 */
+	struct backoff look; /* while a peer has failed: how long until the next look */
+	size_t record;       /* 1 + its place in the dump that is under way, or 0 */
 	LIST_ENTRY(pair) entry;
 };
 

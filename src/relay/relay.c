@@ -21,8 +21,7 @@ struct relay_target {
 	const struct address *address;
 	struct address_list *fixed; /* of a literal address */
 	struct resolver_name *name; /* of a host name; lives as long as the resolver */
-	_Atomic bool failing;       /* the last attempt failed, and a line said so */
-	_Atomic uint64_t logged;    /* clock_ms of that line */
+	struct episode failing;
 };
 
 static struct address_list *target_addresses(struct relay_target *target)
@@ -89,7 +88,7 @@ struct relay *relay_new(struct config *owner, const struct config_relay *config,
 		return NULL;
 	relay->owner = config_get(owner);
 	relay->config = config;
-	relay->references = 1;
+	refcount_init(&relay->references);
 	relay->workers = workers;
 	slots_init(&relay->slots, config->max_connections);
 	init_tuning(relay);
@@ -102,13 +101,13 @@ struct relay *relay_new(struct config *owner, const struct config_relay *config,
 
 struct relay *relay_get(struct relay *relay)
 {
-	atomic_fetch_add_explicit(&relay->references, 1, memory_order_relaxed);
+	refcount_get(&relay->references);
 	return relay;
 }
 
 void relay_put(struct relay *relay)
 {
-	if (!relay || --relay->references > 0)
+	if (!relay || !refcount_put(&relay->references))
 		return;
 	relay_unlisten(relay);
 	free(relay->listening);
@@ -217,26 +216,14 @@ void relay_leave(struct relay *relay, const union client_address *client)
 		sources_leave(relay->sources, client);
 }
 
-/* True, and the time is noted, if the last time was long enough ago. */
-static bool take_log_turn(_Atomic uint64_t *logged)
-{
-	uint64_t now = clock_ms();
-	uint64_t last = *logged;
-
-	if (last && now - last < LOG_INTERVAL_MS)
-		return false;
-	return atomic_compare_exchange_strong(logged, &last, now);
-}
-
 bool relay_may_log_limit(struct relay *relay)
 {
-	return !relay->limit_stands && take_log_turn(&relay->limit_logged) &&
-	       !atomic_exchange(&relay->limit_stands, true);
+	return episode_begins(&relay->at_limit, LOG_INTERVAL_MS);
 }
 
 void relay_end_logged_limit(struct relay *relay)
 {
-	relay->limit_stands = false;
+	(void)episode_ends(&relay->at_limit);
 }
 
 /* ---- targets ---- */
@@ -355,16 +342,14 @@ void relay_note_attempt(struct relay *relay, const struct relay_choice *choice, 
 
 	log_attempt(relay, choice, error);
 	if (error == 0) {
-		if (atomic_load_explicit(&target->failing, memory_order_relaxed) &&
-		    atomic_exchange(&target->failing, false))
+		if (episode_ends(&target->failing))
 			log_notice("relay %s: target %s can be connected again", relay->config->name,
 			           address_format(target->address, text));
 		return;
 	}
-	if (target->failing || !take_log_turn(&target->logged) || atomic_exchange(&target->failing, true))
-		return;
-	log_warning("relay %s: target %s cannot be connected: %s", relay->config->name,
-	            address_format(target->address, text), attempt_text(error));
+	if (episode_begins(&target->failing, LOG_INTERVAL_MS))
+		log_warning("relay %s: target %s cannot be connected: %s", relay->config->name,
+		            address_format(target->address, text), attempt_text(error));
 }
 
 void relay_describe(const struct relay *relay, unsigned worker, struct dump_relay *record)

@@ -5,6 +5,8 @@
 #ifndef WEIR_RELAY_H
 #define WEIR_RELAY_H
 
+#include "base/episode.h"
+#include "base/refcount.h"
 #include "base/slots.h"
 #include "config/config.h"
 #include "net/resolver.h"
@@ -40,10 +42,9 @@ struct relay {
 	unsigned workers;
 	struct relay_target *targets;
 	_Atomic uint64_t turn;
-	struct sources *sources;       /* NULL: not limited */
-	_Atomic uint64_t limit_logged; /* clock_ms of the last line about a reached limit */
-	_Atomic bool limit_stands;     /* no line has taken it back yet */
-	_Atomic unsigned references;
+	struct sources *sources; /* NULL: not limited */
+	struct episode at_limit;
+	struct refcount references;
 };
 
 /*

@@ -2,6 +2,7 @@
 
 #include "worker/listener.h"
 
+#include "base/backoff.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -26,18 +27,18 @@ struct listener {
 	struct event *acceptable; /* added exactly while not paused */
 	struct event *timer;      /* added while paused */
 	bool paused;
-	bool told; /* a line said that it pauses, and the backlog was not empty since */
-	unsigned pause_ms;
+	bool told;            /* a line said that it pauses, and the backlog was not empty since */
+	struct backoff pause; /* how long the next pause is */
 	LIST_ENTRY(listener) entry;
 };
 
 /* Until one of these slots is given back, or for a while. */
 static void pause_accepting(struct listener *listener, struct slots *slots)
 {
-	const struct timeval pause = clock_timeval(listener->pause_ms);
+	const struct timeval length = clock_timeval(listener->pause.wait);
 
 	/* Without the timer it might never go on; it is not paused then, and the next pass tries again. */
-	if (event_add(listener->timer, &pause) < 0)
+	if (event_add(listener->timer, &length) < 0)
 		return;
 	event_del(listener->acceptable);
 	listener->paused = true;
@@ -80,7 +81,7 @@ static void note_calm(struct listener *listener)
 	if (listener->told)
 		log_notice("relay %s: accepting again", listener->relay->config->name);
 	end_told_episode(listener);
-	listener->pause_ms = PAUSE_MIN_MS;
+	backoff_reset(&listener->pause, PAUSE_MIN_MS);
 }
 
 static void pause_at_limit(struct listener *listener, const char *whose, struct slots *slots)
@@ -88,7 +89,7 @@ static void pause_at_limit(struct listener *listener, const char *whose, struct 
 	if (begins_told_episode(listener))
 		log_warning("relay %s: %smax_connections (%" PRIu64 ") reached, accepting pauses",
 		            listener->relay->config->name, whose, slots->max);
-	listener->pause_ms = PAUSE_MIN_MS;
+	backoff_reset(&listener->pause, PAUSE_MIN_MS);
 	pause_accepting(listener, slots);
 }
 
@@ -98,7 +99,7 @@ static void pause_at_shortage(struct listener *listener, int error)
 		log_error("relay %s: cannot accept: %s; accepting pauses", listener->relay->config->name,
 		          strerror(-error));
 	pause_accepting(listener, listener->set->slots);
-	listener->pause_ms = listener->pause_ms * 2 < PAUSE_MAX_MS ? listener->pause_ms * 2 : PAUSE_MAX_MS;
+	backoff_next(&listener->pause, PAUSE_MAX_MS);
 }
 
 /* Errors of accept(2) that are the client's or the network's: the next client may be fine. */
@@ -155,7 +156,7 @@ static bool accept_one(struct listener *listener)
 		return false;
 	fd = socket_accept(listener->fd, &client);
 	if (fd >= 0) {
-		listener->pause_ms = PAUSE_MIN_MS;
+		backoff_reset(&listener->pause, PAUSE_MIN_MS);
 		if (pair_new(listener->set, listener->relay, fd, &client) == 0)
 			return true;
 		pause_at_shortage(listener, -ENOMEM);
@@ -206,7 +207,7 @@ struct listener *listener_new(struct listener_list *list, struct pair_set *set, 
 	listener->set = set;
 	listener->relay = relay_get(relay);
 	listener->fd = fd;
-	listener->pause_ms = PAUSE_MIN_MS;
+	backoff_reset(&listener->pause, PAUSE_MIN_MS);
 	LIST_INSERT_HEAD(list, listener, entry);
 	listener->acceptable = event_new(set->io.base, fd, EV_READ | EV_PERSIST, on_acceptable, listener);
 	listener->timer = event_new(set->io.base, -1, 0, on_timer, listener);

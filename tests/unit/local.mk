@@ -3,6 +3,7 @@ EXTRA_DIST += tests/unit/capture.h tests/unit/faults.h tests/unit/unit.h tests/u
 if HAVE_CHECK
 UNIT_TESTS = \
 	tests/unit/test_address \
+	tests/unit/test_base \
 	tests/unit/test_budget \
 	tests/unit/test_config \
 	tests/unit/test_dump \
@@ -32,6 +33,8 @@ FAULTS_WRAP = $(AM_LDFLAGS) \
 
 tests_unit_test_address_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_address_LDADD = $(UNIT_LIBS)
+tests_unit_test_base_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_base_LDADD = $(UNIT_LIBS)
 tests_unit_test_budget_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_budget_LDADD = $(UNIT_LIBS)
 tests_unit_test_config_SOURCES = tests/unit/test_config.c tests/unit/faults.c

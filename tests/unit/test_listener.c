@@ -159,7 +159,7 @@ START_TEST(limit_pauses_and_resumes)
 	LOOP_UNTIL(base, relay->counters[0].accepted == 5);
 	LOOP_UNTIL(base, captured("accepting again") == 1);
 	ck_assert_uint_eq(captured("accepting pauses"), 1);
-	relay->limit_logged = 0; /* as if that had been long ago */
+	relay->at_limit.logged = 0; /* as if that had been long ago */
 	knock();
 	knock();
 	LOOP_UNTIL(base, captured("accepting pauses") == 2);
@@ -381,7 +381,7 @@ static void knock_beyond_the_limit(void)
 /* As if the last line about a limit were so many milliseconds old. */
 static void log_was(uint64_t ms)
 {
-	relay->limit_logged = clock_ms() - ms;
+	relay->at_limit.logged = clock_ms() - ms;
 }
 
 /*

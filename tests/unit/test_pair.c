@@ -627,7 +627,7 @@ START_TEST(pairs_that_wait_for_a_backlog_are_not_in_step)
 
 		ck_assert_int_eq(pair->phase, PHASE_WAITING);
 		ck_assert_int_eq(pair->shortage, -EAGAIN);
-		pair->postpone_ms = 400;
+		pair->postpone.wait = 400;
 		wait = pair_connect_wait(pair);
 		ck_assert_uint_ge(wait, 400);
 		ck_assert_uint_lt(wait, 500);

@@ -292,7 +292,7 @@ START_TEST(reached_limit_is_logged_at_most_once_in_ten_seconds)
 	ck_assert(relay_may_log_limit(relay));
 	relay_end_logged_limit(relay);
 	ck_assert(!relay_may_log_limit(relay));
-	relay->limit_logged = clock_ms() - 10000;
+	relay->at_limit.logged = clock_ms() - 10000;
 	ck_assert(relay_may_log_limit(relay));
 }
 END_TEST
@@ -301,7 +301,7 @@ START_TEST(limit_that_stands_is_not_logged_again)
 {
 	begin(TEXTS("127.0.0.1:1"), NULL);
 	ck_assert(relay_may_log_limit(relay));
-	relay->limit_logged = clock_ms() - 10000;
+	relay->at_limit.logged = clock_ms() - 10000;
 	ck_assert(!relay_may_log_limit(relay));
 	relay_end_logged_limit(relay);
 	ck_assert(relay_may_log_limit(relay));

@@ -1,0 +1,111 @@
+/* The small mechanisms that others are built with. */
+#include "build_config.h"
+
+#include "base/backoff.h"
+#include "base/episode.h"
+#include "base/number.h"
+#include "base/refcount.h"
+#include "unit.h"
+
+#include <check.h>
+#include <pthread.h>
+
+START_TEST(smaller_and_larger)
+{
+	ck_assert_uint_eq(min_u64(1, 2), 1);
+	ck_assert_uint_eq(min_u64(2, 1), 1);
+	ck_assert_uint_eq(max_u64(1, UINT64_MAX), UINT64_MAX);
+	ck_assert_uint_eq(max_u64(UINT64_MAX, 1), UINT64_MAX);
+}
+END_TEST
+
+START_TEST(waits_double_up_to_their_limit)
+{
+	struct backoff backoff;
+
+	backoff_reset(&backoff, 20);
+	ck_assert_uint_eq(backoff_next(&backoff, 100), 20);
+	ck_assert_uint_eq(backoff_next(&backoff, 100), 40);
+	ck_assert_uint_eq(backoff_next(&backoff, 100), 80);
+	ck_assert_uint_eq(backoff_next(&backoff, 100), 100);
+	ck_assert_uint_eq(backoff.wait, 100);
+	backoff_reset(&backoff, 20);
+	ck_assert_uint_eq(backoff.wait, 20);
+}
+END_TEST
+
+START_TEST(episode_is_told_once)
+{
+	struct episode episode = {.told = false};
+
+	ck_assert(!episode_ends(&episode));
+	ck_assert(episode_begins(&episode, 10000));
+	ck_assert(!episode_begins(&episode, 10000));
+	ck_assert(episode_ends(&episode));
+	ck_assert(!episode_ends(&episode));
+}
+END_TEST
+
+/* What comes again too soon is put off, not forgotten. */
+START_TEST(lasting_episode_is_told_in_the_end)
+{
+	struct episode episode = {.told = false};
+
+	ck_assert(episode_begins(&episode, 10000));
+	ck_assert(episode_ends(&episode));
+	ck_assert(!episode_begins(&episode, 10000));
+	ck_assert(!episode_ends(&episode)); /* nobody was told of it */
+	episode.logged -= 9000;
+	ck_assert(!episode_begins(&episode, 10000));
+	episode.logged -= 1000;
+	ck_assert(episode_begins(&episode, 10000));
+	ck_assert(episode_ends(&episode));
+	ck_assert(episode_begins(&episode, 0));
+}
+END_TEST
+
+static struct episode met_by_all;
+static _Atomic unsigned tellers;
+static struct refcount shared;
+static _Atomic unsigned last_holders;
+
+static void *meet(void *arg)
+{
+	tellers += episode_begins(&met_by_all, 10000);
+	for (int i = 0; i < 1000; i++) {
+		refcount_get(&shared);
+		last_holders += refcount_put(&shared);
+	}
+	last_holders += refcount_put(&shared);
+	return arg;
+}
+
+START_TEST(one_of_many_threads_tells_and_one_is_last)
+{
+	pthread_t threads[8];
+
+	refcount_init(&shared);
+	for (int i = 0; i < 7; i++)
+		refcount_get(&shared);
+	for (int i = 0; i < 8; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, meet, NULL), 0);
+	for (int i = 0; i < 8; i++)
+		pthread_join(threads[i], NULL);
+	ck_assert_uint_eq(tellers, 1);
+	ck_assert_uint_eq(last_holders, 1);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("base");
+	TCase *tcase = tcase_create("base");
+
+	tcase_add_test(tcase, smaller_and_larger);
+	tcase_add_test(tcase, waits_double_up_to_their_limit);
+	tcase_add_test(tcase, episode_is_told_once);
+	tcase_add_test(tcase, lasting_episode_is_told_in_the_end);
+	tcase_add_test(tcase, one_of_many_threads_tells_and_one_is_last);
+	suite_add_tcase(suite, tcase);
+	return unit_run(suite);
+}
