@@ -1,6 +1,6 @@
 /*
- * One log line for an episode of trouble, however often it is met: one when it begins and one when it is over.
- * Any thread.
+ * One log line for an episode of trouble, however often it is met: one when it begins and one when it is
+ * over. Any thread.
  */
 #ifndef WEIR_EPISODE_H
 #define WEIR_EPISODE_H

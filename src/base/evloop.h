@@ -27,6 +27,20 @@ uint64_t evloop_max_fds(void);
  */
 void evloop_run(struct event_base *base);
 
+/*
+ * Begins the definition of a callback that an event of libevent takes, for those that need neither descriptor
+ * nor what happened: EVENT_CALLBACK(on_timer, struct pair, pair) { ... }
+ */
+#define EVENT_CALLBACK(name, type, argument)                                                                 \
+	static void name##_of(type *argument);                                                               \
+	static void name(int fd, short what, void *arg)                                                      \
+	{                                                                                                    \
+		(void)fd;                                                                                    \
+		(void)what;                                                                                  \
+		name##_of(arg);                                                                              \
+	}                                                                                                    \
+	static void name##_of(type *argument)
+
 /* An eventfd(2) and the event that waits for it. */
 struct mailbox {
 	int fd; /* -1: not open */

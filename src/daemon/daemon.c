@@ -135,19 +135,13 @@ static void go_on_draining(struct daemon *daemon)
 		stop(daemon);
 }
 
-static void on_drain_timer(evutil_socket_t fd, short what, void *arg)
+EVENT_CALLBACK(on_drain_timer, struct daemon, daemon)
 {
-	(void)fd;
-	(void)what;
-	go_on_draining(arg);
+	go_on_draining(daemon);
 }
 
-static void on_drain_deadline(evutil_socket_t fd, short what, void *arg)
+EVENT_CALLBACK(on_drain_deadline, struct daemon, daemon)
 {
-	struct daemon *daemon = arg;
-
-	(void)fd;
-	(void)what;
 	log_warning("%" PRIu64 " pairs are still there after drain_timeout: resetting them",
 	            slots_used(&daemon->slots));
 	order_all(daemon, WORKER_SHUTDOWN);
@@ -208,14 +202,11 @@ static void take_answers(void *arg)
 }
 
 /* The allocator keeps what a burst has freed; it is asked to give that back to the system. */
-static void on_trim(evutil_socket_t fd, short what, void *arg)
+EVENT_CALLBACK(on_trim, struct daemon, daemon)
 {
-	struct daemon *daemon = arg;
 	uint64_t peak = budget_take_peak(&daemon->budget);
 	uint64_t pairs = slots_used(&daemon->slots);
 
-	(void)fd;
-	(void)what;
 	if (peak > budget_used(&daemon->budget) + TRIM_BYTES || daemon->pairs_before > pairs + TRIM_PAIRS)
 		malloc_trim(0);
 	daemon->pairs_before = pairs;

@@ -1,6 +1,7 @@
 #include "build_config.h"
 
 #include "base/clock.h"
+#include "base/evloop.h"
 #include "flow/flow_private.h"
 #include "flow/pipe_pool.h"
 #include "net/stream.h"
@@ -89,7 +90,7 @@ static void derive_reading(struct flow *flow)
 	flow->reading = wanted;
 }
 
-static void on_writable(evutil_socket_t fd, short what, void *arg);
+static void on_writable(int fd, short what, void *flow);
 
 /* For a pipe, and for a source that is paused without a queue, we wait for the sink. */
 static void derive_waiting(struct flow *flow)
@@ -261,12 +262,8 @@ static void push(struct flow *flow)
 	drained(flow, &move);
 }
 
-static void on_writable(evutil_socket_t fd, short what, void *arg)
+EVENT_CALLBACK(on_writable, struct flow, flow)
 {
-	struct flow *flow = arg;
-
-	(void)fd;
-	(void)what;
 	if (flow->pipe && flow_turn_wait(flow, TURN_WRITE)) {
 		derive_events(flow);
 		return;
@@ -423,12 +420,8 @@ void flow_take_turn(struct flow *flow, unsigned turn)
 	derive_events(flow);
 }
 
-static void on_readable(evutil_socket_t fd, short what, void *arg)
+EVENT_CALLBACK(on_readable, struct flow, flow)
 {
-	struct flow *flow = arg;
-
-	(void)fd;
-	(void)what;
 	if (flow->bulk && flow_turn_wait(flow, TURN_READ)) {
 		derive_events(flow);
 		return;

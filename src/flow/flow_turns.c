@@ -5,6 +5,7 @@
  */
 #include "build_config.h"
 
+#include "base/evloop.h"
 #include "flow/flow_private.h"
 
 #include <event2/event.h>
@@ -31,14 +32,11 @@ static uint64_t take_turn(struct flow *flow)
 
 /* Flows take their turns in the order in which they became ready. Without memory to wait for the next pass,
  * all in this one. */
-static void on_next_pass(evutil_socket_t fd, short what, void *arg)
+EVENT_CALLBACK(on_next_pass, struct flow_turns, turns)
 {
-	struct flow_turns *turns = arg;
 	struct flow *flow;
 	uint64_t moved = 0;
 
-	(void)fd;
-	(void)what;
 	while ((flow = TAILQ_FIRST(&turns->waiting)) != NULL) {
 		if (moved >= TURN_BYTES && wait_for_next_pass(turns))
 			return;

@@ -16,6 +16,7 @@
 #include "pair/pair.h"
 
 #include "base/clock.h"
+#include "base/evloop.h"
 #include "base/number.h"
 #include "net/stream.h"
 #include "pair/pair_private.h"
@@ -333,14 +334,11 @@ static void settle_flow(struct flow *flow)
 	pair_settle(flow->owner);
 }
 
-static void on_timer(evutil_socket_t fd, short what, void *arg)
+EVENT_CALLBACK(on_timer, struct pair, pair)
 {
-	struct pair *pair = arg;
 	struct deadline deadline = next_deadline(pair);
 	bool expired = clock_ms() >= deadline.at && !has_news(pair);
 
-	(void)fd;
-	(void)what;
 	pair->timer_due = NEVER;
 	if (expired && pair_is_connected(pair)) {
 		close_pair(pair, deadline.reason);

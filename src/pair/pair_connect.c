@@ -2,6 +2,7 @@
 #include "build_config.h"
 
 #include "base/clock.h"
+#include "base/evloop.h"
 #include "net/stream.h"
 #include "pair/pair_private.h"
 
@@ -14,7 +15,7 @@
 #define POSTPONE_MIN_MS 20
 #define POSTPONE_MAX_MS 400
 
-static void on_connected(evutil_socket_t fd, short what, void *arg);
+static void on_connected(int fd, short what, void *pair);
 
 static void fail_attempt(struct pair *pair, int error)
 {
@@ -115,13 +116,10 @@ void pair_connect_next(struct pair *pair)
 	}
 }
 
-static void on_connected(evutil_socket_t fd, short what, void *arg)
+EVENT_CALLBACK(on_connected, struct pair, pair)
 {
-	struct pair *pair = arg;
 	int error = check_connection(pair);
 
-	(void)fd;
-	(void)what;
 	if (error) {
 		fail_attempt(pair, error);
 		pair_connect_next(pair);

@@ -7,6 +7,7 @@
 #include "build_config.h"
 
 #include "base/clock.h"
+#include "base/evloop.h"
 #include "net/stream.h"
 #include "pair/pair_private.h"
 
@@ -67,14 +68,11 @@ static struct peer *ask_batch(struct peer *peer, struct peer_list *failed)
 	return peer;
 }
 
-static void on_watch(evutil_socket_t fd, short what, void *arg)
+EVENT_CALLBACK(on_watch, struct pair_set, set)
 {
-	struct pair_set *set = arg;
 	struct peer_list failed = LIST_HEAD_INITIALIZER(failed);
 	struct peer *peer = LIST_FIRST(&set->blind);
 
-	(void)fd;
-	(void)what;
 	while (peer)
 		peer = ask_batch(peer, &failed);
 	/* A failed peer is not blind: settling takes it off the list, or frees it. */

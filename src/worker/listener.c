@@ -4,6 +4,7 @@
 
 #include "base/backoff.h"
 #include "base/clock.h"
+#include "base/evloop.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -172,21 +173,15 @@ static bool accept_one(struct listener *listener)
 	return false;
 }
 
-static void on_acceptable(evutil_socket_t fd, short what, void *arg)
+EVENT_CALLBACK(on_acceptable, struct listener, listener)
 {
-	struct listener *listener = arg;
-
-	(void)fd;
-	(void)what;
 	for (int i = 0; i < ACCEPT_BATCH && accept_one(listener); i++)
 		;
 }
 
-static void on_timer(evutil_socket_t fd, short what, void *arg)
+EVENT_CALLBACK(on_timer, struct listener, listener)
 {
-	(void)fd;
-	(void)what;
-	resume_accepting(arg);
+	resume_accepting(listener);
 }
 
 void listener_resume_all(struct listener_list *list)

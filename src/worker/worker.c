@@ -72,14 +72,11 @@ static void begin_dump(struct worker *worker)
 	event_active(worker->dump_more, EV_TIMEOUT, 0);
 }
 
-static void on_dump_more(evutil_socket_t fd, short what, void *arg)
+EVENT_CALLBACK(on_dump_more, struct worker, worker)
 {
 	static const struct timeval next_pass = {0, 0};
-	struct worker *worker = arg;
 	bool more = pair_dump_measure(&worker->set, DUMP_BATCH);
 
-	(void)fd;
-	(void)what;
 	if (more && event_add(worker->dump_more, &next_pass) == 0)
 		return;
 	while (more) /* no memory for a timer: without a break, then */
