@@ -23,7 +23,8 @@ src_libweir_a_SOURCES = \
 	src/flow/flow_splice.c \
 	src/flow/flow_turns.c \
 	src/config/ini_reader.c src/config/ini_reader.h \
-	src/relay/listening.c src/relay/listening.h \
+	src/relay/entrance.c src/relay/entrance.h \
+	src/relay/entrances.c src/relay/entrances.h \
 	src/worker/listener.c src/worker/listener.h \
 	src/config/loader.c src/config/loader.h \
 	src/base/log.c src/base/log.h \

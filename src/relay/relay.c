@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* Bytes of the longest relay name; config_load takes no longer one. */
 #define RELAY_NAME_MAX 64
@@ -109,8 +108,7 @@ void relay_put(struct relay *relay)
 {
 	if (!relay || !refcount_put(&relay->references))
 		return;
-	relay_unlisten(relay);
-	free(relay->listening);
+	entrances_free(&relay->entrances);
 	for (size_t i = 0; relay->targets && i < relay->config->target_count; i++)
 		address_list_put(relay->targets[i].fixed);
 	free(relay->targets);
@@ -120,87 +118,14 @@ void relay_put(struct relay *relay)
 	free(relay);
 }
 
-/* ---- listening ---- */
-
-static int open_endpoint(struct relay *relay, const struct endpoint *endpoint, bool dual_stack)
-{
-	struct listening *grown, *listening;
-	char text[ADDRESS_TEXT_MAX];
-	int error;
-
-	grown = realloc(relay->listening, (relay->listening_count + 1) * sizeof(*grown));
-	if (!grown)
-		return -ENOMEM;
-	relay->listening = grown;
-	listening = &grown[relay->listening_count];
-	error = listening_open(listening, endpoint, &relay->client_tuning, dual_stack, relay->workers);
-	if (error) {
-		log_error("relay %s: cannot listen on %s: %s", relay->config->name,
-		          endpoint_format(&endpoint->any, endpoint->length, text), strerror(-error));
-		return error;
-	}
-	relay->listening_count++;
-	log_notice("relay %s: listening on %s", relay->config->name, listening->text);
-	return 0;
-}
-
-/* "*:80" is one IPv6 socket that takes IPv4 clients too; where the kernel has no IPv6, an IPv4 one. */
-static int open_wildcard(struct relay *relay, uint16_t port)
-{
-	struct endpoint any6 = {.length = sizeof(any6.in6)};
-	struct endpoint any4 = {.length = sizeof(any4.in)};
-	int probe;
-
-	any6.in6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons(port)};
-	any4.in = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port)};
-	probe = socket_listen(
-	        &(struct endpoint){.length = sizeof(any6.in6), .in6 = {.sin6_family = AF_INET6}},
-	        &relay->client_tuning, SOCKET_SOLE, true);
-	if (probe < 0)
-		return open_endpoint(relay, &any4, false);
-	close(probe);
-	return open_endpoint(relay, &any6, true);
-}
-
-/* A host name as listening address is looked up once, at start; every address it has is listened on. */
-static int open_name(struct relay *relay, const struct address *address)
-{
-	int error = 0;
-	struct address_list *list = resolver_lookup_now(address->host, address->port, NULL, &error);
-
-	if (!list) {
-		log_error("relay %s: cannot listen on %s: %s", relay->config->name, address->host,
-		          resolver_strerror(error));
-		return -EADDRNOTAVAIL;
-	}
-	error = 0;
-	for (size_t i = 0; !error && i < list->count; i++)
-		error = open_endpoint(relay, &list->endpoint[i], false);
-	address_list_put(list);
-	return error;
-}
-
 int relay_listen(struct relay *relay)
 {
-	int error = 0;
-
-	for (size_t i = 0; !error && i < relay->config->listen_count; i++) {
-		const struct address *address = &relay->config->listen[i];
-
-		if (address->kind == ADDRESS_WILDCARD)
-			error = open_wildcard(relay, address->port);
-		else if (address->kind == ADDRESS_NAME)
-			error = open_name(relay, address);
-		else
-			error = open_endpoint(relay, &address->endpoint, false);
-	}
-	return error;
+	return entrances_open(&relay->entrances, relay->config, &relay->client_tuning, relay->workers);
 }
 
 void relay_unlisten(struct relay *relay)
 {
-	for (size_t i = 0; i < relay->listening_count; i++)
-		listening_close(&relay->listening[i]);
+	entrances_close(&relay->entrances);
 }
 
 /* ---- clients ---- */
@@ -263,18 +188,6 @@ static void choose(struct relay *relay, uint64_t turn, size_t target, uint64_t r
 	choice->endpoint = &choice->list->endpoint[(first + round) % choice->list->count];
 }
 
-/*
- * True for what clients come in by: each would come in again, as another client, until nothing is left for
- * more.
- */
-static bool leads_back(const struct relay *relay, const struct endpoint *endpoint)
-{
-	for (size_t i = 0; i < relay->listening_count; i++)
-		if (listening_takes(&relay->listening[i], endpoint))
-			return true;
-	return false;
-}
-
 /* Every round takes one more address of each target that has one left. */
 int relay_choose(struct relay *relay, uint64_t turn, unsigned attempt, struct relay_choice *choice)
 {
@@ -292,7 +205,8 @@ int relay_choose(struct relay *relay, uint64_t turn, unsigned attempt, struct re
 			if (attempt-- > 0)
 				continue;
 			choose(relay, turn, target, round, choice);
-			return leads_back(relay, choice->endpoint) ? -EDEADLK : 0;
+			/* Each client would come in again, as another one, until nothing is left for more. */
+			return entrances_take(&relay->entrances, choice->endpoint) ? -EDEADLK : 0;
 		}
 	}
 	/* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): config_load refuses a relay without a target */

@@ -1,5 +1,5 @@
 /*
- * One [relay NAME] at run time: its listening sockets, targets, limits and counters. Shared by all workers
+ * One [relay NAME] at run time: its entrances, targets, limits and counters. Shared by all workers
  * and reference-counted: every pair holds a reference, so what a pair needs lives as long as it does.
  */
 #ifndef WEIR_RELAY_H
@@ -11,7 +11,7 @@
 #include "config/config.h"
 #include "net/resolver.h"
 #include "net/socket.h"
-#include "relay/listening.h"
+#include "relay/entrances.h"
 #include "relay/sources.h"
 #include "report/dump.h"
 
@@ -34,8 +34,7 @@ struct relay {
 	const struct config_relay *config;
 	struct relay_counters *counters; /* one for each worker */
 	struct slots slots;              /* its pairs; limit max_connections of the relay */
-	struct listening *listening;
-	size_t listening_count;
+	struct entrances entrances;
 	struct socket_tuning client_tuning, target_tuning;
 	/* private */
 	struct config *owner;

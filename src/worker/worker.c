@@ -177,8 +177,8 @@ static int init_listeners(struct worker *worker)
 	for (size_t r = 0; r < worker->daemon->relay_count; r++) {
 		struct relay *relay = worker->daemon->relays[r];
 
-		for (size_t i = 0; i < relay->listening_count; i++) {
-			int fd = listening_fd(&relay->listening[i], worker->number);
+		for (size_t i = 0; i < relay->entrances.count; i++) {
+			int fd = entrance_fd(&relay->entrances.list[i], worker->number);
 
 			if (!listener_new(&worker->listeners, &worker->set, relay, fd))
 				return -ENOMEM;

@@ -56,7 +56,7 @@ static void begin(const char *const *options)
 {
 	relay = relays_new(LISTEN, TEXTS(relays_address(target)), options, NULL, 1);
 	ck_assert_int_eq(relay_listen(relay), 0);
-	gate = listening_fd(&relay->listening[0], 0);
+	gate = entrance_fd(&relay->entrances.list[0], 0);
 	ck_assert_ptr_nonnull(listener_new(&listeners, &set, relay, gate));
 }
 

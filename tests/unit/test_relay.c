@@ -198,7 +198,7 @@ static void move_to(const char *listen, const char *address)
 	relay = relays_new(TEXTS("unix:@weir-test-relay-back", listen), TEXTS("moving.example:1"), NULL,
 	                   resolver, 2);
 	ck_assert_int_eq(relay_listen(relay), 0);
-	ck_assert_int_eq(getsockname(listening_fd(&relay->listening[1], 0), &own.any, &own.length), 0);
+	ck_assert_int_eq(getsockname(entrance_fd(&relay->entrances.list[1], 0), &own.any, &own.length), 0);
 	ck_assert_int_eq(address_parse(address, &parsed), 0);
 	moving = parsed.endpoint;
 	moving.in.sin_port = own.in.sin_port;
@@ -248,7 +248,7 @@ END_TEST
 START_TEST(another_port_does_not_lead_back)
 {
 	move_to("*:0", "127.0.0.1:0");
-	relay->listening[1].endpoint.in6.sin6_port ^= 1;
+	relay->entrances.list[1].endpoint.in6.sin6_port ^= 1;
 	ck_assert_int_eq(choose_only(), 0);
 }
 END_TEST
@@ -336,15 +336,15 @@ START_TEST(listens_on_every_address)
 	relay = relays_new(TEXTS("127.0.0.1:0", "*:0", "unix:@weir-test-relay"), TEXTS("127.0.0.1:1"), NULL,
 	                   resolver, 2);
 	ck_assert_int_eq(relay_listen(relay), 0);
-	ck_assert_uint_eq(relay->listening_count, 3);
+	ck_assert_uint_eq(relay->entrances.count, 3);
 	ck_assert_uint_eq(captured("listening on"), 3);
-	ck_assert_uint_eq(relay->listening[0].count, 2);
-	close(relays_connect(listening_fd(&relay->listening[0], 1)));
-	close(relays_connect(listening_fd(&relay->listening[1], 0)));
-	ck_assert_uint_eq(relay->listening[2].count, 1);
+	ck_assert_uint_eq(relay->entrances.list[0].count, 2);
+	close(relays_connect(entrance_fd(&relay->entrances.list[0], 1)));
+	close(relays_connect(entrance_fd(&relay->entrances.list[1], 0)));
+	ck_assert_uint_eq(relay->entrances.list[2].count, 1);
 	relay_unlisten(relay);
-	for (size_t i = 0; i < relay->listening_count; i++)
-		ck_assert_uint_eq(relay->listening[i].count, 0);
+	for (size_t i = 0; i < relay->entrances.count; i++)
+		ck_assert_uint_eq(relay->entrances.list[i].count, 0);
 	relay_unlisten(relay);
 }
 END_TEST

@@ -3,7 +3,7 @@
 
 #include "net/socket.h"
 #include "net/stream.h"
-#include "relay/listening.h"
+#include "relay/entrance.h"
 #include "relays.h"
 #include "unit.h"
 
@@ -340,24 +340,24 @@ END_TEST
 START_TEST(workers_listen_on_one_port)
 {
 	struct endpoint endpoint = endpoint_of("127.0.0.1:0");
-	struct listening listening;
+	struct entrance entrance;
 
-	ck_assert_int_eq(listening_open(&listening, &endpoint, &tuned, false, 3), 0);
-	ck_assert_uint_eq(listening.count, 3);
-	ck_assert_int_ne(listening_fd(&listening, 0), listening_fd(&listening, 1));
-	ck_assert_int_ne(listening_fd(&listening, 1), listening_fd(&listening, 2));
-	ck_assert_int_ne(listening_fd(&listening, 0), listening_fd(&listening, 2));
+	ck_assert_int_eq(entrance_open(&entrance, &endpoint, &tuned, false, 3), 0);
+	ck_assert_uint_eq(entrance.count, 3);
+	ck_assert_int_ne(entrance_fd(&entrance, 0), entrance_fd(&entrance, 1));
+	ck_assert_int_ne(entrance_fd(&entrance, 1), entrance_fd(&entrance, 2));
+	ck_assert_int_ne(entrance_fd(&entrance, 0), entrance_fd(&entrance, 2));
 	for (unsigned i = 0; i < 3; i++) {
-		assert_tuned(listening_fd(&listening, i));
-		ck_assert_str_eq(relays_address(listening_fd(&listening, i)), listening.text);
+		assert_tuned(entrance_fd(&entrance, i));
+		ck_assert_str_eq(relays_address(entrance_fd(&entrance, i)), entrance.text);
 	}
-	ck_assert_str_ne(listening.text, "127.0.0.1:0");
+	ck_assert_str_ne(entrance.text, "127.0.0.1:0");
 	ck_assert_uint_eq(endpoint.in.sin_port, 0); /* not ours to change */
-	endpoint = own_endpoint(listening_fd(&listening, 0));
-	listening_close(&listening);
-	listening_close(&listening);
-	ck_assert_int_eq(listening_open(&listening, &endpoint, &plain, false, 1), 0); /* free again */
-	listening_close(&listening);
+	endpoint = own_endpoint(entrance_fd(&entrance, 0));
+	entrance_close(&entrance);
+	entrance_close(&entrance);
+	ck_assert_int_eq(entrance_open(&entrance, &endpoint, &plain, false, 1), 0); /* free again */
+	entrance_close(&entrance);
 }
 END_TEST
 
@@ -365,19 +365,19 @@ START_TEST(unix_name_takes_who_connects_it)
 {
 	struct endpoint endpoint = endpoint_of("unix:@weir-test-takes"),
 	                longer = endpoint_of("unix:@weir-test-takes2");
-	struct listening listening;
+	struct entrance entrance;
 
-	ck_assert_int_eq(listening_open(&listening, &endpoint, &plain, false, 1), 0);
-	ck_assert(listening_takes(&listening, &endpoint));
-	ck_assert(!listening_takes(&listening, &longer));
-	listening_close(&listening);
+	ck_assert_int_eq(entrance_open(&entrance, &endpoint, &plain, false, 1), 0);
+	ck_assert(entrance_takes(&entrance, &endpoint));
+	ck_assert(!entrance_takes(&entrance, &longer));
+	entrance_close(&entrance);
 	endpoint = path_endpoint();
-	ck_assert_int_eq(listening_open(&listening, &endpoint, &plain, false, 1), 0);
-	ck_assert(listening_takes(&listening, &endpoint));
-	ck_assert(!listening_takes(&listening, &longer));
+	ck_assert_int_eq(entrance_open(&entrance, &endpoint, &plain, false, 1), 0);
+	ck_assert(entrance_takes(&entrance, &endpoint));
+	ck_assert(!entrance_takes(&entrance, &longer));
 	longer = endpoint_of("127.0.0.1:1");
-	ck_assert(!listening_takes(&listening, &longer));
-	listening_close(&listening);
+	ck_assert(!entrance_takes(&entrance, &longer));
+	entrance_close(&entrance);
 }
 END_TEST
 
@@ -422,27 +422,27 @@ END_TEST
 START_TEST(second_daemon_is_refused)
 {
 	struct endpoint endpoint = endpoint_of("127.0.0.1:0");
-	struct listening first, second;
+	struct entrance first, second;
 
-	ck_assert_int_eq(listening_open(&first, &endpoint, &plain, false, 2), 0);
-	endpoint = own_endpoint(listening_fd(&first, 0));
-	ck_assert_int_eq(listening_open(&second, &endpoint, &plain, false, 2), -EADDRINUSE);
+	ck_assert_int_eq(entrance_open(&first, &endpoint, &plain, false, 2), 0);
+	endpoint = own_endpoint(entrance_fd(&first, 0));
+	ck_assert_int_eq(entrance_open(&second, &endpoint, &plain, false, 2), -EADDRINUSE);
 	ck_assert_uint_eq(second.count, 0);
-	listening_close(&first);
+	entrance_close(&first);
 }
 END_TEST
 
 START_TEST(unix_path_is_shared_and_removed)
 {
 	struct endpoint endpoint = path_endpoint();
-	struct listening listening;
+	struct entrance entrance;
 
-	ck_assert_int_eq(listening_open(&listening, &endpoint, &plain, false, 3), 0);
-	ck_assert_uint_eq(listening.count, 1);
-	ck_assert_int_eq(listening_fd(&listening, 0), listening_fd(&listening, 2));
-	ck_assert_str_eq(listening.text + strlen("unix:"), path);
+	ck_assert_int_eq(entrance_open(&entrance, &endpoint, &plain, false, 3), 0);
+	ck_assert_uint_eq(entrance.count, 1);
+	ck_assert_int_eq(entrance_fd(&entrance, 0), entrance_fd(&entrance, 2));
+	ck_assert_str_eq(entrance.text + strlen("unix:"), path);
 	ck_assert_int_eq(access(path, F_OK), 0);
-	listening_close(&listening);
+	entrance_close(&entrance);
 	ck_assert_int_eq(access(path, F_OK), -1);
 }
 END_TEST
@@ -450,13 +450,13 @@ END_TEST
 START_TEST(path_in_use_is_not_removed)
 {
 	struct endpoint endpoint = path_endpoint();
-	struct listening first, second;
+	struct entrance first, second;
 
-	ck_assert_int_eq(listening_open(&first, &endpoint, &plain, false, 1), 0);
-	ck_assert_int_eq(listening_open(&second, &endpoint, &plain, false, 1), -EADDRINUSE);
+	ck_assert_int_eq(entrance_open(&first, &endpoint, &plain, false, 1), 0);
+	ck_assert_int_eq(entrance_open(&second, &endpoint, &plain, false, 1), -EADDRINUSE);
 	ck_assert_int_eq(access(path, F_OK), 0);
-	close(relays_connect(listening_fd(&first, 0)));
-	listening_close(&first);
+	close(relays_connect(entrance_fd(&first, 0)));
+	entrance_close(&first);
 }
 END_TEST
 

@@ -170,7 +170,7 @@ static int accept_target(void)
 /* A client whose pair is known to be open: a byte went through. */
 static int join(int *server)
 {
-	int fd = keep(relays_connect(listening_fd(&relay->listening[0], 0)));
+	int fd = keep(relays_connect(entrance_fd(&relay->entrances.list[0], 0)));
 	uint64_t received = 0;
 
 	*server = accept_target();
@@ -287,7 +287,7 @@ START_TEST(draining_keeps_pairs_and_takes_no_clients)
 	client = join(&server);
 	order_all(WORKER_DRAIN);
 	wait_for(&answers.drained, WORKERS);
-	late = keep(relays_connect(listening_fd(&relay->listening[0], 0))); /* waits in the backlog */
+	late = keep(relays_connect(entrance_fd(&relay->entrances.list[0], 0))); /* waits in the backlog */
 	ck_assert_uint_eq(loop_send(server, 0, 100), 100);
 	while (received < 100) {
 		readable(client);

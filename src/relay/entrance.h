@@ -1,6 +1,6 @@
 /* One listening address at run time: a socket per worker, or one that the workers share. */
-#ifndef WEIR_LISTENING_H
-#define WEIR_LISTENING_H
+#ifndef WEIR_ENTRANCE_H
+#define WEIR_ENTRANCE_H
 
 #include "net/address.h"
 #include "net/socket.h"
@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-struct listening {
+struct entrance {
 	struct endpoint endpoint; /* the address that it really has; stays when it is closed */
 	bool dual_stack;
 	char text[ADDRESS_TEXT_MAX]; /* the same, for log lines */
@@ -23,16 +23,16 @@ struct listening {
  * Opens endpoint for so many workers. TCP gets a socket for each (the kernel spreads the clients), a unix
  * address one for all. dual_stack as in socket_listen. 0 or -errno, with nothing left open.
  */
-int listening_open(struct listening *listening, const struct endpoint *endpoint,
-                   const struct socket_tuning *tuning, bool dual_stack, unsigned workers);
+int entrance_open(struct entrance *entrance, const struct endpoint *endpoint,
+                  const struct socket_tuning *tuning, bool dual_stack, unsigned workers);
 /*
  * True if who connects endpoint comes in here. What stands for every address of this machine is found out by
  * system calls, but only where the port is the same.
  */
-bool listening_takes(const struct listening *listening, const struct endpoint *endpoint);
+bool entrance_takes(const struct entrance *entrance, const struct endpoint *endpoint);
 /* Closes the sockets and removes a unix path. Takes a zeroed or closed one. */
-void listening_close(struct listening *listening);
+void entrance_close(struct entrance *entrance);
 /* The descriptor that a worker waits on. */
-int listening_fd(const struct listening *listening, unsigned worker);
+int entrance_fd(const struct entrance *entrance, unsigned worker);
 
 #endif

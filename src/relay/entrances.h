@@ -1,0 +1,30 @@
+/* All entrances of a relay. */
+#ifndef WEIR_ENTRANCES_H
+#define WEIR_ENTRANCES_H
+
+#include "config/config.h"
+#include "relay/entrance.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct entrances {
+	struct entrance *list;
+	size_t count;
+};
+
+/*
+ * Opens every listening address of the relay, for so many workers, and logs each. "*:80" is one socket of both
+ * families; a host name is looked up, and every address that it has is listened on. 0 or -errno; the error is
+ * logged. entrances_free must follow in any case.
+ */
+int entrances_open(struct entrances *entrances, const struct config_relay *config,
+                   const struct socket_tuning *tuning, unsigned workers);
+/* Closes the sockets. The addresses stay: see entrances_take. */
+void entrances_close(struct entrances *entrances);
+void entrances_free(struct entrances *entrances);
+
+/* True if who connects endpoint comes in by one of them, or did while they were open. Any thread. */
+bool entrances_take(const struct entrances *entrances, const struct endpoint *endpoint);
+
+#endif
