@@ -43,6 +43,7 @@ src_libweir_a_SOURCES = \
 	src/net/socket.c src/net/socket.h \
 	src/net/stream.c src/net/stream.h \
 	src/relay/sources.c src/relay/sources.h \
+	src/relay/targets.c src/relay/targets.h \
 	src/base/thread.h \
 	src/base/units.c src/base/units.h \
 	src/worker/worker.c src/worker/worker.h

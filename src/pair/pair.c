@@ -70,7 +70,7 @@ static void free_pair(struct pair *pair)
 	pair_watch(&pair->target, false);
 	LIST_REMOVE(pair, entry);
 	set->count--;
-	relay_choice_deinit(&pair->choice);
+	target_choice_deinit(&pair->choice);
 	if (pair->entered)
 		relay_leave(pair->relay, &pair->client_address);
 	slots_give(&pair->relay->slots);
@@ -411,8 +411,8 @@ static void begin(struct pair *pair)
 		close_pair(pair, REASON_OVER_LIMIT);
 		return;
 	}
-	pair->turn = relay_take_turn(pair->relay);
-	pair->attempts = relay_attempts(pair->relay);
+	pair->start = targets_next_start(pair->relay->targets);
+	pair->attempts = targets_attempts(pair->relay->targets);
 	pair_connect_next(pair);
 	pair_settle(pair);
 }

@@ -23,7 +23,7 @@ static void fail_attempt(struct pair *pair, int error)
 
 	pair->attempt_error = error;
 	/* What was waited for in vain says more than that it took too long. */
-	relay_note_attempt(pair->relay, &pair->choice, in_vain ? pair->shortage : error);
+	targets_note_attempt(pair->relay->targets, &pair->choice, in_vain ? pair->shortage : error);
 	if (pair->target.fd >= 0)
 		event_del(pair->target.readable);
 	/* If it was connected after all, it must not see an empty stream that looks complete. */
@@ -36,7 +36,7 @@ static void open_flows(struct pair *pair)
 	struct peer *client = &pair->client, *target = &pair->target;
 
 	pair->phase = PHASE_OPEN;
-	relay_note_attempt(pair->relay, &pair->choice, 0);
+	targets_note_attempt(pair->relay->targets, &pair->choice, 0);
 	flow_attach(&client->from, client->fd, target->fd, client->readable);
 	flow_attach(&target->from, target->fd, client->fd, target->readable);
 	flow_start(&client->from);
@@ -104,10 +104,10 @@ void pair_connect_next(struct pair *pair)
 	while (pair->attempt < pair->attempts) {
 		int error;
 
-		relay_choice_deinit(&pair->choice);
+		target_choice_deinit(&pair->choice);
 		pair->attempt_began = clock_ms();
 		backoff_reset(&pair->postpone, POSTPONE_MIN_MS);
-		error = relay_choose(pair->relay, pair->turn, pair->attempt, &pair->choice);
+		error = targets_choose(pair->relay->targets, pair->start, pair->attempt, &pair->choice);
 		if (!error)
 			error = attempt_connect(pair);
 		if (!error)

@@ -35,8 +35,8 @@ struct pair {
 	struct relay *relay;
 	struct peer client, target;
 	uint64_t id;
-	uint64_t turn;
-	struct relay_choice choice; /* the target address that is tried, or connected */
+	uint64_t start;              /* where its attempts began among the targets */
+	struct target_choice choice; /* the target address that is tried, or connected */
 	unsigned attempt, attempts;
 	union client_address client_address;
 	bool entered; /* counted by its relay's limit per source */

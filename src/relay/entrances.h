@@ -14,9 +14,9 @@ struct entrances {
 };
 
 /*
- * Opens every listening address of the relay, for so many workers, and logs each. "*:80" is one socket of both
- * families; a host name is looked up, and every address that it has is listened on. 0 or -errno; the error is
- * logged. entrances_free must follow in any case.
+ * Opens every listening address of the relay, for so many workers, and logs each. "*:80" is one socket of
+ * both families; a host name is looked up, and every address that it has is listened on. 0 or -errno; the
+ * error is logged. entrances_free must follow in any case.
  */
 int entrances_open(struct entrances *entrances, const struct config_relay *config,
                    const struct socket_tuning *tuning, unsigned workers);

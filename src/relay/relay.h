@@ -13,6 +13,7 @@
 #include "net/socket.h"
 #include "relay/entrances.h"
 #include "relay/sources.h"
+#include "relay/targets.h"
 #include "report/dump.h"
 
 #include <stdbool.h>
@@ -28,19 +29,16 @@ struct relay_counters {
 	uint64_t pauses, paused_ms; /* of pairs that have ended */
 };
 
-struct relay_target;
-
 struct relay {
 	const struct config_relay *config;
 	struct relay_counters *counters; /* one for each worker */
 	struct slots slots;              /* its pairs; limit max_connections of the relay */
 	struct entrances entrances;
+	struct targets *targets;
 	struct socket_tuning client_tuning, target_tuning;
 	/* private */
 	struct config *owner;
 	unsigned workers;
-	struct relay_target *targets;
-	_Atomic uint64_t turn;
 	struct sources *sources; /* NULL: not limited */
 	struct episode at_limit;
 	struct refcount references;
@@ -68,27 +66,6 @@ void relay_unlisten(struct relay *relay);
  */
 bool relay_enter(struct relay *relay, const union client_address *client);
 void relay_leave(struct relay *relay, const union client_address *client);
-
-/* A target address that a pair tries. */
-struct relay_choice {
-	struct address_list *list; /* a reference, ended with relay_choice_deinit */
-	const struct endpoint *endpoint;
-	size_t target; /* which target it belongs to */
-};
-
-/* The pair's turn, to be passed to relay_choose with the number of the attempt. */
-uint64_t relay_take_turn(struct relay *relay);
-/* How many attempts make sense: the limit of the relay, but no address twice. */
-unsigned relay_attempts(struct relay *relay);
-/*
- * Chooses for one attempt (0, 1, …): targets in turn, and the addresses of each in turn. -EDESTADDRREQ: its
- * name has no address yet. -EDEADLK: it was chosen, but leads back to where this relay listens (ELOOP is what
- * connect(2) says of links).
- */
-int relay_choose(struct relay *relay, uint64_t turn, unsigned attempt, struct relay_choice *choice);
-void relay_choice_deinit(struct relay_choice *choice);
-/* What came of an attempt (0 or -errno); trouble with a target is logged once until it is over. */
-void relay_note_attempt(struct relay *relay, const struct relay_choice *choice, int error);
 
 /*
  * Whether a reached limit of this relay is worth a line now: one per episode, and at most one in ten seconds.

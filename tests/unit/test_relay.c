@@ -69,14 +69,14 @@ static void teardown(void)
 	capture_end();
 }
 
-static void assert_choice(uint64_t turn, unsigned attempt, const char *expected)
+static void assert_choice(uint64_t start, unsigned attempt, const char *expected)
 {
-	struct relay_choice choice = {.list = NULL};
+	struct target_choice choice = {.list = NULL};
 	char text[ADDRESS_TEXT_MAX];
 
-	ck_assert_int_eq(relay_choose(relay, turn, attempt, &choice), 0);
+	ck_assert_int_eq(targets_choose(relay->targets, start, attempt, &choice), 0);
 	ck_assert_str_eq(endpoint_format(&choice.endpoint->any, choice.endpoint->length, text), expected);
-	relay_choice_deinit(&choice);
+	target_choice_deinit(&choice);
 	ck_assert_ptr_null(choice.endpoint);
 }
 
@@ -85,8 +85,8 @@ static void assert_choice(uint64_t turn, unsigned attempt, const char *expected)
 START_TEST(turns_count_up)
 {
 	begin(TEXTS("127.0.0.1:1"), NULL);
-	for (uint64_t turn = 0; turn < 5; turn++)
-		ck_assert_uint_eq(relay_take_turn(relay), turn);
+	for (uint64_t start = 0; start < 5; start++)
+		ck_assert_uint_eq(targets_next_start(relay->targets), start);
 }
 END_TEST
 
@@ -99,7 +99,7 @@ START_TEST(targets_are_chosen_in_turn)
 	assert_choice(1, 0, "[::1]:2");
 	assert_choice(2, 0, "unix:/run/three");
 	assert_choice(3, 0, "127.0.0.1:1");
-	ck_assert_uint_eq(relay_attempts(relay), 3);
+	ck_assert_uint_eq(targets_attempts(relay->targets), 3);
 }
 END_TEST
 
@@ -111,7 +111,7 @@ START_TEST(addresses_of_a_name_are_chosen_in_turn)
 	assert_choice(0, 2, "10.0.0.3:80");
 	assert_choice(1, 0, "10.0.0.2:80");
 	assert_choice(3, 0, "10.0.0.1:80");
-	ck_assert_uint_eq(relay_attempts(relay), 3);
+	ck_assert_uint_eq(targets_attempts(relay->targets), 3);
 }
 END_TEST
 
@@ -121,25 +121,25 @@ START_TEST(targets_take_turns_before_their_addresses_do)
 	assert_choice(0, 0, "10.0.0.1:80");
 	assert_choice(0, 1, "10.1.0.1:81");
 	assert_choice(0, 2, "10.0.0.2:80");
-	ck_assert_uint_eq(relay_attempts(relay), 4);
+	ck_assert_uint_eq(targets_attempts(relay->targets), 4);
 }
 END_TEST
 
-/* relay.h of relay_attempts: "no address twice". _i is the turn. */
+/* targets.h of targets_attempts: "no address twice". _i is where they start. */
 START_TEST(no_address_is_tried_twice)
 {
 	struct in_addr seen[4];
 	unsigned attempts;
 
 	begin(TEXTS("three.example:80", "one.example:81"), TEXTS("connect_attempts=10"));
-	attempts = relay_attempts(relay);
+	attempts = targets_attempts(relay->targets);
 	ck_assert_uint_eq(attempts, 4);
 	for (unsigned i = 0; i < attempts; i++) {
-		struct relay_choice choice = {.list = NULL};
+		struct target_choice choice = {.list = NULL};
 
-		ck_assert_int_eq(relay_choose(relay, (uint64_t)_i, i, &choice), 0);
+		ck_assert_int_eq(targets_choose(relay->targets, (uint64_t)_i, i, &choice), 0);
 		seen[i] = choice.endpoint->in.sin_addr;
-		relay_choice_deinit(&choice);
+		target_choice_deinit(&choice);
 		for (unsigned j = 0; j < i; j++)
 			ck_assert_msg(seen[i].s_addr != seen[j].s_addr, "attempts %u and %u try %s", j, i,
 			              inet_ntoa(seen[i]));
@@ -150,38 +150,38 @@ END_TEST
 START_TEST(attempts_are_limited)
 {
 	begin(TEXTS("three.example:80", "127.0.0.1:1"), TEXTS("connect_attempts=2"));
-	ck_assert_uint_eq(relay_attempts(relay), 2);
+	ck_assert_uint_eq(targets_attempts(relay->targets), 2);
 }
 END_TEST
 
 START_TEST(name_without_address)
 {
-	struct relay_choice choice = {.list = NULL};
+	struct target_choice choice = {.list = NULL};
 
 	begin(TEXTS("gone.example:80"), NULL);
-	ck_assert_uint_eq(relay_attempts(relay), 1); /* it is said once that there is none */
-	ck_assert_int_eq(relay_choose(relay, 0, 0, &choice), -EDESTADDRREQ);
+	ck_assert_uint_eq(targets_attempts(relay->targets), 1); /* it is said once that there is none */
+	ck_assert_int_eq(targets_choose(relay->targets, 0, 0, &choice), -EDESTADDRREQ);
 	ck_assert_ptr_null(choice.endpoint);
-	relay_note_attempt(relay, &choice, -EDESTADDRREQ);
-	relay_choice_deinit(&choice);
+	targets_note_attempt(relay->targets, &choice, -EDESTADDRREQ);
+	target_choice_deinit(&choice);
 	ck_assert_uint_eq(captured("gone.example:80 cannot be connected: no address yet"), 1);
 }
 END_TEST
 
 START_TEST(choice_outlives_relay_and_resolver)
 {
-	struct relay_choice choice = {.list = NULL};
+	struct target_choice choice = {.list = NULL};
 	char text[ADDRESS_TEXT_MAX];
 
 	begin(TEXTS("one.example:81"), NULL);
-	ck_assert_int_eq(relay_choose(relay, 0, 0, &choice), 0);
+	ck_assert_int_eq(targets_choose(relay->targets, 0, 0, &choice), 0);
 	relay_put(relay);
 	resolver_free(resolver);
 	relay = NULL;
 	resolver = NULL;
 	endpoint_format(&choice.endpoint->any, choice.endpoint->length, text);
 	ck_assert_str_eq(text, "10.1.0.1:81");
-	relay_choice_deinit(&choice);
+	target_choice_deinit(&choice);
 }
 END_TEST
 
@@ -209,11 +209,11 @@ static void move_to(const char *listen, const char *address)
 
 static int choose_only(void)
 {
-	struct relay_choice choice = {.list = NULL};
-	int error = relay_choose(relay, 0, 0, &choice);
+	struct target_choice choice = {.list = NULL};
+	int error = targets_choose(relay->targets, 0, 0, &choice);
 
-	relay_note_attempt(relay, &choice, error);
-	relay_choice_deinit(&choice);
+	targets_note_attempt(relay->targets, &choice, error);
+	target_choice_deinit(&choice);
 	return error;
 }
 
@@ -264,24 +264,24 @@ END_TEST
 
 START_TEST(trouble_with_a_target_is_logged_once)
 {
-	struct relay_choice choice = {.target = 1};
+	struct target_choice choice = {.target = 1};
 
 	begin(TEXTS("127.0.0.1:1", "127.0.0.1:2"), NULL);
-	relay_note_attempt(relay, &choice, 0);
+	targets_note_attempt(relay->targets, &choice, 0);
 	ck_assert_uint_eq(captured("127.0.0.1"), 0);
 	for (int i = 0; i < 5; i++)
-		relay_note_attempt(relay, &choice, -ECONNREFUSED);
+		targets_note_attempt(relay->targets, &choice, -ECONNREFUSED);
 	ck_assert_uint_eq(captured("target 127.0.0.1:2 cannot be connected: Connection refused"), 1);
 	choice.target = 0;
-	relay_note_attempt(relay, &choice, -ETIMEDOUT);
+	targets_note_attempt(relay->targets, &choice, -ETIMEDOUT);
 	ck_assert_uint_eq(captured("target 127.0.0.1:1 cannot be connected"), 1);
 	choice.target = 1;
 	for (int i = 0; i < 5; i++)
-		relay_note_attempt(relay, &choice, 0);
+		targets_note_attempt(relay->targets, &choice, 0);
 	ck_assert_uint_eq(captured("target 127.0.0.1:2 can be connected again"), 1);
 	/* it fails again at once: not within ten seconds of the last line */
-	relay_note_attempt(relay, &choice, -ECONNREFUSED);
-	relay_note_attempt(relay, &choice, 0);
+	targets_note_attempt(relay->targets, &choice, -ECONNREFUSED);
+	targets_note_attempt(relay->targets, &choice, 0);
 	ck_assert_uint_eq(captured("127.0.0.1"), 3);
 }
 END_TEST
@@ -488,11 +488,12 @@ static void *get_and_put(void *arg)
 {
 	(void)arg;
 	for (int i = 0; i < ROUNDS; i++) {
-		struct relay_choice choice = {.list = NULL};
+		struct target_choice choice = {.list = NULL};
 
-		ck_assert_int_eq(relay_choose(relay, relay_take_turn(relay), 0, &choice), 0);
-		relay_note_attempt(relay, &choice, i % 2 ? -ECONNREFUSED : 0);
-		relay_choice_deinit(&choice);
+		ck_assert_int_eq(
+		        targets_choose(relay->targets, targets_next_start(relay->targets), 0, &choice), 0);
+		targets_note_attempt(relay->targets, &choice, i % 2 ? -ECONNREFUSED : 0);
+		target_choice_deinit(&choice);
 		relay_put(relay_get(relay));
 	}
 	return NULL;
@@ -507,7 +508,7 @@ START_TEST(relay_of_many_threads)
 		ck_assert_int_eq(pthread_create(&thread[i], NULL, get_and_put, NULL), 0);
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(thread[i], NULL);
-	ck_assert_uint_eq(relay_take_turn(relay), THREADS * ROUNDS);
+	ck_assert_uint_eq(targets_next_start(relay->targets), THREADS * ROUNDS);
 	ck_assert_uint_le(captured("cannot be connected"), 2);
 }
 END_TEST

@@ -1,0 +1,203 @@
+#include "build_config.h"
+
+#include "relay/targets.h"
+
+#include "base/episode.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Bytes of the longest relay name; config_load takes no longer one. */
+#define RELAY_NAME_MAX 64
+
+/* A line about the same target at most this often. */
+#define LOG_INTERVAL_MS 10000
+
+struct target {
+	const struct address *address;
+	struct address_list *fixed; /* of a literal address */
+	struct resolver_name *name; /* of a host name; lives as long as the resolver */
+	struct episode failing;
+};
+
+struct targets {
+	const struct config_relay *config;
+	const struct entrances *entrances;
+	struct target *list;    /* config->target_count of them */
+	_Atomic uint64_t start; /* of the next pair */
+};
+
+static struct address_list *target_addresses(struct target *target)
+{
+	return target->fixed ? address_list_get(target->fixed) : resolver_name_get(target->name);
+}
+
+static int init_target(const struct config_relay *config, struct target *target,
+                       const struct address *address, struct resolver *resolver)
+{
+	char owner[RELAY_NAME_MAX + sizeof("relay : target")];
+
+	target->address = address;
+	if (address->kind == ADDRESS_NAME) {
+		snprintf(owner, sizeof(owner), "relay %s: target", config->name);
+		target->name = resolver_add(resolver, owner, address->host, address->port);
+		return target->name ? 0 : -ENOMEM;
+	}
+	target->fixed = address_list_single(&address->endpoint);
+	return target->fixed ? 0 : -ENOMEM;
+}
+
+static int init_targets(struct targets *targets, struct resolver *resolver)
+{
+	const struct config_relay *config = targets->config;
+
+	targets->list = calloc(config->target_count, sizeof(*targets->list));
+	if (!targets->list)
+		return -ENOMEM;
+	for (size_t i = 0; i < config->target_count; i++)
+		if (init_target(config, &targets->list[i], &config->target[i], resolver) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
+struct targets *targets_new(const struct config_relay *config, struct resolver *resolver,
+                            const struct entrances *entrances)
+{
+	struct targets *targets = calloc(1, sizeof(*targets));
+
+	if (!targets)
+		return NULL;
+	targets->config = config;
+	targets->entrances = entrances;
+	if (init_targets(targets, resolver) < 0) {
+		targets_free(targets);
+		return NULL;
+	}
+	return targets;
+}
+
+void targets_free(struct targets *targets)
+{
+	if (!targets)
+		return;
+	for (size_t i = 0; targets->list && i < targets->config->target_count; i++)
+		address_list_put(targets->list[i].fixed);
+	free(targets->list);
+	free(targets);
+}
+
+uint64_t targets_next_start(struct targets *targets)
+{
+	return atomic_fetch_add_explicit(&targets->start, 1, memory_order_relaxed);
+}
+
+static size_t count_addresses(struct target *target)
+{
+	struct address_list *list = target_addresses(target);
+	size_t count = list ? list->count : 0;
+
+	address_list_put(list);
+	return count;
+}
+
+unsigned targets_attempts(struct targets *targets)
+{
+	uint64_t addresses = 0;
+
+	for (size_t i = 0; i < targets->config->target_count; i++)
+		addresses += count_addresses(&targets->list[i]);
+	if (addresses > targets->config->connect_attempts)
+		addresses = targets->config->connect_attempts;
+	return addresses ? (unsigned)addresses : 1;
+}
+
+static void choose(struct targets *targets, uint64_t start, size_t target, uint64_t round,
+                   struct target_choice *choice)
+{
+	uint64_t first = start / targets->config->target_count;
+
+	choice->target = target;
+	choice->list = target_addresses(&targets->list[target]);
+	choice->endpoint = &choice->list->endpoint[(first + round) % choice->list->count];
+}
+
+/* Every round takes one more address of each target that has one left. */
+int targets_choose(struct targets *targets, uint64_t start, unsigned attempt, struct target_choice *choice)
+{
+	size_t count = targets->config->target_count;
+	bool found = true;
+
+	for (uint64_t round = 0; found; round++) {
+		found = false;
+		for (size_t i = 0; i < count; i++) {
+			size_t target = (start + i) % count;
+
+			if (round >= count_addresses(&targets->list[target]))
+				continue;
+			found = true;
+			if (attempt-- > 0)
+				continue;
+			choose(targets, start, target, round, choice);
+			/* Each client would come in again, as another one, until nothing is left for more. */
+			return entrances_take(targets->entrances, choice->endpoint) ? -EDEADLK : 0;
+		}
+	}
+	/* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): config_load refuses a relay without a target */
+	*choice = (struct target_choice){.target = start % count};
+	return -EDESTADDRREQ;
+}
+
+void target_choice_deinit(struct target_choice *choice)
+{
+	address_list_put(choice->list);
+	choice->list = NULL;
+	choice->endpoint = NULL;
+}
+
+static const char *attempt_text(int error)
+{
+	switch (-error) {
+	case 0:
+		return "connected";
+	case EDESTADDRREQ:
+		return "no address yet";
+	case EDEADLK:
+		return "it leads back to this relay";
+	case EAGAIN: /* of unix(7) */
+		return "its backlog is full";
+	default:
+		return strerror(-error);
+	}
+}
+
+static void log_attempt(const struct targets *targets, const struct target_choice *choice, int error)
+{
+	const struct endpoint *endpoint = choice->endpoint;
+	char text[ADDRESS_TEXT_MAX] = "no address";
+
+	if (!log_wants(LOG_LEVEL_DEBUG))
+		return;
+	if (endpoint)
+		endpoint_format(&endpoint->any, endpoint->length, text);
+	log_debug("relay %s: %s: %s", targets->config->name, text, attempt_text(error));
+}
+
+void targets_note_attempt(struct targets *targets, const struct target_choice *choice, int error)
+{
+	struct target *target = &targets->list[choice->target];
+	char text[ADDRESS_TEXT_MAX];
+
+	log_attempt(targets, choice, error);
+	if (error == 0) {
+		if (episode_ends(&target->failing))
+			log_notice("relay %s: target %s can be connected again", targets->config->name,
+			           address_format(target->address, text));
+		return;
+	}
+	if (episode_begins(&target->failing, LOG_INTERVAL_MS))
+		log_warning("relay %s: target %s cannot be connected: %s", targets->config->name,
+		            address_format(target->address, text), attempt_text(error));
+}
