@@ -35,6 +35,7 @@ src_libweir_a_SOURCES = \
 	src/pair/pair_watch.c \
 	src/pair/reason.c src/pair/reason.h \
 	src/flow/pipe_pool.c src/flow/pipe_pool.h \
+	src/relay/admission.c src/relay/admission.h \
 	src/relay/relay.c src/relay/relay.h \
 	src/net/resolver.c src/net/resolver.h \
 	src/config/rings.c src/config/rings.h \
@@ -42,7 +43,7 @@ src_libweir_a_SOURCES = \
 	src/base/slots.h \
 	src/net/socket.c src/net/socket.h \
 	src/net/stream.c src/net/stream.h \
-	src/relay/sources.c src/relay/sources.h \
+	src/relay/origins.c src/relay/origins.h \
 	src/relay/targets.c src/relay/targets.h \
 	src/base/thread.h \
 	src/base/units.c src/base/units.h \

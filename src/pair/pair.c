@@ -71,10 +71,7 @@ static void free_pair(struct pair *pair)
 	LIST_REMOVE(pair, entry);
 	set->count--;
 	target_choice_deinit(&pair->choice);
-	if (pair->entered)
-		relay_leave(pair->relay, &pair->client_address);
-	slots_give(&pair->relay->slots);
-	slots_give(set->slots);
+	admission_give(&pair->ticket);
 	set->ended(set->arg, pair->relay);
 	relay_put(pair->relay);
 	free(pair);
@@ -396,18 +393,16 @@ static void init_peer(struct pair *pair, struct peer *peer, struct peer *opposit
 }
 
 /* There is no memory even for a pair: the client is all there is to end. */
-static void refuse(struct pair_set *set, struct relay *relay, int client_fd)
+static void refuse(struct pair_set *set, struct admission *ticket, int client_fd)
 {
 	stream_reset(client_fd);
-	relay->counters[set->worker].refused++;
-	slots_give(&relay->slots);
-	slots_give(set->slots);
+	ticket->relay->counters[set->worker].refused++;
+	admission_give(ticket);
 }
 
-static void begin(struct pair *pair)
+static void begin(struct pair *pair, const union client_address *client)
 {
-	pair->entered = relay_enter(pair->relay, &pair->client_address);
-	if (!pair->entered) {
+	if (!admission_tell_client(&pair->ticket, client)) {
 		close_pair(pair, REASON_OVER_LIMIT);
 		return;
 	}
@@ -417,19 +412,21 @@ static void begin(struct pair *pair)
 	pair_settle(pair);
 }
 
-int pair_new(struct pair_set *set, struct relay *relay, int client_fd, const union client_address *client)
+int pair_new(struct pair_set *set, struct admission *ticket, int client_fd,
+             const union client_address *client)
 {
+	struct relay *relay = ticket->relay;
 	struct pair *pair = allocate(set);
 
 	relay->counters[set->worker].accepted++;
 	if (!pair) {
-		refuse(set, relay, client_fd);
+		refuse(set, ticket, client_fd);
 		return -ENOMEM;
 	}
 	pair->set = set;
 	pair->relay = relay_get(relay);
+	pair->ticket = *ticket; /* consumed */
 	pair->id = 1 + set->worker + set->made++ * set->id_step;
-	pair->client_address = *client;
 	pair->born = clock_ms();
 	backoff_reset(&pair->look, LOOK_MIN_MS);
 	pair->timer_due = NEVER;
@@ -437,7 +434,7 @@ int pair_new(struct pair_set *set, struct relay *relay, int client_fd, const uni
 	init_peer(pair, &pair->target, &pair->client, DOWNLOAD, -1);
 	LIST_INSERT_HEAD(&set->pairs, pair, entry);
 	set->count++;
-	begin(pair);
+	begin(pair, client);
 	return 0;
 }
 

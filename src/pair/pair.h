@@ -9,6 +9,7 @@
 #define WEIR_PAIR_H
 
 #include "flow/flow.h"
+#include "relay/admission.h"
 #include "relay/relay.h"
 
 #include <stdbool.h>
@@ -28,7 +29,6 @@ struct pair_set {
 	struct flow_io io;
 	unsigned worker;                               /* number of the worker, for the dump */
 	bool log_connections;                          /* one line per closed pair */
-	struct slots *slots;                           /* pairs of all workers; borrowed */
 	void (*ended)(void *arg, struct relay *relay); /* a pair has ended, its slots are free */
 	void *arg;
 	/* private */
@@ -41,7 +41,7 @@ struct pair_set {
 	struct pair_dump *dump; /* under way, or NULL */
 };
 
-/* set->io (but settle and turns), worker, slots, ended and arg are the caller's to fill in first. workers:
+/* set->io (but settle and turns), worker, ended and arg are the caller's to fill in first. workers:
  * how many there are. 0 or -errno. */
 int pair_set_init(struct pair_set *set, unsigned workers);
 void pair_set_deinit(struct pair_set *set);
@@ -53,11 +53,11 @@ void pair_set_shutdown(struct pair_set *set);
 size_t pair_cost(void);
 
 /*
- * Takes over a client that holds a slot of set->slots and of relay. Both, and client_fd, are given back when
- * the pair ends: at once if the client's source has too many pairs, or if there is no memory for one
- * (-ENOMEM); the client is reset then.
+ * Takes over a client and its ticket. Both are given back when the pair ends: at once if the client's origin
+ * has too many pairs, or if there is no memory for one (-ENOMEM); the client is reset then.
  */
-int pair_new(struct pair_set *set, struct relay *relay, int client_fd, const union client_address *client);
+int pair_new(struct pair_set *set, struct admission *ticket, int client_fd,
+             const union client_address *client);
 
 /*
  * A dump: the records of all pairs of the set as they are at this moment, *count of them. The caller frees

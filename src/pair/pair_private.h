@@ -38,8 +38,7 @@ struct pair {
 	uint64_t start;              /* where its attempts began among the targets */
 	struct target_choice choice; /* the target address that is tried, or connected */
 	unsigned attempt, attempts;
-	union client_address client_address;
-	bool entered; /* counted by its relay's limit per source */
+	struct admission ticket;
 	enum phase phase;
 	int attempt_error;       /* -errno of the last attempt that failed, or 0 */
 	int shortage;            /* -errno: why PHASE_WAITING */

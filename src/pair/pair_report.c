@@ -26,7 +26,7 @@ static const char *ended_first_name(const struct pair *pair, enum reason reason)
 
 static void format_client(const struct pair *pair, char text[ADDRESS_TEXT_MAX])
 {
-	const union client_address *client = &pair->client_address;
+	const union client_address *client = &pair->ticket.client;
 	socklen_t length = client->any.sa_family == AF_UNIX ? sizeof(client->any.sa_family) : sizeof(*client);
 
 	endpoint_format(&client->any, length, text);

@@ -20,8 +20,8 @@ static int init_parts(struct relay *relay, struct resolver *resolver)
 	if (!relay->counters || !relay->targets)
 		return -ENOMEM;
 	if (config->max_connections_per_source > 0) {
-		relay->sources = sources_new(config->max_connections_per_source);
-		if (!relay->sources)
+		relay->origins = origins_new(config->max_connections_per_source);
+		if (!relay->origins)
 			return -ENOMEM;
 	}
 	return 0;
@@ -76,7 +76,7 @@ void relay_put(struct relay *relay)
 	entrances_free(&relay->entrances);
 	targets_free(relay->targets);
 	free(relay->counters);
-	sources_free(relay->sources);
+	origins_free(relay->origins);
 	config_put(relay->owner);
 	free(relay);
 }
@@ -89,19 +89,6 @@ int relay_listen(struct relay *relay)
 void relay_unlisten(struct relay *relay)
 {
 	entrances_close(&relay->entrances);
-}
-
-/* ---- clients ---- */
-
-bool relay_enter(struct relay *relay, const union client_address *client)
-{
-	return !relay->sources || sources_enter(relay->sources, client);
-}
-
-void relay_leave(struct relay *relay, const union client_address *client)
-{
-	if (relay->sources)
-		sources_leave(relay->sources, client);
 }
 
 bool relay_may_log_limit(struct relay *relay)

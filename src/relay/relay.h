@@ -12,7 +12,7 @@
 #include "net/resolver.h"
 #include "net/socket.h"
 #include "relay/entrances.h"
-#include "relay/sources.h"
+#include "relay/origins.h"
 #include "relay/targets.h"
 #include "report/dump.h"
 
@@ -34,12 +34,12 @@ struct relay {
 	struct relay_counters *counters; /* one for each worker */
 	struct slots slots;              /* its pairs; limit max_connections of the relay */
 	struct entrances entrances;
+	struct origins *origins; /* whose pairs are counted; NULL: not limited */
 	struct targets *targets;
 	struct socket_tuning client_tuning, target_tuning;
 	/* private */
 	struct config *owner;
 	unsigned workers;
-	struct sources *sources; /* NULL: not limited */
 	struct episode at_limit;
 	struct refcount references;
 };
@@ -60,12 +60,6 @@ int relay_listen(struct relay *relay);
  * choosing.
  */
 void relay_unlisten(struct relay *relay);
-
-/*
- * Counts one more pair of the client's source. False: it has too many already. True: relay_leave must follow.
- */
-bool relay_enter(struct relay *relay, const union client_address *client);
-void relay_leave(struct relay *relay, const union client_address *client);
 
 /*
  * Whether a reached limit of this relay is worth a line now: one per episode, and at most one in ten seconds.

@@ -23,6 +23,7 @@
 
 struct listener {
 	struct pair_set *set;
+	struct slots *slots; /* pairs of all workers */
 	struct relay *relay;
 	int fd;
 	struct event *acceptable; /* added exactly while not paused */
@@ -49,12 +50,12 @@ static void pause_accepting(struct listener *listener, struct slots *slots)
 static void resume_accepting(struct listener *listener)
 {
 	if (event_add(listener->acceptable, NULL) < 0) {
-		pause_accepting(listener, listener->set->slots);
+		pause_accepting(listener, listener->slots);
 		return;
 	}
 	event_del(listener->timer);
 	listener->paused = false;
-	if (listener->told && !slots_full(listener->set->slots) && !slots_full(&listener->relay->slots))
+	if (listener->told && !slots_full(listener->slots) && !slots_full(&listener->relay->slots))
 		relay_end_logged_limit(listener->relay); /* another listener may have more to tell */
 }
 
@@ -99,7 +100,7 @@ static void pause_at_shortage(struct listener *listener, int error)
 	if (begins_told_episode(listener))
 		log_error("relay %s: cannot accept: %s; accepting pauses", listener->relay->config->name,
 		          strerror(-error));
-	pause_accepting(listener, listener->set->slots);
+	pause_accepting(listener, listener->slots);
 	backoff_next(&listener->pause, PAUSE_MAX_MS);
 }
 
@@ -125,45 +126,33 @@ static bool is_of_client(int error)
 	}
 }
 
-static bool take_slots(struct listener *listener)
+static bool take_ticket(struct listener *listener, struct admission *ticket)
 {
-	struct slots *all = listener->set->slots, *own = &listener->relay->slots;
+	struct slots *full = admission_take(ticket, listener->slots, listener->relay);
 
-	if (!slots_take(all)) {
-		pause_at_limit(listener, "", all);
-		return false;
-	}
-	if (!slots_take(own)) {
-		slots_give(all);
-		pause_at_limit(listener, "its ", own);
-		return false;
-	}
-	return true;
-}
-
-static void give_slots(struct listener *listener)
-{
-	slots_give(&listener->relay->slots);
-	slots_give(listener->set->slots);
+	if (full)
+		pause_at_limit(listener, full == listener->slots ? "" : "its ", full);
+	return !full;
 }
 
 /* False when there is nothing more to accept now. */
 static bool accept_one(struct listener *listener)
 {
 	union client_address client = {.any = {.sa_family = AF_UNIX}};
+	struct admission ticket;
 	int fd;
 
-	if (!take_slots(listener))
+	if (!take_ticket(listener, &ticket))
 		return false;
 	fd = socket_accept(listener->fd, &client);
 	if (fd >= 0) {
 		backoff_reset(&listener->pause, PAUSE_MIN_MS);
-		if (pair_new(listener->set, listener->relay, fd, &client) == 0)
+		if (pair_new(listener->set, &ticket, fd, &client) == 0)
 			return true;
 		pause_at_shortage(listener, -ENOMEM);
 		return false;
 	}
-	give_slots(listener);
+	admission_give(&ticket);
 	if (is_of_client(fd))
 		return true;
 	if (fd == -EAGAIN)
@@ -193,13 +182,15 @@ void listener_resume_all(struct listener_list *list)
 			resume_accepting(listener);
 }
 
-struct listener *listener_new(struct listener_list *list, struct pair_set *set, struct relay *relay, int fd)
+struct listener *listener_new(struct listener_list *list, struct pair_set *set, struct slots *slots,
+                              struct relay *relay, int fd)
 {
 	struct listener *listener = calloc(1, sizeof(*listener));
 
 	if (!listener)
 		return NULL;
 	listener->set = set;
+	listener->slots = slots;
 	listener->relay = relay_get(relay);
 	listener->fd = fd;
 	backoff_reset(&listener->pause, PAUSE_MIN_MS);

@@ -14,8 +14,12 @@
 struct listener;
 LIST_HEAD(listener_list, listener);
 
-/* Accepts on fd (borrowed) for relay into set, and adds itself to list. NULL when out of memory. */
-struct listener *listener_new(struct listener_list *list, struct pair_set *set, struct relay *relay, int fd);
+/*
+ * Accepts on fd (borrowed) for relay into set, as long as there are slots for a pair, and adds itself to
+ * list. NULL when out of memory.
+ */
+struct listener *listener_new(struct listener_list *list, struct pair_set *set, struct slots *slots,
+                              struct relay *relay, int fd);
 void listener_free(struct listener *listener);
 /* A pair has ended somewhere: listeners that pause try again. */
 void listener_resume_all(struct listener_list *list);

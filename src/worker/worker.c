@@ -166,7 +166,6 @@ static int init_pairs(struct worker *worker)
 	set->io.scratch = malloc(SCRATCH_SIZE);
 	set->worker = worker->number;
 	set->log_connections = daemon->log_connections;
-	set->slots = daemon->slots;
 	set->ended = on_pair_ended;
 	set->arg = worker;
 	return set->io.scratch ? pair_set_init(set, daemon->workers) : -ENOMEM;
@@ -180,7 +179,7 @@ static int init_listeners(struct worker *worker)
 		for (size_t i = 0; i < relay->entrances.count; i++) {
 			int fd = entrance_fd(&relay->entrances.list[i], worker->number);
 
-			if (!listener_new(&worker->listeners, &worker->set, relay, fd))
+			if (!listener_new(&worker->listeners, &worker->set, worker->daemon->slots, relay, fd))
 				return -ENOMEM;
 		}
 	}

@@ -42,7 +42,6 @@ static void setup(void)
 	LIST_INIT(&listeners);
 	set = (struct pair_set){
 	        .io = {.base = base, .budget = &budget, .scratch_size = SCRATCH},
-	        .slots = &slots,
 	        .ended = on_ended,
 	        .arg = &listeners,
 	};
@@ -57,7 +56,7 @@ static void begin(const char *const *options)
 	relay = relays_new(LISTEN, TEXTS(relays_address(target)), options, NULL, 1);
 	ck_assert_int_eq(relay_listen(relay), 0);
 	gate = entrance_fd(&relay->entrances.list[0], 0);
-	ck_assert_ptr_nonnull(listener_new(&listeners, &set, relay, gate));
+	ck_assert_ptr_nonnull(listener_new(&listeners, &set, &slots, relay, gate));
 }
 
 static void teardown(void)
@@ -339,8 +338,8 @@ START_TEST(listener_without_memory_is_not_there)
 
 	begin(NULL);
 	fault_set(missing[_i].fault, missing[_i].nth, ENOMEM);
-	ck_assert_ptr_null(listener_new(&listeners, &set, relay, gate));
-	ck_assert_ptr_nonnull(listener_new(&listeners, &set, relay, gate));
+	ck_assert_ptr_null(listener_new(&listeners, &set, &slots, relay, gate));
+	ck_assert_ptr_nonnull(listener_new(&listeners, &set, &slots, relay, gate));
 	knock();
 	LOOP_UNTIL(base, set.count == 1);
 }
@@ -351,9 +350,9 @@ START_TEST(listeners_of_a_relay_tell_of_their_trouble_once)
 	struct listener *second;
 
 	begin(NULL);
-	second = listener_new(&listeners, &set, relay, gate);
+	second = listener_new(&listeners, &set, &slots, relay, gate);
 	ck_assert_ptr_nonnull(second);
-	ck_assert_ptr_nonnull(listener_new(&listeners, &set, relay, gate));
+	ck_assert_ptr_nonnull(listener_new(&listeners, &set, &slots, relay, gate));
 	slots.max = 1;
 	knock();
 	knock();
@@ -425,7 +424,7 @@ END_TEST
 START_TEST(other_listeners_do_not_tell_it_again)
 {
 	begin(NULL);
-	ck_assert_ptr_nonnull(listener_new(&listeners, &set, relay, gate));
+	ck_assert_ptr_nonnull(listener_new(&listeners, &set, &slots, relay, gate));
 	slots.max = 1;
 	knock_beyond_the_limit();
 	log_was(10000);
@@ -455,7 +454,7 @@ START_TEST(episode_ends_with_its_listener)
 	knock_beyond_the_limit();
 	listener_free(LIST_FIRST(&listeners));
 	log_was(10000);
-	ck_assert_ptr_nonnull(listener_new(&listeners, &set, relay, gate));
+	ck_assert_ptr_nonnull(listener_new(&listeners, &set, &slots, relay, gate));
 	LOOP_UNTIL(base, captured("accepting pauses") == 2);
 }
 END_TEST

@@ -148,7 +148,6 @@ static void setup(void)
 	set = (struct pair_set){
 	        .io = {.base = base, .budget = &budget, .pipes = &pipes, .scratch_size = SCRATCH},
 	        .log_connections = true,
-	        .slots = &slots,
 	        .ended = note_ended,
 	        .arg = &set,
 	};
@@ -190,8 +189,8 @@ static void teardown(void)
 	capture_end();
 }
 
-/* A client that has come in; *fd is the worker's end, which has its slots. */
-static int come_in(int *fd, union client_address *address)
+/* A client that has come in; *fd is the worker's end, which has a ticket. */
+static int come_in(int *fd, struct admission *ticket, union client_address *address)
 {
 	int client = keep(relays_connect(gate));
 	int size = SMALL;
@@ -200,8 +199,7 @@ static int come_in(int *fd, union client_address *address)
 	*address = (union client_address){.any = {.sa_family = AF_UNIX}};
 	LOOP_UNTIL(base, (*fd = socket_accept(gate, address)) >= 0);
 	setsockopt(client, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-	ck_assert(slots_take(&slots));
-	ck_assert(slots_take(&relay->slots));
+	ck_assert_ptr_null(admission_take(ticket, &slots, relay));
 	return client;
 }
 
@@ -209,10 +207,11 @@ static int come_in(int *fd, union client_address *address)
 static int join_with(enum fault fault, size_t nth, int error)
 {
 	union client_address address;
-	int fd, client = come_in(&fd, &address);
+	struct admission ticket;
+	int fd, client = come_in(&fd, &ticket, &address);
 
 	fault_set(fault, nth, error);
-	ck_assert_int_eq(pair_new(&set, relay, fd, &address), 0);
+	ck_assert_int_eq(pair_new(&set, &ticket, fd, &address), 0);
 	return client;
 }
 
@@ -671,15 +670,16 @@ END_TEST
 START_TEST(shortage_that_lasts_is_told)
 {
 	union client_address address;
+	struct admission ticket;
 	struct rlimit limit;
 	int fd, client;
 
 	begin(TEXTS("connect_timeout=100ms"));
-	client = come_in(&fd, &address);
+	client = come_in(&fd, &ticket, &address);
 	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
 	limit.rlim_cur = 3;
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
-	ck_assert_int_eq(pair_new(&set, relay, fd, &address), 0);
+	ck_assert_int_eq(pair_new(&set, &ticket, fd, &address), 0);
 	assert_ends(client, LOOP_RST, 0);
 	assert_over("connect_timeout");
 	limit.rlim_cur = limit.rlim_max;

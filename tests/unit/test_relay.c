@@ -1,8 +1,9 @@
 /* A relay at run time, and how many pairs each source has. */
 #include "build_config.h"
 
+#include "relay/admission.h"
+#include "relay/origins.h"
 #include "relay/relay.h"
-#include "relay/sources.h"
 #include "relays.h"
 #include "unit.h"
 
@@ -383,15 +384,15 @@ static union client_address ipv6(const char *text, uint16_t port)
 
 static bool enter(union client_address client)
 {
-	return relay_enter(relay, &client);
+	return origins_enter(relay->origins, &client);
 }
 
 static void leave(union client_address client)
 {
-	relay_leave(relay, &client);
+	origins_leave(relay->origins, &client);
 }
 
-START_TEST(sources_are_limited_each)
+START_TEST(origins_are_limited_each)
 {
 	union client_address unix_client = {.any = {.sa_family = AF_UNIX}};
 
@@ -416,7 +417,7 @@ START_TEST(sources_are_limited_each)
 }
 END_TEST
 
-START_TEST(mapped_ipv4_is_the_same_source)
+START_TEST(mapped_ipv4_is_the_same_origin)
 {
 	begin(TEXTS("127.0.0.1:1"), TEXTS("max_connections_per_source=1"));
 	ck_assert(enter(ipv6("::ffff:10.0.0.1", 1)));
@@ -428,18 +429,62 @@ START_TEST(mapped_ipv4_is_the_same_source)
 }
 END_TEST
 
-START_TEST(sources_without_limit_are_not_counted)
+/* Whatever stops a client, it holds nothing of the other limits. */
+START_TEST(ticket_takes_all_limits_or_none)
 {
+	union client_address client = ipv4("10.0.0.1", 1), other = ipv4("10.0.0.2", 1);
+	struct admission tickets[3];
+	struct slots all;
+
+	slots_init(&all, 3);
+	begin(TEXTS("127.0.0.1:1"), TEXTS("max_connections_per_source=1", "defaults.max_connections=2"));
+	ck_assert_ptr_null(admission_take(&tickets[0], &all, relay));
+	ck_assert(admission_tell_client(&tickets[0], &client));
+	ck_assert_ptr_null(admission_take(&tickets[1], &all, relay));
+	ck_assert(!admission_tell_client(&tickets[1], &client)); /* it still has what it took before */
+	ck_assert_uint_eq(slots_used(&all), 2);
+	ck_assert_ptr_eq(admission_take(&tickets[2], &all, relay), &relay->slots);
+	ck_assert_uint_eq(slots_used(&all), 2);
+	admission_give(&tickets[2]); /* holds nothing */
+	admission_give(&tickets[1]);
+	ck_assert_uint_eq(slots_used(&all), 1);
+	ck_assert_uint_eq(slots_used(&relay->slots), 1);
+	ck_assert(!enter(client)); /* as the first does */
+	admission_give(&tickets[0]);
+	admission_give(&tickets[0]); /* once is enough */
+	ck_assert_uint_eq(slots_used(&all), 0);
+	ck_assert_uint_eq(slots_used(&relay->slots), 0);
+	slots_init(&all, 1);
+	ck_assert_ptr_null(admission_take(&tickets[0], &all, relay));
+	ck_assert_ptr_eq(admission_take(&tickets[1], &all, relay), &all);
+	ck_assert_uint_eq(slots_used(&relay->slots), 1);
+	ck_assert(admission_tell_client(&tickets[0], &other));
+	ck_assert(!enter(other));
+	admission_give(&tickets[0]);
+	ck_assert(enter(other));
+}
+END_TEST
+
+START_TEST(origins_without_limit_are_not_counted)
+{
+	union client_address client = ipv4("10.0.0.1", 1);
+	struct admission ticket;
+	struct slots all;
+
+	slots_init(&all, 0);
 	begin(TEXTS("127.0.0.1:1"), NULL);
-	ck_assert_ptr_null(relay->sources);
-	for (int i = 0; i < 1000; i++)
-		ck_assert(enter(ipv4("10.0.0.1", 1)));
-	leave(ipv4("10.0.0.1", 1));
+	ck_assert_ptr_null(relay->origins);
+	for (int i = 0; i < 1000; i++) {
+		ck_assert_ptr_null(admission_take(&ticket, &all, relay));
+		ck_assert(admission_tell_client(&ticket, &client));
+	}
+	admission_give(&ticket);
+	ck_assert_uint_eq(slots_used(&all), 999);
 }
 END_TEST
 
 static struct {
-	struct sources *sources;
+	struct origins *origins;
 	_Atomic unsigned inside[4], most, entered;
 } crowd;
 
@@ -451,24 +496,24 @@ static void *come_and_go(void *arg)
 		unsigned who = i % 4, now;
 
 		client.in.sin_addr.s_addr = htonl(0x0a000000 + who);
-		if (!sources_enter(crowd.sources, &client))
+		if (!origins_enter(crowd.origins, &client))
 			continue;
 		now = ++crowd.inside[who];
 		if (now > crowd.most)
 			crowd.most = now;
 		crowd.entered++;
 		crowd.inside[who]--;
-		sources_leave(crowd.sources, &client);
+		origins_leave(crowd.origins, &client);
 	}
 	return NULL;
 }
 
-START_TEST(sources_of_many_threads)
+START_TEST(origins_of_many_threads)
 {
 	pthread_t thread[THREADS];
 	union client_address client = {.in = {.sin_family = AF_INET, .sin_addr = {htonl(0x0a000000)}}};
 
-	crowd.sources = sources_new(2);
+	crowd.origins = origins_new(2);
 	for (int i = 0; i < THREADS; i++)
 		ck_assert_int_eq(pthread_create(&thread[i], NULL, come_and_go, NULL), 0);
 	for (int i = 0; i < THREADS; i++)
@@ -476,11 +521,11 @@ START_TEST(sources_of_many_threads)
 	ck_assert_uint_gt(crowd.entered, 0);
 	ck_assert_uint_le(crowd.most, 2);
 	/* nobody is left: both places are free */
-	ck_assert(sources_enter(crowd.sources, &client));
-	ck_assert(sources_enter(crowd.sources, &client));
-	ck_assert(!sources_enter(crowd.sources, &client));
-	sources_free(crowd.sources); /* with somebody inside */
-	sources_free(NULL);
+	ck_assert(origins_enter(crowd.origins, &client));
+	ck_assert(origins_enter(crowd.origins, &client));
+	ck_assert(!origins_enter(crowd.origins, &client));
+	origins_free(crowd.origins); /* with somebody inside */
+	origins_free(NULL);
 }
 END_TEST
 
@@ -538,12 +583,13 @@ int main(void)
 	tcase_add_test(tcase, counters_of_workers_add_up);
 	tcase_add_test(tcase, listens_on_every_address);
 	tcase_add_test(tcase, address_in_use_is_logged);
-	tcase_add_test(tcase, sources_are_limited_each);
-	tcase_add_test(tcase, mapped_ipv4_is_the_same_source);
-	tcase_add_test(tcase, sources_without_limit_are_not_counted);
+	tcase_add_test(tcase, origins_are_limited_each);
+	tcase_add_test(tcase, mapped_ipv4_is_the_same_origin);
+	tcase_add_test(tcase, ticket_takes_all_limits_or_none);
+	tcase_add_test(tcase, origins_without_limit_are_not_counted);
 	tcase_add_test(tcase, relay_of_many_threads);
 	tcase_set_timeout(alone, 20);
-	tcase_add_test(alone, sources_of_many_threads);
+	tcase_add_test(alone, origins_of_many_threads);
 	suite_add_tcase(suite, tcase);
 	suite_add_tcase(suite, alone);
 	return unit_run(suite);

@@ -1,0 +1,111 @@
+#include "build_config.h"
+
+#include "relay/origins.h"
+
+#include <pthread.h>
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct origin {
+	struct in6_addr address; /* IPv4 as mapped; all unix clients count as one origin, :: */
+	uint64_t pairs;
+};
+
+struct origins {
+	pthread_mutex_t lock;
+	void *tree; /* of struct origin, by address; tsearch(3) */
+	uint64_t max;
+};
+
+struct origins *origins_new(uint64_t max_per_origin)
+{
+	struct origins *origins = calloc(1, sizeof(*origins));
+
+	if (!origins)
+		return NULL;
+	pthread_mutex_init(&origins->lock, NULL);
+	origins->max = max_per_origin;
+	return origins;
+}
+
+void origins_free(struct origins *origins)
+{
+	if (!origins)
+		return;
+	tdestroy(origins->tree, free);
+	pthread_mutex_destroy(&origins->lock);
+	free(origins);
+}
+
+static int compare(const void *a, const void *b)
+{
+	return memcmp(&((const struct origin *)a)->address, &((const struct origin *)b)->address,
+	              sizeof(struct in6_addr));
+}
+
+static struct origin key_of(const union client_address *client)
+{
+	struct origin key = {.pairs = 0};
+
+	if (client->any.sa_family == AF_INET6) {
+		key.address = client->in6.sin6_addr;
+	} else if (client->any.sa_family == AF_INET) {
+		key.address.s6_addr[10] = key.address.s6_addr[11] = 0xff;
+		memcpy(&key.address.s6_addr[12], &client->in.sin_addr, sizeof(client->in.sin_addr));
+	}
+	return key;
+}
+
+static struct origin *add(struct origins *origins, const struct origin *key)
+{
+	struct origin *origin = malloc(sizeof(*origin));
+	void *node;
+
+	if (!origin)
+		return NULL;
+	*origin = *key;
+	node = tsearch(origin, &origins->tree, compare);
+	if (!node) {
+		free(origin);
+		return NULL;
+	}
+	return origin;
+}
+
+bool origins_enter(struct origins *origins, const union client_address *client)
+{
+	struct origin key = key_of(client);
+	struct origin *origin;
+	bool entered;
+	void *node;
+
+	pthread_mutex_lock(&origins->lock);
+	node = tfind(&key, &origins->tree, compare);
+	origin = node ? *(struct origin **)node : add(origins, &key);
+	/* NOLINTNEXTLINE(-Wanalyzer-malloc-leak): it is in the tree, which the analyzer cannot see */
+	entered = origin && origin->pairs < origins->max;
+	if (entered)
+		/* NOLINTNEXTLINE(-Wanalyzer-malloc-leak): see above */
+		origin->pairs++;
+	pthread_mutex_unlock(&origins->lock);
+	return entered;
+}
+
+void origins_leave(struct origins *origins, const union client_address *client)
+{
+	struct origin key = key_of(client);
+	void *node;
+
+	pthread_mutex_lock(&origins->lock);
+	node = tfind(&key, &origins->tree, compare);
+	if (node) {
+		struct origin *origin = *(struct origin **)node;
+
+		if (--origin->pairs == 0) {
+			tdelete(&key, &origins->tree, compare);
+			free(origin);
+		}
+	}
+	pthread_mutex_unlock(&origins->lock);
+}
