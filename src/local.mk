@@ -25,7 +25,7 @@ src_libweir_a_SOURCES = \
 	src/config/ini_reader.c src/config/ini_reader.h \
 	src/relay/entrance.c src/relay/entrance.h \
 	src/relay/entrances.c src/relay/entrances.h \
-	src/worker/listener.c src/worker/listener.h \
+	src/worker/acceptor.c src/worker/acceptor.h \
 	src/config/loader.c src/config/loader.h \
 	src/base/log.c src/base/log.h \
 	src/config/options.c src/config/options.h \

@@ -86,7 +86,7 @@ static bool has_fixed_port(const struct address *address)
 	       (address->kind == ADDRESS_LITERAL && address->endpoint.any.sa_family == AF_UNIX);
 }
 
-/* Two listeners on one address would take clients from each other. Port 0 is another port each time. */
+/* Two entrances on one address would take clients from each other. Port 0 is another port each time. */
 static void check_last_listen(struct loader *loader, const struct config_relay *relay, unsigned line)
 {
 	const struct address *address = &relay->listen[relay->listen_count - 1];

@@ -247,7 +247,7 @@ static int init_relays(struct daemon *daemon)
 	return resolver_start(daemon->resolver);
 }
 
-static int open_listeners(struct daemon *daemon)
+static int open_entrances(struct daemon *daemon)
 {
 	int error = 0;
 
@@ -339,7 +339,7 @@ static int set_up(struct daemon *daemon)
 	if (!error)
 		error = init_relays(daemon);
 	if (!error)
-		error = open_listeners(daemon);
+		error = open_entrances(daemon);
 	if (!error)
 		error = init_workers(daemon);
 	if (!error) {

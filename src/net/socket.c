@@ -127,8 +127,8 @@ static int bind_to(int fd, const struct endpoint *endpoint)
 	return 0;
 }
 
-static int prepare_listener(int fd, const struct endpoint *endpoint, enum socket_sharing sharing,
-                            bool dual_stack)
+static int prepare_listening(int fd, const struct endpoint *endpoint, enum socket_sharing sharing,
+                             bool dual_stack)
 {
 	int error = 0;
 
@@ -151,7 +151,7 @@ int socket_listen(const struct endpoint *endpoint, const struct socket_tuning *t
 
 	if (fd < 0)
 		return fd;
-	error = prepare_listener(fd, endpoint, sharing, dual_stack);
+	error = prepare_listening(fd, endpoint, sharing, dual_stack);
 	if (!error)
 		error = bind_to(fd, endpoint);
 	if (!error && listen(fd, BACKLOG) < 0)
@@ -163,16 +163,16 @@ int socket_listen(const struct endpoint *endpoint, const struct socket_tuning *t
 	return fd;
 }
 
-int socket_accept(int listener, union client_address *client)
+int socket_accept(int fd, union client_address *client)
 {
 	socklen_t length = sizeof(*client);
-	int fd = accept4(listener, &client->any, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int accepted = accept4(fd, &client->any, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-	if (fd < 0)
+	if (accepted < 0)
 		return -errno;
 	if (client->any.sa_family == AF_UNIX) /* TCP sockets inherit it */
-		keep_urgent(fd, AF_UNIX);
-	return fd;
+		keep_urgent(accepted, AF_UNIX);
+	return accepted;
 }
 
 int socket_connect(const struct endpoint *endpoint, const struct socket_tuning *tuning)

@@ -36,8 +36,8 @@ enum socket_sharing {
  */
 int socket_listen(const struct endpoint *endpoint, const struct socket_tuning *tuning,
                   enum socket_sharing sharing, bool dual_stack);
-/* The next client of a listening socket. */
-int socket_accept(int listener, union client_address *client);
+/* The next client of the listening socket fd. */
+int socket_accept(int fd, union client_address *client);
 /* Begins to connect. The descriptor is writable once it is connected or failed: then ask
  * socket_connect_result. */
 int socket_connect(const struct endpoint *endpoint, const struct socket_tuning *tuning);

@@ -6,7 +6,7 @@
 #include "base/thread.h"
 #include "flow/pipe_pool.h"
 #include "pair/pair.h"
-#include "worker/listener.h"
+#include "worker/acceptor.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -27,7 +27,7 @@ struct worker {
 	struct event_base *base;
 	struct pair_set set;
 	struct pipe_pool pipes;
-	struct listener_list listeners;
+	struct acceptor_list acceptors;
 	_Atomic unsigned orders; /* bits of enum worker_order */
 	struct mailbox mailbox;  /* tells of them */
 	struct event *dump_more; /* goes on with a dump after others had their turn */
@@ -40,10 +40,10 @@ struct worker {
 
 static void stop_accepting(struct worker *worker)
 {
-	struct listener *listener;
+	struct acceptor *acceptor;
 
-	while ((listener = LIST_FIRST(&worker->listeners)))
-		listener_free(listener);
+	while ((acceptor = LIST_FIRST(&worker->acceptors)))
+		acceptor_free(acceptor);
 }
 
 static void hand_over_dump(struct worker *worker)
@@ -97,7 +97,7 @@ static void take_orders(void *arg)
 	if (orders & WORKER_SHUTDOWN)
 		pair_set_shutdown(&worker->set);
 	if (orders & WORKER_RESUME)
-		listener_resume_all(&worker->listeners);
+		acceptor_resume_all(&worker->acceptors);
 	if (orders & WORKER_DUMP)
 		begin_dump(worker);
 	if (orders & WORKER_STOP)
@@ -171,7 +171,7 @@ static int init_pairs(struct worker *worker)
 	return set->io.scratch ? pair_set_init(set, daemon->workers) : -ENOMEM;
 }
 
-static int init_listeners(struct worker *worker)
+static int init_acceptors(struct worker *worker)
 {
 	for (size_t r = 0; r < worker->daemon->relay_count; r++) {
 		struct relay *relay = worker->daemon->relays[r];
@@ -179,7 +179,7 @@ static int init_listeners(struct worker *worker)
 		for (size_t i = 0; i < relay->entrances.count; i++) {
 			int fd = entrance_fd(&relay->entrances.list[i], worker->number);
 
-			if (!listener_new(&worker->listeners, &worker->set, worker->daemon->slots, relay, fd))
+			if (!acceptor_new(&worker->acceptors, &worker->set, worker->daemon->slots, relay, fd))
 				return -ENOMEM;
 		}
 	}
@@ -195,8 +195,8 @@ struct worker *worker_new(const struct worker_daemon *daemon, unsigned number)
 	worker->daemon = daemon;
 	worker->number = number;
 	worker->mailbox.fd = -1;
-	LIST_INIT(&worker->listeners);
-	if (init_events(worker) < 0 || init_pairs(worker) < 0 || init_listeners(worker) < 0) {
+	LIST_INIT(&worker->acceptors);
+	if (init_events(worker) < 0 || init_pairs(worker) < 0 || init_acceptors(worker) < 0) {
 		worker_free(worker);
 		return NULL;
 	}

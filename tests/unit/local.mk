@@ -10,7 +10,7 @@ UNIT_TESTS = \
 	tests/unit/test_estimate \
 	tests/unit/test_flow \
 	tests/unit/test_flow_queue \
-	tests/unit/test_listener \
+	tests/unit/test_acceptor \
 	tests/unit/test_log \
 	tests/unit/test_pair \
 	tests/unit/test_relay \
@@ -53,10 +53,10 @@ tests_unit_test_flow_queue_SOURCES = tests/unit/test_flow_queue.c tests/unit/one
 tests_unit_test_flow_queue_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_test_flow_queue_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_flow_queue_LDADD = $(UNIT_LIBS)
-tests_unit_test_listener_SOURCES = tests/unit/test_listener.c tests/unit/faults.c
-tests_unit_test_listener_LDFLAGS = $(FAULTS_WRAP)
-tests_unit_test_listener_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
-tests_unit_test_listener_LDADD = $(UNIT_LIBS)
+tests_unit_test_acceptor_SOURCES = tests/unit/test_acceptor.c tests/unit/faults.c
+tests_unit_test_acceptor_LDFLAGS = $(FAULTS_WRAP)
+tests_unit_test_acceptor_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_acceptor_LDADD = $(UNIT_LIBS)
 tests_unit_test_log_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_log_LDADD = $(UNIT_LIBS)
 tests_unit_test_pair_SOURCES = tests/unit/test_pair.c tests/unit/faults.c

@@ -4,7 +4,7 @@
 #include "faults.h"
 #include "relays.h"
 #include "unit.h"
-#include "worker/listener.h"
+#include "worker/acceptor.h"
 
 #include <sys/resource.h>
 
@@ -18,7 +18,7 @@ static struct budget budget;
 static struct slots slots;
 static struct pair_set set;
 static struct relay *relay;
-static struct listener_list listeners;
+static struct acceptor_list acceptors;
 static int target, gate;
 static int client[CLIENTS_MAX];
 static size_t client_count;
@@ -27,7 +27,7 @@ static unsigned fds_before;
 static void on_ended(void *arg, struct relay *from)
 {
 	(void)from;
-	listener_resume_all(arg);
+	acceptor_resume_all(arg);
 }
 
 static void setup(void)
@@ -39,11 +39,11 @@ static void setup(void)
 	base = event_base_new();
 	budget_init(&budget, MEMORY_MAX);
 	slots_init(&slots, 0);
-	LIST_INIT(&listeners);
+	LIST_INIT(&acceptors);
 	set = (struct pair_set){
 	        .io = {.base = base, .budget = &budget, .scratch_size = SCRATCH},
 	        .ended = on_ended,
-	        .arg = &listeners,
+	        .arg = &acceptors,
 	};
 	set.io.scratch = malloc(SCRATCH);
 	ck_assert_int_eq(pair_set_init(&set, 1), 0);
@@ -56,15 +56,15 @@ static void begin(const char *const *options)
 	relay = relays_new(LISTEN, TEXTS(relays_address(target)), options, NULL, 1);
 	ck_assert_int_eq(relay_listen(relay), 0);
 	gate = entrance_fd(&relay->entrances.list[0], 0);
-	ck_assert_ptr_nonnull(listener_new(&listeners, &set, &slots, relay, gate));
+	ck_assert_ptr_nonnull(acceptor_new(&acceptors, &set, &slots, relay, gate));
 }
 
 static void teardown(void)
 {
-	struct listener *listener;
+	struct acceptor *acceptor;
 
-	while ((listener = LIST_FIRST(&listeners)))
-		listener_free(listener);
+	while ((acceptor = LIST_FIRST(&acceptors)))
+		acceptor_free(acceptor);
 	pair_set_deinit(&set);
 	ck_assert_uint_eq(slots_used(&slots), 0);
 	ck_assert_uint_eq(slots_used(&relay->slots), 0);
@@ -329,7 +329,7 @@ START_TEST(pause_ends_even_if_events_fail)
 }
 END_TEST
 
-START_TEST(listener_without_memory_is_not_there)
+START_TEST(acceptor_without_memory_is_not_there)
 {
 	static const struct {
 		enum fault fault;
@@ -338,21 +338,21 @@ START_TEST(listener_without_memory_is_not_there)
 
 	begin(NULL);
 	fault_set(missing[_i].fault, missing[_i].nth, ENOMEM);
-	ck_assert_ptr_null(listener_new(&listeners, &set, &slots, relay, gate));
-	ck_assert_ptr_nonnull(listener_new(&listeners, &set, &slots, relay, gate));
+	ck_assert_ptr_null(acceptor_new(&acceptors, &set, &slots, relay, gate));
+	ck_assert_ptr_nonnull(acceptor_new(&acceptors, &set, &slots, relay, gate));
 	knock();
 	LOOP_UNTIL(base, set.count == 1);
 }
 END_TEST
 
-START_TEST(listeners_of_a_relay_tell_of_their_trouble_once)
+START_TEST(acceptors_of_a_relay_tell_of_their_trouble_once)
 {
-	struct listener *second;
+	struct acceptor *second;
 
 	begin(NULL);
-	second = listener_new(&listeners, &set, &slots, relay, gate);
+	second = acceptor_new(&acceptors, &set, &slots, relay, gate);
 	ck_assert_ptr_nonnull(second);
-	ck_assert_ptr_nonnull(listener_new(&listeners, &set, &slots, relay, gate));
+	ck_assert_ptr_nonnull(acceptor_new(&acceptors, &set, &slots, relay, gate));
 	slots.max = 1;
 	knock();
 	knock();
@@ -365,7 +365,7 @@ START_TEST(listeners_of_a_relay_tell_of_their_trouble_once)
 	passes_in(150); /* the others see that nobody waits any more */
 	ck_assert_uint_eq(captured("accepting pauses"), 1);
 	ck_assert_uint_eq(captured("accepting again"), 1);
-	listener_free(second);
+	acceptor_free(second);
 }
 END_TEST
 
@@ -421,10 +421,10 @@ START_TEST(end_of_an_episode_that_was_not_told_is_not_told)
 }
 END_TEST
 
-START_TEST(other_listeners_do_not_tell_it_again)
+START_TEST(other_acceptors_do_not_tell_it_again)
 {
 	begin(NULL);
-	ck_assert_ptr_nonnull(listener_new(&listeners, &set, &slots, relay, gate));
+	ck_assert_ptr_nonnull(acceptor_new(&acceptors, &set, &slots, relay, gate));
 	slots.max = 1;
 	knock_beyond_the_limit();
 	log_was(10000);
@@ -434,7 +434,7 @@ START_TEST(other_listeners_do_not_tell_it_again)
 END_TEST
 
 /* Who told of the limit may have no client any more to learn by that it is over. */
-START_TEST(later_episode_of_another_listener_is_told)
+START_TEST(later_episode_of_another_acceptor_is_told)
 {
 	begin(NULL);
 	slots.max = 1;
@@ -443,28 +443,28 @@ START_TEST(later_episode_of_another_listener_is_told)
 	slots.max = 0;
 	log_was(10000);
 	ck_assert(!relay_may_log_limit(relay));
-	listener_resume_all(&listeners);
+	acceptor_resume_all(&acceptors);
 	ck_assert(relay_may_log_limit(relay));
 }
 END_TEST
 
-START_TEST(episode_ends_with_its_listener)
+START_TEST(episode_ends_with_its_acceptor)
 {
 	begin(TEXTS("defaults.max_connections=1"));
 	knock_beyond_the_limit();
-	listener_free(LIST_FIRST(&listeners));
+	acceptor_free(LIST_FIRST(&acceptors));
 	log_was(10000);
-	ck_assert_ptr_nonnull(listener_new(&listeners, &set, &slots, relay, gate));
+	ck_assert_ptr_nonnull(acceptor_new(&acceptors, &set, &slots, relay, gate));
 	LOOP_UNTIL(base, captured("accepting pauses") == 2);
 }
 END_TEST
 
-START_TEST(freed_listener_does_not_accept)
+START_TEST(freed_acceptor_does_not_accept)
 {
 	begin(NULL);
 	knock();
-	listener_free(LIST_FIRST(&listeners));
-	ck_assert(LIST_EMPTY(&listeners));
+	acceptor_free(LIST_FIRST(&acceptors));
+	ck_assert(LIST_EMPTY(&acceptors));
 	passes_in(50);
 	ck_assert_uint_eq(set.count, 0);
 }
@@ -474,7 +474,7 @@ START_TEST(paused_listener_can_be_freed)
 {
 	begin(TEXTS("defaults.max_connections=1"));
 	knock_beyond_the_limit();
-	listener_free(LIST_FIRST(&listeners));
+	acceptor_free(LIST_FIRST(&acceptors));
 	passes_in(200);
 	ck_assert_uint_eq(set.count, 1);
 }
@@ -482,8 +482,8 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("listener");
-	TCase *tcase = tcase_create("listener");
+	Suite *suite = suite_create("acceptor");
+	TCase *tcase = tcase_create("acceptor");
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_set_timeout(tcase, 20);
@@ -497,14 +497,14 @@ int main(void)
 	tcase_add_loop_test(tcase, shortage_pauses_and_is_told, 0, COUNT(shortages));
 	tcase_add_test(tcase, client_without_memory_for_its_pair_is_reset);
 	tcase_add_loop_test(tcase, pause_ends_even_if_events_fail, 0, 2);
-	tcase_add_loop_test(tcase, listener_without_memory_is_not_there, 0, 4);
-	tcase_add_test(tcase, listeners_of_a_relay_tell_of_their_trouble_once);
+	tcase_add_loop_test(tcase, acceptor_without_memory_is_not_there, 0, 4);
+	tcase_add_test(tcase, acceptors_of_a_relay_tell_of_their_trouble_once);
 	tcase_add_test(tcase, episode_that_lasts_is_told_in_the_end);
 	tcase_add_test(tcase, end_of_an_episode_that_was_not_told_is_not_told);
-	tcase_add_test(tcase, other_listeners_do_not_tell_it_again);
-	tcase_add_test(tcase, later_episode_of_another_listener_is_told);
-	tcase_add_test(tcase, episode_ends_with_its_listener);
-	tcase_add_test(tcase, freed_listener_does_not_accept);
+	tcase_add_test(tcase, other_acceptors_do_not_tell_it_again);
+	tcase_add_test(tcase, later_episode_of_another_acceptor_is_told);
+	tcase_add_test(tcase, episode_ends_with_its_acceptor);
+	tcase_add_test(tcase, freed_acceptor_does_not_accept);
 	tcase_add_test(tcase, paused_listener_can_be_freed);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
