@@ -40,6 +40,7 @@ src_libweir_a_SOURCES = \
 	src/net/resolver.c src/net/resolver.h \
 	src/config/rings.c src/config/rings.h \
 	src/daemon/service.c src/daemon/service.h \
+	src/config/settings.c src/config/settings.h \
 	src/base/slots.h \
 	src/net/socket.c src/net/socket.h \
 	src/net/stream.c src/net/stream.h \

@@ -132,15 +132,6 @@ static void finish_relays(struct loader *loader)
 		               "no relay; expected --listen and --target, or a file");
 }
 
-static void config_free(struct config *config)
-{
-	for (size_t i = 0; i < config->relay_count; i++)
-		loader_free_relay(&config->relays[i]);
-	free(config->relays);
-	free(config->global.dump_file);
-	free(config);
-}
-
 static void move_relays(struct loader *loader, struct config *config)
 {
 	struct section *section;
@@ -177,7 +168,7 @@ struct config *config_load(const struct config_request *request, struct config_e
 	loader_init(&loader, request, &config->global);
 	load(&loader, config);
 	if (loader.complaints.count > 0 || loader.complaints.out_of_memory) {
-		config_free(config);
+		config_put(config);
 		config = NULL;
 	}
 	complaints_hand_over(&loader.complaints, errors);
@@ -193,18 +184,6 @@ void config_errors_deinit(struct config_errors *errors)
 		free(errors->text[i]);
 	free(errors->text);
 	*errors = (struct config_errors){0};
-}
-
-struct config *config_get(struct config *config)
-{
-	refcount_get(&config->references);
-	return config;
-}
-
-void config_put(struct config *config)
-{
-	if (config && refcount_put(&config->references))
-		config_free(config);
 }
 
 static void print_settings(unsigned section, const void *settings, FILE *out)

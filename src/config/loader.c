@@ -385,18 +385,6 @@ static void take_command_line(struct loader *loader)
 	take_relay(loader);
 }
 
-void loader_free_relay(struct config_relay *relay)
-{
-	for (size_t i = 0; i < relay->listen_count; i++)
-		address_deinit(&relay->listen[i]);
-	for (size_t i = 0; i < relay->target_count; i++)
-		address_deinit(&relay->target[i]);
-	free(relay->listen);
-	free(relay->target);
-	free(relay->name);
-	*relay = (struct config_relay){0};
-}
-
 void loader_init(struct loader *loader, const struct config_request *request, struct config_global *global)
 {
 	*loader = (struct loader){.request = request, .complaints = {.file = request->file}};
@@ -420,7 +408,7 @@ void loader_deinit(struct loader *loader)
 
 	while ((section = STAILQ_FIRST(&loader->relays))) {
 		STAILQ_REMOVE_HEAD(&loader->relays, link);
-		loader_free_relay(&section->relay);
+		config_free_relay(&section->relay);
 		free(section->target_lines);
 		free(section);
 	}

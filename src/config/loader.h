@@ -47,7 +47,5 @@ void loader_deinit(struct loader *loader);
 
 /* Where a section sets an option, or NO_LINE. */
 unsigned *loader_option_line(struct section *section, const struct option *option);
-/* Frees what relay holds and zeroes it. */
-void loader_free_relay(struct config_relay *relay);
 
 #endif

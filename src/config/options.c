@@ -3,7 +3,7 @@
 #include "config/options.h"
 
 #include "base/units.h"
-#include "config/config.h"
+#include "config/settings.h"
 
 #include <assert.h>
 #include <ctype.h>

@@ -2,7 +2,7 @@
 #ifndef WEIR_DAEMON_H
 #define WEIR_DAEMON_H
 
-#include "config/config.h"
+#include "config/settings.h"
 
 /* Raises the limit of descriptors as far as it may; returns how many can be used now. */
 uint64_t daemon_usable_fds(void);

@@ -6,7 +6,7 @@
 #ifndef WEIR_DUMP_GATHER_H
 #define WEIR_DUMP_GATHER_H
 
-#include "config/config.h"
+#include "config/settings.h"
 #include "flow/budget.h"
 #include "worker/worker.h"
 

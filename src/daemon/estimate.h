@@ -5,7 +5,7 @@
 #ifndef WEIR_ESTIMATE_H
 #define WEIR_ESTIMATE_H
 
-#include "config/config.h"
+#include "config/settings.h"
 
 #include <stddef.h>
 #include <stdint.h>

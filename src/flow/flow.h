@@ -28,7 +28,7 @@
 #ifndef WEIR_FLOW_H
 #define WEIR_FLOW_H
 
-#include "config/config.h"
+#include "config/settings.h"
 #include "flow/budget.h"
 #include "report/dump.h"
 

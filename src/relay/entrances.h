@@ -2,7 +2,7 @@
 #ifndef WEIR_ENTRANCES_H
 #define WEIR_ENTRANCES_H
 
-#include "config/config.h"
+#include "config/settings.h"
 #include "relay/entrance.h"
 
 #include <stdbool.h>

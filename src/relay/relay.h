@@ -8,7 +8,7 @@
 #include "base/episode.h"
 #include "base/refcount.h"
 #include "base/slots.h"
-#include "config/config.h"
+#include "config/settings.h"
 #include "net/resolver.h"
 #include "net/socket.h"
 #include "relay/entrances.h"

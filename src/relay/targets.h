@@ -5,7 +5,7 @@
 #ifndef WEIR_TARGETS_H
 #define WEIR_TARGETS_H
 
-#include "config/config.h"
+#include "config/settings.h"
 #include "net/resolver.h"
 #include "relay/entrances.h"
 

@@ -5,7 +5,7 @@
 #ifndef WEIR_DUMP_H
 #define WEIR_DUMP_H
 
-#include "config/config.h"
+#include "config/settings.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -4,6 +4,7 @@
 #define WEIR_UNIT_RELAYS_H
 
 #include "capture.h"
+#include "config/config.h"
 #include "loop.h"
 #include "relay/relay.h"
 

@@ -1,0 +1,82 @@
+/*
+ * The settings that everything runs by: immutable once they are loaded, and reference-counted. Plain types;
+ * config/config.h loads them.
+ */
+#ifndef WEIR_SETTINGS_H
+#define WEIR_SETTINGS_H
+
+#include "base/log.h"
+#include "base/refcount.h"
+#include "base/units.h"
+#include "net/address.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum direction { UPLOAD, DOWNLOAD }; /* client to target, target to client */
+#define DIRECTIONS 2
+
+enum dump_format { DUMP_TEXT, DUMP_JSON };
+enum splice_mode { SPLICE_AUTO, SPLICE_OFF };
+enum on_reset { ON_RESET_RESET, ON_RESET_CLOSE };
+
+struct config_global {
+	uint64_t workers; /* UNITS_AUTO or 1 to 256 */
+	uint64_t memory_max;
+	uint64_t max_connections; /* UNITS_AUTO or a number of pairs, at least 1 */
+	uint64_t drain_timeout;   /* ms; 0 = at once */
+	char *dump_file;          /* "-" = the log */
+	enum dump_format dump_format;
+	enum log_level log_level;
+	bool log_connections;
+	uint64_t resolve_interval; /* ms */
+};
+
+/* Bytes: the queue at which a flow pauses its source, and at or below which it resumes. low < high. */
+struct flow_limits {
+	uint64_t high;
+	uint64_t low;
+};
+
+struct config_relay {
+	char *name;
+	struct address *listen; /* at least one */
+	size_t listen_count;
+	struct address *target; /* at least one */
+	size_t target_count;
+
+	/* As written; effective values are in limits. UNITS_AUTO: low = half of high, upload_ and download_
+	 * = as without. */
+	uint64_t high_watermark, low_watermark;
+	uint64_t upload_high_watermark, upload_low_watermark;
+	uint64_t download_high_watermark, download_low_watermark;
+	struct flow_limits limits[DIRECTIONS];
+
+	enum splice_mode splice;
+	uint64_t max_connections, max_connections_per_source;     /* 0 = no own limit */
+	uint64_t connect_timeout;                                 /* ms, at least 1 */
+	uint64_t connect_attempts;                                /* at least 1 */
+	uint64_t idle_timeout, half_close_timeout, stall_timeout; /* ms; 0 = never */
+	bool tcp_nodelay, tcp_keepalive;
+	uint64_t client_rcvbuf, client_sndbuf, target_rcvbuf, target_sndbuf; /* bytes or UNITS_AUTO */
+	uint64_t notsent_lowat;                                              /* bytes or UNITS_AUTO */
+	enum on_reset on_reset;
+};
+
+struct config {
+	struct config_global global;
+	struct config_relay *relays;
+	size_t relay_count;
+	/* private */
+	struct refcount references;
+};
+
+/* References are counted atomically; the last put frees. put takes NULL. */
+struct config *config_get(struct config *config);
+void config_put(struct config *config);
+
+/* Frees what a relay's settings hold and zeroes them. */
+void config_free_relay(struct config_relay *relay);
+
+#endif
