@@ -11,8 +11,13 @@ src_libweir_a_SOURCES = \
 	src/config/complaints.c src/config/complaints.h \
 	src/config/config.c src/config/config.h \
 	src/daemon/daemon.c src/daemon/daemon.h \
-	src/report/dump.c src/report/dump.h \
-	src/daemon/dump_gather.c src/daemon/dump_gather.h \
+	src/report/fields.c src/report/fields.h \
+	src/report/file.c src/report/file.h \
+	src/report/json.c src/report/json.h \
+	src/report/records.c src/report/records.h \
+	src/report/text.c src/report/text.h \
+	src/daemon/collector.c src/daemon/collector.h \
+	src/daemon/dump.c src/daemon/dump.h \
 	src/daemon/estimate.c src/daemon/estimate.h \
 	src/base/evloop.c src/base/evloop.h \
 	src/flow/flow.c src/flow/flow.h src/flow/flow_private.h \

@@ -6,7 +6,8 @@
 #include "base/evloop.h"
 #include "base/log.h"
 #include "base/slots.h"
-#include "daemon/dump_gather.h"
+#include "daemon/collector.h"
+#include "daemon/dump.h"
 #include "daemon/estimate.h"
 #include "daemon/service.h"
 #include "flow/budget.h"
@@ -49,8 +50,8 @@ struct daemon {
 	size_t relay_count;
 	struct worker **workers;
 	unsigned worker_count;
-	struct worker_daemon shared; /* what the workers see of all this */
-	struct dump_gather *gather;
+	struct worker_context shared; /* what the workers see of all this */
+	struct collector *collector;
 	struct event *signals[SIGNALS];
 	struct event *drain_timer, *drain_deadline, *trim_timer;
 	struct mailbox mailbox;     /* a worker has answered */
@@ -99,12 +100,21 @@ static void on_drained(void *arg)
 	mailbox_wake(&daemon->mailbox);
 }
 
-static void on_dumped(void *arg, unsigned worker, struct worker_dump *dump)
+static void on_reported(void *arg, unsigned worker, struct report_part *part)
 {
 	struct daemon *daemon = arg;
 
-	dump_gather_put(daemon->gather, worker, dump);
+	collector_put(daemon->collector, worker, part);
 	mailbox_wake(&daemon->mailbox);
+}
+
+/* ---- reports ---- */
+
+static void take_report(void *arg, const struct report *report)
+{
+	const struct daemon *daemon = arg;
+
+	dump_write(&daemon->config->global, report);
 }
 
 /* ---- stopping ---- */
@@ -186,7 +196,7 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 		terminate(daemon, "SIGINT");
 		break;
 	case SIGUSR1:
-		dump_gather_request(daemon->gather, daemon->workers);
+		collector_request(daemon->collector, daemon->workers);
 		break;
 	default:
 		log_notice("SIGHUP: this version cannot reload; restart to apply a changed configuration");
@@ -197,7 +207,7 @@ static void take_answers(void *arg)
 {
 	struct daemon *daemon = arg;
 
-	dump_gather_finish(daemon->gather, daemon->workers, daemon->relay_count);
+	collector_finish(daemon->collector, daemon->workers);
 	go_on_draining(daemon);
 }
 
@@ -296,7 +306,7 @@ static int init_base(struct daemon *daemon)
 
 static int init_workers(struct daemon *daemon)
 {
-	daemon->shared = (struct worker_daemon){
+	daemon->shared = (struct worker_context){
 	        .workers = daemon->worker_count,
 	        .relays = daemon->relays,
 	        .relay_count = daemon->relay_count,
@@ -306,13 +316,14 @@ static int init_workers(struct daemon *daemon)
 	        .log_connections = daemon->config->global.log_connections,
 	        .resume = on_resume,
 	        .drained = on_drained,
-	        .dumped = on_dumped,
+	        .reported = on_reported,
 	        .arg = daemon,
 	};
 	daemon->undrained = daemon->worker_count;
-	daemon->gather = dump_gather_new(&daemon->config->global, &daemon->budget, daemon->worker_count);
+	daemon->collector = collector_new(daemon->relays, daemon->relay_count, &daemon->budget,
+	                                  daemon->worker_count, take_report, daemon);
 	daemon->workers = calloc(daemon->worker_count, sizeof(struct worker *));
-	if (!daemon->gather || !daemon->workers)
+	if (!daemon->collector || !daemon->workers)
 		return -ENOMEM;
 	for (unsigned i = 0; i < daemon->worker_count; i++) {
 		daemon->workers[i] = worker_new(&daemon->shared, i);
@@ -382,7 +393,7 @@ static void tear_down(struct daemon *daemon)
 		relay_put(daemon->relays[i]);
 	free(daemon->relays);
 	resolver_free(daemon->resolver);
-	dump_gather_free(daemon->gather);
+	collector_free(daemon->collector);
 	deinit_signals(daemon);
 	free_event(daemon->drain_timer);
 	free_event(daemon->drain_deadline);

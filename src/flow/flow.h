@@ -30,7 +30,7 @@
 
 #include "config/settings.h"
 #include "flow/budget.h"
-#include "report/dump.h"
+#include "report/records.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -142,8 +142,8 @@ bool flow_reads(const struct flow *flow);
 void flow_deinit(struct flow *flow);
 
 /* The dump's record, without the kernel's queues; sink_side is which peer the sink is. */
-void flow_describe(const struct flow *flow, uint64_t now, enum dump_limited sink_side,
-                   struct dump_flow *record);
+void flow_describe(const struct flow *flow, uint64_t now, enum limited_by sink_side,
+                   struct flow_record *record);
 
 /*
  * What a queue of so many bytes costs at most, in bytes that the allocator is asked for: libevent's chains

@@ -6,30 +6,30 @@
 /* A sink that has taken nothing for so long is what holds the flow back, whatever our memory is. */
 #define STUCK_MS 1000
 
-static enum dump_limited limited_by(const struct flow *flow, uint64_t now, enum dump_limited sink_side)
+static enum limited_by limited_by(const struct flow *flow, uint64_t now, enum limited_by sink_side)
 {
 	if (flow->sink != SINK_OPEN)
-		return DUMP_LIMITED_NONE;
+		return LIMITED_BY_NONE;
 	if (flow->pause == PAUSE_MEMORY && now - flow->last_progress < STUCK_MS)
-		return DUMP_LIMITED_RELAY;
-	return flow_waits(flow) ? sink_side : DUMP_LIMITED_NONE;
+		return LIMITED_BY_RELAY;
+	return flow_waits(flow) ? sink_side : LIMITED_BY_NONE;
 }
 
-static enum dump_reading describe_reading(const struct flow *flow)
+static enum reading describe_reading(const struct flow *flow)
 {
 	if (flow->source > SOURCE_DOOMED || flow->sink != SINK_OPEN)
-		return DUMP_READING_ENDED;
+		return READING_ENDED;
 	if (!flow->started)
-		return DUMP_READING_WAITING;
-	return flow->pause ? DUMP_READING_PAUSED : DUMP_READING_ON;
+		return READING_WAITING;
+	return flow->pause ? READING_PAUSED : READING_ON;
 }
 
-void flow_describe(const struct flow *flow, uint64_t now, enum dump_limited sink_side,
-                   struct dump_flow *record)
+void flow_describe(const struct flow *flow, uint64_t now, enum limited_by sink_side,
+                   struct flow_record *record)
 {
 	uint64_t pause = flow->pause ? now - flow->paused_since : 0;
 
-	*record = (struct dump_flow){
+	*record = (struct flow_record){
 	        .queued = flow->queued,
 	        .peak = flow->peak,
 	        .high = flow->limits->high,

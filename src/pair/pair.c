@@ -97,7 +97,7 @@ static void close_pair(struct pair *pair, enum reason reason)
 		event_del(pair->target.readable);
 	pair_log_close(pair, reason);
 	pair_count_close(pair, reason);
-	pair_dump_forget(pair);
+	pair_survey_forget(pair);
 	pair_close_socket(&pair->client, !clean);
 	pair_close_socket(&pair->target, !clean);
 	free_pair(pair);
@@ -446,7 +446,7 @@ int pair_set_init(struct pair_set *set, unsigned workers)
 	set->io.settle = settle_flow;
 	set->id_step = workers;
 	set->count = set->made = 0;
-	set->dump = NULL;
+	set->survey = NULL;
 	set->io.turns = &set->turns;
 	error = flow_turns_init(&set->turns, set->io.base);
 	return error ? error : pair_watch_init(set);
@@ -464,7 +464,7 @@ void pair_set_shutdown(struct pair_set *set)
 void pair_set_deinit(struct pair_set *set)
 {
 	pair_set_shutdown(set);
-	pair_dump_abort(set);
+	pair_survey_abort(set);
 	pair_watch_deinit(set);
 	flow_turns_deinit(&set->turns);
 }

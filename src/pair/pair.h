@@ -19,7 +19,7 @@
 
 struct pair;
 struct peer;
-struct pair_dump;
+struct pair_survey;
 
 LIST_HEAD(pair_list, pair);
 LIST_HEAD(peer_list, peer);
@@ -27,7 +27,7 @@ LIST_HEAD(peer_list, peer);
 /* All pairs of one worker, and what they share. */
 struct pair_set {
 	struct flow_io io;
-	unsigned worker;                               /* number of the worker, for the dump */
+	unsigned worker;                               /* number of the worker */
 	bool log_connections;                          /* one line per closed pair */
 	void (*ended)(void *arg, struct relay *relay); /* a pair has ended, its slots are free */
 	void *arg;
@@ -38,7 +38,7 @@ struct pair_set {
 	struct event *watch_timer; /* while there are blind peers */
 	uint64_t count, made;
 	uint64_t id_step;
-	struct pair_dump *dump; /* under way, or NULL */
+	struct pair_survey *survey; /* under way, or NULL */
 };
 
 /* set->io (but settle and turns), worker, ended and arg are the caller's to fill in first. workers:
@@ -60,12 +60,12 @@ int pair_new(struct pair_set *set, struct admission *ticket, int client_fd,
              const union client_address *client);
 
 /*
- * A dump: the records of all pairs of the set as they are at this moment, *count of them. The caller frees
- * them after pair_dump_measure was done. NULL when out of memory. One at a time.
+ * The records of all pairs of the set as they are at this moment, *count of them. The caller frees
+ * them after pair_survey_measure was done. NULL when out of memory. One at a time.
  */
-struct dump_pair *pair_dump_begin(struct pair_set *set, size_t *count);
+struct pair_record *pair_survey_begin(struct pair_set *set, size_t *count);
 /* Adds the kernel's queues to at most so many records; they cost system calls, so the caller lets others run
  * in between. False when done. */
-bool pair_dump_measure(struct pair_set *set, size_t most);
+bool pair_survey_measure(struct pair_set *set, size_t most);
 
 #endif

@@ -1,6 +1,6 @@
 /*
  * What the files of the pair module share: pair.c (life and death), pair_connect.c (targets), pair_watch.c
- * (silent failures), pair_report.c (log and dump).
+ * (silent failures), pair_report.c (log and records).
  */
 #ifndef WEIR_PAIR_PRIVATE_H
 #define WEIR_PAIR_PRIVATE_H
@@ -50,11 +50,11 @@ struct pair {
 	uint64_t unacknowledged; /* PHASE_ENDING: bytes, and when that last shrank */
 	uint64_t acknowledged_at;
 	struct backoff look; /* while a peer has failed: how long until the next look */
-	size_t record;       /* 1 + its place in the dump that is under way, or 0 */
+	size_t record;       /* 1 + its place in the survey that is under way, or 0 */
 	LIST_ENTRY(pair) entry;
 };
 
-static inline struct relay_counters *pair_counters(const struct pair *pair)
+static inline struct counters *pair_counters(const struct pair *pair)
 {
 	return &pair->relay->counters[pair->set->worker];
 }
@@ -95,9 +95,9 @@ void pair_watch_deinit(struct pair_set *set);
 /* pair_report.c */
 void pair_log_close(struct pair *pair, enum reason reason);
 void pair_count_close(struct pair *pair, enum reason reason);
-/* The pair ends: a dump that is under way must not touch it any more. */
-void pair_dump_forget(struct pair *pair);
-/* Ends a dump that is under way; its records stay with the caller of pair_dump_begin. */
-void pair_dump_abort(struct pair_set *set);
+/* The pair ends: a survey that is under way must not touch it any more. */
+void pair_survey_forget(struct pair *pair);
+/* Ends a survey that is under way; its records stay with the caller of pair_survey_begin. */
+void pair_survey_abort(struct pair_set *set);
 
 #endif

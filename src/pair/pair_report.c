@@ -1,4 +1,4 @@
-/* What is told about a pair: the close line, the relay's counters, the dump. */
+/* What is told about a pair: the close line, the relay's counters, its records. */
 #include "build_config.h"
 
 #include "base/clock.h"
@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A dump under way. */
-struct pair_dump {
-	struct dump_pair *records;
+/* The records of all pairs of a worker, while the kernel's queues are being added. */
+struct pair_survey {
+	struct pair_record *records;
 	struct pair **pairs; /* the pair of each record; NULL once it has ended */
 	size_t count, measured;
 };
@@ -64,7 +64,7 @@ void pair_log_close(struct pair *pair, enum reason reason)
 
 void pair_count_close(struct pair *pair, enum reason reason)
 {
-	struct relay_counters *counters = pair_counters(pair);
+	struct counters *counters = pair_counters(pair);
 	const struct flow *up = &pair->client.from, *down = &pair->target.from;
 
 	counters->bytes[UPLOAD] += up->bytes;
@@ -77,19 +77,19 @@ void pair_count_close(struct pair *pair, enum reason reason)
 		counters->refused++;
 }
 
-/* ---- dump ---- */
+/* ---- records ---- */
 
-static enum dump_state describe_state(const struct pair *pair)
+static enum pair_state describe_state(const struct pair *pair)
 {
 	const struct peer *client = &pair->client, *target = &pair->target;
 
 	if (!pair_is_connected(pair))
-		return DUMP_CONNECTING;
+		return STATE_CONNECTING;
 	if (pair->phase != PHASE_OPEN)
-		return DUMP_CLOSING;
+		return STATE_CLOSING;
 	if (client->from.source != SOURCE_OPEN || target->from.source != SOURCE_OPEN)
-		return DUMP_HALF_CLOSED;
-	return DUMP_OPEN;
+		return STATE_HALF_CLOSED;
+	return STATE_OPEN;
 }
 
 static void copy_text(struct endpoint_text *to, const char *from)
@@ -100,7 +100,7 @@ static void copy_text(struct endpoint_text *to, const char *from)
 	to->text[length] = '\0';
 }
 
-static void describe(const struct pair *pair, uint64_t now, struct dump_pair *record)
+static void describe(const struct pair *pair, uint64_t now, struct pair_record *record)
 {
 	char text[ADDRESS_TEXT_MAX];
 
@@ -114,45 +114,45 @@ static void describe(const struct pair *pair, uint64_t now, struct dump_pair *re
 	copy_text(&record->target, text);
 	record->age_ms = now - pair->born;
 	record->idle_ms = now - pair_last_activity(pair);
-	flow_describe(&pair->client.from, now, DUMP_LIMITED_TARGET, &record->flow[UPLOAD]);
-	flow_describe(&pair->target.from, now, DUMP_LIMITED_CLIENT, &record->flow[DOWNLOAD]);
+	flow_describe(&pair->client.from, now, LIMITED_BY_TARGET, &record->flow[UPLOAD]);
+	flow_describe(&pair->target.from, now, LIMITED_BY_CLIENT, &record->flow[DOWNLOAD]);
 }
 
-void pair_dump_abort(struct pair_set *set)
+void pair_survey_abort(struct pair_set *set)
 {
-	if (!set->dump)
+	if (!set->survey)
 		return;
-	free(set->dump->pairs);
-	free(set->dump);
-	set->dump = NULL;
+	free(set->survey->pairs);
+	free(set->survey);
+	set->survey = NULL;
 }
 
-struct dump_pair *pair_dump_begin(struct pair_set *set, size_t *count)
+struct pair_record *pair_survey_begin(struct pair_set *set, size_t *count)
 {
-	struct pair_dump *dump = set->dump = calloc(1, sizeof(*dump));
+	struct pair_survey *survey = set->survey = calloc(1, sizeof(*survey));
 	uint64_t now = clock_ms();
 	struct pair *pair;
 
-	if (!dump)
+	if (!survey)
 		return NULL;
 	/* One more than needed: no memory for nothing would look like no memory. */
-	dump->records = calloc(set->count + 1, sizeof(*dump->records));
-	dump->pairs = calloc(set->count + 1, sizeof(struct pair *));
-	if (!dump->records || !dump->pairs) {
-		free(dump->records);
-		pair_dump_abort(set);
+	survey->records = calloc(set->count + 1, sizeof(*survey->records));
+	survey->pairs = calloc(set->count + 1, sizeof(struct pair *));
+	if (!survey->records || !survey->pairs) {
+		free(survey->records);
+		pair_survey_abort(set);
 		return NULL;
 	}
 	LIST_FOREACH (pair, &set->pairs, entry) {
-		describe(pair, now, &dump->records[dump->count]);
-		dump->pairs[dump->count++] = pair;
-		pair->record = dump->count;
+		describe(pair, now, &survey->records[survey->count]);
+		survey->pairs[survey->count++] = pair;
+		pair->record = survey->count;
 	}
-	*count = dump->count;
-	return dump->records;
+	*count = survey->count;
+	return survey->records;
 }
 
-static void measure(const struct pair *pair, struct dump_pair *record)
+static void measure(const struct pair *pair, struct pair_record *record)
 {
 	uint64_t client_in = stream_unread(pair->client.fd),
 	         client_out = stream_unacknowledged(pair->client.fd);
@@ -168,27 +168,27 @@ static void measure(const struct pair *pair, struct dump_pair *record)
 	record->flow[DOWNLOAD].sink_queue = client_out;
 }
 
-bool pair_dump_measure(struct pair_set *set, size_t most)
+bool pair_survey_measure(struct pair_set *set, size_t most)
 {
-	struct pair_dump *dump = set->dump;
+	struct pair_survey *survey = set->survey;
 
-	for (; most > 0 && dump->measured < dump->count; most--, dump->measured++) {
-		struct pair *pair = dump->pairs[dump->measured];
+	for (; most > 0 && survey->measured < survey->count; most--, survey->measured++) {
+		struct pair *pair = survey->pairs[survey->measured];
 
 		if (!pair)
 			continue;
-		measure(pair, &dump->records[dump->measured]);
+		measure(pair, &survey->records[survey->measured]);
 		pair->record = 0;
 	}
-	if (dump->measured < dump->count)
+	if (survey->measured < survey->count)
 		return true;
-	pair_dump_abort(set);
+	pair_survey_abort(set);
 	return false;
 }
 
-void pair_dump_forget(struct pair *pair)
+void pair_survey_forget(struct pair *pair)
 {
 	if (pair->record)
-		pair->set->dump->pairs[pair->record - 1] = NULL;
+		pair->set->survey->pairs[pair->record - 1] = NULL;
 	pair->record = 0;
 }

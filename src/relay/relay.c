@@ -100,17 +100,3 @@ void relay_end_logged_limit(struct relay *relay)
 {
 	(void)episode_ends(&relay->at_limit);
 }
-
-void relay_describe(const struct relay *relay, unsigned worker, struct dump_relay *record)
-{
-	const struct relay_counters *counters = &relay->counters[worker];
-
-	record->name = relay->config->name;
-	record->accepted += counters->accepted;
-	record->refused += counters->refused;
-	record->connect_failed += counters->connect_failed;
-	record->upload_bytes += counters->bytes[UPLOAD];
-	record->download_bytes += counters->bytes[DOWNLOAD];
-	record->pauses += counters->pauses;
-	record->paused_ms += counters->paused_ms;
-}

@@ -14,25 +14,19 @@
 #include "relay/entrances.h"
 #include "relay/origins.h"
 #include "relay/targets.h"
-#include "report/dump.h"
+#include "report/records.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What one worker counted. Only that worker writes and reads it, so that a dump is consistent and nothing is
- * shared on the way. */
-struct relay_counters {
-	uint64_t accepted;          /* clients accepted */
-	uint64_t refused;           /* of them, reset at once: over a limit, or no memory for a pair */
-	uint64_t connect_failed;    /* of them, reset because no target could be connected */
-	uint64_t bytes[DIRECTIONS]; /* of pairs that have ended: written to the sink */
-	uint64_t pauses, paused_ms; /* of pairs that have ended */
-};
-
 struct relay {
 	const struct config_relay *config;
-	struct relay_counters *counters; /* one for each worker */
-	struct slots slots;              /* its pairs; limit max_connections of the relay */
+	/*
+	 * Of pairs that have ended, one for each worker. Only that worker writes and reads it, so that a
+	 * report is consistent and nothing is shared on the way of a byte.
+	 */
+	struct counters *counters;
+	struct slots slots; /* its pairs; limit max_connections of the relay */
 	struct entrances entrances;
 	struct origins *origins; /* whose pairs are counted; NULL: not limited */
 	struct targets *targets;
@@ -67,8 +61,5 @@ void relay_unlisten(struct relay *relay);
  */
 bool relay_may_log_limit(struct relay *relay);
 void relay_end_logged_limit(struct relay *relay);
-
-/* Adds what a worker counted to the dump's record. What living pairs have is not in it. */
-void relay_describe(const struct relay *relay, unsigned worker, struct dump_relay *record);
 
 #endif

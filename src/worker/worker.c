@@ -18,20 +18,20 @@
 /* What one read takes at most. Measured (bench/): less costs more calls, more falls out of the second-level
  * cache. */
 #define SCRATCH_SIZE (256 * 1024)
-/* Pairs whose kernel queues are asked for before others get their turn. */
-#define DUMP_BATCH 64
+/* Pairs whose kernel queues are asked for before others are served. */
+#define SURVEY_BATCH 64
 
 struct worker {
-	const struct worker_daemon *daemon;
+	const struct worker_context *context;
 	unsigned number;
 	struct event_base *base;
 	struct pair_set set;
 	struct pipe_pool pipes;
 	struct acceptor_list acceptors;
-	_Atomic unsigned orders; /* bits of enum worker_order */
-	struct mailbox mailbox;  /* tells of them */
-	struct event *dump_more; /* goes on with a dump after others had their turn */
-	struct worker_dump dump;
+	_Atomic unsigned orders;   /* bits of enum worker_order */
+	struct mailbox mailbox;    /* tells of them */
+	struct event *survey_more; /* goes on with a survey after others were served */
+	struct report_part part;
 	pthread_t thread;
 	bool started;
 };
@@ -46,42 +46,42 @@ static void stop_accepting(struct worker *worker)
 		acceptor_free(acceptor);
 }
 
-static void hand_over_dump(struct worker *worker)
+static void hand_over_part(struct worker *worker)
 {
-	struct worker_dump dump = worker->dump;
+	struct report_part part = worker->part;
 
-	worker->dump = (struct worker_dump){.relays = NULL}; /* consumed */
-	worker->daemon->dumped(worker->daemon->arg, worker->number, &dump);
+	worker->part = (struct report_part){.relays = NULL}; /* consumed */
+	worker->context->reported(worker->context->arg, worker->number, &part);
 }
 
-static void begin_dump(struct worker *worker)
+static void begin_report(struct worker *worker)
 {
-	const struct worker_daemon *daemon = worker->daemon;
+	const struct worker_context *context = worker->context;
 
-	worker->dump = (struct worker_dump){.relays = calloc(daemon->relay_count, sizeof(struct dump_relay))};
-	if (worker->dump.relays)
-		worker->dump.pairs = pair_dump_begin(&worker->set, &worker->dump.pair_count);
-	if (!worker->dump.pairs) {
-		free(worker->dump.relays);
-		worker->dump.relays = NULL;
-		hand_over_dump(worker);
+	worker->part = (struct report_part){.relays = calloc(context->relay_count, sizeof(struct counters))};
+	if (worker->part.relays)
+		worker->part.pairs = pair_survey_begin(&worker->set, &worker->part.pair_count);
+	if (!worker->part.pairs) {
+		free(worker->part.relays);
+		worker->part.relays = NULL;
+		hand_over_part(worker);
 		return;
 	}
-	for (size_t i = 0; i < daemon->relay_count; i++)
-		relay_describe(daemon->relays[i], worker->number, &worker->dump.relays[i]);
-	event_active(worker->dump_more, EV_TIMEOUT, 0);
+	for (size_t i = 0; i < context->relay_count; i++)
+		worker->part.relays[i] = context->relays[i]->counters[worker->number];
+	event_active(worker->survey_more, EV_TIMEOUT, 0);
 }
 
-EVENT_CALLBACK(on_dump_more, struct worker, worker)
+EVENT_CALLBACK(on_survey_more, struct worker, worker)
 {
 	static const struct timeval next_pass = {0, 0};
-	bool more = pair_dump_measure(&worker->set, DUMP_BATCH);
+	bool more = pair_survey_measure(&worker->set, SURVEY_BATCH);
 
-	if (more && event_add(worker->dump_more, &next_pass) == 0)
+	if (more && event_add(worker->survey_more, &next_pass) == 0)
 		return;
 	while (more) /* no memory for a timer: without a break, then */
-		more = pair_dump_measure(&worker->set, DUMP_BATCH);
-	hand_over_dump(worker);
+		more = pair_survey_measure(&worker->set, SURVEY_BATCH);
+	hand_over_part(worker);
 }
 
 static void take_orders(void *arg)
@@ -92,14 +92,14 @@ static void take_orders(void *arg)
 	orders = atomic_exchange(&worker->orders, 0);
 	if (orders & WORKER_DRAIN) {
 		stop_accepting(worker);
-		worker->daemon->drained(worker->daemon->arg);
+		worker->context->drained(worker->context->arg);
 	}
 	if (orders & WORKER_SHUTDOWN)
 		pair_set_shutdown(&worker->set);
 	if (orders & WORKER_RESUME)
 		acceptor_resume_all(&worker->acceptors);
-	if (orders & WORKER_DUMP)
-		begin_dump(worker);
+	if (orders & WORKER_REPORT)
+		begin_report(worker);
 	if (orders & WORKER_STOP)
 		event_base_loopbreak(worker->base);
 }
@@ -118,7 +118,7 @@ static void *run(void *arg)
 
 	evloop_run(worker->base);
 	mailbox_stop(&worker->mailbox);
-	event_del(worker->dump_more);
+	event_del(worker->survey_more);
 	stop_accepting(worker);
 	pair_set_deinit(&worker->set);
 	/* Freed bufferevents are finalized in the next pass. */
@@ -131,14 +131,14 @@ static void tell_waiter(struct worker *worker, struct slots *slots)
 	int bit = slots_next_waiter(slots, worker->number);
 
 	if (bit >= 0)
-		worker->daemon->resume(worker->daemon->arg, (unsigned)bit);
+		worker->context->resume(worker->context->arg, (unsigned)bit);
 }
 
 static void on_pair_ended(void *arg, struct relay *relay)
 {
 	struct worker *worker = arg;
 
-	tell_waiter(worker, worker->daemon->slots);
+	tell_waiter(worker, worker->context->slots);
 	tell_waiter(worker, &relay->slots);
 }
 
@@ -147,52 +147,53 @@ static int init_events(struct worker *worker)
 	worker->base = evloop_new();
 	if (!worker->base)
 		return -ENOMEM;
-	worker->dump_more = event_new(worker->base, -1, 0, on_dump_more, worker);
-	if (!worker->dump_more)
+	worker->survey_more = event_new(worker->base, -1, 0, on_survey_more, worker);
+	if (!worker->survey_more)
 		return -ENOMEM;
 	return mailbox_open(&worker->mailbox, worker->base, take_orders, worker);
 }
 
 static int init_pairs(struct worker *worker)
 {
-	const struct worker_daemon *daemon = worker->daemon;
+	const struct worker_context *context = worker->context;
 	struct pair_set *set = &worker->set;
 
 	set->io.base = worker->base;
-	set->io.budget = daemon->budget;
-	pipe_pool_init(&worker->pipes, daemon->pipes);
+	set->io.budget = context->budget;
+	pipe_pool_init(&worker->pipes, context->pipes);
 	set->io.pipes = &worker->pipes;
 	set->io.scratch_size = SCRATCH_SIZE;
 	set->io.scratch = malloc(SCRATCH_SIZE);
 	set->worker = worker->number;
-	set->log_connections = daemon->log_connections;
+	set->log_connections = context->log_connections;
 	set->ended = on_pair_ended;
 	set->arg = worker;
-	return set->io.scratch ? pair_set_init(set, daemon->workers) : -ENOMEM;
+	return set->io.scratch ? pair_set_init(set, context->workers) : -ENOMEM;
 }
 
 static int init_acceptors(struct worker *worker)
 {
-	for (size_t r = 0; r < worker->daemon->relay_count; r++) {
-		struct relay *relay = worker->daemon->relays[r];
+	for (size_t r = 0; r < worker->context->relay_count; r++) {
+		struct relay *relay = worker->context->relays[r];
 
 		for (size_t i = 0; i < relay->entrances.count; i++) {
 			int fd = entrance_fd(&relay->entrances.list[i], worker->number);
 
-			if (!acceptor_new(&worker->acceptors, &worker->set, worker->daemon->slots, relay, fd))
+			if (!acceptor_new(&worker->acceptors, &worker->set, worker->context->slots, relay,
+			                  fd))
 				return -ENOMEM;
 		}
 	}
 	return 0;
 }
 
-struct worker *worker_new(const struct worker_daemon *daemon, unsigned number)
+struct worker *worker_new(const struct worker_context *context, unsigned number)
 {
 	struct worker *worker = calloc(1, sizeof(*worker));
 
 	if (!worker)
 		return NULL;
-	worker->daemon = daemon;
+	worker->context = context;
 	worker->number = number;
 	worker->mailbox.fd = -1;
 	LIST_INIT(&worker->acceptors);
@@ -229,14 +230,14 @@ void worker_free(struct worker *worker)
 		return;
 	stop_accepting(worker);
 	pair_set_deinit(&worker->set);
-	if (worker->dump_more)
-		event_free(worker->dump_more);
+	if (worker->survey_more)
+		event_free(worker->survey_more);
 	mailbox_close(&worker->mailbox);
 	if (worker->base)
 		event_base_free(worker->base);
 	pipe_pool_deinit(&worker->pipes);
 	free(worker->set.io.scratch);
-	free(worker->dump.relays);
-	free(worker->dump.pairs);
+	free(worker->part.relays);
+	free(worker->part.pairs);
 	free(worker);
 }

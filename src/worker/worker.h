@@ -1,7 +1,7 @@
 /*
  * One thread with an event base of its own, that no other thread touches: it accepts, and its pairs live and
  * die on it. The daemon gives it orders through a mailbox; it answers by the callbacks of struct
- * worker_daemon, which run on its thread.
+ * worker_context, which run on its thread.
  */
 #ifndef WEIR_WORKER_H
 #define WEIR_WORKER_H
@@ -9,22 +9,15 @@
 #include "base/slots.h"
 #include "flow/budget.h"
 #include "relay/relay.h"
-#include "report/dump.h"
+#include "report/records.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
 struct worker;
 
-/* A worker's part of a dump, all of it from one moment. */
-struct worker_dump {
-	struct dump_relay *relays; /* one for each relay, with what ended pairs left; owned */
-	struct dump_pair *pairs;   /* owned; both are NULL if there was no memory */
-	size_t pair_count;
-};
-
 /* What workers share, and where they answer. Borrowed; must outlive them. */
-struct worker_daemon {
+struct worker_context {
 	unsigned workers;
 	struct relay **relays;
 	size_t relay_count;
@@ -36,12 +29,12 @@ struct worker_daemon {
 	        void *arg,
 	        unsigned bit);      /* of slots_next_waiter: those workers are to be ordered WORKER_RESUME */
 	void (*drained)(void *arg); /* no longer accepts: the listening sockets may be closed */
-	void (*dumped)(void *arg, unsigned worker, struct worker_dump *dump); /* takes what dump holds */
+	void (*reported)(void *arg, unsigned worker, struct report_part *part); /* takes what part holds */
 	void *arg;
 };
 
 /* A worker that accepts once it is started. NULL when out of memory or descriptors. */
-struct worker *worker_new(const struct worker_daemon *daemon, unsigned number);
+struct worker *worker_new(const struct worker_context *context, unsigned number);
 /* 0 or -errno */
 int worker_start(struct worker *worker);
 
@@ -49,7 +42,7 @@ int worker_start(struct worker *worker);
 enum worker_order {
 	WORKER_DRAIN = 1,    /* stop accepting, let pairs end */
 	WORKER_SHUTDOWN = 2, /* reset all pairs */
-	WORKER_DUMP = 4,     /* one at a time: answered by dumped */
+	WORKER_REPORT = 4,   /* one at a time: answered by reported */
 	WORKER_RESUME = 8,   /* there is room for a pair that it waits for */
 	WORKER_STOP = 16,    /* end the thread; pairs that are left are reset */
 };

@@ -6,7 +6,7 @@ UNIT_TESTS = \
 	tests/unit/test_base \
 	tests/unit/test_budget \
 	tests/unit/test_config \
-	tests/unit/test_dump \
+	tests/unit/test_report \
 	tests/unit/test_estimate \
 	tests/unit/test_flow \
 	tests/unit/test_flow_queue \
@@ -41,8 +41,8 @@ tests_unit_test_config_SOURCES = tests/unit/test_config.c tests/unit/faults.c
 tests_unit_test_config_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_test_config_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_config_LDADD = $(UNIT_LIBS)
-tests_unit_test_dump_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
-tests_unit_test_dump_LDADD = $(UNIT_LIBS)
+tests_unit_test_report_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_report_LDADD = $(UNIT_LIBS)
 tests_unit_test_estimate_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_estimate_LDADD = $(UNIT_LIBS)
 tests_unit_test_flow_SOURCES = tests/unit/test_flow.c tests/unit/one_flow.c tests/unit/faults.c

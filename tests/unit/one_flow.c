@@ -182,10 +182,10 @@ uint64_t stuff_sink(void)
 	return stuffed;
 }
 
-struct dump_flow describe(uint64_t now)
+struct flow_record describe(uint64_t now)
 {
-	struct dump_flow record;
+	struct flow_record record;
 
-	flow_describe(&flow, now, DUMP_LIMITED_TARGET, &record);
+	flow_describe(&flow, now, LIMITED_BY_TARGET, &record);
 	return record;
 }

@@ -54,6 +54,6 @@ uint64_t fill(void);
 uint64_t stuff_sink(void);
 /* For others: the flow may keep what it has. How much that was. */
 uint64_t take_all_memory(void);
-struct dump_flow describe(uint64_t now);
+struct flow_record describe(uint64_t now);
 
 #endif

@@ -226,13 +226,13 @@ END_TEST
 START_TEST(flow_waits_for_its_sink_in_either_form)
 {
 	uint64_t sent;
-	struct dump_flow record;
+	struct flow_record record;
 
 	queue_as((enum form)_i, &sent);
 	record = describe(clock_ms());
 	ck_assert_uint_eq(record.queued, sent);
-	ck_assert_int_eq(record.reading, DUMP_READING_ON);
-	ck_assert_int_eq(record.limited_by, DUMP_LIMITED_TARGET);
+	ck_assert_int_eq(record.reading, READING_ON);
+	ck_assert_int_eq(record.limited_by, LIMITED_BY_TARGET);
 	ck_assert(flow_waits(&flow));
 }
 END_TEST

@@ -309,26 +309,6 @@ START_TEST(limit_that_stands_is_not_logged_again)
 }
 END_TEST
 
-START_TEST(counters_of_workers_add_up)
-{
-	struct dump_relay record = {.name = NULL};
-
-	begin(TEXTS("127.0.0.1:1"), NULL);
-	relay->counters[0] = (struct relay_counters){1, 2, 3, {4, 5}, 6, 7};
-	relay->counters[1] = (struct relay_counters){10, 20, 30, {40, 50}, 60, 70};
-	relay_describe(relay, 0, &record);
-	relay_describe(relay, 1, &record);
-	ck_assert_str_eq(record.name, relay->config->name);
-	ck_assert_uint_eq(record.accepted, 11);
-	ck_assert_uint_eq(record.refused, 22);
-	ck_assert_uint_eq(record.connect_failed, 33);
-	ck_assert_uint_eq(record.upload_bytes, 44);
-	ck_assert_uint_eq(record.download_bytes, 55);
-	ck_assert_uint_eq(record.pauses, 66);
-	ck_assert_uint_eq(record.paused_ms, 77);
-}
-END_TEST
-
 /* ---- listening ---- */
 
 START_TEST(listens_on_every_address)
@@ -580,7 +560,6 @@ int main(void)
 	tcase_add_test(tcase, trouble_with_a_target_is_logged_once);
 	tcase_add_test(tcase, reached_limit_is_logged_at_most_once_in_ten_seconds);
 	tcase_add_test(tcase, limit_that_stands_is_not_logged_again);
-	tcase_add_test(tcase, counters_of_workers_add_up);
 	tcase_add_test(tcase, listens_on_every_address);
 	tcase_add_test(tcase, address_in_use_is_logged);
 	tcase_add_test(tcase, origins_are_limited_each);

@@ -9,10 +9,10 @@
 #include <signal.h>
 
 #define WORKERS    2
-#define MANY       80 /* pairs: a dump of one worker takes more than one pass */
+#define MANY       80 /* pairs: a survey of one worker takes more than one pass */
 #define MEMORY_MAX (16 * 1024 * 1024)
 
-static struct worker_daemon daemon_side;
+static struct worker_context daemon_side;
 static struct worker *worker[WORKERS];
 static struct relay *relay;
 static struct budget budget;
@@ -25,7 +25,7 @@ static unsigned fds_before;
 static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	unsigned drained, dumped;
+	unsigned drained, reported;
 	uint64_t accepted;
 	size_t pairs, states[4];
 } answers = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
@@ -46,20 +46,20 @@ static void on_drained(void *arg)
 	pthread_mutex_unlock(&answers.lock);
 }
 
-static void on_dumped(void *arg, unsigned number, struct worker_dump *dump)
+static void on_reported(void *arg, unsigned number, struct report_part *part)
 {
 	ck_assert_ptr_eq(arg, &answers);
 	ck_assert_uint_lt(number, WORKERS);
 	pthread_mutex_lock(&answers.lock);
-	answers.dumped++;
-	answers.accepted += dump->relays[0].accepted;
-	answers.pairs += dump->pair_count;
-	for (size_t i = 0; i < dump->pair_count; i++)
-		answers.states[dump->pairs[i].state]++;
+	answers.reported++;
+	answers.accepted += part->relays[0].accepted;
+	answers.pairs += part->pair_count;
+	for (size_t i = 0; i < part->pair_count; i++)
+		answers.states[part->pairs[i].state]++;
 	pthread_cond_signal(&answers.changed);
 	pthread_mutex_unlock(&answers.lock);
-	free(dump->relays);
-	free(dump->pairs);
+	free(part->relays);
+	free(part->pairs);
 }
 
 /* Waits until a counter of answers has reached so much. */
@@ -97,7 +97,7 @@ static void setup(void)
 	ck_assert_int_eq(listen(target, 1024), 0);
 	relay = relays_new(LISTEN, TEXTS(relays_address(target)), NULL, NULL, WORKERS);
 	ck_assert_int_eq(relay_listen(relay), 0);
-	daemon_side = (struct worker_daemon){
+	daemon_side = (struct worker_context){
 	        .workers = WORKERS,
 	        .relays = &relay,
 	        .relay_count = 1,
@@ -107,7 +107,7 @@ static void setup(void)
 	        .log_connections = true,
 	        .resume = on_resume,
 	        .drained = on_drained,
-	        .dumped = on_dumped,
+	        .reported = on_reported,
 	        .arg = &answers,
 	};
 	for (unsigned i = 0; i < WORKERS; i++) {
@@ -189,15 +189,15 @@ static void assert_ends(int fd, enum loop_end how)
 	ck_assert_int_eq(loop_receive(fd, &received, 1), how);
 }
 
-/* What the workers have counted, from a dump. */
-static uint64_t dump(void)
+/* What the workers have counted, from a report. */
+static uint64_t report(void)
 {
-	unsigned dumped = answers.dumped;
+	unsigned reported = answers.reported;
 
 	memset(answers.states, 0, sizeof(answers.states));
 	answers.accepted = answers.pairs = 0;
-	order_all(WORKER_DUMP);
-	wait_for(&answers.dumped, dumped + WORKERS);
+	order_all(WORKER_REPORT);
+	wait_for(&answers.reported, reported + WORKERS);
 	return answers.pairs;
 }
 
@@ -240,9 +240,9 @@ START_TEST(workers_share_the_clients)
 	for (int i = 0; i < MANY; i++)
 		join(&server);
 	ck_assert_uint_eq(slots_used(&slots), MANY);
-	ck_assert_uint_eq(dump(), MANY);
+	ck_assert_uint_eq(report(), MANY);
 	ck_assert_uint_eq(answers.accepted, MANY);
-	ck_assert_uint_eq(answers.states[DUMP_OPEN], MANY);
+	ck_assert_uint_eq(answers.states[STATE_OPEN], MANY);
 	stop();
 	/* the chance that one of them got none is 2 to the power of -79 */
 	ck_assert_uint_gt(relay->counters[0].accepted, 0);
@@ -255,7 +255,7 @@ START_TEST(dump_of_an_idle_worker)
 {
 	start();
 	for (int i = 0; i < 3; i++)
-		ck_assert_uint_eq(dump(), 0);
+		ck_assert_uint_eq(report(), 0);
 }
 END_TEST
 
@@ -267,13 +267,13 @@ START_TEST(dumps_beside_coming_and_going_clients)
 	for (int i = 0; i < MANY / 2; i++)
 		join(&server);
 	for (int i = 0; i < MANY / 4; i++) {
-		unsigned dumped = answers.dumped;
+		unsigned reported = answers.reported;
 
 		client = join(&server);
-		order_all(WORKER_DUMP);
+		order_all(WORKER_REPORT);
 		shutdown(client, SHUT_WR);
 		shutdown(server, SHUT_WR);
-		wait_for(&answers.dumped, dumped + WORKERS);
+		wait_for(&answers.reported, reported + WORKERS);
 	}
 }
 END_TEST
@@ -293,7 +293,7 @@ START_TEST(draining_keeps_pairs_and_takes_no_clients)
 		readable(client);
 		ck_assert_int_eq(loop_receive(client, &received, 100 - received), LOOP_OPEN);
 	}
-	ck_assert_uint_eq(dump(), 1);
+	ck_assert_uint_eq(report(), 1);
 	relay_unlisten(relay);
 	assert_ends(late, LOOP_RST);
 	shutdown(client, SHUT_WR);
@@ -312,9 +312,9 @@ START_TEST(shutdown_resets_and_goes_on)
 	order_all(WORKER_SHUTDOWN);
 	assert_ends(client, LOOP_RST);
 	assert_ends(server, LOOP_RST);
-	ck_assert_uint_eq(dump(), 0);
+	ck_assert_uint_eq(report(), 0);
 	join(&server); /* it was not told to stop accepting */
-	ck_assert_uint_eq(dump(), 1);
+	ck_assert_uint_eq(report(), 1);
 }
 END_TEST
 
@@ -334,10 +334,10 @@ END_TEST
 START_TEST(orders_before_the_start_are_carried_out)
 {
 	order_all(WORKER_DRAIN);
-	order_all(WORKER_DUMP);
+	order_all(WORKER_REPORT);
 	start();
 	wait_for(&answers.drained, WORKERS);
-	wait_for(&answers.dumped, WORKERS);
+	wait_for(&answers.reported, WORKERS);
 }
 END_TEST
 
@@ -360,7 +360,7 @@ START_TEST(orders_of_many_threads)
 		pthread_join(thread[i], NULL);
 	order_all(WORKER_DRAIN); /* behind them all */
 	wait_for(&answers.drained, WORKERS);
-	ck_assert_uint_eq(dump(), 0);
+	ck_assert_uint_eq(report(), 0);
 }
 END_TEST
 
@@ -368,7 +368,7 @@ END_TEST
  * pass. */
 START_TEST(stop_with_a_dump_under_way)
 {
-	order_all(WORKER_DUMP);
+	order_all(WORKER_REPORT);
 	order_all(WORKER_STOP);
 	start();
 	stop();

@@ -1,6 +1,8 @@
 #include "build_config.h"
 
-#include "report/dump.h"
+#include "report/file.h"
+#include "report/json.h"
+#include "report/text.h"
 #include "unit.h"
 
 #include <errno.h>
@@ -13,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const struct dump_process process = {
+static const struct process_record process = {
         .version = "0.1.0",
         .pid = 4242,
         .time = 1767225600,
@@ -24,23 +26,17 @@ static const struct dump_process process = {
         .memory_max = 268435456,
 };
 
-static const struct dump_relay relay = {
+static const struct relay_record relay = {
         .name = "db",
         .pairs = 1,
-        .accepted = 1042,
-        .refused = 0,
-        .connect_failed = 3,
-        .upload_bytes = 1,
-        .download_bytes = 2,
-        .pauses = 4,
-        .paused_ms = 977,
+        .counters = {.accepted = 1042, .connect_failed = 3, .bytes = {1, 2}, .pauses = 4, .paused_ms = 977},
 };
 
-static const struct dump_pair pair = {
+static struct pair_record pair = {
         .id = 17,
         .relay = "db",
         .worker = 0,
-        .state = DUMP_OPEN,
+        .state = STATE_OPEN,
         .client = {"10.0.0.5:51234"},
         .target = {"10.0.0.9:5432"},
         .age_ms = 12300,
@@ -53,9 +49,9 @@ static const struct dump_pair pair = {
                                         .peak = 65536,
                                         .high = 1048576,
                                         .low = 524288,
-                                        .reading = DUMP_READING_ON,
+                                        .reading = READING_ON,
                                         .bytes = 1,
-                                        .limited_by = DUMP_LIMITED_NONE,
+                                        .limited_by = LIMITED_BY_NONE,
                                 },
                         [DOWNLOAD] =
                                 {
@@ -63,14 +59,14 @@ static const struct dump_pair pair = {
                                         .peak = 1048576,
                                         .high = 1048576,
                                         .low = 524288,
-                                        .reading = DUMP_READING_PAUSED,
+                                        .reading = READING_PAUSED,
                                         .pauses = 4,
                                         .paused_ms = 977,
                                         .longest_pause_ms = 801,
                                         .bytes = 2,
                                         .source_queue = 3145728,
                                         .sink_queue = 4194304,
-                                        .limited_by = DUMP_LIMITED_CLIENT,
+                                        .limited_by = LIMITED_BY_CLIENT,
                                 },
                 },
 };
@@ -91,29 +87,36 @@ static const char golden[] =
         "end pairs=1\n";
 
 struct records {
-	const struct dump_relay *relays;
+	const struct relay_record *relays;
 	size_t relay_count;
-	const struct dump_pair *pairs;
+	struct pair_record *pairs;
 	size_t pair_count;
 };
 
-static char *write_dump(enum dump_format format, const struct records *records, size_t *length)
+/* The pairs in two parts, as two workers would have them. NULL: it failed. */
+static char *write_report(enum dump_format format, const struct records *records, size_t *length)
 {
-	struct dump *dump = dump_new(format);
+	size_t half = records->pair_count / 2;
+	const struct report_part parts[] = {
+	        {.pairs = records->pairs, .pair_count = half},
+	        {.pairs = records->pairs + half, .pair_count = records->pair_count - half},
+	};
+	const struct report report = {process, records->relays, records->relay_count, parts, 2};
+	char *text = NULL;
+	FILE *out = open_memstream(&text, length);
+	int error = format == DUMP_JSON ? report_write_json(&report, out) : report_write_text(&report, out);
 
-	ck_assert_ptr_nonnull(dump);
-	dump_process(dump, &process);
-	for (size_t i = 0; i < records->relay_count; i++)
-		dump_relay(dump, &records->relays[i]);
-	for (size_t i = 0; i < records->pair_count; i++)
-		dump_pair(dump, &records->pairs[i]);
-	return dump_finish(dump, length);
+	ck_assert_int_eq(fclose(out), 0);
+	if (!error)
+		return text;
+	free(text);
+	return NULL;
 }
 
 static char *write_text(const struct records *records)
 {
 	size_t length = 0;
-	char *text = write_dump(DUMP_TEXT, records, &length);
+	char *text = write_report(DUMP_TEXT, records, &length);
 
 	ck_assert_ptr_nonnull(text);
 	ck_assert_uint_eq(strlen(text), length);
@@ -123,7 +126,7 @@ static char *write_text(const struct records *records)
 static json_t *write_json(const struct records *records)
 {
 	size_t length = 0;
-	char *text = write_dump(DUMP_JSON, records, &length);
+	char *text = write_report(DUMP_JSON, records, &length);
 	json_error_t error;
 	json_t *json;
 
@@ -223,7 +226,7 @@ static void assert_same(char *text, json_t *json)
 }
 
 /* Every value different, every word used. */
-static void make_pairs(struct dump_pair pairs[4])
+static void make_pairs(struct pair_record pairs[4])
 {
 	uint64_t next = 1000;
 
@@ -231,23 +234,23 @@ static void make_pairs(struct dump_pair pairs[4])
 		pairs[i] = pair;
 		pairs[i].id = next++;
 		pairs[i].worker = (unsigned)next++;
-		pairs[i].state = (enum dump_state)i;
+		pairs[i].state = (enum pair_state)i;
 		pairs[i].age_ms = next++;
 		pairs[i].idle_ms = next++;
 		for (unsigned j = 0; j < DIRECTIONS; j++) {
-			struct dump_flow flow = {
+			struct flow_record flow = {
 			        next + 1,
 			        next + 2,
 			        next + 3,
 			        next + 4,
-			        (enum dump_reading)((i + j) % 4),
+			        (enum reading)((i + j) % 4),
 			        next + 5,
 			        next + 6,
 			        next + 7,
 			        next + 8,
 			        next + 9,
 			        next + 10,
-			        (enum dump_limited)((i + j) % 4),
+			        (enum limited_by)((i + j) % 4),
 			};
 
 			pairs[i].flow[j] = flow;
@@ -258,8 +261,8 @@ static void make_pairs(struct dump_pair pairs[4])
 
 START_TEST(test_json_equals_text)
 {
-	const struct dump_relay relays[] = {relay, {"web", 2, 3, 4, 5, 6, 7, 8, 9}};
-	struct dump_pair pairs[4];
+	const struct relay_record relays[] = {relay, {"web", 2, {3, 4, 5, {6, 7}, 8, 9}}};
+	struct pair_record pairs[4];
 	const struct records records = {relays, 2, pairs, 4};
 	json_t *json;
 	char *text;
@@ -280,7 +283,7 @@ START_TEST(test_words)
 	        " reading=waiting ",  " reading=on ",        " reading=paused ",     " reading=ended ",
 	        " limited_by=none\n", " limited_by=relay\n", " limited_by=client\n", " limited_by=target\n",
 	};
-	struct dump_pair pairs[4];
+	struct pair_record pairs[4];
 	const struct records records = {&relay, 1, pairs, 4};
 	char *text;
 
@@ -294,7 +297,8 @@ END_TEST
 
 START_TEST(test_nothing_to_tell)
 {
-	const struct records none = {NULL, 0, NULL, 0};
+	struct pair_record nothing;
+	const struct records none = {NULL, 0, &nothing, 0};
 	char *text = write_text(&none);
 	json_t *json = write_json(&none);
 
@@ -309,8 +313,8 @@ END_TEST
 
 START_TEST(test_values_are_one_word)
 {
-	const struct dump_relay bad = {.name = "a b\nend pairs=9\"\\\x01\xff\xc3\xa4"};
-	struct dump_pair odd = pair;
+	const struct relay_record bad = {.name = "a b\nend pairs=9\"\\\x01\xff\xc3\xa4"};
+	struct pair_record odd = pair;
 	const struct records records = {&bad, 1, &odd, 1};
 	char *text;
 	json_t *json;
@@ -352,7 +356,7 @@ static void *failing_malloc(size_t size)
 
 static size_t most_allocations(size_t count)
 {
-	struct dump_pair *pairs = calloc(count, sizeof(*pairs));
+	struct pair_record *pairs = calloc(count, sizeof(*pairs));
 	const struct records records = {&relay, 1, pairs, count};
 	size_t length;
 
@@ -363,7 +367,7 @@ static size_t most_allocations(size_t count)
 	}
 	live = live_most = 0;
 	json_set_alloc_funcs(counting_malloc, counting_free);
-	free(write_dump(DUMP_JSON, &records, &length));
+	free(write_report(DUMP_JSON, &records, &length));
 	json_set_alloc_funcs(malloc, free);
 	free(pairs);
 	ck_assert_uint_eq(live, 0);
@@ -382,7 +386,7 @@ END_TEST
 
 START_TEST(test_many_pairs_parse)
 {
-	struct dump_pair *pairs = calloc(10000, sizeof(*pairs));
+	struct pair_record *pairs = calloc(10000, sizeof(*pairs));
 	const struct records records = {&relay, 1, pairs, 10000};
 	json_t *json, *array;
 
@@ -399,6 +403,39 @@ START_TEST(test_many_pairs_parse)
 }
 END_TEST
 
+/* Whoever writes must be told: a report that was cut short is none. */
+START_TEST(test_full_disk)
+{
+	const struct report_part part = {.pairs = &pair, .pair_count = 1};
+	const struct report report = {process, &relay, 1, &part, 1};
+	FILE *full = fopen("/dev/full", "w");
+
+	ck_assert_ptr_nonnull(full);
+	setbuf(full, NULL);
+	ck_assert_int_eq(report_write_text(&report, full), -EIO);
+	ck_assert_int_eq(report_write_json(&report, full), -EIO);
+	fclose(full);
+}
+END_TEST
+
+START_TEST(counters_add_up)
+{
+	struct counters sum = {1, 2, 3, {4, 5}, 6, 7};
+	const struct counters more = {10, 20, 30, {40, 50}, 60, 70};
+	const struct flow_record flow = {.bytes = 100, .pauses = 200, .paused_ms = 300};
+
+	counters_add(&sum, &more);
+	counters_add_flow(&sum, DOWNLOAD, &flow);
+	ck_assert_uint_eq(sum.accepted, 11);
+	ck_assert_uint_eq(sum.refused, 22);
+	ck_assert_uint_eq(sum.connect_failed, 33);
+	ck_assert_uint_eq(sum.bytes[UPLOAD], 44);
+	ck_assert_uint_eq(sum.bytes[DOWNLOAD], 155);
+	ck_assert_uint_eq(sum.pauses, 266);
+	ck_assert_uint_eq(sum.paused_ms, 377);
+}
+END_TEST
+
 /* A dump is whole or there is none. */
 START_TEST(test_out_of_memory)
 {
@@ -409,7 +446,7 @@ START_TEST(test_out_of_memory)
 		free(text);
 		until_failure = ++failed;
 		json_set_alloc_funcs(failing_malloc, free);
-		text = write_dump(DUMP_JSON, &example, &length);
+		text = write_report(DUMP_JSON, &example, &length);
 		json_set_alloc_funcs(malloc, free);
 		ck_assert_msg((text == NULL) == (until_failure == 0), "allocation %zu", failed);
 	} while (until_failure == 0);
@@ -463,7 +500,7 @@ START_TEST(test_file_is_replaced)
 
 	make_file(path, "what was there before and is longer");
 	umask(masks[_i]);
-	ck_assert_int_eq(dump_write_file(path, "new\n", 4), 0);
+	ck_assert_int_eq(report_write_file(path, "new\n", 4), 0);
 	umask(022);
 	assert_file(path, "new\n");
 	ck_assert_int_eq(stat(path, &st), 0);
@@ -479,7 +516,7 @@ START_TEST(test_symlink_is_replaced)
 	snprintf(other, sizeof(other), "%s/other", folder);
 	make_file(other, "untouched");
 	ck_assert_int_eq(symlink(other, path), 0);
-	ck_assert_int_eq(dump_write_file(path, "new", 3), 0);
+	ck_assert_int_eq(report_write_file(path, "new", 3), 0);
 	assert_file(other, "untouched");
 	assert_file(path, "new");
 	ck_assert_int_eq(lstat(path, &st), 0);
@@ -491,7 +528,7 @@ END_TEST
 START_TEST(test_folder_in_the_way)
 {
 	ck_assert_int_eq(mkdir(path, 0755), 0);
-	ck_assert_int_eq(dump_write_file(path, "new", 3), -EISDIR);
+	ck_assert_int_eq(report_write_file(path, "new", 3), -EISDIR);
 	ck_assert_int_eq(rmdir(path), 0);
 }
 END_TEST
@@ -501,7 +538,7 @@ START_TEST(test_special_file_stays)
 	struct stat st;
 
 	ck_assert_int_eq(mkfifo(path, 0600), 0);
-	ck_assert_int_eq(dump_write_file(path, "new", 3), -ENODEV);
+	ck_assert_int_eq(report_write_file(path, "new", 3), -ENODEV);
 	ck_assert_int_eq(lstat(path, &st), 0);
 	ck_assert(S_ISFIFO(st.st_mode));
 }
@@ -512,7 +549,7 @@ START_TEST(test_no_folder)
 	char name[80];
 
 	snprintf(name, sizeof(name), "%s/none/dump", folder);
-	ck_assert_int_eq(dump_write_file(name, "new", 3), -ENOENT);
+	ck_assert_int_eq(report_write_file(name, "new", 3), -ENOENT);
 }
 END_TEST
 
@@ -528,7 +565,7 @@ START_TEST(test_no_space)
 	limit = saved;
 	limit.rlim_cur = 100;
 	setrlimit(RLIMIT_FSIZE, &limit); /* no assertion under it: Check notes each in a file */
-	r = dump_write_file(path, golden, strlen(golden));
+	r = report_write_file(path, golden, strlen(golden));
 	setrlimit(RLIMIT_FSIZE, &saved);
 	ck_assert_int_eq(r, -EFBIG);
 	assert_file(path, "old");
@@ -537,7 +574,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("dump");
+	Suite *suite = suite_create("report");
 	TCase *records = tcase_create("records");
 	TCase *file = tcase_create("file");
 
@@ -550,6 +587,8 @@ int main(void)
 	tcase_add_test(records, test_json_is_streamed);
 	tcase_add_test(records, test_many_pairs_parse);
 	tcase_add_test(records, test_out_of_memory);
+	tcase_add_test(records, test_full_disk);
+	tcase_add_test(records, counters_add_up);
 	suite_add_tcase(suite, records);
 
 	tcase_add_checked_fixture(file, setup_folder, teardown_folder);

@@ -1,0 +1,185 @@
+#include "build_config.h"
+
+#include "report/fields.h"
+
+#include <string.h>
+#include <time.h>
+
+static const struct field process_fields[] = {
+        {"version", FIELD_STRING, offsetof(struct process_record, version)},
+        {"pid", FIELD_SMALL, offsetof(struct process_record, pid)},
+        {"time", FIELD_TIME, offsetof(struct process_record, time)},
+        {"uptime_ms", FIELD_NUMBER, offsetof(struct process_record, uptime_ms)},
+        {"workers", FIELD_SMALL, offsetof(struct process_record, workers)},
+        {"pairs", FIELD_NUMBER, offsetof(struct process_record, pairs)},
+        {"used", FIELD_NUMBER, offsetof(struct process_record, used)},
+        {"memory_max", FIELD_NUMBER, offsetof(struct process_record, memory_max)},
+        {.name = NULL},
+};
+
+static const struct field relay_fields[] = {
+        {"name", FIELD_STRING, offsetof(struct relay_record, name)},
+        {"pairs", FIELD_NUMBER, offsetof(struct relay_record, pairs)},
+        {"accepted", FIELD_NUMBER, offsetof(struct relay_record, counters.accepted)},
+        {"refused", FIELD_NUMBER, offsetof(struct relay_record, counters.refused)},
+        {"connect_failed", FIELD_NUMBER, offsetof(struct relay_record, counters.connect_failed)},
+        {"upload_bytes", FIELD_NUMBER, offsetof(struct relay_record, counters.bytes[UPLOAD])},
+        {"download_bytes", FIELD_NUMBER, offsetof(struct relay_record, counters.bytes[DOWNLOAD])},
+        {"pauses", FIELD_NUMBER, offsetof(struct relay_record, counters.pauses)},
+        {"paused_ms", FIELD_NUMBER, offsetof(struct relay_record, counters.paused_ms)},
+        {.name = NULL},
+};
+
+static const struct field pair_fields[] = {
+        {"id", FIELD_NUMBER, offsetof(struct pair_record, id)},
+        {"relay", FIELD_STRING, offsetof(struct pair_record, relay)},
+        {"worker", FIELD_SMALL, offsetof(struct pair_record, worker)},
+        {"state", FIELD_STATE, offsetof(struct pair_record, state)},
+        {"client", FIELD_ENDPOINT, offsetof(struct pair_record, client)},
+        {"target", FIELD_ENDPOINT, offsetof(struct pair_record, target)},
+        {"age_ms", FIELD_NUMBER, offsetof(struct pair_record, age_ms)},
+        {"idle_ms", FIELD_NUMBER, offsetof(struct pair_record, idle_ms)},
+        {.name = NULL},
+};
+
+static const struct field flow_fields[] = {
+        {"pair", FIELD_NUMBER, offsetof(struct flow_line, pair)},
+        {"direction", FIELD_DIRECTION, offsetof(struct flow_line, direction)},
+        {"queued", FIELD_NUMBER, offsetof(struct flow_line, flow.queued)},
+        {"peak", FIELD_NUMBER, offsetof(struct flow_line, flow.peak)},
+        {"high", FIELD_NUMBER, offsetof(struct flow_line, flow.high)},
+        {"low", FIELD_NUMBER, offsetof(struct flow_line, flow.low)},
+        {"reading", FIELD_READING, offsetof(struct flow_line, flow.reading)},
+        {"pauses", FIELD_NUMBER, offsetof(struct flow_line, flow.pauses)},
+        {"paused_ms", FIELD_NUMBER, offsetof(struct flow_line, flow.paused_ms)},
+        {"longest_pause_ms", FIELD_NUMBER, offsetof(struct flow_line, flow.longest_pause_ms)},
+        {"bytes", FIELD_NUMBER, offsetof(struct flow_line, flow.bytes)},
+        {"source_queue", FIELD_NUMBER, offsetof(struct flow_line, flow.source_queue)},
+        {"sink_queue", FIELD_NUMBER, offsetof(struct flow_line, flow.sink_queue)},
+        {"limited_by", FIELD_LIMITED_BY, offsetof(struct flow_line, flow.limited_by)},
+        {.name = NULL},
+};
+
+static const struct field end_fields[] = {
+        {"pairs", FIELD_NUMBER, offsetof(struct end_line, pairs)},
+        {.name = NULL},
+};
+
+const struct kind process_kind = {"weir", process_fields};
+const struct kind relay_kind = {"relay", relay_fields};
+const struct kind pair_kind = {"pair", pair_fields};
+const struct kind flow_kind = {"flow", flow_fields};
+const struct kind end_kind = {"end", end_fields};
+
+static const char *state_word(enum pair_state state)
+{
+	switch (state) {
+	case STATE_CONNECTING:
+		return "connecting";
+	case STATE_OPEN:
+		return "open";
+	case STATE_HALF_CLOSED:
+		return "half_closed";
+	case STATE_CLOSING:
+		return "closing";
+	}
+	return "-";
+}
+
+static const char *direction_word(enum direction direction)
+{
+	return direction == UPLOAD ? "upload" : "download";
+}
+
+static const char *reading_word(enum reading reading)
+{
+	switch (reading) {
+	case READING_WAITING:
+		return "waiting";
+	case READING_ON:
+		return "on";
+	case READING_PAUSED:
+		return "paused";
+	case READING_ENDED:
+		return "ended";
+	}
+	return "-";
+}
+
+static const char *limited_word(enum limited_by limited)
+{
+	switch (limited) {
+	case LIMITED_BY_NONE:
+		return "none";
+	case LIMITED_BY_CLIENT:
+		return "client";
+	case LIMITED_BY_TARGET:
+		return "target";
+	case LIMITED_BY_RELAY:
+		return "relay";
+	}
+	return "-";
+}
+
+/*
+ * One word of printable ASCII whatever text holds (length bytes at most), so that a name can neither forge a
+ * field nor break JSON; '-' where there is none.
+ */
+static const char *guard(const char *text, size_t length, char buf[VALUE_WORD_MAX])
+{
+	size_t i;
+
+	/* NOLINTNEXTLINE(arrayIndexOutOfBoundsCond): length is that of text */
+	for (i = 0; i < length && i < VALUE_WORD_MAX - 1 && text[i] != '\0'; i++)
+		buf[i] = (char)(text[i] > ' ' && text[i] < 0x7f ? text[i] : '?');
+	buf[i] = '\0';
+	return i > 0 ? buf : "-";
+}
+
+static const char *time_word(int64_t seconds, char buf[VALUE_WORD_MAX])
+{
+	time_t when = (time_t)seconds;
+	struct tm utc = {0};
+
+	gmtime_r(&when, &utc);
+	strftime(buf, VALUE_WORD_MAX, "%Y-%m-%dT%H:%M:%SZ", &utc);
+	return buf;
+}
+
+void field_get(const struct field *field, const void *record, struct value *value)
+{
+	const void *at = (const char *)record + field->offset;
+	const char *text;
+
+	value->word = NULL;
+	switch (field->type) {
+	case FIELD_NUMBER:
+		value->number = *(const uint64_t *)at;
+		break;
+	case FIELD_SMALL:
+		value->number = *(const unsigned *)at;
+		break;
+	case FIELD_TIME:
+		value->word = time_word(*(const int64_t *)at, value->buf);
+		break;
+	case FIELD_STRING:
+		text = *(const char *const *)at;
+		value->word = guard(text ? text : "", VALUE_WORD_MAX, value->buf);
+		break;
+	case FIELD_ENDPOINT:
+		value->word = guard(at, sizeof(struct endpoint_text), value->buf);
+		break;
+	case FIELD_STATE:
+		value->word = state_word(*(const enum pair_state *)at);
+		break;
+	case FIELD_DIRECTION:
+		value->word = direction_word(*(const enum direction *)at);
+		break;
+	case FIELD_READING:
+		value->word = reading_word(*(const enum reading *)at);
+		break;
+	case FIELD_LIMITED_BY:
+		value->word = limited_word(*(const enum limited_by *)at);
+		break;
+	}
+}

@@ -1,0 +1,55 @@
+/* The kinds of records and their fields, in the order in which they are written: the only lists of them. */
+#ifndef WEIR_FIELDS_H
+#define WEIR_FIELDS_H
+
+#include "report/records.h"
+
+#define VALUE_WORD_MAX 256 /* a value's text, NUL included; what is longer is cut */
+
+enum field_type {
+	FIELD_NUMBER, /* uint64_t */
+	FIELD_SMALL,  /* unsigned, or an int that is never negative */
+	FIELD_TIME,   /* int64_t, seconds since the epoch */
+	FIELD_STRING, /* const char * */
+	FIELD_ENDPOINT,
+	FIELD_STATE,
+	FIELD_DIRECTION,
+	FIELD_READING,
+	FIELD_LIMITED_BY,
+};
+
+struct field {
+	const char *name;
+	enum field_type type;
+	size_t offset;
+};
+
+struct kind {
+	const char *name;
+	const struct field *fields; /* up to one without a name */
+};
+
+/* A pair's flow with what ties it to its pair. */
+struct flow_line {
+	uint64_t pair;
+	enum direction direction;
+	struct flow_record flow;
+};
+
+struct end_line {
+	uint64_t pairs;
+};
+
+/* Of struct process_record, relay_record, pair_record, flow_line and end_line. */
+extern const struct kind process_kind, relay_kind, pair_kind, flow_kind, end_kind;
+
+/* What a field holds: word, or number where word is NULL. */
+struct value {
+	uint64_t number;
+	const char *word;         /* one word of printable ASCII, whatever came from outside */
+	char buf[VALUE_WORD_MAX]; /* word may point here */
+};
+
+void field_get(const struct field *field, const void *record, struct value *value);
+
+#endif

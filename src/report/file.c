@@ -1,0 +1,74 @@
+#include "build_config.h"
+
+#include "report/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int write_all(int fd, const char *text, size_t length)
+{
+	while (length > 0) {
+		ssize_t n = write(fd, text, length);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		text += n;
+		length -= (size_t)n;
+	}
+	return 0;
+}
+
+/*
+ * Fills the new file and closes it. There is no fsync(2): a dump tells of a running process, and after a
+ * power cut there is none that it could tell of.
+ */
+static int fill(int fd, const char *text, size_t length)
+{
+	int r = write_all(fd, text, length);
+
+	if (r == 0 && fchmod(fd, 0640) != 0)
+		r = -errno;
+	if (close(fd) != 0 &&
+	    r == 0) /* the last chance of a network file system to say that the disk is full */
+		r = -errno;
+	return r;
+}
+
+/* Renaming over /dev/null would put a file in its place, for every program. */
+static bool is_special(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode) && !S_ISDIR(st.st_mode);
+}
+
+int report_write_file(const char *path, const char *text, size_t length)
+{
+	char *temporary;
+	int fd, r;
+
+	if (is_special(path))
+		return -ENODEV;
+	if (asprintf(&temporary, "%s.XXXXXX", path) < 0)
+		return -ENOMEM;
+	fd = mkostemp(temporary, O_CLOEXEC);
+	if (fd < 0) {
+		r = -errno;
+		free(temporary);
+		return r;
+	}
+	r = fill(fd, text, length);
+	if (r == 0 && rename(temporary, path) != 0)
+		r = -errno;
+	if (r != 0)
+		(void)unlink(temporary);
+	free(temporary);
+	return r;
+}

@@ -1,0 +1,87 @@
+/*
+ * What is known of the process, its relays and pairs at one moment, as plain data: filled in by the rooms
+ * that know it, written by text.h and json.h. The words and their order are a contract with users: weir(8),
+ * section DUMP.
+ */
+#ifndef WEIR_RECORDS_H
+#define WEIR_RECORDS_H
+
+#include "config/settings.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum pair_state { STATE_CONNECTING, STATE_OPEN, STATE_HALF_CLOSED, STATE_CLOSING };
+enum reading { READING_WAITING, READING_ON, READING_PAUSED, READING_ENDED };
+enum limited_by { LIMITED_BY_NONE, LIMITED_BY_CLIENT, LIMITED_BY_TARGET, LIMITED_BY_RELAY };
+
+/* What a relay has counted since its start. */
+struct counters {
+	uint64_t accepted;          /* clients accepted */
+	uint64_t refused;           /* of them, reset at once: over a limit, or no memory for a pair */
+	uint64_t connect_failed;    /* of them, reset because no target could be connected */
+	uint64_t bytes[DIRECTIONS]; /* written to the sink */
+	uint64_t pauses, paused_ms;
+};
+
+struct process_record {
+	const char *version;
+	int pid;
+	int64_t time; /* seconds since the epoch, written as UTC */
+	uint64_t uptime_ms;
+	unsigned workers;
+	uint64_t pairs;
+	uint64_t used, memory_max;
+};
+
+struct relay_record {
+	const char *name; /* borrowed */
+	uint64_t pairs;
+	struct counters counters; /* living pairs included */
+};
+
+struct flow_record {
+	uint64_t queued, peak, high, low;
+	enum reading reading;
+	uint64_t pauses, paused_ms, longest_pause_ms;
+	uint64_t bytes; /* written to the sink */
+	uint64_t source_queue, sink_queue;
+	enum limited_by limited_by;
+};
+
+struct pair_record {
+	uint64_t id;
+	const char *relay; /* borrowed */
+	unsigned worker;
+	enum pair_state state;
+	struct endpoint_text {
+		char text[56]; /* endpoint_format, cut: "[ipv6]:port" is 47 at most, unix paths may be cut */
+	} client, target;
+	uint64_t age_ms, idle_ms;
+	struct flow_record flow[DIRECTIONS];
+};
+
+/* One worker's part, all of it from one moment. */
+struct report_part {
+	struct counters *relays;   /* of pairs that have ended, one for each relay; owned */
+	struct pair_record *pairs; /* owned; both are NULL if there was no memory */
+	size_t pair_count;
+};
+
+/* Borrows everything. */
+struct report {
+	struct process_record process;
+	const struct relay_record *relays;
+	size_t relay_count;
+	const struct report_part *parts;
+	size_t part_count;
+};
+
+/* Pairs in all parts. */
+size_t report_pair_count(const struct report *report);
+
+/* Adds what one more worker, or one more flow, has counted. */
+void counters_add(struct counters *sum, const struct counters *more);
+void counters_add_flow(struct counters *sum, enum direction direction, const struct flow_record *flow);
+
+#endif
