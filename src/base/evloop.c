@@ -9,7 +9,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/select.h>
 #include <time.h>
 #include <unistd.h>
@@ -82,51 +81,4 @@ void evloop_run(struct event_base *base)
 		nanosleep(&pause, NULL);
 		began = clock_ms();
 	}
-}
-
-static void on_woken(evutil_socket_t fd, short what, void *arg)
-{
-	struct mailbox *mailbox = arg;
-	uint64_t count;
-
-	(void)what;
-	if (read(fd, &count, sizeof(count)) < 0 && errno != EAGAIN && errno != EINTR)
-		return;
-	mailbox->deliver(mailbox->arg);
-}
-
-int mailbox_open(struct mailbox *mailbox, struct event_base *base, void (*deliver)(void *arg), void *arg)
-{
-	mailbox->deliver = deliver;
-	mailbox->arg = arg;
-	mailbox->event = NULL;
-	mailbox->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (mailbox->fd < 0)
-		return -errno;
-	mailbox->event = event_new(base, mailbox->fd, EV_READ | EV_PERSIST, on_woken, mailbox);
-	return mailbox->event && event_add(mailbox->event, NULL) == 0 ? 0 : -ENOMEM;
-}
-
-void mailbox_wake(const struct mailbox *mailbox)
-{
-	const uint64_t one = 1;
-
-	/* It can only fail when the counter is full, and then the mailbox is readable anyway. */
-	if (write(mailbox->fd, &one, sizeof(one)) < 0)
-		return;
-}
-
-void mailbox_stop(struct mailbox *mailbox)
-{
-	if (mailbox->event)
-		event_free(mailbox->event);
-	mailbox->event = NULL;
-}
-
-void mailbox_close(struct mailbox *mailbox)
-{
-	mailbox_stop(mailbox);
-	if (mailbox->fd >= 0)
-		close(mailbox->fd);
-	mailbox->fd = -1;
 }

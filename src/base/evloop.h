@@ -1,6 +1,4 @@
-/*
- * Event bases that belong to one thread, and mailboxes that wake them from others.
- */
+/* Event bases that belong to one thread, and their callbacks. */
 #ifndef WEIR_EVLOOP_H
 #define WEIR_EVLOOP_H
 
@@ -40,25 +38,5 @@ void evloop_run(struct event_base *base);
 		name##_of(arg);                                                                              \
 	}                                                                                                    \
 	static void name##_of(type *argument)
-
-/* An eventfd(2) and the event that waits for it. */
-struct mailbox {
-	int fd; /* -1: not open */
-	struct event *event;
-	void (*deliver)(void *arg);
-	void *arg;
-};
-
-/*
- * Lets deliver run on the base's thread after each mailbox_wake, once for several. 0 or -errno; mailbox_close
- * in any case.
- */
-int mailbox_open(struct mailbox *mailbox, struct event_base *base, void (*deliver)(void *arg), void *arg);
-/* Any thread. */
-void mailbox_wake(const struct mailbox *mailbox);
-/* Delivers nothing any more, but may still be woken. */
-void mailbox_stop(struct mailbox *mailbox);
-/* Takes one that was never opened, if its fd is -1. */
-void mailbox_close(struct mailbox *mailbox);
 
 #endif

@@ -4,7 +4,6 @@
 
 #include "base/clock.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,7 +17,7 @@ struct collector {
 	size_t relay_count;
 	struct report_part *parts; /* one for each worker */
 	unsigned workers;
-	_Atomic unsigned pending; /* parts that are still to come */
+	unsigned pending; /* parts that are still to come */
 	bool running, wanted;
 };
 
@@ -71,7 +70,7 @@ void collector_request(struct collector *collector, struct worker **workers)
 	if (collector->running)
 		return;
 	collector->running = true;
-	atomic_store(&collector->pending, collector->workers);
+	collector->pending = collector->workers;
 	for (unsigned i = 0; i < collector->workers; i++)
 		worker_order(workers[i], WORKER_REPORT);
 }
@@ -79,7 +78,7 @@ void collector_request(struct collector *collector, struct worker **workers)
 void collector_put(struct collector *collector, unsigned worker, const struct report_part *part)
 {
 	collector->parts[worker] = *part;
-	atomic_fetch_sub(&collector->pending, 1);
+	collector->pending--;
 }
 
 /* What each worker counted of ended pairs, and what its living pairs have. */
@@ -147,7 +146,7 @@ static void hand_on(struct collector *collector)
 
 void collector_finish(struct collector *collector, struct worker **workers)
 {
-	if (!collector->running || atomic_load(&collector->pending) > 0)
+	if (!collector->running || collector->pending > 0)
 		return;
 	hand_on(collector);
 	free_parts(collector);

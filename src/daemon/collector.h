@@ -21,7 +21,7 @@ void collector_free(struct collector *collector); /* takes NULL */
 
 /* Wants a report now. Main thread. */
 void collector_request(struct collector *collector, struct worker **workers);
-/* A worker's part; takes what it holds. Any thread. */
+/* A worker's part; takes what it holds. Main thread. */
 void collector_put(struct collector *collector, unsigned worker, const struct report_part *part);
 /*
  * Hands the report on if every part is there, and begins the next one that was wanted meanwhile. Main thread.

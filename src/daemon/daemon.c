@@ -54,8 +54,8 @@ struct daemon {
 	struct collector *collector;
 	struct event *signals[SIGNALS];
 	struct event *drain_timer, *drain_deadline, *trim_timer;
-	struct mailbox mailbox;     /* a worker has answered */
-	_Atomic unsigned undrained; /* workers that may still accept */
+	struct mailbox answers; /* of workers */
+	unsigned undrained;     /* workers that may still accept */
 	enum phase phase;
 	uint64_t pairs_before; /* at the last look whether to give memory back */
 };
@@ -80,32 +80,6 @@ uint64_t daemon_usable_fds(void)
 	uint64_t nofile = raise_nofile(), watched = evloop_max_fds();
 
 	return nofile < watched ? nofile : watched;
-}
-
-/* ---- answers of workers: on their threads ---- */
-
-static void on_resume(void *arg, unsigned bit)
-{
-	struct daemon *daemon = arg;
-
-	for (unsigned i = bit; i < daemon->worker_count; i += SLOTS_BITS)
-		worker_order(daemon->workers[i], WORKER_RESUME);
-}
-
-static void on_drained(void *arg)
-{
-	struct daemon *daemon = arg;
-
-	atomic_fetch_sub(&daemon->undrained, 1);
-	mailbox_wake(&daemon->mailbox);
-}
-
-static void on_reported(void *arg, unsigned worker, struct report_part *part)
-{
-	struct daemon *daemon = arg;
-
-	collector_put(daemon->collector, worker, part);
-	mailbox_wake(&daemon->mailbox);
 }
 
 /* ---- reports ---- */
@@ -203,12 +177,21 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 	}
 }
 
-static void take_answers(void *arg)
+static void take_answer(void *arg, struct message *message)
 {
+	struct worker_answer *answer = (struct worker_answer *)message;
 	struct daemon *daemon = arg;
 
-	collector_finish(daemon->collector, daemon->workers);
-	go_on_draining(daemon);
+	switch (answer->what) {
+	case WORKER_DRAINED:
+		daemon->undrained--;
+		go_on_draining(daemon);
+		break;
+	case WORKER_REPORTED:
+		collector_put(daemon->collector, answer->worker, &answer->part);
+		answer->part = (struct report_part){.relays = NULL}; /* consumed */
+		collector_finish(daemon->collector, daemon->workers);
+	}
 }
 
 /* The allocator keeps what a burst has freed; it is asked to give that back to the system. */
@@ -298,7 +281,7 @@ static int init_base(struct daemon *daemon)
 	daemon->base = evloop_new();
 	if (!daemon->base)
 		return -ENOMEM;
-	error = mailbox_open(&daemon->mailbox, daemon->base, take_answers, daemon);
+	error = mailbox_open(&daemon->answers, daemon->base, take_answer, daemon);
 	if (!error)
 		error = init_timers(daemon);
 	return error ? error : init_signals(daemon);
@@ -306,23 +289,21 @@ static int init_base(struct daemon *daemon)
 
 static int init_workers(struct daemon *daemon)
 {
+	daemon->workers = calloc(daemon->worker_count, sizeof(struct worker *));
 	daemon->shared = (struct worker_context){
-	        .workers = daemon->worker_count,
+	        .workers = daemon->workers,
+	        .worker_count = daemon->worker_count,
 	        .relays = daemon->relays,
 	        .relay_count = daemon->relay_count,
 	        .budget = &daemon->budget,
 	        .slots = &daemon->slots,
 	        .pipes = &daemon->pipes,
+	        .answers = &daemon->answers,
 	        .log_connections = daemon->config->global.log_connections,
-	        .resume = on_resume,
-	        .drained = on_drained,
-	        .reported = on_reported,
-	        .arg = daemon,
 	};
 	daemon->undrained = daemon->worker_count;
 	daemon->collector = collector_new(daemon->relays, daemon->relay_count, &daemon->budget,
 	                                  daemon->worker_count, take_report, daemon);
-	daemon->workers = calloc(daemon->worker_count, sizeof(struct worker *));
 	if (!daemon->collector || !daemon->workers)
 		return -ENOMEM;
 	for (unsigned i = 0; i < daemon->worker_count; i++) {
@@ -398,7 +379,7 @@ static void tear_down(struct daemon *daemon)
 	free_event(daemon->drain_timer);
 	free_event(daemon->drain_deadline);
 	free_event(daemon->trim_timer);
-	mailbox_close(&daemon->mailbox);
+	mailbox_close(&daemon->answers);
 	if (daemon->base)
 		event_base_free(daemon->base);
 	config_put(daemon->config);
@@ -406,7 +387,7 @@ static void tear_down(struct daemon *daemon)
 
 int daemon_run(struct config *config)
 {
-	struct daemon daemon = {.config = config_get(config), .mailbox = {.fd = -1}};
+	struct daemon daemon = {.config = config_get(config), .answers = {.fd = -1}};
 	int error;
 
 	signal(SIGPIPE, SIG_IGN);

@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <event2/event.h>
-#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,10 +27,10 @@ struct worker {
 	struct pair_set set;
 	struct pipe_pool pipes;
 	struct acceptor_list acceptors;
-	_Atomic unsigned orders;   /* bits of enum worker_order */
-	struct mailbox mailbox;    /* tells of them */
+	struct mailbox mailbox;
+	struct message orders[WORKER_ORDERS];
+	struct worker_answer drained, reported;
 	struct event *survey_more; /* goes on with a survey after others were served */
-	struct report_part part;
 	pthread_t thread;
 	bool started;
 };
@@ -46,29 +45,29 @@ static void stop_accepting(struct worker *worker)
 		acceptor_free(acceptor);
 }
 
-static void hand_over_part(struct worker *worker)
+static void answer(struct worker *worker, struct worker_answer *answer, enum worker_answered what)
 {
-	struct report_part part = worker->part;
-
-	worker->part = (struct report_part){.relays = NULL}; /* consumed */
-	worker->context->reported(worker->context->arg, worker->number, &part);
+	answer->what = what;
+	answer->worker = worker->number;
+	mailbox_post(worker->context->answers, &answer->message);
 }
 
 static void begin_report(struct worker *worker)
 {
 	const struct worker_context *context = worker->context;
+	struct report_part *part = &worker->reported.part;
 
-	worker->part = (struct report_part){.relays = calloc(context->relay_count, sizeof(struct counters))};
-	if (worker->part.relays)
-		worker->part.pairs = pair_survey_begin(&worker->set, &worker->part.pair_count);
-	if (!worker->part.pairs) {
-		free(worker->part.relays);
-		worker->part.relays = NULL;
-		hand_over_part(worker);
+	*part = (struct report_part){.relays = calloc(context->relay_count, sizeof(struct counters))};
+	if (part->relays)
+		part->pairs = pair_survey_begin(&worker->set, &part->pair_count);
+	if (!part->pairs) {
+		free(part->relays);
+		part->relays = NULL;
+		answer(worker, &worker->reported, WORKER_REPORTED);
 		return;
 	}
 	for (size_t i = 0; i < context->relay_count; i++)
-		worker->part.relays[i] = context->relays[i]->counters[worker->number];
+		part->relays[i] = context->relays[i]->counters[worker->number];
 	event_active(worker->survey_more, EV_TIMEOUT, 0);
 }
 
@@ -81,33 +80,36 @@ EVENT_CALLBACK(on_survey_more, struct worker, worker)
 		return;
 	while (more) /* no memory for a timer: without a break, then */
 		more = pair_survey_measure(&worker->set, SURVEY_BATCH);
-	hand_over_part(worker);
+	answer(worker, &worker->reported, WORKER_REPORTED);
 }
 
-static void take_orders(void *arg)
+static void take_order(void *arg, struct message *message)
 {
 	struct worker *worker = arg;
-	unsigned orders;
 
-	orders = atomic_exchange(&worker->orders, 0);
-	if (orders & WORKER_DRAIN) {
+	switch ((enum worker_order)(message - worker->orders)) {
+	case WORKER_DRAIN:
 		stop_accepting(worker);
-		worker->context->drained(worker->context->arg);
-	}
-	if (orders & WORKER_SHUTDOWN)
+		answer(worker, &worker->drained, WORKER_DRAINED);
+		break;
+	case WORKER_SHUTDOWN:
 		pair_set_shutdown(&worker->set);
-	if (orders & WORKER_RESUME)
-		acceptor_resume_all(&worker->acceptors);
-	if (orders & WORKER_REPORT)
+		break;
+	case WORKER_REPORT:
 		begin_report(worker);
-	if (orders & WORKER_STOP)
+		break;
+	case WORKER_RESUME:
+		acceptor_resume_all(&worker->acceptors);
+		break;
+	case WORKER_STOP:
+	case WORKER_ORDERS:
 		event_base_loopbreak(worker->base);
+	}
 }
 
 void worker_order(struct worker *worker, enum worker_order order)
 {
-	atomic_fetch_or(&worker->orders, order);
-	mailbox_wake(&worker->mailbox);
+	mailbox_post(&worker->mailbox, &worker->orders[order]);
 }
 
 /* ---- thread ---- */
@@ -126,12 +128,14 @@ static void *run(void *arg)
 	return NULL;
 }
 
+/* More than SLOTS_BITS workers share their bits. */
 static void tell_waiter(struct worker *worker, struct slots *slots)
 {
+	const struct worker_context *context = worker->context;
 	int bit = slots_next_waiter(slots, worker->number);
 
-	if (bit >= 0)
-		worker->context->resume(worker->context->arg, (unsigned)bit);
+	for (unsigned i = (unsigned)bit; bit >= 0 && i < context->worker_count; i += SLOTS_BITS)
+		worker_order(context->workers[i], WORKER_RESUME);
 }
 
 static void on_pair_ended(void *arg, struct relay *relay)
@@ -150,7 +154,7 @@ static int init_events(struct worker *worker)
 	worker->survey_more = event_new(worker->base, -1, 0, on_survey_more, worker);
 	if (!worker->survey_more)
 		return -ENOMEM;
-	return mailbox_open(&worker->mailbox, worker->base, take_orders, worker);
+	return mailbox_open(&worker->mailbox, worker->base, take_order, worker);
 }
 
 static int init_pairs(struct worker *worker)
@@ -168,7 +172,7 @@ static int init_pairs(struct worker *worker)
 	set->log_connections = context->log_connections;
 	set->ended = on_pair_ended;
 	set->arg = worker;
-	return set->io.scratch ? pair_set_init(set, context->workers) : -ENOMEM;
+	return set->io.scratch ? pair_set_init(set, context->worker_count) : -ENOMEM;
 }
 
 static int init_acceptors(struct worker *worker)
@@ -237,7 +241,7 @@ void worker_free(struct worker *worker)
 		event_base_free(worker->base);
 	pipe_pool_deinit(&worker->pipes);
 	free(worker->set.io.scratch);
-	free(worker->part.relays);
-	free(worker->part.pairs);
+	free(worker->reported.part.relays);
+	free(worker->reported.part.pairs);
 	free(worker);
 }

@@ -1,11 +1,11 @@
 /*
  * One thread with an event base of its own, that no other thread touches: it accepts, and its pairs live and
- * die on it. The daemon gives it orders through a mailbox; it answers by the callbacks of struct
- * worker_context, which run on its thread.
+ * die on it. The daemon gives it orders through a mailbox; it answers by messages.
  */
 #ifndef WEIR_WORKER_H
 #define WEIR_WORKER_H
 
+#include "base/mailbox.h"
 #include "base/slots.h"
 #include "flow/budget.h"
 #include "relay/relay.h"
@@ -16,21 +16,17 @@
 
 struct worker;
 
-/* What workers share, and where they answer. Borrowed; must outlive them. */
+/* What workers share. Borrowed; must outlive them. */
 struct worker_context {
-	unsigned workers;
+	struct worker *const *workers; /* all of them */
+	unsigned worker_count;
 	struct relay **relays;
 	size_t relay_count;
 	struct budget *budget;
-	struct slots *slots;
-	struct slots *pipes; /* pipes of all workers */
+	struct slots *slots;     /* pairs of all workers */
+	struct slots *pipes;     /* pipes of all workers */
+	struct mailbox *answers; /* where they answer */
 	bool log_connections;
-	void (*resume)(
-	        void *arg,
-	        unsigned bit);      /* of slots_next_waiter: those workers are to be ordered WORKER_RESUME */
-	void (*drained)(void *arg); /* no longer accepts: the listening sockets may be closed */
-	void (*reported)(void *arg, unsigned worker, struct report_part *part); /* takes what part holds */
-	void *arg;
 };
 
 /* A worker that accepts once it is started. NULL when out of memory or descriptors. */
@@ -38,15 +34,32 @@ struct worker *worker_new(const struct worker_context *context, unsigned number)
 /* 0 or -errno */
 int worker_start(struct worker *worker);
 
-/* Orders, from any thread. The same order given twice before it was carried out is carried out once. */
+/*
+ * Orders, from any thread, carried out in the order in which they are given. One that is given twice before
+ * it was carried out is carried out once.
+ */
 enum worker_order {
-	WORKER_DRAIN = 1,    /* stop accepting, let pairs end */
-	WORKER_SHUTDOWN = 2, /* reset all pairs */
-	WORKER_REPORT = 4,   /* one at a time: answered by reported */
-	WORKER_RESUME = 8,   /* there is room for a pair that it waits for */
-	WORKER_STOP = 16,    /* end the thread; pairs that are left are reset */
+	WORKER_DRAIN,    /* stop accepting, let pairs end; answered by WORKER_DRAINED */
+	WORKER_SHUTDOWN, /* reset all pairs */
+	WORKER_REPORT,   /* one at a time: answered by WORKER_REPORTED */
+	WORKER_RESUME,   /* there is room for a pair that it waits for */
+	WORKER_STOP,     /* end the thread; pairs that are left are reset */
+	WORKER_ORDERS,
 };
 void worker_order(struct worker *worker, enum worker_order order);
+
+enum worker_answered {
+	WORKER_DRAINED,  /* no longer accepts: the entrances may be closed */
+	WORKER_REPORTED, /* part is there, and the receiver's */
+};
+
+/* Every message in the context's mailbox is the first member of one of these. */
+struct worker_answer {
+	struct message message;
+	enum worker_answered what;
+	unsigned worker; /* its number */
+	struct report_part part;
+};
 
 /*
  * Stops the thread, if it was started, and waits for it. Until all are stopped none may be freed: they give

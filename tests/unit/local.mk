@@ -12,6 +12,7 @@ UNIT_TESTS = \
 	tests/unit/test_flow_queue \
 	tests/unit/test_acceptor \
 	tests/unit/test_log \
+	tests/unit/test_mailbox \
 	tests/unit/test_pair \
 	tests/unit/test_relay \
 	tests/unit/test_resolver \
@@ -59,6 +60,8 @@ tests_unit_test_acceptor_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_acceptor_LDADD = $(UNIT_LIBS)
 tests_unit_test_log_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_log_LDADD = $(UNIT_LIBS)
+tests_unit_test_mailbox_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_mailbox_LDADD = $(UNIT_LIBS)
 tests_unit_test_pair_SOURCES = tests/unit/test_pair.c tests/unit/faults.c
 tests_unit_test_pair_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_test_pair_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)

@@ -1,6 +1,7 @@
 /* Workers with a real relay; the test is the daemon, the clients and the target. */
 #include "build_config.h"
 
+#include "base/evloop.h"
 #include "relays.h"
 #include "unit.h"
 #include "worker/worker.h"
@@ -12,7 +13,7 @@
 #define MANY       80 /* pairs: a survey of one worker takes more than one pass */
 #define MEMORY_MAX (16 * 1024 * 1024)
 
-static struct worker_context daemon_side;
+static struct worker_context context;
 static struct worker *worker[WORKERS];
 static struct relay *relay;
 static struct budget budget;
@@ -22,57 +23,43 @@ static int mine[4 * MANY];
 static size_t mine_count;
 static unsigned fds_before;
 
+static struct event_base *base; /* the test's own, where the workers answer */
+static struct mailbox mailbox;
 static struct {
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
 	unsigned drained, reported;
 	uint64_t accepted;
 	size_t pairs, states[4];
-} answers = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+} answers;
 
-static void on_resume(void *arg, unsigned bit)
+static void take_part(const struct report_part *part)
 {
-	ck_assert_ptr_eq(arg, &answers);
-	if (bit < WORKERS)
-		worker_order(worker[bit], WORKER_RESUME);
-}
-
-static void on_drained(void *arg)
-{
-	ck_assert_ptr_eq(arg, &answers);
-	pthread_mutex_lock(&answers.lock);
-	answers.drained++;
-	pthread_cond_signal(&answers.changed);
-	pthread_mutex_unlock(&answers.lock);
-}
-
-static void on_reported(void *arg, unsigned number, struct report_part *part)
-{
-	ck_assert_ptr_eq(arg, &answers);
-	ck_assert_uint_lt(number, WORKERS);
-	pthread_mutex_lock(&answers.lock);
 	answers.reported++;
 	answers.accepted += part->relays[0].accepted;
 	answers.pairs += part->pair_count;
 	for (size_t i = 0; i < part->pair_count; i++)
 		answers.states[part->pairs[i].state]++;
-	pthread_cond_signal(&answers.changed);
-	pthread_mutex_unlock(&answers.lock);
 	free(part->relays);
 	free(part->pairs);
+}
+
+static void take_answer(void *arg, struct message *message)
+{
+	struct worker_answer *answer = (struct worker_answer *)message;
+
+	ck_assert_ptr_eq(arg, &answers);
+	ck_assert_uint_lt(answer->worker, WORKERS);
+	if (answer->what == WORKER_DRAINED) {
+		answers.drained++;
+		return;
+	}
+	take_part(&answer->part);
+	answer->part = (struct report_part){.relays = NULL}; /* consumed */
 }
 
 /* Waits until a counter of answers has reached so much. */
 static void wait_for(const unsigned *counter, unsigned least)
 {
-	struct timespec until;
-
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += 10;
-	pthread_mutex_lock(&answers.lock);
-	while (*counter < least)
-		ck_assert_int_eq(pthread_cond_timedwait(&answers.changed, &answers.lock, &until), 0);
-	pthread_mutex_unlock(&answers.lock);
+	LOOP_UNTIL(base, *counter >= least);
 }
 
 static int keep(int fd)
@@ -97,21 +84,21 @@ static void setup(void)
 	ck_assert_int_eq(listen(target, 1024), 0);
 	relay = relays_new(LISTEN, TEXTS(relays_address(target)), NULL, NULL, WORKERS);
 	ck_assert_int_eq(relay_listen(relay), 0);
-	daemon_side = (struct worker_context){
-	        .workers = WORKERS,
+	base = evloop_new();
+	ck_assert_int_eq(mailbox_open(&mailbox, base, take_answer, &answers), 0);
+	context = (struct worker_context){
+	        .workers = worker,
+	        .worker_count = WORKERS,
 	        .relays = &relay,
 	        .relay_count = 1,
 	        .budget = &budget,
 	        .slots = &slots,
 	        .pipes = &pipes,
 	        .log_connections = true,
-	        .resume = on_resume,
-	        .drained = on_drained,
-	        .reported = on_reported,
-	        .arg = &answers,
+	        .answers = &mailbox,
 	};
 	for (unsigned i = 0; i < WORKERS; i++) {
-		worker[i] = worker_new(&daemon_side, i);
+		worker[i] = worker_new(&context, i);
 		ck_assert_ptr_nonnull(worker[i]);
 	}
 }
@@ -134,6 +121,8 @@ static void teardown(void)
 	ck_assert_uint_eq(slots_used(&relay->slots), 0);
 	ck_assert_uint_eq(budget_used(&budget), 0);
 	relay_put(relay);
+	mailbox_close(&mailbox);
+	event_base_free(base);
 	for (size_t i = 0; i < mine_count; i++)
 		close(mine[i]);
 	ck_assert_uint_eq(relays_count_fds(), fds_before);
