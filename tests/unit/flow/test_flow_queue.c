@@ -2,7 +2,7 @@
 #include "build_config.h"
 
 #include "faults.h"
-#include "one_flow.h"
+#include "flow/one_flow.h"
 #include "unit.h"
 
 #include <netinet/tcp.h>

@@ -1,6 +1,6 @@
 #include "build_config.h"
 
-#include "one_flow.h"
+#include "flow/one_flow.h"
 
 #include <limits.h>
 #include <linux/sockios.h>
