@@ -1,5 +1,5 @@
 # One program per module, each linking the library.
-EXTRA_DIST += tests/unit/capture.h tests/unit/faults.h tests/unit/unit.h tests/unit/loop.h tests/unit/flow/one_flow.h tests/unit/relays.h
+EXTRA_DIST += tests/unit/pair/pair_stage.h tests/unit/capture.h tests/unit/faults.h tests/unit/unit.h tests/unit/loop.h tests/unit/flow/one_flow.h tests/unit/relays.h
 if HAVE_CHECK
 UNIT_TESTS = \
 	tests/unit/net/test_address \
@@ -13,7 +13,11 @@ UNIT_TESTS = \
 	tests/unit/worker/test_acceptor \
 	tests/unit/base/test_log \
 	tests/unit/base/test_mailbox \
-	tests/unit/pair/test_pair \
+	tests/unit/pair/test_pair_life \
+	tests/unit/pair/test_pair_connect \
+	tests/unit/pair/test_pair_reset \
+	tests/unit/pair/test_pair_time \
+	tests/unit/pair/test_pair_records \
 	tests/unit/relay/test_relay \
 	tests/unit/net/test_resolver \
 	tests/unit/base/test_slots \
@@ -24,7 +28,12 @@ UNIT_TESTS = \
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
 UNIT_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/unit -DSRCDIR=\"$(abs_top_srcdir)\"
-UNIT_LIBS = $(WEIR_LIBS) $(CHECK_LIBS)
+UNIT_LIBS = tests/unit/libunit.a $(WEIR_LIBS) $(CHECK_LIBS)
+
+# What several programs share.
+check_LIBRARIES = tests/unit/libunit.a
+tests_unit_libunit_a_SOURCES = tests/unit/capture.c
+tests_unit_libunit_a_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 
 # Programs with faults.c: see faults.h.
 FAULTS_WRAP = $(AM_LDFLAGS) \
@@ -62,10 +71,26 @@ tests_unit_base_test_log_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_base_test_log_LDADD = $(UNIT_LIBS)
 tests_unit_base_test_mailbox_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_base_test_mailbox_LDADD = $(UNIT_LIBS)
-tests_unit_pair_test_pair_SOURCES = tests/unit/pair/test_pair.c tests/unit/faults.c
-tests_unit_pair_test_pair_LDFLAGS = $(FAULTS_WRAP)
-tests_unit_pair_test_pair_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
-tests_unit_pair_test_pair_LDADD = $(UNIT_LIBS)
+tests_unit_pair_test_pair_life_SOURCES = tests/unit/pair/test_pair_life.c tests/unit/pair/pair_stage.c tests/unit/faults.c
+tests_unit_pair_test_pair_life_LDFLAGS = $(FAULTS_WRAP)
+tests_unit_pair_test_pair_life_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_pair_test_pair_life_LDADD = $(UNIT_LIBS)
+tests_unit_pair_test_pair_connect_SOURCES = tests/unit/pair/test_pair_connect.c tests/unit/pair/pair_stage.c tests/unit/faults.c
+tests_unit_pair_test_pair_connect_LDFLAGS = $(FAULTS_WRAP)
+tests_unit_pair_test_pair_connect_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_pair_test_pair_connect_LDADD = $(UNIT_LIBS)
+tests_unit_pair_test_pair_reset_SOURCES = tests/unit/pair/test_pair_reset.c tests/unit/pair/pair_stage.c tests/unit/faults.c
+tests_unit_pair_test_pair_reset_LDFLAGS = $(FAULTS_WRAP)
+tests_unit_pair_test_pair_reset_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_pair_test_pair_reset_LDADD = $(UNIT_LIBS)
+tests_unit_pair_test_pair_time_SOURCES = tests/unit/pair/test_pair_time.c tests/unit/pair/pair_stage.c tests/unit/faults.c
+tests_unit_pair_test_pair_time_LDFLAGS = $(FAULTS_WRAP)
+tests_unit_pair_test_pair_time_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_pair_test_pair_time_LDADD = $(UNIT_LIBS)
+tests_unit_pair_test_pair_records_SOURCES = tests/unit/pair/test_pair_records.c tests/unit/pair/pair_stage.c tests/unit/faults.c
+tests_unit_pair_test_pair_records_LDFLAGS = $(FAULTS_WRAP)
+tests_unit_pair_test_pair_records_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_pair_test_pair_records_LDADD = $(UNIT_LIBS)
 tests_unit_relay_test_relay_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_relay_test_relay_LDADD = $(UNIT_LIBS)
 tests_unit_net_test_resolver_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)

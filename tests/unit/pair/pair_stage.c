@@ -1,0 +1,331 @@
+#include "build_config.h"
+
+#include "pair/pair_stage.h"
+
+#include "base/log.h"
+#include "flow/pipe_pool.h"
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/un.h>
+
+struct event_base *base;
+struct budget budget;
+struct slots slots, pipe_slots;
+struct pipe_pool pipes;
+struct pair_set set;
+struct relay *relay;
+int gate;   /* where clients come in */
+int target; /* where targets are accepted */
+unsigned ended, fds_before;
+int mine[256]; /* descriptors of the test */
+size_t mine_count;
+size_t fail_after; /* libevent's n-th allocation from now on fails */
+
+static void *failing_malloc(size_t size)
+{
+	if (fail_after > 0 && --fail_after == 0) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return malloc(size);
+}
+
+static void *failing_realloc(void *memory, size_t size)
+{
+	if (fail_after > 0 && --fail_after == 0) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return realloc(memory, size);
+}
+
+static void note_ended(void *arg, struct relay *from)
+{
+	(void)from;
+	ck_assert_ptr_eq(arg, &set);
+	ended++;
+}
+
+/* ---- the test's own descriptors ---- */
+
+int keep(int fd)
+{
+	ck_assert_int_ge(fd, 0);
+	ck_assert_uint_lt(mine_count, sizeof(mine) / sizeof(mine[0]));
+	mine[mine_count++] = fd;
+	return fd;
+}
+
+void forget(int fd)
+{
+	for (size_t i = 0; i < mine_count; i++)
+		if (mine[i] == fd)
+			mine[i] = -1;
+}
+
+void reset(int fd)
+{
+	forget(fd);
+	loop_reset(fd);
+}
+
+int listen_here(void)
+{
+	struct sockaddr_in address;
+	int size = SMALL;
+	int fd = keep(loop_listen(&address));
+
+	/* Inherited: what a target that does not read can hold is bounded. */
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	loop_nonblocking(fd);
+	return fd;
+}
+
+int open_gate(void)
+{
+	static const struct linger none = {.l_onoff = 1};
+	int fd = listen_here();
+
+	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none)), 0);
+	return fd;
+}
+
+int refusing(void)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	int fd = keep(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	return fd;
+}
+
+int silent(void)
+{
+	struct sockaddr_in address;
+	socklen_t length = sizeof(address);
+	int fd = keep(loop_listen(&address));
+
+	ck_assert_int_eq(listen(fd, 0), 0);
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &length), 0);
+	for (int i = 0; i < 4; i++) {
+		int filler = keep(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+
+		(void)connect(filler, (struct sockaddr *)&address, length);
+		poll(&(struct pollfd){.fd = filler, .events = POLLOUT}, 1, 20);
+	}
+	return fd;
+}
+
+int listen_unix(const char *name, int backlog)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = keep(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+	socklen_t length =
+	        (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 +
+	                    (size_t)snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1, "%s", name));
+
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, length), 0);
+	ck_assert_int_eq(listen(fd, backlog), 0);
+	loop_nonblocking(fd);
+	return fd;
+}
+
+int listen_abstract(int backlog)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "weir-test-pair-%d", (int)getpid());
+	return listen_unix(name, backlog);
+}
+
+/* ---- fixture ---- */
+
+void setup(void)
+{
+	signal(SIGPIPE, SIG_IGN); /* splice(2) knows no MSG_NOSIGNAL */
+	capture_begin();
+	fds_before = relays_count_fds();
+	event_set_mem_functions(failing_malloc, failing_realloc, free);
+	base = event_base_new();
+	ck_assert_ptr_nonnull(base);
+	budget_init(&budget, MEMORY_MAX);
+	slots_init(&slots, 0);
+	slots_init(&pipe_slots, 0);
+	pipe_pool_init(&pipes, &pipe_slots);
+	set = (struct pair_set){
+	        .io = {.base = base, .budget = &budget, .pipes = &pipes, .scratch_size = SCRATCH},
+	        .log_connections = true,
+	        .ended = note_ended,
+	        .arg = &set,
+	};
+	set.io.scratch = malloc(SCRATCH);
+	ck_assert_int_eq(pair_set_init(&set, 1), 0);
+	gate = open_gate();
+	target = listen_here();
+}
+
+void open_relay(const char *const *targets, const char *const *options)
+{
+	relay_put(relay);
+	relay = relays_new(LISTEN, targets, options, NULL, 1);
+}
+
+void begin(const char *const *options)
+{
+	open_relay(TEXTS(relays_address(target)), options);
+}
+
+void teardown(void)
+{
+	pair_set_deinit(&set);
+	ck_assert_uint_eq(set.count, 0);
+	ck_assert_uint_eq(slots_used(&slots), 0);
+	ck_assert_uint_eq(slots_used(&relay->slots), 0);
+	ck_assert_uint_eq(budget_used(&budget), 0);
+	pipe_pool_deinit(&pipes);
+	ck_assert_uint_eq(slots_used(&pipe_slots), 0);
+	relay_put(relay);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	event_base_free(base);
+	free(set.io.scratch);
+	for (size_t i = 0; i < mine_count; i++)
+		if (mine[i] >= 0)
+			close(mine[i]);
+	ck_assert_uint_eq(relays_count_fds(), fds_before);
+	capture_end();
+}
+
+int come_in(int *fd, struct admission *ticket, union client_address *address)
+{
+	int client = keep(relays_connect(gate));
+	int size = SMALL;
+
+	setsockopt(client, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	*address = (union client_address){.any = {.sa_family = AF_UNIX}};
+	LOOP_UNTIL(base, (*fd = socket_accept(gate, address)) >= 0);
+	setsockopt(client, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	ck_assert_ptr_null(admission_take(ticket, &slots, relay));
+	return client;
+}
+
+int join_with(enum fault fault, size_t nth, int error)
+{
+	union client_address address;
+	struct admission ticket;
+	int fd, client = come_in(&fd, &ticket, &address);
+
+	fault_set(fault, nth, error);
+	ck_assert_int_eq(pair_new(&set, &ticket, fd, &address), 0);
+	return client;
+}
+
+int join(void)
+{
+	return join_with(FAULT_SOCKET, 0, 0);
+}
+
+int try_meet(int listener)
+{
+	return accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+int meet(int listener)
+{
+	int fd = -1;
+
+	LOOP_UNTIL(base, (fd = try_meet(listener)) >= 0);
+	return keep(fd);
+}
+
+struct pair *only_pair(void)
+{
+	ck_assert_uint_eq(set.count, 1);
+	return LIST_FIRST(&set.pairs);
+}
+
+int meet_open(int listener)
+{
+	int fd = meet(listener);
+
+	LOOP_UNTIL(base, pair_is_connected(LIST_FIRST(&set.pairs)));
+	return fd;
+}
+
+void be_quiet_since(struct pair *pair, uint64_t ms)
+{
+	uint64_t then = clock_ms() - ms;
+
+	pair->born = then;
+	pair->client.from.last_read = pair->client.from.last_progress = pair->client.from.ended = then;
+	pair->target.from.last_read = pair->target.from.last_progress = pair->target.from.ended = then;
+}
+
+void run_for(uint64_t ms)
+{
+	uint64_t end = clock_ms() + ms;
+
+	while (clock_ms() < end) {
+		event_base_loop(base, EVLOOP_NONBLOCK);
+		poll(NULL, 0, 1);
+	}
+}
+
+enum loop_end drain(int fd, uint64_t *received)
+{
+	enum loop_end end = LOOP_OPEN;
+
+	LOOP_UNTIL(base, (end = loop_receive(fd, received, BULK)) != LOOP_OPEN);
+	return end;
+}
+
+void assert_ends(int fd, enum loop_end how, uint64_t bytes)
+{
+	uint64_t received = 0;
+
+	ck_assert_int_eq(drain(fd, &received), how);
+	ck_assert_uint_eq(received, bytes);
+}
+
+void assert_receives(int fd, uint64_t *received, uint64_t until)
+{
+	LOOP_UNTIL(base, (loop_receive(fd, received, BULK), *received >= until));
+	ck_assert_uint_eq(*received, until);
+}
+
+void send_all(int fd, uint64_t offset, uint64_t length)
+{
+	uint64_t sent = 0;
+
+	LOOP_UNTIL(base, (sent += loop_send(fd, offset + sent, length - sent)) == length &&
+	                         stream_unacknowledged(fd) == 0);
+}
+
+uint64_t fill(int fd, const struct flow *flow)
+{
+	uint64_t sent = 0;
+
+	LOOP_UNTIL(base, (sent += loop_send(fd, sent, BULK), flow->pause));
+	return sent;
+}
+
+void assert_over(const char *reason)
+{
+	char text[64];
+
+	LOOP_UNTIL(base, set.count == 0);
+	snprintf(text, sizeof(text), "reason=%s", reason);
+	ck_assert_msg(captured(text) == 1, "not closed with %s", text);
+	ck_assert_uint_eq(ended, 1);
+	ck_assert_uint_eq(slots_used(&slots), 0);
+	ck_assert_uint_eq(slots_used(&relay->slots), 0);
+}
+
+TCase *make_case(const char *name)
+{
+	TCase *tcase = tcase_create(name);
+
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_set_timeout(tcase, 20);
+	return tcase;
+}

@@ -1,0 +1,77 @@
+/*
+ * Pairs between real sockets, for the tests of the pair module: the test is the clients and the targets, and
+ * accepts for the worker.
+ */
+#ifndef WEIR_UNIT_PAIR_STAGE_H
+#define WEIR_UNIT_PAIR_STAGE_H
+
+#include "faults.h"
+#include "net/stream.h"
+#include "pair/pair_private.h"
+#include "relays.h"
+#include "unit.h"
+
+#define SCRATCH    (32 * 1024)
+#define MEMORY_MAX (16 * 1024 * 1024)
+#define BULK       (8 * 1024 * 1024)
+#define SMALL      16384 /* a kernel buffer */
+#define NOTICED_MS 2000
+
+extern struct event_base *base;
+extern struct budget budget;
+extern struct slots slots, pipe_slots;
+extern struct pipe_pool pipes;
+extern struct pair_set set;
+extern struct relay *relay;
+extern int gate;   /* where clients come in */
+extern int target; /* where targets are accepted */
+extern unsigned ended, fds_before;
+extern int mine[256]; /* descriptors of the test */
+extern size_t mine_count;
+extern size_t fail_after; /* libevent's n-th allocation from now on fails */
+
+int keep(int fd);
+void forget(int fd);
+void reset(int fd);
+int listen_here(void);
+/* Where clients come in: what is accepted there resets when it is closed, as behind socket_listen. */
+int open_gate(void);
+/* A port where nobody listens, and nobody else will. */
+int refusing(void);
+/* A target that answers nothing: its backlog is full, so the kernel drops who knocks. */
+int silent(void);
+int listen_unix(const char *name, int backlog);
+int listen_abstract(int backlog);
+void setup(void);
+void open_relay(const char *const *targets, const char *const *options);
+/* A relay to the one target. */
+void begin(const char *const *options);
+void teardown(void);
+/* A client that has come in; *fd is the worker's end, which has a ticket. */
+int come_in(int *fd, struct admission *ticket, union client_address *address);
+/* The nth of these calls on the way from an accepted client to a target fails with error. */
+int join_with(enum fault fault, size_t nth, int error);
+/* A client that the worker has just accepted. */
+int join(void);
+int try_meet(int listener);
+/* The next connection that a target gets. */
+int meet(int listener);
+struct pair *only_pair(void);
+/* The next connection that a target gets, once the newest pair knows of it too. */
+int meet_open(int listener);
+/* As if the last byte of either flow, and every end, had been so long ago. */
+void be_quiet_since(struct pair *pair, uint64_t ms);
+/* Runs the loop for a while without a condition: to see that nothing happens. */
+void run_for(uint64_t ms);
+/* Receives until the stream ends, and says how; the bytes are counted. */
+enum loop_end drain(int fd, uint64_t *received);
+void assert_ends(int fd, enum loop_end how, uint64_t bytes);
+void assert_receives(int fd, uint64_t *received, uint64_t until);
+/* Sends until all of it is with the relay's kernel, where a reset cannot take it back. */
+void send_all(int fd, uint64_t offset, uint64_t length);
+/* Sends until the flow has paused its source and the kernels in between are full too. */
+uint64_t fill(int fd, const struct flow *flow);
+void assert_over(const char *reason);
+TCase *make_case(const char *name);
+
+#endif

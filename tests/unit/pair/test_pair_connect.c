@@ -1,0 +1,375 @@
+/* Connecting targets. */
+#include "build_config.h"
+
+#include "pair/pair_stage.h"
+
+#include <sys/resource.h>
+#include <sys/un.h>
+
+/* ---- connecting ---- */
+
+START_TEST(refused_target_resets_the_client)
+{
+	int client;
+
+	open_relay(TEXTS(relays_address(refusing())), NULL);
+	client = join();
+	assert_ends(client, LOOP_RST, 0);
+	assert_over("connect_failed");
+	ck_assert_uint_eq(relay->counters[0].connect_failed, 1);
+	ck_assert_uint_eq(relay->counters[0].refused, 0);
+	ck_assert_uint_eq(captured("ended_first=none"), 1);
+}
+END_TEST
+
+START_TEST(second_target_is_taken_when_the_first_refuses)
+{
+	uint64_t received = 0;
+	int client, server;
+
+	open_relay(TEXTS(relays_address(refusing()), relays_address(target)), NULL);
+	client = join();
+	server = meet_open(target);
+	send_all(client, 0, 100);
+	assert_receives(server, &received, 100);
+	ck_assert_uint_eq(relay->counters[0].connect_failed, 0);
+}
+END_TEST
+
+START_TEST(one_attempt_is_one_attempt)
+{
+	int client;
+
+	open_relay(TEXTS(relays_address(refusing()), relays_address(target)), TEXTS("connect_attempts=1"));
+	client = join();
+	assert_ends(client, LOOP_RST, 0);
+	assert_over("connect_failed");
+	ck_assert_int_lt(try_meet(target), 0);
+}
+END_TEST
+
+START_TEST(targets_take_turns)
+{
+	int other = listen_here();
+
+	open_relay(TEXTS(relays_address(target), relays_address(other)), NULL);
+	for (int i = 0; i < 6; i++) {
+		join();
+		meet(i % 2 ? other : target);
+	}
+	ck_assert_uint_eq(set.count, 6);
+}
+END_TEST
+
+START_TEST(silent_target_times_out)
+{
+	uint64_t began;
+	int client;
+
+	open_relay(TEXTS(relays_address(silent())), TEXTS("connect_timeout=100ms"));
+	began = clock_ms();
+	client = join();
+	assert_ends(client, LOOP_RST, 0);
+	ck_assert_uint_ge(clock_ms() - began, 95);
+	assert_over("connect_timeout");
+	ck_assert_uint_eq(relay->counters[0].connect_failed, 1);
+}
+END_TEST
+
+START_TEST(next_target_is_taken_when_the_first_is_silent)
+{
+	open_relay(TEXTS(relays_address(silent()), relays_address(target)), TEXTS("connect_timeout=50ms"));
+	join();
+	meet(target);
+	ck_assert_uint_eq(only_pair()->attempt, 1);
+}
+END_TEST
+
+START_TEST(client_that_resets_while_connecting_is_noticed)
+{
+	uint64_t began;
+	int client;
+
+	open_relay(TEXTS(relays_address(silent())), TEXTS("connect_timeout=1m"));
+	client = join();
+	run_for(20);
+	began = clock_ms();
+	reset(client);
+	assert_over("client_reset");
+	ck_assert_uint_le(clock_ms() - began, NOTICED_MS);
+	ck_assert_uint_eq(relay->counters[0].connect_failed, 0);
+}
+END_TEST
+
+START_TEST(unix_target)
+{
+	uint64_t up = 0, down = 0;
+	int client, server, listener = listen_abstract(16);
+
+	open_relay(TEXTS(relays_address(listener)), NULL);
+	client = join();
+	server = meet(listener);
+	send_all(client, 0, 5000);
+	assert_receives(server, &up, 5000);
+	ck_assert_uint_eq(loop_send(server, 0, 3000), 3000);
+	assert_receives(client, &down, 3000);
+	shutdown(server, SHUT_WR);
+	ck_assert_int_eq(drain(client, &down), LOOP_FIN);
+	shutdown(client, SHUT_WR);
+	ck_assert_int_eq(drain(server, &up), LOOP_FIN);
+	assert_over("eof");
+	ck_assert_uint_eq(captured(relays_address(listener)), 1);
+}
+END_TEST
+
+/* A unix socket says EAGAIN where TCP would wait. */
+START_TEST(full_backlog_of_a_unix_target_is_waited_out)
+{
+	uint64_t received = 0;
+	int client, listener = listen_abstract(0);
+
+	keep(relays_connect(listener));
+	open_relay(TEXTS(relays_address(listener)), TEXTS("connect_timeout=1m"));
+	client = join();
+	ck_assert_uint_eq(loop_send(client, 0, 700), 700);
+	shutdown(client, SHUT_WR);
+	run_for(100);
+	ck_assert(!pair_is_connected(only_pair()));
+	meet(listener);
+	LOOP_UNTIL(base, pair_is_connected(only_pair()));
+	ck_assert_int_eq(drain(meet(listener), &received), LOOP_FIN);
+	ck_assert_uint_eq(received, 700);
+}
+END_TEST
+
+START_TEST(full_backlog_of_a_unix_target_times_out)
+{
+	int client, listener = listen_abstract(0);
+
+	keep(relays_connect(listener));
+	open_relay(TEXTS(relays_address(listener)), TEXTS("connect_timeout=100ms"));
+	client = join();
+	assert_ends(client, LOOP_RST, 0);
+	assert_over("connect_timeout");
+	ck_assert_uint_eq(captured("cannot be connected: its backlog is full"), 1);
+}
+END_TEST
+
+/* 500 clients that waited for a full backlog took an eighth of a CPU. */
+START_TEST(full_backlog_is_tried_ever_less_often)
+{
+	uint64_t began = clock_ms();
+	int client, listener = listen_abstract(0);
+
+	keep(relays_connect(listener));
+	open_relay(TEXTS(relays_address(listener)), TEXTS("connect_timeout=1m"));
+	client = join_with(FAULT_SOCKET, 6, EACCES); /* the end of the wait */
+	assert_ends(client, LOOP_RST, 0);
+	assert_over("connect_failed");
+	/* 20 + 40 + 80 + 160 + 320, less what a busy loop is early */
+	ck_assert_uint_ge(clock_ms() - began, 400);
+}
+END_TEST
+
+START_TEST(pairs_that_wait_for_a_backlog_are_not_in_step)
+{
+	bool taken[128] = {false};
+	int listener = listen_abstract(0);
+	struct pair *pair;
+
+	keep(relays_connect(listener));
+	open_relay(TEXTS(relays_address(listener)), TEXTS("connect_timeout=1m"));
+	for (int i = 0; i < 8; i++)
+		join();
+	LIST_FOREACH (pair, &set.pairs, entry) {
+		uint64_t wait;
+
+		ck_assert_int_eq(pair->phase, PHASE_WAITING);
+		ck_assert_int_eq(pair->shortage, -EAGAIN);
+		pair->postpone.wait = 400;
+		wait = pair_connect_wait(pair);
+		ck_assert_uint_ge(wait, 400);
+		ck_assert_uint_lt(wait, 500);
+		ck_assert(!taken[wait - 400]);
+		taken[wait - 400] = true;
+	}
+}
+END_TEST
+
+START_TEST(client_speaks_before_the_target_is_connected)
+{
+	uint64_t received = 0;
+	int client;
+
+	open_relay(TEXTS(relays_address(silent()), relays_address(target)), TEXTS("connect_timeout=50ms"));
+	client = join();
+	ck_assert_uint_eq(loop_send(client, 0, 3000), 3000);
+	ck_assert(!pair_is_connected(only_pair()));
+	assert_receives(meet(target), &received, 3000);
+}
+END_TEST
+
+/* Descriptors or memory that have run out are not the target's fault. */
+static const int shortages[] = {EMFILE, ENFILE, ENOBUFS, ENOMEM};
+
+START_TEST(shortage_while_connecting_is_waited_out)
+{
+	uint64_t received = 0;
+	int client;
+
+	begin(TEXTS("connect_attempts=1"));
+	client = join_with(FAULT_SOCKET, 1, shortages[_i]);
+	ck_assert(!pair_is_connected(only_pair()));
+	ck_assert_uint_eq(loop_send(client, 0, 100), 100);
+	assert_receives(meet(target), &received, 100);
+	ck_assert_uint_eq(only_pair()->attempt, 0);
+}
+END_TEST
+
+/* It was called a timeout of the target, which nobody had asked yet. */
+START_TEST(shortage_that_lasts_is_told)
+{
+	union client_address address;
+	struct admission ticket;
+	struct rlimit limit;
+	int fd, client;
+
+	begin(TEXTS("connect_timeout=100ms"));
+	client = come_in(&fd, &ticket, &address);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	limit.rlim_cur = 3;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	ck_assert_int_eq(pair_new(&set, &ticket, fd, &address), 0);
+	assert_ends(client, LOOP_RST, 0);
+	assert_over("connect_timeout");
+	limit.rlim_cur = limit.rlim_max;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	ck_assert_uint_eq(captured("cannot be connected: Too many open files"), 1);
+}
+END_TEST
+
+/* What an earlier try of the same attempt failed with is over. */
+START_TEST(timeout_after_a_shortage_is_a_timeout)
+{
+	int client;
+
+	open_relay(TEXTS(relays_address(silent())), TEXTS("connect_timeout=1s"));
+	client = join_with(FAULT_SOCKET, 1, EMFILE);
+	assert_ends(client, LOOP_RST, 0);
+	assert_over("connect_timeout");
+	ck_assert_uint_eq(captured("cannot be connected: Connection timed out"), 1);
+}
+END_TEST
+
+/* _i: 0 its family is not to be had, 1 there is no event to wait for it. */
+START_TEST(target_that_cannot_be_tried_is_left_out)
+{
+	open_relay(TEXTS(relays_address(_i ? silent() : target), relays_address(target)), NULL);
+	if (_i == 0)
+		join_with(FAULT_SOCKET, 1, EAFNOSUPPORT);
+	else
+		join_with(FAULT_EVENT_ADD, 1, ENOMEM);
+	meet_open(target);
+	ck_assert_uint_eq(only_pair()->attempt, 1);
+}
+END_TEST
+
+START_TEST(look_at_a_pair_that_connects_changes_nothing)
+{
+	open_relay(TEXTS(relays_address(silent())), TEXTS("connect_timeout=1m"));
+	join();
+	event_active(only_pair()->timer, EV_TIMEOUT, 1);
+	run_for(20);
+	ck_assert(!pair_is_connected(only_pair()));
+	ck_assert_uint_eq(only_pair()->attempt, 0);
+}
+END_TEST
+
+/* Accepts who else is there until the pair's target is; the loop does not run meanwhile. */
+static int meet_unseen(int listener)
+{
+	struct sockaddr_in mine_is = {.sin_port = 0}, address = mine_is;
+	socklen_t length = sizeof(mine_is);
+
+	ck_assert_int_eq(getsockname(only_pair()->target.fd, (struct sockaddr *)&mine_is, &length), 0);
+	for (;;) {
+		int fd;
+
+		poll(&(struct pollfd){.fd = listener, .events = POLLIN}, 1, LOOP_DEADLINE_MS);
+		length = sizeof(address);
+		fd = keep(accept4(listener, (struct sockaddr *)&address, &length,
+		                  SOCK_NONBLOCK | SOCK_CLOEXEC));
+		if (address.sin_port == mine_is.sin_port)
+			return fd;
+	}
+}
+
+/* The connection that came about, the answer and the reset are all seen in one look. */
+START_TEST(answer_of_a_target_that_has_reset_before_it_was_looked_at)
+{
+	int client, server, listener = silent();
+
+	open_relay(TEXTS(relays_address(listener)), TEXTS("connect_timeout=1m"));
+	client = join();
+	ck_assert(!pair_is_connected(only_pair()));
+	server = meet_unseen(listener);
+	ck_assert_uint_eq(loop_send(server, 0, 3000), 3000);
+	for (int i = 0; i < 1000 && stream_unacknowledged(server) > 0; i++)
+		poll(NULL, 0, 1);
+	ck_assert_uint_eq(stream_unacknowledged(server), 0);
+	reset(server);
+	assert_ends(client, LOOP_RST, 3000);
+	assert_over("target_reset");
+}
+END_TEST
+
+START_TEST(target_that_refuses_after_a_while)
+{
+	uint64_t received = 0;
+	int client, listener = silent();
+
+	open_relay(TEXTS(relays_address(listener), relays_address(target)), TEXTS("connect_timeout=1m"));
+	client = join();
+	ck_assert(!pair_is_connected(only_pair()));
+	forget(listener);
+	close(listener);
+	ck_assert_uint_eq(loop_send(client, 0, 100), 100);
+	assert_receives(meet(target), &received, 100);
+	ck_assert_uint_eq(only_pair()->attempt, 1);
+}
+END_TEST
+
+static TCase *connect_case(void)
+{
+	TCase *tcase = make_case("connect");
+
+	tcase_add_test(tcase, refused_target_resets_the_client);
+	tcase_add_test(tcase, second_target_is_taken_when_the_first_refuses);
+	tcase_add_test(tcase, one_attempt_is_one_attempt);
+	tcase_add_test(tcase, targets_take_turns);
+	tcase_add_test(tcase, silent_target_times_out);
+	tcase_add_test(tcase, next_target_is_taken_when_the_first_is_silent);
+	tcase_add_test(tcase, client_that_resets_while_connecting_is_noticed);
+	tcase_add_test(tcase, unix_target);
+	tcase_add_test(tcase, full_backlog_of_a_unix_target_is_waited_out);
+	tcase_add_test(tcase, full_backlog_of_a_unix_target_times_out);
+	tcase_add_test(tcase, full_backlog_is_tried_ever_less_often);
+	tcase_add_test(tcase, pairs_that_wait_for_a_backlog_are_not_in_step);
+	tcase_add_test(tcase, client_speaks_before_the_target_is_connected);
+	tcase_add_loop_test(tcase, shortage_while_connecting_is_waited_out, 0, 4);
+	tcase_add_test(tcase, shortage_that_lasts_is_told);
+	tcase_add_test(tcase, timeout_after_a_shortage_is_a_timeout);
+	tcase_add_loop_test(tcase, target_that_cannot_be_tried_is_left_out, 0, 2);
+	tcase_add_test(tcase, look_at_a_pair_that_connects_changes_nothing);
+	tcase_add_test(tcase, answer_of_a_target_that_has_reset_before_it_was_looked_at);
+	tcase_add_test(tcase, target_that_refuses_after_a_while);
+	return tcase;
+}
+
+int main(void)
+{
+	Suite *suite = suite_create("pair_connect");
+
+	suite_add_tcase(suite, connect_case());
+	return unit_run(suite);
+}

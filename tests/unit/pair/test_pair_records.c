@@ -1,0 +1,185 @@
+/* What is told about pairs. */
+#include "build_config.h"
+
+#include "pair/pair_stage.h"
+
+/* ---- dump ---- */
+
+START_TEST(dump_outlives_the_pairs_in_it)
+{
+	struct pair_record *records;
+	int client[4];
+	size_t count = 0;
+
+	begin(NULL);
+	for (int i = 0; i < 4; i++) {
+		client[i] = join();
+		meet_open(target);
+	}
+	records = pair_survey_begin(&set, &count);
+	ck_assert_ptr_nonnull(records);
+	ck_assert_uint_eq(count, 4);
+	ck_assert_uint_eq(records[0].id, 4);
+	ck_assert_int_eq(records[0].state, STATE_OPEN);
+	ck_assert_str_eq(records[0].target.text, relays_address(target));
+	ck_assert(pair_survey_measure(&set, 1));
+	reset(client[3]); /* measured already */
+	reset(client[1]); /* not yet */
+	LOOP_UNTIL(base, set.count == 2);
+	join(); /* comes too late */
+	ck_assert(pair_survey_measure(&set, 1));
+	ck_assert(!pair_survey_measure(&set, 100));
+	ck_assert_ptr_null(set.survey);
+	free(records);
+	for (int i = 0; i < 2; i++) { /* and once more */
+		records = pair_survey_begin(&set, &count);
+		ck_assert_uint_eq(count, 3);
+		ck_assert(!pair_survey_measure(&set, 3));
+		free(records);
+	}
+}
+END_TEST
+
+START_TEST(dump_tells_queues_and_states)
+{
+	struct pair_record *records;
+	size_t count = 0;
+	int client, server;
+
+	begin(TEXTS("high_watermark=64K"));
+	client = join();
+	server = meet_open(target);
+	fill(client, &only_pair()->client.from);
+	shutdown(server, SHUT_WR);
+	assert_ends(client, LOOP_FIN, 0);
+	records = pair_survey_begin(&set, &count);
+	ck_assert_uint_eq(count, 1);
+	ck_assert(!pair_survey_measure(&set, 1));
+	ck_assert_int_eq(records->state, STATE_HALF_CLOSED);
+	ck_assert_uint_eq(records->flow[UPLOAD].queued, only_pair()->client.from.queued);
+	ck_assert_int_eq(records->flow[UPLOAD].reading, READING_PAUSED);
+	ck_assert_int_eq(records->flow[UPLOAD].limited_by, LIMITED_BY_TARGET);
+	ck_assert_int_eq(records->flow[DOWNLOAD].reading, READING_ENDED);
+	ck_assert_uint_gt(records->flow[UPLOAD].source_queue, 0);
+	ck_assert_uint_gt(records->flow[UPLOAD].sink_queue, 0);
+	free(records);
+}
+END_TEST
+
+static struct pair_record dump_newest(void)
+{
+	struct pair_record *records, newest;
+	size_t count = 0;
+
+	records = pair_survey_begin(&set, &count);
+	ck_assert_uint_ge(count, 1);
+	newest = records[0];
+	ck_assert(!pair_survey_measure(&set, count));
+	free(records);
+	return newest;
+}
+
+START_TEST(dump_tells_each_state)
+{
+	struct pair_record record;
+	int client;
+
+	open_relay(TEXTS(relays_address(silent())), NULL);
+	join();
+	record = dump_newest();
+	ck_assert_int_eq(record.state, STATE_CONNECTING);
+	ck_assert_int_eq(record.flow[UPLOAD].reading, READING_WAITING);
+	ck_assert_int_eq(record.flow[DOWNLOAD].reading, READING_WAITING);
+	ck_assert_uint_eq(record.flow[DOWNLOAD].source_queue + record.flow[UPLOAD].sink_queue, 0);
+	pair_set_shutdown(&set);
+	begin(TEXTS("high_watermark=64K"));
+	client = join();
+	shutdown(client, SHUT_WR);
+	assert_ends(meet_open(target), LOOP_FIN, 0);
+	ck_assert_int_eq(dump_newest().state, STATE_HALF_CLOSED);
+	client = join();
+	meet_open(target);
+	ck_assert_int_eq(dump_newest().state, STATE_OPEN);
+	fill(client, &LIST_FIRST(&set.pairs)->client.from);
+	reset(client);
+	LOOP_UNTIL(base, pair_peer_failed(&LIST_FIRST(&set.pairs)->client));
+	ck_assert_int_eq(dump_newest().state, STATE_CLOSING);
+}
+END_TEST
+
+START_TEST(dump_without_memory)
+{
+	struct pair_record *records;
+	size_t count = 0;
+
+	begin(NULL);
+	join();
+	fault_set(FAULT_MEMORY, (size_t)_i, ENOMEM);
+	records = pair_survey_begin(&set, &count);
+	ck_assert_ptr_null(records);
+	ck_assert_ptr_null(set.survey);
+	dump_newest();
+}
+END_TEST
+
+START_TEST(dump_of_nothing)
+{
+	struct pair_record *records;
+	size_t count = 1;
+
+	begin(NULL);
+	records = pair_survey_begin(&set, &count);
+	ck_assert_ptr_nonnull(records);
+	ck_assert_uint_eq(count, 0);
+	ck_assert(!pair_survey_measure(&set, 64));
+	free(records);
+}
+END_TEST
+
+START_TEST(dump_is_given_up_with_the_set)
+{
+	struct pair_record *records;
+	size_t count = 0;
+
+	begin(NULL);
+	join();
+	records = pair_survey_begin(&set, &count);
+	ck_assert_uint_eq(count, 1);
+	free(records);
+}
+END_TEST
+
+START_TEST(every_reason_has_a_word_of_its_own)
+{
+	for (int one = REASON_NONE; one <= REASON_INTERNAL; one++) {
+		ck_assert_ptr_nonnull(reasons[one].name);
+		ck_assert_int_eq(reasons[one].clean, one == REASON_EOF);
+		for (int other = REASON_NONE; other < one; other++)
+			ck_assert_str_ne(reasons[one].name, reasons[other].name);
+	}
+}
+END_TEST
+
+static TCase *dump_case(void)
+{
+	TCase *tcase = make_case("dump");
+
+	tcase_add_test(tcase, dump_outlives_the_pairs_in_it);
+	tcase_add_test(tcase, dump_tells_queues_and_states);
+	tcase_add_test(tcase, dump_tells_each_state);
+	tcase_add_loop_test(tcase, dump_without_memory, 1, 4);
+	tcase_add_test(tcase, dump_of_nothing);
+	tcase_add_test(tcase, dump_is_given_up_with_the_set);
+	return tcase;
+}
+
+int main(void)
+{
+	Suite *suite = suite_create("pair_records");
+	TCase *words = tcase_create("reasons");
+
+	suite_add_tcase(suite, dump_case());
+	tcase_add_test(words, every_reason_has_a_word_of_its_own);
+	suite_add_tcase(suite, words);
+	return unit_run(suite);
+}
