@@ -23,8 +23,10 @@ src_libweir_a_SOURCES = \
 	src/base/mailbox.c src/base/mailbox.h \
 	src/flow/flow.c src/flow/flow.h src/flow/flow_private.h \
 	src/flow/flow_buffer.c \
+	src/flow/flow_bulk.c \
 	src/flow/flow_copy.c \
 	src/flow/flow_memory.c \
+	src/flow/flow_queue.c \
 	src/flow/flow_report.c \
 	src/flow/flow_splice.c \
 	src/flow/flow_turns.c \
@@ -38,6 +40,7 @@ src_libweir_a_SOURCES = \
 	src/pair/pair.c src/pair/pair.h src/pair/pair_private.h \
 	src/pair/pair_connect.c \
 	src/pair/pair_report.c \
+	src/pair/pair_time.c \
 	src/pair/pair_watch.c \
 	src/pair/reason.c src/pair/reason.h \
 	src/flow/pipe_pool.c src/flow/pipe_pool.h \

@@ -9,13 +9,6 @@
 #include <event2/event.h>
 #include <string.h>
 
-/*
- * A flow is taken for a bulk one, worth a pipe, when its reads bring this many bytes: after BULK_ENTER of
- * them more than of smaller ones, and until as many more smaller ones have come.
- */
-#define BULK_READ  (32 * 1024)
-#define BULK_ENTER 4
-
 /* More may come from the source. */
 static bool has_source(const struct flow *flow)
 {
@@ -37,40 +30,13 @@ bool flow_finished(const struct flow *flow)
 	return flow->sink != SINK_OPEN || (!has_source(flow) && flow->queued == 0);
 }
 
-/* ---- the queue ---- */
-
-/* Whatever is still queued is dropped and counted. */
-static void close_queue(struct flow *flow)
-{
-	flow->dropped += flow->queued;
-	flow->queued = 0;
-	if (flow->pipe)
-		pipe_pool_put(flow->io->pipes, flow->pipe);
-	flow->pipe = NULL;
-	flow_buffer_close(flow->buffer);
-	flow->buffer = NULL;
-	flow_memory_return(flow);
-}
-
-/* Gives back what is empty of the queue. */
-static void trim_queue(struct flow *flow)
-{
-	if (flow->pipe && flow->pipe->length == 0) {
-		pipe_pool_put(flow->io->pipes, flow->pipe);
-		flow->pipe = NULL;
-	}
-	if (flow->buffer && flow_buffer_length(flow->buffer) == 0) {
-		flow_buffer_close(flow->buffer);
-		flow->buffer = NULL;
-	}
-	flow_memory_return(flow);
-}
+/* ---- failures of our own ---- */
 
 /* The queue is dropped, the owner will close. */
 static void fail(struct flow *flow, int error)
 {
 	flow->fault = error;
-	close_queue(flow);
+	flow_queue_close(flow);
 }
 
 /* ---- events ---- */
@@ -163,7 +129,7 @@ void flow_sink_failed(struct flow *flow, int error)
 		return;
 	flow->sink = SINK_FAILED;
 	flow->sink_error = error;
-	close_queue(flow);
+	flow_queue_close(flow);
 	if (flow->pause)
 		resume_source(flow);
 	derive_events(flow);
@@ -247,7 +213,7 @@ static void heed(struct flow *flow, const struct flow_move *move)
 static void drained(struct flow *flow, const struct flow_move *move)
 {
 	heed(flow, move);
-	trim_queue(flow);
+	flow_queue_trim(flow);
 	resume_at_low(flow);
 	pass_on_end(flow);
 	derive_events(flow);
@@ -296,41 +262,6 @@ static void on_write_failed(struct bufferevent *buffer, short what, void *arg)
 
 /* ---- reading ---- */
 
-static void note_bulk(struct flow *flow, size_t bytes)
-{
-	if (bytes >= BULK_READ)
-		flow->bulk_reads += flow->bulk_reads < BULK_ENTER;
-	else
-		flow->bulk_reads -= flow->bulk_reads > 0;
-	flow->bulk = flow->bulk_reads > 0 && (flow->bulk || flow->bulk_reads == BULK_ENTER);
-}
-
-/* Bulk flows take a pipe, where one is to be had; its bytes go before those of the buffer. */
-static bool wants_pipe(const struct flow *flow)
-{
-	return flow->bulk && flow->may_splice && !flow->buffer &&
-	       (flow->pipe || pipe_pool_has(flow->io->pipes));
-}
-
-/*
- * splice(2) moved nothing. What it says of an end is not to be believed: before an urgent byte it stops, and
- * then tells of a FIN or a reset although there is more to read. And it may be the pipe that has no slot
- * left. The error is gone from the socket, but not forgotten.
- */
-static void leave_pipe(struct flow *flow, const struct flow_answer *source)
-{
-	if (flow->queued == 0) {
-		flow->bulk = false;
-		flow->bulk_reads = 0;
-	}
-	if (source->said != SAID_FAILED || source->error == -ENOMEM)
-		return;
-	if (source->error == -EINVAL)
-		flow->may_splice = false;
-	else
-		flow_source_failed(flow, source->error);
-}
-
 /* False: recv(2) must be asked. */
 static bool splice_in(struct flow *flow, size_t room)
 {
@@ -342,10 +273,10 @@ static bool splice_in(struct flow *flow, size_t room)
 		return false;
 	move = flow_splice(flow->source_fd, flow->pipe, flow->sink_fd, room);
 	if (move.received == 0) {
-		leave_pipe(flow, &move.source);
+		flow_leave_pipe(flow, &move.source);
 		return false;
 	}
-	note_bulk(flow, move.received);
+	flow_note_bulk(flow, move.received);
 	heed(flow, &move);
 	return true;
 }
@@ -366,7 +297,7 @@ static void copy(struct flow *flow, size_t room)
 	struct flow_move move = flow_copy(flow->source_fd, sink, scratch, room);
 
 	if (move.received > 0)
-		note_bulk(flow, move.received);
+		flow_note_bulk(flow, move.received);
 	if (move.sent < move.received && move.sink.said != SAID_FAILED)
 		move.fault = enqueue(flow, scratch + move.sent, move.received - move.sent);
 	heed(flow, &move);
@@ -388,7 +319,7 @@ static void pass_through(struct flow *flow)
 static void move_bytes(struct flow *flow)
 {
 	size_t scratch = flow->io->scratch_size;
-	bool splices = wants_pipe(flow);
+	bool splices = flow_wants_pipe(flow);
 	size_t room = flow_memory_claim(flow, splices ? PIPE_SIZE : scratch);
 
 	if (room == 0 && flow->queued > 0)
@@ -406,7 +337,7 @@ static void pump(struct flow *flow)
 		pause_source(flow, PAUSE_HIGH);
 	if (flow->queued > flow->peak)
 		flow->peak = flow->queued;
-	trim_queue(flow);
+	flow_queue_trim(flow);
 	pass_on_end(flow);
 	derive_events(flow);
 }
@@ -480,7 +411,7 @@ void flow_deinit(struct flow *flow)
 	flow->writable = NULL;
 	flow->waiting = false;
 	flow_turn_leave(flow);
-	close_queue(flow);
+	flow_queue_close(flow);
 	if (flow->pause)
 		resume_source(flow);
 }

@@ -5,6 +5,8 @@
  *   flow_copy.c    moves bytes through user space
  *   flow_buffer.c  the part of the queue that is in the sink's output buffer
  *   flow_splice.c  the part of the queue that is in a pipe
+ *   flow_queue.c   both parts of the queue together
+ *   flow_bulk.c    which flows are worth a pipe
  *   flow_memory.c  how much may be queued
  *   flow_turns.c   whose turn it is
  *   flow_report.c  the dump's record
@@ -62,6 +64,26 @@ struct flow_move {
 
 /* flow.c: does what the flow waited for with flow_turn_wait; the caller settles. */
 void flow_take_turn(struct flow *flow, unsigned turn);
+
+/* flow_queue.c */
+
+/* Gives back what is empty of the queue, and the memory for it. */
+void flow_queue_trim(struct flow *flow);
+/* Whatever is still queued is dropped and counted. */
+void flow_queue_close(struct flow *flow);
+
+/* flow_bulk.c */
+
+/* So much was read at once. */
+void flow_note_bulk(struct flow *flow, size_t bytes);
+/* Bulk flows take a pipe, where one is to be had; its bytes go before those of the buffer. */
+bool flow_wants_pipe(const struct flow *flow);
+/*
+ * splice(2) moved nothing. What it says of an end is not to be believed: before an urgent byte it stops, and
+ * then tells of a FIN or a reset although there is more to read. And it may be the pipe that has no slot
+ * left. The error is gone from the socket, but not forgotten.
+ */
+void flow_leave_pipe(struct flow *flow, const struct flow_answer *source);
 
 /* flow_memory.c */
 

@@ -17,7 +17,6 @@
 
 #include "base/clock.h"
 #include "base/evloop.h"
-#include "base/number.h"
 #include "net/stream.h"
 #include "pair/pair_private.h"
 
@@ -35,17 +34,15 @@
 /* A bufferevent of libevent 2.1.12 and what hangs on it: five allocations, measured. */
 #define BUFFEREVENT_COST 1100
 
-#define NEVER UINT64_MAX
-
-struct deadline {
-	uint64_t at; /* clock_ms */
-	enum reason reason;
-};
-
 bool pair_peer_failed(const struct peer *peer)
 {
 	return peer->from.source == SOURCE_FAILED || peer->from.source == SOURCE_DOOMED ||
 	       peer->opposite->from.sink == SINK_FAILED;
+}
+
+bool pair_peer_has_ended(const struct peer *peer)
+{
+	return peer->from.source != SOURCE_OPEN || pair_peer_failed(peer);
 }
 
 /* ---- closing ---- */
@@ -103,111 +100,6 @@ static void close_pair(struct pair *pair, enum reason reason)
 	free_pair(pair);
 }
 
-/* ---- time ---- */
-
-uint64_t pair_last_activity(const struct pair *pair)
-{
-	const struct flow *up = &pair->client.from, *down = &pair->target.from;
-
-	return max_u64(max_u64(max_u64(up->last_read, up->last_progress),
-	                       max_u64(down->last_read, down->last_progress)),
-	               max_u64(pair->acknowledged_at, pair->born));
-}
-
-static bool has_ended(const struct peer *peer)
-{
-	return peer->from.source != SOURCE_OPEN || pair_peer_failed(peer);
-}
-
-static bool half_closed(const struct pair *pair)
-{
-	return has_ended(&pair->client) || has_ended(&pair->target);
-}
-
-/* The end itself, or the last byte after it. */
-static uint64_t half_closed_since(const struct pair *pair)
-{
-	return max_u64(pair_last_activity(pair), max_u64(pair->client.from.ended, pair->target.from.ended));
-}
-
-/* timeout 0: never */
-static void consider(struct deadline *deadline, uint64_t since, uint64_t timeout, enum reason reason)
-{
-	if (timeout > 0 && since + timeout < deadline->at)
-		*deadline = (struct deadline){.at = since + timeout, .reason = reason};
-}
-
-static void consider_stall(struct deadline *deadline, const struct flow *flow, uint64_t timeout)
-{
-	if (flow_waits(flow))
-		consider(deadline, flow->last_progress, timeout, REASON_STALL_TIMEOUT);
-}
-
-static struct deadline next_deadline(const struct pair *pair)
-{
-	const struct config_relay *config = pair->relay->config;
-	struct deadline deadline = {.at = NEVER};
-
-	if (!pair_is_connected(pair)) {
-		consider(&deadline, pair->attempt_began, config->connect_timeout, REASON_CONNECT_TIMEOUT);
-		return deadline;
-	}
-	consider(&deadline, pair_last_activity(pair), config->idle_timeout, REASON_IDLE_TIMEOUT);
-	if (half_closed(pair))
-		consider(&deadline, half_closed_since(pair), config->half_close_timeout,
-		         REASON_HALF_CLOSE_TIMEOUT);
-	consider_stall(&deadline, &pair->client.from, config->stall_timeout);
-	consider_stall(&deadline, &pair->target.from, config->stall_timeout);
-	return deadline;
-}
-
-/* When the pair wants to be looked at next, whatever happens. */
-static uint64_t next_look(const struct pair *pair)
-{
-	uint64_t at = next_deadline(pair).at;
-	uint64_t soon = NEVER;
-
-	if (pair->phase == PHASE_FAILING || pair->phase == PHASE_ENDING)
-		soon = clock_ms() + pair->look.wait;
-	else if (pair->phase == PHASE_WAITING)
-		soon = clock_ms() + pair_connect_wait(pair);
-	return min_u64(soon, at);
-}
-
-/* Deadlines move away with every byte, so the timer is not: when it fires too early it is set again. */
-static void arm_timer(struct pair *pair)
-{
-	uint64_t at = next_look(pair);
-	struct timeval left;
-	uint64_t now;
-
-	if (at >= pair->timer_due)
-		return;
-	now = clock_ms();
-	left = clock_timeval(at > now ? at - now : 0);
-	/* Out of memory: tried again with the pair's next event. */
-	if (event_add(pair->timer, &left) == 0)
-		pair->timer_due = at;
-}
-
-static bool peer_has_news(const struct pair *pair, const struct peer *peer)
-{
-	bool connecting = pair->phase == PHASE_CONNECTING && peer == &pair->target;
-
-	if (flow_reads(&peer->from) && stream_is_readable(peer->fd))
-		return true;
-	return (flow_waits(&peer->opposite->from) || connecting) && stream_is_writable(peer->fd);
-}
-
-/*
- * Whether something that the pair waits for has happened and was not looked at yet: then it was the daemon
- * that was late (stopped, or short of CPU), and nobody is timed out for that.
- */
-static bool has_news(const struct pair *pair)
-{
-	return peer_has_news(pair, &pair->client) || peer_has_news(pair, &pair->target);
-}
-
 /* ---- settling ---- */
 
 static enum reason reset_reason(const struct pair *pair, const struct peer *peer)
@@ -219,9 +111,9 @@ static void note_ended_first(struct pair *pair)
 {
 	if (pair->ended_first)
 		return;
-	if (has_ended(&pair->client))
+	if (pair_peer_has_ended(&pair->client))
 		pair->ended_first = &pair->client;
-	else if (has_ended(&pair->target))
+	else if (pair_peer_has_ended(&pair->target))
 		pair->ended_first = &pair->target;
 }
 
@@ -323,7 +215,7 @@ void pair_settle(struct pair *pair)
 	}
 	pair_watch(&pair->client, is_blind(pair, &pair->client));
 	pair_watch(&pair->target, is_blind(pair, &pair->target));
-	arm_timer(pair);
+	pair_arm_timer(pair);
 }
 
 static void settle_flow(struct flow *flow)
@@ -333,16 +225,15 @@ static void settle_flow(struct flow *flow)
 
 EVENT_CALLBACK(on_timer, struct pair, pair)
 {
-	struct deadline deadline = next_deadline(pair);
-	bool expired = clock_ms() >= deadline.at && !has_news(pair);
+	enum reason expired = pair_expired(pair);
 
-	pair->timer_due = NEVER;
+	pair->timer_due = PAIR_NEVER;
 	if (expired && pair_is_connected(pair)) {
-		close_pair(pair, deadline.reason);
+		close_pair(pair, expired);
 		return;
 	}
 	if (!pair_is_connected(pair))
-		pair_connect_again(pair, expired);
+		pair_connect_again(pair, expired != REASON_NONE);
 	else
 		backoff_next(&pair->look, LOOK_MAX_MS);
 	pair_settle(pair);
@@ -429,7 +320,7 @@ int pair_new(struct pair_set *set, struct admission *ticket, int client_fd,
 	pair->id = 1 + set->worker + set->made++ * set->id_step;
 	pair->born = clock_ms();
 	backoff_reset(&pair->look, LOOK_MIN_MS);
-	pair->timer_due = NEVER;
+	pair->timer_due = PAIR_NEVER;
 	init_peer(pair, &pair->client, &pair->target, UPLOAD, client_fd);
 	init_peer(pair, &pair->target, &pair->client, DOWNLOAD, -1);
 	LIST_INSERT_HEAD(&set->pairs, pair, entry);

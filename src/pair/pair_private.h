@@ -1,6 +1,6 @@
 /*
- * What the files of the pair module share: pair.c (life and death), pair_connect.c (targets), pair_watch.c
- * (silent failures), pair_report.c (log and records).
+ * What the files of the pair module share: pair.c (life and death), pair_time.c (deadlines), pair_connect.c
+ * (targets), pair_watch.c (silent failures), pair_report.c (log and records).
  */
 #ifndef WEIR_PAIR_PRIVATE_H
 #define WEIR_PAIR_PRIVATE_H
@@ -66,8 +66,8 @@ static inline bool pair_is_connected(const struct pair *pair)
 
 /* True if the peer was reset or broke, however that was noticed. */
 bool pair_peer_failed(const struct peer *peer);
-/* clock_ms of the last byte either way. */
-uint64_t pair_last_activity(const struct pair *pair);
+/* True if nothing more is to be expected from it, or what is left has no clean end. */
+bool pair_peer_has_ended(const struct peer *peer);
 /* Decides what follows from the state of a pair; may close and free it, so it is the last thing that a
  * callback does. */
 void pair_settle(struct pair *pair);
@@ -86,6 +86,16 @@ void pair_connect_next(struct pair *pair);
 void pair_connect_again(struct pair *pair, bool expired);
 /* Milliseconds until a postponed attempt is due. */
 uint64_t pair_connect_wait(const struct pair *pair);
+
+/* pair_time.c */
+#define PAIR_NEVER UINT64_MAX /* clock_ms */
+
+/* clock_ms of the last byte either way. */
+uint64_t pair_last_activity(const struct pair *pair);
+/* Which deadline has passed, or REASON_NONE. A daemon that was late itself times nobody out. */
+enum reason pair_expired(const struct pair *pair);
+/* Deadlines move away with every byte, so the timer is not: when it fires too early it is set again. */
+void pair_arm_timer(struct pair *pair);
 
 /* pair_watch.c: puts a peer on the list of those to watch, or takes it off. */
 void pair_watch(struct peer *peer, bool blind);

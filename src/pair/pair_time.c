@@ -1,0 +1,118 @@
+/* When a pair is looked at next, and whether its time is up. */
+#include "build_config.h"
+
+#include "base/clock.h"
+#include "base/number.h"
+#include "net/stream.h"
+#include "pair/pair_private.h"
+
+#include <event2/event.h>
+
+struct deadline {
+	uint64_t at; /* clock_ms */
+	enum reason reason;
+};
+
+uint64_t pair_last_activity(const struct pair *pair)
+{
+	const struct flow *up = &pair->client.from, *down = &pair->target.from;
+
+	return max_u64(max_u64(max_u64(up->last_read, up->last_progress),
+	                       max_u64(down->last_read, down->last_progress)),
+	               max_u64(pair->acknowledged_at, pair->born));
+}
+
+static bool half_closed(const struct pair *pair)
+{
+	return pair_peer_has_ended(&pair->client) || pair_peer_has_ended(&pair->target);
+}
+
+/* The end itself, or the last byte after it. */
+static uint64_t half_closed_since(const struct pair *pair)
+{
+	return max_u64(pair_last_activity(pair), max_u64(pair->client.from.ended, pair->target.from.ended));
+}
+
+/* timeout 0: never */
+static void consider(struct deadline *deadline, uint64_t since, uint64_t timeout, enum reason reason)
+{
+	if (timeout > 0 && since + timeout < deadline->at)
+		*deadline = (struct deadline){.at = since + timeout, .reason = reason};
+}
+
+static void consider_stall(struct deadline *deadline, const struct flow *flow, uint64_t timeout)
+{
+	if (flow_waits(flow))
+		consider(deadline, flow->last_progress, timeout, REASON_STALL_TIMEOUT);
+}
+
+static struct deadline next_deadline(const struct pair *pair)
+{
+	const struct config_relay *config = pair->relay->config;
+	struct deadline deadline = {.at = PAIR_NEVER};
+
+	if (!pair_is_connected(pair)) {
+		consider(&deadline, pair->attempt_began, config->connect_timeout, REASON_CONNECT_TIMEOUT);
+		return deadline;
+	}
+	consider(&deadline, pair_last_activity(pair), config->idle_timeout, REASON_IDLE_TIMEOUT);
+	if (half_closed(pair))
+		consider(&deadline, half_closed_since(pair), config->half_close_timeout,
+		         REASON_HALF_CLOSE_TIMEOUT);
+	consider_stall(&deadline, &pair->client.from, config->stall_timeout);
+	consider_stall(&deadline, &pair->target.from, config->stall_timeout);
+	return deadline;
+}
+
+/* When the pair wants to be looked at next, whatever happens. */
+static uint64_t next_look(const struct pair *pair)
+{
+	uint64_t at = next_deadline(pair).at;
+	uint64_t soon = PAIR_NEVER;
+
+	if (pair->phase == PHASE_FAILING || pair->phase == PHASE_ENDING)
+		soon = clock_ms() + pair->look.wait;
+	else if (pair->phase == PHASE_WAITING)
+		soon = clock_ms() + pair_connect_wait(pair);
+	return min_u64(soon, at);
+}
+
+static bool peer_has_news(const struct pair *pair, const struct peer *peer)
+{
+	bool connecting = pair->phase == PHASE_CONNECTING && peer == &pair->target;
+
+	if (flow_reads(&peer->from) && stream_is_readable(peer->fd))
+		return true;
+	return (flow_waits(&peer->opposite->from) || connecting) && stream_is_writable(peer->fd);
+}
+
+/*
+ * Whether something that the pair waits for has happened and was not looked at yet: then it was the daemon
+ * that was late (stopped, or short of CPU), and nobody is timed out for that.
+ */
+static bool has_news(const struct pair *pair)
+{
+	return peer_has_news(pair, &pair->client) || peer_has_news(pair, &pair->target);
+}
+
+enum reason pair_expired(const struct pair *pair)
+{
+	struct deadline deadline = next_deadline(pair);
+
+	return clock_ms() >= deadline.at && !has_news(pair) ? deadline.reason : REASON_NONE;
+}
+
+void pair_arm_timer(struct pair *pair)
+{
+	uint64_t at = next_look(pair);
+	struct timeval left;
+	uint64_t now;
+
+	if (at >= pair->timer_due)
+		return;
+	now = clock_ms();
+	left = clock_timeval(at > now ? at - now : 0);
+	/* Out of memory: tried again with the pair's next event. */
+	if (event_add(pair->timer, &left) == 0)
+		pair->timer_due = at;
+}
