@@ -204,17 +204,11 @@ static const char *set_listen(const struct option *option, void *settings, const
 
 	if (problem)
 		return problem;
-	if (address.kind == ADDRESS_SYSTEMD) {
-		address_deinit(&address);
-		return "asks for socket activation, which is not in this version";
-	}
 	return append_address(option, settings, &address);
 }
 
 static const char *target_problem(const struct address *address)
 {
-	if (address->kind == ADDRESS_SYSTEMD)
-		return "is a socket to listen on, not a target";
 	if (address->kind == ADDRESS_WILDCARD)
 		return "stands for every address, which is for listening only";
 	if (address->port == 0 &&

@@ -10,10 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HOST_MAX    253 /* bytes of a host name, RFC 1035 without the root's dot */
-#define LABEL_MAX   63
-#define SYSTEMD_MAX 255 /* bytes of a FileDescriptorName=, systemd.socket(5) */
-#define UNIX_MAX    (sizeof((struct sockaddr_un){0}.sun_path) - 1)
+#define HOST_MAX  253 /* bytes of a host name, RFC 1035 without the root's dot */
+#define LABEL_MAX 63
+#define UNIX_MAX  (sizeof((struct sockaddr_un){0}.sun_path) - 1)
 
 static const char letters_and_digits[] = "abcdefghijklmnopqrstuvwxyz"
                                          "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -53,27 +52,13 @@ static int parse_unix(const char *path, struct address *address)
 	return 0;
 }
 
-static int keep_host(const char *host, size_t length, enum address_kind kind, struct address *address)
+static int keep_host(const char *host, size_t length, struct address *address)
 {
 	address->host = strndup(host, length);
 	if (!address->host)
 		return -ENOMEM;
-	address->kind = kind;
+	address->kind = ADDRESS_NAME;
 	return 0;
-}
-
-static int parse_systemd(const char *name, struct address *address)
-{
-	size_t length = strlen(name);
-
-	if (length == 0)
-		return -EINVAL;
-	for (size_t i = 0; i < length; i++)
-		if (!is_printable(name[i]) || name[i] == ':')
-			return -EINVAL;
-	if (length > SYSTEMD_MAX)
-		return -ENAMETOOLONG;
-	return keep_host(name, length, ADDRESS_SYSTEMD, address);
 }
 
 static int parse_port(const char *text, uint16_t *port)
@@ -133,7 +118,7 @@ static int parse_name(const char *host, size_t length, struct address *address)
 		return -ENAMETOOLONG;
 	if (!host_is_valid(host, length))
 		return -EINVAL;
-	return keep_host(host, length, ADDRESS_NAME, address);
+	return keep_host(host, length, address);
 }
 
 /* The text of host without its brackets, NUL-terminated in buf; NULL when it cannot be an IP address. */
@@ -214,8 +199,6 @@ int address_parse(const char *text, struct address *address)
 	memset(address, 0, sizeof(*address));
 	if (strncmp(text, "unix:", 5) == 0)
 		return parse_unix(text + 5, address);
-	if (strncmp(text, "systemd:", 8) == 0)
-		return parse_systemd(text + 8, address);
 	return parse_host_and_port(text, address);
 }
 
@@ -280,9 +263,6 @@ char *address_format(const struct address *address, char buf[ADDRESS_TEXT_MAX])
 		break;
 	case ADDRESS_NAME:
 		snprintf(buf, ADDRESS_TEXT_MAX, "%s:%u", address->host, address->port);
-		break;
-	case ADDRESS_SYSTEMD:
-		snprintf(buf, ADDRESS_TEXT_MAX, "systemd:%s", address->host);
 		break;
 	}
 	return buf;

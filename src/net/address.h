@@ -29,13 +29,12 @@ enum address_kind {
 	ADDRESS_LITERAL,  /* endpoint is valid: 127.0.0.1:80, [::1]:80, unix:/path, unix:@abstract */
 	ADDRESS_WILDCARD, /* *:80, both families; port is valid */
 	ADDRESS_NAME,     /* host.name:80; host and port are valid */
-	ADDRESS_SYSTEMD,  /* systemd:NAME; host holds NAME */
 };
 
 struct address {
 	enum address_kind kind;
 	uint16_t port; /* host byte order */
-	char *host;    /* owned; NULL unless NAME or SYSTEMD */
+	char *host;    /* owned; NULL unless NAME */
 	struct endpoint endpoint;
 };
 

@@ -312,8 +312,6 @@ static const struct {
          "FILE:4: listen: \"1.2.3.4:80x\" is not an address; expected " EXPECT_LISTEN "\n"},
         {RELAY "listen = *:65536\n",
          "FILE:4: listen: \"*:65536\" has a port over 65535; expected " EXPECT_LISTEN "\n"},
-        {RELAY "listen = systemd:web\n", "FILE:4: listen: \"systemd:web\" asks for socket activation, which "
-                                         "is not in this version; expected " EXPECT_LISTEN "\n"},
         {RELAY "listen = unix:/" FIFTY FIFTY "1234567\n",
          "FILE:4: listen: \"unix:/" FIFTY FIFTY "1234567\" is too long; expected " EXPECT_LISTEN "\n"},
         {RELAY "listen = 127.0.0.1:3\nlisten = 127.0.0.1:3\n",
@@ -328,9 +326,6 @@ static const struct {
                                   "only; expected " EXPECT_TARGET "\n"},
         {RELAY "target = db:0\n",
          "FILE:4: target: \"db:0\" has port 0, which is for listening only; expected " EXPECT_TARGET "\n"},
-        {RELAY "target = systemd:db\n",
-         "FILE:4: target: \"systemd:db\" is a socket to listen on, not a target; expected " EXPECT_TARGET
-         "\n"},
         {RELAY "target = db\n", "FILE:4: target: \"db\" is not an address; expected " EXPECT_TARGET "\n"},
         /* one that is wrong is not missing too */
         {"[relay r]\nlisten = 127.0.0.1:1\ntarget = db\n",
