@@ -17,7 +17,7 @@
 #define RETRY_MS      100
 #define RETRIES       100 /* in a row */
 
-/* libevent ends the process behind a message of its level "error". */
+/* libevent ends the process after a message of its level "error". */
 static void on_message(int severity, const char *text)
 {
 	if (severity == EVENT_LOG_ERR) {

@@ -19,7 +19,7 @@ struct message {
 };
 
 struct mailbox {
-	/* private: an eventfd(2), the event that waits for it, and what it tells of, newest first */
+	/* private: an eventfd(2), the event that waits for it, and the messages, newest first */
 	int fd; /* -1: not open */
 	struct event *event;
 	struct message *_Atomic newest;

@@ -49,15 +49,15 @@ static inline uint64_t slots_used(struct slots *slots)
 	return atomic_load_explicit(&slots->used, memory_order_relaxed);
 }
 
-/* A worker found none and wants to be told of the next one. */
+/* A worker found none and wants to know of the next one. */
 static inline void slots_wait(struct slots *slots, unsigned worker)
 {
 	atomic_fetch_or(&slots->waiting, UINT64_C(1) << worker % SLOTS_BITS);
 }
 
 /*
- * The next of those that wait, in turn behind the worker that has given one back: else that one would always
- * take it again itself. Its bit, which is taken off the list, or -1 if nobody waits.
+ * The next of those that wait. Starts after the worker that freed the slot, so that it does not always win.
+ * Returns its bit, which is taken off the list, or -1 if nobody waits.
  */
 static inline int slots_next_waiter(struct slots *slots, unsigned after)
 {

@@ -1,6 +1,6 @@
 /*
  * Sizes, durations, numbers and booleans as relay.ini(5) writes them. Parsing is strict: no sign, no
- * white space, nothing behind the value. All parsers return 0, or -EINVAL (not of that form) or -ERANGE
+ * white space, nothing after the value. All parsers return 0, or -EINVAL (not of that form) or -ERANGE
  * (too large for the type), and leave *value alone on failure.
  */
 #ifndef WEIR_UNITS_H

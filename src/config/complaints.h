@@ -12,7 +12,7 @@
 #include <stddef.h>
 
 #define NO_LINE      0        /* the file as a whole */
-#define COMMAND_LINE UINT_MAX /* sorts behind the file */
+#define COMMAND_LINE UINT_MAX /* sorts after the file */
 
 struct complaints {
 	const char *file;        /* borrowed; what lines are lines of */

@@ -129,12 +129,12 @@ static void take_head(struct reader *reader)
 		return;
 	}
 	if (end[1 + strspn(end + 1, " \t")] != '\0')
-		problem(reader, "text behind a section head; expected nothing after \"]\"");
+		problem(reader, "text after a section head; expected nothing after \"]\"");
 	*end = '\0';
 	reader->events->section(reader->arg, reader->line, name);
 }
 
-/* An inih that was built to allow comments behind values would cut the value there. */
+/* An inih that was built to allow comments after values would cut the value there. */
 static bool has_inline_comment(const char *value)
 {
 	for (const char *c = value; *c; c++)
@@ -152,7 +152,7 @@ static bool check_setting(const struct reader *reader)
 	if (key == 0 || text[key] != '=')
 		problem(reader, "not a setting; expected KEY = VALUE, [SECTION] or # COMMENT");
 	else if (has_inline_comment(text + key + 1))
-		problem(reader, "comment behind a value; expected it on a line of its own");
+		problem(reader, "comment after a value; expected it on a line of its own");
 	else
 		return true;
 	return false;

@@ -242,7 +242,7 @@ static void complain_unknown_section(struct loader *loader, unsigned line, const
 		               "unknown section \"%s\"; expected [global], [defaults] or [relay NAME]", word);
 }
 
-/* word is the first word of a head, name what comes behind it. */
+/* word is the first word of a head, name what comes after it. */
 static struct section *start_section(struct loader *loader, unsigned line, const char *word, const char *name)
 {
 	unsigned kind = option_section_find(word);

@@ -26,7 +26,7 @@
 struct option_type {
 	const char *(*set)(const struct option *option, void *settings, const char *text);
 	void (*print)(const struct option *option, const void *settings, FILE *out);
-	size_t size; /* of a value that may be copied byte by byte; else 0 */
+	size_t size; /* of a value that may be copied byte by byte, otherwise 0 */
 	/* sizes, durations and numbers */
 	int (*parse)(const char *text, uint64_t *value);
 	char *(*format)(uint64_t value, char buf[UNITS_TEXT_MAX]);

@@ -115,7 +115,8 @@ static void complain(const struct rings *rings, const struct stop *last, const s
 }
 
 /*
- * Goes every way from first, and back at its end. Who comes to a relay that is on the way has closed a ring.
+ * Goes every way from first, and back at its end. A way that comes to a relay that is on it already is a
+ * ring.
  */
 static void walk(const struct rings *rings, struct stop *first)
 {

@@ -323,7 +323,7 @@ static int start_workers(struct daemon *daemon)
 	return error;
 }
 
-/* Each step logs what the operator can do something about; the rest is told here. */
+/* Each step logs what the operator can do something about; the rest is logged here. */
 static int set_up(struct daemon *daemon)
 {
 	int error = init_base(daemon);

@@ -155,7 +155,7 @@ void flow_source_failed(struct flow *flow, int error)
 		event_active(flow->readable, EV_READ, 0);
 }
 
-/* A clean end is passed on behind the last byte; what a failed end means is for the owner to say. */
+/* A clean end is passed on after the last byte. What a failed end means is for the owner to say. */
 static void pass_on_end(struct flow *flow)
 {
 	int error;

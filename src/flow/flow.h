@@ -87,11 +87,12 @@ struct flow {
 	const struct flow_limits *limits;
 	void *owner;
 	struct event *readable; /* on the source; memory of the owner, event_get_struct_event_size() bytes */
-	struct event *writable; /* on the sink, while weir itself waits for it; else NULL */
-	struct pipe *pipe;      /* while bytes are queued in it; else NULL */
-	struct bufferevent *buffer; /* on the sink, while bytes are queued in its output buffer; else NULL */
-	int source_fd, sink_fd;     /* of the owner, who closes them after flow_deinit */
-	int source_error, sink_error; /* -errno behind SOURCE_FAILED and SINK_FAILED, where known */
+	struct event *writable; /* on the sink, while weir itself waits for it, otherwise NULL */
+	struct pipe *pipe;      /* while bytes are queued in it, otherwise NULL */
+	struct bufferevent
+	        *buffer;        /* on the sink, while bytes are queued in its output buffer, otherwise NULL */
+	int source_fd, sink_fd; /* of the owner, who closes them after flow_deinit */
+	int source_error, sink_error; /* -errno of SOURCE_FAILED and SINK_FAILED, where known */
 	int fault; /* -errno of a failure of our own (no memory, no event); the owner must close */
 	enum flow_source source;
 	enum flow_sink sink;

@@ -39,7 +39,7 @@ enum flow_said {
 
 struct flow_answer {
 	enum flow_said said;
-	int error; /* -errno behind SAID_FAILED */
+	int error; /* -errno of SAID_FAILED */
 };
 
 /* What a call of net/stream.h that moved no bytes says of its end. */
@@ -79,9 +79,8 @@ void flow_note_bulk(struct flow *flow, size_t bytes);
 /* Bulk flows take a pipe, where one is to be had; its bytes go before those of the buffer. */
 bool flow_wants_pipe(const struct flow *flow);
 /*
- * splice(2) moved nothing. What it says of an end is not to be believed: before an urgent byte it stops, and
- * then tells of a FIN or a reset although there is more to read. And it may be the pipe that has no slot
- * left. The error is gone from the socket, but not forgotten.
+ * splice(2) moved nothing. It can report an end or a reset too early, before an urgent byte, or the pipe may
+ * have no slot left. So recv(2) must be asked. An error is gone from the socket now, so it is kept.
  */
 void flow_leave_pipe(struct flow *flow, const struct flow_answer *source);
 
@@ -111,7 +110,7 @@ void flow_turn_leave(struct flow *flow);
 
 /*
  * Receives at most room bytes into scratch and, unless sink is -1, sends them. What was not sent is in
- * scratch behind what was.
+ * scratch after what was.
  */
 struct flow_move flow_copy(int source, int sink, unsigned char *scratch, size_t room);
 /*

@@ -25,7 +25,7 @@
 #include <stdlib.h>
 
 /*
- * While what came from a failed peer is delivered: nothing tells of an acknowledgement, so it is asked for,
+ * While what came from a failed peer is delivered, no event reports an acknowledgement. So it is asked for,
  * at first after this many milliseconds, then less often.
  */
 #define LOOK_MIN_MS 5
@@ -149,9 +149,8 @@ static bool all_acknowledged(struct pair *pair, const struct peer *opposite)
 }
 
 /*
- * What the opposite sends is taken, though nobody wants it: else one that writes before it reads would never
- * come to read. And who sends into a window that stays shut may not be heard acknowledging: its segments lie
- * outside of the window and are dropped with all that is in them.
+ * Read and drop what the opposite sends. A peer that writes before it reads would otherwise block. And while
+ * its window is shut the kernel may drop its segments, and the acknowledgements in them with them.
  */
 static enum reason judge_failure(struct pair *pair, const struct peer *failed)
 {

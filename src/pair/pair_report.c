@@ -1,4 +1,4 @@
-/* What is told about a pair: the close line, the relay's counters, its records. */
+/* What is reported about a pair: the close line, the relay's counters, its records. */
 #include "build_config.h"
 
 #include "base/clock.h"

@@ -25,7 +25,7 @@ enum reason {
 struct reason_traits {
 	const char *name;
 	enum log_level level; /* of the close line */
-	bool clean;           /* both peers see ends of stream; else resets */
+	bool clean;           /* both peers see ends of stream, otherwise resets */
 };
 
 /* By enum reason. */

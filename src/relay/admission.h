@@ -14,7 +14,7 @@
 struct admission {
 	struct slots *all;           /* borrowed */
 	struct relay *relay;         /* borrowed; NULL: the ticket holds nothing */
-	union client_address client; /* valid once it was told */
+	union client_address client; /* valid after admission_tell_client */
 	bool of_origin;              /* counts among the pairs of its origin */
 };
 

@@ -26,8 +26,8 @@ struct entrance {
 int entrance_open(struct entrance *entrance, const struct endpoint *endpoint,
                   const struct socket_tuning *tuning, bool dual_stack, unsigned workers);
 /*
- * True if who connects endpoint comes in here. What stands for every address of this machine is found out by
- * system calls, but only where the port is the same.
+ * True if a connection to endpoint comes in here. What stands for every address of this machine is found out
+ * by system calls, but only where the port is the same.
  */
 bool entrance_takes(const struct entrance *entrance, const struct endpoint *endpoint);
 /* Closes the sockets and removes a unix path. Takes a zeroed or closed one. */

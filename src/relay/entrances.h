@@ -24,7 +24,7 @@ int entrances_open(struct entrances *entrances, const struct config_relay *confi
 void entrances_close(struct entrances *entrances);
 void entrances_free(struct entrances *entrances);
 
-/* True if who connects endpoint comes in by one of them, or did while they were open. Any thread. */
+/* True if a connection to endpoint comes in by one of them, or did while they were open. Any thread. */
 bool entrances_take(const struct entrances *entrances, const struct endpoint *endpoint);
 
 #endif

@@ -28,7 +28,7 @@ static bool write_record(const struct kind *kind, const void *record, FILE *out)
 	return written && fputc('\n', out) != EOF;
 }
 
-/* Two lines behind that of their pair, each of which stands alone. */
+/* Two lines after that of their pair; each stands alone. */
 static bool write_flow(const struct pair_record *pair, enum direction direction, FILE *out)
 {
 	const struct flow_line line = {pair->id, direction, pair->flow[direction]};

@@ -60,8 +60,8 @@ static void resume_accepting(struct acceptor *acceptor)
 }
 
 /*
- * One line per episode: a busy relay at its limit pauses with every client. Where it is too soon for one, the
- * next try asks again: an episode that lasts is told.
+ * One line per episode, because a busy relay at its limit pauses with every client. If the last line was too
+ * recent, ask again at the next pause. A lasting episode is always logged.
  */
 static bool begins_told_episode(struct acceptor *acceptor)
 {

@@ -188,10 +188,10 @@ static const struct {
         {RELAY "splice ;= off\n", "FILE:4: not a setting; expected KEY = VALUE, [SECTION] or # COMMENT\n"},
         {RELAY "= off\n", "FILE:4: not a setting; expected KEY = VALUE, [SECTION] or # COMMENT\n"},
         {RELAY "splice = off ; comment\n",
-         "FILE:4: comment behind a value; expected it on a line of its own\n"},
+         "FILE:4: comment after a value; expected it on a line of its own\n"},
         {RELAY "splice = off # comment\n",
-         "FILE:4: comment behind a value; expected it on a line of its own\n"},
-        {RELAY "splice = ; comment\n", "FILE:4: comment behind a value; expected it on a line of its own\n"},
+         "FILE:4: comment after a value; expected it on a line of its own\n"},
+        {RELAY "splice = ; comment\n", "FILE:4: comment after a value; expected it on a line of its own\n"},
         {RELAY "splice = o\rff\n", "FILE:4: control character 0x0d; expected text\n"},
         {RELAY "splice = off\r\r\n", "FILE:4: control character 0x0d; expected text\n"},
         {RELAY "# bell \a\n", "FILE:4: control character 0x07; expected text\n"},
@@ -215,7 +215,7 @@ static const struct {
         {RELAY " [relay s]\nworkers = 1\n",
          "FILE:4: white space before the text; expected it to start in column one\n"},
         {"[global] # all\nworkers = x\n" RELAY,
-         "FILE:1: text behind a section head; expected nothing after \"]\"\n"
+         "FILE:1: text after a section head; expected nothing after \"]\"\n"
          "FILE:2: workers: \"x\" is not valid; expected auto or a number from 1 to 256\n"},
         {"[global a]\n" RELAY, "FILE:1: section [global a] with a name; expected [global]\n"},
         {"[global]\n[global]\n" RELAY, "FILE:2: duplicate section [global]; the first is in line 1\n"},
@@ -281,7 +281,7 @@ static const struct {
         {"[global]\ndump_file = /a b\n" RELAY, "FILE:2: dump_file: \"/a b\" is not valid; expected - or a "
                                                "path of at most 900 bytes without white space\n"},
         {"[global]\ndump_file = ;a\n" RELAY,
-         "FILE:2: comment behind a value; expected it on a line of its own\n"},
+         "FILE:2: comment after a value; expected it on a line of its own\n"},
         {"[global]\nlog_level = verbose\n" RELAY,
          "FILE:2: log_level: \"verbose\" is not valid; expected error, warning, notice, info or debug\n"},
         {"[global]\nlog_connections = 1\n" RELAY,
