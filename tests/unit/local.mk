@@ -1,5 +1,5 @@
 # One program per module, each linking the library.
-EXTRA_DIST += tests/unit/pair/pair_stage.h tests/unit/capture.h tests/unit/faults.h tests/unit/unit.h tests/unit/loop.h tests/unit/flow/one_flow.h tests/unit/relays.h
+EXTRA_DIST += tests/unit/net/socket_stage.h tests/unit/pair/pair_stage.h tests/unit/relay/relay_stage.h tests/unit/capture.h tests/unit/faults.h tests/unit/unit.h tests/unit/loop.h tests/unit/flow/one_flow.h tests/unit/relays.h
 if HAVE_CHECK
 UNIT_TESTS = \
 	tests/unit/net/test_address \
@@ -18,7 +18,10 @@ UNIT_TESTS = \
 	tests/unit/pair/test_pair_reset \
 	tests/unit/pair/test_pair_time \
 	tests/unit/pair/test_pair_records \
+	tests/unit/relay/test_admission \
+	tests/unit/relay/test_entrance \
 	tests/unit/relay/test_relay \
+	tests/unit/relay/test_targets \
 	tests/unit/net/test_resolver \
 	tests/unit/base/test_slots \
 	tests/unit/net/test_socket \
@@ -91,12 +94,23 @@ tests_unit_pair_test_pair_records_SOURCES = tests/unit/pair/test_pair_records.c 
 tests_unit_pair_test_pair_records_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_pair_test_pair_records_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_pair_test_pair_records_LDADD = $(UNIT_LIBS)
+tests_unit_relay_test_admission_SOURCES = tests/unit/relay/test_admission.c tests/unit/relay/relay_stage.c
+tests_unit_relay_test_admission_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_relay_test_admission_LDADD = $(UNIT_LIBS)
+tests_unit_relay_test_entrance_SOURCES = tests/unit/relay/test_entrance.c tests/unit/net/socket_stage.c
+tests_unit_relay_test_entrance_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_relay_test_entrance_LDADD = $(UNIT_LIBS)
+tests_unit_relay_test_relay_SOURCES = tests/unit/relay/test_relay.c tests/unit/relay/relay_stage.c
 tests_unit_relay_test_relay_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_relay_test_relay_LDADD = $(UNIT_LIBS)
+tests_unit_relay_test_targets_SOURCES = tests/unit/relay/test_targets.c tests/unit/relay/relay_stage.c
+tests_unit_relay_test_targets_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_relay_test_targets_LDADD = $(UNIT_LIBS)
 tests_unit_net_test_resolver_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_net_test_resolver_LDADD = $(UNIT_LIBS)
 tests_unit_base_test_slots_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_base_test_slots_LDADD = $(UNIT_LIBS)
+tests_unit_net_test_socket_SOURCES = tests/unit/net/test_socket.c tests/unit/net/socket_stage.c
 tests_unit_net_test_socket_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_net_test_socket_LDADD = $(UNIT_LIBS)
 tests_unit_net_test_stream_SOURCES = tests/unit/net/test_stream.c tests/unit/faults.c

@@ -1,91 +1,11 @@
-/* Sockets and listening addresses, on loopback and in a folder of the test's own. */
+/* Making and tuning sockets. */
 #include "build_config.h"
 
-#include "net/socket.h"
-#include "net/stream.h"
-#include "relay/entrance.h"
-#include "relays.h"
-#include "unit.h"
+#include "net/socket_stage.h"
 
 #include <netinet/tcp.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-
-static char folder[] = "/tmp/weir-test-socket-XXXXXX";
-static char path[sizeof(folder) + 16];
-static unsigned fds_before;
-static const struct socket_tuning plain = {
-        .rcvbuf = UNITS_AUTO, .sndbuf = UNITS_AUTO, .notsent_lowat = UNITS_AUTO};
-static const struct socket_tuning tuned = {
-        .nodelay = true, .keepalive = true, .rcvbuf = 50000, .sndbuf = 40000, .notsent_lowat = 30000};
-
-static void setup(void)
-{
-	ck_assert_ptr_nonnull(mkdtemp(folder));
-	snprintf(path, sizeof(path), "%s/socket", folder);
-	fds_before = relays_count_fds();
-}
-
-static void teardown(void)
-{
-	ck_assert_uint_eq(relays_count_fds(), fds_before);
-	unlink(path);
-	ck_assert_int_eq(rmdir(folder), 0);
-}
-
-static struct endpoint endpoint_of(const char *text)
-{
-	struct address address;
-	struct endpoint endpoint;
-
-	ck_assert_int_eq(address_parse(text, &address), 0);
-	endpoint = address.endpoint;
-	address_deinit(&address);
-	return endpoint;
-}
-
-static struct endpoint path_endpoint(void)
-{
-	char text[sizeof(path) + 8];
-
-	snprintf(text, sizeof(text), "unix:%s", path);
-	return endpoint_of(text);
-}
-
-static struct endpoint own_endpoint(int fd)
-{
-	struct endpoint endpoint = {.length = sizeof(endpoint.un)};
-
-	ck_assert_int_eq(getsockname(fd, &endpoint.any, &endpoint.length), 0);
-	return endpoint;
-}
-
-static int option(int fd, int level, int name)
-{
-	int value = -1;
-	socklen_t length = sizeof(value);
-
-	ck_assert_int_eq(getsockopt(fd, level, name, &value, &length), 0);
-	return value;
-}
-
-static void wait_for(int fd, short events)
-{
-	ck_assert_int_eq(poll(&(struct pollfd){.fd = fd, .events = events}, 1, LOOP_DEADLINE_MS), 1);
-}
-
-static int accept_one(int listener, union client_address *client)
-{
-	wait_for(listener, POLLIN);
-	return socket_accept(listener, client);
-}
-
-static void assert_flags(int fd)
-{
-	ck_assert_int_ge(fd, 0);
-	ck_assert(fcntl(fd, F_GETFL) & O_NONBLOCK);
-	ck_assert(fcntl(fd, F_GETFD) & FD_CLOEXEC);
-}
 
 static const char *const addresses[] = {"127.0.0.1:0", "[::1]:0", "unix:@weir-test-socket", NULL};
 
@@ -217,16 +137,6 @@ START_TEST(connection_to_another_is_none_to_itself)
 }
 END_TEST
 
-static void assert_tuned(int fd)
-{
-	ck_assert_int_eq(option(fd, IPPROTO_TCP, TCP_NODELAY), 1);
-	ck_assert_int_eq(option(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
-	ck_assert_int_eq(option(fd, SOL_SOCKET, SO_OOBINLINE), 1);
-	ck_assert_int_eq(option(fd, SOL_SOCKET, SO_RCVBUF), 2 * 50000); /* the kernel doubles: socket(7) */
-	ck_assert_int_eq(option(fd, SOL_SOCKET, SO_SNDBUF), 2 * 40000);
-	ck_assert_int_eq(option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT), 30000);
-}
-
 START_TEST(tuning_is_applied_and_inherited)
 {
 	struct endpoint endpoint = endpoint_of("127.0.0.1:0");
@@ -335,131 +245,6 @@ START_TEST(abstract_name_in_use)
 }
 END_TEST
 
-/* ---- listening ---- */
-
-START_TEST(workers_listen_on_one_port)
-{
-	struct endpoint endpoint = endpoint_of("127.0.0.1:0");
-	struct entrance entrance;
-
-	ck_assert_int_eq(entrance_open(&entrance, &endpoint, &tuned, false, 3), 0);
-	ck_assert_uint_eq(entrance.count, 3);
-	ck_assert_int_ne(entrance_fd(&entrance, 0), entrance_fd(&entrance, 1));
-	ck_assert_int_ne(entrance_fd(&entrance, 1), entrance_fd(&entrance, 2));
-	ck_assert_int_ne(entrance_fd(&entrance, 0), entrance_fd(&entrance, 2));
-	for (unsigned i = 0; i < 3; i++) {
-		assert_tuned(entrance_fd(&entrance, i));
-		ck_assert_str_eq(relays_address(entrance_fd(&entrance, i)), entrance.text);
-	}
-	ck_assert_str_ne(entrance.text, "127.0.0.1:0");
-	ck_assert_uint_eq(endpoint.in.sin_port, 0); /* not ours to change */
-	endpoint = own_endpoint(entrance_fd(&entrance, 0));
-	entrance_close(&entrance);
-	entrance_close(&entrance);
-	ck_assert_int_eq(entrance_open(&entrance, &endpoint, &plain, false, 1), 0); /* free again */
-	entrance_close(&entrance);
-}
-END_TEST
-
-START_TEST(unix_name_takes_who_connects_it)
-{
-	struct endpoint endpoint = endpoint_of("unix:@weir-test-takes"),
-	                longer = endpoint_of("unix:@weir-test-takes2");
-	struct entrance entrance;
-
-	ck_assert_int_eq(entrance_open(&entrance, &endpoint, &plain, false, 1), 0);
-	ck_assert(entrance_takes(&entrance, &endpoint));
-	ck_assert(!entrance_takes(&entrance, &longer));
-	entrance_close(&entrance);
-	endpoint = path_endpoint();
-	ck_assert_int_eq(entrance_open(&entrance, &endpoint, &plain, false, 1), 0);
-	ck_assert(entrance_takes(&entrance, &endpoint));
-	ck_assert(!entrance_takes(&entrance, &longer));
-	longer = endpoint_of("127.0.0.1:1");
-	ck_assert(!entrance_takes(&entrance, &longer));
-	entrance_close(&entrance);
-}
-END_TEST
-
-static void assert_congestion(int fd, const char *expected)
-{
-	char name[16] = "";
-	socklen_t length = sizeof(name);
-
-	ck_assert_int_eq(getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &length), 0);
-	ck_assert_str_eq(name, expected);
-}
-
-/* Without a network there is nothing to pace for; other addresses keep what the system is set to. */
-START_TEST(loopback_is_not_paced)
-{
-	static const char *const texts[] = {"127.0.0.1:0", "[::1]:0", "127.1.2.3:0"};
-	struct endpoint endpoint = endpoint_of(texts[_i]), any = endpoint_of("0.0.0.0:0");
-	union client_address address;
-	int listener = socket_listen(&endpoint, &plain, SOCKET_SOLE, false);
-	int elsewhere = socket_listen(&any, &plain, SOCKET_SOLE, false);
-	int untouched = socket(AF_INET, SOCK_STREAM, 0);
-	char usual[16] = "";
-	socklen_t length = sizeof(usual);
-	int client, server;
-
-	endpoint = own_endpoint(listener);
-	client = socket_connect(&endpoint, &plain);
-	server = accept_one(listener, &address);
-	assert_congestion(client, "reno");
-	assert_congestion(server, "reno");
-	ck_assert_int_eq(getsockopt(untouched, IPPROTO_TCP, TCP_CONGESTION, usual, &length), 0);
-	assert_congestion(elsewhere, usual);
-	close(client);
-	close(server);
-	close(listener);
-	close(elsewhere);
-	close(untouched);
-}
-END_TEST
-
-/* With SO_REUSEPORT alone a second daemon would get half of the clients, unseen. */
-START_TEST(second_daemon_is_refused)
-{
-	struct endpoint endpoint = endpoint_of("127.0.0.1:0");
-	struct entrance first, second;
-
-	ck_assert_int_eq(entrance_open(&first, &endpoint, &plain, false, 2), 0);
-	endpoint = own_endpoint(entrance_fd(&first, 0));
-	ck_assert_int_eq(entrance_open(&second, &endpoint, &plain, false, 2), -EADDRINUSE);
-	ck_assert_uint_eq(second.count, 0);
-	entrance_close(&first);
-}
-END_TEST
-
-START_TEST(unix_path_is_shared_and_removed)
-{
-	struct endpoint endpoint = path_endpoint();
-	struct entrance entrance;
-
-	ck_assert_int_eq(entrance_open(&entrance, &endpoint, &plain, false, 3), 0);
-	ck_assert_uint_eq(entrance.count, 1);
-	ck_assert_int_eq(entrance_fd(&entrance, 0), entrance_fd(&entrance, 2));
-	ck_assert_str_eq(entrance.text + strlen("unix:"), path);
-	ck_assert_int_eq(access(path, F_OK), 0);
-	entrance_close(&entrance);
-	ck_assert_int_eq(access(path, F_OK), -1);
-}
-END_TEST
-
-START_TEST(path_in_use_is_not_removed)
-{
-	struct endpoint endpoint = path_endpoint();
-	struct entrance first, second;
-
-	ck_assert_int_eq(entrance_open(&first, &endpoint, &plain, false, 1), 0);
-	ck_assert_int_eq(entrance_open(&second, &endpoint, &plain, false, 1), -EADDRINUSE);
-	ck_assert_int_eq(access(path, F_OK), 0);
-	close(relays_connect(entrance_fd(&first, 0)));
-	entrance_close(&first);
-}
-END_TEST
-
 int main(void)
 {
 	Suite *suite = suite_create("socket");
@@ -476,16 +261,10 @@ int main(void)
 	tcase_add_test(tcase, tuning_is_applied_and_inherited);
 	tcase_add_test(tcase, without_tuning_the_kernel_decides);
 	tcase_add_test(tcase, tuning_of_a_unix_socket);
-	tcase_add_loop_test(tcase, loopback_is_not_paced, 0, 3);
 	tcase_add_test(tcase, shared_twice_sole_once);
 	tcase_add_test(tcase, stale_path_is_taken_over);
 	tcase_add_test(tcase, file_that_is_no_socket_is_left_alone);
 	tcase_add_test(tcase, abstract_name_in_use);
-	tcase_add_test(tcase, workers_listen_on_one_port);
-	tcase_add_test(tcase, unix_name_takes_who_connects_it);
-	tcase_add_test(tcase, second_daemon_is_refused);
-	tcase_add_test(tcase, unix_path_is_shared_and_removed);
-	tcase_add_test(tcase, path_in_use_is_not_removed);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
 }

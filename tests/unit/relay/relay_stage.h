@@ -1,0 +1,30 @@
+/* A relay with targets whose names resolve as the test wants. */
+#ifndef WEIR_UNIT_RELAY_STAGE_H
+#define WEIR_UNIT_RELAY_STAGE_H
+
+#include "relay/admission.h"
+#include "relay/origins.h"
+#include "relay/relay.h"
+#include "relays.h"
+#include "unit.h"
+
+#define THREADS     4
+#define ROUNDS      2000
+#define PATIENCE_MS 5000
+
+extern struct relay *relay;
+extern struct resolver *resolver;
+extern struct endpoint moving; /* what "moving.example" has */
+
+/*
+ * "three.example" has 10.0.0.1 to .3, "one.example" has 10.1.0.1, "moving.example" one with a port of its
+ * own, others do not resolve.
+ */
+struct address_list *fake_lookup(const char *host, uint16_t port, void *arg, int *error);
+/* The relay, with these targets and options (or NULL). */
+void begin(const char *const *targets, const char *const *options);
+/* Fixtures. */
+void setup(void);
+void teardown(void);
+
+#endif

@@ -1,0 +1,189 @@
+/* The limits on pairs: of all, of a relay, of an origin. */
+#include "build_config.h"
+
+#include "relay/relay_stage.h"
+
+#include <arpa/inet.h>
+#include <pthread.h>
+
+static union client_address ipv4(const char *text, uint16_t port)
+{
+	union client_address client = {.in = {.sin_family = AF_INET, .sin_port = htons(port)}};
+
+	ck_assert_int_eq(inet_pton(AF_INET, text, &client.in.sin_addr), 1);
+	return client;
+}
+
+static union client_address ipv6(const char *text, uint16_t port)
+{
+	union client_address client = {.in6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)}};
+
+	ck_assert_int_eq(inet_pton(AF_INET6, text, &client.in6.sin6_addr), 1);
+	return client;
+}
+
+static bool enter(union client_address client)
+{
+	return origins_enter(relay->origins, &client);
+}
+
+static void leave(union client_address client)
+{
+	origins_leave(relay->origins, &client);
+}
+
+START_TEST(origins_are_limited_each)
+{
+	union client_address unix_client = {.any = {.sa_family = AF_UNIX}};
+
+	begin(TEXTS("127.0.0.1:1"), TEXTS("max_connections_per_source=2"));
+	ck_assert(enter(ipv4("10.0.0.1", 1000)));
+	ck_assert(enter(ipv4("10.0.0.1", 2000))); /* the port does not matter */
+	ck_assert(!enter(ipv4("10.0.0.1", 3000)));
+	ck_assert(enter(ipv4("10.0.0.2", 1000)));
+	ck_assert(enter(ipv6("fd00::1", 1)));
+	ck_assert(enter(ipv6("fd00::1", 2)));
+	ck_assert(!enter(ipv6("fd00::1", 3)));
+	ck_assert(enter(ipv6("fd00::2", 1)));
+	ck_assert(enter(unix_client));
+	ck_assert(enter(unix_client));
+	ck_assert(!enter(unix_client));
+	leave(ipv4("10.0.0.1", 2000));
+	ck_assert(enter(ipv4("10.0.0.1", 4000)));
+	ck_assert(!enter(ipv4("10.0.0.1", 5000)));
+	leave(unix_client);
+	leave(unix_client);
+	ck_assert(enter(unix_client));
+}
+END_TEST
+
+START_TEST(mapped_ipv4_is_the_same_origin)
+{
+	begin(TEXTS("127.0.0.1:1"), TEXTS("max_connections_per_source=1"));
+	ck_assert(enter(ipv6("::ffff:10.0.0.1", 1)));
+	ck_assert(!enter(ipv4("10.0.0.1", 1)));
+	leave(ipv4("10.0.0.1", 2));
+	ck_assert(enter(ipv4("10.0.0.1", 1)));
+	ck_assert(!enter(ipv6("::ffff:10.0.0.1", 1)));
+	ck_assert(enter(ipv6("::10.0.0.1", 1))); /* only looks alike */
+}
+END_TEST
+
+/* Whatever stops a client, it holds nothing of the other limits. */
+START_TEST(ticket_takes_all_limits_or_none)
+{
+	union client_address client = ipv4("10.0.0.1", 1), other = ipv4("10.0.0.2", 1);
+	struct admission tickets[3];
+	struct slots all;
+
+	slots_init(&all, 3);
+	begin(TEXTS("127.0.0.1:1"), TEXTS("max_connections_per_source=1", "defaults.max_connections=2"));
+	ck_assert_ptr_null(admission_take(&tickets[0], &all, relay));
+	ck_assert(admission_tell_client(&tickets[0], &client));
+	ck_assert_ptr_null(admission_take(&tickets[1], &all, relay));
+	ck_assert(!admission_tell_client(&tickets[1], &client)); /* it still has what it took before */
+	ck_assert_uint_eq(slots_used(&all), 2);
+	ck_assert_ptr_eq(admission_take(&tickets[2], &all, relay), &relay->slots);
+	ck_assert_uint_eq(slots_used(&all), 2);
+	admission_give(&tickets[2]); /* holds nothing */
+	admission_give(&tickets[1]);
+	ck_assert_uint_eq(slots_used(&all), 1);
+	ck_assert_uint_eq(slots_used(&relay->slots), 1);
+	ck_assert(!enter(client)); /* as the first does */
+	admission_give(&tickets[0]);
+	admission_give(&tickets[0]); /* once is enough */
+	ck_assert_uint_eq(slots_used(&all), 0);
+	ck_assert_uint_eq(slots_used(&relay->slots), 0);
+	slots_init(&all, 1);
+	ck_assert_ptr_null(admission_take(&tickets[0], &all, relay));
+	ck_assert_ptr_eq(admission_take(&tickets[1], &all, relay), &all);
+	ck_assert_uint_eq(slots_used(&relay->slots), 1);
+	ck_assert(admission_tell_client(&tickets[0], &other));
+	ck_assert(!enter(other));
+	admission_give(&tickets[0]);
+	ck_assert(enter(other));
+}
+END_TEST
+
+START_TEST(origins_without_limit_are_not_counted)
+{
+	union client_address client = ipv4("10.0.0.1", 1);
+	struct admission ticket;
+	struct slots all;
+
+	slots_init(&all, 0);
+	begin(TEXTS("127.0.0.1:1"), NULL);
+	ck_assert_ptr_null(relay->origins);
+	for (int i = 0; i < 1000; i++) {
+		ck_assert_ptr_null(admission_take(&ticket, &all, relay));
+		ck_assert(admission_tell_client(&ticket, &client));
+	}
+	admission_give(&ticket);
+	ck_assert_uint_eq(slots_used(&all), 999);
+}
+END_TEST
+
+static struct {
+	struct origins *origins;
+	_Atomic unsigned inside[4], most, entered;
+} crowd;
+
+static void *come_and_go(void *arg)
+{
+	(void)arg;
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		union client_address client = {.in = {.sin_family = AF_INET}};
+		unsigned who = i % 4, now;
+
+		client.in.sin_addr.s_addr = htonl(0x0a000000 + who);
+		if (!origins_enter(crowd.origins, &client))
+			continue;
+		now = ++crowd.inside[who];
+		if (now > crowd.most)
+			crowd.most = now;
+		crowd.entered++;
+		crowd.inside[who]--;
+		origins_leave(crowd.origins, &client);
+	}
+	return NULL;
+}
+
+START_TEST(origins_of_many_threads)
+{
+	pthread_t thread[THREADS];
+	union client_address client = {.in = {.sin_family = AF_INET, .sin_addr = {htonl(0x0a000000)}}};
+
+	crowd.origins = origins_new(2);
+	for (int i = 0; i < THREADS; i++)
+		ck_assert_int_eq(pthread_create(&thread[i], NULL, come_and_go, NULL), 0);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(thread[i], NULL);
+	ck_assert_uint_gt(crowd.entered, 0);
+	ck_assert_uint_le(crowd.most, 2);
+	/* nobody is left: both places are free */
+	ck_assert(origins_enter(crowd.origins, &client));
+	ck_assert(origins_enter(crowd.origins, &client));
+	ck_assert(!origins_enter(crowd.origins, &client));
+	origins_free(crowd.origins); /* with somebody inside */
+	origins_free(NULL);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("admission");
+	TCase *tcase = tcase_create("admission");
+	TCase *alone = tcase_create("alone");
+
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_set_timeout(tcase, 20);
+	tcase_add_test(tcase, origins_are_limited_each);
+	tcase_add_test(tcase, mapped_ipv4_is_the_same_origin);
+	tcase_add_test(tcase, ticket_takes_all_limits_or_none);
+	tcase_add_test(tcase, origins_without_limit_are_not_counted);
+	suite_add_tcase(suite, tcase);
+	tcase_set_timeout(alone, 20);
+	tcase_add_test(alone, origins_of_many_threads);
+	suite_add_tcase(suite, alone);
+	return unit_run(suite);
+}
