@@ -1,11 +1,13 @@
 # One program per module, each linking the library.
-EXTRA_DIST += tests/unit/net/socket_stage.h tests/unit/pair/pair_stage.h tests/unit/relay/relay_stage.h tests/unit/capture.h tests/unit/faults.h tests/unit/unit.h tests/unit/loop.h tests/unit/flow/one_flow.h tests/unit/relays.h
+EXTRA_DIST += tests/unit/config/config_stage.h tests/unit/net/socket_stage.h tests/unit/pair/pair_stage.h tests/unit/relay/relay_stage.h tests/unit/capture.h tests/unit/faults.h tests/unit/unit.h tests/unit/loop.h tests/unit/flow/one_flow.h tests/unit/relays.h
 if HAVE_CHECK
 UNIT_TESTS = \
 	tests/unit/net/test_address \
 	tests/unit/base/test_base \
 	tests/unit/flow/test_budget \
 	tests/unit/config/test_config \
+	tests/unit/config/test_options \
+	tests/unit/config/test_rings \
 	tests/unit/report/test_report \
 	tests/unit/daemon/test_estimate \
 	tests/unit/flow/test_flow \
@@ -50,10 +52,18 @@ tests_unit_base_test_base_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_base_test_base_LDADD = $(UNIT_LIBS)
 tests_unit_flow_test_budget_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_flow_test_budget_LDADD = $(UNIT_LIBS)
-tests_unit_config_test_config_SOURCES = tests/unit/config/test_config.c tests/unit/faults.c
+tests_unit_config_test_config_SOURCES = tests/unit/config/test_config.c tests/unit/config/config_stage.c tests/unit/faults.c
 tests_unit_config_test_config_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_config_test_config_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_config_test_config_LDADD = $(UNIT_LIBS)
+tests_unit_config_test_options_SOURCES = tests/unit/config/test_options.c tests/unit/config/config_stage.c tests/unit/faults.c
+tests_unit_config_test_options_LDFLAGS = $(FAULTS_WRAP)
+tests_unit_config_test_options_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_config_test_options_LDADD = $(UNIT_LIBS)
+tests_unit_config_test_rings_SOURCES = tests/unit/config/test_rings.c tests/unit/config/config_stage.c tests/unit/faults.c
+tests_unit_config_test_rings_LDFLAGS = $(FAULTS_WRAP)
+tests_unit_config_test_rings_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_config_test_rings_LDADD = $(UNIT_LIBS)
 tests_unit_report_test_report_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_report_test_report_LDADD = $(UNIT_LIBS)
 tests_unit_daemon_test_estimate_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)

@@ -1,0 +1,41 @@
+/* Configurations of a file in a folder of the test's own. */
+#ifndef WEIR_UNIT_CONFIG_STAGE_H
+#define WEIR_UNIT_CONFIG_STAGE_H
+
+#include "base/units.h"
+#include "config/config.h"
+#include "config/ini_reader.h"
+#include "config/options.h"
+#include "faults.h"
+#include "unit.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define TEXT_MAX     65536
+
+#define RELAY "[relay r]\nlisten = 127.0.0.1:1\ntarget = 127.0.0.1:2\n" /* three lines that work */
+#define TEN   "0123456789"
+#define FIFTY TEN TEN TEN TEN TEN
+#define LONG                                                                                                 \
+	FIFTY FIFTY FIFTY FIFTY FIFTY FIFTY FIFTY FIFTY FIFTY FIFTY FIFTY FIFTY FIFTY FIFTY FIFTY FIFTY      \
+	        FIFTY FIFTY FIFTY FIFTY FIFTY /* 1050 bytes */
+
+#define EXPECT_LISTEN "HOST:PORT, [IPV6]:PORT, *:PORT, unix:/PATH or unix:@NAME"
+#define EXPECT_TARGET "HOST:PORT, [IPV6]:PORT, unix:/PATH or unix:@NAME"
+
+extern char folder[], file[64]; /* of the test; file is in folder */
+extern struct config_errors errors;
+
+void setup(void);
+void teardown(void);
+void write_file(const char *text, size_t length);
+struct config *load(const char *text);
+struct config *load_good(const char *text);
+/* All errors, a line each, with FILE for the path. */
+const char *errors_text(void);
+char *print(const struct config *config);
+/* The arguments after text, up to NULL, are those of --option. */
+struct config *load_with(const char *text, ...);
+/* NOLINTNEXTLINE(readability-non-const-parameter): target is the one element of a char *[] */
+void check_command_line(char *listen, char *second, char *target, const char *text, const char *expected);
+
+#endif
