@@ -21,7 +21,7 @@ struct episode {
  * The trouble is there. True if the caller must say so now. If the last line is less than interval_ms old
  * that is put off to the next time that the trouble is met, so a lasting episode is always told.
  */
-static inline bool episode_begins(struct episode *episode, uint64_t interval_ms)
+static inline bool episode_begin(struct episode *episode, uint64_t interval_ms)
 {
 	uint64_t now, last;
 
@@ -36,7 +36,7 @@ static inline bool episode_begins(struct episode *episode, uint64_t interval_ms)
 }
 
 /* The trouble is over. True if a line had told of it: the caller must say so now. */
-static inline bool episode_ends(struct episode *episode)
+static inline bool episode_end(struct episode *episode)
 {
 	return atomic_load_explicit(&episode->told, memory_order_relaxed) &&
 	       atomic_exchange(&episode->told, false);

@@ -169,7 +169,7 @@ static void log_answer(const struct resolver_name *name, const struct address_li
 
 static void take_failure(struct resolver_name *name, int error)
 {
-	if (episode_begins(&name->failing, 0))
+	if (episode_begin(&name->failing, 0))
 		log_warning("%s %s:%u does not resolve: %s%s", name->owner, name->host, name->port,
 		            resolver_strerror(error), name->answer ? "; its last addresses stay in use" : "");
 	name->due = clock_ms() + backoff_next(&name->retry, name->resolver->interval_ms);
@@ -179,7 +179,7 @@ static void take_failure(struct resolver_name *name, int error)
 static void take_answer(struct resolver_name *name, struct address_list *list)
 {
 	bool same = name->answer && list_equal(name->answer, list);
-	bool recovers = episode_ends(&name->failing);
+	bool recovers = episode_end(&name->failing);
 
 	if (recovers || (name->answer && !same))
 		log_answer(name, list);

@@ -91,12 +91,12 @@ void relay_unlisten(struct relay *relay)
 	entrances_close(&relay->entrances);
 }
 
-bool relay_may_log_limit(struct relay *relay)
+bool relay_begin_limit(struct relay *relay)
 {
-	return episode_begins(&relay->at_limit, LOG_INTERVAL_MS);
+	return episode_begin(&relay->at_limit, LOG_INTERVAL_MS);
 }
 
-void relay_end_logged_limit(struct relay *relay)
+void relay_end_limit(struct relay *relay)
 {
-	(void)episode_ends(&relay->at_limit);
+	(void)episode_end(&relay->at_limit);
 }

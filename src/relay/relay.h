@@ -56,10 +56,10 @@ int relay_listen(struct relay *relay);
 void relay_unlisten(struct relay *relay);
 
 /*
- * Whether a reached limit of this relay is worth a line now: one per episode, and at most one in ten seconds.
- * True: relay_end_logged_limit must follow, with the line that takes it back.
+ * A limit of this relay was reached. True if the caller must log that: once per episode, and at most once in
+ * ten seconds. Then relay_end_limit must follow, with the line that takes it back.
  */
-bool relay_may_log_limit(struct relay *relay);
-void relay_end_logged_limit(struct relay *relay);
+bool relay_begin_limit(struct relay *relay);
+void relay_end_limit(struct relay *relay);
 
 #endif

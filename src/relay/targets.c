@@ -192,12 +192,12 @@ void targets_note_attempt(struct targets *targets, const struct target_choice *c
 
 	log_attempt(targets, choice, error);
 	if (error == 0) {
-		if (episode_ends(&target->failing))
+		if (episode_end(&target->failing))
 			log_notice("relay %s: target %s can be connected again", targets->config->name,
 			           address_format(target->address, text));
 		return;
 	}
-	if (episode_begins(&target->failing, LOG_INTERVAL_MS))
+	if (episode_begin(&target->failing, LOG_INTERVAL_MS))
 		log_warning("relay %s: target %s cannot be connected: %s", targets->config->name,
 		            address_format(target->address, text), attempt_text(error));
 }

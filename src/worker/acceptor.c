@@ -56,25 +56,25 @@ static void resume_accepting(struct acceptor *acceptor)
 	event_del(acceptor->timer);
 	acceptor->paused = false;
 	if (acceptor->told && !slots_full(acceptor->slots) && !slots_full(&acceptor->relay->slots))
-		relay_end_logged_limit(acceptor->relay); /* another acceptor may have more to tell */
+		relay_end_limit(acceptor->relay); /* another acceptor may have more to tell */
 }
 
 /*
  * One line per episode, because a busy relay at its limit pauses with every client. If the last line was too
  * recent, ask again at the next pause. A lasting episode is always logged.
  */
-static bool begins_told_episode(struct acceptor *acceptor)
+static bool begin_episode(struct acceptor *acceptor)
 {
 	if (acceptor->told)
 		return false;
-	acceptor->told = relay_may_log_limit(acceptor->relay);
+	acceptor->told = relay_begin_limit(acceptor->relay);
 	return acceptor->told;
 }
 
-static void end_told_episode(struct acceptor *acceptor)
+static void end_episode(struct acceptor *acceptor)
 {
 	if (acceptor->told)
-		relay_end_logged_limit(acceptor->relay);
+		relay_end_limit(acceptor->relay);
 	acceptor->told = false;
 }
 
@@ -82,13 +82,13 @@ static void note_calm(struct acceptor *acceptor)
 {
 	if (acceptor->told)
 		log_notice("relay %s: accepting again", acceptor->relay->config->name);
-	end_told_episode(acceptor);
+	end_episode(acceptor);
 	backoff_reset(&acceptor->pause, PAUSE_MIN_MS);
 }
 
 static void pause_at_limit(struct acceptor *acceptor, const char *whose, struct slots *slots)
 {
-	if (begins_told_episode(acceptor))
+	if (begin_episode(acceptor))
 		log_warning("relay %s: %smax_connections (%" PRIu64 ") reached, accepting pauses",
 		            acceptor->relay->config->name, whose, slots->max);
 	backoff_reset(&acceptor->pause, PAUSE_MIN_MS);
@@ -97,7 +97,7 @@ static void pause_at_limit(struct acceptor *acceptor, const char *whose, struct 
 
 static void pause_at_shortage(struct acceptor *acceptor, int error)
 {
-	if (begins_told_episode(acceptor))
+	if (begin_episode(acceptor))
 		log_error("relay %s: cannot accept: %s; accepting pauses", acceptor->relay->config->name,
 		          strerror(-error));
 	pause_accepting(acceptor, acceptor->slots);
@@ -211,7 +211,7 @@ void acceptor_free(struct acceptor *acceptor)
 		event_free(acceptor->acceptable);
 	if (acceptor->timer)
 		event_free(acceptor->timer);
-	end_told_episode(acceptor);
+	end_episode(acceptor);
 	relay_put(acceptor->relay);
 	free(acceptor);
 }

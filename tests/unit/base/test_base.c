@@ -38,11 +38,11 @@ START_TEST(episode_is_told_once)
 {
 	struct episode episode = {.told = false};
 
-	ck_assert(!episode_ends(&episode));
-	ck_assert(episode_begins(&episode, 10000));
-	ck_assert(!episode_begins(&episode, 10000));
-	ck_assert(episode_ends(&episode));
-	ck_assert(!episode_ends(&episode));
+	ck_assert(!episode_end(&episode));
+	ck_assert(episode_begin(&episode, 10000));
+	ck_assert(!episode_begin(&episode, 10000));
+	ck_assert(episode_end(&episode));
+	ck_assert(!episode_end(&episode));
 }
 END_TEST
 
@@ -51,16 +51,16 @@ START_TEST(lasting_episode_is_told_in_the_end)
 {
 	struct episode episode = {.told = false};
 
-	ck_assert(episode_begins(&episode, 10000));
-	ck_assert(episode_ends(&episode));
-	ck_assert(!episode_begins(&episode, 10000));
-	ck_assert(!episode_ends(&episode)); /* nobody was told of it */
+	ck_assert(episode_begin(&episode, 10000));
+	ck_assert(episode_end(&episode));
+	ck_assert(!episode_begin(&episode, 10000));
+	ck_assert(!episode_end(&episode)); /* nobody was told of it */
 	episode.logged -= 9000;
-	ck_assert(!episode_begins(&episode, 10000));
+	ck_assert(!episode_begin(&episode, 10000));
 	episode.logged -= 1000;
-	ck_assert(episode_begins(&episode, 10000));
-	ck_assert(episode_ends(&episode));
-	ck_assert(episode_begins(&episode, 0));
+	ck_assert(episode_begin(&episode, 10000));
+	ck_assert(episode_end(&episode));
+	ck_assert(episode_begin(&episode, 0));
 }
 END_TEST
 
@@ -71,7 +71,7 @@ static _Atomic unsigned last_holders;
 
 static void *meet(void *arg)
 {
-	tellers += episode_begins(&met_by_all, 10000);
+	tellers += episode_begin(&met_by_all, 10000);
 	for (int i = 0; i < 1000; i++) {
 		refcount_get(&shared);
 		last_holders += refcount_put(&shared);

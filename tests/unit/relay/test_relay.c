@@ -8,22 +8,22 @@
 START_TEST(reached_limit_is_logged_at_most_once_in_ten_seconds)
 {
 	begin(TEXTS("127.0.0.1:1"), NULL);
-	ck_assert(relay_may_log_limit(relay));
-	relay_end_logged_limit(relay);
-	ck_assert(!relay_may_log_limit(relay));
+	ck_assert(relay_begin_limit(relay));
+	relay_end_limit(relay);
+	ck_assert(!relay_begin_limit(relay));
 	relay->at_limit.logged = clock_ms() - 10000;
-	ck_assert(relay_may_log_limit(relay));
+	ck_assert(relay_begin_limit(relay));
 }
 END_TEST
 
 START_TEST(limit_that_stands_is_not_logged_again)
 {
 	begin(TEXTS("127.0.0.1:1"), NULL);
-	ck_assert(relay_may_log_limit(relay));
+	ck_assert(relay_begin_limit(relay));
 	relay->at_limit.logged = clock_ms() - 10000;
-	ck_assert(!relay_may_log_limit(relay));
-	relay_end_logged_limit(relay);
-	ck_assert(relay_may_log_limit(relay));
+	ck_assert(!relay_begin_limit(relay));
+	relay_end_limit(relay);
+	ck_assert(relay_begin_limit(relay));
 }
 END_TEST
 

@@ -442,9 +442,9 @@ START_TEST(later_episode_of_another_acceptor_is_told)
 	LOOP_UNTIL(base, captured("accepting pauses") == 1);
 	slots.max = 0;
 	log_was(10000);
-	ck_assert(!relay_may_log_limit(relay));
+	ck_assert(!relay_begin_limit(relay));
 	acceptor_resume_all(&acceptors);
-	ck_assert(relay_may_log_limit(relay));
+	ck_assert(relay_begin_limit(relay));
 }
 END_TEST
 
