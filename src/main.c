@@ -162,7 +162,7 @@ static struct config *load(const struct config_request *request, int *status)
 
 static void print_test(const struct config *config)
 {
-	uint64_t nofile = daemon_usable_fds();
+	uint64_t nofile = daemon_raise_fds();
 	uint64_t max = estimate_max_connections(config, nofile);
 	char text[512];
 

@@ -4,7 +4,6 @@
 #include "base/evloop.h"
 #include "base/log.h"
 
-#include <errno.h>
 #include <event2/event.h>
 #include <stdbool.h>
 #include <stdlib.h>

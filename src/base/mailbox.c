@@ -34,7 +34,10 @@ EVENT_CALLBACK(on_posted, struct mailbox, mailbox)
 		return;
 	for (message = take_all(mailbox); message; message = next) {
 		next = message->next;
-		atomic_store(&message->posted, false); /* from here on it is its sender's again */
+		/*
+		 * From here on it is its sender's again; what that wrote before posting it once more is seen.
+		 */
+		(void)atomic_exchange(&message->posted, false);
 		mailbox->deliver(mailbox->arg, message);
 	}
 }
@@ -45,6 +48,7 @@ int mailbox_open(struct mailbox *mailbox, struct event_base *base,
 	mailbox->deliver = deliver;
 	mailbox->arg = arg;
 	mailbox->event = NULL;
+	atomic_init(&mailbox->newest, NULL);
 	mailbox->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (mailbox->fd < 0)
 		return -errno;

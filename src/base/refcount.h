@@ -20,7 +20,7 @@ static inline void refcount_get(struct refcount *references)
 	atomic_fetch_add_explicit(&references->count, 1, memory_order_relaxed);
 }
 
-/* True if nobody holds it any more; what the others did with it before is visible then. */
+/* True if that was the last; all earlier writes of other holders are visible then. */
 static inline bool refcount_put(struct refcount *references)
 {
 	return atomic_fetch_sub_explicit(&references->count, 1, memory_order_acq_rel) == 1;

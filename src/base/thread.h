@@ -1,4 +1,4 @@
-/* Threads that signals pass by, and waiting for a condition by the clock of clock.h. */
+/* Threads that no signal is delivered to, and waiting for a condition by the clock of clock.h. */
 #ifndef WEIR_THREAD_H
 #define WEIR_THREAD_H
 
@@ -32,7 +32,7 @@ static inline int thread_start(pthread_t *thread, const char *name, void *(*run)
 	return -r;
 }
 
-/* A condition whose deadlines a set wall clock does not move. 0 or -errno. */
+/* A condition timed by CLOCK_MONOTONIC, so that setting the wall clock changes nothing. 0 or -errno. */
 static inline int thread_cond_init(pthread_cond_t *cond)
 {
 	pthread_condattr_t attributes;

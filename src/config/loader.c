@@ -10,7 +10,6 @@
 #include <string.h>
 
 #define COMMAND_LINE_RELAY "command-line"
-#define NAME_LENGTH_MAX    64
 
 /* Where a relay name or a listening address was first; a node of a tsearch(3) tree. */
 struct first {
@@ -177,7 +176,7 @@ static bool name_is_valid(const char *name)
 	size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.");
 
 	/* NOLINTNEXTLINE(arrayIndexOutOfBoundsCond): length is within name, whatever its limit */
-	return length > 0 && length <= NAME_LENGTH_MAX && name[length] == '\0';
+	return length > 0 && length <= RELAY_NAME_MAX && name[length] == '\0';
 }
 
 /* NULL when out of memory. */
@@ -206,7 +205,7 @@ static struct section *start_relay(struct loader *loader, unsigned line, const c
 		        &loader->complaints, line,
 		        "\"%s\" is not a relay's name; expected 1 to %d letters, digits, \"-\", \"_\" or "
 		        "\".\"",
-		        name, NAME_LENGTH_MAX);
+		        name, RELAY_NAME_MAX);
 	else
 		check_first(loader, line, name, "relay");
 	return add_relay(loader, line, name);

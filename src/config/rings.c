@@ -17,15 +17,15 @@ struct stop {
 };
 
 /* Where a relay listens. */
-struct entrance {
+struct way_in {
 	const struct address *address;
 	struct stop *stop;
 };
 
 struct rings {
 	struct loader *loader;
-	struct stop *stops;         /* one for each relay */
-	struct entrance *entrances; /* sorted by address */
+	struct stop *stops;       /* one for each relay */
+	struct way_in *entrances; /* sorted by address */
 	size_t entrance_count;
 };
 
@@ -64,8 +64,8 @@ static bool take_way(const struct address *target, unsigned way, struct address 
 
 static int compare_entrances(const void *left, const void *right)
 {
-	const struct address *a = ((const struct entrance *)left)->address;
-	const struct address *b = ((const struct entrance *)right)->address;
+	const struct address *a = ((const struct way_in *)left)->address;
+	const struct address *b = ((const struct way_in *)right)->address;
 
 	if (a->kind != b->kind)
 		return a->kind < b->kind ? -1 : 1;
@@ -90,7 +90,7 @@ static struct stop *next_stop(const struct rings *rings, struct stop *stop)
 	for (; stop->target < relay->target_count; go_to_next_target(stop)) {
 		while (stop->way < WAYS) {
 			struct address in;
-			const struct entrance wanted = {.address = &in}, *found = NULL;
+			const struct way_in wanted = {.address = &in}, *found = NULL;
 
 			if (take_way(&relay->target[stop->target], stop->way++, &in))
 				found = bsearch(&wanted, rings->entrances, rings->entrance_count,
@@ -145,7 +145,7 @@ static void add_stop(struct rings *rings, struct stop *stop, struct section *sec
 	stop->section = section;
 	for (size_t i = 0; i < section->relay.listen_count; i++)
 		rings->entrances[rings->entrance_count++] =
-		        (struct entrance){.address = &section->relay.listen[i], .stop = stop};
+		        (struct way_in){.address = &section->relay.listen[i], .stop = stop};
 }
 
 static void add_stops(struct rings *rings)

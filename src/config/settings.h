@@ -39,6 +39,8 @@ struct flow_limits {
 	uint64_t low;
 };
 
+#define RELAY_NAME_MAX 64 /* bytes of the longest name of a relay, without its NUL */
+
 struct config_relay {
 	char *name;
 	struct address *listen; /* at least one */

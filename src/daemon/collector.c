@@ -47,11 +47,8 @@ struct collector *collector_new(struct relay *const *relays, size_t relay_count,
 
 static void free_parts(struct collector *collector)
 {
-	for (unsigned i = 0; collector->parts && i < collector->workers; i++) {
-		free(collector->parts[i].relays);
-		free(collector->parts[i].pairs);
-		collector->parts[i] = (struct report_part){.relays = NULL};
-	}
+	for (unsigned i = 0; collector->parts && i < collector->workers; i++)
+		report_part_deinit(&collector->parts[i]);
 }
 
 void collector_free(struct collector *collector)

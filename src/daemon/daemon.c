@@ -27,7 +27,7 @@
 
 /* How long the first look-up of host names may hold up the start. */
 #define RESOLVE_WAIT_MS 3000
-/* How often it is looked whether pairs have ended while draining, and whether memory can be given back. */
+/* How often to check whether pairs have ended while draining, and whether memory can be given back. */
 #define DRAIN_POLL_MS    20
 #define TRIM_INTERVAL_MS 2000
 /* Giving memory back is worth it after so many bytes, or so many pairs. */
@@ -38,7 +38,7 @@
 
 #define SIGNALS 4
 
-enum phase { RUNNING, DRAINING, STOPPING };
+enum daemon_phase { RUNNING, DRAINING, STOPPING };
 
 struct daemon {
 	struct config *config;
@@ -56,7 +56,7 @@ struct daemon {
 	struct event *drain_timer, *drain_deadline, *trim_timer;
 	struct mailbox answers; /* of workers */
 	unsigned undrained;     /* workers that may still accept */
-	enum phase phase;
+	enum daemon_phase phase;
 	uint64_t pairs_before; /* at the last look whether to give memory back */
 };
 
@@ -75,7 +75,7 @@ static uint64_t raise_nofile(void)
 	return limit.rlim_cur;
 }
 
-uint64_t daemon_usable_fds(void)
+uint64_t daemon_raise_fds(void)
 {
 	uint64_t nofile = raise_nofile(), watched = evloop_max_fds();
 
@@ -209,7 +209,7 @@ EVENT_CALLBACK(on_trim, struct daemon, daemon)
 
 static void init_limits(struct daemon *daemon)
 {
-	uint64_t nofile = daemon_usable_fds();
+	uint64_t nofile = daemon_raise_fds();
 	uint64_t max = estimate_max_connections(daemon->config, nofile);
 	char text[512];
 

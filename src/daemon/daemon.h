@@ -1,11 +1,11 @@
-/* The process: workers, signals, gathering dumps, stopping. */
+/* The process: workers, signals, collecting reports, stopping. */
 #ifndef WEIR_DAEMON_H
 #define WEIR_DAEMON_H
 
 #include "config/settings.h"
 
 /* Raises the limit of descriptors as far as it may; returns how many can be used now. */
-uint64_t daemon_usable_fds(void);
+uint64_t daemon_raise_fds(void);
 
 /*
  * Runs until it is told to stop. Keeps a reference to config. The exit status of weir(8): 0 stopped as asked,

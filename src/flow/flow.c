@@ -17,10 +17,10 @@ static bool has_source(const struct flow *flow)
 
 bool flow_reads(const struct flow *flow)
 {
-	return flow->started && has_source(flow) && flow->sink == SINK_OPEN && !flow->pause;
+	return flow->started && has_source(flow) && flow->sink == SINK_OPEN && !flow->pause && !flow->fault;
 }
 
-bool flow_waits(const struct flow *flow)
+bool flow_has_backlog(const struct flow *flow)
 {
 	return flow->queued > 0 || flow->pause;
 }
@@ -41,11 +41,11 @@ static void fail(struct flow *flow, int error)
 
 /* ---- events ---- */
 
-static void derive_reading(struct flow *flow)
+static void derive_readable(struct flow *flow)
 {
-	bool wanted = flow_reads(flow) && flow->fault == 0 && !(flow->turn & TURN_READ);
+	bool wanted = flow_reads(flow) && !(flow->turn & TURN_READ);
 
-	if (wanted == flow->reading)
+	if (wanted == flow->readable_added)
 		return;
 	if (wanted && event_add(flow->readable, NULL) < 0) {
 		fail(flow, -ENOMEM);
@@ -53,13 +53,13 @@ static void derive_reading(struct flow *flow)
 	}
 	if (!wanted)
 		event_del(flow->readable);
-	flow->reading = wanted;
+	flow->readable_added = wanted;
 }
 
 static void on_writable(int fd, short what, void *flow);
 
 /* For a pipe, and for a source that is paused without a queue, we wait for the sink. */
-static void derive_waiting(struct flow *flow)
+static void derive_writable(struct flow *flow)
 {
 	bool needed = flow->sink == SINK_OPEN && flow->fault == 0 &&
 	              (flow->pipe || (flow->pause && flow->queued == 0));
@@ -68,32 +68,32 @@ static void derive_waiting(struct flow *flow)
 	if (wanted && !flow->writable)
 		flow->writable =
 		        event_new(flow->io->base, flow->sink_fd, EV_WRITE | EV_PERSIST, on_writable, flow);
-	if (wanted && !flow->waiting && (!flow->writable || event_add(flow->writable, NULL) < 0)) {
+	if (wanted && !flow->writable_added && (!flow->writable || event_add(flow->writable, NULL) < 0)) {
 		fail(flow, -ENOMEM);
 		return;
 	}
-	if (!wanted && flow->waiting)
+	if (!wanted && flow->writable_added)
 		event_del(flow->writable);
-	flow->waiting = wanted;
+	flow->writable_added = wanted;
 	if (!needed && flow->writable) {
 		event_free(flow->writable);
 		flow->writable = NULL;
 	}
 }
 
-/* For the output buffer libevent does, once its turn in the queue has come. */
+/* libevent writes the output buffer. It may start only when the pipe, which holds older bytes, is empty. */
 static void derive_writing(struct flow *flow)
 {
 	if (flow->buffer && !flow->pipe && flow_buffer_write(flow->buffer) < 0)
 		fail(flow, -ENOMEM);
 }
 
-/* The only place that adds and removes events of a flow. */
+/* The only place that adds and removes events of a running flow. */
 static void derive_events(struct flow *flow)
 {
 	derive_writing(flow);
-	derive_waiting(flow);
-	derive_reading(flow);
+	derive_writable(flow);
+	derive_readable(flow);
 }
 
 /* ---- pausing ---- */
@@ -151,7 +151,7 @@ void flow_source_failed(struct flow *flow, int error)
 		flow->source_error = error;
 	flow->source = has_source(flow) ? SOURCE_DOOMED : SOURCE_FAILED;
 	/* It may have no more to say, and no event would tell: ask. */
-	if (flow->reading)
+	if (flow->readable_added)
 		event_active(flow->readable, EV_READ, 0);
 }
 
@@ -160,7 +160,7 @@ static void pass_on_end(struct flow *flow)
 {
 	int error;
 
-	if (flow->source != SOURCE_ENDED || flow->queued > 0 || flow->sink != SINK_OPEN)
+	if (flow->source != SOURCE_ENDED || flow->queued > 0 || flow->sink != SINK_OPEN || flow->fault)
 		return;
 	error = stream_finish(flow->sink_fd);
 	if (error)
@@ -171,7 +171,7 @@ static void pass_on_end(struct flow *flow)
 
 /* ---- what was moved ---- */
 
-/* The only place that counts bytes. */
+/* The only place that counts what is received, sent and queued. */
 static void account(struct flow *flow, const struct flow_move *move)
 {
 	uint64_t now;
@@ -187,7 +187,7 @@ static void account(struct flow *flow, const struct flow_move *move)
 	flow->bytes += move->sent;
 }
 
-/* What recv(2) or a sink said. */
+/* Accounts for a move and acts on what recv(2) or the sink said. */
 static void heed(struct flow *flow, const struct flow_move *move)
 {
 	account(flow, move);
@@ -230,7 +230,7 @@ static void push(struct flow *flow)
 
 EVENT_CALLBACK(on_writable, struct flow, flow)
 {
-	if (flow->pipe && flow_turn_wait(flow, TURN_WRITE)) {
+	if (flow->pipe && flow_turn_defer(flow, TURN_WRITE)) {
 		derive_events(flow);
 		return;
 	}
@@ -273,10 +273,10 @@ static bool splice_in(struct flow *flow, size_t room)
 		return false;
 	move = flow_splice(flow->source_fd, flow->pipe, flow->sink_fd, room);
 	if (move.received == 0) {
-		flow_leave_pipe(flow, &move.source);
+		flow_splice_failed(flow, &move.source);
 		return false;
 	}
-	flow_note_bulk(flow, move.received);
+	flow_bulk_note(flow, move.received);
 	heed(flow, &move);
 	return true;
 }
@@ -297,7 +297,7 @@ static void copy(struct flow *flow, size_t room)
 	struct flow_move move = flow_copy(flow->source_fd, sink, scratch, room);
 
 	if (move.received > 0)
-		flow_note_bulk(flow, move.received);
+		flow_bulk_note(flow, move.received);
 	if (move.sent < move.received && move.sink.said != SAID_FAILED)
 		move.fault = enqueue(flow, scratch + move.sent, move.received - move.sent);
 	heed(flow, &move);
@@ -353,7 +353,7 @@ void flow_take_turn(struct flow *flow, unsigned turn)
 
 EVENT_CALLBACK(on_readable, struct flow, flow)
 {
-	if (flow->bulk && flow_turn_wait(flow, TURN_READ)) {
+	if (flow->bulk && flow_turn_defer(flow, TURN_READ)) {
 		derive_events(flow);
 		return;
 	}
@@ -403,13 +403,13 @@ void flow_start(struct flow *flow)
 
 void flow_deinit(struct flow *flow)
 {
-	if (flow->reading)
+	if (flow->readable_added)
 		event_del(flow->readable);
-	flow->reading = false;
+	flow->readable_added = false;
 	if (flow->writable)
 		event_free(flow->writable);
 	flow->writable = NULL;
-	flow->waiting = false;
+	flow->writable_added = false;
 	flow_turn_leave(flow);
 	flow_queue_close(flow);
 	if (flow->pause)

@@ -19,7 +19,7 @@
  *     for it, to the one at which it is down to low
  *   events are added exactly while the state of the flow asks for them; derive_events in flow.c is the only
  *     place that adds and removes them
- *   a flow never frees itself: after every event it calls settle, whose owner may
+ *   a flow never frees itself: after every event that it acts on it calls settle, whose owner may
  *
  * When the budget has nothing left, a flow without a queue still moves: it sends what it can while the bytes
  * stay in the source's kernel buffer (MSG_PEEK of recv(2)), and takes from there only what was sent. So no
@@ -61,17 +61,18 @@ struct flow_io {
 	struct budget *budget;
 	struct pipe_pool *pipes; /* NULL: flows do not splice */
 	struct flow_turns *turns;
-	unsigned char *scratch; /* where every read of the worker lands first */
+	unsigned char *scratch; /* where every read that is not spliced lands first */
 	/* Bytes; also the most that one pump copies, so that a bulk flow does not hold up its neighbours. */
 	size_t scratch_size;
-	void (*settle)(struct flow *flow); /* called last, after every event of a flow; may free it */
+	void (*settle)(
+	        struct flow *flow); /* called last, after every event that a flow acts on; may free it */
 };
 
 enum flow_source {
 	SOURCE_OPEN,
-	SOURCE_DOOMED, /* its peer has failed: what is still unread is delivered, the end is no clean one */
+	SOURCE_DOOMED, /* its peer has failed: unread bytes are still delivered, then it is SOURCE_FAILED */
 	SOURCE_ENDED,  /* FIN seen */
-	SOURCE_FAILED, /* reset or error seen, or all that was left of a doomed one */
+	SOURCE_FAILED, /* reset or error seen, or a doomed source was read empty */
 };
 enum flow_sink { SINK_OPEN, SINK_ENDED, SINK_FAILED }; /* FIN passed on; reset or error seen, or cut */
 
@@ -97,8 +98,8 @@ struct flow {
 	enum flow_source source;
 	enum flow_sink sink;
 	bool started;
-	bool reading; /* the read event is added */
-	bool waiting; /* the write event is added */
+	bool readable_added; /* the event is */
+	bool writable_added;
 	enum flow_pause pause;
 	bool may_splice;
 	bool bulk; /* moves enough for a pipe */
@@ -114,7 +115,7 @@ struct flow {
 	uint64_t paused_since;  /* clock_ms */
 	uint64_t ended;         /* clock_ms at which the source ended or failed, or 0 */
 	uint64_t last_read;     /* clock_ms of the last byte from the source */
-	uint64_t last_progress; /* clock_ms of the last byte that the sink took, or when it was first asked */
+	uint64_t last_progress; /* clock_ms of the last byte that the sink took, or when the queue began */
 };
 
 void flow_init(struct flow *flow, const struct flow_io *io, const struct flow_limits *limits, bool may_splice,
@@ -123,10 +124,12 @@ void flow_init(struct flow *flow, const struct flow_io *io, const struct flow_li
 void flow_attach(struct flow *flow, int source_fd, int sink_fd, struct event *readable);
 /* Begins to read. */
 void flow_start(struct flow *flow);
-/* The sink's peer has failed (-errno): stops at once, drops and counts the queue. */
+/* The sink has failed (-errno): stops at once, drops and counts the queue. */
 void flow_sink_failed(struct flow *flow, int error);
-/* The source's peer has failed, as somebody else noticed: what is still unread is delivered, but the end is
- * no clean one. */
+/*
+ * The source has failed (-errno), which its own reading has not found out: what is still unread is delivered,
+ * but the end is no clean one.
+ */
 void flow_source_failed(struct flow *flow, int error);
 /*
  * Takes and drops some of what the source still sends to a sink that has failed. It counts as no activity.
@@ -136,8 +139,8 @@ bool flow_discard(struct flow *flow);
 /* Everything that came from the source is with the sink's kernel, or dropped, and no more will come. */
 bool flow_finished(const struct flow *flow);
 /* Bytes wait for the sink: in a queue, or with the source for want of memory. */
-bool flow_waits(const struct flow *flow);
-/* Reading is wanted: started, both ends open, not paused. */
+bool flow_has_backlog(const struct flow *flow);
+/* Reading is wanted: started, both ends open, not paused, no fault. */
 bool flow_reads(const struct flow *flow);
 /* Removes events and the queue; the sockets are left open. Takes a zeroed flow. */
 void flow_deinit(struct flow *flow);

@@ -5,13 +5,13 @@
 #include "flow/pipe_pool.h"
 
 /*
- * A flow is taken for a bulk one, worth a pipe, when its reads bring this many bytes: after BULK_ENTER of
- * them more than of smaller ones, and until as many more smaller ones have come.
+ * A large read counts up, a smaller one down, within 0 and BULK_ENTER. Bulk, and so worth a pipe, from
+ * BULK_ENTER until 0.
  */
 #define BULK_READ  (32 * 1024)
 #define BULK_ENTER 4
 
-void flow_note_bulk(struct flow *flow, size_t bytes)
+void flow_bulk_note(struct flow *flow, size_t bytes)
 {
 	if (bytes >= BULK_READ)
 		flow->bulk_reads += flow->bulk_reads < BULK_ENTER;
@@ -26,7 +26,7 @@ bool flow_wants_pipe(const struct flow *flow)
 	       (flow->pipe || pipe_pool_has(flow->io->pipes));
 }
 
-void flow_leave_pipe(struct flow *flow, const struct flow_answer *source)
+void flow_splice_failed(struct flow *flow, const struct flow_answer *source)
 {
 	if (flow->queued == 0) {
 		flow->bulk = false;

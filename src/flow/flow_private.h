@@ -62,7 +62,7 @@ struct flow_move {
 	int fault; /* -errno of a failure of our own: the stream has a hole now, the pair must be closed */
 };
 
-/* flow.c: does what the flow waited for with flow_turn_wait; the caller settles. */
+/* flow.c: does what the flow waited for with flow_turn_defer; the caller settles. */
 void flow_take_turn(struct flow *flow, unsigned turn);
 
 /* flow_queue.c */
@@ -75,14 +75,14 @@ void flow_queue_close(struct flow *flow);
 /* flow_bulk.c */
 
 /* So much was read at once. */
-void flow_note_bulk(struct flow *flow, size_t bytes);
+void flow_bulk_note(struct flow *flow, size_t bytes);
 /* Bulk flows take a pipe, where one is to be had; its bytes go before those of the buffer. */
 bool flow_wants_pipe(const struct flow *flow);
 /*
  * splice(2) moved nothing. It can report an end or a reset too early, before an urgent byte, or the pipe may
  * have no slot left. So recv(2) must be asked. An error is gone from the socket now, so it is kept.
  */
-void flow_leave_pipe(struct flow *flow, const struct flow_answer *source);
+void flow_splice_failed(struct flow *flow, const struct flow_answer *source);
 
 /* flow_memory.c */
 
@@ -102,7 +102,7 @@ uint64_t flow_memory_low(const struct flow *flow);
 enum flow_turn { TURN_READ = 1, TURN_WRITE = 2 };
 
 /* Puts it off until the flow's turn comes. False if that cannot be: then it is to be done at once. */
-bool flow_turn_wait(struct flow *flow, enum flow_turn turn);
+bool flow_turn_defer(struct flow *flow, enum flow_turn turn);
 /* Gives up a turn that is waited for, if any. */
 void flow_turn_leave(struct flow *flow);
 

@@ -12,7 +12,7 @@ static enum limited_by limited_by(const struct flow *flow, uint64_t now, enum li
 		return LIMITED_BY_NONE;
 	if (flow->pause == PAUSE_MEMORY && now - flow->last_progress < STUCK_MS)
 		return LIMITED_BY_RELAY;
-	return flow_waits(flow) ? sink_side : LIMITED_BY_NONE;
+	return flow_has_backlog(flow) ? sink_side : LIMITED_BY_NONE;
 }
 
 static enum reading describe_reading(const struct flow *flow)

@@ -10,7 +10,10 @@
 
 #include <event2/event.h>
 
-/* Bulk bytes in one pass: about what one pump moves. More is less fair, less is more passes. */
+/*
+ * Bulk bytes in one pass: about what one pump moves. A larger value is less fair, a smaller one costs more
+ * passes.
+ */
 #define TURN_BYTES (1024 * 1024)
 
 static bool wait_for_next_pass(struct flow_turns *turns)
@@ -30,8 +33,10 @@ static uint64_t take_turn(struct flow *flow)
 	return flow->bytes - bytes + (flow->queued > queued ? flow->queued - queued : 0);
 }
 
-/* Flows take their turns in the order in which they became ready. Without memory to wait for the next pass,
- * all in this one. */
+/*
+ * Flows take their turns in the order in which they became ready. If the next pass cannot be scheduled (no
+ * memory), all take theirs in this one.
+ */
 EVENT_CALLBACK(on_next_pass, struct flow_turns, turns)
 {
 	struct flow *flow;
@@ -45,7 +50,7 @@ EVENT_CALLBACK(on_next_pass, struct flow_turns, turns)
 	}
 }
 
-bool flow_turn_wait(struct flow *flow, enum flow_turn turn)
+bool flow_turn_defer(struct flow *flow, enum flow_turn turn)
 {
 	struct flow_turns *turns = flow->io->turns;
 

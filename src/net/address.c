@@ -199,6 +199,8 @@ int address_parse(const char *text, struct address *address)
 	memset(address, 0, sizeof(*address));
 	if (strncmp(text, "unix:", 5) == 0)
 		return parse_unix(text + 5, address);
+	if (strncmp(text, "systemd:", 8) == 0) /* no host's name: it is kept for socket activation */
+		return -EINVAL;
 	return parse_host_and_port(text, address);
 }
 

@@ -2,8 +2,7 @@
  * The calls on a connected stream socket, TCP or unix, which is non-blocking. Nothing above net calls
  * recv(2), send(2), splice(2), shutdown(2) or poll(2) itself.
  *
- * What moves bytes returns how many, or -errno. -EAGAIN: none can be moved now (also when a signal came
- * between).
+ * What moves bytes returns how many, or -errno. -EAGAIN: none can be moved now (also after EINTR).
  */
 #ifndef WEIR_STREAM_H
 #define WEIR_STREAM_H

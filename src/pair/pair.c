@@ -91,7 +91,7 @@ static void close_pair(struct pair *pair, enum reason reason)
 	flow_deinit(&pair->client.from);
 	flow_deinit(&pair->target.from);
 	if (!pair_is_connected(pair) && pair->target.fd >= 0)
-		event_del(pair->target.readable);
+		event_del(pair->target.event);
 	pair_log_close(pair, reason);
 	pair_count_close(pair, reason);
 	pair_survey_forget(pair);
@@ -152,12 +152,14 @@ static bool all_acknowledged(struct pair *pair, const struct peer *opposite)
  * Read and drop what the opposite sends. A peer that writes before it reads would otherwise block. And while
  * its window is shut the kernel may drop its segments, and the acknowledgements in them with them.
  */
-static enum reason judge_failure(struct pair *pair, const struct peer *failed)
+static enum reason advance_failure(struct pair *pair, const struct peer *failed)
 {
 	struct peer *opposite = failed->opposite;
 
-	if (pair->phase == PHASE_OPEN)
+	if (pair->phase == PHASE_OPEN) {
 		pair->phase = PHASE_FAILING;
+		backoff_reset(&pair->look, LOOK_MIN_MS);
+	}
 	if (pair_peer_failed(opposite))
 		return reset_reason(pair, pair->ended_first);
 	if (flow_discard(&opposite->from))
@@ -179,9 +181,9 @@ static enum reason judge_open(struct pair *pair)
 	spread_failure(&pair->client);
 	spread_failure(&pair->target);
 	if (pair_peer_failed(&pair->client))
-		return judge_failure(pair, &pair->client);
+		return advance_failure(pair, &pair->client);
 	if (pair_peer_failed(&pair->target))
-		return judge_failure(pair, &pair->target);
+		return advance_failure(pair, &pair->target);
 	if (pair->client.from.sink == SINK_ENDED && pair->target.from.sink == SINK_ENDED)
 		return REASON_EOF;
 	return REASON_NONE;
@@ -233,7 +235,7 @@ EVENT_CALLBACK(on_timer, struct pair, pair)
 	}
 	if (!pair_is_connected(pair))
 		pair_connect_again(pair, expired != REASON_NONE);
-	else
+	else if (pair->phase != PHASE_OPEN)
 		backoff_next(&pair->look, LOOK_MAX_MS);
 	pair_settle(pair);
 }
@@ -265,8 +267,8 @@ static struct pair *allocate(struct pair_set *set)
 	if (!pair)
 		return NULL;
 	events = (char *)pair + events_offset();
-	pair->client.readable = (struct event *)(void *)events;
-	pair->target.readable = (struct event *)(void *)(events + event_size);
+	pair->client.event = (struct event *)(void *)events;
+	pair->target.event = (struct event *)(void *)(events + event_size);
 	pair->timer = (struct event *)(void *)(events + 2 * event_size);
 	event_assign(pair->timer, set->io.base, -1, 0, on_timer, pair);
 	return pair;
@@ -318,7 +320,6 @@ int pair_new(struct pair_set *set, struct admission *ticket, int client_fd,
 	pair->ticket = *ticket; /* consumed */
 	pair->id = 1 + set->worker + set->made++ * set->id_step;
 	pair->born = clock_ms();
-	backoff_reset(&pair->look, LOOK_MIN_MS);
 	pair->timer_due = PAIR_NEVER;
 	init_peer(pair, &pair->client, &pair->target, UPLOAD, client_fd);
 	init_peer(pair, &pair->target, &pair->client, DOWNLOAD, -1);
@@ -354,7 +355,7 @@ void pair_set_shutdown(struct pair_set *set)
 void pair_set_deinit(struct pair_set *set)
 {
 	pair_set_shutdown(set);
-	pair_survey_abort(set);
+	pair_survey_end(set);
 	pair_watch_deinit(set);
 	flow_turns_deinit(&set->turns);
 }

@@ -41,9 +41,12 @@ struct pair_set {
 	struct pair_survey *survey; /* under way, or NULL */
 };
 
-/* set->io (but settle and turns), worker, ended and arg are the caller's to fill in first. workers:
- * how many there are. 0 or -errno. */
+/*
+ * set->io (but settle and turns), worker, log_connections, ended and arg are the caller's to fill in first.
+ * workers: how many there are. 0 or -errno.
+ */
 int pair_set_init(struct pair_set *set, unsigned workers);
+/* Resets what is left. Takes a zeroed set, one whose init has failed, and one that was ended already. */
 void pair_set_deinit(struct pair_set *set);
 /* Closes every pair with the reason shutdown: both peers are reset. */
 void pair_set_shutdown(struct pair_set *set);

@@ -25,7 +25,7 @@ static void fail_attempt(struct pair *pair, int error)
 	/* What was waited for in vain says more than that it took too long. */
 	targets_note_attempt(pair->relay->targets, &pair->choice, in_vain ? pair->shortage : error);
 	if (pair->target.fd >= 0)
-		event_del(pair->target.readable);
+		event_del(pair->target.event);
 	/* If it was connected after all, it must not see an empty stream that looks complete. */
 	pair_close_socket(&pair->target, true);
 	pair->attempt++;
@@ -37,22 +37,23 @@ static void open_flows(struct pair *pair)
 
 	pair->phase = PHASE_OPEN;
 	targets_note_attempt(pair->relay->targets, &pair->choice, 0);
-	flow_attach(&client->from, client->fd, target->fd, client->readable);
-	flow_attach(&target->from, target->fd, client->fd, target->readable);
+	flow_attach(&client->from, client->fd, target->fd, client->event);
+	flow_attach(&target->from, target->fd, client->fd, target->event);
 	flow_start(&client->from);
 	flow_start(&target->from);
 }
 
 /*
- * Waits on until the target is connected, or has failed: 0, or why it is not connected. One that has failed
- * and yet has something to read was connected, answered and failed since: the answer counts.
+ * Looks at the attempt. 0: connected, with the flows opened, or still under way, with an event that waits for
+ * it. Otherwise -errno. One that has failed and yet has something to read was connected, answered and failed
+ * since: the answer counts.
  */
 static int check_connection(struct pair *pair)
 {
 	int error = socket_connect_result(pair->target.fd);
 
 	if (error == -EINPROGRESS)
-		return event_add(pair->target.readable, NULL) < 0 ? -ENOMEM : 0;
+		return event_add(pair->target.event, NULL) < 0 ? -ENOMEM : 0;
 	if (!error && socket_is_its_own_peer(pair->target.fd, pair->choice.endpoint))
 		return -ECONNREFUSED; /* nobody else is there */
 	if (error && stream_unread(pair->target.fd) == 0)
@@ -71,7 +72,7 @@ static int try_choice(struct pair *pair)
 	if (fd < 0)
 		return fd;
 	pair->target.fd = fd;
-	event_assign(pair->target.readable, pair->set->io.base, fd, EV_WRITE, on_connected, pair);
+	event_assign(pair->target.event, pair->set->io.base, fd, EV_WRITE, on_connected, pair);
 	return check_connection(pair);
 }
 
@@ -85,7 +86,7 @@ static bool is_for_a_while(int error)
 	       error == -ENOMEM;
 }
 
-/* Tries the chosen address; what is for a while only is waited out within connect_timeout. */
+/* Tries the chosen address; a passing error is retried until connect_timeout. */
 static int attempt_connect(struct pair *pair)
 {
 	int error;

@@ -23,10 +23,10 @@ enum phase {
 struct peer {
 	struct pair *pair;
 	struct peer *opposite;
-	struct flow from;       /* the flow that this peer is the source of */
-	struct event *readable; /* of that flow; the target's waits for the connection first */
-	int fd;                 /* -1: none (yet) */
-	bool blind;             /* nothing is read from it, so it is on a list of peers to watch */
+	struct flow from;    /* the flow that this peer is the source of */
+	struct event *event; /* of that flow's reading; the target's waits for the connection first */
+	int fd;              /* -1: none (yet) */
+	bool blind;          /* nothing is read from it, so it is on a list of peers to watch */
 	LIST_ENTRY(peer) watch_entry;
 };
 
@@ -66,7 +66,7 @@ static inline bool pair_is_connected(const struct pair *pair)
 
 /* True if the peer was reset or broke, however that was noticed. */
 bool pair_peer_failed(const struct peer *peer);
-/* True if nothing more is to be expected from it, or what is left has no clean end. */
+/* True if its stream has ended, or it has failed. */
 bool pair_peer_has_ended(const struct peer *peer);
 /* Decides what follows from the state of a pair; may close and free it, so it is the last thing that a
  * callback does. */
@@ -94,7 +94,7 @@ uint64_t pair_connect_wait(const struct pair *pair);
 uint64_t pair_last_activity(const struct pair *pair);
 /* Which deadline has passed, or REASON_NONE. A daemon that was late itself times nobody out. */
 enum reason pair_expired(const struct pair *pair);
-/* Deadlines move away with every byte, so the timer is not: when it fires too early it is set again. */
+/* A deadline moves with every byte, the timer does not: if it fires early it is set again. */
 void pair_arm_timer(struct pair *pair);
 
 /* pair_watch.c: puts a peer on the list of those to watch, or takes it off. */
@@ -107,7 +107,7 @@ void pair_log_close(struct pair *pair, enum reason reason);
 void pair_count_close(struct pair *pair, enum reason reason);
 /* The pair ends: a survey that is under way must not touch it any more. */
 void pair_survey_forget(struct pair *pair);
-/* Ends a survey that is under way; its records stay with the caller of pair_survey_begin. */
-void pair_survey_abort(struct pair_set *set);
+/* Ends a survey, if one is under way; its records stay with the caller of pair_survey_begin. */
+void pair_survey_end(struct pair_set *set);
 
 #endif

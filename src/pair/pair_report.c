@@ -118,12 +118,17 @@ static void describe(const struct pair *pair, uint64_t now, struct pair_record *
 	flow_describe(&pair->target.from, now, LIMITED_BY_CLIENT, &record->flow[DOWNLOAD]);
 }
 
-void pair_survey_abort(struct pair_set *set)
+void pair_survey_end(struct pair_set *set)
 {
-	if (!set->survey)
+	struct pair_survey *survey = set->survey;
+
+	if (!survey)
 		return;
-	free(set->survey->pairs);
-	free(set->survey);
+	for (size_t i = survey->measured; i < survey->count; i++)
+		if (survey->pairs[i])
+			survey->pairs[i]->record = 0;
+	free(survey->pairs);
+	free(survey);
 	set->survey = NULL;
 }
 
@@ -140,7 +145,7 @@ struct pair_record *pair_survey_begin(struct pair_set *set, size_t *count)
 	survey->pairs = calloc(set->count + 1, sizeof(struct pair *));
 	if (!survey->records || !survey->pairs) {
 		free(survey->records);
-		pair_survey_abort(set);
+		pair_survey_end(set);
 		return NULL;
 	}
 	LIST_FOREACH (pair, &set->pairs, entry) {
@@ -182,7 +187,7 @@ bool pair_survey_measure(struct pair_set *set, size_t most)
 	}
 	if (survey->measured < survey->count)
 		return true;
-	pair_survey_abort(set);
+	pair_survey_end(set);
 	return false;
 }
 

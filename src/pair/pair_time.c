@@ -42,7 +42,7 @@ static void consider(struct deadline *deadline, uint64_t since, uint64_t timeout
 
 static void consider_stall(struct deadline *deadline, const struct flow *flow, uint64_t timeout)
 {
-	if (flow_waits(flow))
+	if (flow_has_backlog(flow))
 		consider(deadline, flow->last_progress, timeout, REASON_STALL_TIMEOUT);
 }
 
@@ -83,12 +83,12 @@ static bool peer_has_news(const struct pair *pair, const struct peer *peer)
 
 	if (flow_reads(&peer->from) && stream_is_readable(peer->fd))
 		return true;
-	return (flow_waits(&peer->opposite->from) || connecting) && stream_is_writable(peer->fd);
+	return (flow_has_backlog(&peer->opposite->from) || connecting) && stream_is_writable(peer->fd);
 }
 
 /*
- * Whether something that the pair waits for has happened and was not looked at yet: then it was the daemon
- * that was late (stopped, or short of CPU), and nobody is timed out for that.
+ * An event that the pair waits for has come but was not handled yet. Then the daemon was late (stopped, or
+ * short of CPU), and nobody is timed out for that.
  */
 static bool has_news(const struct pair *pair)
 {

@@ -49,7 +49,7 @@ static struct peer *ask_batch(struct peer *peer, struct peer_list *failed)
 {
 	struct peer *batch[STREAM_BATCH];
 	bool has_failed[STREAM_BATCH];
-	int fds[STREAM_BATCH] = {-1};
+	int fds[STREAM_BATCH] = {0}; /* gcc cannot tell that there is one */
 	size_t count = 0;
 
 	for (; peer && count < STREAM_BATCH; peer = LIST_NEXT(peer, watch_entry)) {

@@ -127,7 +127,7 @@ static bool is_for_all(const struct entrance *entrance, sa_family_t family)
 	       (family == AF_INET6 || (family == AF_INET && entrance->dual_stack));
 }
 
-bool entrance_takes(const struct entrance *entrance, const struct endpoint *endpoint)
+bool entrance_matches(const struct entrance *entrance, const struct endpoint *endpoint)
 {
 	const struct endpoint *own = &entrance->endpoint;
 	struct endpoint to = endpoint_reached(endpoint);

@@ -11,7 +11,7 @@
 struct entrance {
 	struct endpoint endpoint; /* the address that it really has; stays when it is closed */
 	bool dual_stack;
-	char text[ADDRESS_TEXT_MAX]; /* the same, for log lines */
+	char text[ADDRESS_TEXT_MAX]; /* endpoint as text */
 	char *unlink_path;           /* a unix path of ours, removed at the end if it still is; owned */
 	dev_t device;                /* of what is ours there */
 	ino_t inode;
@@ -26,10 +26,10 @@ struct entrance {
 int entrance_open(struct entrance *entrance, const struct endpoint *endpoint,
                   const struct socket_tuning *tuning, bool dual_stack, unsigned workers);
 /*
- * True if a connection to endpoint comes in here. What stands for every address of this machine is found out
- * by system calls, but only where the port is the same.
+ * True if a connection to endpoint comes in here. For a wildcard, system calls tell whether endpoint is this
+ * machine's, but only where the ports match.
  */
-bool entrance_takes(const struct entrance *entrance, const struct endpoint *endpoint);
+bool entrance_matches(const struct entrance *entrance, const struct endpoint *endpoint);
 /* Closes the sockets and removes a unix path. Takes a zeroed or closed one. */
 void entrance_close(struct entrance *entrance);
 /* The descriptor that a worker waits on. */

@@ -109,10 +109,10 @@ void entrances_free(struct entrances *entrances)
 	*entrances = (struct entrances){.list = NULL};
 }
 
-bool entrances_take(const struct entrances *entrances, const struct endpoint *endpoint)
+bool entrances_match(const struct entrances *entrances, const struct endpoint *endpoint)
 {
 	for (size_t i = 0; i < entrances->count; i++)
-		if (entrance_takes(&entrances->list[i], endpoint))
+		if (entrance_matches(&entrances->list[i], endpoint))
 			return true;
 	return false;
 }

@@ -20,11 +20,11 @@ struct entrances {
  */
 int entrances_open(struct entrances *entrances, const struct config_relay *config,
                    const struct socket_tuning *tuning, unsigned workers);
-/* Closes the sockets. The addresses stay: see entrances_take. */
+/* Closes the sockets. The addresses stay: see entrances_match. */
 void entrances_close(struct entrances *entrances);
 void entrances_free(struct entrances *entrances);
 
 /* True if a connection to endpoint comes in by one of them, or did while they were open. Any thread. */
-bool entrances_take(const struct entrances *entrances, const struct endpoint *endpoint);
+bool entrances_match(const struct entrances *entrances, const struct endpoint *endpoint);
 
 #endif

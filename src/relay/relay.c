@@ -2,7 +2,6 @@
 
 #include "relay/relay.h"
 
-#include "base/clock.h"
 #include "base/log.h"
 
 #include <errno.h>

@@ -57,7 +57,7 @@ void relay_unlisten(struct relay *relay);
 
 /*
  * A limit of this relay was reached. True if the caller must log that: once per episode, and at most once in
- * ten seconds. Then relay_end_limit must follow, with the line that takes it back.
+ * ten seconds. Then relay_end_limit must follow.
  */
 bool relay_begin_limit(struct relay *relay);
 void relay_end_limit(struct relay *relay);

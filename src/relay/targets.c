@@ -10,9 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Bytes of the longest relay name; config_load takes no longer one. */
-#define RELAY_NAME_MAX 64
-
 /* A line about the same target at most this often. */
 #define LOG_INTERVAL_MS 10000
 
@@ -141,8 +138,8 @@ int targets_choose(struct targets *targets, uint64_t start, unsigned attempt, st
 			if (attempt-- > 0)
 				continue;
 			choose(targets, start, target, round, choice);
-			/* Each client would come in again, as another one, until nothing is left for more. */
-			return entrances_take(targets->entrances, choice->endpoint) ? -EDEADLK : 0;
+			/* The connection would come in again as a new client, without end. */
+			return entrances_match(targets->entrances, choice->endpoint) ? -EDEADLK : 0;
 		}
 	}
 	/* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): config_load refuses a relay without a target */

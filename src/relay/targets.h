@@ -36,7 +36,7 @@ unsigned targets_attempts(struct targets *targets);
 /*
  * Chooses for one attempt (0, 1, …): one target after the other, and the addresses of each likewise.
  * -EDESTADDRREQ: its name has no address yet. -EDEADLK: it was chosen, but leads back to where this relay
- * listens (ELOOP is what connect(2) says of links).
+ * listens (ELOOP is what connect(2) says of links). On an error too the choice may be noted, and is ended.
  */
 int targets_choose(struct targets *targets, uint64_t start, unsigned attempt, struct target_choice *choice);
 void target_choice_deinit(struct target_choice *choice);

@@ -2,6 +2,15 @@
 
 #include "report/records.h"
 
+#include <stdlib.h>
+
+void report_part_deinit(struct report_part *part)
+{
+	free(part->relays);
+	free(part->pairs);
+	*part = (struct report_part){.relays = NULL};
+}
+
 size_t report_pair_count(const struct report *report)
 {
 	size_t count = 0;

@@ -31,7 +31,7 @@ struct process_record {
 	uint64_t uptime_ms;
 	unsigned workers;
 	uint64_t pairs;
-	uint64_t used, memory_max;
+	uint64_t used, memory_max; /* bytes */
 };
 
 struct relay_record {
@@ -41,11 +41,11 @@ struct relay_record {
 };
 
 struct flow_record {
-	uint64_t queued, peak, high, low;
+	uint64_t queued, peak, high, low; /* bytes */
 	enum reading reading;
 	uint64_t pauses, paused_ms, longest_pause_ms;
-	uint64_t bytes; /* written to the sink */
-	uint64_t source_queue, sink_queue;
+	uint64_t bytes;                    /* written to the sink */
+	uint64_t source_queue, sink_queue; /* bytes in the kernel: unread; unacknowledged */
 	enum limited_by limited_by;
 };
 
@@ -77,6 +77,8 @@ struct report {
 	size_t part_count;
 };
 
+/* Frees what a part holds and zeroes it. */
+void report_part_deinit(struct report_part *part);
 /* Pairs in all parts. */
 size_t report_pair_count(const struct report *report);
 

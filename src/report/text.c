@@ -8,7 +8,7 @@
 #include <inttypes.h>
 #include <stdbool.h>
 
-/* Memory streams do not remember a failure, so every write is asked. */
+/* Memory streams do not remember a failure, so every write is checked. */
 static bool write_field(const struct field *field, const void *record, FILE *out)
 {
 	struct value value;
@@ -28,7 +28,6 @@ static bool write_record(const struct kind *kind, const void *record, FILE *out)
 	return written && fputc('\n', out) != EOF;
 }
 
-/* Two lines after that of their pair; each stands alone. */
 static bool write_flow(const struct pair_record *pair, enum direction direction, FILE *out)
 {
 	const struct flow_line line = {pair->id, direction, pair->flow[direction]};
@@ -36,6 +35,7 @@ static bool write_flow(const struct pair_record *pair, enum direction direction,
 	return write_record(&flow_kind, &line, out);
 }
 
+/* The flows are two lines after that of their pair; each stands alone. */
 static bool write_pair(const struct pair_record *pair, FILE *out)
 {
 	return write_record(&pair_kind, pair, out) && write_flow(pair, UPLOAD, out) &&

@@ -29,7 +29,7 @@ struct acceptor {
 	struct event *acceptable; /* added exactly while not paused */
 	struct event *timer;      /* added while paused */
 	bool paused;
-	bool told;            /* a line said that it pauses, and the backlog was not empty since */
+	bool told;            /* has logged that it pauses; until the backlog is found empty */
 	struct backoff pause; /* how long the next pause is */
 	LIST_ENTRY(acceptor) entry;
 };

@@ -10,12 +10,13 @@
 
 #include <errno.h>
 #include <event2/event.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-/* What one read takes at most. Measured (bench/): less costs more calls, more falls out of the second-level
- * cache. */
+/*
+ * What one read takes at most. Measured (bench/): a smaller buffer costs more calls, a larger one does not
+ * fit the second-level cache.
+ */
 #define SCRATCH_SIZE (256 * 1024)
 /* Pairs whose kernel queues are asked for before others are served. */
 #define SURVEY_BATCH 64
@@ -61,8 +62,7 @@ static void begin_report(struct worker *worker)
 	if (part->relays)
 		part->pairs = pair_survey_begin(&worker->set, &part->pair_count);
 	if (!part->pairs) {
-		free(part->relays);
-		part->relays = NULL;
+		report_part_deinit(part);
 		answer(worker, &worker->reported, WORKER_REPORTED);
 		return;
 	}
@@ -128,7 +128,7 @@ static void *run(void *arg)
 	return NULL;
 }
 
-/* More than SLOTS_BITS workers share their bits. */
+/* With more than SLOTS_BITS workers several share a bit, and all of them are woken. */
 static void tell_waiter(struct worker *worker, struct slots *slots)
 {
 	const struct worker_context *context = worker->context;
@@ -241,7 +241,6 @@ void worker_free(struct worker *worker)
 		event_base_free(worker->base);
 	pipe_pool_deinit(&worker->pipes);
 	free(worker->set.io.scratch);
-	free(worker->reported.part.relays);
-	free(worker->reported.part.pairs);
+	report_part_deinit(&worker->reported.part);
 	free(worker);
 }

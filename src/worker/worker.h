@@ -35,8 +35,8 @@ struct worker *worker_new(const struct worker_context *context, unsigned number)
 int worker_start(struct worker *worker);
 
 /*
- * Orders, from any thread, carried out in the order in which they are given. One that is given twice before
- * it was carried out is carried out once.
+ * Orders, from any thread, carried out in the order in which they are given. One that is given again before
+ * its turn came is carried out once.
  */
 enum worker_order {
 	WORKER_DRAIN,    /* stop accepting, let pairs end; answered by WORKER_DRAINED */

@@ -1,4 +1,4 @@
-# One program per module, each linking the library.
+# Programs that link the library.
 EXTRA_DIST += tests/unit/config/config_stage.h tests/unit/net/socket_stage.h tests/unit/pair/pair_stage.h tests/unit/relay/relay_stage.h tests/unit/capture.h tests/unit/faults.h tests/unit/unit.h tests/unit/loop.h tests/unit/flow/one_flow.h tests/unit/relays.h
 if HAVE_CHECK
 UNIT_TESTS = \

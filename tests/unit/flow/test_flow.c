@@ -66,7 +66,7 @@ END_TEST
 START_TEST(stopped_sink_pauses_the_source_at_high)
 {
 	fill();
-	ck_assert(!flow.reading);
+	ck_assert(!flow.readable_added);
 	ck_assert_uint_gt(flow.queued, LOW);
 	ck_assert_uint_eq(flow.peak, HIGH);
 	ck_assert_uint_eq(flow.pauses, 1);
@@ -106,7 +106,7 @@ START_TEST(source_is_resumed_at_low_and_not_before)
 		else
 			ck_assert_uint_gt(queued, LOW);
 	}
-	ck_assert(flow.reading);
+	ck_assert(flow.readable_added);
 }
 END_TEST
 
@@ -150,7 +150,7 @@ START_TEST(reset_sink_drops_and_counts_the_queue)
 	ck_assert_uint_gt(flow.dropped, 0);
 	ck_assert_uint_eq(flow.queued, 0);
 	ck_assert_uint_eq(budget_used(&budget), 0);
-	ck_assert(!flow.reading);
+	ck_assert(!flow.readable_added);
 	ck_assert(flow_finished(&flow));
 	ck_assert_int_lt(flow.sink_error, 0);
 }
@@ -326,7 +326,7 @@ START_TEST(nothing_to_read_after_all)
 	event_base_loop(base, EVLOOP_NONBLOCK);
 	event_base_loop(base, EVLOOP_NONBLOCK);
 	ck_assert_int_eq(flow.source, SOURCE_OPEN);
-	ck_assert(flow.reading);
+	ck_assert(flow.readable_added);
 	ck_assert_uint_eq(budget_used(&budget), 0);
 }
 END_TEST
@@ -345,8 +345,8 @@ START_TEST(without_an_event_for_the_sink_the_flow_fails)
 	LOOP_UNTIL(base, flow.fault);
 	ck_assert_int_eq(flow.fault, -ENOMEM);
 	ck_assert_uint_eq(flow.queued, 0);
-	ck_assert(!flow.reading);
-	ck_assert(!flow.waiting);
+	ck_assert(!flow.readable_added);
+	ck_assert(!flow.writable_added);
 }
 END_TEST
 
@@ -358,7 +358,7 @@ START_TEST(without_an_event_for_the_source_the_flow_fails)
 	fault_set(FAULT_EVENT_ADD, 1, ENOMEM);
 	flow_start(&flow);
 	ck_assert_int_eq(flow.fault, -ENOMEM);
-	ck_assert(!flow.reading);
+	ck_assert(!flow.readable_added);
 }
 END_TEST
 
@@ -572,11 +572,11 @@ START_TEST(bulk_flow_waits_for_its_turn)
 {
 	run_until_its_turn();
 	ck_assert_uint_eq(flow.bytes, 0);
-	ck_assert(!flow.reading);
+	ck_assert(!flow.readable_added);
 	ck_assert_ptr_eq(TAILQ_FIRST(&turns.waiting), &flow);
 	event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
 	ck_assert_uint_eq(flow.bytes, 1);
-	ck_assert(flow.reading);
+	ck_assert(flow.readable_added);
 	ck_assert(TAILQ_EMPTY(&turns.waiting));
 }
 END_TEST
@@ -770,8 +770,8 @@ static void wait_for_turns(uint64_t bytes)
 	turns_taken = 0;
 	for (int i = 0; i < TURNS; i++) {
 		takers[i] = (struct flow){.io = &takers_io};
-		ck_assert(flow_turn_wait(&takers[i], TURN_READ));
-		ck_assert(flow_turn_wait(&takers[i], TURN_WRITE));
+		ck_assert(flow_turn_defer(&takers[i], TURN_READ));
+		ck_assert(flow_turn_defer(&takers[i], TURN_WRITE));
 	}
 }
 

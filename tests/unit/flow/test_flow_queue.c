@@ -3,6 +3,7 @@
 
 #include "faults.h"
 #include "flow/one_flow.h"
+#include "net/stream.h"
 #include "unit.h"
 
 #include <netinet/tcp.h>
@@ -76,7 +77,7 @@ START_TEST(full_pipe_is_no_reason_to_pause)
 	           (be_bulk(), sent += send_piece(stuffed, sent, HIGH - 1 - sent), flow.queued == HIGH - 1));
 	assert_quiet();
 	ck_assert_uint_eq(flow.pauses, 0);
-	ck_assert(flow.reading);
+	ck_assert(flow.readable_added);
 	sent += send_piece(stuffed, sent, 1);
 	LOOP_UNTIL(base, flow.pause);
 	ck_assert_int_eq(flow.pause, PAUSE_HIGH);
@@ -118,7 +119,7 @@ START_TEST(queue_is_read_on_at_low_to_the_byte)
 	take_from_pipe(1);
 	ck_assert_uint_eq(flow.queued, LOW);
 	ck_assert_int_eq(flow.pause, PAUSE_NONE);
-	ck_assert(flow.reading);
+	ck_assert(flow.readable_added);
 }
 END_TEST
 
@@ -233,7 +234,7 @@ START_TEST(flow_waits_for_its_sink_in_either_form)
 	ck_assert_uint_eq(record.queued, sent);
 	ck_assert_int_eq(record.reading, READING_ON);
 	ck_assert_int_eq(record.limited_by, LIMITED_BY_TARGET);
-	ck_assert(flow_waits(&flow));
+	ck_assert(flow_has_backlog(&flow));
 }
 END_TEST
 
@@ -250,6 +251,23 @@ START_TEST(only_the_sink_makes_progress_in_either_form)
 }
 END_TEST
 
+/* The rest of its turn would send fresh bytes after the hole. */
+START_TEST(turn_ends_with_a_fault)
+{
+	uint64_t sent, stuffed = queue_as(PIPE_THEN_BUFFER, &sent), received = 0;
+
+	ck_assert_uint_eq(loop_send(source[1], stuffed + sent, 100), 100);
+	while (!stream_is_writable(sink[0]) || stream_unread(source[0]) < 100)
+		loop_receive(sink[1], &received, BULK);
+	fault_set(FAULT_ENABLE, 1, ENOMEM);
+	flow_take_turn(&flow, TURN_READ | TURN_WRITE);
+	ck_assert_int_eq(flow.fault, -ENOMEM);
+	ck_assert_uint_eq(flow.bytes, 1000);
+	ck_assert_uint_eq(flow.dropped, 2000);
+	ck_assert_uint_eq(stream_unread(source[0]), 100);
+}
+END_TEST
+
 /* libevent is to go on where the pipe ended, and could not be told to: nobody would ever write the rest. */
 START_TEST(buffer_that_nobody_would_write_behind_a_pipe_is_a_fault)
 {
@@ -260,8 +278,8 @@ START_TEST(buffer_that_nobody_would_write_behind_a_pipe_is_a_fault)
 	LOOP_UNTIL(base, (loop_receive(sink[1], &received, BULK), flow.fault));
 	ck_assert_int_eq(flow.fault, -ENOMEM);
 	ck_assert_uint_eq(flow.dropped, 2000);
-	ck_assert(!flow.reading);
-	ck_assert(!flow.waiting);
+	ck_assert(!flow.readable_added);
+	ck_assert(!flow.writable_added);
 }
 END_TEST
 
@@ -506,6 +524,7 @@ int main(void)
 	tcase_add_loop_test(tcase, either_form_can_be_ended, 0, FORMS);
 	tcase_add_loop_test(tcase, flow_waits_for_its_sink_in_either_form, 0, FORMS);
 	tcase_add_loop_test(tcase, only_the_sink_makes_progress_in_either_form, 0, FORMS);
+	tcase_add_test(tcase, turn_ends_with_a_fault);
 	tcase_add_test(tcase, buffer_that_nobody_would_write_behind_a_pipe_is_a_fault);
 	suite_add_tcase(suite, tcase);
 	tcase_set_timeout(random, 120);

@@ -106,6 +106,7 @@ static const struct {
         {"unix:/" HUNDRED "1234567", -ENAMETOOLONG},
         {"unix:@" HUNDRED "12345678", -ENAMETOOLONG},
         {"systemd:web", -EINVAL},
+        {"systemd:80", -EINVAL},
 };
 
 START_TEST(good_address_is_taken)

@@ -39,15 +39,15 @@ START_TEST(unix_name_takes_who_connects_it)
 	struct entrance entrance;
 
 	ck_assert_int_eq(entrance_open(&entrance, &endpoint, &plain, false, 1), 0);
-	ck_assert(entrance_takes(&entrance, &endpoint));
-	ck_assert(!entrance_takes(&entrance, &longer));
+	ck_assert(entrance_matches(&entrance, &endpoint));
+	ck_assert(!entrance_matches(&entrance, &longer));
 	entrance_close(&entrance);
 	endpoint = path_endpoint();
 	ck_assert_int_eq(entrance_open(&entrance, &endpoint, &plain, false, 1), 0);
-	ck_assert(entrance_takes(&entrance, &endpoint));
-	ck_assert(!entrance_takes(&entrance, &longer));
+	ck_assert(entrance_matches(&entrance, &endpoint));
+	ck_assert(!entrance_matches(&entrance, &longer));
 	longer = endpoint_of("127.0.0.1:1");
-	ck_assert(!entrance_takes(&entrance, &longer));
+	ck_assert(!entrance_matches(&entrance, &longer));
 	entrance_close(&entrance);
 }
 END_TEST
