@@ -147,8 +147,9 @@ all_was_read() {
 	[ "$(value source_queue flow direction=upload | sort -u)" = 0 ]
 }
 
-# A sink that is slower than its source: from one pause to the next it takes what lies between the marks, and
-# at most what its kernel takes at once more than that.
+# A sink that is slower than its source: from one pause to the next it takes what lies between the marks. It may
+# take more while the source is read again, the more the busier the machine is; that is SLACK.
+SLACK=$((128 * 1024))
 slow() {
 	name_relays upload download
 	run_relays "$1" 'rcvbuf 8K recv-slow TOTAL RATE expect-fin touch NAME.ended fin' 'send TOTAL fin expect-fin'
@@ -167,7 +168,7 @@ expect_pauses() {
 	total=$(total_of "$high")
 	pauses=$(closed_line relay="$1" | sed "s/.* ${direction}_pauses=\([0-9]*\) .*/\1/")
 	expect_at_most "the pauses of $1" $((1 + (total - high) / (high - low))) "$pauses"
-	expect_at_least "the pauses of $1" $(((total - high - 65536) / (high - low + 65536))) "$pauses"
+	expect_at_least "the pauses of $1" $(((total - high - SLACK) / (high - low + SLACK))) "$pauses"
 }
 
 for splice in auto off; do
