@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #define LINE_MAX_BYTES 2048         /* of a line's text; longer ones are cut */
-#define QUEUE_BYTES    (256 * 1024) /* lines that wait for the writer */
+#define BATCH_BYTES    (256 * 1024) /* lines that wait for the writer */
 
 /* What stands before the text: "<6>" or "2026-01-01T00:00:00.000+00:00 info ". */
 struct prefix {
@@ -25,18 +25,18 @@ struct prefix {
 };
 
 /*
- * bytes[0 to used) are whole lines. There are two queues: one is filled, the other is the writer's; the
- * writer swaps them when it has written its own. A queue that had to refuse a line refuses all that follow,
+ * bytes[0 to used) are whole lines. There are two batches: one is filled, the other is the writer's; the
+ * writer swaps them when it has written its own. A batch that had to refuse a line refuses all that follow,
  * so that the gap is always at its end and the count of the lines that are missing can be written in their
  * place.
  */
-struct queue {
+struct batch {
 	size_t used;
 	uint64_t refused;
-	char bytes[QUEUE_BYTES];
+	char bytes[BATCH_BYTES];
 };
 
-/* Guarded by lock, but for the writer's own queue. */
+/* Guarded by lock, but for the writer's own batch. */
 static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t work;  /* for the thread: there is something to write, or stopping */
@@ -44,15 +44,15 @@ static struct {
 	pthread_t thread;
 	bool running; /* the thread writes; without it the caller does */
 	bool stopping;
-	struct queue queues[2];
-	struct queue *filling;
+	struct batch batches[2];
+	struct batch *filling;
 	char *block; /* owned; NULL when none waits */
 	size_t block_length;
 	struct prefix block_prefix;
 } state = {
         .lock = PTHREAD_MUTEX_INITIALIZER,
         .work = PTHREAD_COND_INITIALIZER,
-        .filling = &state.queues[0],
+        .filling = &state.batches[0],
 };
 
 /* Belongs to who writes: the thread while it runs, the holder of the lock otherwise. */
@@ -218,52 +218,52 @@ static void write_lines(struct prefix *prefix, char *text, size_t length)
 	}
 }
 
-static void write_queue(struct queue *queue)
+static void write_batch(struct batch *batch)
 {
-	struct prefix none = {.length = 0}; /* the lines of a queue bring theirs */
+	struct prefix none = {.length = 0}; /* the lines of a batch bring theirs */
 
-	write_lines(&none, queue->bytes, queue->used);
-	writer.unwritten += queue->refused;
+	write_lines(&none, batch->bytes, batch->used);
+	writer.unwritten += batch->refused;
 	write_missing();
-	queue->used = 0;
-	queue->refused = 0;
+	batch->used = 0;
+	batch->refused = 0;
 }
 
-/* Exchanges the writer's empty queue for the filled one. */
-static struct queue *queue_swap(void)
+/* Exchanges the writer's empty batch for the filled one. */
+static struct batch *batch_swap(void)
 {
-	struct queue *filled = state.filling;
+	struct batch *filled = state.filling;
 
-	state.filling = filled == &state.queues[0] ? &state.queues[1] : &state.queues[0];
+	state.filling = filled == &state.batches[0] ? &state.batches[1] : &state.batches[0];
 	return filled;
 }
 
-static void queue_add(const struct prefix *prefix, const char *text, size_t length)
+static void batch_add(const struct prefix *prefix, const char *text, size_t length)
 {
-	struct queue *queue = state.filling;
+	struct batch *batch = state.filling;
 
-	if (queue->refused > 0 || prefix->length + length > sizeof(queue->bytes) - queue->used) {
-		queue->refused++;
+	if (batch->refused > 0 || prefix->length + length > sizeof(batch->bytes) - batch->used) {
+		batch->refused++;
 		dropped++;
 		return;
 	}
-	memcpy(queue->bytes + queue->used, prefix->text, prefix->length);
-	memcpy(queue->bytes + queue->used + prefix->length, text, length);
-	queue->used += prefix->length + length;
+	memcpy(batch->bytes + batch->used, prefix->text, prefix->length);
+	memcpy(batch->bytes + batch->used + prefix->length, text, length);
+	batch->used += prefix->length + length;
 	pthread_cond_signal(&state.work);
 }
 
 /* Writes what is there now; the lock is free meanwhile, so nobody waits for standard error. */
 static void write_pending(void)
 {
-	struct queue *queue = queue_swap();
+	struct batch *batch = batch_swap();
 	char *block = state.block; /* ours: the next one may be queued while it is written */
 	size_t length = state.block_length;
 	struct prefix prefix = state.block_prefix;
 
 	state.block = NULL;
 	pthread_mutex_unlock(&state.lock);
-	write_queue(queue);
+	write_batch(batch);
 	if (block)
 		write_lines(&prefix, block, length);
 	pthread_mutex_lock(&state.lock);
@@ -373,7 +373,7 @@ void log_write(enum log_level level, const char *format, ...)
 
 	pthread_mutex_lock(&state.lock);
 	if (state.running)
-		queue_add(&prefix, text, length);
+		batch_add(&prefix, text, length);
 	else
 		write_line(&prefix, text, length);
 	pthread_mutex_unlock(&state.lock);
@@ -381,7 +381,7 @@ void log_write(enum log_level level, const char *format, ...)
 }
 
 /* Hands text over to the thread, which frees it. */
-static void block_queue(const struct prefix *prefix, char *text, size_t length)
+static void block_keep(const struct prefix *prefix, char *text, size_t length)
 {
 	free(state.block);
 	state.block = text;
@@ -399,7 +399,7 @@ void log_block(char *text, size_t length)
 
 	pthread_mutex_lock(&state.lock);
 	if (state.running) {
-		block_queue(&prefix, text, length);
+		block_keep(&prefix, text, length);
 		text = NULL; /* handed over */
 	} else {
 		write_lines(&prefix, text, length);

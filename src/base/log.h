@@ -2,8 +2,8 @@
  * The log: one line per message on standard error, with the journal's priority prefix (sd-daemon(3)) when
  * standard error is the journal, with the time otherwise.
  *
- * Between log_start and log_stop lines go through a bounded queue to a thread of their own, so a log that
- * cannot be written (a full pipe, a full disk) never stalls the caller: lines that find the queue full are
+ * Between log_start and log_stop lines go through a bounded buffer to a thread of their own, so a log that
+ * cannot be written (a full pipe, a full disk) never stalls the caller: lines that find it full are
  * dropped, counted, and the count is written once there is room. Before log_start and after log_stop lines
  * are written directly. A line that standard error refuses (no space left, nobody reading) is dropped and
  * counted likewise, never tried again. All functions may be called from any thread, but log_start and

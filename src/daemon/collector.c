@@ -78,26 +78,13 @@ void collector_put(struct collector *collector, unsigned worker, const struct re
 	collector->pending--;
 }
 
-/* What each worker counted of ended pairs, and what its living pairs have. */
 static void sum_relay(const struct collector *collector, size_t number)
 {
 	struct relay_record *relay = &collector->relays[number];
 
 	*relay = (struct relay_record){.name = relay->name};
-	for (unsigned w = 0; w < collector->workers; w++) {
-		const struct report_part *part = &collector->parts[w];
-
-		counters_add(&relay->counters, &part->relays[number]);
-		for (size_t i = 0; i < part->pair_count; i++) {
-			const struct pair_record *pair = &part->pairs[i];
-
-			if (pair->relay != relay->name)
-				continue;
-			relay->pairs++;
-			counters_add_flow(&relay->counters, UPLOAD, &pair->flow[UPLOAD]);
-			counters_add_flow(&relay->counters, DOWNLOAD, &pair->flow[DOWNLOAD]);
-		}
-	}
+	for (unsigned w = 0; w < collector->workers; w++)
+		relay_record_add(relay, &collector->parts[w].relays[number]);
 }
 
 static struct process_record describe_process(const struct collector *collector, const struct report *report)

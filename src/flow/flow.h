@@ -145,6 +145,8 @@ bool flow_reads(const struct flow *flow);
 /* Removes events and the queue; the sockets are left open. Takes a zeroed flow. */
 void flow_deinit(struct flow *flow);
 
+/* Adds what the flow has moved and how it was paused until now, a pause that lasts included. */
+void flow_count(const struct flow *flow, enum direction direction, uint64_t now, struct counters *counters);
 /* The dump's record, without the kernel's queues; sink_side is which peer the sink is. */
 void flow_describe(const struct flow *flow, uint64_t now, enum limited_by sink_side,
                    struct flow_record *record);

@@ -24,10 +24,22 @@ static enum reading describe_reading(const struct flow *flow)
 	return flow->pause ? READING_PAUSED : READING_ON;
 }
 
+static uint64_t running_pause(const struct flow *flow, uint64_t now)
+{
+	return flow->pause ? now - flow->paused_since : 0;
+}
+
+void flow_count(const struct flow *flow, enum direction direction, uint64_t now, struct counters *counters)
+{
+	counters->bytes[direction] += flow->bytes;
+	counters->pauses += flow->pauses;
+	counters->paused_ms += flow->paused_ms + running_pause(flow, now);
+}
+
 void flow_describe(const struct flow *flow, uint64_t now, enum limited_by sink_side,
                    struct flow_record *record)
 {
-	uint64_t pause = flow->pause ? now - flow->paused_since : 0;
+	uint64_t pause = running_pause(flow, now);
 
 	*record = (struct flow_record){
 	        .queued = flow->queued,

@@ -61,7 +61,7 @@ void stream_close(int fd)
 	close(fd);
 }
 
-static uint64_t queue_length(int fd, unsigned long request)
+static uint64_t kernel_bytes(int fd, unsigned long request)
 {
 	int bytes = 0;
 
@@ -72,12 +72,12 @@ static uint64_t queue_length(int fd, unsigned long request)
 
 uint64_t stream_unread(int fd)
 {
-	return queue_length(fd, SIOCINQ);
+	return kernel_bytes(fd, SIOCINQ);
 }
 
 uint64_t stream_unacknowledged(int fd)
 {
-	return queue_length(fd, SIOCOUTQ);
+	return kernel_bytes(fd, SIOCOUTQ);
 }
 
 static bool is_ready(int fd, short events)

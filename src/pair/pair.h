@@ -62,11 +62,14 @@ size_t pair_cost(void);
 int pair_new(struct pair_set *set, struct admission *ticket, int client_fd,
              const union client_address *client);
 
+/* Adds the living pairs of the set, as they are now (clock_ms), to the records of their relays, by number. */
+void pair_set_count(const struct pair_set *set, uint64_t now, struct relay_record *relays);
+
 /*
- * The records of all pairs of the set as they are at this moment, *count of them. The caller frees
+ * The records of all pairs of the set as they are now (clock_ms), *count of them. The caller frees
  * them after pair_survey_measure was done. NULL when out of memory. One at a time.
  */
-struct pair_record *pair_survey_begin(struct pair_set *set, size_t *count);
+struct pair_record *pair_survey_begin(struct pair_set *set, uint64_t now, size_t *count);
 /* Adds the kernel's queues to at most so many records; they cost system calls, so the caller lets others run
  * in between. False when done. */
 bool pair_survey_measure(struct pair_set *set, size_t most);

@@ -62,15 +62,17 @@ void pair_log_close(struct pair *pair, enum reason reason)
 	          up->dropped + down->dropped, ended_first_name(pair, reason), reasons[reason].name);
 }
 
+static void count_flows(const struct pair *pair, uint64_t now, struct counters *counters)
+{
+	flow_count(&pair->client.from, UPLOAD, now, counters);
+	flow_count(&pair->target.from, DOWNLOAD, now, counters);
+}
+
 void pair_count_close(struct pair *pair, enum reason reason)
 {
 	struct counters *counters = pair_counters(pair);
-	const struct flow *up = &pair->client.from, *down = &pair->target.from;
 
-	counters->bytes[UPLOAD] += up->bytes;
-	counters->bytes[DOWNLOAD] += down->bytes;
-	counters->pauses += up->pauses + down->pauses;
-	counters->paused_ms += up->paused_ms + down->paused_ms;
+	count_flows(pair, clock_ms(), counters);
 	if (reason == REASON_CONNECT_FAILED || reason == REASON_CONNECT_TIMEOUT)
 		counters->connect_failed++;
 	else if (reason == REASON_OVER_LIMIT)
@@ -132,10 +134,21 @@ void pair_survey_end(struct pair_set *set)
 	set->survey = NULL;
 }
 
-struct pair_record *pair_survey_begin(struct pair_set *set, size_t *count)
+void pair_set_count(const struct pair_set *set, uint64_t now, struct relay_record *relays)
+{
+	const struct pair *pair;
+
+	LIST_FOREACH (pair, &set->pairs, entry) {
+		struct relay_record *relay = &relays[pair->relay->number];
+
+		relay->pairs++;
+		count_flows(pair, now, &relay->counters);
+	}
+}
+
+struct pair_record *pair_survey_begin(struct pair_set *set, uint64_t now, size_t *count)
 {
 	struct pair_survey *survey = set->survey = calloc(1, sizeof(*survey));
-	uint64_t now = clock_ms();
 	struct pair *pair;
 
 	if (!survey)

@@ -51,6 +51,7 @@ struct relay *relay_new(struct config *owner, const struct config_relay *config,
 		return NULL;
 	relay->owner = config_get(owner);
 	relay->config = config;
+	relay->number = (size_t)(config - owner->relays);
 	refcount_init(&relay->references);
 	relay->workers = workers;
 	slots_init(&relay->slots, config->max_connections);

@@ -21,6 +21,7 @@
 
 struct relay {
 	const struct config_relay *config;
+	size_t number; /* among the relays of its configuration, from 0 */
 	/*
 	 * Of pairs that have ended, one for each worker. Only that worker writes and reads it, so that a
 	 * report is consistent and nothing is shared on the way of a byte.

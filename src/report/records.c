@@ -20,20 +20,14 @@ size_t report_pair_count(const struct report *report)
 	return count;
 }
 
-void counters_add(struct counters *sum, const struct counters *more)
+void relay_record_add(struct relay_record *sum, const struct relay_record *more)
 {
-	sum->accepted += more->accepted;
-	sum->refused += more->refused;
-	sum->connect_failed += more->connect_failed;
-	sum->bytes[UPLOAD] += more->bytes[UPLOAD];
-	sum->bytes[DOWNLOAD] += more->bytes[DOWNLOAD];
-	sum->pauses += more->pauses;
-	sum->paused_ms += more->paused_ms;
-}
-
-void counters_add_flow(struct counters *sum, enum direction direction, const struct flow_record *flow)
-{
-	sum->bytes[direction] += flow->bytes;
-	sum->pauses += flow->pauses;
-	sum->paused_ms += flow->paused_ms;
+	sum->pairs += more->pairs;
+	sum->counters.accepted += more->counters.accepted;
+	sum->counters.refused += more->counters.refused;
+	sum->counters.connect_failed += more->counters.connect_failed;
+	sum->counters.bytes[UPLOAD] += more->counters.bytes[UPLOAD];
+	sum->counters.bytes[DOWNLOAD] += more->counters.bytes[DOWNLOAD];
+	sum->counters.pauses += more->counters.pauses;
+	sum->counters.paused_ms += more->counters.paused_ms;
 }

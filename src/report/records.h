@@ -35,7 +35,7 @@ struct process_record {
 };
 
 struct relay_record {
-	const char *name; /* borrowed */
+	const char *name; /* borrowed; NULL in a worker's part */
 	uint64_t pairs;
 	struct counters counters; /* living pairs included */
 };
@@ -61,10 +61,10 @@ struct pair_record {
 	struct flow_record flow[DIRECTIONS];
 };
 
-/* One worker's part, all of it from one moment. */
+/* One worker's part, all of it from one moment. The relays cost little; the pairs are what a report costs. */
 struct report_part {
-	struct counters *relays;   /* of pairs that have ended, one for each relay; owned */
-	struct pair_record *pairs; /* owned; both are NULL if there was no memory */
+	struct relay_record *relays; /* as many as there are, in their order; owned */
+	struct pair_record *pairs;   /* owned; both are NULL if there was no memory */
 	size_t pair_count;
 };
 
@@ -82,8 +82,7 @@ void report_part_deinit(struct report_part *part);
 /* Pairs in all parts. */
 size_t report_pair_count(const struct report *report);
 
-/* Adds what one more worker, or one more flow, has counted. */
-void counters_add(struct counters *sum, const struct counters *more);
-void counters_add_flow(struct counters *sum, enum direction direction, const struct flow_record *flow);
+/* Adds what one more worker has counted. */
+void relay_record_add(struct relay_record *sum, const struct relay_record *more);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "worker/worker.h"
 
+#include "base/clock.h"
 #include "base/evloop.h"
 #include "base/thread.h"
 #include "flow/pipe_pool.h"
@@ -57,17 +58,19 @@ static void begin_report(struct worker *worker)
 {
 	const struct worker_context *context = worker->context;
 	struct report_part *part = &worker->reported.part;
+	uint64_t now = clock_ms();
 
-	*part = (struct report_part){.relays = calloc(context->relay_count, sizeof(struct counters))};
+	*part = (struct report_part){.relays = calloc(context->relay_count, sizeof(struct relay_record))};
 	if (part->relays)
-		part->pairs = pair_survey_begin(&worker->set, &part->pair_count);
+		part->pairs = pair_survey_begin(&worker->set, now, &part->pair_count);
 	if (!part->pairs) {
 		report_part_deinit(part);
 		answer(worker, &worker->reported, WORKER_REPORTED);
 		return;
 	}
 	for (size_t i = 0; i < context->relay_count; i++)
-		part->relays[i] = context->relays[i]->counters[worker->number];
+		part->relays[i].counters = context->relays[i]->counters[worker->number];
+	pair_set_count(&worker->set, now, part->relays);
 	event_active(worker->survey_more, EV_TIMEOUT, 0);
 }
 

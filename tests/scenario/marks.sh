@@ -147,8 +147,8 @@ all_was_read() {
 	[ "$(value source_queue flow direction=upload | sort -u)" = 0 ]
 }
 
-# A sink that is slower than its source: from one pause to the next it takes what lies between the marks. It may
-# take more while the source is read again, the more the busier the machine is; that is SLACK.
+# A sink that is slower than its source: from one pause to the next it takes what lies between the marks. It
+# may take more while the source is read again, the more the busier the machine is; that is SLACK.
 SLACK=$((128 * 1024))
 slow() {
 	name_relays upload download

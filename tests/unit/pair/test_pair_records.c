@@ -16,7 +16,7 @@ START_TEST(dump_outlives_the_pairs_in_it)
 		client[i] = join();
 		meet_open(target);
 	}
-	records = pair_survey_begin(&set, &count);
+	records = pair_survey_begin(&set, clock_ms(), &count);
 	ck_assert_ptr_nonnull(records);
 	ck_assert_uint_eq(count, 4);
 	ck_assert_uint_eq(records[0].id, 4);
@@ -32,7 +32,7 @@ START_TEST(dump_outlives_the_pairs_in_it)
 	ck_assert_ptr_null(set.survey);
 	free(records);
 	for (int i = 0; i < 2; i++) { /* and once more */
-		records = pair_survey_begin(&set, &count);
+		records = pair_survey_begin(&set, clock_ms(), &count);
 		ck_assert_uint_eq(count, 3);
 		ck_assert(!pair_survey_measure(&set, 3));
 		free(records);
@@ -52,7 +52,7 @@ START_TEST(dump_tells_queues_and_states)
 	fill(client, &only_pair()->client.from);
 	shutdown(server, SHUT_WR);
 	assert_ends(client, LOOP_FIN, 0);
-	records = pair_survey_begin(&set, &count);
+	records = pair_survey_begin(&set, clock_ms(), &count);
 	ck_assert_uint_eq(count, 1);
 	ck_assert(!pair_survey_measure(&set, 1));
 	ck_assert_int_eq(records->state, STATE_HALF_CLOSED);
@@ -71,7 +71,7 @@ static struct pair_record dump_newest(void)
 	struct pair_record *records, newest;
 	size_t count = 0;
 
-	records = pair_survey_begin(&set, &count);
+	records = pair_survey_begin(&set, clock_ms(), &count);
 	ck_assert_uint_ge(count, 1);
 	newest = records[0];
 	ck_assert(!pair_survey_measure(&set, count));
@@ -115,7 +115,7 @@ START_TEST(dump_without_memory)
 	begin(NULL);
 	join();
 	fault_set(FAULT_MEMORY, (size_t)_i, ENOMEM);
-	records = pair_survey_begin(&set, &count);
+	records = pair_survey_begin(&set, clock_ms(), &count);
 	ck_assert_ptr_null(records);
 	ck_assert_ptr_null(set.survey);
 	dump_newest();
@@ -128,7 +128,7 @@ START_TEST(dump_of_nothing)
 	size_t count = 1;
 
 	begin(NULL);
-	records = pair_survey_begin(&set, &count);
+	records = pair_survey_begin(&set, clock_ms(), &count);
 	ck_assert_ptr_nonnull(records);
 	ck_assert_uint_eq(count, 0);
 	ck_assert(!pair_survey_measure(&set, 64));
@@ -143,9 +143,30 @@ START_TEST(dump_is_given_up_with_the_set)
 
 	begin(NULL);
 	join();
-	records = pair_survey_begin(&set, &count);
+	records = pair_survey_begin(&set, clock_ms(), &count);
 	ck_assert_uint_eq(count, 1);
 	free(records);
+}
+END_TEST
+
+/* What a relay's record shows beside what ended pairs have left. */
+START_TEST(living_pairs_are_counted_for_their_relay)
+{
+	struct relay_record record = {.counters = {.bytes = {7, 8}}};
+	const struct flow *up;
+	int client;
+
+	begin(TEXTS("high_watermark=64K"));
+	client = join();
+	meet_open(target);
+	up = &only_pair()->client.from;
+	fill(client, up);
+	pair_set_count(&set, up->paused_since + 1000, &record);
+	ck_assert_uint_eq(record.pairs, 1);
+	ck_assert_uint_eq(record.counters.bytes[UPLOAD], 7 + up->bytes);
+	ck_assert_uint_eq(record.counters.bytes[DOWNLOAD], 8);
+	ck_assert_uint_eq(record.counters.pauses, up->pauses);
+	ck_assert_uint_eq(record.counters.paused_ms, up->paused_ms + 1000);
 }
 END_TEST
 
@@ -169,6 +190,7 @@ static TCase *dump_case(void)
 	tcase_add_test(tcase, dump_tells_each_state);
 	tcase_add_loop_test(tcase, dump_without_memory, 1, 4);
 	tcase_add_test(tcase, dump_of_nothing);
+	tcase_add_test(tcase, living_pairs_are_counted_for_their_relay);
 	tcase_add_test(tcase, dump_is_given_up_with_the_set);
 	return tcase;
 }

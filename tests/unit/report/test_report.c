@@ -420,19 +420,19 @@ END_TEST
 
 START_TEST(counters_add_up)
 {
-	struct counters sum = {1, 2, 3, {4, 5}, 6, 7};
-	const struct counters more = {10, 20, 30, {40, 50}, 60, 70};
-	const struct flow_record flow = {.bytes = 100, .pauses = 200, .paused_ms = 300};
+	struct relay_record sum = {"db", 8, {1, 2, 3, {4, 5}, 6, 7}};
+	const struct relay_record more = {NULL, 80, {10, 20, 30, {40, 50}, 60, 70}};
 
-	counters_add(&sum, &more);
-	counters_add_flow(&sum, DOWNLOAD, &flow);
-	ck_assert_uint_eq(sum.accepted, 11);
-	ck_assert_uint_eq(sum.refused, 22);
-	ck_assert_uint_eq(sum.connect_failed, 33);
-	ck_assert_uint_eq(sum.bytes[UPLOAD], 44);
-	ck_assert_uint_eq(sum.bytes[DOWNLOAD], 155);
-	ck_assert_uint_eq(sum.pauses, 266);
-	ck_assert_uint_eq(sum.paused_ms, 377);
+	relay_record_add(&sum, &more);
+	ck_assert_str_eq(sum.name, "db");
+	ck_assert_uint_eq(sum.pairs, 88);
+	ck_assert_uint_eq(sum.counters.accepted, 11);
+	ck_assert_uint_eq(sum.counters.refused, 22);
+	ck_assert_uint_eq(sum.counters.connect_failed, 33);
+	ck_assert_uint_eq(sum.counters.bytes[UPLOAD], 44);
+	ck_assert_uint_eq(sum.counters.bytes[DOWNLOAD], 55);
+	ck_assert_uint_eq(sum.counters.pauses, 66);
+	ck_assert_uint_eq(sum.counters.paused_ms, 77);
 }
 END_TEST
 

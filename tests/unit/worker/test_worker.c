@@ -34,7 +34,7 @@ static struct {
 static void take_part(const struct report_part *part)
 {
 	answers.reported++;
-	answers.accepted += part->relays[0].accepted;
+	answers.accepted += part->relays[0].counters.accepted;
 	answers.pairs += part->pair_count;
 	for (size_t i = 0; i < part->pair_count; i++)
 		answers.states[part->pairs[i].state]++;
