@@ -1,6 +1,6 @@
 
-# The ends that scripts/quickstart puts around weir. Built on demand and by "make check", so that warnings are
-# seen.
+# The peers that scripts/quickstart puts around weir. Built on demand and by "make check", so that warnings
+# are seen.
 check_PROGRAMS += scripts/quickstart_peer
 scripts_quickstart_peer_SOURCES = scripts/quickstart_peer.c
 scripts_quickstart_peer_LDADD = src/libweir.a

@@ -1,6 +1,6 @@
 /*
- * The two ends that scripts/quickstart puts around weir: an echo target, and a client that sends on and on
- * while it does not read, then reads slowly and compares what came back with what it sent.
+ * The two peers that scripts/quickstart puts around weir: an echo target and a client. The client sends and
+ * sends without reading, then reads slowly and compares what came back with what it sent.
  */
 #include "build_config.h"
 

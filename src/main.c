@@ -1,4 +1,4 @@
-/* The command line and the exit status; everything else is in the library. */
+/* The command line and the exit status. Everything else is in the library. */
 #include "build_config.h"
 
 #include "base/log.h"
@@ -22,7 +22,7 @@ enum action { ACTION_RUN, ACTION_TEST, ACTION_PRINT };
 struct command {
 	struct config_request request;
 	enum action action;
-	int louder; /* -v less -q */
+	int louder; /* how many -v, less how many -q */
 };
 
 enum { OPTION_PRINT_CONFIG = 256 };
@@ -116,7 +116,7 @@ static void take_option(struct command *command, int option)
 	case 'h':
 		print_help();
 		exit(EXIT_SUCCESS);
-	default: /* getopt_long has said what is wrong */
+	default: /* getopt_long has printed what is wrong */
 		fputs("Try 'weir --help'.\n", stderr);
 		exit(EXIT_USAGE);
 	}
@@ -145,7 +145,7 @@ static enum log_level shift_level(enum log_level level, int louder)
 	return shifted > LOG_LEVEL_DEBUG ? LOG_LEVEL_DEBUG : (enum log_level)shifted;
 }
 
-/* NULL, with what is wrong said and the exit status for it, if it cannot be. */
+/* NULL on failure. The errors are printed then, and *status is the exit status. */
 static struct config *load(const struct config_request *request, int *status)
 {
 	struct config_errors errors = {.count = 0};
@@ -187,7 +187,7 @@ static int act(const struct command *command, struct config *config)
 	return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-/* Whoever starts us with 0, 1 or 2 closed must not find a socket there, or us a log in one. */
+/* Even if weir was started with 0, 1 or 2 closed, no socket may get that number and so receive our log. */
 static void open_standard_fds(void)
 {
 	int fd;

@@ -1,4 +1,4 @@
-/* Waiting ever longer: what fails again and again is tried again less and less often. Not thread-safe. */
+/* Growing waits: something that keeps failing is tried less and less often. Not thread-safe. */
 #ifndef WEIR_BACKOFF_H
 #define WEIR_BACKOFF_H
 
@@ -15,7 +15,7 @@ static inline void backoff_reset(struct backoff *backoff, uint64_t min)
 	backoff->wait = min;
 }
 
-/* Doubles the wait, up to max. Returns what it was until now. */
+/* Doubles the wait, up to max. Returns the wait before that. */
 static inline uint64_t backoff_next(struct backoff *backoff, uint64_t max)
 {
 	uint64_t wait = backoff->wait;

@@ -1,4 +1,4 @@
-/* The one clock of the daemon: monotonic, so that a wall clock set back or forth times nobody out. */
+/* The daemon's only clock. It is monotonic, so setting the wall clock times nothing out. */
 #ifndef WEIR_CLOCK_H
 #define WEIR_CLOCK_H
 
@@ -6,7 +6,7 @@
 #include <sys/time.h>
 #include <time.h>
 
-/* Milliseconds since an arbitrary point, CLOCK_MONOTONIC of clock_gettime(2). Never 0. */
+/* Milliseconds since an arbitrary point, by CLOCK_MONOTONIC of clock_gettime(2). Never 0. */
 static inline uint64_t clock_ms(void)
 {
 	struct timespec now;
@@ -15,7 +15,7 @@ static inline uint64_t clock_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000 + 1;
 }
 
-/* Milliseconds as timers of libevent take them. */
+/* Milliseconds in the form that libevent's timers take. */
 static inline struct timeval clock_timeval(uint64_t milliseconds)
 {
 	return (struct timeval){.tv_sec = (time_t)(milliseconds / 1000),

@@ -1,6 +1,6 @@
 /*
- * One log line for an episode of trouble, however often it is met: one when it begins and one when it is
- * over. Any thread.
+ * Two log lines for an episode of trouble, however often it is met: one when it begins, one when it is over.
+ * Any thread.
  */
 #ifndef WEIR_EPISODE_H
 #define WEIR_EPISODE_H
@@ -11,15 +11,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Zeroed at first. */
+/* Must start zeroed. */
 struct episode {
-	_Atomic bool told;       /* a line said that it has begun, and none that it is over */
-	_Atomic uint64_t logged; /* clock_ms of the last line that said so */
+	_Atomic bool told;       /* a line said that it has begun, and no line yet that it is over */
+	_Atomic uint64_t logged; /* clock_ms() of the last line that said that it has begun */
 };
 
 /*
- * The trouble is there. True if the caller must say so now. If the last line is less than interval_ms old
- * that is put off to the next time that the trouble is met, so a lasting episode is always told.
+ * Call whenever the trouble is met. True if the caller must log it now. If the last such line is less than
+ * interval_ms old, the line waits until the trouble is met again. An episode that lasts is therefore always
+ * reported.
  */
 static inline bool episode_begin(struct episode *episode, uint64_t interval_ms)
 {
@@ -35,7 +36,7 @@ static inline bool episode_begin(struct episode *episode, uint64_t interval_ms)
 	       !atomic_exchange(&episode->told, true);
 }
 
-/* The trouble is over. True if a line had told of it: the caller must say so now. */
+/* The trouble is over. True if a line reported it: the caller must log the end now. */
 static inline bool episode_end(struct episode *episode)
 {
 	return atomic_load_explicit(&episode->told, memory_order_relaxed) &&

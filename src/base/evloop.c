@@ -16,7 +16,7 @@
 #define RETRY_MS      100
 #define RETRIES       100 /* in a row */
 
-/* libevent ends the process after a message of its level "error". */
+/* libevent ends the process after a message at its level "error". */
 static void on_message(int severity, const char *text)
 {
 	if (severity == EVENT_LOG_ERR) {
@@ -47,7 +47,7 @@ struct event_base *evloop_new(void)
 	return base;
 }
 
-/* Only EVENT_NOEPOLL and EVENT_NOPOLL in the environment lead to select(2). */
+/* libevent uses select(2) only if EVENT_NOEPOLL and EVENT_NOPOLL are in the environment. */
 uint64_t evloop_max_fds(void)
 {
 	struct event_base *base = evloop_new();
@@ -58,7 +58,7 @@ uint64_t evloop_max_fds(void)
 	return selects ? FD_SETSIZE : UINT64_MAX;
 }
 
-/* Open connections are reset, and who watches over the service starts it again. */
+/* Open connections are reset. Whatever supervises the service starts it again. */
 static void give_up(void)
 {
 	log_error("cannot wait for events any more (above): ending at once");
@@ -72,7 +72,7 @@ void evloop_run(struct event_base *base)
 	unsigned failures = 0;
 	uint64_t began = clock_ms();
 
-	/* libevent has said why. */
+	/* libevent has logged the reason. */
 	while (event_base_dispatch(base) < 0) {
 		failures = clock_ms() - began < RETRY_MS ? failures + 1 : 1;
 		if (failures == RETRIES)

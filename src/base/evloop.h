@@ -7,27 +7,24 @@
 struct event;
 struct event_base;
 
-/*
- * From now on libevent's own complaints are lines of the log. Called once, before there is a base or a
- * thread.
- */
+/* From now on libevent's own messages go to the log. Call once, before there is a base or a thread. */
 void evloop_init(void);
 
 /* A base without locks: only the thread that runs it may touch it. NULL when out of memory or descriptors. */
 struct event_base *evloop_new(void);
-/* Descriptors from this number on cannot be watched: libevent ends the process. UINT64_MAX: all can. */
+/* Descriptors from this number on cannot be watched: libevent ends the process. UINT64_MAX: no limit. */
 uint64_t evloop_max_fds(void);
 
 /*
- * Runs the base until event_base_loopbreak or until nothing is left to wait for. Waiting may fail for want of
- * memory (epoll_wait(2), poll(2), select(2)); that is tried again for some seconds, because a thread that
- * ended for it would leave its clients hanging; then the process ends.
+ * Runs the base until event_base_loopbreak, or until nothing is left to wait for. Waiting itself may fail
+ * when memory runs out (epoll_wait(2), poll(2), select(2)). A thread that ended then would leave its clients
+ * hanging, so the wait is retried for some seconds. After that the process ends.
  */
 void evloop_run(struct event_base *base);
 
 /*
- * Begins the definition of a callback that an event of libevent takes, for those that need neither descriptor
- * nor what happened: EVENT_CALLBACK(on_timer, struct pair, pair) { ... }
+ * Begins the definition of a libevent callback that needs neither the descriptor nor the kind of event:
+ * EVENT_CALLBACK(on_timer, struct pair, pair) { ... }
  */
 #define EVENT_CALLBACK(name, type, argument)                                                                 \
 	static void name##_of(type *argument);                                                               \

@@ -15,20 +15,19 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LINE_MAX_BYTES 2048         /* of a line's text; longer ones are cut */
+#define LINE_MAX_BYTES 2048         /* of a line's text; a longer one is cut */
 #define BATCH_BYTES    (256 * 1024) /* lines that wait for the writer */
 
-/* What stands before the text: "<6>" or "2026-01-01T00:00:00.000+00:00 info ". */
+/* The start of a line: "<6>" or "2026-01-01T00:00:00.000+00:00 info ". */
 struct prefix {
 	char text[64];
 	size_t length;
 };
 
 /*
- * bytes[0 to used) are whole lines. There are two batches: one is filled, the other is the writer's; the
- * writer swaps them when it has written its own. A batch that had to refuse a line refuses all that follow,
- * so that the gap is always at its end and the count of the lines that are missing can be written in their
- * place.
+ * bytes[0 to used) are whole lines. There are two batches: one is being filled, the other is the writer's.
+ * The writer swaps them when it has written its own. Once a batch has refused a line, it refuses all later
+ * ones. The gap is then always at its end, and the count of missing lines can be written in their place.
  */
 struct batch {
 	size_t used;
@@ -36,17 +35,17 @@ struct batch {
 	char bytes[BATCH_BYTES];
 };
 
-/* Guarded by lock, but for the writer's own batch. */
+/* Guarded by lock, except for the writer's own batch. */
 static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t work;  /* for the thread: there is something to write, or stopping */
 	pthread_cond_t ended; /* for log_stop: running is false */
 	pthread_t thread;
-	bool running; /* the thread writes; without it the caller does */
+	bool running; /* the thread writes; otherwise the caller does */
 	bool stopping;
 	struct batch batches[2];
 	struct batch *filling;
-	char *block; /* owned; NULL when none waits */
+	char *block; /* owned; NULL when none is queued */
 	size_t block_length;
 	struct prefix block_prefix;
 } state = {
@@ -55,10 +54,10 @@ static struct {
         .filling = &state.batches[0],
 };
 
-/* Belongs to who writes: the thread while it runs, the holder of the lock otherwise. */
+/* Belongs to the writer: the thread while it runs, otherwise the holder of the lock. */
 static struct {
-	bool torn;          /* an error cut the last line short of its newline */
-	uint64_t unwritten; /* lines lost since the last one that told how many */
+	bool torn;          /* an error cut the last line off before its newline */
+	uint64_t unwritten; /* lines lost since the last count of them was written */
 } writer;
 
 static _Atomic int level_max = LOG_LEVEL_INFO;
@@ -96,7 +95,8 @@ int log_level_parse(const char *name, enum log_level *level)
 }
 
 /*
- * The environment may be inherited through a redirection, so systemd.exec(5) has us compare it with the file.
+ * JOURNAL_STREAM may have been inherited across a redirection. systemd.exec(5) says to compare it with the
+ * file.
  */
 static bool stderr_is_journal(void)
 {
@@ -110,7 +110,7 @@ static bool stderr_is_journal(void)
 	return strcmp(stream, own) == 0;
 }
 
-/* The local time in ISO 8601, whose offset has a colon that strftime(3) does not know. */
+/* The local time in ISO 8601. Its offset has a colon, which strftime(3) cannot write. */
 static size_t format_time(char *buf, size_t size)
 {
 	struct timespec now;
@@ -131,7 +131,7 @@ static void prefix_make(struct prefix *prefix, enum log_level level)
 	size_t length = 0;
 
 	if (stderr_is_journal()) {
-		/* sd-daemon(3): syslog's numbers, in which an error is 3. */
+		/* sd-daemon(3) uses syslog's numbers, in which an error is 3. */
 		prefix->length = (size_t)snprintf(prefix->text, sizeof(prefix->text), "<%d>", (int)level + 3);
 		return;
 	}
@@ -181,8 +181,7 @@ static bool emit(struct prefix *prefix, char *text, size_t length)
 	return true;
 }
 
-/* Tells how many lines are missing here. Where that cannot be written either, the count stays for the next
- * time. */
+/* Writes how many lines are missing here. If that fails too, the count is kept for the next time. */
 static void write_missing(void)
 {
 	struct prefix prefix;
@@ -207,7 +206,7 @@ static void write_line(struct prefix *prefix, char *text, size_t length)
 	}
 }
 
-/* Writes every line of text; what follows the last newline is none. */
+/* Writes every line of text. Anything after the last newline is ignored. */
 static void write_lines(struct prefix *prefix, char *text, size_t length)
 {
 	char *end;
@@ -220,7 +219,7 @@ static void write_lines(struct prefix *prefix, char *text, size_t length)
 
 static void write_batch(struct batch *batch)
 {
-	struct prefix none = {.length = 0}; /* the lines of a batch bring theirs */
+	struct prefix none = {.length = 0}; /* the lines of a batch have their own */
 
 	write_lines(&none, batch->bytes, batch->used);
 	writer.unwritten += batch->refused;
@@ -253,7 +252,7 @@ static void batch_add(const struct prefix *prefix, const char *text, size_t leng
 	pthread_cond_signal(&state.work);
 }
 
-/* Writes what is there now; the lock is free meanwhile, so nobody waits for standard error. */
+/* Writes what is there now. The lock is free meanwhile, so no caller waits for standard error. */
 static void write_pending(void)
 {
 	struct batch *batch = batch_swap();
@@ -306,7 +305,7 @@ int log_start(void)
 	return r;
 }
 
-/* Asks the thread to end and waits for it. False when it is still writing at deadline. */
+/* Asks the thread to end and waits for it. False if it is still writing at deadline. */
 static bool thread_ended(uint64_t deadline)
 {
 	state.stopping = true;
@@ -328,8 +327,10 @@ void log_stop(uint64_t timeout_ms)
 	}
 	ended = thread_ended(deadline);
 	pthread_mutex_unlock(&state.lock);
-	/* A thread that sits in write(2) is let go: only a reader can free it, and who stops does not wait
-	 * for one. */
+	/*
+	 * A thread stuck in write(2) is left alone. Only a reader can free it, and a stop does not wait for a
+	 * reader.
+	 */
 	if (ended)
 		pthread_join(state.thread, NULL);
 	else
@@ -341,7 +342,7 @@ static bool is_control(char c)
 	return (unsigned char)c < ' ' || c == 0x7f;
 }
 
-/* Replaces what could forge a line or drive a terminal; the newlines of a text of many lines stay. */
+/* Replaces anything that could forge a line or control a terminal. lines: newlines stay. */
 static void clean(char *text, size_t length, bool lines)
 {
 	for (size_t i = 0; i < length; i++) {
@@ -377,10 +378,10 @@ void log_write(enum log_level level, const char *format, ...)
 	else
 		write_line(&prefix, text, length);
 	pthread_mutex_unlock(&state.lock);
-	errno = saved; /* a log line between a failure and its check changes nothing */
+	errno = saved; /* so a log line between a failure and its check is harmless */
 }
 
-/* Hands text over to the thread, which frees it. */
+/* Hands text over to the thread, which frees it. A text that still waits is replaced. */
 static void block_keep(const struct prefix *prefix, char *text, size_t length)
 {
 	free(state.block);

@@ -1,13 +1,14 @@
 /*
- * The log: one line per message on standard error, with the journal's priority prefix (sd-daemon(3)) when
- * standard error is the journal, with the time otherwise.
+ * The log: one line per message on standard error. A line starts with the journal's priority prefix
+ * (sd-daemon(3)) if standard error is the journal, and with the time and the level otherwise.
  *
- * Between log_start and log_stop lines go through a bounded buffer to a thread of their own, so a log that
- * cannot be written (a full pipe, a full disk) never stalls the caller: lines that find it full are
- * dropped, counted, and the count is written once there is room. Before log_start and after log_stop lines
- * are written directly. A line that standard error refuses (no space left, nobody reading) is dropped and
- * counted likewise, never tried again. All functions may be called from any thread, but log_start and
- * log_stop from one at a time.
+ * Between log_start and log_stop, lines go through a bounded buffer to a separate thread. A log that cannot
+ * be written (a full pipe, a full disk) therefore never stalls the caller. Lines that find the buffer full
+ * are dropped and counted. The count is written once there is room. Before log_start and after log_stop,
+ * lines are written directly. A line that standard error refuses (no space left, no reader) is also dropped
+ * and counted, and never tried again.
+ *
+ * All functions may be called from any thread, but log_start and log_stop from one thread at a time.
  */
 #ifndef WEIR_LOG_H
 #define WEIR_LOG_H
@@ -28,19 +29,19 @@ int log_level_parse(const char *name, enum log_level *level);
 /* Starts the writing thread. 0 or -errno; on failure lines are still written directly. */
 int log_start(void);
 /*
- * Writes what is queued, waiting at most timeout_ms for it, and ends the thread. If that is not enough the
- * thread goes on by itself, and lines are queued for it as before: nothing that runs afterwards waits for
- * standard error either.
+ * Writes what is queued and ends the thread, waiting at most timeout_ms. If that is too short, the thread
+ * goes on by itself and lines are still queued for it. Nothing that runs afterwards waits for standard error
+ * either.
  */
 void log_stop(uint64_t timeout_ms);
 
-/* One line; control characters become '?', what is longer than 2 KiB is cut. errno is left alone. */
+/* Writes one line. Control characters become '?', and anything over 2 KiB is cut. errno is preserved. */
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /*
- * A text of many lines (a dump), queued whole whatever its size. One that waits is replaced by a newer one;
- * one that is being written is written to its end. Takes text, which was malloc'd. Each line is written at
- * notice level.
+ * Queues a text of many lines (a dump) whole, whatever its size. A newer text replaces one that still waits.
+ * A text that is being written is finished first. Takes ownership of text, which must come from malloc. Each
+ * line is marked as a notice, and log_set_level does not filter it.
  */
 void log_block(char *text, size_t length);
 

@@ -35,7 +35,8 @@ EVENT_CALLBACK(on_posted, struct mailbox, mailbox)
 	for (message = take_all(mailbox); message; message = next) {
 		next = message->next;
 		/*
-		 * From here on it is its sender's again; what that wrote before posting it once more is seen.
+		 * From here on the message is the sender's again. deliver sees everything that was written
+		 * before a post that found the message still in the mailbox.
 		 */
 		(void)atomic_exchange(&message->posted, false);
 		mailbox->deliver(mailbox->arg, message);
@@ -65,7 +66,7 @@ void mailbox_post(struct mailbox *mailbox, struct message *message)
 	message->next = atomic_load(&mailbox->newest);
 	while (!atomic_compare_exchange_weak(&mailbox->newest, &message->next, message))
 		;
-	/* It can only fail when the counter is full, and then the mailbox is readable anyway. */
+	/* This fails only when the counter is full, and then the mailbox is readable anyway. */
 	if (write(mailbox->fd, &one, sizeof(one)) < 0)
 		return;
 }

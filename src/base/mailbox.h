@@ -1,7 +1,7 @@
 /*
- * Messages from any thread to the one that runs an event base. Nothing is allocated on the way, so posting
- * cannot fail: the sender owns a message until it was delivered, and one that is posted again before that
- * arrives once.
+ * Messages from any thread to the one that runs an event base. Posting allocates nothing, so it cannot fail.
+ * The sender owns a message and keeps it alive until it is delivered. A message that is posted again before
+ * that arrives once.
  */
 #ifndef WEIR_MAILBOX_H
 #define WEIR_MAILBOX_H
@@ -12,10 +12,10 @@
 struct event;
 struct event_base;
 
-/* Part of what it carries; zeroed at first. */
+/* Embedded in whatever the message carries. Must start zeroed. */
 struct message {
 	struct message *next; /* private */
-	_Atomic bool posted;  /* private: is in a mailbox */
+	_Atomic bool posted;  /* private: it is in a mailbox */
 };
 
 struct mailbox {
@@ -28,16 +28,16 @@ struct mailbox {
 };
 
 /*
- * Lets deliver run on the base's thread for each message, in the order in which they were posted. When it
- * runs the message may be posted again. 0 or -errno; mailbox_close in any case.
+ * Makes deliver run on the base's thread for each message, in the order of posting. From then on the
+ * message may be posted again. Returns 0 or -errno. Call mailbox_close in either case.
  */
 int mailbox_open(struct mailbox *mailbox, struct event_base *base,
                  void (*deliver)(void *arg, struct message *message), void *arg);
 /* Any thread. */
 void mailbox_post(struct mailbox *mailbox, struct message *message);
-/* Delivers nothing any more, but may still be posted to. */
+/* Nothing is delivered any more, but posting is still allowed. */
 void mailbox_stop(struct mailbox *mailbox);
-/* Takes one that was never opened, if its fd is -1. */
+/* Also takes a mailbox that was never opened, if it is zeroed and its fd is -1. */
 void mailbox_close(struct mailbox *mailbox);
 
 #endif

@@ -1,7 +1,4 @@
-/*
- * A counted limit that threads share: how many pairs there may be, over all or of one relay, or how many
- * pipes.
- */
+/* A limit that threads share: on all pairs, on the pairs of one relay, or on pipes. */
 #ifndef WEIR_SLOTS_H
 #define WEIR_SLOTS_H
 
@@ -12,7 +9,7 @@
 struct slots {
 	uint64_t max; /* 0 = no limit */
 	_Atomic uint64_t used;
-	_Atomic uint64_t waiting; /* bit of a worker that waits for one: its number modulo SLOTS_BITS */
+	_Atomic uint64_t waiting; /* a bit for each worker that waits: its number modulo SLOTS_BITS */
 };
 
 #define SLOTS_BITS 64
@@ -49,15 +46,15 @@ static inline uint64_t slots_used(struct slots *slots)
 	return atomic_load_explicit(&slots->used, memory_order_relaxed);
 }
 
-/* A worker found none and wants to know of the next one. */
+/* A worker found no free slot and wants to hear when there is one. */
 static inline void slots_wait(struct slots *slots, unsigned worker)
 {
 	atomic_fetch_or(&slots->waiting, UINT64_C(1) << worker % SLOTS_BITS);
 }
 
 /*
- * The next of those that wait. Starts after the worker that freed the slot, so that it does not always win.
- * Returns its bit, which is taken off the list, or -1 if nobody waits.
+ * Picks the next worker that waits. The search starts after the worker that freed the slot, so that the same
+ * one does not always win. Returns the worker's bit, which is cleared, or -1 if none waits.
  */
 static inline int slots_next_waiter(struct slots *slots, unsigned after)
 {

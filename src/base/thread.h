@@ -1,4 +1,4 @@
-/* Threads that no signal is delivered to, and waiting for a condition by the clock of clock.h. */
+/* Threads that take no signals, and conditions that are timed by clock.h. */
 #ifndef WEIR_THREAD_H
 #define WEIR_THREAD_H
 
@@ -10,8 +10,8 @@
 #include <stdint.h>
 
 /*
- * Starts a joinable thread with every signal blocked but those of its own faults, so that signals are the
- * main thread's alone. name has at most 15 bytes. 0 or -errno.
+ * Starts a joinable thread with every signal blocked except those for its own faults. Signals then go to the
+ * main thread only. name has at most 15 bytes. Returns 0 or -errno.
  */
 static inline int thread_start(pthread_t *thread, const char *name, void *(*run)(void *), void *arg)
 {
@@ -23,7 +23,7 @@ static inline int thread_start(pthread_t *thread, const char *name, void *(*run)
 	sigdelset(&blocked, SIGBUS);
 	sigdelset(&blocked, SIGFPE);
 	sigdelset(&blocked, SIGILL);
-	/* A thread inherits the mask of its maker: set before, there is no moment without it. */
+	/* A thread inherits the mask of its creator. Set here, it is in force from the start. */
 	pthread_sigmask(SIG_SETMASK, &blocked, &before);
 	r = pthread_create(thread, NULL, run, arg);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -32,7 +32,7 @@ static inline int thread_start(pthread_t *thread, const char *name, void *(*run)
 	return -r;
 }
 
-/* A condition timed by CLOCK_MONOTONIC, so that setting the wall clock changes nothing. 0 or -errno. */
+/* Makes a condition timed by CLOCK_MONOTONIC, so that setting the wall clock has no effect. 0 or -errno. */
 static inline int thread_cond_init(pthread_cond_t *cond)
 {
 	pthread_condattr_t attributes;
@@ -46,8 +46,10 @@ static inline int thread_cond_init(pthread_cond_t *cond)
 	return -r;
 }
 
-/* Waits for cond (of thread_cond_init) until clock_ms() has reached deadline; false when it has. May wake
- * early. */
+/*
+ * Waits for cond (from thread_cond_init) until clock_ms() reaches deadline. False once it has. May wake
+ * early.
+ */
 static inline bool thread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex, uint64_t deadline)
 {
 	struct timespec until = {(time_t)(deadline / 1000), (long)(deadline % 1000) * 1000000};

@@ -15,7 +15,7 @@ struct unit {
 	uint64_t factor;
 };
 
-/* From small to large: formatting takes the largest that divides. */
+/* From small to large: formatting takes the largest that divides the value. */
 static const struct unit size_units[] = {
         {"", 1}, {"K", 1ull << 10}, {"M", 1ull << 20}, {"G", 1ull << 30}, {"T", 1ull << 40},
 };
@@ -33,7 +33,7 @@ static const struct unit *find_unit(const char *name, const struct unit *units, 
 	return NULL;
 }
 
-/* Digits and one of the units, which compare tells apart. */
+/* Parses digits and one of the units. compare decides whether case matters. */
 static int parse_scaled(const char *text, const struct unit *units, size_t count,
                         int (*compare)(const char *, const char *), uint64_t *value)
 {

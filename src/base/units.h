@@ -1,7 +1,7 @@
 /*
- * Sizes, durations, numbers and booleans as relay.ini(5) writes them. Parsing is strict: no sign, no
- * white space, nothing after the value. All parsers return 0, or -EINVAL (not of that form) or -ERANGE
- * (too large for the type), and leave *value alone on failure.
+ * Sizes, durations, numbers and booleans as relay.ini(5) writes them. Parsing is strict: no sign, no white
+ * space, nothing after the value. All parsers return 0, -EINVAL (not of that form) or -ERANGE (too large for
+ * the type). On failure they leave *value alone.
  */
 #ifndef WEIR_UNITS_H
 #define WEIR_UNITS_H
@@ -10,9 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define UNITS_AUTO UINT64_MAX /* "auto" where a value may be that; not parsed or formatted here */
+#define UNITS_AUTO UINT64_MAX /* "auto", for values that allow it; not parsed or formatted here */
 
-#define UNITS_TEXT_MAX 32 /* bytes that every units_format_* needs at most, NUL included */
+#define UNITS_TEXT_MAX 32 /* the most that units_format_* needs, in bytes with NUL */
 
 /* Bytes: "4096", "64K", "1M", "2G" (powers of 1024, upper or lower case). */
 int units_parse_size(const char *text, uint64_t *bytes);

@@ -8,7 +8,7 @@
 
 struct complaint {
 	unsigned line;
-	size_t order; /* of those of one line */
+	size_t order; /* among complaints about one line */
 	char *text;
 };
 
@@ -27,7 +27,7 @@ static char *place(const struct complaints *complaints, unsigned line, const cha
 	return r < 0 ? NULL : text;
 }
 
-/* Takes text, which may be NULL. */
+/* Takes ownership of text, which may be NULL. */
 static void append(struct complaints *complaints, unsigned line, char *text)
 {
 	size_t count = complaints->count;

@@ -1,6 +1,6 @@
 /*
- * What is wrong with a configuration: collected while it is read and judged, handed over in the order of the
- * file.
+ * The errors in a configuration. They are collected while it is read and checked, and handed over in the
+ * order of the file.
  */
 #ifndef WEIR_COMPLAINTS_H
 #define WEIR_COMPLAINTS_H
@@ -15,16 +15,16 @@
 #define COMMAND_LINE UINT_MAX /* sorts after the file */
 
 struct complaints {
-	const char *file;        /* borrowed; what lines are lines of */
+	const char *file;        /* borrowed; the file that line numbers refer to */
 	struct complaint *items; /* private */
 	size_t count;
-	bool out_of_memory; /* something could not be kept, a complaint maybe */
+	bool out_of_memory; /* something was lost, perhaps a complaint */
 };
 
 /* Adds one, as "FILE:LINE: …", "FILE: …" or "command line: …". */
 void complaints_add(struct complaints *complaints, unsigned line, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
-/* Moves all of them to errors, which is zeroed, sorted by line, and frees what complaints holds. */
+/* Moves all complaints to errors, sorted by line, and frees what complaints holds. errors must be zeroed. */
 void complaints_hand_over(struct complaints *complaints, struct config_errors *errors);
 
 #endif

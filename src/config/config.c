@@ -10,7 +10,10 @@
 
 #include <stdlib.h>
 
-/* What a relay does not say comes from [defaults], unless it says what the option follows: that is nearer. */
+/*
+ * A relay takes what it does not set from [defaults]. But if it sets the option that this one follows, its
+ * own value is nearer than [defaults].
+ */
 static void inherit(struct loader *loader, struct section *section)
 {
 	for (size_t i = 0; i < option_count; i++) {
@@ -45,7 +48,7 @@ static void set_limits(struct config_relay *relay)
 	        effective_limits(relay, relay->download_high_watermark, relay->download_low_watermark);
 }
 
-/* The last line of section that has a say in the watermarks of a direction, or NO_LINE. */
+/* The last line of section that affects the watermarks of a direction, or NO_LINE. */
 static unsigned marks_line(struct section *section, enum direction direction)
 {
 	static const char *const keys[DIRECTIONS][4] = {
@@ -65,7 +68,7 @@ static unsigned marks_line(struct section *section, enum direction direction)
 	return last;
 }
 
-/* reported: whether the watermarks of [defaults], which every relay may inherit, were complained about. */
+/* reported: directions whose watermarks in [defaults], which every relay may inherit, had their complaint. */
 static void check_marks(struct loader *loader, struct section *section, enum direction direction,
                         bool reported[DIRECTIONS])
 {
@@ -147,7 +150,7 @@ static void move_relays(struct loader *loader, struct config *config)
 	}
 }
 
-/* Fills config; what is wrong is in the loader's complaints. */
+/* Fills config. Errors are collected in the loader's complaints. */
 static void load(struct loader *loader, struct config *config)
 {
 	loader_read(loader);
@@ -172,7 +175,7 @@ struct config *config_load(const struct config_request *request, struct config_e
 		config = NULL;
 	}
 	complaints_hand_over(&loader.complaints, errors);
-	if (loader.complaints.out_of_memory) /* then they are not all, and some may be wrong */
+	if (loader.complaints.out_of_memory) /* the list is incomplete then, and parts of it may be wrong */
 		config_errors_deinit(errors);
 	loader_deinit(&loader);
 	return config;

@@ -1,6 +1,6 @@
 /*
- * Loads the settings: relay.ini(5) and the command line as one structure. Does not log: what is wrong is
- * handed back as a list of messages.
+ * Loads the settings: relay.ini(5) and the command line as one structure. Does not log. Errors are returned
+ * as a list of messages.
  */
 #ifndef WEIR_CONFIG_H
 #define WEIR_CONFIG_H
@@ -10,34 +10,35 @@
 #include <stddef.h>
 #include <stdio.h>
 
-/* What the command line asks for; the strings are borrowed and must outlive config_load. */
+/* What the command line asks for. The strings are borrowed and must outlive config_load. */
 struct config_request {
 	const char *file; /* NULL: no file is read */
-	char **listen;    /* -l: these and target make one more relay, called "command-line" */
+	char **listen;    /* -l; listen and target make one more relay, called "command-line" */
 	size_t listen_count;
 	char **target; /* -T */
 	size_t target_count;
-	char **option; /* -o KEY=VALUE, or SECTION.KEY=VALUE with SECTION global or defaults; the last of two
-	                  same keys counts */
+	char **option; /* -o [SECTION.]KEY=VALUE, SECTION global or defaults; a key's last value counts */
 	size_t option_count;
 };
 
-/* Every error found, in order, as "FILE:LINE: what and what was expected"; "command line: …" where there is
- * no file. */
+/*
+ * Every error found, in the order of the file: "FILE:LINE: …", "FILE: …" or "command line: …". Each message
+ * says what is wrong, and most say what was expected.
+ */
 struct config_errors {
 	char **text;
 	size_t count;
 };
 
 /*
- * Loads and checks everything, all errors in one run. Returns a configuration with one reference, or NULL:
- * with at least one error, or with none when out of memory. errors must be zeroed before and is freed with
- * config_errors_deinit.
+ * Loads and checks everything, and reports all errors in one run. Returns a configuration with one reference,
+ * or NULL with at least one error. NULL without an error means out of memory. errors must be zeroed before.
+ * Free it with config_errors_deinit.
  */
 struct config *config_load(const struct config_request *request, struct config_errors *errors);
 void config_errors_deinit(struct config_errors *errors);
 
-/* Writes the effective settings in relay.ini form: what it prints loads back to the same settings. */
+/* Writes the effective settings in relay.ini form. The output loads back to the same settings. */
 void config_print(const struct config *config, FILE *out);
 
 #endif

@@ -24,7 +24,7 @@ struct reader {
 	char *text;   /* the line, without its end; owned, like getline(3)'s */
 	size_t length;
 	size_t allocated;
-	bool handed; /* inih has the line and has not made a setting of it yet */
+	bool handed; /* inih has the line and has not yet made a setting of it */
 	int error;
 };
 
@@ -134,7 +134,7 @@ static void take_head(struct reader *reader)
 	reader->events->section(reader->arg, reader->line, name);
 }
 
-/* An inih that was built to allow comments after values would cut the value there. */
+/* An inih built to allow comments after values would cut the value there. */
 static bool has_inline_comment(const char *value)
 {
 	for (const char *c = value; *c; c++)
@@ -143,7 +143,7 @@ static bool has_inline_comment(const char *value)
 	return false;
 }
 
-/* True when the line is "key = value" in inih's eyes too. */
+/* True if the line is "key = value" for inih too. */
 static bool check_setting(const struct reader *reader)
 {
 	const char *text = reader->text;
@@ -158,7 +158,7 @@ static bool check_setting(const struct reader *reader)
 	return false;
 }
 
-/* Takes a line that is not for inih, and says whether it is. */
+/* True if the line is for inih. Any other line is dealt with here. */
 static bool is_for_inih(struct reader *reader, size_t limit)
 {
 	const char *start = reader->text + strspn(reader->text, " \t");
@@ -177,7 +177,10 @@ static bool is_for_inih(struct reader *reader, size_t limit)
 	return check_setting(reader);
 }
 
-/* inih's reader, in the manner of fgets(3). size is what inih's own buffer takes, so nothing is ever cut. */
+/*
+ * The reader that inih calls, in the manner of fgets(3). size is that of inih's buffer, so no line is ever
+ * cut.
+ */
 static char *hand_line(char *buf, int size, void *stream)
 {
 	struct reader *reader = stream;
@@ -203,14 +206,15 @@ static int take_setting(void *arg, const char *section, const char *key, const c
 {
 	struct reader *reader = arg;
 
-	(void)section; /* heads never reach inih, which cuts their names */
+	(void)section; /* inih would cut the names of heads, so it never gets them */
 	reader->handed = false;
 	reader->events->setting(reader->arg, reader->line, key, value);
 	return 1;
 }
 
-/* Debian's inih 55 has its limits as variables. Nothing here relies on any of them: see hand_line and
- * check_setting. */
+/*
+ * Debian's inih 55 has its limits as variables. Nothing here relies on them: see hand_line and check_setting.
+ */
 static void tune_inih(void)
 {
 #if HAVE_DECL_INI_MAX_LINE
@@ -245,10 +249,10 @@ static int parse(struct reader *reader)
 	free(reader->text);
 	if (reader->error < 0)
 		return reader->error;
-	return r == -2 ? -ENOMEM : 0; /* positive: a line that hand_line reported */
+	return r == -2 ? -ENOMEM : 0; /* positive: hand_line has reported the line */
 }
 
-/* Only a regular file: a directory reads as empty, a terminal or a pipe may never end. */
+/* Accepts only a regular file. A directory reads as empty, and a terminal or a pipe may never end. */
 static int check_file(int fd)
 {
 	struct stat st;
@@ -262,7 +266,7 @@ static int check_file(int fd)
 	return st.st_size > INI_FILE_MAX ? -EFBIG : 0;
 }
 
-/* 0 with a stream that owns fd, or -errno with fd closed. */
+/* Returns 0 with a stream that owns fd, or -errno with fd closed. */
 static int open_stream(int fd, FILE **file)
 {
 	int r = check_file(fd);

@@ -11,7 +11,7 @@
 
 #define COMMAND_LINE_RELAY "command-line"
 
-/* Where a relay name or a listening address was first; a node of a tsearch(3) tree. */
+/* Where a relay name or a listening address first came up. A node of a tsearch(3) tree. */
 struct first {
 	unsigned line;
 	char text[];
@@ -24,7 +24,7 @@ static int compare_firsts(const void *left, const void *right)
 	return strcmp(a->text, b->text);
 }
 
-/* Where text was met before, or NO_LINE; then line is remembered. */
+/* The line where text came up before. If there is none, remembers line and returns NO_LINE. */
 static unsigned first_line(struct loader *loader, const char *text, unsigned line)
 {
 	struct first *first = malloc(sizeof(*first) + strlen(text) + 1);
@@ -37,14 +37,14 @@ static unsigned first_line(struct loader *loader, const char *text, unsigned lin
 	}
 	if (!found)
 		loader->complaints.out_of_memory = true;
-	/* NOLINTNEXTLINE(-Wanalyzer-malloc-leak): it is in the tree then, which the analyzer cannot see */
+	/* NOLINTNEXTLINE(-Wanalyzer-malloc-leak): the tree holds it then, which the analyzer cannot see */
 	if (found && *found == first)
 		return NO_LINE; /* first consumed */
 	free(first);
 	return found ? (*found)->line : NO_LINE;
 }
 
-/* what is the text as the complaint has it. */
+/* what: the kind of text, as the complaint names it. */
 static void check_first(struct loader *loader, unsigned line, const char *text, const char *what)
 {
 	unsigned first = first_line(loader, text, line);
@@ -75,7 +75,7 @@ static void set_defaults(struct loader *loader, struct section *section)
 
 		if ((option->sections & section->kind) &&
 		    option_set(option, section->settings, option->default_text))
-			loader->complaints.out_of_memory = true; /* a test says that the texts are good */
+			loader->complaints.out_of_memory = true; /* a test checks that the texts are good */
 	}
 }
 
@@ -85,7 +85,7 @@ static bool has_fixed_port(const struct address *address)
 	       (address->kind == ADDRESS_LITERAL && address->endpoint.any.sa_family == AF_UNIX);
 }
 
-/* Two entrances on one address would take clients from each other. Port 0 is another port each time. */
+/* Two entrances on one address would take clients from each other. Port 0 is a different port each time. */
 static void check_last_listen(struct loader *loader, const struct config_relay *relay, unsigned line)
 {
 	const struct address *address = &relay->listen[relay->listen_count - 1];
@@ -108,7 +108,7 @@ static void keep_last_target_line(struct loader *loader, struct section *section
 	section->target_lines = grown;
 }
 
-/* Sets an option of a section that is known to have it. */
+/* Sets an option that the section is known to have. */
 static void assign(struct loader *loader, struct section *section, const struct option *option, unsigned line,
                    const char *value)
 {
@@ -175,7 +175,7 @@ static bool name_is_valid(const char *name)
 {
 	size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.");
 
-	/* NOLINTNEXTLINE(arrayIndexOutOfBoundsCond): length is within name, whatever its limit */
+	/* NOLINTNEXTLINE(arrayIndexOutOfBoundsCond): length is within name, whatever RELAY_NAME_MAX is */
 	return length > 0 && length <= RELAY_NAME_MAX && name[length] == '\0';
 }
 
@@ -241,7 +241,7 @@ static void complain_unknown_section(struct loader *loader, unsigned line, const
 		               "unknown section \"%s\"; expected [global], [defaults] or [relay NAME]", word);
 }
 
-/* word is the first word of a head, name what comes after it. */
+/* word is the first word of a head. name is the rest of it. */
 static struct section *start_section(struct loader *loader, unsigned line, const char *word, const char *name)
 {
 	unsigned kind = option_section_find(word);
@@ -266,7 +266,7 @@ static void take_head(void *arg, unsigned line, const char *head)
 		loader->lost_head = true;
 		return;
 	}
-	strcpy(text, head); /* a part of a line */
+	strcpy(text, head); /* fits: head is part of a line */
 	name = text + strcspn(text, " \t");
 	if (*name) {
 		*name++ = '\0';
@@ -306,12 +306,12 @@ static void read_file(struct loader *loader)
 	int r = ini_read(loader->request->file, &events, loader);
 
 	if (r < 0) {
-		loader->lost_head = true; /* who knows what it says */
+		loader->lost_head = true; /* the file may define relays */
 		complain_unreadable(loader, r);
 	}
 }
 
-/* KEY=VALUE or SECTION.KEY=VALUE, in pieces; section is NULL when there is none. */
+/* Applies KEY=VALUE or SECTION.KEY=VALUE, already split. section is NULL if there is none. */
 static void apply_option(struct loader *loader, const char *section, const char *key, const char *value)
 {
 	unsigned sections = section ? option_section_find(section) : SECTION_GLOBAL | SECTION_DEFAULTS;
@@ -322,7 +322,7 @@ static void apply_option(struct loader *loader, const char *section, const char 
 		               "section \"%s\" of an option; expected global or defaults", section);
 		return;
 	}
-	option = option_find(key, sections); /* of two the one in [global], which comes first in the table */
+	option = option_find(key, sections); /* [global] comes first in the table and wins */
 	if (!option)
 		complain_unknown_key(loader, COMMAND_LINE, key, sections);
 	else if (option->sections & SECTION_GLOBAL)
@@ -362,7 +362,7 @@ static void assign_all(struct loader *loader, struct section *section, const cha
 		assign(loader, section, option, COMMAND_LINE, values[i]);
 }
 
-/* The relay that --listen and --target make. */
+/* Adds the relay that --listen and --target make. */
 static void take_relay(struct loader *loader)
 {
 	const struct config_request *request = loader->request;

@@ -1,7 +1,6 @@
 /*
- * What relay.ini and the command line say, section by section, before config.c makes one configuration of it.
- * Each setting is judged by itself here, and what comes twice; what depends on several settings is left to
- * config.c.
+ * Reads relay.ini and the command line, section by section. config.c then makes one configuration of it.
+ * Checked here are single settings and duplicates. config.c checks what depends on several settings.
  */
 #ifndef WEIR_LOADER_H
 #define WEIR_LOADER_H
@@ -19,9 +18,9 @@ struct section {
 	unsigned line;               /* of its head */
 	unsigned lines[OPTIONS_MAX]; /* where each option of the table was set; NO_LINE = it was not */
 	unsigned *target_lines;      /* where each target of relay was set */
-	bool marks_broken;           /* a watermark was refused: do not judge the others by it */
-	void *settings;              /* struct config_global or config_relay, as options.h takes them */
-	struct config_relay relay;   /* of [defaults] and [relay NAME] */
+	bool marks_broken;           /* a watermark was refused, so the others cannot be checked */
+	void *settings;              /* struct config_global or config_relay, as option_set takes it */
+	struct config_relay relay;   /* for [defaults] and [relay NAME] */
 };
 
 struct loader {
@@ -30,22 +29,20 @@ struct loader {
 	struct section global, defaults;           /* start with the defaults of the option table */
 	STAILQ_HEAD(section_list, section) relays; /* hold only what they set themselves */
 	size_t relay_count;
-	bool lost_head; /* a section head, or the whole file, was not understood: there may be more relays */
+	bool lost_head; /* a section head, or the whole file, was not understood; there may be more relays */
 	/* private */
-	struct section *current; /* whose keys come now; NULL: nobody's that is known */
+	struct section *current; /* the section whose keys come now; NULL: none or unknown */
 	bool any_head;
-	void *firsts; /* tsearch(3): where each relay name and each listening address was first */
+	void *firsts; /* tsearch(3): where each relay name and listening address first came up */
 };
 
-/*
- * The settings of [global] are stored in global. loader_deinit leaves complaints and global to their owners.
- */
+/* Stores the settings of [global] in global. loader_deinit frees neither complaints nor global. */
 void loader_init(struct loader *loader, const struct config_request *request, struct config_global *global);
-/* Reads the file, then the command line. What is wrong is in complaints. */
+/* Reads the file, then the command line. Errors are collected in complaints. */
 void loader_read(struct loader *loader);
 void loader_deinit(struct loader *loader);
 
-/* Where a section sets an option, or NO_LINE. */
+/* Points to the line where section sets option, NO_LINE if it does not. */
 unsigned *loader_option_line(struct section *section, const struct option *option);
 
 #endif

@@ -15,8 +15,8 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 #define KEY_MAX     64           /* bytes of a key with its NUL */
-#define PAIRS_MAX   10000000     /* more than a process may have descriptors */
-#define BYTES_MAX   (1ull << 40) /* sums of two stay far from overflowing */
+#define PAIRS_MAX   10000000     /* far more than the usual limits on descriptors allow */
+#define BYTES_MAX   (1ull << 40) /* the sum of two is far from overflowing */
 #define SOCKBUF_MAX (1ull << 30) /* setsockopt(2) takes an int */
 #define MS_MAX      (365ull * 24 * 60 * 60 * 1000)
 
@@ -26,7 +26,7 @@
 struct option_type {
 	const char *(*set)(const struct option *option, void *settings, const char *text);
 	void (*print)(const struct option *option, const void *settings, FILE *out);
-	size_t size; /* of a value that may be copied byte by byte, otherwise 0 */
+	size_t size; /* of a value that may be copied byte by byte; otherwise 0 */
 	/* sizes, durations and numbers */
 	int (*parse)(const char *text, uint64_t *value);
 	char *(*format)(uint64_t value, char buf[UNITS_TEXT_MAX]);
@@ -130,7 +130,7 @@ static void print_log_level(const struct option *option, const void *settings, F
 	fprintf(out, "%s = %s\n", option->key, log_level_name(*value));
 }
 
-/* Whatever is taken here must come back from a line of relay.ini. */
+/* A path that is accepted here must read back the same from a line of relay.ini. */
 static bool path_is_plain(const char *path)
 {
 	if (path[0] == ';' || path[0] == '#')
@@ -181,7 +181,7 @@ static const char *parse_address(const char *text, struct address *address)
 	}
 }
 
-/* Appends address, which is consumed in any case. */
+/* Appends address. Takes ownership of it even on failure. */
 static const char *append_address(const struct option *option, void *settings, struct address *address)
 {
 	struct address **items = field(option, settings);
@@ -385,7 +385,7 @@ const struct option *option_find(const char *key, unsigned sections)
 	return NULL;
 }
 
-/* Levenshtein's distance, row by row; b is at most KEY_MAX - 1 bytes. */
+/* The Levenshtein distance, computed row by row. b is at most KEY_MAX - 1 bytes. */
 static size_t distance(const char *a, const char *b)
 {
 	size_t row[KEY_MAX], length = strlen(b);
@@ -410,7 +410,7 @@ static size_t distance(const char *a, const char *b)
 	return row[length];
 }
 
-/* A word is near when a mistake or two made the other of it, in a long one a few. */
+/* How many edits away a word is still near: one, and one more for every four bytes. */
 static size_t near_enough(const char *word)
 {
 	return 1 + strlen(word) / 4;

@@ -5,18 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WAYS 3 /* from a target, see take_way */
+#define WAYS 3 /* from a target; see take_way */
 
-/* A relay on the way of a client. */
+/* A relay on a client's way. */
 struct stop {
 	struct section *section;
 	enum { NOT_SEEN, ON_THE_WAY, LEFT } state;
-	struct stop *before; /* whose target led here */
-	size_t target;       /* the one that is followed */
-	unsigned way;        /* the next way to go from there */
+	struct stop *before; /* its target led here */
+	size_t target;       /* the one being followed */
+	unsigned way;        /* the next way to try from that target */
 };
 
-/* Where a relay listens. */
+/* An entrance: where a relay listens. */
 struct way_in {
 	const struct address *address;
 	struct stop *stop;
@@ -43,8 +43,9 @@ static struct endpoint any_of_family(const struct endpoint *endpoint)
 }
 
 /*
- * A listening address that a client of target may come in by: its own, and the two that stand for every
- * address.
+ * Gives one listening address that a client of target may come in by. Way 0 is the target's own address. Ways
+ * 1 and 2 are the addresses that stand for every address; they count only for a loopback target. False if
+ * target has no such way.
  */
 static bool take_way(const struct address *target, unsigned way, struct address *in)
 {
@@ -82,7 +83,7 @@ static void go_to_next_target(struct stop *stop)
 	stop->way = 0;
 }
 
-/* The next relay that a target of stop leads to; stop->target is that target. NULL when it was the last. */
+/* The next relay that stop's targets lead to, and stop->target is the one that does. NULL if none is left. */
 static struct stop *next_stop(const struct rings *rings, struct stop *stop)
 {
 	const struct config_relay *relay = &stop->section->relay;
@@ -115,8 +116,8 @@ static void complain(const struct rings *rings, const struct stop *last, const s
 }
 
 /*
- * Goes every way from first, and back at its end. A way that comes to a relay that is on it already is a
- * ring.
+ * Follows every way from first, and steps back at the end of each. A way that meets a relay already on it is
+ * a ring.
  */
 static void walk(const struct rings *rings, struct stop *first)
 {

@@ -1,6 +1,6 @@
 /*
- * Rings of relays: a target leads to where a relay listens, whose target leads on, and at last to the first
- * again. A client would go round until there are no descriptors left.
+ * Rings of relays: a target leads to an entrance of a relay, the targets of that relay lead on, and the last
+ * one leads back to the first relay. A client would go round until no descriptors are left.
  */
 #ifndef WEIR_RINGS_H
 #define WEIR_RINGS_H
@@ -8,8 +8,8 @@
 #include "config/loader.h"
 
 /*
- * Complains about one target of every ring. Judged are the addresses as they are written: where a host name
- * leads, and which other addresses this machine has, is known at run time only.
+ * Complains about one target of every ring. Only the addresses as written are compared. Where a host name
+ * leads, and which other addresses this machine has, is known only at run time.
  */
 void rings_check(struct loader *loader);
 

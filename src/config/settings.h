@@ -1,6 +1,6 @@
 /*
- * The settings that everything runs by: immutable once they are loaded, and reference-counted. Plain types;
- * config/config.h loads them.
+ * The settings that everything runs by. They are immutable once loaded, and reference-counted. Plain types
+ * only. config/config.h loads them.
  */
 #ifndef WEIR_SETTINGS_H
 #define WEIR_SETTINGS_H
@@ -22,8 +22,8 @@ enum splice_mode { SPLICE_AUTO, SPLICE_OFF };
 enum on_reset { ON_RESET_RESET, ON_RESET_CLOSE };
 
 struct config_global {
-	uint64_t workers; /* UNITS_AUTO or 1 to 256 */
-	uint64_t memory_max;
+	uint64_t workers;         /* UNITS_AUTO or 1 to 256 */
+	uint64_t memory_max;      /* bytes */
 	uint64_t max_connections; /* UNITS_AUTO or a number of pairs, at least 1 */
 	uint64_t drain_timeout;   /* ms; 0 = at once */
 	char *dump_file;          /* "-" = the log */
@@ -33,7 +33,7 @@ struct config_global {
 	uint64_t resolve_interval; /* ms */
 };
 
-/* Bytes: the queue at which a flow pauses its source, and at or below which it resumes. low < high. */
+/* Queue lengths in bytes. A flow pauses its source at high and resumes it at or below low. low < high. */
 struct flow_limits {
 	uint64_t high;
 	uint64_t low;
@@ -48,15 +48,17 @@ struct config_relay {
 	struct address *target; /* at least one */
 	size_t target_count;
 
-	/* As written; effective values are in limits. UNITS_AUTO: low = half of high, upload_ and download_
-	 * = as without. */
+	/*
+	 * As written. limits holds the effective values. UNITS_AUTO means half of the high one for
+	 * low_watermark, and the value without the prefix for upload_ and download_.
+	 */
 	uint64_t high_watermark, low_watermark;
 	uint64_t upload_high_watermark, upload_low_watermark;
 	uint64_t download_high_watermark, download_low_watermark;
 	struct flow_limits limits[DIRECTIONS];
 
 	enum splice_mode splice;
-	uint64_t max_connections, max_connections_per_source;     /* 0 = no own limit */
+	uint64_t max_connections, max_connections_per_source;     /* 0 = no limit of its own */
 	uint64_t connect_timeout;                                 /* ms, at least 1 */
 	uint64_t connect_attempts;                                /* at least 1 */
 	uint64_t idle_timeout, half_close_timeout, stall_timeout; /* ms; 0 = never */
@@ -74,11 +76,11 @@ struct config {
 	struct refcount references;
 };
 
-/* References are counted atomically; the last put frees. put takes NULL. */
+/* References are counted atomically. The last put frees. config_put takes NULL. */
 struct config *config_get(struct config *config);
 void config_put(struct config *config);
 
-/* Frees what a relay's settings hold and zeroes them. */
+/* Frees what a relay's settings hold, and zeroes them. */
 void config_free_relay(struct config_relay *relay);
 
 #endif

@@ -13,11 +13,11 @@ struct collector {
 	uint64_t started; /* clock_ms of the daemon's start */
 	collector_take *take;
 	void *arg;
-	struct relay_record *relays; /* their names are there from the start */
+	struct relay_record *relays; /* their names are set from the start */
 	size_t relay_count;
 	struct report_part *parts; /* one for each worker */
 	unsigned workers;
-	unsigned pending; /* parts that are still to come */
+	unsigned pending; /* parts still to come */
 	bool running, wanted;
 };
 

@@ -1,7 +1,6 @@
 /*
- * One report out of the parts of all workers: asks each for its part, waits without blocking, adds up the
- * relays, and hands the report on. A storm of requests is coalesced: while a report is under way, any number
- * of them makes one more.
+ * Makes one report from the parts of all workers. Asks each for its part, waits without blocking, adds up the
+ * relays and hands the report on. While a report is under way, any number of requests leads to only one more.
  */
 #ifndef WEIR_COLLECTOR_H
 #define WEIR_COLLECTOR_H
@@ -11,7 +10,7 @@
 
 struct collector;
 
-/* Takes a finished report, which lasts as long as the call. NULL: there was no memory for it. */
+/* Takes a finished report, valid only during the call. NULL if there was no memory for it. */
 typedef void collector_take(void *arg, const struct report *report);
 
 /* relays (relay_count of them) and budget are borrowed. NULL when out of memory. */
@@ -19,13 +18,11 @@ struct collector *collector_new(struct relay *const *relays, size_t relay_count,
                                 unsigned workers, collector_take *take, void *arg);
 void collector_free(struct collector *collector); /* takes NULL */
 
-/* Wants a report now. Main thread. */
+/* Asks for a report. Main thread. */
 void collector_request(struct collector *collector, struct worker **workers);
-/* A worker's part; takes what it holds. Main thread. */
+/* Puts in a worker's part and takes over what it holds. Main thread. */
 void collector_put(struct collector *collector, unsigned worker, const struct report_part *part);
-/*
- * Hands the report on if every part is there, and begins the next one that was wanted meanwhile. Main thread.
- */
+/* Hands the report on if every part is there. Begins the next if one was requested meanwhile. Main thread. */
 void collector_finish(struct collector *collector, struct worker **workers);
 
 #endif

@@ -27,10 +27,10 @@
 
 /* How long the first look-up of host names may hold up the start. */
 #define RESOLVE_WAIT_MS 3000
-/* How often to check whether pairs have ended while draining, and whether memory can be given back. */
+/* How often to check while draining whether all pairs have ended, and whether memory can be given back. */
 #define DRAIN_POLL_MS    20
 #define TRIM_INTERVAL_MS 2000
-/* Giving memory back is worth it after so many bytes, or so many pairs. */
+/* Memory is worth giving back once this many bytes or this many pairs have gone. */
 #define TRIM_BYTES (1024 * 1024)
 #define TRIM_PAIRS 500
 /* How long the last lines of the log may take to be written. */
@@ -50,14 +50,14 @@ struct daemon {
 	size_t relay_count;
 	struct worker **workers;
 	unsigned worker_count;
-	struct worker_context shared; /* what the workers see of all this */
+	struct worker_context shared; /* the part of all this that the workers see */
 	struct collector *collector;
 	struct event *signals[SIGNALS];
 	struct event *drain_timer, *drain_deadline, *trim_timer;
-	struct mailbox answers; /* of workers */
+	struct mailbox answers; /* from the workers */
 	unsigned undrained;     /* workers that may still accept */
 	enum daemon_phase phase;
-	uint64_t pairs_before; /* at the last look whether to give memory back */
+	uint64_t pairs_before; /* pairs at the last check whether to give memory back */
 };
 
 static uint64_t raise_nofile(void)
@@ -105,8 +105,7 @@ static void stop(struct daemon *daemon)
 	event_base_loopbreak(daemon->base);
 }
 
-/* Listening sockets are closed once nobody waits on them, so that new clients are refused rather than left
- * waiting. */
+/* Closes the listening sockets once no worker waits on them, so that new clients are refused at once. */
 static void go_on_draining(struct daemon *daemon)
 {
 	const struct timeval again = clock_timeval(DRAIN_POLL_MS);
@@ -194,7 +193,7 @@ static void take_answer(void *arg, struct message *message)
 	}
 }
 
-/* The allocator keeps what a burst has freed; it is asked to give that back to the system. */
+/* The allocator keeps the memory that a burst has freed. This asks it to give that back to the system. */
 EVENT_CALLBACK(on_trim, struct daemon, daemon)
 {
 	uint64_t peak = budget_take_peak(&daemon->budget);
@@ -323,7 +322,7 @@ static int start_workers(struct daemon *daemon)
 	return error;
 }
 
-/* Each step logs what the operator can do something about; the rest is logged here. */
+/* Each step logs the errors that the operator can do something about. The rest is logged here. */
 static int set_up(struct daemon *daemon)
 {
 	int error = init_base(daemon);
@@ -349,8 +348,10 @@ static void free_event(struct event *event)
 		event_free(event);
 }
 
-/* libevent gives a signal its default action back. One more that comes then must not kill: the exit status
- * tells how it ended, so they stay blocked from here on. */
+/*
+ * libevent restores the default action of its signals. Another signal must not kill the process after that,
+ * as the exit status has to say how weir ended. So signals stay blocked from here on.
+ */
 static void deinit_signals(struct daemon *daemon)
 {
 	sigset_t all;
@@ -391,7 +392,7 @@ int daemon_run(struct config *config)
 	int error;
 
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN); /* a dump larger than the service may write */
+	signal(SIGXFSZ, SIG_IGN); /* sent when a dump is larger than the service may write */
 	log_set_level(config->global.log_level);
 	evloop_init();
 	error = log_start();

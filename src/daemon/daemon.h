@@ -4,12 +4,12 @@
 
 #include "config/settings.h"
 
-/* Raises the limit of descriptors as far as it may; returns how many can be used now. */
+/* Raises the limit on descriptors as far as allowed. Returns how many can be used now. */
 uint64_t daemon_raise_fds(void);
 
 /*
- * Runs until it is told to stop. Keeps a reference to config. The exit status of weir(8): 0 stopped as asked,
- * 1 a failure at run time, which is logged.
+ * Runs until a signal stops it. Keeps a reference to config. Returns the exit status of weir(8): 0 if it
+ * stopped as asked, 1 after a failure at run time, which is logged.
  */
 int daemon_run(struct config *config);
 

@@ -5,7 +5,7 @@
 #include "config/settings.h"
 #include "report/records.h"
 
-/* report NULL: there was no memory for it. What goes wrong is logged. */
+/* report is NULL if there was no memory for it. Errors are logged. */
 void dump_write(const struct config_global *config, const struct report *report);
 
 #endif

@@ -10,16 +10,16 @@
 #include <stdio.h>
 
 /*
- * Descriptors that pairs cannot have: of the process (log, event base, mailbox, a dump), and of each worker
- * beside its listening sockets.
+ * Descriptors that pairs cannot have: those of the process (log, event base, mailbox, a dump), and those of
+ * each worker besides its listening sockets.
  */
 #define PROCESS_FDS 32
 #define WORKER_FDS  4
 #define WORKERS_MAX 256
-/* Pipes: enough for the flows of a busy relay whose sinks lag, and few beside the pairs. */
+/* Pipes: enough for the flows of a busy relay whose sinks lag, and few compared with the pairs. */
 #define PIPES_MAX 256
 
-/* Used where /proc has no word on it: the kernel's own defaults. */
+/* The kernel's own defaults, in bytes; used if /proc does not have the values. */
 #define TCP_RMEM_MAX (6 * 1024 * 1024)
 #define TCP_WMEM_MAX (4 * 1024 * 1024)
 
@@ -29,7 +29,7 @@ uint64_t estimate_max_pipes(uint64_t nofile)
 
 	if (share > PIPES_MAX)
 		return PIPES_MAX;
-	return share > 0 ? share : 1; /* 0 would be no limit */
+	return share > 0 ? share : 1; /* 0 would mean no limit */
 }
 
 unsigned estimate_workers(const struct config *config)
@@ -77,7 +77,7 @@ char *estimate_shortage(const struct config *config, uint64_t nofile, char *text
 	return text;
 }
 
-/* The third number of net.ipv4.tcp_rmem or tcp_wmem: how far the kernel tunes a buffer by itself. tcp(7) */
+/* The third number of net.ipv4.tcp_rmem or tcp_wmem: how far the kernel grows a buffer by itself. tcp(7) */
 static uint64_t kernel_maximum(const char *path, uint64_t otherwise)
 {
 	FILE *file = fopen(path, "re");
@@ -91,7 +91,7 @@ static uint64_t kernel_maximum(const char *path, uint64_t otherwise)
 	return maximum;
 }
 
-/* The kernel doubles what it is asked for, to have room for its own book-keeping. socket(7) */
+/* The kernel doubles the size that it is asked for, to have room for its own book-keeping. socket(7) */
 static uint64_t buffer_size(uint64_t setting, uint64_t automatic)
 {
 	return setting == UNITS_AUTO ? automatic : 2 * setting;

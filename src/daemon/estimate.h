@@ -1,6 +1,6 @@
 /*
- * What a configuration leads to: how many workers, pairs and pipes, and the worst case of memory, which
- * --test prints and the log says at start.
+ * What a configuration leads to: how many workers, pairs and pipes, and how much memory in the worst case.
+ * --test prints that, and the log has it at start.
  */
 #ifndef WEIR_ESTIMATE_H
 #define WEIR_ESTIMATE_H
@@ -10,25 +10,25 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* How many workers there will be: as many as CPUs that this process may use, where the setting is auto. */
+/* How many workers there will be. For auto, as many as there are CPUs that this process may use. */
 unsigned estimate_workers(const struct config *config);
 
-/* How many pipes bulk flows may have at a time, over all workers; each takes two descriptors. */
+/* How many pipes bulk flows of all workers together may have at a time. Each takes two descriptors. */
 uint64_t estimate_max_pipes(uint64_t nofile);
 
 /*
- * max_connections as it will be: no more pairs than there are descriptors for (nofile: how many this process
- * may have). At least 1.
+ * max_connections as it will really be: no more pairs than there are descriptors for. nofile is how many this
+ * process may have. At least 1.
  */
 uint64_t estimate_max_connections(const struct config *config, uint64_t nofile);
 
 /*
- * One line, without a line end, if the configuration asks for more pairs than that: returns text. NULL if it
- * does not.
+ * Returns text with one line, without a line end, if the configuration asks for more pairs than that. NULL if
+ * it does not.
  */
 char *estimate_shortage(const struct config *config, uint64_t nofile, char *text, size_t size);
 
-/* One line, without a line end: "worst case memory: …". Returns text. */
+/* Returns text with one line, without a line end: "worst case memory: …". */
 char *estimate_describe(const struct config *config, uint64_t max_connections, char *text, size_t size);
 
 #endif

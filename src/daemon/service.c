@@ -8,8 +8,7 @@
 #include <systemd/sd-daemon.h>
 #endif
 
-/* state is in sd_notify(3)'s form. What comes of it is not our concern: without a service manager it goes
- * nowhere. */
+/* state has the form of sd_notify(3). Errors do not matter: without a service manager nothing is sent. */
 static void notify(const char *state)
 {
 #ifdef HAVE_SYSTEMD

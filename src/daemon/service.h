@@ -1,4 +1,4 @@
-/* What the service manager is told: sd_notify(3) where weir was built with libsystemd, nothing otherwise. */
+/* Reports to the service manager with sd_notify(3). Does nothing if weir was built without libsystemd. */
 #ifndef WEIR_SERVICE_H
 #define WEIR_SERVICE_H
 

@@ -32,7 +32,7 @@ bool flow_finished(const struct flow *flow)
 
 /* ---- failures of our own ---- */
 
-/* The queue is dropped, the owner will close. */
+/* Drops the queue. The owner will close the pair. */
 static void fail(struct flow *flow, int error)
 {
 	flow->fault = error;
@@ -58,7 +58,7 @@ static void derive_readable(struct flow *flow)
 
 static void on_writable(int fd, short what, void *flow);
 
-/* For a pipe, and for a source that is paused without a queue, we wait for the sink. */
+/* We wait for the sink ourselves if bytes are in a pipe, or if the source is paused without a queue. */
 static void derive_writable(struct flow *flow)
 {
 	bool needed = flow->sink == SINK_OPEN && flow->fault == 0 &&
@@ -81,7 +81,7 @@ static void derive_writable(struct flow *flow)
 	}
 }
 
-/* libevent writes the output buffer. It may start only when the pipe, which holds older bytes, is empty. */
+/* libevent writes the output buffer. It may start only when the pipe is empty: the pipe holds older bytes. */
 static void derive_writing(struct flow *flow)
 {
 	if (flow->buffer && !flow->pipe && flow_buffer_write(flow->buffer) < 0)
@@ -150,12 +150,12 @@ void flow_source_failed(struct flow *flow, int error)
 	if (!flow->source_error)
 		flow->source_error = error;
 	flow->source = has_source(flow) ? SOURCE_DOOMED : SOURCE_FAILED;
-	/* It may have no more to say, and no event would tell: ask. */
+	/* It may have nothing more to read. No event would report that, so we ask. */
 	if (flow->readable_added)
 		event_active(flow->readable, EV_READ, 0);
 }
 
-/* A clean end is passed on after the last byte. What a failed end means is for the owner to say. */
+/* A clean end is passed on after the last byte. The owner decides what a failed end means. */
 static void pass_on_end(struct flow *flow)
 {
 	int error;
@@ -199,7 +199,7 @@ static void heed(struct flow *flow, const struct flow_move *move)
 	case SAID_NOTHING:
 		break;
 	case SAID_NOT_NOW:
-		if (flow->source == SOURCE_DOOMED) /* what had come from it is read */
+		if (flow->source == SOURCE_DOOMED) /* all that had come from it is read */
 			source_ended(flow, flow->source_error);
 		break;
 	case SAID_END:
@@ -209,7 +209,7 @@ static void heed(struct flow *flow, const struct flow_move *move)
 	}
 }
 
-/* The queue has become shorter, or was not touched; the caller settles. */
+/* The queue has become shorter or was not touched. The caller settles. */
 static void drained(struct flow *flow, const struct flow_move *move)
 {
 	heed(flow, move);
@@ -238,7 +238,7 @@ EVENT_CALLBACK(on_writable, struct flow, flow)
 	flow->io->settle(flow);
 }
 
-/* libevent has written some of the output buffer; it may also call for nothing. */
+/* libevent has written some of the output buffer. It may also call when it has written nothing. */
 static void on_written(struct bufferevent *buffer, void *arg)
 {
 	struct flow *flow = arg;
@@ -248,7 +248,7 @@ static void on_written(struct bufferevent *buffer, void *arg)
 	flow->io->settle(flow);
 }
 
-/* Reading is never enabled and no timeout is set: it can only be an error of writing. */
+/* Reading is never enabled and no timeout is set, so this can only be a write error. */
 static void on_write_failed(struct bufferevent *buffer, short what, void *arg)
 {
 	struct flow *flow = arg;
@@ -262,7 +262,7 @@ static void on_write_failed(struct bufferevent *buffer, short what, void *arg)
 
 /* ---- reading ---- */
 
-/* False: recv(2) must be asked. */
+/* False if recv(2) must be asked. */
 static bool splice_in(struct flow *flow, size_t room)
 {
 	struct flow_move move;
@@ -281,7 +281,7 @@ static bool splice_in(struct flow *flow, size_t room)
 	return true;
 }
 
-/* Bytes that cannot be queued are lost, and so is the pair: it must not go on with a hole in its stream. */
+/* If bytes cannot be queued, the pair is lost too. It must not go on with a hole in its stream. */
 static int enqueue(struct flow *flow, const unsigned char *data, size_t length)
 {
 	if (!flow->buffer)
@@ -303,7 +303,7 @@ static void copy(struct flow *flow, size_t room)
 	heed(flow, &move);
 }
 
-/* No memory for a queue: what the sink does not take stays with the source. */
+/* There is no memory for a queue. What the sink does not take stays with the source. */
 static void pass_through(struct flow *flow)
 {
 	struct flow_move move =

@@ -12,18 +12,19 @@
  *                 └─ recv ───► output buffer ──┘ when the pipe is empty
  *
  * Invariants, at every moment outside this module:
- *   queued is what is in the pipe, the older bytes, and in the output buffer; either exists exactly while it
- *     holds bytes, and nothing goes into the pipe while the buffer does
+ *   queued is the bytes in the pipe (the older ones) plus those in the output buffer; each exists exactly
+ *     while it holds bytes, and nothing goes into the pipe while the buffer exists
  *   queued <= limits->high, and the queue's memory <= held, which is counted in the budget
- *   the source is paused exactly from the moment at which the queue reaches high, or memory leaves no room
- *     for it, to the one at which it is down to low
- *   events are added exactly while the state of the flow asks for them; derive_events in flow.c is the only
+ *   the source is paused exactly from when the queue reaches high, or memory leaves no room for it, until
+ *     the queue is down to low (while memory is short, to the lower mark of flow_memory_low); a flow that is
+ *     paused without a queue goes on when its sink can be written
+ *   events are added exactly while the state of the flow needs them; derive_events in flow.c is the only
  *     place that adds and removes them
- *   a flow never frees itself: after every event that it acts on it calls settle, whose owner may
+ *   a flow never frees itself: it calls settle after every event that it acts on, and settle may free it
  *
- * When the budget has nothing left, a flow without a queue still moves: it sends what it can while the bytes
- * stay in the source's kernel buffer (MSG_PEEK of recv(2)), and takes from there only what was sent. So no
- * flow ever waits for memory.
+ * When the budget has nothing left, a flow without a queue still moves. It sends what it can while the bytes
+ * stay in the source's kernel buffer (MSG_PEEK of recv(2)), and takes from there only what was sent. No flow
+ * ever has to wait for memory.
  */
 #ifndef WEIR_FLOW_H
 #define WEIR_FLOW_H
@@ -45,7 +46,7 @@ struct pipe_pool;
 
 TAILQ_HEAD(flow_list, flow);
 
-/* The bulk flows of a worker that wait for their turn. */
+/* The bulk flows of a worker that are waiting for their turn. */
 struct flow_turns {
 	struct flow_list waiting;
 	struct event *next_pass;
@@ -61,7 +62,7 @@ struct flow_io {
 	struct budget *budget;
 	struct pipe_pool *pipes; /* NULL: flows do not splice */
 	struct flow_turns *turns;
-	unsigned char *scratch; /* where every read that is not spliced lands first */
+	unsigned char *scratch; /* every read that is not spliced lands here first */
 	/* Bytes; also the most that one pump copies, so that a bulk flow does not hold up its neighbours. */
 	size_t scratch_size;
 	void (*settle)(
@@ -87,24 +88,24 @@ struct flow {
 	const struct flow_io *io;
 	const struct flow_limits *limits;
 	void *owner;
-	struct event *readable; /* on the source; memory of the owner, event_get_struct_event_size() bytes */
-	struct event *writable; /* on the sink, while weir itself waits for it, otherwise NULL */
-	struct pipe *pipe;      /* while bytes are queued in it, otherwise NULL */
+	struct event *readable; /* on the source; the owner's memory, event_get_struct_event_size() bytes */
+	struct event *writable; /* on the sink, while weir waits for it itself; otherwise NULL */
+	struct pipe *pipe;      /* while bytes are queued in it; otherwise NULL */
 	struct bufferevent
-	        *buffer;        /* on the sink, while bytes are queued in its output buffer, otherwise NULL */
-	int source_fd, sink_fd; /* of the owner, who closes them after flow_deinit */
+	        *buffer;        /* on the sink, while bytes are queued in its output buffer; otherwise NULL */
+	int source_fd, sink_fd; /* borrowed; the owner closes them after flow_deinit */
 	int source_error, sink_error; /* -errno of SOURCE_FAILED and SINK_FAILED, where known */
 	int fault; /* -errno of a failure of our own (no memory, no event); the owner must close */
 	enum flow_source source;
 	enum flow_sink sink;
 	bool started;
-	bool readable_added; /* the event is */
+	bool readable_added; /* whether the event is added */
 	bool writable_added;
 	enum flow_pause pause;
 	bool may_splice;
-	bool bulk; /* moves enough for a pipe */
+	bool bulk; /* moves enough to be worth a pipe */
 	unsigned char bulk_reads;
-	unsigned char turn; /* what it waits to do when its turn comes; bits of enum flow_turn */
+	unsigned char turn; /* what it will do when its turn comes; bits of enum flow_turn */
 	TAILQ_ENTRY(flow) turn_entry;
 
 	uint64_t queued, peak; /* bytes */
@@ -124,37 +125,37 @@ void flow_init(struct flow *flow, const struct flow_io *io, const struct flow_li
 void flow_attach(struct flow *flow, int source_fd, int sink_fd, struct event *readable);
 /* Begins to read. */
 void flow_start(struct flow *flow);
-/* The sink has failed (-errno): stops at once, drops and counts the queue. */
+/* The sink has failed (-errno). Stops at once; drops and counts the queue. */
 void flow_sink_failed(struct flow *flow, int error);
 /*
- * The source has failed (-errno), which its own reading has not found out: what is still unread is delivered,
- * but the end is no clean one.
+ * The source has failed (-errno), which normal reading has not found. What is still unread is delivered, but
+ * the end is not a clean one.
  */
 void flow_source_failed(struct flow *flow, int error);
 /*
- * Takes and drops some of what the source still sends to a sink that has failed. It counts as no activity.
- * True if there was anything.
+ * Takes and drops some of what the source still sends to a sink that has failed. This does not count as
+ * activity. True if there was anything.
  */
 bool flow_discard(struct flow *flow);
-/* Everything that came from the source is with the sink's kernel, or dropped, and no more will come. */
+/* All that came from the source is in the sink's kernel buffer or was dropped, and no more will come. */
 bool flow_finished(const struct flow *flow);
-/* Bytes wait for the sink: in a queue, or with the source for want of memory. */
+/* Bytes wait for the sink: in a queue, or still with the source because memory is short. */
 bool flow_has_backlog(const struct flow *flow);
-/* Reading is wanted: started, both ends open, not paused, no fault. */
+/* The flow wants to read: it is started, both ends are open, it is not paused, and there is no fault. */
 bool flow_reads(const struct flow *flow);
-/* Removes events and the queue; the sockets are left open. Takes a zeroed flow. */
+/* Removes the events and the queue. The sockets stay open. A zeroed flow is fine. */
 void flow_deinit(struct flow *flow);
 
-/* Adds what the flow has moved and how it was paused until now, a pause that lasts included. */
+/* Adds what the flow has moved and how long it was paused until now, including a pause that still lasts. */
 void flow_count(const struct flow *flow, enum direction direction, uint64_t now, struct counters *counters);
-/* The dump's record, without the kernel's queues; sink_side is which peer the sink is. */
+/* Fills in the record for the dump, without the kernel's queues. sink_side says which peer the sink is. */
 void flow_describe(const struct flow *flow, uint64_t now, enum limited_by sink_side,
                    struct flow_record *record);
 
 /*
- * What a queue of so many bytes costs at most, in bytes that the allocator is asked for: libevent's chains
- * with their headers, partly filled ones included. Exposed for the tests, which hold it against the real
- * allocations.
+ * The most that a queue of this many bytes can cost, in bytes asked of the allocator. It counts libevent's
+ * chains with their headers, including chains that are partly filled. Exposed for the tests, which compare it
+ * with the real allocations.
  */
 uint64_t flow_queue_cost(uint64_t queued);
 

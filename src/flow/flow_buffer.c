@@ -22,10 +22,10 @@ struct bufferevent *flow_buffer_open(struct event_base *base, int sink,
 
 	if (!buffer)
 		return NULL;
-	/* Writing is on in a new one. Switching off what is not pending does not fail. */
+	/* Writing is on in a new bufferevent. Switching it off cannot fail while no event is pending. */
 	(void)bufferevent_disable(buffer, EV_WRITE);
 	bufferevent_setcb(buffer, NULL, written, failed, arg);
-	/* The flow's marks cover its pipe too: libevent only has to report every write. */
+	/* The flow's own marks cover its pipe too, so libevent only has to report every write. */
 	bufferevent_setwatermark(buffer, EV_WRITE, SIZE_MAX, 0);
 	bufferevent_set_max_single_write(buffer, MAX_SINGLE_WRITE);
 	return buffer;

@@ -5,8 +5,8 @@
 #include "flow/pipe_pool.h"
 
 /*
- * A large read counts up, a smaller one down, within 0 and BULK_ENTER. Bulk, and so worth a pipe, from
- * BULK_ENTER until 0.
+ * A large read counts up, a smaller one counts down, between 0 and BULK_ENTER. A flow is bulk, and so worth a
+ * pipe, from when the count reaches BULK_ENTER until it is back at 0.
  */
 #define BULK_READ  (32 * 1024)
 #define BULK_ENTER 4

@@ -4,9 +4,7 @@
 #include "flow/flow_private.h"
 #include "net/stream.h"
 
-/*
- * How much is moved at once without memory for a queue: little, as most of it may have to be looked at again.
- */
+/* Bytes to move at once without memory for a queue. Few, as most may have to be looked at again. */
 #define PEEK_SIZE (16 * 1024)
 
 static size_t send_now(int sink, const unsigned char *data, size_t length, struct flow_answer *answer)
@@ -53,7 +51,7 @@ struct flow_move flow_pass_through(int source, int sink, unsigned char *scratch,
 			taken += (size_t)now;
 		else
 			move.fault =
-			        -EIO; /* what was sent is still with the source: it would be sent again */
+			        -EIO; /* what was sent is still with the source and would be sent again */
 	}
 	return move;
 }

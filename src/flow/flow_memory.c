@@ -1,10 +1,10 @@
-/* The memory law of one flow: what its queue costs, how much it may read, and when it is short again. */
+/* The memory law of one flow: what its queue costs, how much it may read, and when a pause ends. */
 #include "build_config.h"
 
 #include "base/number.h"
 #include "flow/flow_private.h"
 
-/* Every chain is full but the first, which is partly drained, and the last, which is partly filled. */
+/* Every chain is full except the first, which is partly drained, and the last, which is partly filled. */
 uint64_t flow_queue_cost(uint64_t queued)
 {
 	return queued == 0 ? 0 : (queued / FLOW_CHAIN_PAYLOAD + 2) * FLOW_CHAIN_SIZE;

@@ -3,7 +3,7 @@
 
 #include "flow/flow.h"
 
-/* A sink that has taken nothing for so long is what holds the flow back, whatever our memory is. */
+/* If the sink has taken nothing for this long, it is the sink that limits the flow, not our memory. */
 #define STUCK_MS 1000
 
 static enum limited_by limited_by(const struct flow *flow, uint64_t now, enum limited_by sink_side)

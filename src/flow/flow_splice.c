@@ -1,11 +1,11 @@
-/* Bytes through a pipe: from socket to socket without being copied through user space. */
+/* Bytes through a pipe: from socket to socket, without a copy through user space. */
 #include "build_config.h"
 
 #include "flow/flow_private.h"
 #include "flow/pipe_pool.h"
 #include "net/stream.h"
 
-/* How much was moved; with 0, answer says what the end that is a socket said. */
+/* How many bytes were moved. If 0, answer holds what the end that is a socket said. */
 static size_t move_some(int from, int to, size_t length, struct flow_answer *answer)
 {
 	ssize_t moved = stream_splice(from, to, length);

@@ -1,7 +1,7 @@
 /*
- * Turns: in one pass of the event loop everything small is moved as it comes, but only so much of what is
- * bulk. Without this, a message that arrives while dozens of bulk flows are ready would wait for a large read
- * of each of them.
+ * Turns. In one pass of the event loop, everything small is moved as it comes, but bulk only up to a limit.
+ * Without this, a message that arrives while dozens of bulk flows are ready would wait for a large read from
+ * each of them.
  */
 #include "build_config.h"
 
@@ -11,8 +11,8 @@
 #include <event2/event.h>
 
 /*
- * Bulk bytes in one pass: about what one pump moves. A larger value is less fair, a smaller one costs more
- * passes.
+ * Bulk bytes in one pass: about as much as one pump moves. A larger value is less fair. A smaller one costs
+ * more passes.
  */
 #define TURN_BYTES (1024 * 1024)
 

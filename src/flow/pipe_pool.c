@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Empty pipes that a worker keeps: while sinks keep up, one serves all of its flows in turn. */
+/* Empty pipes that a worker keeps. While sinks keep up, one pipe serves all its flows one by one. */
 #define IDLE_MAX 8
-/* After none was to be had, this long none is asked for. */
+/* How long no new pipe is tried after one could not be made. */
 #define RETRY_MS 1000
 
 void pipe_pool_init(struct pipe_pool *pool, struct slots *slots)

@@ -1,7 +1,8 @@
 /*
- * Pipes for splice(2), kept for reuse by one worker. A pipe is as good as its size: with the kernel's default
- * of 64 KiB nothing is won over copying, so only pipes of PIPE_SIZE are handed out (pipe(7):
- * /proc/sys/fs/pipe-user-pages-soft bounds them for unprivileged users), and a flow that gets none copies.
+ * Pipes for splice(2), kept for reuse by one worker. At the kernel's default size of 64 KiB a pipe is no
+ * faster than copying, so only pipes of PIPE_SIZE are handed out. For unprivileged users
+ * /proc/sys/fs/pipe-user-pages-soft limits how many there can be: see pipe(7). A flow that gets no pipe
+ * copies.
  */
 #ifndef WEIR_PIPE_POOL_H
 #define WEIR_PIPE_POOL_H
@@ -14,8 +15,8 @@
 #define PIPE_SIZE (1024 * 1024) /* bytes */
 
 struct pipe {
-	int in, out;       /* written to and read from */
-	size_t length;     /* bytes in it; kept by whoever moves them */
+	int in, out;       /* in is written to, out is read from */
+	size_t length;     /* bytes in it; kept up to date by whoever moves them */
 	struct pipe *next; /* in the pool */
 };
 
@@ -23,17 +24,17 @@ struct pipe_pool {
 	struct slots *slots; /* pipes of all workers, handed out or not; borrowed */
 	struct pipe *idle;   /* empty ones */
 	unsigned idle_count;
-	uint64_t retry_at; /* clock_ms: not tried before, after none was to be had */
+	uint64_t retry_at; /* clock_ms: no new pipe is tried before this, after one could not be made */
 };
 
 void pipe_pool_init(struct pipe_pool *pool, struct slots *slots);
 void pipe_pool_deinit(struct pipe_pool *pool);
 
-/* Whether it is worth asking for one. */
+/* Whether it is worth asking for a pipe. */
 bool pipe_pool_has(const struct pipe_pool *pool);
-/* An empty pipe, or NULL if none is to be had now. */
+/* An empty pipe, or NULL if none is available now. */
 struct pipe *pipe_pool_get(struct pipe_pool *pool);
-/* Takes a pipe back. One that still holds bytes is closed, and they are dropped. */
+/* Takes a pipe back. If it still holds bytes, it is closed and they are dropped. */
 void pipe_pool_put(struct pipe_pool *pool, struct pipe *pipe);
 
 #endif

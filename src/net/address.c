@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HOST_MAX  253 /* bytes of a host name, RFC 1035 without the root's dot */
+#define HOST_MAX  253 /* bytes of a host name, without the root's dot (RFC 1035) */
 #define LABEL_MAX 63
 #define UNIX_MAX  (sizeof((struct sockaddr_un){0}.sun_path) - 1)
 
@@ -46,7 +46,10 @@ static int parse_unix(const char *path, struct address *address)
 	memcpy(un->sun_path, path, length);
 	if (abstract)
 		un->sun_path[0] = '\0';
-	/* A path counts with its NUL; an abstract name is the bytes that the length covers. */
+	/*
+	 * The length of a path includes its NUL. An abstract name is exactly the bytes that the length
+	 * covers.
+	 */
 	address->endpoint.length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + !abstract);
 	address->kind = ADDRESS_LITERAL;
 	return 0;
@@ -74,7 +77,7 @@ static int parse_port(const char *text, uint16_t *port)
 	return 0;
 }
 
-/* What inet_aton(3), and with it getaddrinfo(3), would read as a part of an IPv4 address. */
+/* True if inet_aton(3), and so getaddrinfo(3), would read the label as part of an IPv4 address. */
 static bool label_is_number(const char *label, size_t length)
 {
 	if (length >= 2 && label[0] == '0' && (label[1] == 'x' || label[1] == 'X'))
@@ -93,8 +96,10 @@ static bool label_is_valid(const char *label, size_t length)
 	return true;
 }
 
-/* Labels with dots between; one dot at the end is allowed. The last one must not look like a mistyped IPv4
- * address. */
+/*
+ * Labels separated by dots. One dot at the end is allowed. The last label must not look like part of a
+ * mistyped IPv4 address.
+ */
 static bool host_is_valid(const char *host, size_t length)
 {
 	const char *end = host + length - (host[length - 1] == '.');
@@ -121,7 +126,7 @@ static int parse_name(const char *host, size_t length, struct address *address)
 	return keep_host(host, length, address);
 }
 
-/* The text of host without its brackets, NUL-terminated in buf; NULL when it cannot be an IP address. */
+/* Copies host without its brackets into buf, with a NUL. NULL if it is too long for an IP address. */
 static const char *unwrap(const char *host, size_t length, bool bracketed, char buf[INET6_ADDRSTRLEN])
 {
 	host += bracketed;
@@ -199,7 +204,7 @@ int address_parse(const char *text, struct address *address)
 	memset(address, 0, sizeof(*address));
 	if (strncmp(text, "unix:", 5) == 0)
 		return parse_unix(text + 5, address);
-	if (strncmp(text, "systemd:", 8) == 0) /* no host's name: it is kept for socket activation */
+	if (strncmp(text, "systemd:", 8) == 0) /* no host name: reserved for socket activation */
 		return -EINVAL;
 	return parse_host_and_port(text, address);
 }
@@ -225,7 +230,7 @@ static void format_ipv6(const struct sockaddr_in6 *in6, char buf[ADDRESS_TEXT_MA
 	snprintf(buf, ADDRESS_TEXT_MAX, "[%s]:%u", host, ntohs(in6->sin6_port));
 }
 
-/* Returns the length of the text: an abstract name may hold NUL bytes. */
+/* Returns the length of the text, because an abstract name may hold NUL bytes. */
 static size_t format_unix(const struct sockaddr_un *un, socklen_t length, char buf[ADDRESS_TEXT_MAX])
 {
 	size_t size = length - offsetof(struct sockaddr_un, sun_path);
@@ -277,7 +282,7 @@ bool endpoint_is_loopback(const struct endpoint *endpoint)
 	return endpoint->any.sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&endpoint->in6.sin6_addr);
 }
 
-/* Like format_ipv6, with an IPv4 address in disguise written as what it is. */
+/* Like format_ipv6, but an IPv4 address mapped into IPv6 is written as IPv4. */
 static void format_peer_ipv6(const struct sockaddr_in6 *in6, char buf[ADDRESS_TEXT_MAX])
 {
 	struct in_addr in;

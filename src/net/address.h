@@ -1,6 +1,4 @@
-/*
- * Addresses: as relay.ini(5) writes them (struct address) and as the kernel takes them (struct endpoint).
- */
+/* Addresses as relay.ini(5) writes them (struct address) and as the kernel takes them (struct endpoint). */
 #ifndef WEIR_ADDRESS_H
 #define WEIR_ADDRESS_H
 
@@ -12,9 +10,9 @@
 #include <sys/un.h>
 
 #define ADDRESS_TEXT_MAX                                                                                     \
-	384 /* bytes that address_format needs at most: a 253 byte host name, brackets, a port, NUL */
+	384 /* the most that address_format needs, in bytes: a 253-byte host name, brackets, a port, NUL */
 
-/* A socket address that bind(2) and connect(2) take, with its true length (abstract unix names need it). */
+/* A socket address for bind(2) and connect(2), with its true length. Abstract unix names need that length. */
 struct endpoint {
 	socklen_t length;
 	union {
@@ -34,32 +32,32 @@ enum address_kind {
 struct address {
 	enum address_kind kind;
 	uint16_t port; /* host byte order */
-	char *host;    /* owned; NULL unless NAME */
+	char *host;    /* owned; NULL unless ADDRESS_NAME */
 	struct endpoint endpoint;
 };
 
 /*
- * Parses text strictly. Port 0 is taken (bind picks one). 0, -EINVAL (not an address), -ERANGE (port over
- * 65535), -ENAMETOOLONG (unix path over 107 bytes, host name over 253), -ENOMEM. On success the caller ends
- * it with address_deinit; on failure nothing is held.
+ * Parses text strictly. Port 0 is accepted (bind picks a port). Returns 0, -EINVAL (not an address), -ERANGE
+ * (port over 65535), -ENAMETOOLONG (unix path over 107 bytes, host name over 253) or -ENOMEM. After success
+ * the caller must call address_deinit. After a failure there is nothing to free.
  */
 int address_parse(const char *text, struct address *address);
 void address_deinit(struct address *address);
-/* The text that parses back to the same address. Returns buf. */
+/* Writes the text that parses back to the same address. Returns buf. */
 char *address_format(const struct address *address, char buf[ADDRESS_TEXT_MAX]);
 
 /* 127.0.0.0/8 or ::1. */
 bool endpoint_is_loopback(const struct endpoint *endpoint);
 /*
- * What connect(2) makes of an address: none at all (0.0.0.0, ::) is the loopback one, and IPv4 in IPv6 is
- * IPv4.
+ * The address that connect(2) really reaches. 0.0.0.0 and :: become the loopback address, and an IPv4 address
+ * mapped into IPv6 becomes IPv4.
  */
 struct endpoint endpoint_reached(const struct endpoint *endpoint);
 
 /*
- * A socket address as text: 10.0.0.5:80, [::1]:80, unix:/path, unix:@abstract; an unnamed unix socket is
- * "unix:". An IPv4 address mapped into IPv6 is written as IPv4. Bytes of a unix path that are not printable
- * ASCII, and spaces, are written as '?', so that the text is always one word. Returns buf.
+ * A socket address as text: 10.0.0.5:80, [::1]:80, unix:/path, unix:@abstract. An unnamed unix socket is
+ * "unix:". An IPv4 address mapped into IPv6 is written as IPv4. In a unix path, spaces and bytes that are not
+ * printable ASCII become '?', so the text is always one word. Returns buf.
  */
 char *endpoint_format(const struct sockaddr *sa, socklen_t length, char buf[ADDRESS_TEXT_MAX]);
 bool endpoint_equal(const struct endpoint *a, const struct endpoint *b);

@@ -15,8 +15,8 @@
 #include <sys/queue.h>
 
 #define FIRST_RETRY_MS 1000
-#define STUCK_MS       1000 /* how long resolver_free waits for a lookup */
-#define LOGGED_MAX     8    /* addresses of an answer that a log line shows */
+#define STUCK_MS       1000 /* ms that resolver_free waits for a lookup */
+#define LOGGED_MAX     8    /* addresses of an answer that a log line shows at most */
 
 struct resolver_name {
 	STAILQ_ENTRY(resolver_name) next;
@@ -25,15 +25,16 @@ struct resolver_name {
 	char *host;
 	uint16_t port;
 	/* Guarded by the resolver's lock. */
-	struct address_list *answer; /* the last good one, or NULL */
+	struct address_list *answer; /* the last good answer, or NULL */
 	uint64_t due;                /* clock_ms() of the next lookup */
-	struct backoff retry;        /* from the next failure to the lookup after it */
+	struct backoff retry;        /* the wait after the next failure */
 	bool tried;
 	struct episode failing;
 };
 
 /*
- * Shared by who made it and its thread: a lookup may outlast resolver_free. The one that leaves last frees.
+ * Shared by its creator and its thread, because a lookup may outlast resolver_free. The last to leave frees
+ * it.
  */
 struct resolver {
 	uint64_t interval_ms;
@@ -44,9 +45,9 @@ struct resolver {
 	bool started;
 
 	pthread_mutex_t lock;
-	pthread_cond_t changed; /* a name was tried, or what is below has changed */
+	pthread_cond_t changed; /* a name was tried, or stopping or ended was set */
 	bool stopping;
-	bool ended; /* the thread has nothing left to do but to leave */
+	bool ended; /* the thread has only to leave */
 	struct refcount references;
 };
 
@@ -89,7 +90,7 @@ static bool list_has(const struct address_list *list, const struct endpoint *end
 	return false;
 }
 
-/* The same addresses, in any order: name servers turn theirs round from answer to answer. */
+/* True for the same addresses in any order: name servers rotate theirs from answer to answer. */
 static bool list_equal(const struct address_list *one, const struct address_list *other)
 {
 	if (one->count != other->count)
@@ -101,7 +102,7 @@ static bool list_equal(const struct address_list *one, const struct address_list
 	return true;
 }
 
-/* hosts(5) may name an address twice: each is taken once. */
+/* hosts(5) may list an address twice. It is taken once. */
 static struct address_list *list_from(const struct addrinfo *found)
 {
 	struct address_list *list;
@@ -175,7 +176,9 @@ static void take_failure(struct resolver_name *name, int error)
 	name->due = clock_ms() + backoff_next(&name->retry, name->resolver->interval_ms);
 }
 
-/* Takes list. An answer that is the same keeps the old list, which others hold already. */
+/*
+ * Takes ownership of list. If the answer has not changed, the old list stays, since others already hold it.
+ */
 static void take_answer(struct resolver_name *name, struct address_list *list)
 {
 	bool same = name->answer && list_equal(name->answer, list);
@@ -190,7 +193,7 @@ static void take_answer(struct resolver_name *name, struct address_list *list)
 		name->answer = list;
 }
 
-/* Looks name up, without the lock meanwhile. */
+/* Looks name up, with the lock released meanwhile. */
 static void refresh(struct resolver *resolver, struct resolver_name *name)
 {
 	struct address_list *list;
@@ -200,7 +203,7 @@ static void refresh(struct resolver *resolver, struct resolver_name *name)
 	list = resolver->lookup(name->host, name->port, resolver->arg, &error);
 	pthread_mutex_lock(&resolver->lock);
 	if (resolver->stopping)
-		address_list_put(list); /* nobody asks any more */
+		address_list_put(list); /* the answer is no longer wanted */
 	else if (list)
 		take_answer(name, list);
 	else
@@ -209,7 +212,7 @@ static void refresh(struct resolver *resolver, struct resolver_name *name)
 	pthread_cond_broadcast(&resolver->changed);
 }
 
-/* The name to be looked up next, or NULL when the thread is to end. */
+/* The name to look up next, or NULL if the thread must end. */
 static struct resolver_name *next_due(struct resolver *resolver)
 {
 	struct resolver_name *earliest = NULL;
@@ -230,7 +233,7 @@ static void name_free(struct resolver_name *name)
 	free(name);
 }
 
-/* Leaves the resolver, whose lock is held. */
+/* Gives up one reference. The lock is held on entry and is released. */
 static void release(struct resolver *resolver)
 {
 	struct resolver_name *name;
@@ -311,7 +314,7 @@ int resolver_start(struct resolver *resolver)
 
 	if (STAILQ_EMPTY(&resolver->names))
 		return 0;
-	refcount_get(&resolver->references); /* the thread's */
+	refcount_get(&resolver->references); /* for the thread */
 	r = thread_start(&resolver->thread, "weir-resolver", thread_main, resolver);
 	if (r != 0)
 		(void)refcount_put(&resolver->references);
@@ -352,7 +355,9 @@ struct address_list *resolver_name_get(struct resolver_name *name)
 	return answer;
 }
 
-/* Waits for the thread. Where it sits in a lookup for too long it is let go and ends when the lookup does. */
+/*
+ * Waits for the thread. If a lookup takes too long, the thread is left alone and ends when the lookup does.
+ */
 static void end_thread(struct resolver *resolver)
 {
 	uint64_t deadline = clock_ms() + STUCK_MS;

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Clients that wait to be accepted; net.core.somaxconn bounds it. */
+/* How many clients may wait to be accepted. net.core.somaxconn limits it further. */
 #define BACKLOG 4096
 
 static int set_option(int fd, int level, int name, int value)
@@ -46,7 +46,7 @@ static int tune_tcp(int fd, const struct socket_tuning *tuning)
 	return error;
 }
 
-/* An urgent byte comes in line, where it was sent. Not every kernel knows urgent bytes on unix sockets. */
+/* Keeps an urgent byte in line, where it was sent. Not every kernel has urgent bytes on unix sockets. */
 static int keep_urgent(int fd, sa_family_t family)
 {
 	int error = set_option(fd, SOL_SOCKET, SO_OOBINLINE, 1);
@@ -55,9 +55,9 @@ static int keep_urgent(int fd, sa_family_t family)
 }
 
 /*
- * Between the ends of a loopback connection there is no network whose congestion could be controlled, and an
- * algorithm that paces, like bbr, costs a timer for every 64 KiB (measured: twice the CPU of a bulk
- * transfer). reno is in every kernel and open to everybody. Where it is not, the default stays.
+ * A loopback connection has no network whose congestion needs control. An algorithm that paces, like bbr,
+ * costs a timer for every 64 KiB there (measured: twice the CPU of a bulk transfer). Every kernel has reno,
+ * and every process may choose it. If that fails, the default stays.
  */
 static void leave_congestion_uncontrolled(int fd, const struct endpoint *endpoint)
 {
@@ -103,7 +103,7 @@ static bool unix_path_is_stale(const struct endpoint *endpoint)
 	bool stale;
 	int fd;
 
-	/* connect(2) says ECONNREFUSED of any other file as well. */
+	/* connect(2) reports ECONNREFUSED for any other file too. */
 	if (lstat(endpoint->un.sun_path, &status) < 0 || !S_ISSOCK(status.st_mode))
 		return false;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -170,7 +170,7 @@ int socket_accept(int fd, union client_address *client)
 
 	if (accepted < 0)
 		return -errno;
-	if (client->any.sa_family == AF_UNIX) /* TCP sockets inherit it */
+	if (client->any.sa_family == AF_UNIX) /* TCP sockets inherit the option */
 		keep_urgent(accepted, AF_UNIX);
 	return accepted;
 }
@@ -190,7 +190,7 @@ int socket_connect(const struct endpoint *endpoint, const struct socket_tuning *
 	return fd;
 }
 
-/* The pending error of a socket, which this clears. */
+/* Returns a socket's pending error and clears it. */
 static int take_error(int fd)
 {
 	int error = 0;
@@ -223,10 +223,11 @@ bool socket_is_its_own_peer(int fd, const struct endpoint *endpoint)
 }
 
 /*
- * A UDP socket is asked where its packets would come from; connecting it sends nothing. IPv6 takes the
- * address that it goes to, if that is ours (RFC 6724, rule 1). IPv4 may take another of the machine
- * (127.0.0.1 for 127.0.0.2, the first of a network for the second), so it is told; what is not ours is then
- * refused by bind(2), or by connect(2) where net.ipv4.ip_nonlocal_bind is set. IPv6 would let that pass.
+ * Asks a UDP socket where its packets would come from. Connecting it sends nothing. IPv6 uses the destination
+ * as the source if that address is ours (RFC 6724, rule 1). IPv4 may use another address of the machine
+ * (127.0.0.1 for 127.0.0.2, the first address of a network for the second), so it is bound to the address
+ * first. bind(2) refuses an address that is not ours. If net.ipv4.ip_nonlocal_bind is set, connect(2) refuses
+ * it instead. IPv6 is not bound, because its connect(2) would not refuse it.
  */
 static bool comes_from(int fd, const struct endpoint *endpoint)
 {

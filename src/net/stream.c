@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* What a call that moves bytes returned. */
+/* Turns the result of a call that moves bytes into a return value of this file. */
 static ssize_t moved(ssize_t result)
 {
 	if (result >= 0)

@@ -1,8 +1,9 @@
 /*
- * The calls on a connected stream socket, TCP or unix, which is non-blocking. Nothing above net calls
- * recv(2), send(2), splice(2), shutdown(2) or poll(2) itself.
+ * The calls on a connected, non-blocking stream socket, TCP or unix. Nothing above net calls recv(2),
+ * send(2), splice(2), shutdown(2) or poll(2) itself.
  *
- * What moves bytes returns how many, or -errno. -EAGAIN: none can be moved now (also after EINTR).
+ * Functions that move bytes return how many they moved, or -errno. -EAGAIN means that none can be moved now
+ * (or EINTR).
  */
 #ifndef WEIR_STREAM_H
 #define WEIR_STREAM_H
@@ -12,52 +13,54 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* 0: the stream has ended. */
+/* 0 means that the stream has ended. */
 ssize_t stream_receive(int fd, void *data, size_t size);
-/* The same, but what was received can be received again. */
+/* The same, but the bytes stay and can be received again. */
 ssize_t stream_peek(int fd, void *data, size_t size);
 /* The same, but the bytes are dropped (tcp(7): MSG_TRUNC). A unix socket copies them into scratch. */
 ssize_t stream_discard(int fd, void *scratch, size_t size);
 
-/* How much the kernel took, which may be less than size. Raises no SIGPIPE. */
+/* Returns how much the kernel took, which may be less than size. Raises no SIGPIPE. */
 ssize_t stream_send(int fd, const void *data, size_t size);
 
 /*
- * From a socket into a pipe, or from a pipe into a socket, without a copy. Of a socket nothing but bytes is
- * to be believed: 0 may mean that an urgent byte is next, -EAGAIN that the pipe is full. -EINVAL: not with
- * this socket. May raise SIGPIPE.
+ * Moves bytes from a socket into a pipe, or from a pipe into a socket, without a copy. When reading a socket,
+ * only a positive result is reliable: 0 may mean that an urgent byte is next, and -EAGAIN that the pipe is
+ * full. -EINVAL means that this socket cannot be spliced. May raise SIGPIPE.
  */
 ssize_t stream_splice(int from, int to, size_t size);
 
-/* Ends the stream that was sent: FIN after the last byte. 0 or -errno. */
+/* Ends the sending direction: FIN after the last byte. 0 or -errno. */
 int stream_finish(int fd);
 /*
- * A TCP socket resets when it is closed (net/socket.h makes it so): by stream_reset, or by the end of the
- * process, however that comes. What was cut short never looks complete. Only stream_close sends what is left
- * and an end of stream. A unix socket knows no reset: both just close it.
+ * Both close fd. A TCP socket resets when it is closed (net/socket.h sets that up). That holds for
+ * stream_reset and for any end of the process, so a stream that was cut short never looks complete. Only
+ * stream_close sends what is left and then an end of stream. A unix socket has no reset, so both just close
+ * it.
  */
 void stream_reset(int fd);
 void stream_close(int fd);
 
 /*
- * Bytes that the kernel holds: received and not read (SIOCINQ), sent and not acknowledged (SIOCOUTQ). tcp(7),
- * unix(7). 0 where it does not say.
+ * Bytes that the kernel holds: received but not read (SIOCINQ), or sent but not acknowledged (SIOCOUTQ). See
+ * tcp(7) and unix(7). 0 if the kernel does not say.
  */
 uint64_t stream_unread(int fd);
 uint64_t stream_unacknowledged(int fd);
 
-/* Whether something can be read (or the stream has ended), or written, right now. */
+/* Whether fd can be read (or its stream has ended), or written, right now. */
 bool stream_is_readable(int fd);
 bool stream_is_writable(int fd);
 
 /*
- * How many sockets stream_failed may be asked about at once: few, because poll(2) takes no more than there
- * may be descriptors, and that limit can be lowered.
+ * How many sockets one call of stream_failed takes. It is small because poll(2) takes no more than the limit
+ * on descriptors, and that limit can be lowered.
  */
 #define STREAM_BATCH 64
 /*
- * Sets failed[i] where fds[i] was reset or broke: for sockets that nobody reads or writes, where no event
- * would tell. False if none did, or if it could not be found out.
+ * Sets failed[i] to whether fds[i] was reset or broke. For sockets that are neither read nor written, where
+ * no event would report it. False, with failed left alone, if no socket has anything to report or poll(2)
+ * failed.
  */
 bool stream_failed(const int *fds, size_t count, bool failed[STREAM_BATCH]);
 

@@ -25,13 +25,13 @@
 #include <stdlib.h>
 
 /*
- * While what came from a failed peer is delivered, no event reports an acknowledgement. So it is asked for,
- * at first after this many milliseconds, then less often.
+ * While bytes from a failed peer are being delivered, no event reports their acknowledgement. We have to
+ * look: first after this many milliseconds, then less often.
  */
 #define LOOK_MIN_MS 5
 #define LOOK_MAX_MS 200
 
-/* A bufferevent of libevent 2.1.12 and what hangs on it: five allocations, measured. */
+/* Bytes; a bufferevent of libevent 2.1.12 and all that belongs to it: five allocations, measured. */
 #define BUFFEREVENT_COST 1100
 
 bool pair_peer_failed(const struct peer *peer)
@@ -74,7 +74,7 @@ static void free_pair(struct pair *pair)
 	free(pair);
 }
 
-/* With on_reset = close a reset is passed on as an end, once all before it is delivered. */
+/* With on_reset = close, a reset is passed on as a clean end once everything before it is delivered. */
 static bool looks_clean(const struct pair *pair, enum reason reason)
 {
 	bool was_reset = reason == REASON_CLIENT_RESET || reason == REASON_TARGET_RESET;
@@ -83,7 +83,7 @@ static bool looks_clean(const struct pair *pair, enum reason reason)
 	       (was_reset && pair->phase == PHASE_ENDING && pair->relay->config->on_reset == ON_RESET_CLOSE);
 }
 
-/* Only a clean end may look like one: after anything else both peers see a reset. */
+/* Only a clean end may look like one. After anything else both peers see a reset. */
 static void close_pair(struct pair *pair, enum reason reason)
 {
 	bool clean = looks_clean(pair, reason);
@@ -117,7 +117,7 @@ static void note_ended_first(struct pair *pair)
 		pair->ended_first = &pair->target;
 }
 
-/* A failed peer takes nothing any more, and its end will not be a clean one. */
+/* A failed peer takes no more bytes, and its end will not be a clean one. */
 static void spread_failure(struct peer *peer)
 {
 	struct flow *to = &peer->opposite->from;
@@ -137,7 +137,7 @@ static void begin_ending(struct pair *pair, const struct peer *opposite)
 		(void)stream_finish(opposite->fd);
 }
 
-/* A reset overtakes bytes: it may only be sent when the opposite has acknowledged all of them. */
+/* A reset overtakes bytes, so it may only be sent once the opposite has acknowledged all of them. */
 static bool all_acknowledged(struct pair *pair, const struct peer *opposite)
 {
 	uint64_t left = stream_unacknowledged(opposite->fd);
@@ -149,8 +149,9 @@ static bool all_acknowledged(struct pair *pair, const struct peer *opposite)
 }
 
 /*
- * Read and drop what the opposite sends. A peer that writes before it reads would otherwise block. And while
- * its window is shut the kernel may drop its segments, and the acknowledgements in them with them.
+ * Reads and drops what the opposite sends. Otherwise a peer that writes before it reads would block. Also,
+ * while our receive window is shut, the kernel may drop its segments and the acknowledgements that they
+ * carry.
  */
 static enum reason advance_failure(struct pair *pair, const struct peer *failed)
 {
@@ -257,7 +258,7 @@ size_t pair_cost(void)
 	return allocation_size() + 2 * BUFFEREVENT_COST;
 }
 
-/* One piece of memory for the pair and its events, so that an accepted client costs one allocation. */
+/* The pair and its events share one block of memory, so that an accepted client costs one allocation. */
 static struct pair *allocate(struct pair_set *set)
 {
 	size_t event_size = event_get_struct_event_size();
@@ -284,7 +285,7 @@ static void init_peer(struct pair *pair, struct peer *peer, struct peer *opposit
 	          pair->relay->config->splice == SPLICE_AUTO, pair);
 }
 
-/* There is no memory even for a pair: the client is all there is to end. */
+/* There is no memory for a pair, so only the client has to be closed. */
 static void refuse(struct pair_set *set, struct admission *ticket, int client_fd)
 {
 	stream_reset(client_fd);

@@ -1,9 +1,9 @@
 /*
  * Pairs: from an accepted client to the close line.
  *
- * A pair is two peers, each pointing at its opposite; each peer is the source of one flow. It lives and dies
- * on one worker. Every callback, of a pair or of its flows, ends in one settle function, which closes the
- * pair where that is due.
+ * A pair is two peers, each of which points to its opposite and is the source of one flow. A pair stays on
+ * one worker all its life. Every callback of a pair or of its flows ends in one settle function, which
+ * closes the pair when it is time.
  */
 #ifndef WEIR_PAIR_H
 #define WEIR_PAIR_H
@@ -29,12 +29,12 @@ struct pair_set {
 	struct flow_io io;
 	unsigned worker;                               /* number of the worker */
 	bool log_connections;                          /* one line per closed pair */
-	void (*ended)(void *arg, struct relay *relay); /* a pair has ended, its slots are free */
+	void (*ended)(void *arg, struct relay *relay); /* a pair has ended and its slots are free */
 	void *arg;
 	/* private */
 	struct flow_turns turns;
 	struct pair_list pairs;
-	struct peer_list blind;    /* peers that nothing is read from: see pair_watch.c */
+	struct peer_list blind;    /* peers from which nothing is read: see pair_watch.c */
 	struct event *watch_timer; /* while there are blind peers */
 	uint64_t count, made;
 	uint64_t id_step;
@@ -42,36 +42,41 @@ struct pair_set {
 };
 
 /*
- * set->io (but settle and turns), worker, log_connections, ended and arg are the caller's to fill in first.
- * workers: how many there are. 0 or -errno.
+ * The caller fills in set->io (except settle and turns), worker, log_connections, ended and arg first.
+ * workers is the number of workers. 0 or -errno.
  */
 int pair_set_init(struct pair_set *set, unsigned workers);
-/* Resets what is left. Takes a zeroed set, one whose init has failed, and one that was ended already. */
+/* Resets the pairs that are left. Also takes a zeroed set, or one whose init failed or that was ended. */
 void pair_set_deinit(struct pair_set *set);
 /* Closes every pair with the reason shutdown: both peers are reset. */
 void pair_set_shutdown(struct pair_set *set);
 
-/* Bytes that a pair costs beside its queues: its own memory, and libevent's for two flows that have something
- * queued. */
+/*
+ * Bytes that a pair costs besides its queues: its own memory, and libevent's for two flows with something
+ * queued.
+ */
 size_t pair_cost(void);
 
 /*
- * Takes over a client and its ticket. Both are given back when the pair ends: at once if the client's origin
- * has too many pairs, or if there is no memory for one (-ENOMEM); the client is reset then.
+ * Takes over a client and its ticket. Both are given back when the pair ends. If the client's origin has too
+ * many pairs, or there is no memory for a pair, that is at once, and the client is reset. 0, or -ENOMEM if
+ * there was no memory.
  */
 int pair_new(struct pair_set *set, struct admission *ticket, int client_fd,
              const union client_address *client);
 
-/* Adds the living pairs of the set, as they are now (clock_ms), to the records of their relays, by number. */
+/* Adds the living pairs of the set, as of now (clock_ms), to the records of their relays, by number. */
 void pair_set_count(const struct pair_set *set, uint64_t now, struct relay_record *relays);
 
 /*
- * The records of all pairs of the set as they are now (clock_ms), *count of them. The caller frees
- * them after pair_survey_measure was done. NULL when out of memory. One at a time.
+ * The records of all pairs of the set, as of now (clock_ms); *count of them. The caller frees them after
+ * pair_survey_measure has finished. NULL when out of memory. Only one survey at a time.
  */
 struct pair_record *pair_survey_begin(struct pair_set *set, uint64_t now, size_t *count);
-/* Adds the kernel's queues to at most so many records; they cost system calls, so the caller lets others run
- * in between. False when done. */
+/*
+ * Adds the kernel's queues to at most this many records. That costs system calls, so the caller lets others
+ * run between calls. False when done.
+ */
 bool pair_survey_measure(struct pair_set *set, size_t most);
 
 #endif

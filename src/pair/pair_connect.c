@@ -1,4 +1,4 @@
-/* Connecting a target: one address after the other, until one is connected or none is left. */
+/* Connecting to a target: one address after another, until one is connected or none is left. */
 #include "build_config.h"
 
 #include "base/clock.h"
@@ -9,9 +9,7 @@
 #include <errno.h>
 #include <event2/event.h>
 
-/*
- * A postponed attempt is due soon, then less often: many pairs may wait for the same target.
- */
+/* A postponed attempt is repeated soon, then less often: many pairs may wait for the same target. */
 #define POSTPONE_MIN_MS 20
 #define POSTPONE_MAX_MS 400
 
@@ -22,11 +20,11 @@ static void fail_attempt(struct pair *pair, int error)
 	bool in_vain = error == -ETIMEDOUT && pair->phase == PHASE_WAITING;
 
 	pair->attempt_error = error;
-	/* What was waited for in vain says more than that it took too long. */
+	/* What we waited for in vain says more than a timeout. */
 	targets_note_attempt(pair->relay->targets, &pair->choice, in_vain ? pair->shortage : error);
 	if (pair->target.fd >= 0)
 		event_del(pair->target.event);
-	/* If it was connected after all, it must not see an empty stream that looks complete. */
+	/* If the target was connected after all, it must not see an empty stream that looks complete. */
 	pair_close_socket(&pair->target, true);
 	pair->attempt++;
 }
@@ -44,9 +42,9 @@ static void open_flows(struct pair *pair)
 }
 
 /*
- * Looks at the attempt. 0: connected, with the flows opened, or still under way, with an event that waits for
- * it. Otherwise -errno. One that has failed and yet has something to read was connected, answered and failed
- * since: the answer counts.
+ * Looks at the attempt. 0 if it is connected and the flows are open, or still under way and an event waits
+ * for it; otherwise -errno. If it has failed but there is something to read, the target was connected,
+ * answered and failed after that. Then the answer counts.
  */
 static int check_connection(struct pair *pair)
 {
@@ -55,7 +53,7 @@ static int check_connection(struct pair *pair)
 	if (error == -EINPROGRESS)
 		return event_add(pair->target.event, NULL) < 0 ? -ENOMEM : 0;
 	if (!error && socket_is_its_own_peer(pair->target.fd, pair->choice.endpoint))
-		return -ECONNREFUSED; /* nobody else is there */
+		return -ECONNREFUSED; /* nothing else listens there */
 	if (error && stream_unread(pair->target.fd) == 0)
 		return error;
 	open_flows(pair);
@@ -76,17 +74,14 @@ static int try_choice(struct pair *pair)
 	return check_connection(pair);
 }
 
-/*
- * The target's backlog is full (unix(7)), or we have run out of something: neither says that the target is
- * down.
- */
+/* The target's backlog is full (unix(7)), or we have run out of something. Neither means that it is down. */
 static bool is_for_a_while(int error)
 {
 	return error == -EAGAIN || error == -EMFILE || error == -ENFILE || error == -ENOBUFS ||
 	       error == -ENOMEM;
 }
 
-/* Tries the chosen address; a passing error is retried until connect_timeout. */
+/* Tries the chosen address. After a passing error it is retried until connect_timeout. */
 static int attempt_connect(struct pair *pair)
 {
 	int error;

@@ -16,15 +16,15 @@ enum phase {
 	PHASE_CONNECTING, /* an attempt is under way */
 	PHASE_OPEN,       /* connected; each flow runs or has ended well */
 	PHASE_FAILING,    /* a peer has failed; what came from it is on its way to the opposite */
-	PHASE_ENDING,     /* that is with the opposite's kernel; not all of it is acknowledged */
+	PHASE_ENDING,     /* all of that was sent on, but not all of it is acknowledged */
 };
 
 /* One end of a pair. */
 struct peer {
 	struct pair *pair;
 	struct peer *opposite;
-	struct flow from;    /* the flow that this peer is the source of */
-	struct event *event; /* of that flow's reading; the target's waits for the connection first */
+	struct flow from;    /* the flow whose source this peer is */
+	struct event *event; /* reads for that flow; the target's first waits for the connection */
 	int fd;              /* -1: none (yet) */
 	bool blind;          /* nothing is read from it, so it is on a list of peers to watch */
 	LIST_ENTRY(peer) watch_entry;
@@ -35,14 +35,14 @@ struct pair {
 	struct relay *relay;
 	struct peer client, target;
 	uint64_t id;
-	uint64_t start;              /* where its attempts began among the targets */
-	struct target_choice choice; /* the target address that is tried, or connected */
+	uint64_t start;              /* where among the targets its attempts began */
+	struct target_choice choice; /* the target address being tried, or connected */
 	unsigned attempt, attempts;
 	struct admission ticket;
 	enum phase phase;
 	int attempt_error;       /* -errno of the last attempt that failed, or 0 */
 	int shortage;            /* -errno: why PHASE_WAITING */
-	struct backoff postpone; /* for how long, more or less */
+	struct backoff postpone; /* how long PHASE_WAITING lasts, without jitter */
 	const struct peer *ended_first;
 	uint64_t born, attempt_began; /* clock_ms */
 	struct event *timer;
@@ -50,7 +50,7 @@ struct pair {
 	uint64_t unacknowledged; /* PHASE_ENDING: bytes, and when that last shrank */
 	uint64_t acknowledged_at;
 	struct backoff look; /* while a peer has failed: how long until the next look */
-	size_t record;       /* 1 + its place in the survey that is under way, or 0 */
+	size_t record;       /* 1 + its place in the current survey, or 0 */
 	LIST_ENTRY(pair) entry;
 };
 
@@ -64,15 +64,14 @@ static inline bool pair_is_connected(const struct pair *pair)
 	return pair->phase >= PHASE_OPEN;
 }
 
-/* True if the peer was reset or broke, however that was noticed. */
+/* True if the peer was reset or broken, however that was noticed. */
 bool pair_peer_failed(const struct peer *peer);
-/* True if its stream has ended, or it has failed. */
+/* True if its stream has ended or it has failed. */
 bool pair_peer_has_ended(const struct peer *peer);
-/* Decides what follows from the state of a pair; may close and free it, so it is the last thing that a
- * callback does. */
+/* Acts on the state of a pair. It may close and free the pair, so a callback calls it last. */
 void pair_settle(struct pair *pair);
 
-/* Closes the peer's socket, if it has one; reset: so that the other end sees a reset. */
+/* Closes the peer's socket, if it has one. With reset, the other end sees a reset. */
 void pair_close_socket(struct peer *peer, bool reset);
 
 /*
@@ -80,9 +79,7 @@ void pair_close_socket(struct peer *peer, bool reset);
  * attempt is left. The caller settles.
  */
 void pair_connect_next(struct pair *pair);
-/*
- * The timer of a pair that is connecting has fired: its time is up (expired), or a postponed attempt is due.
- */
+/* The timer of a connecting pair has fired: its time is up (expired), or a postponed attempt is due. */
 void pair_connect_again(struct pair *pair, bool expired);
 /* Milliseconds until a postponed attempt is due. */
 uint64_t pair_connect_wait(const struct pair *pair);
@@ -92,12 +89,12 @@ uint64_t pair_connect_wait(const struct pair *pair);
 
 /* clock_ms of the last byte either way. */
 uint64_t pair_last_activity(const struct pair *pair);
-/* Which deadline has passed, or REASON_NONE. A daemon that was late itself times nobody out. */
+/* Which deadline has passed, or REASON_NONE. If the daemon itself was late, no pair times out. */
 enum reason pair_expired(const struct pair *pair);
-/* A deadline moves with every byte, the timer does not: if it fires early it is set again. */
+/* A deadline moves with every byte; the timer does not. If it fires early, it is set again. */
 void pair_arm_timer(struct pair *pair);
 
-/* pair_watch.c: puts a peer on the list of those to watch, or takes it off. */
+/* pair_watch.c: puts a peer on the list of peers to watch, or takes it off. */
 void pair_watch(struct peer *peer, bool blind);
 int pair_watch_init(struct pair_set *set);
 void pair_watch_deinit(struct pair_set *set);
@@ -105,9 +102,9 @@ void pair_watch_deinit(struct pair_set *set);
 /* pair_report.c */
 void pair_log_close(struct pair *pair, enum reason reason);
 void pair_count_close(struct pair *pair, enum reason reason);
-/* The pair ends: a survey that is under way must not touch it any more. */
+/* The pair ends, so a survey that is under way must no longer touch it. */
 void pair_survey_forget(struct pair *pair);
-/* Ends a survey, if one is under way; its records stay with the caller of pair_survey_begin. */
+/* Ends a survey, if one is under way. Its records stay with the caller of pair_survey_begin. */
 void pair_survey_end(struct pair_set *set);
 
 #endif

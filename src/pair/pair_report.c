@@ -153,7 +153,7 @@ struct pair_record *pair_survey_begin(struct pair_set *set, uint64_t now, size_t
 
 	if (!survey)
 		return NULL;
-	/* One more than needed: no memory for nothing would look like no memory. */
+	/* One more than needed: calloc may return NULL for zero pairs, which would look like a failure. */
 	survey->records = calloc(set->count + 1, sizeof(*survey->records));
 	survey->pairs = calloc(set->count + 1, sizeof(struct pair *));
 	if (!survey->records || !survey->pairs) {

@@ -1,4 +1,4 @@
-/* When a pair is looked at next, and whether its time is up. */
+/* When to look at a pair next, and whether its time is up. */
 #include "build_config.h"
 
 #include "base/clock.h"
@@ -64,7 +64,7 @@ static struct deadline next_deadline(const struct pair *pair)
 	return deadline;
 }
 
-/* When the pair wants to be looked at next, whatever happens. */
+/* When the pair must be looked at next, even if no event comes. */
 static uint64_t next_look(const struct pair *pair)
 {
 	uint64_t at = next_deadline(pair).at;
@@ -87,8 +87,8 @@ static bool peer_has_news(const struct pair *pair, const struct peer *peer)
 }
 
 /*
- * An event that the pair waits for has come but was not handled yet. Then the daemon was late (stopped, or
- * short of CPU), and nobody is timed out for that.
+ * An event that the pair waits for has come but was not handled yet. The daemon was late then (stopped, or
+ * short of CPU), and no pair may time out because of that.
  */
 static bool has_news(const struct pair *pair)
 {
@@ -112,7 +112,7 @@ void pair_arm_timer(struct pair *pair)
 		return;
 	now = clock_ms();
 	left = clock_timeval(at > now ? at - now : 0);
-	/* Out of memory: tried again with the pair's next event. */
+	/* If out of memory, the pair's next event tries again. */
 	if (event_add(pair->timer, &left) == 0)
 		pair->timer_due = at;
 }

@@ -1,8 +1,8 @@
 /*
- * A peer that nothing is read from (paused, or its stream has ended) can fail without a word: no event is on
- * its socket. An event for errors alone would not help, because epoll reports errors whether asked or not and
- * libevent would spin on what nobody handles. So all such peers of a worker are asked together, about
- * once a second.
+ * A peer from which nothing is read (paused, or its stream has ended) can fail unnoticed: its socket has no
+ * event. An event for errors alone would not help. epoll reports errors whether asked to or not, and
+ * libevent would spin on an error that nothing handles. Instead, all such peers of a worker are checked
+ * together, about once a second.
  */
 #include "build_config.h"
 
@@ -21,7 +21,7 @@ static void start_timer(struct pair_set *set)
 {
 	const struct timeval interval = clock_timeval(WATCH_INTERVAL_MS);
 
-	/* Out of memory: the next peer to go blind tries again. */
+	/* If out of memory, the next peer to go blind tries again. */
 	if (!event_pending(set->watch_timer, EV_TIMEOUT, NULL))
 		(void)event_add(set->watch_timer, &interval);
 }
@@ -42,14 +42,14 @@ void pair_watch(struct peer *peer, bool blind)
 }
 
 /*
- * Asks a batch that begins with peer; those that failed are marked and moved to failed. Returns where the
- * next batch begins.
+ * Checks a batch that begins with peer. Peers that have failed are marked and moved to failed. Returns where
+ * the next batch begins.
  */
 static struct peer *ask_batch(struct peer *peer, struct peer_list *failed)
 {
 	struct peer *batch[STREAM_BATCH];
 	bool has_failed[STREAM_BATCH];
-	int fds[STREAM_BATCH] = {0}; /* gcc cannot tell that there is one */
+	int fds[STREAM_BATCH] = {0}; /* gcc cannot see that there is at least one */
 	size_t count = 0;
 
 	for (; peer && count < STREAM_BATCH; peer = LIST_NEXT(peer, watch_entry)) {
@@ -75,7 +75,7 @@ EVENT_CALLBACK(on_watch, struct pair_set, set)
 
 	while (peer)
 		peer = ask_batch(peer, &failed);
-	/* A failed peer is not blind: settling takes it off the list, or frees it. */
+	/* A failed peer is not blind, so settling takes it off the list or frees it. */
 	while ((peer = LIST_FIRST(&failed)))
 		pair_settle(peer->pair);
 	if (!LIST_EMPTY(&set->blind))

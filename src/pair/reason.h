@@ -1,4 +1,4 @@
-/* Why a pair ended: the word of its close line, in weir(8). */
+/* Why a pair ended. Each reason is a word of the close line, see weir(8). */
 #ifndef WEIR_REASON_H
 #define WEIR_REASON_H
 
@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 enum reason {
-	REASON_NONE, /* it goes on */
+	REASON_NONE, /* the pair goes on */
 	REASON_EOF,
 	REASON_CLIENT_RESET,
 	REASON_TARGET_RESET,
@@ -25,7 +25,7 @@ enum reason {
 struct reason_traits {
 	const char *name;
 	enum log_level level; /* of the close line */
-	bool clean;           /* both peers see ends of stream, otherwise resets */
+	bool clean;           /* both peers see the end of a stream; otherwise a reset */
 };
 
 /* By enum reason. */

@@ -13,7 +13,7 @@ int entrance_fd(const struct entrance *entrance, unsigned worker)
 	return entrance->fds[worker % entrance->count];
 }
 
-/* Another daemon may have taken the path over since. */
+/* Another daemon may have taken over the path since then. */
 static bool is_still_ours(const struct entrance *entrance)
 {
 	struct stat status;
@@ -24,7 +24,7 @@ static bool is_still_ours(const struct entrance *entrance)
 
 void entrance_close(struct entrance *entrance)
 {
-	/* While the socket is open nobody else can have its inode. */
+	/* While the socket is open, no other file can have its inode. */
 	if (entrance->unlink_path && is_still_ours(entrance))
 		unlink(entrance->unlink_path);
 	free(entrance->unlink_path);
@@ -37,9 +37,9 @@ void entrance_close(struct entrance *entrance)
 }
 
 /*
- * With SO_REUSEPORT a second daemon of the same user could join in unseen and get half of the clients. A
- * socket without it cannot be bound where somebody listens, so it is tried first. It also settles which port
- * 0 stands for.
+ * With SO_REUSEPORT, a second daemon of the same user could join in unnoticed and get half of the clients. A
+ * socket without it cannot be bound where another listens, so we try one first. It also settles which port 0
+ * stands for.
  */
 static int settle_endpoint(struct endpoint *endpoint, const struct socket_tuning *tuning, bool dual_stack)
 {
@@ -116,7 +116,7 @@ int entrance_open(struct entrance *entrance, const struct endpoint *endpoint,
 	return 0;
 }
 
-/* Whether it stands for every address of this family that the machine has. */
+/* Whether the entrance stands for every address of this family that the machine has. */
 static bool is_for_all(const struct entrance *entrance, sa_family_t family)
 {
 	const struct endpoint *own = &entrance->endpoint;

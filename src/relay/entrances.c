@@ -41,7 +41,7 @@ static int open_endpoint(const struct opening *opening, const struct endpoint *e
 	return 0;
 }
 
-/* One IPv6 socket that takes IPv4 clients too; where the kernel has no IPv6, an IPv4 one. */
+/* One IPv6 socket that takes IPv4 clients too, or an IPv4 socket if the kernel has no IPv6. */
 static int open_wildcard(const struct opening *opening, uint16_t port)
 {
 	struct endpoint any6 = {.length = sizeof(any6.in6)};

@@ -8,7 +8,7 @@
 #include <string.h>
 
 struct origin {
-	struct in6_addr address; /* IPv4 as mapped; all unix clients count as one origin, :: */
+	struct in6_addr address; /* IPv4 is mapped; all unix clients count as one origin, :: */
 	uint64_t pairs;
 };
 
@@ -83,7 +83,7 @@ bool origins_enter(struct origins *origins, const union client_address *client)
 	pthread_mutex_lock(&origins->lock);
 	node = tfind(&key, &origins->tree, compare);
 	origin = node ? *(struct origin **)node : add(origins, &key);
-	/* NOLINTNEXTLINE(-Wanalyzer-malloc-leak): it is in the tree, which the analyzer cannot see */
+	/* NOLINTNEXTLINE(-Wanalyzer-malloc-leak): the tree owns it, but the analyzer cannot see that */
 	entered = origin && origin->pairs < origins->max;
 	if (entered)
 		/* NOLINTNEXTLINE(-Wanalyzer-malloc-leak): see above */

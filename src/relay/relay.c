@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* A line about a reached limit at most this often. */
+/* A reached limit is logged at most this often. */
 #define LOG_INTERVAL_MS 10000
 
 static int init_parts(struct relay *relay, struct resolver *resolver)

@@ -1,6 +1,6 @@
 /*
- * One [relay NAME] at run time: its entrances, targets, limits and counters. Shared by all workers
- * and reference-counted: every pair holds a reference, so what a pair needs lives as long as it does.
+ * One [relay NAME] at run time: its entrances, targets, limits and counters. Shared by all workers and
+ * reference-counted. Every pair holds a reference, so what a pair needs lives as long as the pair.
  */
 #ifndef WEIR_RELAY_H
 #define WEIR_RELAY_H
@@ -23,13 +23,13 @@ struct relay {
 	const struct config_relay *config;
 	size_t number; /* among the relays of its configuration, from 0 */
 	/*
-	 * Of pairs that have ended, one for each worker. Only that worker writes and reads it, so that a
-	 * report is consistent and nothing is shared on the way of a byte.
+	 * Of pairs that have ended, one for each worker. Only that worker writes and reads it. This keeps a
+	 * report consistent, and nothing is shared on the path that bytes take.
 	 */
 	struct counters *counters;
-	struct slots slots; /* its pairs; limit max_connections of the relay */
+	struct slots slots; /* its pairs; limited by max_connections of the relay */
 	struct entrances entrances;
-	struct origins *origins; /* whose pairs are counted; NULL: not limited */
+	struct origins *origins; /* count their pairs; NULL: no limit per origin */
 	struct targets *targets;
 	struct socket_tuning client_tuning, target_tuning;
 	/* private */
@@ -40,7 +40,7 @@ struct relay {
 };
 
 /*
- * A relay with one reference, for so many workers; its host names are added to resolver. Keeps a reference to
+ * A relay with one reference, for this many workers. Adds its host names to resolver and keeps a reference to
  * owner. NULL when out of memory.
  */
 struct relay *relay_new(struct config *owner, const struct config_relay *config, struct resolver *resolver,
@@ -51,14 +51,14 @@ void relay_put(struct relay *relay); /* takes NULL */
 /* Opens every listening address and logs each. 0 or -errno; the error is logged. */
 int relay_listen(struct relay *relay);
 /*
- * Closes the listening sockets; nobody may wait on them any more. Their addresses stay: pairs may still be
- * choosing.
+ * Closes the listening sockets. No worker may still wait on them. Their addresses are kept, because pairs may
+ * still be choosing a target.
  */
 void relay_unlisten(struct relay *relay);
 
 /*
  * A limit of this relay was reached. True if the caller must log that: once per episode, and at most once in
- * ten seconds. Then relay_end_limit must follow.
+ * ten seconds. If true, relay_end_limit must follow.
  */
 bool relay_begin_limit(struct relay *relay);
 void relay_end_limit(struct relay *relay);

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A line about the same target at most this often. */
+/* The same target is logged at most this often. */
 #define LOG_INTERVAL_MS 10000
 
 struct target {
@@ -121,7 +121,7 @@ static void choose(struct targets *targets, uint64_t start, size_t target, uint6
 	choice->endpoint = &choice->list->endpoint[(first + round) % choice->list->count];
 }
 
-/* Every round takes one more address of each target that has one left. */
+/* Every round goes over the targets and takes one more address of each that has one left. */
 int targets_choose(struct targets *targets, uint64_t start, unsigned attempt, struct target_choice *choice)
 {
 	size_t count = targets->config->target_count;
@@ -138,7 +138,7 @@ int targets_choose(struct targets *targets, uint64_t start, unsigned attempt, st
 			if (attempt-- > 0)
 				continue;
 			choose(targets, start, target, round, choice);
-			/* The connection would come in again as a new client, without end. */
+			/* The connection would come in again as a new client, and so on for ever. */
 			return entrances_match(targets->entrances, choice->endpoint) ? -EDEADLK : 0;
 		}
 	}

@@ -1,6 +1,6 @@
 /*
- * The targets of a relay: which address a pair tries next, and what came of it. Shared by all workers; any
- * thread may call.
+ * The targets of a relay: which address a pair tries next, and how that went. Shared by all workers. Any
+ * thread.
  */
 #ifndef WEIR_TARGETS_H
 #define WEIR_TARGETS_H
@@ -14,33 +14,34 @@
 
 struct targets;
 
-/* A target address that a pair tries. */
+/* One target address for a pair to try. */
 struct target_choice {
-	struct address_list *list; /* a reference, ended with target_choice_deinit */
+	struct address_list *list; /* a reference, given back by target_choice_deinit */
 	const struct endpoint *endpoint;
 	size_t target; /* which target it belongs to */
 };
 
 /*
- * Host names are added to resolver. entrances are those of the relay, to which no target may lead back.
- * config, resolver and entrances are borrowed. NULL when out of memory.
+ * Adds host names to resolver. entrances are the relay's own; no target may lead back to them. config,
+ * resolver and entrances are borrowed. NULL when out of memory.
  */
 struct targets *targets_new(const struct config_relay *config, struct resolver *resolver,
                             const struct entrances *entrances);
 void targets_free(struct targets *targets); /* takes NULL */
 
-/* Where the next pair begins with its attempts; to be passed to targets_choose. */
+/* Where the next pair begins its attempts. To be passed to targets_choose. */
 uint64_t targets_next_start(struct targets *targets);
-/* How many attempts make sense: the limit of the relay, but no address twice. */
+/* How many attempts make sense: up to the relay's limit, but no address twice. At least 1. */
 unsigned targets_attempts(struct targets *targets);
 /*
- * Chooses for one attempt (0, 1, …): one target after the other, and the addresses of each likewise.
- * -EDESTADDRREQ: its name has no address yet. -EDEADLK: it was chosen, but leads back to where this relay
- * listens (ELOOP is what connect(2) says of links). On an error too the choice may be noted, and is ended.
+ * Chooses for one attempt (0, 1, …): one target after another, and one address of each after another.
+ * -EDESTADDRREQ: no address is left; names may not have one yet. -EDEADLK: the address leads back to where
+ * this relay listens (connect(2) uses ELOOP for links). After an error too, the choice may be passed to
+ * targets_note_attempt and must be ended.
  */
 int targets_choose(struct targets *targets, uint64_t start, unsigned attempt, struct target_choice *choice);
 void target_choice_deinit(struct target_choice *choice);
-/* What came of an attempt (0 or -errno); trouble with a target is logged once until it is over. */
+/* Notes how an attempt went (0 or -errno). Trouble with a target is logged once until it is over. */
 void targets_note_attempt(struct targets *targets, const struct target_choice *choice, int error);
 
 #endif

@@ -122,14 +122,14 @@ static const char *limited_word(enum limited_by limited)
 }
 
 /*
- * One word of printable ASCII whatever text holds (length bytes at most), so that a name can neither forge a
- * field nor break JSON; '-' where there is none.
+ * One word of printable ASCII, whatever text holds (length bytes at most). This way a name can neither forge
+ * a field nor break JSON. "-" if text is empty.
  */
 static const char *guard(const char *text, size_t length, char buf[VALUE_WORD_MAX])
 {
 	size_t i;
 
-	/* NOLINTNEXTLINE(arrayIndexOutOfBoundsCond): length is that of text */
+	/* NOLINTNEXTLINE(arrayIndexOutOfBoundsCond): length is the size of text */
 	for (i = 0; i < length && i < VALUE_WORD_MAX - 1 && text[i] != '\0'; i++)
 		buf[i] = (char)(text[i] > ' ' && text[i] < 0x7f ? text[i] : '?');
 	buf[i] = '\0';

@@ -1,10 +1,10 @@
-/* The kinds of records and their fields, in the order in which they are written: the only lists of them. */
+/* The kinds of records and their fields, in the order of output. There are no other lists of them. */
 #ifndef WEIR_FIELDS_H
 #define WEIR_FIELDS_H
 
 #include "report/records.h"
 
-#define VALUE_WORD_MAX 256 /* a value's text, NUL included; what is longer is cut */
+#define VALUE_WORD_MAX 256 /* bytes of a value's text with its NUL; longer text is cut */
 
 enum field_type {
 	FIELD_NUMBER, /* uint64_t */
@@ -26,10 +26,10 @@ struct field {
 
 struct kind {
 	const char *name;
-	const struct field *fields; /* up to one without a name */
+	const struct field *fields; /* the last one has no name */
 };
 
-/* A pair's flow with what ties it to its pair. */
+/* A flow and what says to which pair it belongs. */
 struct flow_line {
 	uint64_t pair;
 	enum direction direction;
@@ -43,7 +43,7 @@ struct end_line {
 /* Of struct process_record, relay_record, pair_record, flow_line and end_line. */
 extern const struct kind process_kind, relay_kind, pair_kind, flow_kind, end_kind;
 
-/* What a field holds: word, or number where word is NULL. */
+/* What a field holds: word, or number if word is NULL. */
 struct value {
 	uint64_t number;
 	const char *word;         /* one word of printable ASCII, whatever came from outside */

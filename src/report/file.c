@@ -26,8 +26,8 @@ static int write_all(int fd, const char *text, size_t length)
 }
 
 /*
- * Fills the new file and closes it. There is no fsync(2): a dump tells of a running process, and after a
- * power cut there is none that it could tell of.
+ * Fills the new file and closes it. fsync(2) is not needed: a dump describes a running process, and after a
+ * power cut that process is gone.
  */
 static int fill(int fd, const char *text, size_t length)
 {
@@ -36,12 +36,12 @@ static int fill(int fd, const char *text, size_t length)
 	if (r == 0 && fchmod(fd, 0640) != 0)
 		r = -errno;
 	if (close(fd) != 0 &&
-	    r == 0) /* the last chance of a network file system to say that the disk is full */
+	    r == 0) /* the last moment at which a network file system can report a full disk */
 		r = -errno;
 	return r;
 }
 
-/* Renaming over /dev/null would put a file in its place, for every program. */
+/* Renaming over /dev/null would replace it by a regular file, for every program. */
 static bool is_special(const char *path)
 {
 	struct stat st;

@@ -5,8 +5,8 @@
 #include <stddef.h>
 
 /*
- * Replaces path by text, atomically: a temporary file beside it, then rename(2). The file's mode is 0640.
- * 0 or -errno; on failure path is as it was and the temporary file is gone.
+ * Replaces the file at path by text, atomically: a temporary file next to it, then rename(2). Its mode is
+ * 0640. 0 or -errno. On failure path is unchanged and the temporary file is gone.
  */
 int report_write_file(const char *path, const char *text, size_t length);
 

@@ -44,8 +44,8 @@ static json_t *pair_object(const struct pair_record *pair)
 }
 
 /*
- * Writes text, then object, which it takes. Memory streams do not remember a failure, so every write is
- * checked.
+ * Writes text, then object, and takes over object. Memory streams do not remember a failure, so every write
+ * is checked.
  */
 static int put(const char *text, json_t *object, FILE *out)
 {

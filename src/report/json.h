@@ -1,6 +1,4 @@
-/*
- * A report as one JSON object: the same records and names as in text.h; the flows of a pair stand inside it.
- */
+/* A report as one JSON object: the records and names of text.h, with the flows of a pair inside the pair. */
 #ifndef WEIR_JSON_H
 #define WEIR_JSON_H
 
@@ -9,7 +7,8 @@
 #include <stdio.h>
 
 /*
- * 0, -ENOMEM, or -EIO if out did not take all of it. A report of many pairs never stands in memory as a tree.
+ * 0, -ENOMEM, or -EIO if out did not take all of it. Only a small part of a report is a tree in memory at a
+ * time.
  */
 int report_write_json(const struct report *report, FILE *out);
 

@@ -1,6 +1,6 @@
 /*
- * What is known of the process, its relays and pairs at one moment, as plain data: filled in by the rooms
- * that know it, written by text.h and json.h. The words and their order are a contract with users: weir(8),
+ * What is known about the process, its relays and its pairs at one moment, as plain data. Other modules fill
+ * it in; text.h and json.h write it. The words and their order are a contract with users: see weir(8),
  * section DUMP.
  */
 #ifndef WEIR_RECORDS_H
@@ -18,8 +18,8 @@ enum limited_by { LIMITED_BY_NONE, LIMITED_BY_CLIENT, LIMITED_BY_TARGET, LIMITED
 /* What a relay has counted since its start. */
 struct counters {
 	uint64_t accepted;          /* clients accepted */
-	uint64_t refused;           /* of them, reset at once: over a limit, or no memory for a pair */
-	uint64_t connect_failed;    /* of them, reset because no target could be connected */
+	uint64_t refused;           /* of these, reset at once: over a limit, or no memory for a pair */
+	uint64_t connect_failed;    /* of these, reset because no target could be connected */
 	uint64_t bytes[DIRECTIONS]; /* written to the sink */
 	uint64_t pauses, paused_ms;
 };
@@ -61,14 +61,14 @@ struct pair_record {
 	struct flow_record flow[DIRECTIONS];
 };
 
-/* One worker's part, all of it from one moment. The relays cost little; the pairs are what a report costs. */
+/* One worker's part, all of it from one moment. The relays cost little, the pairs most of a report. */
 struct report_part {
-	struct relay_record *relays; /* as many as there are, in their order; owned */
-	struct pair_record *pairs;   /* owned; both are NULL if there was no memory */
+	struct relay_record *relays; /* one for each relay, in the order of the relays; owned */
+	struct pair_record *pairs;   /* owned; like relays, NULL if there was no memory */
 	size_t pair_count;
 };
 
-/* Borrows everything. */
+/* All pointers are borrowed. */
 struct report {
 	struct process_record process;
 	const struct relay_record *relays;
@@ -79,10 +79,10 @@ struct report {
 
 /* Frees what a part holds and zeroes it. */
 void report_part_deinit(struct report_part *part);
-/* Pairs in all parts. */
+/* The number of pairs in all parts. */
 size_t report_pair_count(const struct report *report);
 
-/* Adds what one more worker has counted. */
+/* Adds what another worker has counted. */
 void relay_record_add(struct relay_record *sum, const struct relay_record *more);
 
 #endif

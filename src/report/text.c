@@ -35,7 +35,7 @@ static bool write_flow(const struct pair_record *pair, enum direction direction,
 	return write_record(&flow_kind, &line, out);
 }
 
-/* The flows are two lines after that of their pair; each stands alone. */
+/* The two flows follow the line of their pair. Each line makes sense on its own. */
 static bool write_pair(const struct pair_record *pair, FILE *out)
 {
 	return write_record(&pair_kind, pair, out) && write_flow(pair, UPLOAD, out) &&

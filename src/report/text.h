@@ -1,4 +1,4 @@
-/* A report as text: one record is one line, "kind key=value …". weir(8), section DUMP. */
+/* A report as text: one record is one line, "kind key=value …". See weir(8), section DUMP. */
 #ifndef WEIR_TEXT_H
 #define WEIR_TEXT_H
 

@@ -13,11 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Clients accepted before others get their turn. */
+/* How many clients are accepted before other events are served. */
 #define ACCEPT_BATCH 32
-/*
- * How long a pause is: a limit is looked at again soon, a shortage of descriptors or memory ever less often.
- */
+/* How long a pause is. A limit is checked again soon, a shortage of descriptors or memory ever less often. */
 #define PAUSE_MIN_MS 100
 #define PAUSE_MAX_MS 1000
 
@@ -29,17 +27,17 @@ struct acceptor {
 	struct event *acceptable; /* added exactly while not paused */
 	struct event *timer;      /* added while paused */
 	bool paused;
-	bool told;            /* has logged that it pauses; until the backlog is found empty */
+	bool told;            /* has logged that it pauses; until the backlog was found empty */
 	struct backoff pause; /* how long the next pause is */
 	LIST_ENTRY(acceptor) entry;
 };
 
-/* Until one of these slots is given back, or for a while. */
+/* Pauses until one of these slots is given back, or for a while. */
 static void pause_accepting(struct acceptor *acceptor, struct slots *slots)
 {
 	const struct timeval length = clock_timeval(acceptor->pause.wait);
 
-	/* Without the timer it might never go on; it is not paused then, and the next pass tries again. */
+	/* Without the timer it might never go on. Then it does not pause, and the next pass tries again. */
 	if (event_add(acceptor->timer, &length) < 0)
 		return;
 	event_del(acceptor->acceptable);
@@ -56,12 +54,12 @@ static void resume_accepting(struct acceptor *acceptor)
 	event_del(acceptor->timer);
 	acceptor->paused = false;
 	if (acceptor->told && !slots_full(acceptor->slots) && !slots_full(&acceptor->relay->slots))
-		relay_end_limit(acceptor->relay); /* another acceptor may have more to tell */
+		relay_end_limit(acceptor->relay); /* another acceptor may have something to log */
 }
 
 /*
- * One line per episode, because a busy relay at its limit pauses with every client. If the last line was too
- * recent, ask again at the next pause. A lasting episode is always logged.
+ * One line per episode, because a busy relay at its limit pauses after every client. If the last line is too
+ * recent, the next pause asks again. This way a lasting episode is always logged.
  */
 static bool begin_episode(struct acceptor *acceptor)
 {
@@ -104,7 +102,7 @@ static void pause_at_shortage(struct acceptor *acceptor, int error)
 	backoff_next(&acceptor->pause, PAUSE_MAX_MS);
 }
 
-/* Errors of accept(2) that are the client's or the network's: the next client may be fine. */
+/* Errors of accept(2) caused by the client or the network. The next client may be fine. */
 static bool is_of_client(int error)
 {
 	switch (-error) {

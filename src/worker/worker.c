@@ -15,11 +15,11 @@
 #include <stdlib.h>
 
 /*
- * What one read takes at most. Measured (bench/): a smaller buffer costs more calls, a larger one does not
- * fit the second-level cache.
+ * The most bytes that one read takes. Measured (bench/): a smaller buffer costs more calls, a larger one does
+ * not fit into the second-level cache.
  */
 #define SCRATCH_SIZE (256 * 1024)
-/* Pairs whose kernel queues are asked for before others are served. */
+/* For how many pairs the kernel's queues are asked before other events are served. */
 #define SURVEY_BATCH 64
 
 struct worker {
@@ -32,7 +32,7 @@ struct worker {
 	struct mailbox mailbox;
 	struct message orders[WORKER_ORDERS];
 	struct worker_answer drained, reported;
-	struct event *survey_more; /* goes on with a survey after others were served */
+	struct event *survey_more; /* goes on with a survey after other events were served */
 	pthread_t thread;
 	bool started;
 };
@@ -81,7 +81,7 @@ EVENT_CALLBACK(on_survey_more, struct worker, worker)
 
 	if (more && event_add(worker->survey_more, &next_pass) == 0)
 		return;
-	while (more) /* no memory for a timer: without a break, then */
+	while (more) /* no memory for a timer, so without a break */
 		more = pair_survey_measure(&worker->set, SURVEY_BATCH);
 	answer(worker, &worker->reported, WORKER_REPORTED);
 }
@@ -126,12 +126,12 @@ static void *run(void *arg)
 	event_del(worker->survey_more);
 	stop_accepting(worker);
 	pair_set_deinit(&worker->set);
-	/* Freed bufferevents are finalized in the next pass. */
+	/* libevent finalizes freed bufferevents in the next pass. */
 	event_base_loop(worker->base, EVLOOP_NONBLOCK);
 	return NULL;
 }
 
-/* With more than SLOTS_BITS workers several share a bit, and all of them are woken. */
+/* With more than SLOTS_BITS workers, several share a bit, and all of those are woken. */
 static void tell_waiter(struct worker *worker, struct slots *slots)
 {
 	const struct worker_context *context = worker->context;

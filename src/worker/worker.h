@@ -1,6 +1,6 @@
 /*
- * One thread with an event base of its own, that no other thread touches: it accepts, and its pairs live and
- * die on it. The daemon gives it orders through a mailbox; it answers by messages.
+ * One thread with its own event base, which no other thread touches. It accepts clients, and their pairs stay
+ * on it all their lives. The daemon gives it orders through a mailbox, and it answers with messages.
  */
 #ifndef WEIR_WORKER_H
 #define WEIR_WORKER_H
@@ -25,7 +25,7 @@ struct worker_context {
 	struct budget *budget;
 	struct slots *slots;     /* pairs of all workers */
 	struct slots *pipes;     /* pipes of all workers */
-	struct mailbox *answers; /* where they answer */
+	struct mailbox *answers; /* where the workers answer */
 	bool log_connections;
 };
 
@@ -35,25 +35,25 @@ struct worker *worker_new(const struct worker_context *context, unsigned number)
 int worker_start(struct worker *worker);
 
 /*
- * Orders, from any thread, carried out in the order in which they are given. One that is given again before
- * its turn came is carried out once.
+ * Orders, from any thread, carried out in the order in which they are given. An order that is given again
+ * before it was carried out is carried out only once.
  */
 enum worker_order {
 	WORKER_DRAIN,    /* stop accepting, let pairs end; answered by WORKER_DRAINED */
 	WORKER_SHUTDOWN, /* reset all pairs */
-	WORKER_REPORT,   /* one at a time: answered by WORKER_REPORTED */
-	WORKER_RESUME,   /* there is room for a pair that it waits for */
+	WORKER_REPORT,   /* only one at a time; answered by WORKER_REPORTED */
+	WORKER_RESUME,   /* there may be room for a pair again */
 	WORKER_STOP,     /* end the thread; pairs that are left are reset */
 	WORKER_ORDERS,
 };
 void worker_order(struct worker *worker, enum worker_order order);
 
 enum worker_answered {
-	WORKER_DRAINED,  /* no longer accepts: the entrances may be closed */
-	WORKER_REPORTED, /* part is there, and the receiver's */
+	WORKER_DRAINED,  /* no longer accepts; once all have answered, the entrances may be closed */
+	WORKER_REPORTED, /* part is filled in; the receiver owns it */
 };
 
-/* Every message in the context's mailbox is the first member of one of these. */
+/* Every message in context->answers is the first member of one of these. */
 struct worker_answer {
 	struct message message;
 	enum worker_answered what;
@@ -62,11 +62,11 @@ struct worker_answer {
 };
 
 /*
- * Stops the thread, if it was started, and waits for it. Until all are stopped none may be freed: they give
- * orders to each other.
+ * Stops the thread, if it was started, and waits for it. No worker may be freed before all are stopped,
+ * because they give each other orders.
  */
 void worker_stop(struct worker *worker);
-/* Frees a worker that does not run. Takes NULL. */
+/* Frees a worker that is not running. Takes NULL. */
 void worker_free(struct worker *worker);
 
 #endif

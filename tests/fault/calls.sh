@@ -3,7 +3,7 @@
 # shellcheck source=lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/fault/lib.sh"
 
-# What of it the operator is told, once an episode.
+# What the log reports of it, once per episode.
 EXPECT_LOG='cannot be connected\|libevent: Epoll ADD\|libevent: epoll_wait'
 
 # Some calls are not made often enough for a late place. Whatever fails there has failed at the first two.

@@ -1,15 +1,15 @@
 # shellcheck shell=bash
-# Scenarios in which calls of the daemon fail; sourced, with the build directory as working directory. See
+# Scenarios in which the daemon's calls fail. Sourced, with the build directory as working directory. See
 # tests/README.md.
 #
 #   faults_start ARG...  a daemon with relays for every kind of traffic between targets that serve
-#   faults RULE...       from now on these calls fail: rules of shim.c; without any, none does
-#   injected             how many did since
+#   faults RULE...       from now on these calls fail, by the rules of shim.c; without rules, none fails
+#   injected             how many have failed since
 #   faults_finish        prints what was injected in all cases, and the plan
 #   traffic              one client of every kind, to its end; traffic_begin and traffic_end in two steps
 #
-# STRICT=yes: every transfer has to be complete. Else a connection may be reset, but never end early with a
-# FIN, hang, or deliver another byte than was sent.
+# STRICT=yes: every transfer has to be complete. Otherwise a connection may be reset, but it must never end
+# early with a FIN, hang, or deliver a byte other than the one sent.
 
 # shellcheck source=../scenario/lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
@@ -20,7 +20,7 @@ FAULTS_FULL=${FAULTS_FULL:-} # every errno at many places: an hour rather than a
 FAULT_LOG=$top/faults.log # of all cases
 export FAULT_SHIM FAULT_WEIR FAULT_LOG
 
-# What is left out of a short run stands behind this.
+# Guards what a short run leaves out.
 full() {
 	[ -n "$FAULTS_FULL" ]
 }
@@ -74,7 +74,7 @@ slow_target() { echo "recv 100 send 8K send $SLOW fin expect-fin"; }
 reset_client() { echo "send 20K rst"; }
 reset_target() { echo recv-until-end; }
 
-# REFUSER=yes: every second client is first connected to somebody who refuses. NAMED=yes: targets have a host
+# REFUSER=yes: every second client is first connected to a target that refuses. NAMED=yes: targets have a host
 # name.
 REFUSER=no
 NAMED=no

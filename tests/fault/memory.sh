@@ -105,7 +105,7 @@ shortage() {
 	traffic
 }
 
-# Draining and stopping need no memory; who is relayed meanwhile may.
+# Draining and stopping need no memory; the pairs relayed meanwhile may.
 stopping() {
 	KINDS=slow
 	HOLD=yes

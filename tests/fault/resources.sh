@@ -1,5 +1,5 @@
 #!/bin/bash
-# What the machine runs out of: descriptors, ports, room on a file system, somebody who reads the log.
+# What the machine may run out of: descriptors, ports, room on a file system, a reader of the log.
 # shellcheck source=lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/fault/lib.sh"
 

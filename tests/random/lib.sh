@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# Rounds of the crowd through one daemon; sourced, with the build directory as working directory.
+# Rounds of the crowd through one daemon. Sourced, with the build directory as working directory.
 #
-#   settings SEED        options for a daemon, told by the seed, in the array options
+#   settings SEED        options for a daemon, derived from the seed, in the array options
 #   crowd_relay ARG...   a daemon in front of a port that the crowd will use
-#   round SEED SECONDS   a crowd through it, dumps meanwhile, the account afterwards
+#   round SEED SECONDS   a crowd through it, with dumps meanwhile and the account afterwards
 # shellcheck source=../scenario/lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
 

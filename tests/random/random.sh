@@ -1,10 +1,10 @@
 #!/bin/bash
-# Many connections that send, rest, read slowly, end and reset at random, through daemons with random
+# Many connections that send, pause, read slowly, end and reset at random, through daemons with random
 # settings.
 #
-#   SEED=N             repeats a run (its first line tells the seed)
+#   SEED=N             repeats a run (whose first line reports the seed)
 #   RANDOM_RUNS=N      daemons, 5 by default
-#   RANDOM_SECONDS=N   for how long each is kept busy, 4 by default
+#   RANDOM_SECONDS=N   how long each is kept busy, 4 by default
 # shellcheck source=lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/random/lib.sh"
 

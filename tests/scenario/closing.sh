@@ -46,7 +46,7 @@ client_closes_after_data() {
 }
 scenario "the client sends and closes" client_closes_after_data
 
-# A reader that rests until the queue is full and the end is behind it.
+# A reader that pauses until the queue is full and the end comes after it.
 end_behind_full_queue_up() {
 	target rcvbuf 8K await go recv 32M expect-fin fin
 	weir_relay
@@ -291,7 +291,7 @@ many_resets() {
 }
 scenario "300 clients reset" many_resets
 
-# Who sends into a shut window may not be heard acknowledging the answer.
+# When a peer sends into a shut window, its acknowledgement of the answer may go unheard.
 answer_to_a_sender() {
 	target recv 10 send "$1" wait-acked rst
 	weir_relay -o client_sndbuf="$2" -o client_rcvbuf=64K

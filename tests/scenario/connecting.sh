@@ -1,7 +1,7 @@
 #!/bin/bash
-# Targets that refuse, keep silent, come back; targets in turn; targets that are ourselves.
+# Targets that refuse, stay silent or come back; targets in turn; targets that are weir itself.
 #
-# In a network of our own, where that is allowed.
+# Runs in its own network namespace, where that is allowed.
 if [ -z "${CONNECTING_NAMESPACE:-}" ]; then
 	for how in "unshare -n" "unshare -r -n"; do
 		if $how ip link set lo up 2>/dev/null; then CONNECTING_NAMESPACE=yes exec $how "$0"; fi

@@ -1,9 +1,9 @@
 # shellcheck shell=bash disable=SC2034 # sourced by lib.sh
-# Another relay in weir's place, for tests/control: CONTROL=haproxy or nginx. What only weir can tell (dumps,
-# its log) is not asked; what only weir can be told skips the case. Bytes, ends, resets, sockets and CPU are
-# judged all the same.
+# Another relay in weir's place, for tests/control: CONTROL=haproxy or nginx. What only weir can show (dumps,
+# its log) is not checked. A case that needs a setting only weir has is skipped. Bytes, ends, resets, sockets
+# and CPU are judged all the same.
 
-# What tunes weir but does not change what peers may see.
+# Settings that tune weir but do not change what peers may see.
 CONTROL_TUNING='^(workers|memory_max|splice|tcp_nodelay|tcp_keepalive|notsent_lowat|(high|low)_watermark|(client|target)_(rcvbuf|sndbuf))='
 
 control_haproxy() {
@@ -81,7 +81,7 @@ weir_start() {
 	WEIR_SOCKETS=$(weir_sockets)
 }
 
-# A moment instead of a condition that only weir can tell of.
+# Waits a moment instead of for a condition that only weir can report.
 dump_until() {
 	sleep 1
 }

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# What every scenario is made of; sourced, with the build directory as working directory. See tests/README.md.
+# The parts of every scenario. Sourced, with the build directory as working directory. See tests/README.md.
 #
 #   weir_start ARG...       starts the daemon; RELAY is the address of its first listener
-#   target, client WORD...  start scripted peers; peers_end waits for all and wants success
+#   target, client WORD...  start scripted peers; peers_end waits for all and expects success
 #   weir_dump, has, value   take a dump, look into it
 #   scenario NAME FUNCTION  runs a function as one test case, then the oracle
 #   finish                  prints the plan
@@ -301,7 +301,7 @@ target_port() {
 	TARGET=127.0.0.1:$(<"$1.port")
 }
 
-# peer_end NAME: waits for it and wants success. One that serves is told to stop.
+# peer_end NAME: waits for it and expects success. A peer that serves is stopped.
 peer_end() {
 	local status=0
 	if [ -n "${SERVING[$1]:-}" ]; then kill -TERM "${PEERS[$1]}"; fi
@@ -416,7 +416,7 @@ skip() {
 	exit 77
 }
 
-# The status is 0 in any case: who reads TAP counts the lines.
+# The status is always 0: whoever reads the TAP counts the lines.
 finish() {
 	echo "1..$cases"
 }

@@ -1,5 +1,5 @@
 #!/bin/bash
-# As many as allowed and no more; whoever waits is served later, and waiting costs nothing.
+# As many pairs as allowed and no more. Clients that wait are served later, and waiting costs nothing.
 # shellcheck source=lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
 

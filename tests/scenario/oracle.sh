@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # What must hold in every dump and after every case; sourced by lib.sh. See tests/README.md.
 
-# What a daemon without a pair may be larger by than at its start.
+# How much larger than at its start a daemon without pairs may be.
 HEAP_GROWTH_MAX_KIB=8192
 
 # The law holds in every dump: queued <= high, used <= memory_max; what is counted twice is the same; a flow
@@ -135,7 +135,7 @@ everybody_saw_an_end() {
 }
 
 # What weir says it has moved lies between what one side got and what the other sent; where everything ended
-# well it is both. STRANGERS=yes: others than rawpeer were relayed too.
+# well it equals both. STRANGERS=yes: peers other than rawpeer were relayed too.
 account_check() {
 	local direction from=client to=target said
 	if [ "${STRANGERS:-no}" = yes ] || [ "$WEIR_LAUNCHES" != 1 ]; then return; fi

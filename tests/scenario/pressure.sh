@@ -1,5 +1,5 @@
 #!/bin/bash
-# Slow and stopped readers: the sender waits, memory stays bounded, nobody starves.
+# Slow and stopped readers: the sender waits, memory stays bounded, no pair starves.
 # shellcheck source=lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
 

@@ -1,5 +1,5 @@
 #!/bin/bash
-# The peers themselves, without weir between them: what they must notice, they notice.
+# The peers themselves, without weir between them: they notice what they must notice.
 # shellcheck source=lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
 

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Every timeout ends what it is for, with its reason, and nothing else.
+# Every timeout ends what it is meant to end, with its reason, and nothing else.
 # shellcheck source=lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
 

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Every byte arrives, once, in order, whatever the size and the pieces.
+# Every byte arrives once and in order, whatever the size and the pieces.
 # shellcheck source=lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
 

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Clients that mean no good, and what an honest one notices: the round trips of small messages, on a
-# connection that was there before and on fresh ones, are printed as comments.
+# Hostile clients, and what an honest one notices of them. Its round trips of small messages, on an existing
+# connection and on new ones, are printed as comments.
 # shellcheck source=../scenario/lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
 
@@ -114,7 +114,7 @@ held_up() {
 }
 scenario "500 slow readers share 4 MiB" slow_readers
 
-# The hog comes again and again; who comes from elsewhere does not notice.
+# The hog comes again and again; clients from elsewhere do not notice.
 keep_taking() {
 	until [ -e over ]; do
 		"$RAWPEER" -i -n 100 bind 127.0.0.2:0 connect "$RELAY" expect-open 500 rst >/dev/null 2>&1 || :

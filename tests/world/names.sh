@@ -1,5 +1,5 @@
 #!/bin/bash
-# Name servers as they are: slow, silent, failing, with a hundred addresses, with another answer each time.
+# Name servers as they are: slow, silent, failing, with a hundred addresses, with changing answers.
 # shellcheck source=../scenario/lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
 

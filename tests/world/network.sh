@@ -1,8 +1,8 @@
 #!/bin/bash
 # Networks as they are: slow, lossy, narrow, out of order, gone for seconds, gone for good.
 #
-# Everything happens in a network namespace of its own. Link 2 of a wire (wire.c) lies between client and
-# relay, link 3 between relay and target, link 4 leads to a second target.
+# Everything happens in its own network namespace. Link 2 of a wire (wire.c) joins client and relay, link 3
+# joins relay and target, and link 4 leads to a second target.
 if [ -z "${WORLD_NAMESPACE:-}" ]; then
 	if unshare -rn sh -c 'ip tuntap add dev w0 mode tun' 2>/dev/null; then
 		WORLD_NAMESPACE=yes exec unshare -rn "$0" "$@"
@@ -99,7 +99,7 @@ away_for_seconds() {
 scenario "the client's link goes away for seconds" away_for_seconds 2
 scenario "the target's link goes away for seconds" away_for_seconds 3
 
-# A peer behind a link that is down sees nothing, so its script ends with what it knows.
+# A peer beyond a link that is down sees nothing, so its script ends with what it knows.
 target_vanishes() {
 	wire_up
 	far_target recv 1000 touch there await over

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Time as it goes for a process: stopped for seconds, short of CPU, interrupted by signals, with a wall clock
+# Time as a process meets it: stopped for seconds, short of CPU, interrupted by signals, with a wall clock
 # that jumps.
 # shellcheck source=../scenario/lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
@@ -85,7 +85,7 @@ stopped() {
 scenario "stopped for 2.5 s with timeouts of 1 s: nobody is timed out" stopped
 scenario "stopped, without splice" stopped -o splice=off
 
-# Who has really been silent is timed out afterwards all the same.
+# A peer that was really silent is still timed out afterwards.
 stopped_and_idle() {
 	target recv 10 expect-rst
 	weir_relay -o idle_timeout=1s
@@ -142,7 +142,7 @@ storm_of_endings() {
 }
 scenario "a storm of TERM, INT and USR1" storm_of_endings
 
-# For a bounded time, and behind everything else in the queue for a CPU.
+# For a bounded time, and after everything else in the queue for a CPU.
 burn() {
 	local i
 	for ((i = 0; i < $(nproc); i++)); do
