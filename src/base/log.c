@@ -61,7 +61,6 @@ static struct {
 } writer;
 
 static _Atomic int level_max = LOG_LEVEL_INFO;
-static _Atomic uint64_t dropped;
 
 static const char *const level_names[] = {
         [LOG_LEVEL_ERROR] = "error", [LOG_LEVEL_WARNING] = "warning", [LOG_LEVEL_NOTICE] = "notice",
@@ -200,10 +199,8 @@ static void write_missing(void)
 static void write_line(struct prefix *prefix, char *text, size_t length)
 {
 	write_missing();
-	if (!emit(prefix, text, length)) {
+	if (!emit(prefix, text, length))
 		writer.unwritten++;
-		dropped++;
-	}
 }
 
 /* Writes every line of text. Anything after the last newline is ignored. */
@@ -243,7 +240,6 @@ static void batch_add(const struct prefix *prefix, const char *text, size_t leng
 
 	if (batch->refused > 0 || prefix->length + length > sizeof(batch->bytes) - batch->used) {
 		batch->refused++;
-		dropped++;
 		return;
 	}
 	memcpy(batch->bytes + batch->used, prefix->text, prefix->length);
@@ -407,9 +403,4 @@ void log_block(char *text, size_t length)
 	}
 	pthread_mutex_unlock(&state.lock);
 	free(text);
-}
-
-uint64_t log_dropped(void)
-{
-	return dropped;
 }

@@ -45,9 +45,6 @@ void log_write(enum log_level level, const char *format, ...) __attribute__((for
  */
 void log_block(char *text, size_t length);
 
-/* Lines dropped so far. */
-uint64_t log_dropped(void);
-
 #define log_error(...)   log_write(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warning(...) log_write(LOG_LEVEL_WARNING, __VA_ARGS__)
 #define log_notice(...)  log_write(LOG_LEVEL_NOTICE, __VA_ARGS__)
