@@ -12,6 +12,8 @@ UNIT_TESTS = \
 	tests/unit/daemon/test_estimate \
 	tests/unit/flow/test_flow \
 	tests/unit/flow/test_flow_queue \
+	tests/unit/flow/test_flow_splice \
+	tests/unit/flow/test_flow_turns \
 	tests/unit/worker/test_acceptor \
 	tests/unit/base/test_log \
 	tests/unit/base/test_mailbox \
@@ -69,9 +71,17 @@ tests_unit_report_test_report_LDADD = $(UNIT_LIBS)
 tests_unit_daemon_test_estimate_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_daemon_test_estimate_LDADD = $(UNIT_LIBS)
 tests_unit_flow_test_flow_SOURCES = tests/unit/flow/test_flow.c tests/unit/flow/one_flow.c tests/unit/faults.c
-tests_unit_flow_test_flow_LDFLAGS = $(FAULTS_WRAP) -Wl,--wrap=flow_take_turn
+tests_unit_flow_test_flow_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_flow_test_flow_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_flow_test_flow_LDADD = $(UNIT_LIBS)
+tests_unit_flow_test_flow_splice_SOURCES = tests/unit/flow/test_flow_splice.c tests/unit/flow/one_flow.c tests/unit/faults.c
+tests_unit_flow_test_flow_splice_LDFLAGS = $(FAULTS_WRAP)
+tests_unit_flow_test_flow_splice_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_flow_test_flow_splice_LDADD = $(UNIT_LIBS)
+tests_unit_flow_test_flow_turns_SOURCES = tests/unit/flow/test_flow_turns.c tests/unit/flow/one_flow.c tests/unit/faults.c
+tests_unit_flow_test_flow_turns_LDFLAGS = $(FAULTS_WRAP) -Wl,--wrap=flow_take_turn
+tests_unit_flow_test_flow_turns_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_flow_test_flow_turns_LDADD = $(UNIT_LIBS)
 tests_unit_flow_test_flow_queue_SOURCES = tests/unit/flow/test_flow_queue.c tests/unit/flow/one_flow.c tests/unit/faults.c
 tests_unit_flow_test_flow_queue_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_flow_test_flow_queue_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)

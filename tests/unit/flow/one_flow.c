@@ -189,3 +189,13 @@ struct flow_record describe(uint64_t now)
 	flow_describe(&flow, now, LIMITED_BY_TARGET, &record);
 	return record;
 }
+
+void run_until_its_turn(void)
+{
+	uint64_t end = clock_ms() + LOOP_DEADLINE_MS;
+
+	ck_assert_uint_eq(loop_send(source[1], 0, 1), 1);
+	while (!flow.turn && flow.bytes == 0 && clock_ms() < end)
+		event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+	ck_assert_uint_eq(flow.turn, TURN_READ);
+}

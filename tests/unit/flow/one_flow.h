@@ -55,5 +55,7 @@ uint64_t stuff_sink(void);
 /* For others: the flow may keep what it has. How much that was. */
 uint64_t take_all_memory(void);
 struct flow_record describe(uint64_t now);
+/* A bulk flow does nothing in the pass in which it becomes ready: small messages go first. */
+void run_until_its_turn(void);
 
 #endif

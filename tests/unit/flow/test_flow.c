@@ -1,4 +1,4 @@
-/* What flows do with bytes, ends and failures, by copy and by splice; their turns. */
+/* What flows do with bytes, ends and failures, whichever way the bytes take. */
 #include "build_config.h"
 
 #include "faults.h"
@@ -309,17 +309,6 @@ END_TEST
 
 /* ---- what goes wrong ---- */
 
-/* A bulk flow does nothing in the pass in which it becomes ready: small messages go first. */
-static void run_until_its_turn(void)
-{
-	uint64_t end = clock_ms() + LOOP_DEADLINE_MS;
-
-	ck_assert_uint_eq(loop_send(source[1], 0, 1), 1);
-	while (!flow.turn && flow.bytes == 0 && clock_ms() < end)
-		event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
-	ck_assert_uint_eq(flow.turn, TURN_READ);
-}
-
 START_TEST(nothing_to_read_after_all)
 {
 	event_active(flow.readable, EV_READ, 0);
@@ -480,194 +469,6 @@ START_TEST(pauses_are_timed)
 }
 END_TEST
 
-/* ---- splice ---- */
-
-/* Sends, and reads what comes, until so much has passed. */
-static void pass(uint64_t *sent, uint64_t *received, uint64_t length, size_t piece)
-{
-	uint64_t end = *sent + length;
-
-	LOOP_UNTIL(base, (*sent += loop_send(source[1], *sent, end - *sent < piece ? end - *sent : piece),
-	                  loop_receive(sink[1], received, BULK), *received == end));
-}
-
-/* One read of so many bytes. */
-static void read_at_once(uint64_t *sent, uint64_t *received, size_t length)
-{
-	uint64_t end = *sent + length, give_up = clock_ms() + LOOP_DEADLINE_MS;
-	int unread = 0;
-
-	while (unread < (int)length && clock_ms() < give_up) {
-		*sent += loop_send(source[1], *sent, end - *sent);
-		ck_assert_int_eq(ioctl(source[0], SIOCINQ, &unread), 0);
-	}
-	ck_assert_int_eq(unread, (int)length);
-	LOOP_UNTIL(base, (loop_receive(sink[1], received, BULK), *received == *sent));
-}
-
-/*
- * 32 KiB and more is a large read: four of them more than small ones lead to a pipe, as many small ones back.
- */
-START_TEST(large_reads_lead_to_a_pipe_and_small_ones_back)
-{
-	uint64_t sent = 0, received = 0;
-	int size = 4 * SCRATCH;
-
-	setsockopt(source[0], SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-	setsockopt(source[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-	be_small();
-	for (int i = 0; i < 3; i++)
-		read_at_once(&sent, &received, SCRATCH);
-	read_at_once(&sent, &received, 1);
-	read_at_once(&sent, &received, SCRATCH);
-	ck_assert(!flow.bulk);
-	ck_assert_uint_eq(slots_used(&pipe_slots), 0);
-	read_at_once(&sent, &received, SCRATCH);
-	ck_assert(flow.bulk);
-	read_at_once(&sent, &received, SCRATCH);
-	ck_assert_uint_eq(slots_used(&pipe_slots), 1);
-	for (int i = 0; i < 3; i++)
-		read_at_once(&sent, &received, SCRATCH - 1);
-	ck_assert(flow.bulk);
-	read_at_once(&sent, &received, SCRATCH - 1);
-	ck_assert(!flow.bulk);
-	ck_assert_ptr_null(flow.pipe);
-}
-END_TEST
-
-START_TEST(empty_pipe_goes_back_to_the_pool)
-{
-	uint64_t sent = 0, received = 0;
-
-	pass(&sent, &received, BULK, BULK);
-	ck_assert_ptr_null(flow.pipe);
-	ck_assert_uint_eq(slots_used(&pipe_slots), 1);
-	ck_assert_uint_eq(pipes.idle_count, 1);
-}
-END_TEST
-
-START_TEST(pipe_with_bytes_is_not_used_again)
-{
-	fill();
-	ck_assert_ptr_nonnull(flow.pipe);
-	flow_sink_failed(&flow, -ECONNRESET);
-	ck_assert_uint_eq(slots_used(&pipe_slots), 0);
-	ck_assert_uint_eq(pipes.idle_count, 0);
-}
-END_TEST
-
-START_TEST(without_a_pipe_the_flow_copies)
-{
-	uint64_t sent = 0, received = 0;
-
-	slots_init(&pipe_slots, 1);
-	ck_assert(slots_take(&pipe_slots));
-	pass(&sent, &received, BULK, BULK);
-	ck_assert_uint_eq(pipes.idle_count, 0);
-	slots_give(&pipe_slots);
-}
-END_TEST
-
-START_TEST(bulk_flow_waits_for_its_turn)
-{
-	run_until_its_turn();
-	ck_assert_uint_eq(flow.bytes, 0);
-	ck_assert(!flow.readable_added);
-	ck_assert_ptr_eq(TAILQ_FIRST(&turns.waiting), &flow);
-	event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
-	ck_assert_uint_eq(flow.bytes, 1);
-	ck_assert(flow.readable_added);
-	ck_assert(TAILQ_EMPTY(&turns.waiting));
-}
-END_TEST
-
-START_TEST(ended_flow_gives_up_its_turn)
-{
-	run_until_its_turn();
-	flow_deinit(&flow);
-	ck_assert(TAILQ_EMPTY(&turns.waiting));
-}
-END_TEST
-
-/* Where splice(2) does not serve, recv(2) does. */
-START_TEST(what_cannot_be_spliced_is_copied)
-{
-	static const int errors[] = {EINVAL, ENOMEM, EAGAIN, EINTR};
-	uint64_t sent = 0, received = 0;
-
-	fault_set(FAULT_SPLICE, 1, errors[_i]);
-	pass(&sent, &received, 1, 1);
-	ck_assert_uint_eq(slots_used(&pipe_slots), 1); /* it was tried */
-	ck_assert(!flow.bulk);
-	ck_assert_int_eq(flow.may_splice, errors[_i] != EINVAL);
-	pass(&sent, &received, BULK, BULK);
-	ck_assert_int_eq(flow.source, SOURCE_OPEN);
-}
-END_TEST
-
-START_TEST(without_memory_for_a_pipe_the_flow_copies)
-{
-	uint64_t sent = 1, received = 0;
-
-	run_until_its_turn();
-	fault_set(FAULT_MEMORY, 1, ENOMEM);
-	event_base_loop(base, EVLOOP_NONBLOCK);
-	ck_assert(!pipe_pool_has(&pipes)); /* for a while */
-	ck_assert_uint_eq(slots_used(&pipe_slots), 0);
-	LOOP_UNTIL(base, (loop_receive(sink[1], &received, 1), received == 1));
-	pass(&sent, &received, BULK, BULK);
-}
-END_TEST
-
-/* Nobody would come back to it. */
-START_TEST(without_memory_for_a_turn_it_is_taken_at_once)
-{
-	uint64_t sent = 1, received = 0;
-
-	fault_set(FAULT_EVENT_ADD, 1, ENOMEM);
-	ck_assert_uint_eq(loop_send(source[1], 0, 1), 1);
-	while (flow.bytes == 0) {
-		event_base_loop(base, EVLOOP_ONCE);
-		ck_assert_uint_eq(flow.turn, 0);
-	}
-	LOOP_UNTIL(base, (sent += loop_send(source[1], sent, BULK), flow.pause));
-	fault_set(FAULT_EVENT_ADD, 1, ENOMEM);
-	while (flow.queued == HIGH) {
-		loop_receive(sink[1], &received, BULK);
-		event_base_loop(base, EVLOOP_ONCE);
-		ck_assert_uint_eq(flow.turn, 0);
-	}
-	pass(&sent, &received, BULK, BULK);
-}
-END_TEST
-
-START_TEST(failed_sink_gives_up_its_turn_to_read)
-{
-	run_until_its_turn();
-	flow_sink_failed(&flow, -ECONNRESET);
-	event_base_loop(base, EVLOOP_NONBLOCK);
-	ck_assert_uint_eq(flow.turn, 0);
-	ck_assert_uint_eq(flow.bytes, 0);
-	ck_assert_uint_eq(flow.dropped, 0); /* it was not even read */
-}
-END_TEST
-
-/* splice(2) stops before an urgent byte for ever; recv(2) does not. */
-START_TEST(urgent_byte_passes_in_line)
-{
-	int one = 1;
-	unsigned char data[8];
-
-	setsockopt(source[0], SOL_SOCKET, SO_OOBINLINE, &one, sizeof(one));
-	ck_assert_int_eq(send(source[1], "ab", 2, 0), 2);
-	ck_assert_int_eq(send(source[1], "!", 1, MSG_OOB), 1);
-	ck_assert_int_eq(send(source[1], "cd", 2, 0), 2);
-	LOOP_UNTIL(base, flow.bytes == 5);
-	ck_assert_int_eq(recv(sink[1], data, sizeof(data), 0), 5);
-	ck_assert_mem_eq(data, "ab!cd", 5);
-}
-END_TEST
-
 static void send_around_an_urgent_byte(void)
 {
 	unsigned char urgent = loop_byte(100);
@@ -707,19 +508,6 @@ START_TEST(reset_behind_an_urgent_byte_waits_for_all_bytes)
 }
 END_TEST
 
-/* A pump that emptied the pipe left its write event behind, which spun and outlived the flow. */
-START_TEST(no_event_is_left_when_memory_runs_out_beside_a_pipe)
-{
-	uint64_t sent = fill(), received = 0, others = take_all_memory();
-
-	LOOP_UNTIL(base, (loop_receive(sink[1], &received, BULK), received == sent));
-	event_base_loop(base, EVLOOP_NONBLOCK);
-	ck_assert_ptr_null(flow.writable);
-	assert_quiet();
-	budget_return(&budget, others);
-}
-END_TEST
-
 /* A peer that failed for writing only has no end of its own: what it had sent by then is all there is. */
 START_TEST(doomed_source_that_says_no_more_has_failed)
 {
@@ -727,97 +515,6 @@ START_TEST(doomed_source_that_says_no_more_has_failed)
 	flow_source_failed(&flow, -EPIPE);
 	LOOP_UNTIL(base, flow.source == SOURCE_FAILED);
 	ck_assert_int_eq(flow.source_error, -EPIPE);
-}
-END_TEST
-
-/* ---- turns ---- */
-
-#define TURNS 5
-
-static uint64_t turn_bytes; /* not 0: what a flow moves in its turn, instead of really doing so */
-static unsigned turns_taken;
-static struct flow takers[TURNS];
-
-/* NOLINTNEXTLINE(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): ld --wrap wants it */
-void __real_flow_take_turn(struct flow *which, unsigned turn);
-/* NOLINTNEXTLINE(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): ld --wrap wants it */
-void __wrap_flow_take_turn(struct flow *which, unsigned turn);
-
-void __wrap_flow_take_turn(struct flow *which, unsigned turn)
-{
-	if (turn_bytes == 0) {
-		__real_flow_take_turn(which, turn);
-		return;
-	}
-	ck_assert_ptr_eq(which, &takers[turns_taken++]); /* in the order in which they came */
-	ck_assert_uint_eq(turn, TURN_READ | TURN_WRITE);
-	which->bytes += turn_bytes / 2;
-	which->queued += turn_bytes / 2;
-}
-
-static void settle_nothing(struct flow *which)
-{
-	(void)which;
-}
-
-static void wait_for_turns(uint64_t bytes)
-{
-	static struct flow_io takers_io;
-
-	takers_io = io;
-	takers_io.settle = settle_nothing;
-	turn_bytes = bytes;
-	turns_taken = 0;
-	for (int i = 0; i < TURNS; i++) {
-		takers[i] = (struct flow){.io = &takers_io};
-		ck_assert(flow_turn_defer(&takers[i], TURN_READ));
-		ck_assert(flow_turn_defer(&takers[i], TURN_WRITE));
-	}
-}
-
-START_TEST(bulk_of_one_pass_is_bounded)
-{
-	wait_for_turns(600 * 1024); /* two of them are more than 1 MiB */
-	event_base_loop(base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
-	ck_assert_uint_eq(turns_taken, 2);
-	event_base_loop(base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
-	ck_assert_uint_eq(turns_taken, 4);
-	event_base_loop(base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
-	ck_assert_uint_eq(turns_taken, 5);
-	ck_assert(TAILQ_EMPTY(&turns.waiting));
-}
-END_TEST
-
-START_TEST(without_memory_for_the_next_pass_all_turns_are_taken_in_one)
-{
-	wait_for_turns(2 * 1024 * 1024);
-	for (int i = 1; i < TURNS; i++) {
-		fault_set(FAULT_EVENT_ADD, 1, ENOMEM);
-		event_base_loop(base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
-		ck_assert_uint_ge(turns_taken, (unsigned)i + 1);
-	}
-	ck_assert_uint_eq(turns_taken, TURNS);
-}
-END_TEST
-
-START_TEST(turn_of_the_middle_can_be_given_up)
-{
-	wait_for_turns(1);
-	for (int i = 1; i < TURNS; i++)
-		flow_turn_leave(&takers[i]);
-	event_base_loop(base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
-	ck_assert_uint_eq(turns_taken, 1);
-	ck_assert(TAILQ_EMPTY(&turns.waiting));
-}
-END_TEST
-
-START_TEST(turns_without_memory_are_refused)
-{
-	struct flow_turns none;
-
-	fault_set(FAULT_EVENT_NEW, 1, ENOMEM);
-	ck_assert_int_eq(flow_turns_init(&none, base), -ENOMEM);
-	flow_turns_deinit(&none);
 }
 END_TEST
 
@@ -870,24 +567,8 @@ int main(void)
 	tcase_add_loop_test(copy, failing_allocation_is_a_fault, 1, 16);
 	tcase_add_test(copy, queue_that_nobody_would_write_is_a_fault);
 	tcase_add_test(copy, low_watermark_shrinks_with_the_memory);
-	tcase_add_test(copy, bulk_of_one_pass_is_bounded);
-	tcase_add_test(copy, without_memory_for_the_next_pass_all_turns_are_taken_in_one);
-	tcase_add_test(copy, turn_of_the_middle_can_be_given_up);
-	tcase_add_test(copy, turns_without_memory_are_refused);
 	suite_add_tcase(suite, copy);
 	tcase_add_checked_fixture(pipe, setup_splice, teardown);
-	tcase_add_test(pipe, large_reads_lead_to_a_pipe_and_small_ones_back);
-	tcase_add_test(pipe, empty_pipe_goes_back_to_the_pool);
-	tcase_add_test(pipe, pipe_with_bytes_is_not_used_again);
-	tcase_add_test(pipe, without_a_pipe_the_flow_copies);
-	tcase_add_test(pipe, no_event_is_left_when_memory_runs_out_beside_a_pipe);
-	tcase_add_test(pipe, bulk_flow_waits_for_its_turn);
-	tcase_add_test(pipe, ended_flow_gives_up_its_turn);
-	tcase_add_test(pipe, urgent_byte_passes_in_line);
-	tcase_add_loop_test(pipe, what_cannot_be_spliced_is_copied, 0, 4);
-	tcase_add_test(pipe, without_memory_for_a_pipe_the_flow_copies);
-	tcase_add_test(pipe, without_memory_for_a_turn_it_is_taken_at_once);
-	tcase_add_test(pipe, failed_sink_gives_up_its_turn_to_read);
 	suite_add_tcase(suite, pipe);
 	return unit_run(suite);
 }
