@@ -1,4 +1,4 @@
-"""One measurement's surroundings: a server, a relay in front of it, and clients."""
+"""The surroundings of one measurement: a server, a relay in front of it, and clients."""
 
 import json
 import os
@@ -18,7 +18,7 @@ SETTLE_TIMEOUT = 6.0
 
 
 class Load:
-    """One process of the load generator, spoken to by lines."""
+    """One process of the load generator, controlled by lines on its standard input."""
 
     def __init__(self, command, errors):
         self.errors = errors
@@ -44,14 +44,14 @@ class Load:
         self.process.stdin.write(b"go\n")
 
     def result(self):
-        """What it measured; raises when a connection failed."""
+        """What it measured. Raises Failed when a connection failed."""
         result = json.loads(self.line(RUN_TIMEOUT))
         if result["failed"]:
             raise Failed(result["reason"])
         return result
 
     def close(self):
-        """Its end of input is its end; one that hangs is killed."""
+        """Closes its standard input, which ends it. Kills it if it hangs."""
         self.process.stdin.close()
         try:
             self.process.wait(5)
@@ -94,7 +94,7 @@ class Arena:
         return load
 
     def client(self, kind, *arguments):
-        """A client whose connections stand and that waits for start()."""
+        """A client that has printed that it is ready for start()."""
         load = self._load(kind, *arguments, self.running.port)
         if load.line(OPEN_TIMEOUT) != "ready":
             raise Failed("the load generator is not ready")
@@ -104,7 +104,7 @@ class Arena:
         return self.running.cpu_ns()
 
     def run(self, kind, *arguments):
-        """Runs a client to its end; its result, with the CPU time that the relay used for it."""
+        """Runs a client and returns its result, with the CPU time that the relay used meanwhile."""
         client = self.client(kind, *arguments)
         before = self.cpu_ns()
         client.start()
@@ -117,7 +117,7 @@ class Arena:
         return self.running.held_kib(), processes.tcp_memory_kib()
 
     def settled_memory(self):
-        """The same once it has stood still for half a second."""
+        """The same, once it has barely changed for half a second, or after SETTLE_TIMEOUT."""
         deadline = time.monotonic() + SETTLE_TIMEOUT
         last, still = self.memory(), 0
         while still < 5 and time.monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""What is measured. Every case is one function from an arena to its figures."""
+"""What is measured. Every case has one function that takes an arena and returns figures."""
 
 import time
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ class Metric:
     key: str
     title: str
     lower_is_better: bool = True
-    of_relay: bool = False  # read from the relay's process: there is none without a relay
+    of_relay: bool = False  # read from the relay's process, so there is none without a relay
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class Case:
     metrics: tuple
     run: Callable
     workers: Optional[int] = 1  # None: each relay's own default
-    pairs: int = 1  # how many stand at the same time
-    rounds: Optional[int] = None  # at most; None: as many as asked for
+    pairs: int = 1  # how many are open at the same time
+    rounds: Optional[int] = None  # at most this many; None: as many as asked for
 
 
 CPU_PER_GIB = Metric("cpu_s_per_gib", "relay CPU, s per GiB", of_relay=True)
@@ -117,7 +117,7 @@ def _cpu_percent(arena, seconds):
 
 
 def stopped(readers, *options):
-    """Readers that read nothing while their server gives without end."""
+    """Readers that read nothing while the server gives without end."""
 
     def run(arena):
         held, kernel = arena.settled_memory()
@@ -138,7 +138,7 @@ def stopped(readers, *options):
 
 
 def latency_under_bulk(arena):
-    """Small round trips on connections of their own, beside bulk data both ways through the same relay."""
+    """Small round trips on their own connections, beside bulk data both ways through the same relay."""
     bulk_client = arena.client("bulk", *FLAGS["both"], "-n", 16, "-t", "1800ms")
     echo_client = arena.client("echo", "-n", 8, "-t", "1300ms")
     bulk_client.start()
@@ -160,7 +160,7 @@ def slow_reader(arena):
 
 
 def paced(readers):
-    """Downloads whose clients take less than the server gives, all of them for the same seconds."""
+    """Downloads whose clients take less than the server gives, all measured over the same two seconds."""
 
     def run(arena):
         arena.client("hold", "-d", "-n", readers, "-r", "32M")
@@ -170,7 +170,7 @@ def paced(readers):
 
 
 def growth(pairs, active):
-    """Round trips on a few connections while all others stand idle."""
+    """Round trips on a few connections while all others are idle."""
 
     def run(arena):
         if pairs > active:

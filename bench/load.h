@@ -3,8 +3,8 @@
  * them.
  *
  * Every connection starts with a struct load_request from the client. The server answers it with one byte, so
- * a client that has it knows that its pair is whole. Both ends run on one machine, so numbers travel in host
- * order.
+ * a client that has it knows that its pair is complete. Both ends run on one machine, so numbers travel in
+ * host order.
  */
 #ifndef WEIR_BENCH_LOAD_H
 #define WEIR_BENCH_LOAD_H
@@ -17,13 +17,13 @@
 
 #define LOAD_MAGIC     0x72696577u
 #define LOAD_FOREVER   UINT64_MAX
-#define LOAD_ACK_WRONG UINT64_MAX /* the server's answer to an upload that did not compare */
+#define LOAD_ACK_WRONG UINT64_MAX /* the server's answer to an upload with wrong bytes */
 
 enum load_flag {
-	LOAD_ECHO = 1,   /* send back what comes */
+	LOAD_ECHO = 1,   /* send back what arrives */
 	LOAD_TAKE = 2,   /* take everything up to the end of stream, then answer with its length in 8 bytes */
-	LOAD_GIVE = 4,   /* send give bytes; without LOAD_TAKE an end of stream follows them at once */
-	LOAD_VERIFY = 8, /* compare every byte that is taken */
+	LOAD_GIVE = 4,   /* send give bytes; without LOAD_TAKE the end of stream follows at once */
+	LOAD_VERIFY = 8, /* compare every byte taken */
 };
 
 struct load_request {
@@ -39,19 +39,20 @@ struct load_options {
 	uint16_t port;
 	unsigned connections;
 	unsigned flags;        /* of enum load_flag, for bulk and hold */
-	uint64_t bytes;        /* bulk: of all connections and both directions together */
-	uint64_t count;        /* connect: how many */
+	uint64_t bytes;        /* bulk: all connections and both directions together */
+	uint64_t count;        /* connect: how many connections */
 	uint64_t milliseconds; /* how long; bulk without it ends with the last byte */
 	uint64_t timeout;      /* ms until a run counts as failed */
 	uint64_t size;         /* echo: bytes of one message */
-	uint64_t rate;         /* hold: bytes per second that every connection reads */
-	uint32_t buffer; /* hold: SO_RCVBUF here, SO_SNDBUF at the server; 0 = the kernel's own tuning */
+	uint64_t rate;         /* hold: bytes per second that each connection reads */
+	uint32_t buffer; /* SO_RCVBUF here; hold: also SO_SNDBUF at the server; 0 = the kernel's own tuning */
 };
 
 /*
- * One kind of load each. The clients print "ready" once their connections stand, start when they read a line
- * on standard input, print one JSON object, and end, closing what they hold, when standard input ends. Return
- * the exit status.
+ * One kind of load each; all return the exit status. A client opens its connections, prints "ready", starts
+ * when it reads a line on standard input, and prints one JSON object. When standard input ends, it closes its
+ * connections and ends. load_connect opens its connections only after the start. load_hold starts at once and
+ * prints no result. load_serve prints its port and serves until standard input ends.
  */
 int load_serve(void);
 int load_bulk(const struct load_options *options);
@@ -59,11 +60,13 @@ int load_echo(const struct load_options *options);
 int load_connect(const struct load_options *options);
 int load_hold(const struct load_options *options);
 
-/* Says on standard error what failed with which errno, and exits: a load that is not as asked for must not be
- * measured. */
+/*
+ * Prints what failed, and errno, to standard error and exits. A load that differs from the one asked for must
+ * not be measured.
+ */
 void load_die(const char *what) __attribute__((noreturn));
 uint64_t load_now_ns(void);
-/* calloc that does not fail. */
+/* calloc(3) that exits on failure. */
 void *load_alloc(size_t count, size_t size);
 
 #endif

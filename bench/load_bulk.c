@@ -16,9 +16,9 @@ struct transfer {
 	int fd;
 	uint32_t events;
 	struct stream in, out;
-	uint64_t ack; /* the server's answer to an upload, as it comes in */
+	uint64_t ack; /* the server's answer to an upload, as it arrives */
 	size_t ack_left;
-	bool ended; /* nothing is expected any more */
+	bool ended; /* nothing more is expected */
 };
 
 struct bulk {
@@ -39,7 +39,7 @@ static bool downloads(const struct bulk *bulk)
 	return bulk->options->flags & LOAD_GIVE;
 }
 
-/* Bytes of one connection in one direction. */
+/* Bytes per connection and direction. */
 static uint64_t share(const struct load_options *options)
 {
 	unsigned directions = (options->flags & LOAD_TAKE) && (options->flags & LOAD_GIVE) ? 2 : 1;
@@ -70,7 +70,10 @@ static void transfer_end(struct bulk *bulk, struct transfer *transfer, const cha
 	bulk->running--;
 }
 
-/* The upload's acknowledgement, which ends the transfer. NULL while it is not complete, else the verdict. */
+/*
+ * Takes the upload's acknowledgement, which ends the transfer. Returns NULL while it is incomplete, "" when
+ * it is right, otherwise what went wrong.
+ */
 static const char *take_ack(struct transfer *transfer)
 {
 	char *ack = (char *)&transfer->ack + sizeof(transfer->ack) - transfer->ack_left;
@@ -88,7 +91,7 @@ static const char *take_ack(struct transfer *transfer)
 	return transfer->ack == transfer->out.done ? "" : "the server acknowledged another length";
 }
 
-/* The end of a pure download, which must be one: no byte more and no byte less. */
+/* Takes the end of stream that must follow a pure download. Returns the same as take_ack. */
 static const char *take_end(struct transfer *transfer)
 {
 	char extra;
@@ -99,7 +102,7 @@ static const char *take_end(struct transfer *transfer)
 	return received == 0 ? "" : "more bytes came than were asked for";
 }
 
-/* NULL while more is expected, "" at a good end, else what went wrong. */
+/* Returns NULL while more is expected, "" at a good end, otherwise what went wrong. */
 static const char *receive(struct bulk *bulk, struct transfer *transfer)
 {
 	int result = stream_receive(&transfer->in, transfer->fd, bulk->options->flags & LOAD_VERIFY);

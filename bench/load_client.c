@@ -47,7 +47,7 @@ int client_open(const struct load_options *options, const struct load_request *r
 		load_die("connect");
 	if (send(fd, request, sizeof(*request), MSG_NOSIGNAL) != (ssize_t)sizeof(*request))
 		load_die("send a request");
-	errno = ECONNRESET; /* what an early end of the stream amounts to */
+	errno = ECONNRESET; /* what to report when the stream ends early */
 	if (recv(fd, &answer, 1, 0) != 1)
 		load_die("receive the answer to a request");
 	if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0)

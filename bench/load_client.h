@@ -1,15 +1,15 @@
-/* What the kinds of client share: opening pairs, waiting for the word to start, and saying how it went. */
+/* Shared by all kinds of client: opening pairs, waiting for the signal to start, and reporting failures. */
 #ifndef WEIR_BENCH_LOAD_CLIENT_H
 #define WEIR_BENCH_LOAD_CLIENT_H
 
 #include "load.h"
 
 /*
- * A connected socket whose pair is whole: the request is sent and the server's answer is here. Non-blocking
- * from then on. Exits when that fails.
+ * Returns a non-blocking socket whose pair is complete: the request was sent and the server's answer has
+ * arrived. Exits on failure.
  */
 int client_open(const struct load_options *options, const struct load_request *request);
-/* Has the server of a LOAD_GIVE request start giving. */
+/* Tells the server of a LOAD_GIVE request to start giving. */
 void client_ask_to_give(int fd);
 /* Prints "ready" and waits for a line. */
 void client_start(void);
@@ -20,14 +20,14 @@ void client_finish(void);
 int client_epoll(void);
 void client_watch(int epoll, int operation, int fd, uint32_t events, void *subject);
 
-/* A connection that went wrong: counted, the first one with its reason, which goes into the result. */
+/* Connections that failed. The result has their number and the reason of the first. */
 struct client_failures {
 	unsigned count;
 	char reason[64];
 };
 
 void client_failed(struct client_failures *failures, const char *reason);
-/* The last members of the result's JSON object, and its end. */
+/* Prints the last members of the result's JSON object and closes it. */
 void client_print_failures(const struct client_failures *failures);
 
 #endif

@@ -1,5 +1,7 @@
-/* Short connections: connect, send the request, take the one byte that answers it, close; a few of them at a
- * time. */
+/*
+ * Short connections, a few at a time. Each one connects, sends the request, takes the one byte that answers
+ * it, and closes.
+ */
 #include "build_config.h"
 
 #include "load_client.h"
@@ -27,7 +29,7 @@ struct visits {
 	struct client_failures failures;
 };
 
-/* Sets out once more, unless there were enough. */
+/* Starts one more connection, unless all have been started. */
 static void visitor_connect(struct visits *visits, struct visitor *visitor)
 {
 	const struct sockaddr_in address = {.sin_family = AF_INET,

@@ -1,4 +1,4 @@
-/* Round trips: every connection has one message under way. */
+/* Round trips: every connection has one message in flight. */
 #include "build_config.h"
 
 #include "load_client.h"
@@ -15,7 +15,7 @@
 
 struct caller {
 	int fd;
-	size_t left; /* bytes of the answer that are still to come */
+	size_t left; /* bytes of the answer still to come */
 	uint64_t sent_ns;
 };
 
@@ -89,7 +89,7 @@ static void echo_run(struct echo *echo)
 	}
 }
 
-/* Returns the slowest opening in ns. */
+/* Returns how long the slowest connection took to open, in ns. */
 static uint64_t echo_open(struct echo *echo)
 {
 	const struct load_request request = {.magic = LOAD_MAGIC, .flags = LOAD_ECHO};

@@ -1,4 +1,4 @@
-/* Connections that only stand there: idle, or given bytes that they read slowly or not at all. */
+/* Connections that are only held open: idle, or given bytes that they read slowly or not at all. */
 #include "build_config.h"
 
 #include "load_client.h"
@@ -21,7 +21,7 @@ static void read_slowly(const int *fds, const struct load_options *options)
 			load_die("receive on a held connection");
 }
 
-/* Reads at the rate asked for until standard input ends; the word to start counts for nothing here. */
+/* Reads at the rate asked for until standard input ends. The line that starts other clients is ignored. */
 static void hold(const int *fds, const struct load_options *options)
 {
 	struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};

@@ -1,4 +1,4 @@
-/* The server: takes, gives or echoes, as each connection's request asks for. */
+/* The server: takes, gives or echoes, as each connection's request asks. */
 #include "build_config.h"
 
 #include "load.h"
@@ -19,8 +19,8 @@
 #define ECHO_SIZE 65536
 
 /*
- * Echoes run on a thread of their own, so that a bulk transfer at its side does not count as the relay's
- * delay. A connection is in one epoll set at a time, and only that thread touches it.
+ * Echoes run on a thread of their own, so that time spent on bulk transfers here does not count as the
+ * relay's delay. A connection is in one epoll set at a time, and only that set's thread touches it.
  */
 struct server {
 	int listener;
@@ -32,11 +32,11 @@ struct connection {
 	int fd;
 	int epoll;
 	uint32_t events;
-	size_t request_got; /* bytes of request that have come */
+	size_t request_got; /* bytes of request that have arrived */
 	struct load_request request;
 	struct stream in, out;
-	bool waiting; /* for the word to give */
-	bool wrong;   /* a byte that came does not compare */
+	bool waiting; /* for the byte that asks to give */
+	bool wrong;   /* a wrong byte arrived */
 	bool ended;   /* the client has sent its last byte */
 };
 
@@ -56,8 +56,10 @@ static void connection_watch(struct connection *connection, int epoll, int opera
 		load_die("epoll_ctl");
 }
 
-/* The whole of a short answer, which always has room: nothing but such answers was sent before it, or all of
- * it arrived. */
+/*
+ * Sends a short answer in one piece. There is always room for the answer to a request and for an echo:
+ * only earlier parts of the same message can still be in the socket's buffer.
+ */
 static int send_whole(int fd, const void *data, size_t length)
 {
 	ssize_t sent = send(fd, data, length, MSG_NOSIGNAL);
@@ -75,12 +77,14 @@ static int serve_echo(struct connection *connection)
 	if (received < 0)
 		return errno == EAGAIN ? 0 : -errno;
 	if (received == 0)
-		return -ECONNRESET; /* the client is done: nothing is owed to it */
+		return -ECONNRESET; /* the client is done and has all its answers */
 	return send_whole(connection->fd, buf, (size_t)received);
 }
 
-/* The client has sent its last byte and been given everything. An acknowledgement that is lost is the
- * client's to notice. */
+/*
+ * The client has sent its last byte and been given everything. A failure to send the acknowledgement is not
+ * checked here: the client fails without it.
+ */
 static void finish_transfer(struct connection *connection)
 {
 	uint64_t count = connection->wrong ? LOAD_ACK_WRONG : connection->in.done;
@@ -89,8 +93,10 @@ static void finish_transfer(struct connection *connection)
 		send_whole(connection->fd, &count, sizeof(count));
 }
 
-/* After a wrong byte the rest is only discarded: the verdict travels as the acknowledgement, which needs a
- * whole stream. */
+/*
+ * After a wrong byte the rest is only discarded. The acknowledgement reports the error, and it is sent only
+ * at the end of the stream.
+ */
 static int serve_input(struct connection *connection)
 {
 	bool verify = connection->request.flags & LOAD_VERIFY && !connection->wrong;
@@ -161,7 +167,7 @@ static int start_request(struct server *server, struct connection *connection)
 	if (epoll_ctl(connection->epoll, EPOLL_CTL_DEL, connection->fd, NULL) != 0)
 		load_die("epoll_ctl");
 	connection_watch(connection, server->echo_epoll, EPOLL_CTL_ADD,
-	                 EPOLLIN); /* the other thread's from here on */
+	                 EPOLLIN); /* the echo thread's from here on */
 	return 0;
 }
 
@@ -250,7 +256,8 @@ static void *echo_loop(void *arg)
 }
 
 /*
- * Standard input and the listener are in the set beside the connections, marked by whose address they carry.
+ * Standard input and the listener are in the same set as the connections. Standard input is marked by NULL,
+ * the listener by the server's address.
  */
 static void bulk_loop(struct server *server)
 {
@@ -319,5 +326,5 @@ int load_serve(void)
 	if (fflush(stdout) != 0)
 		load_die("standard output");
 	bulk_loop(&server);
-	return EXIT_SUCCESS; /* what is open ends with the process */
+	return EXIT_SUCCESS; /* the kernel closes what is open */
 }

@@ -10,7 +10,7 @@
 #define TURN         4      /* calls per connection before the others get their turn */
 #define DISCARD_SIZE (16u << 20)
 
-static unsigned char pattern[2 * PERIOD]; /* twice, so that a period is in one piece wherever it starts */
+static unsigned char pattern[2 * PERIOD]; /* twice, so that a period is contiguous wherever it starts */
 
 void stream_init(void)
 {

@@ -14,7 +14,7 @@ ATTEMPTS = 10
 
 
 def _stat_fields(pid):
-    """The fields of /proc/PID/stat behind the command's name; index 0 is the state."""
+    """The fields of /proc/PID/stat after the command's name; index 0 is the state."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
@@ -43,13 +43,13 @@ def _thread_ns(pid):
 
 
 def _reaped_ns(pid):
-    """What children used that are gone; counted in ticks."""
+    """CPU time of children that have been reaped, which is counted in ticks."""
     fields = _stat_fields(pid)
     return (int(fields[13]) + int(fields[14])) * 1_000_000_000 // TICKS_PER_SECOND
 
 
 def cpu_ns(root):
-    """Nanoseconds on a CPU of root and all that descends from it, the dead included."""
+    """CPU time in ns of root and all its descendants, including those already reaped."""
     for _ in range(ATTEMPTS):
         before = tree(root)
         try:
@@ -62,7 +62,7 @@ def cpu_ns(root):
 
 
 def resident_kib(root):
-    """Proportional set size, so that pages that several processes share count once."""
+    """Proportional set size, so that pages shared by several processes count once."""
     total = 0
     for pid in tree(root):
         try:
@@ -74,7 +74,7 @@ def resident_kib(root):
 
 
 def _pipes(pid):
-    """A path that opens each pipe of the process, by the pipe's own name."""
+    """The pipes of the process: the name of each, with a path that opens it."""
     found = {}
     for path in Path(f"/proc/{pid}/fd").iterdir():
         try:
@@ -98,7 +98,7 @@ def _unread_bytes(path):
 
 
 def piped_kib(root):
-    """Bytes that wait in pipes, which count as nobody's memory."""
+    """KiB that wait in pipes, which no process's memory includes."""
     pipes = {}
     for pid in tree(root):
         try:
@@ -109,13 +109,13 @@ def piped_kib(root):
 
 
 def tcp_memory_kib():
-    """What all TCP sockets of the machine hold in their buffers."""
+    """KiB in the buffers of all TCP sockets of the machine."""
     text = Path("/proc/net/sockstat").read_text()
     return int(re.search(r"^TCP:.* mem (\d+)", text, re.MULTILINE).group(1)) * PAGE_KIB
 
 
 def is_listening(port):
-    """Whether anybody listens on this IPv4 port; found without connecting, which would be a first pair."""
+    """Whether any socket listens on this IPv4 port. It does not connect, as that would open a first pair."""
     suffix = f":{port:04X}"
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
         fields = line.split()

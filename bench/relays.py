@@ -1,4 +1,4 @@
-"""The relays that are compared: how each is set up, as somebody who knows it would."""
+"""The relays that are compared, each set up as someone who knows it well would do it."""
 
 import os
 import resource
@@ -18,9 +18,9 @@ STOP_TIMEOUT = 5.0
 FIRST_PASSED_FD = 3  # SD_LISTEN_FDS_START
 
 _, DESCRIPTORS = resource.getrlimit(resource.RLIMIT_NOFILE)
-*LOAD_CPUS, RELAY_CPU = sorted(os.sched_getaffinity(0))  # where the relay has a CPU to itself
+*LOAD_CPUS, RELAY_CPU = sorted(os.sched_getaffinity(0))  # a pinned relay has the last CPU to itself
 CAPACITY = min(9000, (DESCRIPTORS - 2000) // 2)  # pairs that every relay is set up for
-PIPES = 600  # haproxy reserves two descriptors for each beside its connections
+PIPES = 600  # haproxy reserves two descriptors for each, besides those of its connections
 
 
 class Failed(Exception):
@@ -30,7 +30,7 @@ class Failed(Exception):
 @dataclass(frozen=True)
 class Setup:
     port: int  # where the relay listens
-    target: int  # the port of the server behind it
+    target: int  # the target's port
     workers: Optional[int]  # None: the relay's own default
     folder: Path  # for its files
 
@@ -43,11 +43,11 @@ class Relay:
     command: Callable[[Setup], list]
     version: tuple = ("-v",)
     descriptors: int = 2  # per pair
-    pairs: int = CAPACITY  # more are not asked of it
+    pairs: int = CAPACITY  # cases with more leave it out
     activated: bool = False  # gets its listening socket from the service manager
-    scales: bool = True  # has a number of workers to choose
+    scales: bool = True  # its number of workers can be chosen
     is_peer: bool = True
-    is_default: bool = True  # measured unless others are named
+    is_default: bool = True  # measured when no relays are named
 
 
 def _haproxy(setup, tuning="", option=""):
@@ -147,7 +147,7 @@ def all_relays(weir, before=None):
 
 
 def version(relay):
-    """The first line with a digit that the program says about itself."""
+    """The first line with a digit in the program's version output."""
     if not relay.executable:
         return ""
     said = subprocess.run([relay.executable, *relay.version], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -196,7 +196,7 @@ class RunningRelay:
         return processes.cpu_ns(self.process.pid) if self.process else 0
 
     def held_kib(self):
-        """What is resident and what waits in pipes, which is resident nowhere."""
+        """Its resident memory, and what waits in pipes, which resident memory does not include."""
         if not self.process:
             return 0
         return processes.resident_kib(self.process.pid) + processes.piped_kib(self.process.pid)
@@ -237,7 +237,7 @@ class RunningRelay:
         return lines[-1] if lines else "it said nothing"
 
     def _stop(self):
-        """Ends the relay's own process group: a forking relay has children."""
+        """Ends the relay's process group, because a forking relay has children."""
         for number in (signal.SIGTERM, signal.SIGKILL):
             try:
                 os.killpg(self.process.pid, number)

@@ -1,4 +1,4 @@
-"""Samples to tables: medians with their spread, and weir against the best of its peers."""
+"""Turns samples into tables: medians with their spread, and weir against the best of its peers."""
 
 import statistics
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Table:
 
 
 def rounded(value):
-    """Three significant digits, without an exponent; the small change of a zero counts as zero."""
+    """Three significant digits, or the whole part if that is longer. Values close to zero count as zero."""
     if abs(value) < 0.0005:
         return "0"
     if abs(value) >= 100:
@@ -36,7 +36,7 @@ def rounded(value):
 
 
 def spread_percent(figures):
-    """Half the distance between the extremes, in percent of the median; None without one."""
+    """Half the range in percent of the median. None for a single figure or a median that is not positive."""
     middle = statistics.median(figures)
     if len(figures) < 2 or middle <= 0:
         return None
@@ -53,7 +53,7 @@ class Report:
         return [sample for sample in self.samples if sample.case == case.name and sample.relay == relay.name]
 
     def _figures(self, case, relay, metric):
-        """The figures of all rounds; none if a single one failed."""
+        """The figures of all rounds; none if any round failed."""
         samples = self._samples(case, relay)
         if any(sample.failure for sample in samples):
             return []
@@ -70,7 +70,7 @@ class Report:
         return text if spread is None else f"{text} ±{spread:.0f}%"
 
     def best_peer(self, case, metric):
-        """(name, median) of the best relay that is neither ours nor none at all, or None."""
+        """(name, median) of the best peer, or None if no peer has figures."""
         medians = [
             (statistics.median(figures), relay.name)
             for relay in self.relays
@@ -129,7 +129,7 @@ class Report:
 
 
 def section_label(section):
-    """The head of the column that names the rows."""
+    """The heading of the column that names the rows."""
     return "direction, connections" if section.startswith("Bulk") else ""
 
 

@@ -1,4 +1,4 @@
-"""Runs every case against every relay in turn, round after round, and prints what came out."""
+"""Runs every case against every relay in turn, round after round, and prints the results."""
 
 import argparse
 import fnmatch
@@ -86,7 +86,7 @@ def measure_once(arguments, case, relay, turn):
 
 
 def measure(arguments, chosen_cases, chosen_relays):
-    """Yields samples. A relay that failed a case is not asked again: the table says so anyway."""
+    """Yields samples. A relay that failed a case does not run it again, as its cell says so anyway."""
     failed, rounds = set(), arguments.rounds
     for turn in range(rounds):
         for index, case in enumerate(chosen_cases):

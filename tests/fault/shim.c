@@ -9,13 +9,13 @@
  *
  *   CALL   a function below
  *   WHAT   the name of an errno, or of an error of getaddrinfo(3); a number N: 1 to N bytes are moved
- *   FIRST  the first call, counted from when the rule came, that it is for
+ *   FIRST  the first call that it is for, counted from when the rule was read
  *   EVERY  0: that call alone; K: and every K-th after it
  *
  * Some calls go by other names: "splice-in" and "splice-out" of a pipe, "alloc" for every allocation, "log"
  * for a writev(2) to standard error, "discard" for a recv(2) with MSG_TRUNC.
  *
- * Only what the kernel can really do is done: what is not, stands beside the call.
+ * Only failures that the kernel can really cause are injected. A comment at the call says what is left out.
  */
 #include "build_config.h"
 
@@ -47,7 +47,7 @@ struct rule {
 	int error;          /* 0: move less */
 	unsigned long most; /* bytes */
 	unsigned long first, every;
-	unsigned long seen; /* calls since the rule came */
+	unsigned long seen; /* calls since the rule was read */
 };
 
 static const char *rules_file;
@@ -55,7 +55,7 @@ static int log_fd = -1;
 
 static _Thread_local int exempt; /* this thread is in a call that the daemon did not ask for */
 
-/* Guarded by lock, which no signal handler takes: write(2) of theirs is let through before. */
+/* Guarded by lock. No signal handler takes it: their write(2) is let through before. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct rule rules[RULES];
 static size_t rule_count;
@@ -106,10 +106,10 @@ static void parse_rules(char *text)
 		if (parse_rule(line, &rules[rule_count]))
 			rule_count++;
 		else
-			abort(); /* a test that injects something else than it says must not go on */
+			abort(); /* a test that injects something other than it says must not go on */
 }
 
-/* Defines next_NAME(), which finds the function that ours stands before. */
+/* Defines next_NAME(), which finds the function that ours replaces. */
 #define NEXT(name)                                                                                           \
 	static __typeof__(&(name)) next_##name(void)                                                         \
 	{                                                                                                    \
@@ -123,7 +123,7 @@ static void parse_rules(char *text)
 		return function;                                                                             \
 	}
 
-/* What the rules and the log need goes past ours. */
+/* The rules and the log need these without ours in between. */
 NEXT(close)
 NEXT(write)
 
@@ -358,7 +358,7 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
 	return fails("pthread_create") ? errno : next_pthread_create()(thread, attributes, run, argument);
 }
 
-/* Asked by the sanitizers of each new thread; they do not survive that it needs memory and gets none. */
+/* The sanitizers call this in each new thread, and do not survive it if it gets no memory. */
 NEXT(pthread_getattr_np)
 int pthread_getattr_np(pthread_t thread, pthread_attr_t *attributes)
 {
@@ -372,7 +372,7 @@ int pthread_getattr_np(pthread_t thread, pthread_attr_t *attributes)
 
 NEXT(getaddrinfo)
 
-/* With the first lookup libc reads nsswitch.conf, and it asserts that it has memory for the lines of that. */
+/* At the first lookup libc reads nsswitch.conf, and asserts that it has memory for the lines of the file. */
 static void load_nsswitch(void)
 {
 	struct addrinfo *found;
@@ -407,8 +407,8 @@ ssize_t read(int fd, void *buffer, size_t length)
 }
 
 /*
- * MSG_TRUNC takes what was seen before: that may take several calls, and can fail only if the kernel were to
- * lose it.
+ * MSG_TRUNC takes what was seen before. That may need several calls, and could fail only if the kernel lost
+ * the bytes.
  */
 NEXT(recv)
 ssize_t recv(int fd, void *buffer, size_t length, int flags)
@@ -431,7 +431,7 @@ static mode_t kind(int fd)
 	return fstat(fd, &status) == 0 ? status.st_mode & S_IFMT : 0;
 }
 
-/* To files alone: to an eventfd or a pipe of its own nothing that the daemon writes can fail. */
+/* For files alone: what the daemon writes to its own eventfds and pipes cannot fail. */
 ssize_t write(int fd, const void *data, size_t length)
 {
 	if (kind(fd) == S_IFREG && !moves("write", fd, &length))

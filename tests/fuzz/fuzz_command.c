@@ -1,6 +1,6 @@
 /*
- * The command line: each line of the input is one option, its first byte the letter of the option: l, T, o,
- * or anything else for a line of the file that --config names.
+ * The command line. Each line of the input that begins with l, T or o is that option. Any other is a line of
+ * the file that --config names.
  */
 #include "build_config.h"
 
@@ -22,7 +22,7 @@ static void add(struct words *words, char *word)
 		words->word[words->count++] = word;
 }
 
-/* Text of the lines that are of no option moves to the front of file, whose new length is returned. */
+/* Copies the lines that are not options to file. Returns how long it is then. */
 static size_t sort_out(char *text, char *file, struct words *listen, struct words *target,
                        struct words *option)
 {

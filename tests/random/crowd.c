@@ -3,11 +3,11 @@
  *
  * Many clients and their targets, in one process, behave at random through a relay; each pair is held to the
  * closing rules (judge.c). It listens, writes its port to PORT-FILE, waits until RELAY-FILE holds the relay's
- * address, then keeps so many clients busy for so long. After that all may end; who has not within the
- * deadline hangs.
+ * address, then keeps ENDS clients busy for the SECONDS of -t. After that all may end; an end that has not
+ * within the SECONDS of -d hangs.
  *
  * Prints a line for each pair that must have ended cleanly, and the sums. What is wrong goes to standard
- * error. The exit status is 1 if anything was.
+ * error. The exit status is 1 if anything was wrong.
  */
 #include "build_config.h"
 
@@ -181,7 +181,7 @@ static size_t collect(const struct side *side, struct pollfd *fds, uint64_t now)
 
 		if (end->fd >= 0)
 			events = end_events(end, now);
-		/* Who waits for nothing is not asked: an error would be told again and again. */
+		/* An end that waits for nothing is left out: an error would be reported again and again. */
 		fds[n++] = (struct pollfd){.fd = events ? end->fd : -1, .events = events};
 	}
 	return n;
@@ -204,7 +204,7 @@ static void act(struct side *side, const struct pollfd *fds, size_t n, uint64_t 
 		side->begin++;
 }
 
-/* A pass: everything that is due, of all ends that are there at its start. */
+/* A pass: everything that is due, for all ends that exist at its start. */
 static void pass(bool winding_down)
 {
 	size_t room = clients.count - clients.begin + targets.count - targets.begin + 1;
@@ -245,7 +245,7 @@ static void run(void)
 			start_client();
 		pass(false);
 	}
-	/* Some passes more: whoever reset its client at once may still get a target. */
+	/* A few more passes: a client that reset at once may still get a target. */
 	end = end_clock();
 	while ((at_work(&clients) || at_work(&targets) || end_clock() - end < 200) &&
 	       end_clock() - end < options.deadline)
@@ -269,7 +269,7 @@ static uint64_t judge_side(const struct side *side)
 	return lonely;
 }
 
-/* Lonely ends have been reset: by as many lonely ones on the other side as reset themselves, at most. */
+/* A lonely end that saw a reset needs a lonely one on the other side that did reset. */
 static void judge_loneliness(const struct side *side, const struct side *other)
 {
 	uint64_t was_reset = 0, did_reset = 0;

@@ -316,7 +316,7 @@ void end_act(struct end *end, short events, uint64_t now, bool winding_down)
 		act_as_sink(end, now);
 	if (end->fd >= 0 && wants_to_write(end, now) && (events & (POLLOUT | failed)))
 		act_as_source(end, now, winding_down);
-	/* Behind a clean end only a failure is news. */
+	/* After a clean end only a failure is news. */
 	if (end->fd >= 0 && end->seen == SEEN_FIN && (end->broken || (events & POLLERR)))
 		end->seen = SEEN_RST;
 	if (end->fd >= 0 && end_is_over(end))

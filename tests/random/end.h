@@ -1,9 +1,9 @@
 /*
  * One end of a connection through the relay: a client or a target. It sends, rests, reads slowly, ends its
- * stream, resets, all by a plan that its random numbers tell, and keeps account of it.
+ * stream, resets, all by a plan drawn from its random numbers, and keeps account of it.
  *
- * What it sends is its id, 8 bytes, and then a stream that seed and id tell. So whoever receives it knows
- * from the first 8 bytes on which end is the opposite one, and what every further byte must be.
+ * It sends its id, 8 bytes, and then a stream that seed and id determine. From the first 8 bytes on, the
+ * receiver knows which end is the opposite one, and what every further byte must be.
  */
 #ifndef WEIR_TESTS_END_H
 #define WEIR_TESTS_END_H
@@ -49,12 +49,12 @@ struct end {
 
 /* Milliseconds of a clock that never goes back. */
 uint64_t end_clock(void);
-/* The next number of a sequence that *state tells. */
+/* The next number of the sequence that *state determines. */
 uint64_t end_random(uint64_t *state);
 
 /* fd is connected or connecting, and is the end's from now on. */
 void end_init(struct end *end, int fd, uint64_t seed, uint64_t id);
-/* What the end wants to be told of, as for poll(2). */
+/* The events that the end waits for, as for poll(2). */
 short end_events(const struct end *end, uint64_t now);
 /* Does what is due. winding_down: no more rests, and nothing new is begun. */
 void end_act(struct end *end, short events, uint64_t now, bool winding_down);

@@ -4,11 +4,11 @@
 
 #include "end.h"
 
-/* What is wrong with how this end saw the other, or NULL. Both are known and over. */
+/* What is wrong with how this end saw the other, or NULL. Both must be known. */
 const char *judge_end(const struct end *end);
 /* Neither has reset: every byte and both ends must have arrived. */
 bool judge_clean(const struct end *end);
-/* One that never heard of its opposite. */
+/* What is wrong with an end that never heard of its opposite, or NULL. */
 const char *judge_lonely(const struct end *end);
 
 #endif

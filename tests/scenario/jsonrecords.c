@@ -1,6 +1,6 @@
 /*
- * Reads a JSON dump and prints it as the text dump would look: one record a line. So both formats can be held
- * to the same checks. Exit status 1 where the file is not JSON or not of the form of a dump.
+ * Reads a JSON dump and prints it as the text dump would look, one record a line, so that the same checks
+ * serve both formats. The exit status is 1 if the file is not JSON or does not have the form of a dump.
  */
 #include "build_config.h"
 

@@ -1,5 +1,5 @@
 /*
- * A stream of bytes that is told by its seed: the byte at an offset depends on seed and offset alone, so a
+ * A stream of bytes that its seed determines. The byte at an offset depends on seed and offset alone. A
  * receiver that knows both notices a lost, doubled, swapped or foreign byte at once, without keeping what was
  * sent.
  */
@@ -15,7 +15,7 @@ void pattern_fill(unsigned char *bytes, size_t length, uint64_t seed, uint64_t o
 /* How many of the bytes, counted from the first, are what the stream has at offset. */
 size_t pattern_match(const unsigned char *bytes, size_t length, uint64_t seed, uint64_t offset);
 
-/* Where in the first limit bytes of the stream these bytes are (16 or more say so surely), or UINT64_MAX. */
+/* Where in the first limit bytes of the stream these bytes are (certain with 16 or more), or UINT64_MAX. */
 uint64_t pattern_find(const unsigned char *bytes, size_t length, uint64_t seed, uint64_t limit);
 
 #endif

@@ -255,7 +255,7 @@ static void process_events(int timeout_ms)
 	}
 }
 
-/* Until every connection is through; with serve until SIGTERM. */
+/* Runs until every connection is done; with serve, until SIGTERM. */
 static void process_loop(void)
 {
 	while (!LIST_EMPTY(&peers) && !terminated) {

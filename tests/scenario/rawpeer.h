@@ -52,8 +52,10 @@ struct script {
 	size_t count;
 };
 
-/* One direction of a connection. Texts and urgent bytes are no part of the pattern: they move bytes, not
- * offset. */
+/*
+ * One direction of a connection. Texts and urgent bytes are not part of the pattern: they advance bytes, but
+ * not offset.
+ */
 struct stream {
 	uint64_t seed;
 	uint64_t offset; /* in the pattern */
@@ -102,7 +104,7 @@ extern struct process process;
 
 /* rawpeer.c */
 void peer_close(struct peer *peer);
-/* After accept in serve mode: somebody must wait for the next one. */
+/* After accept in serve mode: another peer must wait for the next client. */
 void peer_spawn_next(void);
 /* Says on standard error which connection failed at which word, and why. Returns STEP_FAIL. */
 enum step peer_fail(struct peer *peer, const char *format, ...) __attribute__((format(printf, 2, 3)));

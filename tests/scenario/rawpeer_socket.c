@@ -159,7 +159,7 @@ enum step word_listen(struct peer *peer, struct word *word)
 	return r < 0 ? peer_fail(peer, "%s", strerror(-r)) : STEP_DONE;
 }
 
-/* A port that nobody else gets, and that refuses everybody. */
+/* A port that no other program gets, and that refuses everybody. */
 enum step word_refuse(struct peer *peer, struct word *word)
 {
 	int r = word->passed > 0 ? 0 : listener_make(peer, &word->endpoint, false);
@@ -313,7 +313,7 @@ enum step word_wait_acked(struct peer *peer, struct word *word)
 
 enum ending { ENDING_NOT_YET, ENDING_FIN, ENDING_RST, ENDING_DATA };
 
-/* After an end of stream recv(2) says 0 for ever: a reset behind it shows as a pending error only. */
+/* After an end of stream recv(2) returns 0 for ever. A later reset shows only as a pending error. */
 static enum ending socket_ending_behind_fin(const struct peer *peer)
 {
 	return socket_outcome(peer->fd) < 0 ? ENDING_RST : ENDING_NOT_YET;
@@ -338,8 +338,7 @@ static enum ending socket_ending(struct peer *peer)
 	return errno == EAGAIN ? ENDING_NOT_YET : ENDING_RST;
 }
 
-/* No event is told from others when both directions have ended, so a reset behind an end is looked for by
- * time. */
+/* Once both directions have ended, all events look alike. A reset after an end is looked for at intervals. */
 static enum step peer_wait_for_end(struct peer *peer)
 {
 	if (peer->fin_seen)

@@ -227,7 +227,7 @@ enum step word_dribble(struct peer *peer, struct word *word)
 	return peer_wait_us(peer, 0, peer->since_us);
 }
 
-/* Sends until nothing went for number[0] milliseconds: that is what all the queues on the way take. */
+/* Sends until nothing has gone for number[0] milliseconds: all the queues on the way are full then. */
 enum step word_fill(struct peer *peer, struct word *word)
 {
 	uint64_t patience_us = word->number[0] * 1000;

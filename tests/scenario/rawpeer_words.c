@@ -13,7 +13,7 @@
 
 enum { AWAIT_STEP_US = 10 * 1000 };
 
-/* The file appears when the last connection has come here. */
+/* The file appears when the last connection has reached this word. */
 static enum step word_touch(struct peer *peer, struct word *word)
 {
 	int fd;
@@ -49,7 +49,7 @@ static enum step word_seeds(struct peer *peer, struct word *word)
 	return STEP_DONE;
 }
 
-/* What comes back is what was sent, and no other connection's. */
+/* What comes back must be what was sent, and not what another connection sent. */
 static enum step word_mirror(struct peer *peer, struct word *word)
 {
 	uint64_t seed = 1000 + peer->number;

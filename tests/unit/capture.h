@@ -1,11 +1,11 @@
-/* What the log writes, kept in memory so that a test can look at it. */
+/* Keeps the output of the log in memory, where a test can look at it. */
 #ifndef WEIR_UNIT_CAPTURE_H
 #define WEIR_UNIT_CAPTURE_H
 
-/* From here on standard error goes to a file in memory. */
+/* From now on, standard error goes to a file in memory. */
 void capture_begin(void);
 void capture_end(void);
-/* How many lines of the log hold text. */
+/* How many lines of the log contain text. */
 unsigned captured(const char *text);
 
 #endif

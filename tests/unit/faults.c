@@ -41,7 +41,7 @@ ssize_t __wrap_splice(int in, off_t *in_at, int out, off_t *out_at, size_t lengt
 /* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 
 static struct {
-	size_t left; /* calls until it fails; 0 = it does not */
+	size_t left; /* calls until one fails; 0 = none fails */
 	int error;
 } faults[FAULTS];
 

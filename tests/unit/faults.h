@@ -1,6 +1,6 @@
 /*
- * Calls of our modules that fail when a test wants it, whatever the kernel has to say: the linker puts what
- * is in faults.c in between (--wrap, see local.mk). libevent's own calls are not among them.
+ * Makes calls of our modules fail when a test wants it. The linker redirects the calls to faults.c (--wrap,
+ * see local.mk). libevent's own calls are not affected.
  */
 #ifndef WEIR_UNIT_FAULTS_H
 #define WEIR_UNIT_FAULTS_H
@@ -20,8 +20,8 @@ enum fault {
 };
 
 /*
- * The nth of these calls from now on fails, once, with errno error; 0 takes that back. The test's own calls
- * count too, and the allocations of Check's assertions.
+ * The nth of these calls from now on fails once, with errno set to error. An nth of 0 cancels this. Calls of
+ * the test itself count too, and so do the allocations of Check's assertions.
  */
 void fault_set(enum fault fault, size_t nth, int error);
 

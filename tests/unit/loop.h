@@ -1,5 +1,4 @@
-/* What the tests of flow and pair share: an event base, a budget, sockets on loopback, and waiting for a
- * condition. */
+/* Helpers for tests with sockets on loopback: waiting for a condition, TCP connections and a test pattern. */
 #ifndef WEIR_UNIT_LOOP_H
 #define WEIR_UNIT_LOOP_H
 
@@ -49,9 +48,7 @@ static inline int loop_listen(struct sockaddr_in *address)
 	return fd;
 }
 
-/*
- * A TCP connection: near[0] for the relay (small buffers, non-blocking), near[1] for the test (non-blocking).
- */
+/* A TCP connection, near[0] for the relay, near[1] for the test. Both are non-blocking with small buffers. */
 static inline void loop_tcp_pair(int near[2])
 {
 	struct sockaddr_in address;
@@ -80,13 +77,13 @@ static inline void loop_reset(int fd)
 	close(fd);
 }
 
-/* What a stream holds at an offset, so that a hole, a swap or a repetition is seen. */
+/* The byte of the pattern at an offset. The pattern reveals a hole, a swap or a repetition. */
 static inline unsigned char loop_byte(uint64_t offset)
 {
 	return (unsigned char)(offset * 7 + offset / 251 + offset / 65521);
 }
 
-/* Sends what the socket takes of the pattern, up to length; returns how much. */
+/* Sends up to length bytes of the pattern, as many as the socket takes. Returns how many. */
 static inline size_t loop_send(int fd, uint64_t offset, size_t length)
 {
 	unsigned char data[8192];
@@ -109,8 +106,10 @@ static inline size_t loop_send(int fd, uint64_t offset, size_t length)
 
 enum loop_end { LOOP_OPEN, LOOP_FIN, LOOP_RST };
 
-/* Receives and checks what is there, at most length bytes, adding to *offset; tells how the stream ended, if
- * it did. */
+/*
+ * Receives and checks what has arrived, at most length bytes, and advances *offset. Returns how the stream
+ * ended, or LOOP_OPEN.
+ */
 static inline enum loop_end loop_receive(int fd, uint64_t *offset, size_t length)
 {
 	unsigned char data[8192];
@@ -125,7 +124,7 @@ static inline enum loop_end loop_receive(int fd, uint64_t *offset, size_t length
 		for (ssize_t i = 0; i < n; i++)
 			if (data[i] !=
 			    loop_byte(*offset +
-			              (uint64_t)i)) /* Check's own assertions write to a file each */
+			              (uint64_t)i)) /* each of Check's assertions writes to a file */
 				ck_abort_msg("wrong byte at offset %llu",
 				             (unsigned long long)*offset + (uint64_t)i);
 		*offset += (uint64_t)n;

@@ -1,5 +1,7 @@
-/* What the tests above the flow share: a relay from settings as the command line has them, addresses as text,
- * the log, and counting descriptors. */
+/*
+ * Shared by the tests of the layers above the flow: a relay made from command-line settings, addresses as
+ * text, the log, and counting descriptors.
+ */
 #ifndef WEIR_UNIT_RELAYS_H
 #define WEIR_UNIT_RELAYS_H
 
@@ -32,7 +34,7 @@ static inline void relays_free_copy(char **copy, size_t count)
 	free(copy);
 }
 
-/* The lists are those of -l, -T and -o; the last may be NULL. */
+/* The lists are the arguments of -l, -T and -o. The last may be NULL. */
 static inline struct config *relays_config(const char *const *listen, const char *const *target,
                                            const char *const *option)
 {
@@ -52,7 +54,7 @@ static inline struct config *relays_config(const char *const *listen, const char
 	return config;
 }
 
-/* The relay that such a configuration has, which keeps the configuration. */
+/* The relay of such a configuration. It keeps the configuration alive. */
 static inline struct relay *relays_new(const char *const *listen, const char *const *target,
                                        const char *const *option, struct resolver *resolver, unsigned workers)
 {
@@ -64,7 +66,7 @@ static inline struct relay *relays_new(const char *const *listen, const char *co
 	return relay;
 }
 
-/* A socket's own address as text, in buffers that take turns. */
+/* A socket's own address as text, in one of eight buffers used in turn. */
 static inline const char *relays_address(int fd)
 {
 	static char text[8][ADDRESS_TEXT_MAX];

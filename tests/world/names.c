@@ -1,10 +1,10 @@
 /*
- * Preloaded, it is the name service of one program. NAMES names a file that says, anew for each lookup, what
- * happens: words in order, apart from each other by white space.
+ * Preloaded, it is the name service of one program. NAMES names a file that is read for each lookup. It
+ * holds words, which are obeyed in order, separated by white space.
  *
  *   wait MS        the answer takes that long
  *   fail           there is none for now
- *   ADDRESS        one of the answer
+ *   ADDRESS        one address of the answer
  *   many N         N addresses, 127.9.0.1 and on
  */
 #include "build_config.h"

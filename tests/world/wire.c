@@ -2,9 +2,9 @@
  * wire INTERFACE CONTROL-FIFO
  *
  * A network cable with bad habits, for one machine in one network namespace. It holds a TUN interface whose
- * address ends in .1. A packet to any other address of that network, the links, comes back with source and
- * destination exchanged: who connects to link .2 reaches a listener on .1, and is seen there as .2. The
- * exchange leaves every checksum right.
+ * address ends in .1. Every other address of that network is a link. A packet to a link comes back with
+ * source and destination exchanged: whoever connects to link .2 reaches a listener on .1, and is seen there
+ * as .2. The exchange leaves every checksum right.
  *
  * Lines in CONTROL-FIFO say how a link behaves: "LINK KEY VALUE", where LINK is the last byte of its address.
  *
@@ -48,7 +48,7 @@ struct packet {
 };
 
 static struct link links[LINKS];
-/* By the time they are due. */
+/* Sorted by the time they are due. */
 static TAILQ_HEAD(packet_queue, packet) on_the_way = TAILQ_HEAD_INITIALIZER(on_the_way);
 static size_t on_the_way_count;
 static int tun, control;

@@ -1,4 +1,4 @@
-/* The small mechanisms that others are built with. */
+/* The small mechanisms that other modules use. */
 #include "build_config.h"
 
 #include "base/backoff.h"
@@ -46,7 +46,7 @@ START_TEST(episode_is_told_once)
 }
 END_TEST
 
-/* What comes again too soon is put off, not forgotten. */
+/* An episode that begins too soon after the last is logged later, not forgotten. */
 START_TEST(lasting_episode_is_told_in_the_end)
 {
 	struct episode episode = {.told = false};
@@ -54,7 +54,7 @@ START_TEST(lasting_episode_is_told_in_the_end)
 	ck_assert(episode_begin(&episode, 10000));
 	ck_assert(episode_end(&episode));
 	ck_assert(!episode_begin(&episode, 10000));
-	ck_assert(!episode_end(&episode)); /* nobody was told of it */
+	ck_assert(!episode_end(&episode)); /* its beginning was not logged */
 	episode.logged -= 9000;
 	ck_assert(!episode_begin(&episode, 10000));
 	episode.logged -= 1000;

@@ -22,8 +22,8 @@
 #define STAMP       "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}[+-][0-9]{2}:[0-9]{2}"
 
 static int saved_stderr;
-static int out[2];                /* a pipe whose writing end is standard error */
-static char got[4 * 1024 * 1024]; /* what came out of it */
+static int out[2];                /* a pipe; its writing end is standard error */
+static char got[4 * 1024 * 1024]; /* everything read from the pipe */
 static size_t got_length;
 
 static void setup(void)
@@ -53,7 +53,7 @@ static void read_some(void)
 	got[got_length] = '\0';
 }
 
-/* Reads until the output has a line that ends with text; Check's time limit is the bound. */
+/* Reads until the output has a line that ends with text. Only Check's time limit bounds the wait. */
 static void read_until(const char *text)
 {
 	char line[256];
@@ -83,7 +83,7 @@ static void *read_all(void *arg)
 	return NULL;
 }
 
-/* Writes what is queued, ends the log's thread, writes one more line, and reads everything that came. */
+/* Writes what is queued, ends the log's thread, writes one more line, and reads all the output. */
 static void stop_and_read_all(const char *last)
 {
 	pthread_t reader;
@@ -92,7 +92,7 @@ static void stop_and_read_all(const char *last)
 	log_stop(PATIENCE_MS);
 	if (last)
 		log_info("%s", last);
-	dup2(saved_stderr, STDERR_FILENO); /* the last writing end is closed */
+	dup2(saved_stderr, STDERR_FILENO); /* closes the last writing end */
 	pthread_join(reader, NULL);
 }
 
@@ -188,7 +188,7 @@ START_TEST(test_journal_prefix)
 }
 END_TEST
 
-/* A program that was started by a service and has its standard error elsewhere inherits the variable. */
+/* A program started by a service inherits the variable, even if its own standard error goes elsewhere. */
 START_TEST(test_journal_stream_of_another)
 {
 	set_journal_stream(1);
@@ -245,7 +245,7 @@ START_TEST(test_order_over_start_and_stop)
 }
 END_TEST
 
-/* Long and short ones in turn: a short one would fit where a long one did not. */
+/* Long and short lines in turn. A short one would fit where a long one did not. */
 static int width_of(int number)
 {
 	return number % 2 ? 200 : 1;
@@ -257,8 +257,10 @@ static void write_numbered(int from, int to)
 		log_info("number %06d %0*d", i, width_of(i), 0);
 }
 
-/* Checks that the numbers run from 0 to total, with gaps that the line in their place counts. Returns how
- * many are missing. */
+/*
+ * Checks that the numbers run from 0 to total - 1, and that a line in place of each gap counts the missing
+ * ones. Returns how many are missing.
+ */
 static uint64_t check_numbers(int total)
 {
 	uint64_t missing = 0;
@@ -286,7 +288,7 @@ static uint64_t check_numbers(int total)
 }
 
 /*
- * With and without O_NONBLOCK on the pipe. That the caller is not stalled is shown by getting through at all.
+ * With and without O_NONBLOCK on the pipe. Nobody reads at first, so a caller that stalls would never finish.
  */
 START_TEST(test_full_pipe)
 {
@@ -304,7 +306,7 @@ START_TEST(test_full_pipe)
 }
 END_TEST
 
-/* Where the queue has room, a reader that is behind costs no line. */
+/* While the queue has room, a slow reader loses no line. */
 START_TEST(test_slow_reader)
 {
 	set_journal_stream(0);
@@ -329,7 +331,7 @@ START_TEST(test_stop_does_not_wait_for_a_reader)
 	ck_assert_int_eq(log_start(), -EBUSY);
 	while (!strstr(got, "number 000199 "))
 		read_some();
-	/* Once it has written everything the thread ends by itself. */
+	/* Once it has written everything, the thread ends by itself. */
 	while (log_start() == -EBUSY)
 		poll(NULL, 0, 1);
 	log_stop(PATIENCE_MS);
@@ -354,7 +356,7 @@ START_TEST(test_full_disk)
 }
 END_TEST
 
-/* A file that takes half of a line: what follows starts on a line of its own. */
+/* The file takes only part of a line. The next line still starts on a line of its own. */
 START_TEST(test_torn_line)
 {
 	struct rlimit limit, saved;
@@ -367,7 +369,7 @@ START_TEST(test_torn_line)
 	limit = saved;
 	limit.rlim_cur = 60;
 	ck_assert_int_eq(log_start(), 0);
-	setrlimit(RLIMIT_FSIZE, &limit); /* no assertion under it: Check notes each in a file */
+	setrlimit(RLIMIT_FSIZE, &limit); /* no assertion under this limit: each writes to a file */
 	log_info("%080d", 0);
 	log_stop(PATIENCE_MS);
 	setrlimit(RLIMIT_FSIZE, &saved);
@@ -400,11 +402,11 @@ START_TEST(test_nobody_reads)
 	ck_assert_ptr_nonnull(strstr(late, "log: 2 lines dropped"));
 	close(again[0]);
 	close(again[1]);
-	out[0] = open("/dev/null", O_RDONLY); /* for teardown */
+	out[0] = open("/dev/null", O_RDONLY); /* teardown closes it */
 }
 END_TEST
 
-/* count lines, each with its number, and one that is longer than log_write would let it be. */
+/* count numbered lines, and one that is longer than log_write allows. */
 static char *make_block(int count, size_t *length)
 {
 	char *text;
@@ -427,12 +429,12 @@ START_TEST(test_block)
 	log_set_level(LOG_LEVEL_ERROR);
 	ck_assert_int_eq(log_start(), 0);
 	log_block(text, length);
-	while (!strstr(got, "block 000000")) /* being written, and not finished before it is read */
+	while (!strstr(got, "block 000000")) /* begun, and too long to finish unread */
 		read_some();
 	text = make_block(7, &length);
 	log_block(text, length);
 	text = make_block(1, &length);
-	log_block(text, length); /* in place of the one that waits */
+	log_block(text, length); /* replaces the block that waits */
 	stop_and_read_all(NULL);
 	for (char *at = got; (at = strstr(at, "<5>block ")) != NULL; at++)
 		lines++;
@@ -454,7 +456,7 @@ START_TEST(test_block_without_thread)
 }
 END_TEST
 
-/* The mask of blocked signals of the thread called name. */
+/* The signals that the thread called name blocks, as a mask. */
 static uint64_t blocked_signals(const char *name)
 {
 	DIR *tasks = opendir("/proc/self/task");

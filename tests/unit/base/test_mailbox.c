@@ -16,7 +16,7 @@ static struct mailbox mailbox;
 static struct message one, two, three;
 static struct message *delivered[10];
 static unsigned count;
-static struct message *again; /* is posted once more by its delivery */
+static struct message *again; /* deliver() posts it once more */
 
 static void deliver(void *arg, struct message *message)
 {

@@ -39,7 +39,7 @@ START_TEST(nobody_waits_at_first)
 }
 END_TEST
 
-/* The worker that gave a slot back took it again itself, and the others starved. */
+/* Otherwise the worker that gives a slot back could take it again itself, and the others would starve. */
 START_TEST(waiters_are_told_in_turn_behind_the_giver)
 {
 	struct slots slots;

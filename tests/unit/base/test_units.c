@@ -182,7 +182,7 @@ START_TEST(bools_are_words)
 }
 END_TEST
 
-/* Whatever the value, its text means that value again. */
+/* The text of any value parses back to the same value. */
 START_TEST(formatting_loses_nothing)
 {
 	uint64_t value = 1;

@@ -1,4 +1,4 @@
-/* Configurations of a file in a folder of the test's own. */
+/* Loads configurations from a file in the test's own folder. */
 #ifndef WEIR_UNIT_CONFIG_STAGE_H
 #define WEIR_UNIT_CONFIG_STAGE_H
 
@@ -12,7 +12,7 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define TEXT_MAX     65536
 
-#define RELAY "[relay r]\nlisten = 127.0.0.1:1\ntarget = 127.0.0.1:2\n" /* three lines that work */
+#define RELAY "[relay r]\nlisten = 127.0.0.1:1\ntarget = 127.0.0.1:2\n" /* a valid relay in three lines */
 #define TEN   "0123456789"
 #define FIFTY TEN TEN TEN TEN TEN
 #define LONG                                                                                                 \
@@ -22,7 +22,7 @@
 #define EXPECT_LISTEN "HOST:PORT, [IPV6]:PORT, *:PORT, unix:/PATH or unix:@NAME"
 #define EXPECT_TARGET "HOST:PORT, [IPV6]:PORT, unix:/PATH or unix:@NAME"
 
-extern char folder[], file[64]; /* of the test; file is in folder */
+extern char folder[], file[64]; /* the test's own; file is in folder */
 extern struct config_errors errors;
 
 void setup(void);
@@ -30,10 +30,10 @@ void teardown(void);
 void write_file(const char *text, size_t length);
 struct config *load(const char *text);
 struct config *load_good(const char *text);
-/* All errors, a line each, with FILE for the path. */
+/* All errors, one per line, with FILE in place of the path. */
 const char *errors_text(void);
 char *print(const struct config *config);
-/* The arguments after text, up to NULL, are those of --option. */
+/* The arguments after text, up to NULL, are arguments of --option. */
 struct config *load_with(const char *text, ...);
 /* NOLINTNEXTLINE(readability-non-const-parameter): target is the one element of a char *[] */
 void check_command_line(char *listen, char *second, char *target, const char *text, const char *expected);

@@ -1,4 +1,4 @@
-/* What relay.ini and the command line may say, and what is said of what they may not. */
+/* What relay.ini and the command line may contain, and the errors for everything else. */
 #include "build_config.h"
 
 #include "config/config_stage.h"
@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Lines that --print-config has, in a file that sets one key somewhere. */
+/* Files, and a line that --print-config prints for each. */
 static const struct {
 	const char *text;
 	const char *printed;
@@ -79,7 +79,7 @@ END_TEST
 
 #define EXPECT_TIMEOUT "a duration like 500ms, 30s, 5m or 1h, at most 365d; 0 = never"
 
-/* A file and every word that is said about it. */
+/* A file and all the errors it causes. */
 static const struct {
 	const char *text;
 	const char *errors;
@@ -239,7 +239,7 @@ static const struct {
         {RELAY "target = db:0\n",
          "FILE:4: target: \"db:0\" has port 0, which is for listening only; expected " EXPECT_TARGET "\n"},
         {RELAY "target = db\n", "FILE:4: target: \"db\" is not an address; expected " EXPECT_TARGET "\n"},
-        /* one that is wrong is not missing too */
+        /* a wrong value is not reported as missing too */
         {"[relay r]\nlisten = 127.0.0.1:1\ntarget = db\n",
          "FILE:3: target: \"db\" is not an address; expected " EXPECT_TARGET "\n"},
 
@@ -254,17 +254,17 @@ static const struct {
          "FILE:4: relay \"r\": download low watermark 1M and high watermark 1M; expected low < high\n"},
         {"[defaults]\nlow_watermark = 512K\n" RELAY "upload_high_watermark = 4K\n",
          "FILE:6: relay \"r\": upload low watermark 512K and high watermark 4K; expected low < high\n"},
-        /* what is wrong in [defaults] is said once */
+        /* an error in [defaults] is reported once */
         {"[defaults]\nlow_watermark = 1M\nupload_high_watermark = 2M\n" RELAY
          "[relay s]\nlisten = 127.0.0.1:3\ntarget = 127.0.0.1:2\n",
          "FILE:2: relay \"r\": download low watermark 1M and high watermark 1M; expected low < high\n"},
-        /* nothing is concluded from a value that is wrong itself */
+        /* a value that is wrong itself causes no further errors */
         {"[defaults]\nhigh_watermark = 2MB\n" RELAY "low_watermark = 1M\n",
          "FILE:2: high_watermark: \"2MB\" is not valid; expected a size from 1 to 1T\n"},
         {RELAY "high_watermark = 2MB\nlow_watermark = 1M\n",
          "FILE:4: high_watermark: \"2MB\" is not valid; expected a size from 1 to 1T\n"},
 
-        /* all of them, in the order of the file, although what lacks is known last */
+        /* all errors, in the order of the file, although missing keys are found last */
         {"[relay a]\n[global]\nworkers = x\n[defaults]\nsplice = x\nspliec = off\n[relay a]\nlisten = x\n",
          "FILE:1: relay \"a\" without listen; expected at least one \"listen = ADDRESS\"\n"
          "FILE:1: relay \"a\" without target; expected at least one \"target = ADDRESS\"\n"
@@ -302,7 +302,7 @@ START_TEST(nul_bytes_are_refused)
 }
 END_TEST
 
-/* A line as long as allowed arrives whole; one more byte and none of it does, in whatever kind of line. */
+/* A line of any kind is read whole up to the limit. With one more byte it is refused. */
 START_TEST(long_lines_are_never_cut)
 {
 	char text[3 * INI_LINE_MAX], path[512];
@@ -364,8 +364,7 @@ START_TEST(file_is_limited)
 }
 END_TEST
 
-/* The largest file of the shortest sections: whatever is looked up for each must not take a walk over all
- * others. */
+/* The largest file of the shortest sections. A lookup for one section must not walk over all others. */
 START_TEST(many_relays_load_quickly)
 {
 	char *text = malloc(INI_FILE_MAX);
@@ -413,7 +412,7 @@ END_TEST
 
 #define K 1024ull
 
-/* What [defaults] and a relay say, and the upload and download watermarks that come of it. */
+/* Settings in [defaults] and in a relay, and the upload and download watermarks that result. */
 static const struct {
 	const char *defaults, *relay;
 	struct flow_limits limits[DIRECTIONS];
@@ -425,7 +424,7 @@ static const struct {
         {"", "upload_high_watermark = 64K\n", {{64 * K, 32 * K}, {1024 * K, 512 * K}}},
         {"", "download_low_watermark = 0\n", {{1024 * K, 512 * K}, {1024 * K, 0}}},
         {"upload_high_watermark = 64K\n", "", {{64 * K, 32 * K}, {1024 * K, 512 * K}}},
-        /* the nearest section that says anything wins */
+        /* the nearest section with a setting wins */
         {"upload_high_watermark = 64K\n",
          "high_watermark = 256K\n",
          {{256 * K, 128 * K}, {256 * K, 128 * K}}},
@@ -443,7 +442,7 @@ START_TEST(watermarks_follow_the_nearest_section)
 	char text[512];
 	struct config *config;
 
-	/* behind the relay: the order of sections does not count */
+	/* [defaults] after the relay, as the order of sections does not matter */
 	snprintf(text, sizeof(text), RELAY "%s[defaults]\n%s", marks[_i].relay, marks[_i].defaults);
 	config = load_good(text);
 	for (int i = 0; i < DIRECTIONS; i++) {
@@ -528,7 +527,7 @@ START_TEST(errors_of_the_file_come_before_those_of_the_command_line)
 }
 END_TEST
 
-/* Whichever allocation fails: no configuration, and no complaint about anything else. */
+/* Whichever allocation fails, there is no configuration and no error about anything else. */
 START_TEST(without_memory_nothing_is_loaded)
 {
 	static const char text[] = "[global]\ndump_file = /run/dump\n[defaults]\nhigh_watermark = 64K\n" RELAY
@@ -551,7 +550,7 @@ START_TEST(without_memory_nothing_is_loaded)
 }
 END_TEST
 
-/* What is wrong is forgotten where not all of it could be kept. */
+/* An error that cannot be stored completely is dropped and freed. */
 START_TEST(complaints_without_memory_are_freed)
 {
 	static const char text[] = RELAY "splice = on\non_reset = off\ntarget = unix:/a\n[relay r]\n";

@@ -1,4 +1,4 @@
-/* The option table, and what follows it: printing, the samples, the manual. */
+/* The option table and what must agree with it: printing, the samples and the manual. */
 #include "build_config.h"
 
 #include "config/config_stage.h"
@@ -22,7 +22,7 @@ START_TEST(references_are_counted)
 }
 END_TEST
 
-/* What is printed loads back to what prints the same. */
+/* The printed configuration can be loaded, and prints the same again. */
 static void check_round_trip(const struct config *config)
 {
 	char *printed = print(config), *again;
@@ -57,8 +57,7 @@ static uint64_t random_below(uint64_t limit)
 	return (random_state >> 11) % limit;
 }
 
-/* A random good value as relay.ini has it: the word of the option's kind that its expected text begins with
- * decides. */
+/* A random valid value as relay.ini spells it. A word in the option's expected text determines its kind. */
 static void random_value(const struct option *option, char buf[64])
 {
 	uint64_t range = option->maximum - option->minimum + 1;
@@ -81,9 +80,7 @@ static void random_value(const struct option *option, char buf[64])
 		while (option_set(option, &scratch, buf));
 }
 
-/*
- * Random settings of one section as text; low watermarks stay small and high ones large, so that low < high.
- */
+/* Random settings of one section as text. Low watermarks are small and high ones large, so low < high. */
 static size_t random_section(unsigned section, char *text)
 {
 	size_t length = 0;
@@ -105,7 +102,7 @@ static size_t random_section(unsigned section, char *text)
 	return length;
 }
 
-/* Every setting comes back as it was: all values here are in the form that is printed. */
+/* Every setting is printed as it was set. All values here are in the form that is printed. */
 static void check_lines(const char *text, const char *printed)
 {
 	for (const char *line = text; *line; line = strchr(line, '\n') + 1) {
@@ -171,7 +168,7 @@ static const char *section_text(const char *text, const char *head)
 	return found;
 }
 
-/* The sample and the manual have every option, with its default. */
+/* The sample and the manual list every option with its default. */
 START_TEST(option_is_documented)
 {
 	const struct option *option = &option_table[_i];
@@ -197,7 +194,7 @@ START_TEST(option_is_documented)
 }
 END_TEST
 
-/* Limits are in the table twice, as numbers and as words. */
+/* The table has each limit twice, as a number and in words. */
 START_TEST(expected_text_names_the_limits)
 {
 	const struct option *option = &option_table[_i];
@@ -220,7 +217,7 @@ START_TEST(expected_text_names_the_limits)
 }
 END_TEST
 
-/* The sample with every "#key" line made live. */
+/* The sample with every "#key" line uncommented. */
 START_TEST(sample_is_good_and_has_the_defaults)
 {
 	char *sample = read_source("conf/relay.ini"), *out = sample, *printed, *plain;
@@ -252,7 +249,7 @@ START_TEST(minimal_sample_is_good)
 }
 END_TEST
 
-/* Every example of the manual that is a file. */
+/* Every example in the manual that is a configuration file. */
 START_TEST(examples_of_the_manual_are_good)
 {
 	static const char begin[] = ".Bd -literal -offset indent\n";

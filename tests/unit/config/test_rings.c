@@ -14,7 +14,7 @@
 	"FILE:" #line ": target: \"" target "\" leads back to relay \"" relay                                \
 	"\"; expected targets that make no ring\n"
 
-/* Where one relay listens, where its target leads, and whether the two are the same place. */
+/* Where a relay listens, where its target leads, and whether that is the same place. */
 static const struct {
 	const char *listen, *target;
 	bool ring;
@@ -80,12 +80,12 @@ START_TEST(target_that_is_the_own_listener_is_refused)
 }
 END_TEST
 
-/* A relay in short: it listens on 127.0.0.1:PORT. */
+/* Short forms for a relay that listens on 127.0.0.1:PORT, and for its targets. */
 #define AT(name, port) "[relay " name "]\nlisten = 127.0.0.1:" #port "\n"
 #define TO(port)       "target = 127.0.0.1:" #port "\n"
 #define LEADS(port)    "127.0.0.1:" #port
 
-/* Line 3, 6, 9... is the first target of a relay. */
+/* If each relay has one target, the targets are in lines 3, 6, 9... */
 static const struct {
 	const char *text, *errors;
 } rings[] = {
@@ -94,18 +94,18 @@ static const struct {
         {AT("a", 1) TO(2) TO(3) TO(4) AT("b", 2) TO(4) AT("c", 3) TO(2) AT("d", 4) TO(5), ""},
         {AT("a", 1) TO(2) AT("b", 2) TO(1), RING(6, LEADS(1), "a")},
         {AT("a", 1) TO(2) AT("b", 2) TO(3) AT("c", 3) TO(1), RING(9, LEADS(1), "a")},
-        /* one of several targets, and the lines of others do not count */
+        /* one of several targets; the error names its line, not another's */
         {AT("a", 1) TO(7) TO(2) TO(8) AT("b", 2) TO(9) TO(1) TO(6), RING(9, LEADS(1), "a")},
         {AT("a", 1) TO(7) "idle_timeout = 1s\n" TO(1) TO(8), RING(5, LEADS(1), "a")},
-        /* who leads to a ring is not in it */
+        /* a relay that leads to a ring is not in it */
         {AT("a", 1) TO(2) AT("b", 2) TO(3) AT("c", 3) TO(2), RING(9, LEADS(2), "b")},
         {AT("c", 3) TO(2) AT("b", 2) TO(3) AT("a", 1) TO(2), RING(6, LEADS(3), "c")},
-        /* every ring is named in the same run, once, and so is what is wrong besides */
+        /* one run reports every ring once, and every other error */
         {AT("a", 1) TO(1) AT("b", 2) TO(3) AT("c", 3) TO(2) TO(3),
          RING(3, LEADS(1), "a") RING(9, LEADS(2), "b") RING(10, LEADS(3), "c")},
         {"[relay a]\nlisten = *:1\nlisten = 0.0.0.0:1\nlisten = 127.0.0.1:1\n" TO(1) "splice = on\n",
          RING(5, LEADS(1), "a") "FILE:6: splice: \"on\" is not valid; expected auto or off\n"},
-        /* a target that was refused does not move the lines of the others */
+        /* a refused target does not change the line numbers of the others */
         {AT("a", 1) "target = x\n" TO(1),
          "FILE:3: target: \"x\" is not an address; expected " EXPECT_TARGET "\n" RING(4, LEADS(1), "a")},
         {"[relay a]\nlisten = *:1\ntarget = unix:@b\n[relay b]\nlisten = unix:@b\ntarget = [::1]:1\n",
@@ -135,7 +135,7 @@ START_TEST(ring_of_the_command_line_is_refused)
 }
 END_TEST
 
-/* One allocation after the other fails, until the last round has them all. */
+/* One allocation after another fails, until the last round, in which all succeed. */
 START_TEST(ring_without_memory_is_survived)
 {
 	static const char text[] = AT("a", 1) TO(7) TO(8) TO(1) "splice = on\n";
@@ -156,7 +156,7 @@ START_TEST(ring_without_memory_is_survived)
 }
 END_TEST
 
-/* As many relays as a file holds, one behind the other, and a ring of all of them. */
+/* As many relays as fit in a file, each leading to the next, and then a ring of all of them. */
 START_TEST(long_ways_are_judged_quickly)
 {
 	char *text = malloc(INI_FILE_MAX);
@@ -176,7 +176,7 @@ START_TEST(long_ways_are_judged_quickly)
 }
 END_TEST
 
-/* 1000 relays with 40 targets each, as many as a file holds: each relay leads to all the next ones. */
+/* 1000 relays with 40 targets each, about as many as fit in a file. Each leads to the next 40 ports. */
 START_TEST(many_ways_are_judged_quickly)
 {
 	char *text = malloc(INI_FILE_MAX);

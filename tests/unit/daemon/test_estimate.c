@@ -25,7 +25,7 @@ static void teardown(void)
 
 START_TEST(pipes_are_few)
 {
-	ck_assert_uint_eq(estimate_max_pipes(31), 1); /* 0 would be no limit */
+	ck_assert_uint_eq(estimate_max_pipes(31), 1); /* 0 would mean no limit */
 	ck_assert_uint_eq(estimate_max_pipes(1024), 32);
 	ck_assert_uint_eq(estimate_max_pipes(8192), 256);
 	ck_assert_uint_eq(estimate_max_pipes(1000000), 256);
@@ -33,8 +33,8 @@ START_TEST(pipes_are_few)
 END_TEST
 
 /*
- * Two for each pair, of what the process, 4 workers with a listening socket each, and the pipes, with two
- * each, leave.
+ * Each pair takes two descriptors. The process, 4 workers with one listening socket each, and the pipes, with
+ * two each, come first.
  */
 #define RESERVED (32 + 4 * (4 + 1))
 
@@ -96,7 +96,7 @@ START_TEST(line_adds_up)
 	assert_holds(text, part);
 	snprintf(part, sizeof(part), "%zu bytes for each of 1000 pairs", pair_cost());
 	assert_holds(text, part);
-	assert_holds(text, "socket buffers of 256 KiB a pair"); /* the kernel doubles */
+	assert_holds(text, "socket buffers of 256 KiB a pair"); /* the kernel doubles them */
 	assert_holds(text, "kernel 250.0 MiB");
 }
 END_TEST
@@ -128,7 +128,7 @@ START_TEST(automatic_buffers_are_the_kernels_maxima)
 END_TEST
 
 /*
- * The test of flow holds what a queue costs against the allocations; this keeps the constant part in sight.
+ * The tests of flow compare the cost of a queue with the allocations. This one keeps the constant part small.
  */
 START_TEST(pair_is_not_dear)
 {

@@ -43,16 +43,16 @@ void be_bulk(void);
 void be_small(void);
 /* Either form of the queue exists exactly while it holds bytes, and both together hold what is queued. */
 void assert_queue(void);
-/* Nothing happens that the flow would have to do something about. */
+/* Nothing happens that the flow would have to act on. */
 void assert_quiet(void);
-/* Sends until the flow has paused its source; how much. */
+/* Sends until the flow has paused its source. Returns how much. */
 uint64_t fill(void);
 /*
- * The sink's kernel takes no more, not even when its timer, after 200 ms, has cut off what fits into the
- * window. Returns how many bytes it has.
+ * Sends until the sink's kernel takes no more, not even when its timer, after 200 ms, has cut off what fits
+ * into the window. Returns how many bytes it has.
  */
 uint64_t stuff_sink(void);
-/* For others: the flow may keep what it has. How much that was. */
+/* Takes what is left, as other flows would; the flow keeps what it has. Returns how much was taken. */
 uint64_t take_all_memory(void);
 struct flow_record describe(uint64_t now);
 /* A bulk flow does nothing in the pass in which it becomes ready: small messages go first. */

@@ -106,7 +106,7 @@ END_TEST
 
 #define HOLDERS 16
 
-/* Takes all that is to be had, by several holders, and gives it back. */
+/* Claims all it can get, for several holders, and gives it back. */
 static void *claim_and_return(void *arg)
 {
 	struct budget *budget = arg;
@@ -150,7 +150,7 @@ START_TEST(bound_holds_with_many_threads)
 }
 END_TEST
 
-#define CLAIMS (MAX / (2 * THREADS)) /* then nobody comes near to a share */
+#define CLAIMS (MAX / (2 * THREADS)) /* then nobody comes near a share */
 
 /* Every claim is a new peak. */
 static void *claim_byte_by_byte(void *arg)

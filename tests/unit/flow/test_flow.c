@@ -36,9 +36,7 @@ START_TEST(end_is_passed_on)
 }
 END_TEST
 
-/*
- * Whatever is done with a sink that has reset fails, and that is how the flow hears of it: by sending here.
- */
+/* Every call on a sink that has reset fails. That is how the flow learns of it, here by sending. */
 START_TEST(sending_to_a_sink_that_has_reset_fails_it)
 {
 	loop_reset(sink[1]);
@@ -259,15 +257,13 @@ START_TEST(queue_is_never_longer_than_memory_allows)
 }
 END_TEST
 
-/* Chains are libevent's; that the cost covers them is held against what it really asked for, in any mixture
- * of sizes. */
+/* The chains are libevent's. The cost must cover what libevent really asked for, in any mixture of sizes. */
 START_TEST(cost_covers_the_allocations)
 {
 	size_t before, overhead;
 	uint64_t sent = 0, received = 0;
 
-	/* what a queue costs beside its chains: the bufferevent, seen with one byte queued in a chain of 1
-	 * KiB */
+	/* what a queue costs besides its chains: the bufferevent, seen with a byte in a chain of 1 KiB */
 	LOOP_UNTIL(base, (sent += loop_send(source[1], sent, BULK), flow.queued == HIGH));
 	LOOP_UNTIL(base, (loop_receive(sink[1], &received, BULK), received == sent && flow.queued == 0));
 	event_base_loop(base, EVLOOP_NONBLOCK);
@@ -288,7 +284,7 @@ START_TEST(cost_covers_the_allocations)
 }
 END_TEST
 
-/* Whichever allocation fails, the flow says so or was not touched: no byte is lost in silence. */
+/* Whichever allocation fails, the flow reports it or was not touched. No byte is lost silently. */
 START_TEST(failing_allocation_is_a_fault)
 {
 	uint64_t sent = 0, received = 0;
@@ -320,7 +316,7 @@ START_TEST(nothing_to_read_after_all)
 }
 END_TEST
 
-/* Whoever waits for the sink without an event would wait for ever. _i: the fault. */
+/* A flow that waited for its sink without an event would wait for ever. _i: the fault. */
 START_TEST(without_an_event_for_the_sink_the_flow_fails)
 {
 	teardown();
@@ -398,7 +394,7 @@ START_TEST(flow_says_what_holds_it_back)
 }
 END_TEST
 
-/* For as long as the sink has taken something lately. */
+/* As long as the sink has taken something within the last second. */
 START_TEST(flow_without_memory_is_held_back_by_the_relay)
 {
 	teardown();
@@ -421,7 +417,7 @@ START_TEST(queue_that_nobody_would_write_is_a_fault)
 }
 END_TEST
 
-/* Others have taken the memory since the pause began: the flow waits for a shorter queue. */
+/* Others have taken the memory since the pause began, so the flow waits for a shorter queue. */
 START_TEST(low_watermark_shrinks_with_the_memory)
 {
 	uint64_t received = 0, others;
@@ -439,7 +435,7 @@ START_TEST(low_watermark_shrinks_with_the_memory)
 }
 END_TEST
 
-/* What the sink did before is not what a queue waits for. */
+/* What the sink did before the queue began does not count. */
 START_TEST(wait_of_a_queue_begins_with_it)
 {
 	stuff_sink();
@@ -481,8 +477,8 @@ static void send_around_an_urgent_byte(void)
 }
 
 /*
- * Before an urgent byte splice(2) says that the stream has ended once the FIN is there: what is behind it was
- * cut off.
+ * At an urgent byte, splice(2) says that the stream has ended once the FIN has arrived. What came after the
+ * byte used to be cut off.
  */
 START_TEST(end_behind_an_urgent_byte_is_passed_on_behind_all_bytes)
 {
@@ -508,7 +504,7 @@ START_TEST(reset_behind_an_urgent_byte_waits_for_all_bytes)
 }
 END_TEST
 
-/* A peer that failed for writing only has no end of its own: what it had sent by then is all there is. */
+/* A peer that failed only for writing sends no end. What it had sent by then is all there is. */
 START_TEST(doomed_source_that_says_no_more_has_failed)
 {
 	event_base_loop(base, EVLOOP_NONBLOCK);
@@ -518,7 +514,7 @@ START_TEST(doomed_source_that_says_no_more_has_failed)
 }
 END_TEST
 
-/* Whatever holds for bytes must hold for both ways that they take. */
+/* What holds for bytes must hold for both ways that they can take. */
 static TCase *add_common(TCase *tcase)
 {
 	tcase_set_timeout(tcase, 20);

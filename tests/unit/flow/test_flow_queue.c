@@ -15,7 +15,7 @@ static uint64_t send_piece(uint64_t offset, uint64_t sent, size_t piece)
 	return flow.bytes + flow.queued == sent ? loop_send(source[1], offset + sent, piece) : 0;
 }
 
-/* The sink's kernel takes no more, so that all that is sent from now on is queued. How much it has. */
+/* Fills the sink's kernel, so that all that is sent from now on is queued. Returns how much it has. */
 static uint64_t hold_sink(void)
 {
 	int one = 1;
@@ -24,7 +24,7 @@ static uint64_t hold_sink(void)
 	return stuff_sink();
 }
 
-/* Queues so much in the pipe, in as few pieces as the kernel makes of it. */
+/* Queues length bytes in the pipe, in as few pieces as the kernel makes of them. */
 static void queue_in_pipe(uint64_t offset, uint64_t *sent, uint64_t length)
 {
 	uint64_t end = *sent + length, queued = flow.queued + length;
@@ -33,7 +33,7 @@ static void queue_in_pipe(uint64_t offset, uint64_t *sent, uint64_t length)
 	ck_assert_ptr_null(flow.buffer);
 }
 
-/* Queues so much behind that. */
+/* Queues length bytes in the buffer, after those in the pipe if there is one. */
 static void queue_in_buffer(uint64_t offset, uint64_t *sent, uint64_t length)
 {
 	uint64_t end = *sent + length, queued = flow.queued + length;
@@ -45,7 +45,7 @@ static void queue_in_buffer(uint64_t offset, uint64_t *sent, uint64_t length)
 
 enum form { PIPE_ONLY, PIPE_THEN_BUFFER, BUFFER_ONLY, FORMS };
 
-/* A queue of 3000 bytes in one of its forms behind a sink that takes nothing. What the sink has. */
+/* Queues 3000 bytes in one of the forms, for a sink that takes nothing. Returns how much the sink has. */
 static uint64_t queue_as(enum form form, uint64_t *sent)
 {
 	uint64_t stuffed = hold_sink();
@@ -62,8 +62,8 @@ static uint64_t queue_as(enum form form, uint64_t *sent)
 }
 
 /*
- * A pipe is full when its slots are, far below the marks. That pauses nobody: what does not fit goes behind
- * it.
+ * A pipe is full when its slots are, far below the watermarks. The flow does not pause for that: what does
+ * not fit goes into a buffer.
  */
 START_TEST(full_pipe_is_no_reason_to_pause)
 {
@@ -98,7 +98,7 @@ START_TEST(queue_at_high_is_paused_at_once)
 }
 END_TEST
 
-/* As if the sink had taken so much. */
+/* As if the sink had taken length bytes. */
 static void take_from_pipe(size_t length)
 {
 	unsigned char data[HIGH];
@@ -123,7 +123,7 @@ START_TEST(queue_is_read_on_at_low_to_the_byte)
 }
 END_TEST
 
-/* Also when the pipe has long been emptied and the flow is still one of bulk. */
+/* Also when the pipe was emptied long ago and the flow is still bulk. */
 START_TEST(nothing_is_spliced_past_a_buffer)
 {
 	uint64_t sent, stuffed = queue_as(BUFFER_ONLY, &sent), received = 0;
@@ -238,7 +238,7 @@ START_TEST(flow_waits_for_its_sink_in_either_form)
 }
 END_TEST
 
-/* What the stall timeout goes by: only what the sink takes is progress, not what is queued beside that. */
+/* The stall timeout depends on this: only what the sink takes is progress, not what is queued meanwhile. */
 START_TEST(only_the_sink_makes_progress_in_either_form)
 {
 	uint64_t sent, stuffed = queue_as((enum form)_i, &sent), received = 0;
@@ -268,7 +268,7 @@ START_TEST(turn_ends_with_a_fault)
 }
 END_TEST
 
-/* libevent is to go on where the pipe ended, and could not be told to: nobody would ever write the rest. */
+/* libevent should go on where the pipe ended, but cannot be told to. The rest would never be written. */
 START_TEST(buffer_that_nobody_would_write_behind_a_pipe_is_a_fault)
 {
 	uint64_t sent, received = 0;
@@ -286,8 +286,8 @@ END_TEST
 /*
  * ---- model ----
  *
- * A source that sends, a sink that takes, memory that others use and ends come at random, on real sockets. A
- * model of the queue says after every event of the flow what must have become of it.
+ * On real sockets and at random, the source sends, the sink takes, others use memory, and the stream ends.
+ * After every event of the flow, a model of the queue says what must have become of it.
  */
 
 #define STEPS  (125 * 1000)
@@ -301,7 +301,7 @@ static struct {
 	enum flow_pause pause;
 } last;
 
-static uint64_t others;                       /* memory that they use */
+static uint64_t others;                       /* memory that other flows use */
 static unsigned seen[2][2][PAUSE_MEMORY + 1]; /* settled with a pipe, a buffer, so paused */
 
 static size_t piped(void)
@@ -319,7 +319,7 @@ static void remember(void)
 	last.pause = flow.pause;
 }
 
-/* No queue that is longer by a byte could be paid for. */
+/* The flow's share of the memory does not pay for a queue that is one byte longer. */
 static bool memory_is_short(void)
 {
 	return flow_queue_cost(flow.queued + 1) > budget_share(&budget, flow.held);

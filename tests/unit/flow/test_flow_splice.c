@@ -116,7 +116,7 @@ START_TEST(ended_flow_gives_up_its_turn)
 }
 END_TEST
 
-/* Where splice(2) does not serve, recv(2) does. */
+/* Where splice(2) does not work, recv(2) is used. */
 START_TEST(what_cannot_be_spliced_is_copied)
 {
 	static const int errors[] = {EINVAL, ENOMEM, EAGAIN, EINTR};
@@ -146,7 +146,7 @@ START_TEST(without_memory_for_a_pipe_the_flow_copies)
 }
 END_TEST
 
-/* Nobody would come back to it. */
+/* Nothing would come back to the flow later. */
 START_TEST(without_memory_for_a_turn_it_is_taken_at_once)
 {
 	uint64_t sent = 1, received = 0;
@@ -179,7 +179,7 @@ START_TEST(failed_sink_gives_up_its_turn_to_read)
 }
 END_TEST
 
-/* splice(2) stops before an urgent byte for ever; recv(2) does not. */
+/* splice(2) never gets past an urgent byte; recv(2) does. */
 START_TEST(urgent_byte_passes_in_line)
 {
 	int one = 1;
@@ -195,7 +195,7 @@ START_TEST(urgent_byte_passes_in_line)
 }
 END_TEST
 
-/* A pump that emptied the pipe left its write event behind, which spun and outlived the flow. */
+/* A pump that emptied the pipe used to leave its write event set. The event spun and outlived the flow. */
 START_TEST(no_event_is_left_when_memory_runs_out_beside_a_pipe)
 {
 	uint64_t sent = fill(), received = 0, others = take_all_memory();

@@ -84,7 +84,7 @@ void assert_tuned(int fd)
 	ck_assert_int_eq(option(fd, IPPROTO_TCP, TCP_NODELAY), 1);
 	ck_assert_int_eq(option(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
 	ck_assert_int_eq(option(fd, SOL_SOCKET, SO_OOBINLINE), 1);
-	ck_assert_int_eq(option(fd, SOL_SOCKET, SO_RCVBUF), 2 * 50000); /* the kernel doubles: socket(7) */
+	ck_assert_int_eq(option(fd, SOL_SOCKET, SO_RCVBUF), 2 * 50000); /* doubled, see socket(7) */
 	ck_assert_int_eq(option(fd, SOL_SOCKET, SO_SNDBUF), 2 * 40000);
 	ck_assert_int_eq(option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT), 30000);
 }

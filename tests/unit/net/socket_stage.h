@@ -1,4 +1,4 @@
-/* Sockets on loopback and in a folder of the test's own. */
+/* Sockets on loopback and in the test's own folder. */
 #ifndef WEIR_UNIT_SOCKET_STAGE_H
 #define WEIR_UNIT_SOCKET_STAGE_H
 
@@ -7,7 +7,7 @@
 #include "relays.h"
 #include "unit.h"
 
-/* For a socket in a folder of the test's own. */
+/* For a socket in the test's own folder. */
 extern char path[48];
 extern const struct socket_tuning plain, tuned;
 

@@ -18,7 +18,7 @@ struct good {
 	const char *text;
 	enum address_kind kind;
 	uint16_t port;
-	const char *formatted; /* NULL: as text */
+	const char *formatted; /* NULL: same as text */
 };
 
 static const struct good good[] = {

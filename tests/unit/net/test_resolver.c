@@ -23,18 +23,18 @@
 #define LONG_MS     3600000
 #define PATIENCE_MS 60000 /* more than Check's time limit */
 
-/* What the fake lookup answers: addresses 10.0.generation.1 to .count, and how often it was asked. */
+/* How the fake lookup answers, with addresses 10.0.generation.1 to .count, and how often it was asked. */
 static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t go;
-	bool stuck; /* the lookup waits until it is not */
+	bool stuck; /* the lookup waits while this is set */
 	bool failing;
 	bool turned; /* the last address first */
 	bool steady; /* the generation stays */
 	unsigned generation;
 	unsigned count;
 	unsigned lookups;
-	uint64_t last, gaps[8]; /* when, and the time between lookups */
+	uint64_t last, gaps[8]; /* time of the last lookup; times between lookups */
 } fake = {.lock = PTHREAD_MUTEX_INITIALIZER, .go = PTHREAD_COND_INITIALIZER, .steady = true, .count = 2};
 
 static struct address_list *fake_answer(uint16_t port)
@@ -86,7 +86,7 @@ static unsigned fake_lookups(void)
 	return lookups;
 }
 
-/* Waits until count lookups more have been begun, so that all but the last of them were taken. */
+/* Waits until count more lookups have begun. All but the last of them have then been processed. */
 static void wait_lookups(unsigned count)
 {
 	unsigned end = fake_lookups() + count;
@@ -228,7 +228,7 @@ START_TEST(test_changed_answer)
 }
 END_TEST
 
-/* Name servers hand their addresses out in turn: that is no change, and the list that is in use stays. */
+/* Name servers rotate their addresses. A new order is not a change, and the list in use stays. */
 START_TEST(test_turned_answer)
 {
 	struct resolver_name *name;
@@ -302,7 +302,7 @@ START_TEST(test_changes_under_readers)
 }
 END_TEST
 
-/* The resolver threads that live; sanitizers have threads of their own. */
+/* How many resolver threads are alive. Sanitizers have threads of their own. */
 static int count_threads(void)
 {
 	DIR *tasks = opendir("/proc/self/task");
@@ -325,7 +325,7 @@ static int count_threads(void)
 	return count;
 }
 
-/* The lookup that resolver_free did not wait for ends later, with nobody's help, and frees what it held. */
+/* A lookup that resolver_free did not wait for ends later by itself, and frees what it held. */
 START_TEST(test_stuck_lookup)
 {
 	struct resolver *resolver = resolver_new(SHORT_MS, fake_lookup, &fake);
@@ -334,7 +334,7 @@ START_TEST(test_stuck_lookup)
 	fake.stuck = true;
 	fake.failing = _i;
 	ck_assert_ptr_nonnull(resolver_add(resolver, owner, host, 5432));
-	memset(host, 'x', sizeof(host) - 1); /* they were copied */
+	memset(host, 'x', sizeof(host) - 1); /* the resolver has copies */
 	memset(owner, 'x', sizeof(owner) - 1);
 	ck_assert_int_eq(resolver_start(resolver), 0);
 	while (fake_lookups() == 0)
@@ -357,7 +357,7 @@ static void *unstick(void *arg)
 	return arg;
 }
 
-/* A lookup that is only slow is waited for. */
+/* resolver_free waits for a lookup that is only slow. */
 START_TEST(test_slow_lookup)
 {
 	struct resolver *resolver = resolver_new(SHORT_MS, fake_lookup, &fake);
@@ -391,7 +391,7 @@ START_TEST(test_single)
 }
 END_TEST
 
-/* Two addresses, one of them twice, as hosts(5) may have it. */
+/* Two addresses, one of them listed twice, as can happen in hosts(5). */
 static struct addrinfo *twice(void)
 {
 	static struct sockaddr_in addresses[3];
@@ -408,12 +408,12 @@ static struct addrinfo *twice(void)
 	return infos;
 }
 
-/* Stands before the C library's, which gets every other name. */
+/* Overrides the C library's function, and passes every other name on to it. */
 int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **found)
 {
 	int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
 
-	ck_assert_int_eq(hints->ai_flags & AI_ADDRCONFIG, 0); /* offline, it hides the loopback addresses */
+	ck_assert_int_eq(hints->ai_flags & AI_ADDRCONFIG, 0); /* offline, it would hide loopback addresses */
 	if (strcmp(host, "twice.example") == 0) {
 		*found = twice();
 		return 0;
@@ -445,7 +445,7 @@ START_TEST(test_duplicates)
 }
 END_TEST
 
-/* The real getaddrinfo(3), with what needs no network. */
+/* The real getaddrinfo(3), with a name that needs no network. */
 START_TEST(test_localhost)
 {
 	int error = 0;

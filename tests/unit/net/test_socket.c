@@ -1,4 +1,4 @@
-/* Making and tuning sockets. */
+/* Creating and tuning sockets. */
 #include "build_config.h"
 
 #include "net/socket_stage.h"
@@ -58,7 +58,7 @@ START_TEST(client_address_is_told)
 }
 END_TEST
 
-/* _i: whether IPv4 clients are taken too. */
+/* _i: whether IPv4 clients are accepted too. */
 START_TEST(dual_stack)
 {
 	struct endpoint endpoint = endpoint_of("[::]:0"), four = endpoint_of("127.0.0.1:0");
@@ -95,7 +95,7 @@ START_TEST(refused)
 	ck_assert_int_ge(client, 0);
 	wait_for(client, POLLOUT);
 	ck_assert_int_eq(socket_connect_result(client), -ECONNREFUSED);
-	ck_assert_int_eq(socket_connect_result(client), 0); /* asking clears it */
+	ck_assert_int_eq(socket_connect_result(client), 0); /* reading clears it */
 	close(client);
 	close(holder);
 	endpoint = path_endpoint();
@@ -218,7 +218,7 @@ START_TEST(stale_path_is_taken_over)
 }
 END_TEST
 
-/* connect(2) says ECONNREFUSED of what is no socket at all, too. */
+/* connect(2) also fails with ECONNREFUSED if the file is not a socket at all. */
 START_TEST(file_that_is_no_socket_is_left_alone)
 {
 	struct endpoint endpoint = path_endpoint();

@@ -1,4 +1,4 @@
-/* What is done with connected sockets, over loopback: near is ours, far the outside world. */
+/* Operations on connected sockets, over loopback. near is our end, far is the outside world. */
 #include "build_config.h"
 
 #include "faults.h"
@@ -17,7 +17,7 @@ static void setup(void)
 {
 	int both[2];
 
-	signal(SIGPIPE, SIG_IGN); /* splice(2) knows no MSG_NOSIGNAL */
+	signal(SIGPIPE, SIG_IGN); /* splice(2) has no MSG_NOSIGNAL */
 	loop_tcp_pair(both);
 	near = both[0];
 	far = both[1];
@@ -83,7 +83,7 @@ START_TEST(failure_is_told_by_its_number)
 }
 END_TEST
 
-/* Whoever is interrupted can move nothing now. */
+/* An interrupted call counts as one that can move nothing now. */
 START_TEST(signal_is_no_failure)
 {
 	fault_set(FAULT_RECV, 1, EINTR);
@@ -170,7 +170,7 @@ START_TEST(failed_ones_are_found_among_others)
 	fds[2] = other[1];
 	ck_assert(!stream_failed(fds, 3, failed));
 	far_sends(1);
-	shutdown(other[1], SHUT_WR); /* no failure either */
+	shutdown(other[1], SHUT_WR); /* not a failure either */
 	ck_assert(!stream_failed(fds, 3, failed));
 	far_resets();
 	ck_assert(stream_failed(fds, 3, failed));
@@ -183,8 +183,8 @@ START_TEST(failed_ones_are_found_among_others)
 END_TEST
 
 /*
- * What the other end of a connection sees when end closes an accepted socket, or one that has connected: 0 an
- * end of stream, or -errno.
+ * What the other end of a connection sees when end() closes an accepted socket or the connecting one. Returns
+ * 0 for an end of stream, or -errno.
  */
 static int seen_of(void (*end)(int fd), bool accepted)
 {

@@ -76,7 +76,7 @@ int listen_here(void)
 	int size = SMALL;
 	int fd = keep(loop_listen(&address));
 
-	/* Inherited: what a target that does not read can hold is bounded. */
+	/* Inherited by accepted sockets: it bounds what a target that does not read can hold. */
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 	loop_nonblocking(fd);
 	return fd;

@@ -34,11 +34,11 @@ int keep(int fd);
 void forget(int fd);
 void reset(int fd);
 int listen_here(void);
-/* Where clients come in: what is accepted there resets when it is closed, as behind socket_listen. */
+/* Where clients come in. What is accepted from it resets when it is closed, as with socket_listen. */
 int open_gate(void);
-/* A port where nobody listens, and nobody else will. */
+/* A port where nobody listens, and that no one can take. */
 int refusing(void);
-/* A target that answers nothing: its backlog is full, so the kernel drops who knocks. */
+/* A target that never answers: its backlog is full, so the kernel drops every SYN. */
 int silent(void);
 int listen_unix(const char *name, int backlog);
 int listen_abstract(int backlog);

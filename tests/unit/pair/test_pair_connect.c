@@ -155,7 +155,7 @@ START_TEST(full_backlog_of_a_unix_target_times_out)
 }
 END_TEST
 
-/* 500 clients that waited for a full backlog took an eighth of a CPU. */
+/* 500 clients that waited for a full backlog used to take an eighth of a CPU. */
 START_TEST(full_backlog_is_tried_ever_less_often)
 {
 	uint64_t began = clock_ms();
@@ -226,7 +226,7 @@ START_TEST(shortage_while_connecting_is_waited_out)
 }
 END_TEST
 
-/* It was called a timeout of the target, which nobody had asked yet. */
+/* This used to be reported as a timeout of the target, which had not been tried yet. */
 START_TEST(shortage_that_lasts_is_told)
 {
 	union client_address address;
@@ -248,7 +248,7 @@ START_TEST(shortage_that_lasts_is_told)
 }
 END_TEST
 
-/* What an earlier try of the same attempt failed with is over. */
+/* The error of an earlier try within the same attempt no longer counts. */
 START_TEST(timeout_after_a_shortage_is_a_timeout)
 {
 	int client;
@@ -261,7 +261,7 @@ START_TEST(timeout_after_a_shortage_is_a_timeout)
 }
 END_TEST
 
-/* _i: 0 its family is not to be had, 1 there is no event to wait for it. */
+/* _i: 0 its address family is not supported, 1 there is no event to wait for it. */
 START_TEST(target_that_cannot_be_tried_is_left_out)
 {
 	open_relay(TEXTS(relays_address(_i ? silent() : target), relays_address(target)), NULL);
@@ -285,7 +285,7 @@ START_TEST(look_at_a_pair_that_connects_changes_nothing)
 }
 END_TEST
 
-/* Accepts who else is there until the pair's target is; the loop does not run meanwhile. */
+/* Accepts other connections until the pair's own comes. The loop does not run meanwhile. */
 static int meet_unseen(int listener)
 {
 	struct sockaddr_in mine_is = {.sin_port = 0}, address = mine_is;
@@ -304,7 +304,7 @@ static int meet_unseen(int listener)
 	}
 }
 
-/* The connection that came about, the answer and the reset are all seen in one look. */
+/* The new connection, the answer and the reset are all seen in one look. */
 START_TEST(answer_of_a_target_that_has_reset_before_it_was_looked_at)
 {
 	int client, server, listener = silent();

@@ -166,7 +166,7 @@ static void open_unix_gate(void)
 	gate = listen_unix(name, 16);
 }
 
-/* A unix socket took the urgent byte out of the stream. _i: 0 the client sends it, 1 the target. */
+/* A unix socket used to take the urgent byte out of the stream. _i: 0 the client sends it, 1 the target. */
 START_TEST(urgent_byte_of_a_unix_peer_passes_in_line)
 {
 	unsigned char data[8];
@@ -251,8 +251,10 @@ END_TEST
 
 #define FAILING_BYTES 250000
 
-/* Sends what can be sent, and the end. A socket that was reset is left alone: sending would take the error,
- * and reading would then see an end. */
+/*
+ * Sends what can be sent, then the end. A socket that was reset is left alone: sending would take the error,
+ * and reading would then see an end.
+ */
 static void send_some(int fd, uint64_t *sent)
 {
 	struct pollfd state = {.fd = fd};
@@ -280,8 +282,10 @@ static bool exchange(int client, int *server, uint64_t up[2], uint64_t down[2], 
 	return how[0] != LOOP_OPEN && (*server < 0 || how[1] != LOOP_OPEN) && set.count == 0;
 }
 
-/* Whichever allocation fails: all arrives and ends well, or it ends with a reset, never with a short stream
- * that looks complete. The fixture sees that nothing leaks. */
+/*
+ * Whichever allocation fails, either all bytes arrive and the pair ends well, or it ends with a reset. A
+ * short stream never looks complete. The fixture checks that nothing leaks.
+ */
 START_TEST(failing_allocation_costs_one_pair_at_most)
 {
 	uint64_t up[2] = {0}, down[2] = {0};

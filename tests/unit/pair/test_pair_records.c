@@ -1,4 +1,4 @@
-/* What is told about pairs. */
+/* What is reported about pairs. */
 #include "build_config.h"
 
 #include "pair/pair_stage.h"
@@ -149,7 +149,7 @@ START_TEST(dump_is_given_up_with_the_set)
 }
 END_TEST
 
-/* What a relay's record shows beside what ended pairs have left. */
+/* What a relay's record shows in addition to what ended pairs have left. */
 START_TEST(living_pairs_are_counted_for_their_relay)
 {
 	struct relay_record record = {.counters = {.bytes = {7, 8}}};

@@ -41,8 +41,8 @@ START_TEST(early_answer_arrives_whole_before_the_reset)
 END_TEST
 
 /*
- * All is with the client's kernel or ours, nothing is queued: only the acknowledgement is missing, of more
- * than the client's kernel has room for. How much was sent.
+ * Sends more than the client's kernel has room for. All of it is with that kernel or ours, and nothing is
+ * queued: only the acknowledgement is missing. Returns how much was sent.
  */
 static uint64_t leave_unacknowledged(int server)
 {
@@ -76,7 +76,7 @@ START_TEST(closing_waits_for_the_acknowledgement)
 }
 END_TEST
 
-/* on_reset = close is for resets. It made a stream that a deadline had cut off end as if it were complete. */
+/* on_reset = close is for resets. It used to end a stream cut off by a deadline as if it were complete. */
 START_TEST(deadline_of_a_pair_that_is_ending_is_no_end)
 {
 	uint64_t received = 0;
@@ -138,7 +138,7 @@ START_TEST(closing_is_bounded_by_half_close_timeout)
 }
 END_TEST
 
-/* Whoever still acknowledges is waited for: nothing else tells that it takes what the kernel has. */
+/* A peer that still acknowledges is waited for: only that shows that it takes what the kernel has. */
 START_TEST(closing_waits_for_a_slow_reader)
 {
 	struct pair *pair;
@@ -166,7 +166,7 @@ START_TEST(closing_waits_for_a_slow_reader)
 }
 END_TEST
 
-/* Nothing is read from it any more, and nobody takes what was. */
+/* Nothing is read from the client any more, and the target does not take what was. */
 START_TEST(failed_client_that_is_paused_is_bounded_by_half_close_timeout)
 {
 	int client;
@@ -197,8 +197,8 @@ START_TEST(paused_client_that_resets_is_noticed)
 END_TEST
 
 /*
- * While nothing is read from a client that has ended, and nothing is written to it either. _i: 1 it takes its
- * time.
+ * Nothing is read from a client that has ended, and nothing is written to it here. _i: 0 it resets at once, 1
+ * after a second.
  */
 START_TEST(half_closed_client_that_resets_is_noticed)
 {
@@ -218,7 +218,7 @@ START_TEST(half_closed_client_that_resets_is_noticed)
 }
 END_TEST
 
-/* One question is for all peers that nothing is read from. */
+/* One poll(2) asks about all peers that nothing is read from. */
 START_TEST(resets_noticed_at_once_leave_the_others_alone)
 {
 	uint64_t received = 0;
@@ -241,7 +241,7 @@ START_TEST(resets_noticed_at_once_leave_the_others_alone)
 }
 END_TEST
 
-/* One poll(2) does not ask that many: the first and the last to come are in different ones. */
+/* One poll(2) does not ask about that many: the first peer and the last are in different ones. */
 START_TEST(resets_among_many_silent_peers_are_noticed)
 {
 	enum { PAIRS = 100 };

@@ -51,7 +51,7 @@ START_TEST(half_close_timeout_begins_anew_with_each_byte)
 }
 END_TEST
 
-/* Silence before the end does not count: a pair that was idle for long ends as cleanly as any. */
+/* Silence before the end does not count. A pair that was idle for long ends as cleanly as any. */
 START_TEST(half_close_timeout_begins_with_the_end)
 {
 	uint64_t last, received = 0;
@@ -92,7 +92,7 @@ START_TEST(stall_timeout_resets_both)
 }
 END_TEST
 
-/* What the other flow does is no progress of the one that is stuck. */
+/* What the other flow does is not progress for the one that is stuck. */
 START_TEST(stalled_flow_times_out_beside_a_busy_one)
 {
 	uint64_t sent = 0, received = 0, began;
@@ -114,7 +114,7 @@ START_TEST(stalled_flow_times_out_beside_a_busy_one)
 }
 END_TEST
 
-/* Nor is what it still reads itself. */
+/* Nor is what the stuck flow itself still reads. */
 START_TEST(flow_that_only_reads_is_stalled)
 {
 	struct pair *pair;
@@ -134,7 +134,7 @@ START_TEST(flow_that_only_reads_is_stalled)
 }
 END_TEST
 
-/* Without memory to queue, a flow waits for its sink without a queue: that wait begins when it begins. */
+/* Without memory for a queue, a flow waits for its sink without one. The timeout counts from that wait. */
 START_TEST(stall_without_memory_is_counted_from_the_first_wait)
 {
 	struct flow *upload;
@@ -159,8 +159,8 @@ START_TEST(stall_without_memory_is_counted_from_the_first_wait)
 END_TEST
 
 /*
- * A client that has ended and was told the end of the target is hung up: that is no news, and no reason to
- * wait on.
+ * A client that has ended, and has been sent the target's end, is hung up. That is no news and no reason to
+ * wait longer.
  */
 START_TEST(hung_up_client_does_not_keep_a_pair)
 {
@@ -180,8 +180,8 @@ START_TEST(hung_up_client_does_not_keep_a_pair)
 END_TEST
 
 /*
- * As after a stop of the daemon: the deadline is over, and so is the wait. _i: 0 the client has spoken, 1 the
- * target.
+ * As after the daemon was stopped for a while: the deadline has passed, but a byte has arrived by then. _i: 0
+ * the client has sent it, 1 the target.
  */
 START_TEST(deadline_that_is_late_itself_ends_nobody)
 {

@@ -69,7 +69,10 @@ START_TEST(mapped_ipv4_is_the_same_origin)
 }
 END_TEST
 
-/* Whatever stops a client, it holds nothing of the other limits. */
+/*
+ * A client stopped by a limit on slots holds nothing. One stopped by its origin keeps its slots until
+ * admission_give.
+ */
 START_TEST(ticket_takes_all_limits_or_none)
 {
 	union client_address client = ipv4("10.0.0.1", 1), other = ipv4("10.0.0.2", 1);
@@ -89,9 +92,9 @@ START_TEST(ticket_takes_all_limits_or_none)
 	admission_give(&tickets[1]);
 	ck_assert_uint_eq(slots_used(&all), 1);
 	ck_assert_uint_eq(slots_used(&relay->slots), 1);
-	ck_assert(!enter(client)); /* as the first does */
+	ck_assert(!enter(client)); /* the first still holds the origin's only place */
 	admission_give(&tickets[0]);
-	admission_give(&tickets[0]); /* once is enough */
+	admission_give(&tickets[0]); /* a second time does nothing */
 	ck_assert_uint_eq(slots_used(&all), 0);
 	ck_assert_uint_eq(slots_used(&relay->slots), 0);
 	slots_init(&all, 1);

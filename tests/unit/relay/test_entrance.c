@@ -61,7 +61,7 @@ static void assert_congestion(int fd, const char *expected)
 	ck_assert_str_eq(name, expected);
 }
 
-/* Without a network there is nothing to pace for; other addresses keep what the system is set to. */
+/* Loopback has no network to pace for; other addresses keep the setting of the system. */
 START_TEST(loopback_is_not_paced)
 {
 	static const char *const texts[] = {"127.0.0.1:0", "[::1]:0", "127.1.2.3:0"};
@@ -89,7 +89,7 @@ START_TEST(loopback_is_not_paced)
 }
 END_TEST
 
-/* With SO_REUSEPORT alone a second daemon would get half of the clients, unseen. */
+/* With SO_REUSEPORT alone a second daemon would silently get half of the clients. */
 START_TEST(second_daemon_is_refused)
 {
 	struct endpoint endpoint = endpoint_of("127.0.0.1:0");

@@ -59,7 +59,7 @@ START_TEST(targets_take_turns_before_their_addresses_do)
 }
 END_TEST
 
-/* targets.h of targets_attempts: "no address twice". _i is where they start. */
+/* What targets.h says of targets_attempts: "no address twice". _i is where the attempts start. */
 START_TEST(no_address_is_tried_twice)
 {
 	struct in_addr seen[4];
@@ -93,7 +93,7 @@ START_TEST(name_without_address)
 	struct target_choice choice = {.list = NULL};
 
 	begin(TEXTS("gone.example:80"), NULL);
-	ck_assert_uint_eq(targets_attempts(relay->targets), 1); /* it is said once that there is none */
+	ck_assert_uint_eq(targets_attempts(relay->targets), 1); /* one, to report that there is no address */
 	ck_assert_int_eq(targets_choose(relay->targets, 0, 0, &choice), -EDESTADDRREQ);
 	ck_assert_ptr_null(choice.endpoint);
 	targets_note_attempt(relay->targets, &choice, -EDESTADDRREQ);
@@ -120,8 +120,8 @@ START_TEST(choice_outlives_relay_and_resolver)
 END_TEST
 
 /*
- * Where "moving.example" leads from a relay that listens on listen: to address, at the port that the relay
- * really has.
+ * Opens a relay that listens on listen. "moving.example" leads to address, at the port that the relay really
+ * has.
  */
 static void move_to(const char *listen, const char *address)
 {
@@ -168,7 +168,7 @@ static const struct {
 };
 #define WAYS (int)(sizeof(ways) / sizeof(ways[0]))
 
-/* Its clients were relayed to it, and took every slot. */
+/* The relay used to connect to itself again and again, until that took every slot. */
 START_TEST(target_that_leads_back_is_not_connected)
 {
 	move_to(ways[_i].listen, ways[_i].address);
@@ -187,7 +187,7 @@ START_TEST(another_port_does_not_lead_back)
 }
 END_TEST
 
-/* Pairs that still connect while the daemon drains. */
+/* For pairs that still connect while the daemon drains. */
 START_TEST(closed_addresses_are_remembered)
 {
 	move_to("127.0.0.1:0", "127.0.0.1:0");

@@ -71,7 +71,7 @@ static struct pair_record pair = {
                 },
 };
 
-/* The example that users were given, to the letter. */
+/* The example that users were given, letter for letter. */
 static const char golden[] =
         "weir version=0.1.0 pid=4242 time=2026-01-01T00:00:00Z uptime_ms=3600000 workers=2 pairs=1 "
         "used=1048576 memory_max=268435456\n"
@@ -93,7 +93,7 @@ struct records {
 	size_t pair_count;
 };
 
-/* The pairs in two parts, as two workers would have them. NULL: it failed. */
+/* Splits the pairs into two parts, as if from two workers. Returns NULL on failure. */
 static char *write_report(enum dump_format format, const struct records *records, size_t *length)
 {
 	size_t half = records->pair_count / 2;
@@ -150,7 +150,7 @@ START_TEST(test_golden_text)
 }
 END_TEST
 
-/* The object that a text line of this kind should equal, the lines being counted from 0. */
+/* The object that a text line of this kind should equal. Lines are counted from 0. */
 static json_t *json_of_line(json_t *json, const char *kind, size_t pairs, size_t relays, size_t flows)
 {
 	if (strcmp(kind, "relay") == 0)
@@ -178,9 +178,7 @@ static void assert_same_value(const char *name, const char *text, const json_t *
 	ck_assert_str_eq(number, text);
 }
 
-/*
- * Compares the fields of a line, what follows its kind, with object: names, order, values, and nothing more.
- */
+/* Checks that the fields of a line have the names, order and values of object, and that none is left over. */
 static void assert_same_fields(char *fields, json_t *object)
 {
 	void *at = json_object_iter(object);
@@ -225,7 +223,7 @@ static void assert_same(char *text, json_t *json)
 	ck_assert_uint_eq(json_object_size(json), 4);
 }
 
-/* Every value different, every word used. */
+/* Every value is different, and every word is used. */
 static void make_pairs(struct pair_record pairs[4])
 {
 	uint64_t next = 1000;
@@ -333,7 +331,7 @@ START_TEST(test_values_are_one_word)
 }
 END_TEST
 
-static size_t live, live_most; /* allocations of jansson */
+static size_t live, live_most; /* allocations by jansson */
 static size_t until_failure;
 
 static void *counting_malloc(size_t size)
@@ -374,7 +372,7 @@ static size_t most_allocations(size_t count)
 	return live_most;
 }
 
-/* However many pairs there are, there is never more than one of them as a tree. */
+/* However many pairs there are, at most one of them is in memory as a tree. */
 START_TEST(test_json_is_streamed)
 {
 	size_t one = most_allocations(1);
@@ -403,7 +401,7 @@ START_TEST(test_many_pairs_parse)
 }
 END_TEST
 
-/* Whoever writes must be told: a report that was cut short is none. */
+/* The writer must get an error, because a report that was cut short is useless. */
 START_TEST(test_full_disk)
 {
 	const struct report_part part = {.pairs = &pair, .pair_count = 1};
@@ -436,7 +434,7 @@ START_TEST(counters_add_up)
 }
 END_TEST
 
-/* A dump is whole or there is none. */
+/* There is a complete dump or none. */
 START_TEST(test_out_of_memory)
 {
 	size_t length, failed = 0;
@@ -464,7 +462,7 @@ static void setup_folder(void)
 	snprintf(path, sizeof(path), "%s/dump", folder);
 }
 
-/* rmdir(2) is the check that nothing is left behind. */
+/* rmdir(2) checks that nothing is left behind. */
 static void teardown_folder(void)
 {
 	unlink(path);
@@ -564,7 +562,7 @@ START_TEST(test_no_space)
 	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &saved), 0);
 	limit = saved;
 	limit.rlim_cur = 100;
-	setrlimit(RLIMIT_FSIZE, &limit); /* no assertion under it: Check notes each in a file */
+	setrlimit(RLIMIT_FSIZE, &limit); /* no assertion under this limit: each writes to a file */
 	r = report_write_file(path, golden, strlen(golden));
 	setrlimit(RLIMIT_FSIZE, &saved);
 	ck_assert_int_eq(r, -EFBIG);

@@ -1,4 +1,4 @@
-/* Accepting on one worker: at a limit, and when descriptors have run out. */
+/* Accepting on one worker, at a limit and when descriptors have run out. */
 #include "build_config.h"
 
 #include "faults.h"
@@ -48,7 +48,7 @@ static void setup(void)
 	set.io.scratch = malloc(SCRATCH);
 	ck_assert_int_eq(pair_set_init(&set, 1), 0);
 	target = loop_listen(&address);
-	ck_assert_int_eq(listen(target, 1024), 0); /* nobody needs to accept there */
+	ck_assert_int_eq(listen(target, 1024), 0); /* enough that no test needs to accept */
 }
 
 static void begin(const char *const *options)
@@ -93,8 +93,10 @@ static void hang_up(size_t which)
 	client[which] = -1;
 }
 
-/* How many passes the loop makes in so many milliseconds, waiting for events like a worker does. One of them
- * is the alarm's. */
+/*
+ * How many passes the loop makes in ms milliseconds while it waits for events as a worker does. One of them
+ * is due to the timer that ends the wait.
+ */
 static unsigned passes_in(unsigned ms)
 {
 	uint64_t end = clock_ms() + ms;
@@ -131,7 +133,7 @@ START_TEST(one_batch_does_not_hold_up_others)
 }
 END_TEST
 
-/* _i: 0 the limit of the relay, 1 the one of all. */
+/* _i: 0 for the limit of the relay, 1 for the limit of all relays. */
 START_TEST(limit_pauses_and_resumes)
 {
 	begin(_i ? NULL : TEXTS("defaults.max_connections=2"));
@@ -146,7 +148,7 @@ START_TEST(limit_pauses_and_resumes)
 	ck_assert_uint_eq(relay->counters[0].accepted, 2); /* the others wait in the backlog */
 	ck_assert_uint_eq(captured("max_connections (2) reached, accepting pauses"), 1);
 	ck_assert_uint_eq(captured(": its max_connections"), !_i);
-	ck_assert_int_eq(slots_next_waiter(_i ? &slots : &relay->slots, 1), 0); /* it asked to be told */
+	ck_assert_int_eq(slots_next_waiter(_i ? &slots : &relay->slots, 1), 0); /* it is a waiter */
 	hang_up(0);
 	LOOP_UNTIL(base, relay->counters[0].accepted == 3);
 	hang_up(1);
@@ -158,19 +160,19 @@ START_TEST(limit_pauses_and_resumes)
 	LOOP_UNTIL(base, relay->counters[0].accepted == 5);
 	LOOP_UNTIL(base, captured("accepting again") == 1);
 	ck_assert_uint_eq(captured("accepting pauses"), 1);
-	relay->at_limit.logged = 0; /* as if that had been long ago */
+	relay->at_limit.logged = 0; /* as if the last line were long ago */
 	knock();
 	knock();
 	LOOP_UNTIL(base, captured("accepting pauses") == 2);
 }
 END_TEST
 
-/* Pairs of other workers free a slot without a word to this one. */
+/* A slot may become free without any message to this worker. */
 START_TEST(limit_is_looked_at_again_by_itself)
 {
 	begin(NULL);
 	slots.max = 1;
-	ck_assert(slots_take(&slots)); /* somebody else's */
+	ck_assert(slots_take(&slots)); /* for another worker */
 	knock();
 	passes_in(150);
 	ck_assert_uint_eq(set.count, 0);
@@ -226,7 +228,7 @@ START_TEST(shortage_of_descriptors_pauses_and_resumes)
 }
 END_TEST
 
-/* The pause is at its longest; the end of a pair ends it at once. */
+/* Even when the pause is at its longest, the end of a pair ends it at once. */
 START_TEST(shortage_ends_with_a_pair)
 {
 	size_t first;
@@ -238,7 +240,7 @@ START_TEST(shortage_ends_with_a_pair)
 	LOOP_UNTIL(base, set.count == 1);
 	knock();
 	before = forbid_descriptors();
-	ck_assert_uint_le(passes_in(1000), 14); /* two for each try, of which there are ever fewer */
+	ck_assert_uint_le(passes_in(1000), 14); /* two per try, and tries become rarer */
 	ck_assert_uint_eq(relay->counters[0].accepted, 1);
 	allow_descriptors(before);
 	began = clock_ms();
@@ -248,7 +250,7 @@ START_TEST(shortage_ends_with_a_pair)
 }
 END_TEST
 
-/* What accept(2) may say of a client that is gone, or of its network: the next one is taken at once. */
+/* Errors of accept(2) caused by one client or its network. The next client is accepted at once. */
 static const int errors_of_clients[] = {EINTR,        ECONNABORTED, EPERM,       EPROTO,
                                         ENOPROTOOPT,  ENETDOWN,     ENETUNREACH, EHOSTDOWN,
                                         EHOSTUNREACH, ENONET,       EOPNOTSUPP,  ETIMEDOUT};
@@ -309,8 +311,8 @@ START_TEST(client_without_memory_for_its_pair_is_reset)
 END_TEST
 
 /*
- * The slot that is waited for is another worker's, so nothing but the timer helps. _i: 0 there is no memory
- * for it, 1 none to accept again.
+ * Another worker holds the slot, so only the timer can end the pause. _i: 0 without memory to add the timer,
+ * 1 without memory to accept again.
  */
 START_TEST(pause_ends_even_if_events_fail)
 {
@@ -362,14 +364,14 @@ START_TEST(acceptors_of_a_relay_tell_of_their_trouble_once)
 	LOOP_UNTIL(base, captured("accepting again") == 1);
 	knock();
 	LOOP_UNTIL(base, set.count == 3);
-	passes_in(150); /* the others see that nobody waits any more */
+	passes_in(150); /* the others see that no client waits any more */
 	ck_assert_uint_eq(captured("accepting pauses"), 1);
 	ck_assert_uint_eq(captured("accepting again"), 1);
 	acceptor_free(second);
 }
 END_TEST
 
-/* One client more than there may be. */
+/* One client more than the limit. */
 static void knock_beyond_the_limit(void)
 {
 	knock();
@@ -377,15 +379,15 @@ static void knock_beyond_the_limit(void)
 	LOOP_UNTIL(base, captured("accepting pauses") == 1);
 }
 
-/* As if the last line about a limit were so many milliseconds old. */
+/* As if the last line about a limit were ms milliseconds old. */
 static void log_was(uint64_t ms)
 {
 	relay->at_limit.logged = clock_ms() - ms;
 }
 
 /*
- * Just behind the line of another episode there is none; it comes when the time has passed and the limit
- * still holds.
+ * Right after the line of another episode, this one is not logged. It is logged later, if the limit still
+ * holds then.
  */
 START_TEST(episode_that_lasts_is_told_in_the_end)
 {
@@ -433,7 +435,7 @@ START_TEST(other_acceptors_do_not_tell_it_again)
 }
 END_TEST
 
-/* Who told of the limit may have no client any more to learn by that it is over. */
+/* The acceptor that logged the limit may get no further client that would show it that the limit is over. */
 START_TEST(later_episode_of_another_acceptor_is_told)
 {
 	begin(NULL);

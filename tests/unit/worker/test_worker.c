@@ -1,4 +1,4 @@
-/* Workers with a real relay; the test is the daemon, the clients and the target. */
+/* Workers with a real relay. The test plays the daemon, the clients and the target. */
 #include "build_config.h"
 
 #include "base/evloop.h"
@@ -10,7 +10,7 @@
 #include <signal.h>
 
 #define WORKERS    2
-#define MANY       80 /* pairs: a survey of one worker takes more than one pass */
+#define MANY       80 /* pairs; a survey of one worker takes more than one pass */
 #define MEMORY_MAX (16 * 1024 * 1024)
 
 static struct worker_context context;
@@ -23,7 +23,7 @@ static int mine[4 * MANY];
 static size_t mine_count;
 static unsigned fds_before;
 
-static struct event_base *base; /* the test's own, where the workers answer */
+static struct event_base *base; /* the test's own; gets the workers' answers */
 static struct mailbox mailbox;
 static struct {
 	unsigned drained, reported;
@@ -56,7 +56,7 @@ static void take_answer(void *arg, struct message *message)
 	answer->part = (struct report_part){.relays = NULL}; /* consumed */
 }
 
-/* Waits until a counter of answers has reached so much. */
+/* Waits until a counter of answers has reached least. */
 static void wait_for(const unsigned *counter, unsigned least)
 {
 	LOOP_UNTIL(base, *counter >= least);
@@ -74,7 +74,7 @@ static void setup(void)
 {
 	struct sockaddr_in address;
 
-	signal(SIGPIPE, SIG_IGN); /* splice(2) knows no MSG_NOSIGNAL */
+	signal(SIGPIPE, SIG_IGN); /* splice(2) has no MSG_NOSIGNAL */
 	capture_begin();
 	fds_before = relays_count_fds();
 	budget_init(&budget, MEMORY_MAX);
@@ -156,7 +156,7 @@ static int accept_target(void)
 	return fd;
 }
 
-/* A client whose pair is known to be open: a byte went through. */
+/* A client whose pair is known to be open, because a byte went through. */
 static int join(int *server)
 {
 	int fd = keep(relays_connect(entrance_fd(&relay->entrances.list[0], 0)));
@@ -178,7 +178,7 @@ static void assert_ends(int fd, enum loop_end how)
 	ck_assert_int_eq(loop_receive(fd, &received, 1), how);
 }
 
-/* What the workers have counted, from a report. */
+/* Fills answers from a report of all workers. Returns the number of pairs. */
 static uint64_t report(void)
 {
 	unsigned reported = answers.reported;
@@ -233,7 +233,7 @@ START_TEST(workers_share_the_clients)
 	ck_assert_uint_eq(answers.accepted, MANY);
 	ck_assert_uint_eq(answers.states[STATE_OPEN], MANY);
 	stop();
-	/* the chance that one of them got none is 2 to the power of -79 */
+	/* one of them gets none with a probability of only 2 to the power of -79 */
 	ck_assert_uint_gt(relay->counters[0].accepted, 0);
 	ck_assert_uint_gt(relay->counters[1].accepted, 0);
 	ck_assert_uint_eq(captured("reason=shutdown"), MANY);
@@ -302,7 +302,7 @@ START_TEST(shutdown_resets_and_goes_on)
 	assert_ends(client, LOOP_RST);
 	assert_ends(server, LOOP_RST);
 	ck_assert_uint_eq(report(), 0);
-	join(&server); /* it was not told to stop accepting */
+	join(&server); /* WORKER_SHUTDOWN does not stop accepting */
 	ck_assert_uint_eq(report(), 1);
 }
 END_TEST
@@ -347,14 +347,16 @@ START_TEST(orders_of_many_threads)
 		ck_assert_int_eq(pthread_create(&thread[i], NULL, order_often, NULL), 0);
 	for (int i = 0; i < 3; i++)
 		pthread_join(thread[i], NULL);
-	order_all(WORKER_DRAIN); /* behind them all */
+	order_all(WORKER_DRAIN); /* after all of them */
 	wait_for(&answers.drained, WORKERS);
 	ck_assert_uint_eq(report(), 0);
 }
 END_TEST
 
-/* Both orders lie in the mailbox when it is opened: the dump is begun, and the thread ends before its next
- * pass. */
+/*
+ * Both orders are in the mailbox when it is opened. The dump is begun, and the thread ends before its next
+ * pass.
+ */
 START_TEST(stop_with_a_dump_under_way)
 {
 	order_all(WORKER_REPORT);
