@@ -159,11 +159,11 @@ def slow_reader(arena):
     return _bulk_figures(arena.run("bulk", "-d", "-n", 8, "-b", "1G"))
 
 
-def paced(readers):
+def paced(readers, *arguments):
     """Downloads whose clients take less than the server gives, all measured over the same two seconds."""
 
     def run(arena):
-        arena.client("hold", "-d", "-n", readers, "-r", "32M")
+        arena.client("hold", "-d", "-n", readers, "-r", "32M", *arguments)
         return {CPU_PERCENT.key: _cpu_percent(arena, 2)}
 
     return run
@@ -232,6 +232,8 @@ def all_cases():
         Case("Fast readers beside a slow one", "slow-reader", "8 beside 1", BULK, slow_reader, pairs=9),
         *(Case("Slow readers of 32 MiB/s each", f"paced-{readers}", f"{readers}", (CPU_PERCENT,), paced(readers),
                pairs=readers) for readers in (1, 16)),
+        *(Case("Slow readers of 32 MiB/s each", f"paced-{readers}-{piece}", f"{readers}, given {piece} bytes at once",
+               (CPU_PERCENT,), paced(readers, "-p", piece), pairs=readers) for readers, piece in ((16, "8K"), (4, "1448"))),
         *_growth_cases(),
         *_default_cases(),
     ]

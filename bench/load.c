@@ -45,7 +45,8 @@ static void usage(void)
 	fputs("usage: load serve\n"
 	      "       load bulk|echo|connect|hold PORT [-n CONNECTIONS] [-b BYTES] [-t DURATION] [-T "
 	      "TIMEOUT]\n"
-	      "            [-c COUNT] [-s SIZE] [-r BYTES_PER_SECOND] [-B BUFFER] [-u] [-d] [-v]\n",
+	      "            [-c COUNT] [-s SIZE] [-r BYTES_PER_SECOND] [-p PIECE] [-B BUFFER] [-u] [-d] "
+	      "[-v]\n",
 	      stderr);
 	exit(EX_USAGE);
 }
@@ -101,6 +102,9 @@ static void take_option(struct load_options *options, int option)
 	case 'r':
 		options->rate = size(optarg, 1u << 30);
 		break;
+	case 'p':
+		options->piece = (uint32_t)size(optarg, MESSAGE_MAX);
+		break;
 	case 'B':
 		options->buffer = (uint32_t)size(optarg, 1u << 30);
 		break;
@@ -148,7 +152,7 @@ int main(int argc, char **argv)
 	        .connections = 1, .bytes = 64u << 20, .count = 1000, .size = 64, .timeout = 60000};
 	int option;
 
-	while ((option = getopt(argc, argv, "n:b:t:T:c:s:r:B:udv")) != -1)
+	while ((option = getopt(argc, argv, "n:b:t:T:c:s:r:p:B:udv")) != -1)
 		take_option(&options, option);
 	argv += optind;
 	argc -= optind;

@@ -32,7 +32,7 @@ struct load_request {
 	uint64_t give;
 	uint64_t seed;        /* where in the pattern both directions start */
 	uint32_t send_buffer; /* the server's SO_SNDBUF, 0 = the kernel's own tuning */
-	uint32_t reserved;
+	uint32_t piece;       /* the most bytes that the server gives in one call, 0 = as many as it likes */
 };
 
 struct load_options {
@@ -45,6 +45,7 @@ struct load_options {
 	uint64_t timeout;      /* ms until a run counts as failed */
 	uint64_t size;         /* echo: bytes of one message */
 	uint64_t rate;         /* hold: bytes per second that each connection reads */
+	uint32_t piece;        /* hold: the most bytes that the server gives in one call; 0 = no limit */
 	uint32_t buffer; /* SO_RCVBUF here; hold: also SO_SNDBUF at the server; 0 = the kernel's own tuning */
 };
 

@@ -18,7 +18,6 @@ struct transfer {
 	struct stream in, out;
 	uint64_t ack; /* the server's answer to an upload, as it arrives */
 	size_t ack_left;
-	bool ended; /* nothing more is expected */
 };
 
 struct bulk {
@@ -66,7 +65,6 @@ static void transfer_end(struct bulk *bulk, struct transfer *transfer, const cha
 	if (failure)
 		client_failed(&bulk->failures, failure);
 	client_watch(bulk->epoll, EPOLL_CTL_DEL, transfer->fd, 0, NULL);
-	transfer->ended = true;
 	bulk->running--;
 }
 

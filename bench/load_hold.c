@@ -44,7 +44,8 @@ int load_hold(const struct load_options *options)
 	struct load_request request = {.magic = LOAD_MAGIC,
 	                               .flags = options->flags != 0 ? options->flags : LOAD_ECHO,
 	                               .give = LOAD_FOREVER,
-	                               .send_buffer = options->buffer};
+	                               .send_buffer = options->buffer,
+	                               .piece = options->piece};
 	int *fds = load_alloc(options->connections, sizeof(*fds));
 
 	for (unsigned i = 0; i < options->connections; i++) {

@@ -182,7 +182,8 @@ static int read_word(struct connection *connection)
 	if (received == 0)
 		return -ECONNRESET;
 	connection->waiting = false;
-	connection->out = (struct stream){.total = request->give, .seed = request->seed};
+	connection->out =
+	        (struct stream){.total = request->give, .seed = request->seed, .piece = request->piece};
 	return serve_transfer(connection, EPOLLOUT);
 }
 

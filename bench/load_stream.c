@@ -41,8 +41,10 @@ static int would_block(void)
 
 int stream_send(struct stream *stream, int fd)
 {
+	size_t limit = stream->piece > 0 ? stream->piece : PERIOD;
+
 	for (int i = 0; i < TURN && stream->done < stream->total; i++) {
-		size_t length = at_most(stream->total - stream->done, PERIOD);
+		size_t length = at_most(stream->total - stream->done, limit);
 		ssize_t sent = send(fd, pattern_at(stream), length, MSG_NOSIGNAL);
 
 		if (sent < 0)

@@ -7,12 +7,14 @@
 #define WEIR_BENCH_LOAD_STREAM_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct stream {
 	uint64_t done;
 	uint64_t total; /* done <= total */
 	uint64_t seed;
+	size_t piece; /* the most bytes of one send(2), 0 = no limit */
 };
 
 /* Must be called before the first stream. */
