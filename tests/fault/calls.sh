@@ -104,9 +104,9 @@ scenario "short splices to a socket" short splice-out 4M "1 2 9" "1000 1 3" "500
 BULK=512K
 
 OPTIONS="-o splice=off"
-scenario "writev is interrupted" unnoticed writev:EINTR,EAGAIN
-scenario "writev fails" noticed writev:EPIPE,ECONNRESET,ENOBUFS,ENOMEM,ETIMEDOUT
-scenario "short writevs" short writev 512K "1 1 3" "1000 1 1" "5000 1 1" "100000 1 2"
+scenario "copying: writev is interrupted" unnoticed writev:EINTR,EAGAIN
+scenario "copying: writev fails" noticed writev:EPIPE,ECONNRESET,ENOBUFS,ENOMEM,ETIMEDOUT
+scenario "copying: short writevs" short writev 512K "1 1 3" "1000 1 1" "5000 1 1" "100000 1 2"
 
 OPTIONS="-o memory_max=64K"
 HOGS=yes

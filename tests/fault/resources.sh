@@ -74,7 +74,7 @@ none_for_a_target() {
 	peer_end one
 	traffic
 }
-scenario "descriptors: one for the client, none for the target" none_for_a_target
+scenario "copying: a descriptor for the client, none for the target" none_for_a_target
 
 # ---- the log ----
 
