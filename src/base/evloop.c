@@ -34,6 +34,12 @@ void evloop_init(void)
 	event_set_log_callback(on_message);
 }
 
+void evloop_free_event(struct event *event)
+{
+	if (event)
+		event_free(event);
+}
+
 struct event_base *evloop_new(void)
 {
 	struct event_config *config = event_config_new();

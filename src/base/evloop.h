@@ -15,6 +15,9 @@ struct event_base *evloop_new(void);
 /* Descriptors from this number on cannot be watched: libevent ends the process. UINT64_MAX: no limit. */
 uint64_t evloop_max_fds(void);
 
+/* Removes and frees an event of event_new. Takes NULL, as event_free does not. */
+void evloop_free_event(struct event *event);
+
 /*
  * Runs the base until event_base_loopbreak, or until nothing is left to wait for. Waiting itself may fail
  * when memory runs out (epoll_wait(2), poll(2), select(2)). A thread that ended then would leave its clients

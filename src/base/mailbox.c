@@ -73,8 +73,7 @@ void mailbox_post(struct mailbox *mailbox, struct message *message)
 
 void mailbox_stop(struct mailbox *mailbox)
 {
-	if (mailbox->event)
-		event_free(mailbox->event);
+	evloop_free_event(mailbox->event);
 	mailbox->event = NULL;
 }
 

@@ -342,12 +342,6 @@ static int set_up(struct daemon *daemon)
 	return error;
 }
 
-static void free_event(struct event *event)
-{
-	if (event)
-		event_free(event);
-}
-
 /*
  * libevent restores the default action of its signals. Another signal must not kill the process after that,
  * as the exit status has to say how weir ended. So signals stay blocked from here on.
@@ -359,7 +353,7 @@ static void deinit_signals(struct daemon *daemon)
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, NULL);
 	for (int i = 0; i < SIGNALS; i++)
-		free_event(daemon->signals[i]);
+		evloop_free_event(daemon->signals[i]);
 }
 
 static void tear_down(struct daemon *daemon)
@@ -377,9 +371,9 @@ static void tear_down(struct daemon *daemon)
 	resolver_free(daemon->resolver);
 	collector_free(daemon->collector);
 	deinit_signals(daemon);
-	free_event(daemon->drain_timer);
-	free_event(daemon->drain_deadline);
-	free_event(daemon->trim_timer);
+	evloop_free_event(daemon->drain_timer);
+	evloop_free_event(daemon->drain_deadline);
+	evloop_free_event(daemon->trim_timer);
 	mailbox_close(&daemon->answers);
 	if (daemon->base)
 		event_base_free(daemon->base);

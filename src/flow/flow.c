@@ -75,8 +75,8 @@ static void derive_writable(struct flow *flow)
 	if (!wanted && flow->writable_added)
 		event_del(flow->writable);
 	flow->writable_added = wanted;
-	if (!needed && flow->writable) {
-		event_free(flow->writable);
+	if (!needed) {
+		evloop_free_event(flow->writable);
 		flow->writable = NULL;
 	}
 }
@@ -406,8 +406,7 @@ void flow_deinit(struct flow *flow)
 	if (flow->readable_added)
 		event_del(flow->readable);
 	flow->readable_added = false;
-	if (flow->writable)
-		event_free(flow->writable);
+	evloop_free_event(flow->writable);
 	flow->writable = NULL;
 	flow->writable_added = false;
 	flow_turn_leave(flow);

@@ -78,7 +78,6 @@ int flow_turns_init(struct flow_turns *turns, struct event_base *base)
 
 void flow_turns_deinit(struct flow_turns *turns)
 {
-	if (turns->next_pass)
-		event_free(turns->next_pass);
+	evloop_free_event(turns->next_pass);
 	turns->next_pass = NULL;
 }

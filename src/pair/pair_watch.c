@@ -91,7 +91,6 @@ int pair_watch_init(struct pair_set *set)
 
 void pair_watch_deinit(struct pair_set *set)
 {
-	if (set->watch_timer)
-		event_free(set->watch_timer);
+	evloop_free_event(set->watch_timer);
 	set->watch_timer = NULL;
 }

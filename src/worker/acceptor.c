@@ -205,10 +205,8 @@ struct acceptor *acceptor_new(struct acceptor_list *list, struct pair_set *set, 
 void acceptor_free(struct acceptor *acceptor)
 {
 	LIST_REMOVE(acceptor, entry);
-	if (acceptor->acceptable)
-		event_free(acceptor->acceptable);
-	if (acceptor->timer)
-		event_free(acceptor->timer);
+	evloop_free_event(acceptor->acceptable);
+	evloop_free_event(acceptor->timer);
 	end_episode(acceptor);
 	relay_put(acceptor->relay);
 	free(acceptor);

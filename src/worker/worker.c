@@ -237,8 +237,7 @@ void worker_free(struct worker *worker)
 		return;
 	stop_accepting(worker);
 	pair_set_deinit(&worker->set);
-	if (worker->survey_more)
-		event_free(worker->survey_more);
+	evloop_free_event(worker->survey_more);
 	mailbox_close(&worker->mailbox);
 	if (worker->base)
 		event_base_free(worker->base);
