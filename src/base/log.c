@@ -1,6 +1,7 @@
 #include "build_config.h"
 
 #include "base/log.h"
+#include "base/number.h"
 #include "base/thread.h"
 
 #include <errno.h>
@@ -150,7 +151,7 @@ static void advance(struct iovec *parts, size_t count, size_t written)
 {
 	for (size_t i = 0; i < count; i++) {
 		struct iovec *part = &parts[i];
-		size_t step = written < part->iov_len ? written : part->iov_len;
+		size_t step = min_u64(written, part->iov_len);
 
 		part->iov_base = (char *)part->iov_base + step;
 		part->iov_len -= step;

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/evloop.h"
 #include "base/log.h"
+#include "base/number.h"
 #include "base/slots.h"
 #include "daemon/collector.h"
 #include "daemon/dump.h"
@@ -77,9 +78,7 @@ static uint64_t raise_nofile(void)
 
 uint64_t daemon_raise_fds(void)
 {
-	uint64_t nofile = raise_nofile(), watched = evloop_max_fds();
-
-	return nofile < watched ? nofile : watched;
+	return min_u64(raise_nofile(), evloop_max_fds());
 }
 
 /* ---- reports ---- */

@@ -2,6 +2,8 @@
 
 #include "flow/budget.h"
 
+#include "base/number.h"
+
 #include <stdatomic.h>
 
 void budget_init(struct budget *budget, uint64_t max)
@@ -43,7 +45,7 @@ uint64_t budget_claim(struct budget *budget, uint64_t held, uint64_t wanted)
 	do {
 		uint64_t limit = share(budget, used, held);
 
-		granted = wanted < limit ? wanted : limit;
+		granted = min_u64(wanted, limit);
 		if (granted <= held)
 			return held;
 	} while (!atomic_compare_exchange_weak_explicit(&budget->used, &used, used + (granted - held),

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/evloop.h"
+#include "base/number.h"
 #include "flow/flow_private.h"
 #include "flow/pipe_pool.h"
 #include "net/stream.h"
@@ -111,8 +112,7 @@ static void resume_source(struct flow *flow)
 
 	flow->pause = PAUSE_NONE;
 	flow->paused_ms += length;
-	if (length > flow->longest_pause_ms)
-		flow->longest_pause_ms = length;
+	flow->longest_pause_ms = max_u64(flow->longest_pause_ms, length);
 }
 
 static void resume_at_low(struct flow *flow)
@@ -327,7 +327,7 @@ static void move_bytes(struct flow *flow)
 	else if (room == 0)
 		pass_through(flow);
 	else if (!splices || !splice_in(flow, room))
-		copy(flow, room < scratch ? room : scratch);
+		copy(flow, min_u64(room, scratch));
 }
 
 static void pump(struct flow *flow)
@@ -335,8 +335,7 @@ static void pump(struct flow *flow)
 	move_bytes(flow);
 	if (flow->queued >= flow->limits->high)
 		pause_source(flow, PAUSE_HIGH);
-	if (flow->queued > flow->peak)
-		flow->peak = flow->queued;
+	flow->peak = max_u64(flow->peak, flow->queued);
 	flow_queue_trim(flow);
 	pass_on_end(flow);
 	derive_events(flow);

@@ -1,6 +1,7 @@
 /* The output buffer of a bufferevent on the sink. The bufferevent never reads. */
 #include "build_config.h"
 
+#include "base/number.h"
 #include "flow/flow_private.h"
 
 #include <event2/buffer.h>
@@ -36,7 +37,7 @@ int flow_buffer_append(struct bufferevent *buffer, const unsigned char *data, si
 	struct evbuffer *output = bufferevent_get_output(buffer);
 
 	while (length > 0) {
-		size_t piece = length < FLOW_CHAIN_PAYLOAD ? length : FLOW_CHAIN_PAYLOAD;
+		size_t piece = min_u64(length, FLOW_CHAIN_PAYLOAD);
 
 		if (evbuffer_add(output, data, piece) < 0)
 			return -ENOMEM;

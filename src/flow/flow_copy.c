@@ -1,6 +1,7 @@
 /* Bytes through user space: received into the worker's scratch buffer and sent from there. */
 #include "build_config.h"
 
+#include "base/number.h"
 #include "flow/flow_private.h"
 #include "net/stream.h"
 
@@ -35,7 +36,7 @@ struct flow_move flow_copy(int source, int sink, unsigned char *scratch, size_t 
 
 struct flow_move flow_pass_through(int source, int sink, unsigned char *scratch, size_t size)
 {
-	ssize_t seen = stream_peek(source, scratch, size < PEEK_SIZE ? size : PEEK_SIZE);
+	ssize_t seen = stream_peek(source, scratch, min_u64(size, PEEK_SIZE));
 	struct flow_move move = {0};
 	size_t taken = 0;
 

@@ -1,6 +1,7 @@
 /* What the dump shows of a flow. */
 #include "build_config.h"
 
+#include "base/number.h"
 #include "flow/flow.h"
 
 /* If the sink has taken nothing for this long, it is the sink that limits the flow, not our memory. */
@@ -49,7 +50,7 @@ void flow_describe(const struct flow *flow, uint64_t now, enum limited_by sink_s
 	        .reading = describe_reading(flow),
 	        .pauses = flow->pauses,
 	        .paused_ms = flow->paused_ms + pause,
-	        .longest_pause_ms = pause > flow->longest_pause_ms ? pause : flow->longest_pause_ms,
+	        .longest_pause_ms = max_u64(flow->longest_pause_ms, pause),
 	        .bytes = flow->bytes,
 	        .limited_by = limited_by(flow, now, sink_side),
 	};
