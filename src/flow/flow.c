@@ -10,15 +10,10 @@
 #include <event2/event.h>
 #include <string.h>
 
-/* More may come from the source. */
-static bool has_source(const struct flow *flow)
-{
-	return flow->source == SOURCE_OPEN || flow->source == SOURCE_DOOMED;
-}
-
 bool flow_reads(const struct flow *flow)
 {
-	return flow->started && has_source(flow) && flow->sink == SINK_OPEN && !flow->pause && !flow->fault;
+	return flow->started && flow_has_source(flow) && flow->sink == SINK_OPEN && !flow->pause &&
+	       !flow->fault;
 }
 
 bool flow_has_backlog(const struct flow *flow)
@@ -28,7 +23,7 @@ bool flow_has_backlog(const struct flow *flow)
 
 bool flow_finished(const struct flow *flow)
 {
-	return flow->sink != SINK_OPEN || (!has_source(flow) && flow->queued == 0);
+	return flow->sink != SINK_OPEN || (!flow_has_source(flow) && flow->queued == 0);
 }
 
 /* ---- failures of our own ---- */
@@ -149,7 +144,7 @@ void flow_source_failed(struct flow *flow, int error)
 		flow->ended = clock_ms();
 	if (!flow->source_error)
 		flow->source_error = error;
-	flow->source = has_source(flow) ? SOURCE_DOOMED : SOURCE_FAILED;
+	flow->source = flow_has_source(flow) ? SOURCE_DOOMED : SOURCE_FAILED;
 	/* It may have nothing more to read. No event would report that, so we ask. */
 	if (flow->readable_added)
 		event_active(flow->readable, EV_READ, 0);
@@ -364,7 +359,7 @@ bool flow_discard(struct flow *flow)
 {
 	struct flow_move move;
 
-	if (!has_source(flow))
+	if (!flow_has_source(flow))
 		return false;
 	move = flow_take_away(flow->source_fd, flow->io->scratch, flow->io->scratch_size);
 	flow->dropped += move.received;

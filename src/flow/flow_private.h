@@ -62,6 +62,12 @@ struct flow_move {
 	int fault; /* -errno of a failure of our own: the stream is broken, so the pair must be closed */
 };
 
+/* More may come from the source. */
+static inline bool flow_has_source(const struct flow *flow)
+{
+	return flow->source == SOURCE_OPEN || flow->source == SOURCE_DOOMED;
+}
+
 /* flow.c: does what the flow put off with flow_turn_defer. The caller settles. */
 void flow_take_turn(struct flow *flow, unsigned turn);
 

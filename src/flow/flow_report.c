@@ -2,7 +2,7 @@
 #include "build_config.h"
 
 #include "base/number.h"
-#include "flow/flow.h"
+#include "flow/flow_private.h"
 
 /* If the sink has taken nothing for this long, it is the sink that limits the flow, not our memory. */
 #define STUCK_MS 1000
@@ -18,7 +18,7 @@ static enum limited_by limited_by(const struct flow *flow, uint64_t now, enum li
 
 static enum reading describe_reading(const struct flow *flow)
 {
-	if (flow->source > SOURCE_DOOMED || flow->sink != SINK_OPEN)
+	if (!flow_has_source(flow) || flow->sink != SINK_OPEN)
 		return READING_ENDED;
 	if (!flow->started)
 		return READING_WAITING;
