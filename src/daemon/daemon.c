@@ -78,7 +78,9 @@ static uint64_t raise_nofile(void)
 
 uint64_t daemon_raise_fds(void)
 {
-	return min_u64(raise_nofile(), evloop_max_fds());
+	uint64_t nofile = raise_nofile();
+
+	return min_u64(nofile, evloop_max_fds());
 }
 
 /* ---- reports ---- */
