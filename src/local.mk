@@ -20,6 +20,7 @@ src_libweir_a_SOURCES = \
 	src/daemon/dump.c src/daemon/dump.h \
 	src/daemon/estimate.c src/daemon/estimate.h \
 	src/base/evloop.c src/base/evloop.h \
+	src/base/jobs.c src/base/jobs.h \
 	src/base/mailbox.c src/base/mailbox.h \
 	src/flow/flow.c src/flow/flow.h src/flow/flow_private.h \
 	src/flow/flow_buffer.c \

@@ -16,6 +16,7 @@ UNIT_TESTS = \
 	tests/unit/flow/test_flow_turns \
 	tests/unit/worker/test_acceptor \
 	tests/unit/base/test_log \
+	tests/unit/base/test_jobs \
 	tests/unit/base/test_mailbox \
 	tests/unit/pair/test_pair_life \
 	tests/unit/pair/test_pair_connect \
@@ -92,6 +93,8 @@ tests_unit_worker_test_acceptor_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_worker_test_acceptor_LDADD = $(UNIT_LIBS)
 tests_unit_base_test_log_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_base_test_log_LDADD = $(UNIT_LIBS)
+tests_unit_base_test_jobs_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_base_test_jobs_LDADD = $(UNIT_LIBS)
 tests_unit_base_test_mailbox_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_base_test_mailbox_LDADD = $(UNIT_LIBS)
 tests_unit_pair_test_pair_life_SOURCES = tests/unit/pair/test_pair_life.c tests/unit/pair/pair_stage.c tests/unit/faults.c
