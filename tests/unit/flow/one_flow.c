@@ -4,6 +4,7 @@
 
 #include <limits.h>
 #include <linux/sockios.h>
+#include <linux/tcp.h>
 #include <malloc.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -170,16 +171,22 @@ uint64_t take_all_memory(void)
 	return left;
 }
 
-uint64_t stuff_sink(void)
+bool sink_is_full(void)
 {
 	struct pollfd writable = {.fd = sink[0], .events = POLLOUT};
-	uint64_t stuffed = 0, more;
+	struct tcp_info info = {.tcpi_snd_wnd = 1};
+	socklen_t length = sizeof(info);
 
-	do {
-		more = loop_send(sink[0], stuffed, BULK);
-		stuffed += more;
-	} while (more > 0 || poll(&writable, 1, 300) > 0);
-	return stuffed;
+	ck_assert_int_eq(getsockopt(sink[0], IPPROTO_TCP, TCP_INFO, &info, &length), 0);
+	return info.tcpi_snd_wnd == 0 && poll(&writable, 1, 0) == 0;
+}
+
+uint64_t stuff_sink(void)
+{
+	uint64_t stuffed = 0;
+
+	LOOP_UNTIL(base, (stuffed += loop_send(sink[0], stuffed, BULK), sink_is_full()));
+	return stuffed + loop_send(sink[0], stuffed, BULK);
 }
 
 struct flow_record describe(uint64_t now)

@@ -48,9 +48,11 @@ void assert_quiet(void);
 /* Sends until the flow has paused its source. Returns how much. */
 uint64_t fill(void);
 /*
- * Sends until the sink's kernel takes no more, not even when its timer, after 200 ms, has cut off what fits
- * into the window. Returns how many bytes it has.
+ * Whether the sink's kernel takes no more. While the window has room for less than a segment, that is only
+ * for now: a timer then cuts off what fits. After 200 ms as a rule, but how long depends on the load.
  */
+bool sink_is_full(void);
+/* Sends until it is full. Returns how many bytes it has. */
 uint64_t stuff_sink(void);
 /* Takes what is left, as other flows would; the flow keeps what it has. Returns how much was taken. */
 uint64_t take_all_memory(void);
