@@ -24,11 +24,11 @@ struct job {
 
 struct jobs;
 
-/* At most this many calls at a time. Threads are started as needed. NULL when out of memory or descriptors. */
+/* At most this many calls at a time. Starts threads as needed. NULL when out of memory or descriptors. */
 struct jobs *jobs_new(struct event_base *base, unsigned threads);
 /*
- * Queues a job. Calls begin in the order of submission. On the base's thread. Returns 0, or -errno if there is
- * no thread and none can be started. The job then stays the caller's.
+ * Queues a job. Calls begin in the order of submission. On the base's thread. Returns 0, or -errno if there
+ * is no thread and none can be started. The job then stays the caller's.
  */
 int jobs_submit(struct jobs *jobs, struct job *job);
 /*

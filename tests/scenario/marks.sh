@@ -81,9 +81,9 @@ run_relays() {
 	start_peers client "$2" "$3"
 }
 
-# flows_hold EXPRESSION [some]: of awk, over queued, peak, high, low, unread, unacknowledged, pauses and paused
-# (0 or 1) of every flow that its relay is named after. Those of which it is not true stand in the file
-# "wrong". some: of those that there still are.
+# flows_hold EXPRESSION [some]: of awk, over the queued, peak, high, low, unread, unacknowledged, pauses and
+# paused (0 or 1) of every flow that its relay is named after. Those of which it is not true stand in the
+# file "wrong". some: of those that there still are.
 flows_hold() {
 	awk -v relays=${#RELAYS[@]} '
 	function get(key, i) {
