@@ -7,7 +7,9 @@ src_libweir_a_SOURCES = \
 	src/base/clock.h \
 	src/base/episode.h \
 	src/base/number.h \
+	src/base/pool.c src/base/pool.h \
 	src/base/refcount.h \
+	src/base/slab.c src/base/slab.h \
 	src/config/complaints.c src/config/complaints.h \
 	src/config/config.c src/config/config.h \
 	src/daemon/daemon.c src/daemon/daemon.h \

@@ -28,6 +28,8 @@ UNIT_TESTS = \
 	tests/unit/relay/test_relay \
 	tests/unit/relay/test_targets \
 	tests/unit/net/test_resolver \
+	tests/unit/base/test_pool \
+	tests/unit/base/test_slab \
 	tests/unit/base/test_slots \
 	tests/unit/net/test_socket \
 	tests/unit/net/test_stream \
@@ -53,6 +55,10 @@ tests_unit_net_test_address_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_net_test_address_LDADD = $(UNIT_LIBS)
 tests_unit_base_test_base_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_base_test_base_LDADD = $(UNIT_LIBS)
+tests_unit_base_test_pool_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_base_test_pool_LDADD = $(UNIT_LIBS)
+tests_unit_base_test_slab_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_base_test_slab_LDADD = $(UNIT_LIBS)
 tests_unit_flow_test_budget_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_flow_test_budget_LDADD = $(UNIT_LIBS)
 tests_unit_config_test_config_SOURCES = tests/unit/config/test_config.c tests/unit/config/config_stage.c tests/unit/faults.c

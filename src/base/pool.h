@@ -1,0 +1,61 @@
+/*
+ * Equal units of memory for all threads, out of one range of addresses. Whatever thread used a unit first,
+ * the next may be any other's, so a pool never has more units resident than were in use at one moment. An
+ * allocator with an arena for each thread has no such bound.
+ *
+ * Free units are spare while they are resident. A pool tells its owner when it has many of them, and the
+ * owner gives those back to the system that were not needed for a while. No lock is held for any of this.
+ */
+#ifndef WEIR_POOL_H
+#define WEIR_POOL_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct pool {
+	/* Called once when spare units pile up, by the thread that gave the last one; then not until pool_rest. */
+	void (*piled)(void *arg);
+	void *arg;
+	/* private */
+	unsigned char *units;   /* NULL: there is no pool, and it gives nothing */
+	_Atomic uint32_t *next; /* of each unit: what is below it on its stack */
+	void *range;            /* all that is mapped, and its bytes */
+	size_t range_size;
+	size_t unit; /* bytes */
+	uint32_t count, keep;
+	_Atomic uint64_t spare,
+	        gone;            /* stacks of free units: those that are resident, and those given back */
+	_Atomic uint32_t fresh;  /* units from this one on were never used */
+	_Atomic uint32_t spares; /* how many are spare, and the least of that since the last look */
+	_Atomic uint32_t least;
+	_Atomic bool told;
+};
+
+/*
+ * At least bytes of memory in units of unit bytes, a power of two and at least a page. A unit is aligned to
+ * its size. The addresses are reserved at once, the memory is used as units are. Up to keep bytes of spare
+ * units are never given back. Returns 0 or -errno; then it is a pool that has nothing.
+ */
+int pool_init(struct pool *pool, size_t unit, uint64_t bytes, size_t keep);
+/* Also takes a zeroed pool. */
+void pool_deinit(struct pool *pool);
+
+/* Any thread. A unit with any content, or NULL when there is none. */
+void *pool_get(struct pool *pool);
+void pool_put(struct pool *pool, void *unit);
+/* True if this is in one of the pool's units. */
+bool pool_owns(const struct pool *pool, const void *address);
+
+/*
+ * The next three by one thread at a time. Gives back some spare units that were not needed since the last
+ * look. True if there are more of them.
+ */
+bool pool_give_back(struct pool *pool);
+/* Begins to watch which spare units are needed. True if there are more of them than are kept. */
+bool pool_look(struct pool *pool);
+/* No more looks for now: piled is called again. */
+void pool_rest(struct pool *pool);
+
+#endif
