@@ -6,6 +6,7 @@ src_libweir_a_SOURCES = \
 	src/base/backoff.h \
 	src/base/clock.h \
 	src/base/episode.h \
+	src/base/evmemory.c src/base/evmemory.h \
 	src/base/number.h \
 	src/base/pool.c src/base/pool.h \
 	src/base/refcount.h \
@@ -20,6 +21,7 @@ src_libweir_a_SOURCES = \
 	src/report/text.c src/report/text.h \
 	src/daemon/collector.c src/daemon/collector.h \
 	src/daemon/dump.c src/daemon/dump.h \
+	src/daemon/memory.c src/daemon/memory.h \
 	src/daemon/estimate.c src/daemon/estimate.h \
 	src/base/evloop.c src/base/evloop.h \
 	src/base/jobs.c src/base/jobs.h \

@@ -10,6 +10,7 @@
 #include "daemon/collector.h"
 #include "daemon/dump.h"
 #include "daemon/estimate.h"
+#include "daemon/memory.h"
 #include "daemon/service.h"
 #include "flow/budget.h"
 #include "net/resolver.h"
@@ -19,7 +20,6 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <inttypes.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,12 +28,8 @@
 
 /* How long the first look-up of host names may hold up the start. */
 #define RESOLVE_WAIT_MS 3000
-/* How often to check while draining whether all pairs have ended, and whether memory can be given back. */
-#define DRAIN_POLL_MS    20
-#define TRIM_INTERVAL_MS 2000
-/* Memory is worth giving back once this many bytes or this many pairs have gone. */
-#define TRIM_BYTES (1024 * 1024)
-#define TRIM_PAIRS 500
+/* How often to check while draining whether all pairs have ended. */
+#define DRAIN_POLL_MS 20
 /* How long the last lines of the log may take to be written. */
 #define LOG_STOP_MS 1000
 
@@ -46,6 +42,7 @@ struct daemon {
 	struct event_base *base;
 	struct budget budget;
 	struct slots slots, pipes;
+	struct memory memory;
 	struct resolver *resolver;
 	struct relay **relays;
 	size_t relay_count;
@@ -54,11 +51,10 @@ struct daemon {
 	struct worker_context shared; /* the part of all this that the workers see */
 	struct collector *collector;
 	struct event *signals[SIGNALS];
-	struct event *drain_timer, *drain_deadline, *trim_timer;
+	struct event *drain_timer, *drain_deadline;
 	struct mailbox answers; /* from the workers */
 	unsigned undrained;     /* workers that may still accept */
 	enum daemon_phase phase;
-	uint64_t pairs_before; /* pairs at the last check whether to give memory back */
 };
 
 static uint64_t raise_nofile(void)
@@ -194,17 +190,6 @@ static void take_answer(void *arg, struct message *message)
 	}
 }
 
-/* The allocator keeps the memory that a burst has freed. This asks it to give that back to the system. */
-EVENT_CALLBACK(on_trim, struct daemon, daemon)
-{
-	uint64_t peak = budget_take_peak(&daemon->budget);
-	uint64_t pairs = slots_used(&daemon->slots);
-
-	if (peak > budget_used(&daemon->budget) + TRIM_BYTES || daemon->pairs_before > pairs + TRIM_PAIRS)
-		malloc_trim(0);
-	daemon->pairs_before = pairs;
-}
-
 /* ---- setting up ---- */
 
 static void init_limits(struct daemon *daemon)
@@ -216,6 +201,7 @@ static void init_limits(struct daemon *daemon)
 	if (estimate_shortage(daemon->config, nofile, text, sizeof(text)))
 		log_warning("%s", text);
 	budget_init(&daemon->budget, daemon->config->global.memory_max);
+	memory_reserve(&daemon->memory, daemon->config->global.memory_max, max);
 	slots_init(&daemon->slots, max);
 	slots_init(&daemon->pipes, estimate_max_pipes(nofile));
 	log_info("%s", estimate_describe(daemon->config, max, text, sizeof(text)));
@@ -263,13 +249,9 @@ static int init_signals(struct daemon *daemon)
 
 static int init_timers(struct daemon *daemon)
 {
-	const struct timeval trim = clock_timeval(TRIM_INTERVAL_MS);
-
 	daemon->drain_timer = event_new(daemon->base, -1, 0, on_drain_timer, daemon);
 	daemon->drain_deadline = event_new(daemon->base, -1, 0, on_drain_deadline, daemon);
-	daemon->trim_timer = event_new(daemon->base, -1, EV_PERSIST, on_trim, daemon);
-	if (!daemon->drain_timer || !daemon->drain_deadline || !daemon->trim_timer ||
-	    event_add(daemon->trim_timer, &trim) < 0)
+	if (!daemon->drain_timer || !daemon->drain_deadline)
 		return -ENOMEM;
 	return 0;
 }
@@ -284,6 +266,8 @@ static int init_base(struct daemon *daemon)
 	error = mailbox_open(&daemon->answers, daemon->base, take_answer, daemon);
 	if (!error)
 		error = init_timers(daemon);
+	if (!error)
+		error = memory_watch(&daemon->memory, daemon->base);
 	return error ? error : init_signals(daemon);
 }
 
@@ -298,6 +282,7 @@ static int init_workers(struct daemon *daemon)
 	        .budget = &daemon->budget,
 	        .slots = &daemon->slots,
 	        .pipes = &daemon->pipes,
+	        .pool = &daemon->memory.pairs,
 	        .answers = &daemon->answers,
 	        .log_connections = daemon->config->global.log_connections,
 	};
@@ -374,16 +359,17 @@ static void tear_down(struct daemon *daemon)
 	deinit_signals(daemon);
 	evloop_free_event(daemon->drain_timer);
 	evloop_free_event(daemon->drain_deadline);
-	evloop_free_event(daemon->trim_timer);
+	memory_unwatch(&daemon->memory);
 	mailbox_close(&daemon->answers);
 	if (daemon->base)
 		event_base_free(daemon->base);
+	memory_deinit(&daemon->memory);
 	config_put(daemon->config);
 }
 
 int daemon_run(struct config *config)
 {
-	struct daemon daemon = {.config = config_get(config), .answers = {.fd = -1}};
+	struct daemon daemon = {.config = config_get(config), .answers = {.fd = -1}, .memory.mailbox.fd = -1};
 	int error;
 
 	signal(SIGPIPE, SIG_IGN);

@@ -10,7 +10,6 @@ void budget_init(struct budget *budget, uint64_t max)
 {
 	budget->max = max;
 	atomic_init(&budget->used, 0);
-	atomic_init(&budget->peak, 0);
 }
 
 uint64_t budget_used(struct budget *budget)
@@ -28,15 +27,6 @@ uint64_t budget_share(struct budget *budget, uint64_t held)
 	return share(budget, budget_used(budget), held);
 }
 
-static void note_peak(struct budget *budget, uint64_t used)
-{
-	uint64_t peak = atomic_load_explicit(&budget->peak, memory_order_relaxed);
-
-	while (used > peak && !atomic_compare_exchange_weak_explicit(
-	                              &budget->peak, &peak, used, memory_order_relaxed, memory_order_relaxed))
-		;
-}
-
 uint64_t budget_claim(struct budget *budget, uint64_t held, uint64_t wanted)
 {
 	uint64_t used = budget_used(budget);
@@ -50,16 +40,10 @@ uint64_t budget_claim(struct budget *budget, uint64_t held, uint64_t wanted)
 			return held;
 	} while (!atomic_compare_exchange_weak_explicit(&budget->used, &used, used + (granted - held),
 	                                                memory_order_relaxed, memory_order_relaxed));
-	note_peak(budget, used + (granted - held));
 	return granted;
 }
 
 void budget_return(struct budget *budget, uint64_t bytes)
 {
 	atomic_fetch_sub_explicit(&budget->used, bytes, memory_order_relaxed);
-}
-
-uint64_t budget_take_peak(struct budget *budget)
-{
-	return atomic_exchange_explicit(&budget->peak, budget_used(budget), memory_order_relaxed);
 }

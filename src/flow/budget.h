@@ -15,7 +15,6 @@
 struct budget {
 	uint64_t max;          /* bytes; constant after budget_init */
 	_Atomic uint64_t used; /* bytes; never above max */
-	_Atomic uint64_t peak; /* bytes; highest used since budget_take_peak */
 };
 
 void budget_init(struct budget *budget, uint64_t max);
@@ -31,8 +30,5 @@ uint64_t budget_share(struct budget *budget, uint64_t held);
  */
 uint64_t budget_claim(struct budget *budget, uint64_t held, uint64_t wanted);
 void budget_return(struct budget *budget, uint64_t bytes);
-
-/* The highest used since the last call. Starts again from what is used now. */
-uint64_t budget_take_peak(struct budget *budget);
 
 #endif

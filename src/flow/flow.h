@@ -44,6 +44,12 @@ struct flow;
 struct pipe;
 struct pipe_pool;
 
+/*
+ * Bytes are queued in pieces of one libevent chain each: 4 KiB, including a header of 48 bytes. Larger pieces
+ * would be rounded up to a power of two and could cost up to twice their size.
+ */
+#define FLOW_CHAIN_SIZE 4096
+
 TAILQ_HEAD(flow_list, flow);
 
 /* The bulk flows of a worker that are waiting for their turn. */

@@ -36,6 +36,9 @@ int flow_buffer_append(struct bufferevent *buffer, const unsigned char *data, si
 {
 	struct evbuffer *output = bufferevent_get_output(buffer);
 
+	/* libevent would begin with a smaller chain, which is not from the pool of queues. */
+	if (length > 0 && evbuffer_get_length(output) == 0 && evbuffer_expand(output, FLOW_CHAIN_PAYLOAD) < 0)
+		return -ENOMEM;
 	while (length > 0) {
 		size_t piece = min_u64(length, FLOW_CHAIN_PAYLOAD);
 

@@ -22,11 +22,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/*
- * Bytes are queued in pieces of one libevent chain each: 4 KiB, including a header of 48 bytes. Larger pieces
- * would be rounded up to a power of two and could cost up to twice their size.
- */
-#define FLOW_CHAIN_SIZE    4096
+/* What a chain has room for besides its header. */
 #define FLOW_CHAIN_PAYLOAD (FLOW_CHAIN_SIZE - 48)
 
 /* What one end of a flow said when bytes were moved from it or to it. */

@@ -22,7 +22,6 @@
 
 #include <errno.h>
 #include <event2/event.h>
-#include <stdlib.h>
 
 /*
  * While bytes from a failed peer are being delivered, no event reports their acknowledgement. We have to
@@ -71,7 +70,7 @@ static void free_pair(struct pair *pair)
 	admission_give(&pair->ticket);
 	set->ended(set->arg, pair->relay);
 	relay_put(pair->relay);
-	free(pair);
+	slab_put(&set->slab, pair);
 }
 
 /* With on_reset = close, a reset is passed on as a clean end once everything before it is delivered. */
@@ -262,7 +261,7 @@ size_t pair_cost(void)
 static struct pair *allocate(struct pair_set *set)
 {
 	size_t event_size = event_get_struct_event_size();
-	struct pair *pair = calloc(1, allocation_size());
+	struct pair *pair = slab_get(&set->slab);
 	char *events;
 
 	if (!pair)
@@ -335,6 +334,7 @@ int pair_set_init(struct pair_set *set, unsigned workers)
 	int error;
 
 	LIST_INIT(&set->pairs);
+	slab_init(&set->slab, set->pool, allocation_size());
 	set->io.settle = settle_flow;
 	set->id_step = workers;
 	set->count = set->made = 0;

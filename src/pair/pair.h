@@ -8,6 +8,7 @@
 #ifndef WEIR_PAIR_H
 #define WEIR_PAIR_H
 
+#include "base/slab.h"
 #include "flow/flow.h"
 #include "relay/admission.h"
 #include "relay/relay.h"
@@ -24,15 +25,20 @@ struct pair_survey;
 LIST_HEAD(pair_list, pair);
 LIST_HEAD(peer_list, peer);
 
+/* Pairs are from a pool with units of this size, in bytes: several fit into each. */
+#define PAIR_UNIT_SIZE 8192
+
 /* All pairs of one worker, and what they share. */
 struct pair_set {
 	struct flow_io io;
 	unsigned worker;                               /* number of the worker */
+	struct pool *pool;                             /* memory of pairs; NULL: malloc(3) */
 	bool log_connections;                          /* one line per closed pair */
 	void (*ended)(void *arg, struct relay *relay); /* a pair has ended and its slots are free */
 	void *arg;
 	/* private */
 	struct flow_turns turns;
+	struct slab slab;
 	struct pair_list pairs;
 	struct peer_list blind;    /* peers from which nothing is read: see pair_watch.c */
 	struct event *watch_timer; /* while there are blind peers */
@@ -42,7 +48,7 @@ struct pair_set {
 };
 
 /*
- * The caller fills in set->io (except settle and turns), worker, log_connections, ended and arg first.
+ * The caller fills in set->io (except settle and turns), worker, pool, log_connections, ended and arg first.
  * workers is the number of workers. 0 or -errno.
  */
 int pair_set_init(struct pair_set *set, unsigned workers);

@@ -172,6 +172,7 @@ static int init_pairs(struct worker *worker)
 	set->io.scratch_size = SCRATCH_SIZE;
 	set->io.scratch = malloc(SCRATCH_SIZE);
 	set->worker = worker->number;
+	set->pool = context->pool;
 	set->log_connections = context->log_connections;
 	set->ended = on_pair_ended;
 	set->arg = worker;

@@ -25,6 +25,7 @@ struct worker_context {
 	struct budget *budget;
 	struct slots *slots;     /* pairs of all workers */
 	struct slots *pipes;     /* pipes of all workers */
+	struct pool *pool;       /* memory of the pairs of all workers; NULL: malloc(3) */
 	struct mailbox *answers; /* where the workers answer */
 	bool log_connections;
 };

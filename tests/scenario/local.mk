@@ -16,6 +16,7 @@ tests_scenario_rawpeer_LDADD = src/libweir.a
 SCENARIOS = \
 	tests/scenario/closing.sh \
 	tests/scenario/pressure.sh \
+	tests/scenario/memory.sh \
 	tests/scenario/marks.sh \
 	tests/scenario/transfer.sh \
 	tests/scenario/timeouts.sh \

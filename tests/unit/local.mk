@@ -11,6 +11,7 @@ UNIT_TESTS = \
 	tests/unit/report/test_report \
 	tests/unit/daemon/test_estimate \
 	tests/unit/flow/test_flow \
+	tests/unit/flow/test_flow_chains \
 	tests/unit/flow/test_flow_queue \
 	tests/unit/flow/test_flow_splice \
 	tests/unit/flow/test_flow_turns \
@@ -59,6 +60,8 @@ tests_unit_base_test_pool_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_base_test_pool_LDADD = $(UNIT_LIBS)
 tests_unit_base_test_slab_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_base_test_slab_LDADD = $(UNIT_LIBS)
+tests_unit_flow_test_flow_chains_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_flow_test_flow_chains_LDADD = $(UNIT_LIBS)
 tests_unit_flow_test_budget_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_flow_test_budget_LDADD = $(UNIT_LIBS)
 tests_unit_config_test_config_SOURCES = tests/unit/config/test_config.c tests/unit/config/config_stage.c tests/unit/faults.c

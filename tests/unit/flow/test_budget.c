@@ -92,18 +92,6 @@ START_TEST(a_holder_above_its_share_keeps_what_it_has)
 }
 END_TEST
 
-START_TEST(peak_starts_anew)
-{
-	struct budget budget;
-
-	budget_init(&budget, MAX);
-	budget_claim(&budget, 0, 5000);
-	budget_return(&budget, 4000);
-	ck_assert_uint_eq(budget_take_peak(&budget), 5000);
-	ck_assert_uint_eq(budget_take_peak(&budget), 1000);
-}
-END_TEST
-
 #define HOLDERS 16
 
 /* Claims all it can get, for several holders, and gives it back. */
@@ -150,31 +138,6 @@ START_TEST(bound_holds_with_many_threads)
 }
 END_TEST
 
-#define CLAIMS (MAX / (2 * THREADS)) /* then nobody comes near a share */
-
-/* Every claim is a new peak. */
-static void *claim_byte_by_byte(void *arg)
-{
-	for (uint64_t held = 0; held < CLAIMS; held++)
-		if (budget_claim(arg, held, held + 1) != held + 1)
-			return arg;
-	return NULL;
-}
-
-START_TEST(peak_of_many_threads_is_not_missed)
-{
-	struct budget budget;
-
-	budget_init(&budget, MAX);
-	for (int i = 0; i < 20; i++) {
-		run_in_threads(claim_byte_by_byte, &budget);
-		ck_assert_uint_eq(budget_used(&budget), THREADS * CLAIMS);
-		budget_return(&budget, THREADS * CLAIMS);
-		ck_assert_uint_eq(budget_take_peak(&budget), THREADS * CLAIMS);
-	}
-}
-END_TEST
-
 int main(void)
 {
 	Suite *suite = suite_create("budget");
@@ -186,9 +149,7 @@ int main(void)
 	tcase_set_timeout(tcase, 60); /* holders that settle claim millions of times */
 	tcase_add_loop_test(tcase, stuck_holders_settle_at_equal_shares, 1, 20);
 	tcase_add_test(tcase, a_holder_above_its_share_keeps_what_it_has);
-	tcase_add_test(tcase, peak_starts_anew);
 	tcase_add_test(tcase, bound_holds_with_many_threads);
-	tcase_add_test(tcase, peak_of_many_threads_is_not_missed);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
 }

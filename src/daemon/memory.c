@@ -1,0 +1,133 @@
+#include "build_config.h"
+
+#include "daemon/memory.h"
+
+#include "base/clock.h"
+#include "base/evloop.h"
+#include "base/evmemory.h"
+#include "base/log.h"
+#include "flow/flow.h"
+#include "pair/pair.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <inttypes.h>
+#include <malloc.h>
+#include <string.h>
+
+/* What was free for so long is given back. */
+#define LOOK_MS 2000
+/* Free bytes of queues, and of pairs, that are not. */
+#define KEEP_BYTES (256 * 1024)
+
+/* Sanitizers and the like know every object of malloc(3), and none of a pool. */
+#ifdef WITH_SANITIZERS
+static const bool pools = false;
+#else
+static const bool pools = true;
+#endif
+
+static bool give_back(struct memory *memory)
+{
+	bool more = pool_give_back(&memory->queues);
+
+	return pool_give_back(&memory->pairs) || more;
+}
+
+static bool look(struct memory *memory)
+{
+	bool more = pool_look(&memory->queues);
+
+	return pool_look(&memory->pairs) || more;
+}
+
+/* A burst is over. What else it used, such as libevent's for each queue, is little, but the allocator keeps it. */
+static void rest(struct memory *memory)
+{
+	malloc_trim(0);
+	pool_rest(&memory->queues);
+	pool_rest(&memory->pairs);
+}
+
+/* Other events are served between two batches. Without memory for a timer all is given back now. */
+static bool look_after(struct memory *memory, uint64_t ms)
+{
+	const struct timeval delay = clock_timeval(ms);
+
+	if (event_add(memory->look, &delay) == 0)
+		return true;
+	while (give_back(memory))
+		;
+	return false;
+}
+
+static void watch(struct memory *memory)
+{
+	if (!look_after(memory, LOOK_MS))
+		rest(memory);
+}
+
+EVENT_CALLBACK(on_look, struct memory, memory)
+{
+	if (give_back(memory) && look_after(memory, 0))
+		return;
+	if (look(memory))
+		watch(memory);
+	else
+		rest(memory);
+}
+
+static void take_message(void *arg, struct message *message)
+{
+	struct memory *memory = arg;
+
+	(void)message;
+	look(memory);
+	watch(memory);
+}
+
+static void on_piled(void *arg)
+{
+	struct memory *memory = arg;
+
+	mailbox_post(&memory->mailbox, &memory->piled);
+}
+
+static void reserve(struct memory *memory, struct pool *pool, size_t unit, uint64_t bytes)
+{
+	int error = pools ? pool_init(pool, unit, bytes, KEEP_BYTES) : 0;
+
+	if (error)
+		log_warning("no addresses for %" PRIu64 " bytes (%s): memory may exceed memory_max", bytes,
+		            strerror(-error));
+	pool->piled = on_piled;
+	pool->arg = memory;
+}
+
+void memory_reserve(struct memory *memory, uint64_t queue_bytes, uint64_t pairs)
+{
+	reserve(memory, &memory->queues, FLOW_CHAIN_SIZE, queue_bytes);
+	reserve(memory, &memory->pairs, PAIR_UNIT_SIZE, pairs * PAIR_UNIT_SIZE);
+	evmemory_use(&memory->queues);
+}
+
+int memory_watch(struct memory *memory, struct event_base *base)
+{
+	memory->look = event_new(base, -1, 0, on_look, memory);
+	if (!memory->look)
+		return -ENOMEM;
+	return mailbox_open(&memory->mailbox, base, take_message, memory);
+}
+
+void memory_unwatch(struct memory *memory)
+{
+	evloop_free_event(memory->look);
+	mailbox_close(&memory->mailbox);
+}
+
+void memory_deinit(struct memory *memory)
+{
+	evmemory_use(NULL);
+	pool_deinit(&memory->queues);
+	pool_deinit(&memory->pairs);
+}

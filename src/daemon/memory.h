@@ -1,0 +1,36 @@
+/*
+ * The memory of queues and pairs of all workers, and when it is given back to the system: what was free for
+ * some seconds, except a little. Nothing is looked at while there is no more free than that.
+ */
+#ifndef WEIR_MEMORY_H
+#define WEIR_MEMORY_H
+
+#include "base/mailbox.h"
+#include "base/pool.h"
+
+#include <stdint.h>
+
+struct event;
+struct event_base;
+
+struct memory {
+	struct pool queues, pairs;
+	/* private */
+	struct mailbox mailbox; /* for one message: there is much to give back */
+	struct message piled;
+	struct event *look;
+};
+
+/*
+ * Addresses for queue_bytes of queues and this many pairs. Without them (that is logged) memory comes from
+ * malloc(3). Call before there are threads.
+ */
+void memory_reserve(struct memory *memory, uint64_t queue_bytes, uint64_t pairs);
+/* Gives memory back from now on, on the thread of this base. 0 or -errno. */
+int memory_watch(struct memory *memory, struct event_base *base);
+/* Stops that. Also takes what was never watched, with a mailbox whose fd is -1. */
+void memory_unwatch(struct memory *memory);
+/* Nothing may be in use any more. */
+void memory_deinit(struct memory *memory);
+
+#endif

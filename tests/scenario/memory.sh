@@ -1,0 +1,108 @@
+#!/bin/bash
+# Memory: the bound holds whatever thread filled it, and what is free goes back to the system. A build with
+# sanitizers keeps memory, so these cases are for one without.
+# shellcheck source=lib.sh
+. "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
+
+rss_at_most() {
+	[ "$(weir_rss)" -le "$1" ]
+}
+
+needs_plain_build() {
+	[ $SANITIZED = no ] || skip "the sanitizers keep memory"
+}
+
+# Which worker gets a client is left to chance, so there are many rounds. The idle pairs that are made while
+# queues are full keep an allocator from giving back what was freed before them.
+worker_after_worker() {
+	local round most=0 rss idle_kib
+	needs_plain_build
+	printf '%s\n' "[global]" "memory_max = 16M" "workers = 4" \
+		"[defaults]" "splice = off" "high_watermark = 64M" >relay.ini
+	target_as idle -s echo
+	printf '%s\n' "[relay idle]" "listen = 127.0.0.1:0" "target = $TARGET" >>relay.ini
+	for round in {1..8}; do
+		target_as "target$round" -n 3 deadline 60 await "drain$round" recv-all fin
+		printf '%s\n' "[relay r$round]" "listen = 127.0.0.1:0" "target = $TARGET" >>relay.ini
+	done
+	weir_start -c relay.ini
+	idle_kib=$(weir_rss)
+	for round in {1..8}; do
+		RELAY=$(listening_on "r$round")
+		client_as "client$round" -n 3 deadline 60 fill 100 touch "filled$round" fin expect-fin
+		wait_for "the queues of round $round to be full" test -e "filled$round"
+		RELAY=$(listening_on idle)
+		client_as "idle$round" -n 10 deadline 60 mirror send 1 recv 1 touch "idle$round" await end fin expect-fin
+		wait_for "idle pairs" test -e "idle$round"
+		rss=$(weir_rss)
+		if [ "$rss" -gt "$most" ]; then most=$rss; fi
+		touch "drain$round"
+		peer_end "client$round"
+	done
+	touch end
+	# Three quarters of memory_max and what the sinks leave of it: otherwise this shows nothing.
+	expect_at_least "KiB of queues" $((16 * 1024 / 2)) $((most - idle_kib))
+	expect_at_most "KiB grown" $((16 * 1024 * 11 / 10)) $((most - idle_kib))
+}
+scenario "queues of one worker after another stay within memory_max" worker_after_worker
+
+# A burst may be over before anybody looks.
+ended_pairs() {
+	local idle_kib pairs=3000
+	needs_plain_build
+	target -n $pairs deadline 60 recv-all fin
+	weir_relay -o workers="$1"
+	needs_pairs $pairs
+	idle_kib=$(weir_rss)
+	client -n $pairs deadline 60 touch there await go fin expect-fin
+	wait_for "all clients" test -e there
+	dump_until has weir pairs=$pairs
+	expect_at_least "KiB of the pairs" $pairs $(($(weir_rss) - idle_kib))
+	touch go
+	peers_end
+	# What stays: libevent's records of each descriptor on each worker, and a little for the next pairs.
+	wait_for "the memory of the pairs to be back" rss_at_most $((idle_kib + 1024 + $1 * 256))
+}
+scenario "memory of ended pairs is given back" ended_pairs 1
+scenario "memory of ended pairs is given back by four workers" ended_pairs 4
+
+# Of what is in pipes nothing is resident.
+queues_that_were() {
+	local idle_kib
+	needs_plain_build
+	target -n 40 deadline 60 rcvbuf 16K await go recv-all
+	weir_relay -o splice=off -o client_rcvbuf=16K -o client_sndbuf=16K -o target_rcvbuf=16K -o target_sndbuf=16K
+	idle_kib=$(weir_rss)
+	client -n 40 deadline 60 fill 300 touch filled await go fin
+	wait_for "all clients to be held back" test -e filled
+	weir_dump
+	expect_at_least "KiB of the burst" $((15 * 1024)) $(($(weir_rss) - idle_kib))
+	touch go
+	peers_end
+	wait_for "memory to be back" rss_at_most $((idle_kib + 1024))
+}
+scenario "memory is given back after a burst that was copied" queues_that_were
+
+# How often threads of weir have waited.
+weir_waits() {
+	cat "/proc/$WEIR_PID"/task/*/status | awk '$1 == "voluntary_ctxt_switches:" { sum += $2 } END { print sum }'
+}
+
+nothing_for_seconds() {
+	local before
+	before=$(weir_waits)
+	sleep 4.5
+	[ $(($(weir_waits) - before)) -le 1 ]
+}
+
+nothing_wakes() {
+	target await go recv-all fin
+	weir_relay
+	client await go fin expect-fin
+	dump_until has pair state=open
+	wait_for "seconds without a wake-up" nothing_for_seconds
+	touch go
+}
+scenario "nothing wakes a daemon that has nothing to do" nothing_wakes
+
+finish
