@@ -9,6 +9,7 @@ src_libweir_a_SOURCES = \
 	src/base/evmemory.c src/base/evmemory.h \
 	src/base/number.h \
 	src/base/pool.c src/base/pool.h \
+	src/base/printable.c src/base/printable.h \
 	src/base/refcount.h \
 	src/base/slab.c src/base/slab.h \
 	src/config/complaints.c src/config/complaints.h \

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/number.h"
+#include "base/printable.h"
 #include "base/thread.h"
 
 #include <errno.h>
@@ -210,6 +211,7 @@ static void write_lines(struct prefix *prefix, char *text, size_t length)
 	char *end;
 
 	for (; (end = memchr(text, '\n', length)) != NULL; text = end + 1) {
+		printable_line(text, (size_t)(end - text));
 		write_line(prefix, text, (size_t)(end + 1 - text));
 		length -= (size_t)(end + 1 - text);
 	}
@@ -334,20 +336,6 @@ void log_stop(uint64_t timeout_ms)
 		pthread_detach(state.thread);
 }
 
-static bool is_control(char c)
-{
-	return (unsigned char)c < ' ' || c == 0x7f;
-}
-
-/* Replaces anything that could forge a line or control a terminal. lines: newlines stay. */
-static void clean(char *text, size_t length, bool lines)
-{
-	for (size_t i = 0; i < length; i++) {
-		if (is_control(text[i]) && !(lines && text[i] == '\n'))
-			text[i] = '?';
-	}
-}
-
 void log_write(enum log_level level, const char *format, ...)
 {
 	char text[LINE_MAX_BYTES + 1];
@@ -365,7 +353,7 @@ void log_write(enum log_level level, const char *format, ...)
 	length = n < 0 ? 0 : (size_t)n;
 	if (length > LINE_MAX_BYTES)
 		length = LINE_MAX_BYTES;
-	clean(text, length, false);
+	printable_line(text, length);
 	text[length++] = '\n';
 	prefix_make(&prefix, level);
 
@@ -393,7 +381,6 @@ void log_block(char *text, size_t length)
 	struct prefix prefix;
 
 	prefix_make(&prefix, LOG_LEVEL_NOTICE);
-	clean(text, length, true);
 
 	pthread_mutex_lock(&state.lock);
 	if (state.running) {

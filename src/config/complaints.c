@@ -2,6 +2,8 @@
 
 #include "config/complaints.h"
 
+#include "base/printable.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +26,10 @@ static char *place(const struct complaints *complaints, unsigned line, const cha
 		r = asprintf(&text, "%s: %s", complaints->file, what);
 	else
 		r = asprintf(&text, "%s:%u: %s", complaints->file, line, what);
-	return r < 0 ? NULL : text;
+	if (r < 0)
+		return NULL;
+	printable_line(text, (size_t)r); /* it may quote the command line */
+	return text;
 }
 
 /* Takes ownership of text, which may be NULL. */

@@ -2,6 +2,8 @@
 
 #include "config/ini_reader.h"
 
+#include "base/printable.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <ini.h>
@@ -89,16 +91,12 @@ static bool is_blank(char c)
 
 static bool check_bytes(const struct reader *reader)
 {
-	for (size_t i = 0; i < reader->length; i++) {
-		unsigned char byte = (unsigned char)reader->text[i];
+	unsigned code;
 
-		if ((byte < ' ' && byte != '\t') || byte == 0x7f) {
-			problem(reader, "%s 0x%02x; expected text",
-			        byte == '\0' ? "NUL byte" : "control character", byte);
-			return false;
-		}
-	}
-	return true;
+	if (printable_find_control(reader->text, reader->length, &code) == reader->length)
+		return true;
+	problem(reader, "%s 0x%02x; expected text", code == 0 ? "NUL byte" : "control character", code);
+	return false;
 }
 
 static bool check_length(const struct reader *reader, size_t limit)

@@ -2,11 +2,11 @@
 
 #include "config/options.h"
 
+#include "base/printable.h"
 #include "base/units.h"
 #include "config/settings.h"
 
 #include <assert.h>
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -133,12 +133,7 @@ static void print_log_level(const struct option *option, const void *settings, F
 /* A path that is accepted here must read back the same from a line of relay.ini. */
 static bool path_is_plain(const char *path)
 {
-	if (path[0] == ';' || path[0] == '#')
-		return false;
-	for (; *path; path++)
-		if (isspace((unsigned char)*path) || iscntrl((unsigned char)*path))
-			return false;
-	return true;
+	return path[0] != ';' && path[0] != '#' && printable_is_word(path);
 }
 
 static const char *set_path(const struct option *option, void *settings, const char *text)

@@ -2,6 +2,7 @@
 
 #include "net/address.h"
 
+#include "base/printable.h"
 #include "base/units.h"
 
 #include <arpa/inet.h>
@@ -18,27 +19,13 @@ static const char letters_and_digits[] = "abcdefghijklmnopqrstuvwxyz"
                                          "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                          "0123456789";
 
-static bool is_printable(char c)
-{
-	return c > ' ' && c < 0x7f;
-}
-
-/* White space and control characters could not be written to relay.ini and read back. */
-static bool is_word(const char *text)
-{
-	for (; *text; text++)
-		if ((unsigned char)*text <= ' ' || *text == 0x7f)
-			return false;
-	return true;
-}
-
 static int parse_unix(const char *path, struct address *address)
 {
 	struct sockaddr_un *un = &address->endpoint.un;
 	bool abstract = path[0] == '@';
 	size_t length = strlen(path);
 
-	if ((!abstract && path[0] != '/') || (abstract && length == 1) || !is_word(path))
+	if ((!abstract && path[0] != '/') || (abstract && length == 1) || !printable_is_word(path))
 		return -EINVAL;
 	if (length - abstract > UNIX_MAX)
 		return -ENAMETOOLONG;
@@ -297,11 +284,7 @@ static void format_peer_ipv6(const struct sockaddr_in6 *in6, char buf[ADDRESS_TE
 
 static void format_peer_unix(const struct sockaddr_un *un, socklen_t length, char buf[ADDRESS_TEXT_MAX])
 {
-	size_t size = format_unix(un, length, buf);
-
-	for (size_t i = 0; i < size; i++)
-		if (!is_printable(buf[i]))
-			buf[i] = '?';
+	printable_word(buf, format_unix(un, length, buf));
 }
 
 char *endpoint_format(const struct sockaddr *sa, socklen_t length, char buf[ADDRESS_TEXT_MAX])

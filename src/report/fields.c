@@ -2,6 +2,9 @@
 
 #include "report/fields.h"
 
+#include "base/number.h"
+#include "base/printable.h"
+
 #include <string.h>
 #include <time.h>
 
@@ -127,13 +130,12 @@ static const char *limited_word(enum limited_by limited)
  */
 static const char *guard(const char *text, size_t length, char buf[VALUE_WORD_MAX])
 {
-	size_t i;
-
 	/* NOLINTNEXTLINE(arrayIndexOutOfBoundsCond): length is the size of text */
-	for (i = 0; i < length && i < VALUE_WORD_MAX - 1 && text[i] != '\0'; i++)
-		buf[i] = (char)(text[i] > ' ' && text[i] < 0x7f ? text[i] : '?');
-	buf[i] = '\0';
-	return i > 0 ? buf : "-";
+	length = strnlen(text, min_u64(length, VALUE_WORD_MAX - 1));
+	memcpy(buf, text, length);
+	buf[length] = '\0';
+	printable_word(buf, length);
+	return length > 0 ? buf : "-";
 }
 
 static const char *time_word(int64_t seconds, char buf[VALUE_WORD_MAX])

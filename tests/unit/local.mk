@@ -19,6 +19,7 @@ UNIT_TESTS = \
 	tests/unit/base/test_log \
 	tests/unit/base/test_jobs \
 	tests/unit/base/test_mailbox \
+	tests/unit/base/test_printable \
 	tests/unit/pair/test_pair_life \
 	tests/unit/pair/test_pair_connect \
 	tests/unit/pair/test_pair_reset \
@@ -106,6 +107,8 @@ tests_unit_base_test_jobs_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_base_test_jobs_LDADD = $(UNIT_LIBS)
 tests_unit_base_test_mailbox_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_base_test_mailbox_LDADD = $(UNIT_LIBS)
+tests_unit_base_test_printable_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_base_test_printable_LDADD = $(UNIT_LIBS)
 tests_unit_pair_test_pair_life_SOURCES = tests/unit/pair/test_pair_life.c tests/unit/pair/pair_stage.c tests/unit/faults.c
 tests_unit_pair_test_pair_life_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_pair_test_pair_life_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)

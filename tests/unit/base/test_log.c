@@ -200,8 +200,9 @@ END_TEST
 
 START_TEST(test_control_characters)
 {
-	log_info("a\nb\tc\033[1md\177e\xc3\xa4");
-	read_until("a?b?c?[1md?e\xc3\xa4");
+	log_info("a\nb\tc\033[1md\177e\xc3\xa4\xc2\x9b"
+	         "f\x9bg");
+	read_until("a?b?c?[1md?e\xc3\xa4??f?g");
 }
 END_TEST
 

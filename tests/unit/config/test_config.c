@@ -107,6 +107,11 @@ static const struct {
         {RELAY "splice = o\rff\n", "FILE:4: control character 0x0d; expected text\n"},
         {RELAY "splice = off\r\r\n", "FILE:4: control character 0x0d; expected text\n"},
         {RELAY "# bell \a\n", "FILE:4: control character 0x07; expected text\n"},
+        {RELAY "# \xc2\x9b"
+               "1m\n",
+         "FILE:4: control character 0x9b; expected text\n"},
+        {RELAY "target = unix:/a\xc2\x85\n", "FILE:4: control character 0x85; expected text\n"},
+        {RELAY "target = unix:/a\x9b\n", "FILE:4: control character 0x9b; expected text\n"},
         {RELAY "\xef\xbb\xbfsplice = off\n",
          "FILE:4: unknown key \"\xef\xbb\xbfsplice\"; did you mean \"splice\"?\n"},
         {RELAY "# " LONG "\nsplice = 1\n", "FILE:4: line of 1052 bytes; expected at most 1022\n"
@@ -489,8 +494,10 @@ static const struct {
         {"relay.splice=off", "section \"relay\" of an option; expected global or defaults"},
         {".splice=off", "section \"\" of an option; expected global or defaults"},
         {"dump_file=a\nb",
-         "dump_file: \"a\nb\" is not valid; expected - or a path of at most 900 bytes without white "
-         "space"},
+         "dump_file: \"a?b\" is not valid; expected - or a path of at most 900 bytes without white space"},
+        {"dump_file=a\xc2\x9b",
+         "dump_file: \"a??\" is not valid; expected - or a path of at most 900 bytes without white space"},
+        {"\x1b[1m=1", "unknown key \"?[1m\"; expected one that relay.ini(5) lists"},
         {"dump_file=#a",
          "dump_file: \"#a\" is not valid; expected - or a path of at most 900 bytes without white space"},
 };
