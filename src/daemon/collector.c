@@ -9,55 +9,37 @@
 #include <unistd.h>
 
 struct collector {
+	struct config *config;
 	struct budget *budget;
 	uint64_t started; /* clock_ms of the daemon's start */
 	collector_take *take;
 	void *arg;
-	struct relay_record *relays; /* their names are set from the start */
-	size_t relay_count;
-	struct report_part *parts; /* one for each worker */
 	unsigned workers;
-	unsigned pending; /* parts still to come */
+	struct report *report; /* while parts are still to come; NULL if there was no memory for it */
+	unsigned pending;      /* parts still to come */
 	bool running, wanted;
 };
 
-struct collector *collector_new(struct relay *const *relays, size_t relay_count, struct budget *budget,
-                                unsigned workers, collector_take *take, void *arg)
+struct collector *collector_new(struct config *config, struct budget *budget, unsigned workers,
+                                collector_take *take, void *arg)
 {
 	struct collector *collector = calloc(1, sizeof(*collector));
 
 	if (!collector)
 		return NULL;
+	collector->config = config;
 	collector->budget = budget;
 	collector->workers = workers;
 	collector->started = clock_ms();
 	collector->take = take;
 	collector->arg = arg;
-	collector->parts = calloc(workers, sizeof(*collector->parts));
-	collector->relays = calloc(relay_count, sizeof(*collector->relays));
-	if (!collector->parts || !collector->relays) {
-		collector_free(collector);
-		return NULL;
-	}
-	collector->relay_count = relay_count;
-	for (size_t i = 0; i < relay_count; i++)
-		collector->relays[i].name = relays[i]->config->name;
 	return collector;
-}
-
-static void free_parts(struct collector *collector)
-{
-	for (unsigned i = 0; collector->parts && i < collector->workers; i++)
-		report_part_deinit(&collector->parts[i]);
 }
 
 void collector_free(struct collector *collector)
 {
-	if (!collector)
-		return;
-	free_parts(collector);
-	free(collector->parts);
-	free(collector->relays);
+	if (collector)
+		report_free(collector->report);
 	free(collector);
 }
 
@@ -67,24 +49,20 @@ void collector_request(struct collector *collector, struct worker **workers)
 	if (collector->running)
 		return;
 	collector->running = true;
+	collector->report = report_new(collector->config, collector->workers);
+	if (!collector->report) {
+		collector->take(collector->arg, NULL);
+		return;
+	}
 	collector->pending = collector->workers;
 	for (unsigned i = 0; i < collector->workers; i++)
 		worker_order(workers[i], WORKER_REPORT);
 }
 
-void collector_put(struct collector *collector, unsigned worker, const struct report_part *part)
+static void sum_relay(const struct report *report, size_t number)
 {
-	collector->parts[worker] = *part;
-	collector->pending--;
-}
-
-static void sum_relay(const struct collector *collector, size_t number)
-{
-	struct relay_record *relay = &collector->relays[number];
-
-	*relay = (struct relay_record){.name = relay->name};
-	for (unsigned w = 0; w < collector->workers; w++)
-		relay_record_add(relay, &collector->parts[w].relays[number]);
+	for (size_t i = 0; i < report->part_count; i++)
+		relay_record_add(&report->relays[number], &report->parts[i].relays[number]);
 }
 
 static struct process_record describe_process(const struct collector *collector, const struct report *report)
@@ -101,39 +79,40 @@ static struct process_record describe_process(const struct collector *collector,
 	};
 }
 
-static bool is_complete(const struct collector *collector)
+static bool is_complete(const struct report *report)
 {
-	for (unsigned w = 0; w < collector->workers; w++)
-		if (!collector->parts[w].relays)
+	for (size_t i = 0; i < report->part_count; i++)
+		if (!report->parts[i].relays)
 			return false;
 	return true;
 }
 
 static void hand_on(struct collector *collector)
 {
-	struct report report = {
-	        .relays = collector->relays,
-	        .relay_count = collector->relay_count,
-	        .parts = collector->parts,
-	        .part_count = collector->workers,
-	};
+	struct report *report = collector->report;
 
-	if (!is_complete(collector)) {
-		collector->take(collector->arg, NULL);
-		return;
+	collector->report = NULL;
+	if (is_complete(report)) {
+		report->process = describe_process(collector, report);
+		for (size_t i = 0; i < report->relay_count; i++)
+			sum_relay(report, i);
+	} else {
+		report_free(report);
+		report = NULL;
 	}
-	report.process = describe_process(collector, &report);
-	for (size_t i = 0; i < collector->relay_count; i++)
-		sum_relay(collector, i);
-	collector->take(collector->arg, &report);
+	collector->take(collector->arg, report); /* consumed */
 }
 
-void collector_finish(struct collector *collector, struct worker **workers)
+void collector_put(struct collector *collector, unsigned worker, struct report_part *part)
 {
-	if (!collector->running || collector->pending > 0)
-		return;
-	hand_on(collector);
-	free_parts(collector);
+	collector->report->parts[worker] = *part;
+	*part = (struct report_part){.relays = NULL}; /* consumed; with the next request it is the worker's */
+	if (--collector->pending == 0)
+		hand_on(collector);
+}
+
+void collector_end(struct collector *collector, struct worker **workers)
+{
 	collector->running = false;
 	if (collector->wanted)
 		collector_request(collector, workers);

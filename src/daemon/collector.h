@@ -10,19 +10,22 @@
 
 struct collector;
 
-/* Takes a finished report, valid only during the call. NULL if there was no memory for it. */
-typedef void collector_take(void *arg, const struct report *report);
+/*
+ * Takes over a finished report. NULL if there was no memory for it. It is under way until collector_end is
+ * called: in either case, now or later.
+ */
+typedef void collector_take(void *arg, struct report *report);
 
-/* relays (relay_count of them) and budget are borrowed. NULL when out of memory. */
-struct collector *collector_new(struct relay *const *relays, size_t relay_count, struct budget *budget,
-                                unsigned workers, collector_take *take, void *arg);
+/* config and budget are borrowed. NULL when out of memory. */
+struct collector *collector_new(struct config *config, struct budget *budget, unsigned workers,
+                                collector_take *take, void *arg);
 void collector_free(struct collector *collector); /* takes NULL */
 
 /* Asks for a report. Main thread. */
 void collector_request(struct collector *collector, struct worker **workers);
-/* Puts in a worker's part and takes over what it holds. Main thread. */
-void collector_put(struct collector *collector, unsigned worker, const struct report_part *part);
-/* Hands the report on if every part is there. Begins the next if one was requested meanwhile. Main thread. */
-void collector_finish(struct collector *collector, struct worker **workers);
+/* Takes over what a part holds, and zeroes it. After the last one, hands on the report. Main thread. */
+void collector_put(struct collector *collector, unsigned worker, struct report_part *part);
+/* The report that was handed on is done with. Begins the next if one was requested meanwhile. Main thread. */
+void collector_end(struct collector *collector, struct worker **workers);
 
 #endif

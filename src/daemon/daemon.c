@@ -50,6 +50,7 @@ struct daemon {
 	unsigned worker_count;
 	struct worker_context shared; /* the part of all this that the workers see */
 	struct collector *collector;
+	struct dump *dump;
 	struct event *signals[SIGNALS];
 	struct event *drain_timer, *drain_deadline;
 	struct mailbox answers; /* from the workers */
@@ -81,11 +82,18 @@ uint64_t daemon_raise_fds(void)
 
 /* ---- reports ---- */
 
-static void take_report(void *arg, const struct report *report)
+static void take_report(void *arg, struct report *report)
 {
-	const struct daemon *daemon = arg;
+	struct daemon *daemon = arg;
 
-	dump_write(&daemon->config->global, report);
+	dump_write(daemon->dump, report); /* consumed */
+}
+
+static void on_dump_written(void *arg)
+{
+	struct daemon *daemon = arg;
+
+	collector_end(daemon->collector, daemon->workers);
 }
 
 /* ---- stopping ---- */
@@ -185,8 +193,6 @@ static void take_answer(void *arg, struct message *message)
 		break;
 	case WORKER_REPORTED:
 		collector_put(daemon->collector, answer->worker, &answer->part);
-		answer->part = (struct report_part){.relays = NULL}; /* consumed */
-		collector_finish(daemon->collector, daemon->workers);
 	}
 }
 
@@ -287,9 +293,10 @@ static int init_workers(struct daemon *daemon)
 	        .log_connections = daemon->config->global.log_connections,
 	};
 	daemon->undrained = daemon->worker_count;
-	daemon->collector = collector_new(daemon->relays, daemon->relay_count, &daemon->budget,
-	                                  daemon->worker_count, take_report, daemon);
-	if (!daemon->collector || !daemon->workers)
+	daemon->collector =
+	        collector_new(daemon->config, &daemon->budget, daemon->worker_count, take_report, daemon);
+	daemon->dump = dump_new(daemon->base, daemon->config, on_dump_written, daemon);
+	if (!daemon->collector || !daemon->dump || !daemon->workers)
 		return -ENOMEM;
 	for (unsigned i = 0; i < daemon->worker_count; i++) {
 		daemon->workers[i] = worker_new(&daemon->shared, i);
@@ -356,6 +363,7 @@ static void tear_down(struct daemon *daemon)
 	free(daemon->relays);
 	resolver_free(daemon->resolver);
 	collector_free(daemon->collector);
+	dump_free(daemon->dump);
 	deinit_signals(daemon);
 	evloop_free_event(daemon->drain_timer);
 	evloop_free_event(daemon->drain_deadline);

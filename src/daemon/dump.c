@@ -2,6 +2,7 @@
 
 #include "daemon/dump.h"
 
+#include "base/jobs.h"
 #include "base/log.h"
 #include "report/file.h"
 #include "report/json.h"
@@ -12,6 +13,29 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+struct dump {
+	struct config *config;
+	struct jobs *jobs;
+	void (*written)(void *arg);
+	void *arg;
+};
+
+/* One dump. It may outlive struct dump, so it holds all that it needs to be written. */
+struct dump_job {
+	struct job job;
+	struct dump *dump; /* valid in done only */
+	struct config *config;
+	struct report *report;
+};
+
+static void complain(const struct config *config, int error)
+{
+	bool to_log = strcmp(config->global.dump_file, "-") == 0;
+
+	log_error("cannot write the dump to %s: %s", to_log ? "the log" : config->global.dump_file,
+	          strerror(-error));
+}
 
 /* NULL when out of memory. */
 static char *compose(enum dump_format format, const struct report *report, size_t *length)
@@ -29,21 +53,100 @@ static char *compose(enum dump_format format, const struct report *report, size_
 	return NULL;
 }
 
-void dump_write(const struct config_global *config, const struct report *report)
+static int write_report(const struct config_global *config, const struct report *report)
 {
-	bool to_log = strcmp(config->dump_file, "-") == 0;
 	size_t length = 0;
-	char *text = report ? compose(config->dump_format, report, &length) : NULL;
-	int error = -ENOMEM;
+	char *text = compose(config->dump_format, report, &length);
+	int error;
 
-	if (text && to_log) {
+	if (!text)
+		return -ENOMEM;
+	if (strcmp(config->dump_file, "-") == 0) {
 		log_block(text, length); /* consumed */
-		return;
+		return 0;
 	}
-	if (text)
-		error = report_write_file(config->dump_file, text, length);
+	error = report_write_file(config->dump_file, text, length);
 	free(text);
+	return error;
+}
+
+static void run(struct job *job)
+{
+	struct dump_job *this = (struct dump_job *)job;
+	int error = write_report(&this->config->global, this->report);
+
 	if (error)
-		log_error("cannot write the dump to %s: %s", to_log ? "the log" : config->dump_file,
-		          strerror(-error));
+		complain(this->config, error);
+}
+
+static void drop(struct job *job)
+{
+	struct dump_job *this = (struct dump_job *)job;
+
+	report_free(this->report);
+	config_put(this->config);
+	free(this);
+}
+
+static void done(struct job *job)
+{
+	struct dump *dump = ((struct dump_job *)job)->dump;
+
+	drop(job);
+	dump->written(dump->arg);
+}
+
+/* Takes over report. 0 or -errno. */
+static int submit(struct dump *dump, struct report *report)
+{
+	struct dump_job *this = report ? calloc(1, sizeof(*this)) : NULL;
+	int error;
+
+	if (!this) {
+		report_free(report);
+		return -ENOMEM;
+	}
+	this->job = (struct job){.run = run, .done = done, .drop = drop};
+	this->dump = dump;
+	this->config = config_get(dump->config);
+	this->report = report;
+	error = jobs_submit(dump->jobs, &this->job);
+	if (error)
+		drop(&this->job);
+	return error;
+}
+
+void dump_write(struct dump *dump, struct report *report)
+{
+	int error = submit(dump, report);
+
+	if (!error)
+		return;
+	complain(dump->config, error);
+	dump->written(dump->arg);
+}
+
+struct dump *dump_new(struct event_base *base, struct config *config, void (*written)(void *arg), void *arg)
+{
+	struct dump *dump = calloc(1, sizeof(*dump));
+
+	if (!dump)
+		return NULL;
+	dump->config = config_get(config);
+	dump->written = written;
+	dump->arg = arg;
+	dump->jobs = jobs_new(base, 1);
+	if (dump->jobs)
+		return dump;
+	dump_free(dump);
+	return NULL;
+}
+
+void dump_free(struct dump *dump)
+{
+	if (!dump)
+		return;
+	jobs_free(dump->jobs);
+	config_put(dump->config);
+	free(dump);
 }

@@ -1,11 +1,24 @@
-/* The dump: a report in the configured format, to the log or a file. */
+/* The dump: a report in the configured format, to the log or a file. Written on a thread of its own. */
 #ifndef WEIR_DUMP_H
 #define WEIR_DUMP_H
 
 #include "config/settings.h"
 #include "report/records.h"
 
-/* report is NULL if there was no memory for it. Errors are logged. */
-void dump_write(const struct config_global *config, const struct report *report);
+struct event_base;
+struct dump;
+
+/*
+ * written is called on the base's thread after each dump_write, once the report was written or given up. It
+ * may be called during dump_write. NULL when out of memory or descriptors.
+ */
+struct dump *dump_new(struct event_base *base, struct config *config, void (*written)(void *arg), void *arg);
+/*
+ * Takes over report, which is NULL if there was no memory for it. Errors are logged. On the base's thread,
+ * and not before written was called for the one before.
+ */
+void dump_write(struct dump *dump, struct report *report);
+/* Does not wait for a dump that cannot be written. It is given up or ends by itself. Takes NULL. */
+void dump_free(struct dump *dump);
 
 #endif

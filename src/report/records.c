@@ -11,6 +11,38 @@ void report_part_deinit(struct report_part *part)
 	*part = (struct report_part){.relays = NULL};
 }
 
+struct report *report_new(struct config *config, size_t part_count)
+{
+	struct report *report = calloc(1, sizeof(*report));
+
+	if (!report)
+		return NULL;
+	report->config = config_get(config);
+	report->relays = calloc(config->relay_count, sizeof(*report->relays));
+	report->parts = calloc(part_count, sizeof(*report->parts));
+	if (!report->relays || !report->parts) {
+		report_free(report);
+		return NULL;
+	}
+	report->relay_count = config->relay_count;
+	report->part_count = part_count;
+	for (size_t i = 0; i < report->relay_count; i++)
+		report->relays[i].name = config->relays[i].name;
+	return report;
+}
+
+void report_free(struct report *report)
+{
+	if (!report)
+		return;
+	for (size_t i = 0; i < report->part_count; i++)
+		report_part_deinit(&report->parts[i]);
+	free(report->parts);
+	free(report->relays);
+	config_put(report->config);
+	free(report);
+}
+
 size_t report_pair_count(const struct report *report)
 {
 	size_t count = 0;

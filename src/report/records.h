@@ -68,17 +68,22 @@ struct report_part {
 	size_t pair_count;
 };
 
-/* All pointers are borrowed. */
+/* Holds all that it needs, so it may outlive the workers and be written by any thread. */
 struct report {
 	struct process_record process;
-	const struct relay_record *relays;
+	struct relay_record *relays; /* owned */
 	size_t relay_count;
-	const struct report_part *parts;
+	struct report_part *parts; /* owned */
 	size_t part_count;
+	struct config *config; /* a reference, for the names of its relays */
 };
 
 /* Frees what a part holds and zeroes it. */
 void report_part_deinit(struct report_part *part);
+
+/* A report of all relays of config, with empty parts. NULL when out of memory. */
+struct report *report_new(struct config *config, size_t part_count);
+void report_free(struct report *report); /* takes NULL */
 /* The number of pairs in all parts. */
 size_t report_pair_count(const struct report *report);
 

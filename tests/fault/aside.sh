@@ -133,6 +133,47 @@ dump_fails() {
 scenario "dumps: they cannot be written" dump_fails "mkostemp ENOSPC" "write ENOSPC" "write EIO" "fchmod EPERM" "close EIO" \
 	"close ENOSPC" "rename EIO" "rename ENOSPC"
 
+# What hangs holds up nobody, and any number of signals meanwhile leads to one more dump.
+dump_hangs() {
+	local rule complaints=0
+	STRICT=yes
+	EXPECT_LOG='cannot write the dump to '
+	faults_start
+	for rule in "$@"; do
+		weir_dump
+		cp dump before
+		faults "$rule hang 1 0"
+		kill -USR1 "$WEIR_PID"
+		wait_for "a call that hangs" injected_at_least 1
+		for _ in 1 2 3 4 5; do
+			kill -USR1 "$WEIR_PID"
+			traffic
+		done
+		cmp before dump
+		faults "mkostemp ENOSPC 1 1" # counts those that begin from now on
+		complaints=$((complaints + 1))
+		wait_for "one more dump" dump_complaints $complaints
+		faults
+		weir_dump
+		expect_equal "the number of dumps that failed" $complaints "$(grep -c "$EXPECT_LOG" weir.log)"
+	done
+}
+scenario "dumps: the file system hangs" dump_hangs write rename
+
+stop_while_dump_hangs() {
+	faults_start
+	faults "$1 hang 1 0"
+	kill -USR1 "$WEIR_PID"
+	wait_for "a call that hangs" injected_at_least 1
+	HOLD=yes traffic_begin
+	wait_for "slow clients to be served" test -e held
+	kill -TERM "$WEIR_PID"
+	wait_log 'no longer accepting'
+	traffic_end
+	weir_expect_status 0
+}
+scenario "dumps: SIGTERM while the file system hangs" stop_while_dump_hangs write
+
 # A dump is whole all the same: weir_dump judges it.
 dump_in_pieces() {
 	local rule

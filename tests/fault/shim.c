@@ -8,7 +8,8 @@
  * A rule is "CALL WHAT FIRST EVERY":
  *
  *   CALL   a function below
- *   WHAT   the name of an errno, or of an error of getaddrinfo(3); a number N: 1 to N bytes are moved
+ *   WHAT   the name of an errno, or of an error of getaddrinfo(3); a number N: 1 to N bytes are moved;
+ *          "hang": the call is made once the rules have changed
  *   FIRST  the first call that it is for, counted from when the rule was read
  *   EVERY  0: that call alone; K: and every K-th after it
  *
@@ -46,6 +47,7 @@ struct rule {
 	char call[32], what[32];
 	int error;          /* 0: move less */
 	unsigned long most; /* bytes */
+	bool hangs;
 	unsigned long first, every;
 	unsigned long seen; /* calls since the rule was read */
 };
@@ -60,6 +62,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct rule rules[RULES];
 static size_t rule_count;
 static struct stat rules_status; /* of the file as it was read */
+static unsigned long changes;    /* of the rules */
 static unsigned long dice;
 
 /* What getaddrinfo(3) returns is negative; in a rule it is a number that no errno has. */
@@ -95,7 +98,8 @@ static bool parse_rule(const char *line, struct rule *rule)
 		return false;
 	rule->error = error_number(rule->what);
 	rule->most = strtoul(rule->what, NULL, 10);
-	return rule->error > 0 || rule->most > 0;
+	rule->hangs = strcmp(rule->what, "hang") == 0;
+	return rule->error > 0 || rule->most > 0 || rule->hangs;
 }
 
 static void parse_rules(char *text)
@@ -144,13 +148,13 @@ static void refresh_rules(void)
 {
 	struct stat now = {.st_ino = 0};
 
-	if (stat(rules_file, &now) < 0) {
-		rule_count = 0;
-	} else if (now.st_ino != rules_status.st_ino || now.st_mtim.tv_sec != rules_status.st_mtim.tv_sec ||
-	           now.st_mtim.tv_nsec != rules_status.st_mtim.tv_nsec) {
-		load_rules();
-	}
+	(void)stat(rules_file, &now);
+	if (now.st_ino == rules_status.st_ino && now.st_mtim.tv_sec == rules_status.st_mtim.tv_sec &&
+	    now.st_mtim.tv_nsec == rules_status.st_mtim.tv_nsec)
+		return;
+	load_rules(); /* none if the file is gone */
 	rules_status = now;
+	changes++;
 }
 
 static bool hits(struct rule *rule)
@@ -165,10 +169,22 @@ static bool hits(struct rule *rule)
 static void note(const struct rule *rule)
 {
 	char line[80];
-	int length = snprintf(line, sizeof(line), "%s %s\n", rule->call, rule->error ? rule->what : "short");
+	int length = snprintf(line, sizeof(line), "%s %s\n", rule->call, rule->most ? "short" : rule->what);
 
 	if (log_fd >= 0 && next_write()(log_fd, line, (size_t)length) < 0)
 		abort();
+}
+
+/* With the lock held, which other calls get meanwhile. */
+static void hang(void)
+{
+	const struct timespec nap = {.tv_nsec = 10 * 1000 * 1000};
+
+	for (unsigned long before = changes; changes == before; refresh_rules()) {
+		pthread_mutex_unlock(&lock);
+		nanosleep(&nap, NULL);
+		pthread_mutex_lock(&lock);
+	}
 }
 
 /* 0: leave it alone; negative: fail with that errno; positive: move at most so many bytes. */
@@ -180,6 +196,10 @@ static long judge(const char *call)
 		if (strcmp(rule->call, call) != 0 || !hits(rule))
 			continue;
 		note(rule);
+		if (rule->hangs) {
+			hang();
+			return 0;
+		}
 		dice = dice * 6364136223846793005UL + 1442695040888963407UL;
 		return rule->error ? -rule->error : (long)(1 + (dice >> 33) % rule->most);
 	}

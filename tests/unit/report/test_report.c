@@ -26,7 +26,7 @@ static const struct process_record process = {
         .memory_max = 268435456,
 };
 
-static const struct relay_record relay = {
+static struct relay_record relay = {
         .name = "db",
         .pairs = 1,
         .counters = {.accepted = 1042, .connect_failed = 3, .bytes = {1, 2}, .pauses = 4, .paused_ms = 977},
@@ -87,7 +87,7 @@ static const char golden[] =
         "end pairs=1\n";
 
 struct records {
-	const struct relay_record *relays;
+	struct relay_record *relays;
 	size_t relay_count;
 	struct pair_record *pairs;
 	size_t pair_count;
@@ -97,11 +97,11 @@ struct records {
 static char *write_report(enum dump_format format, const struct records *records, size_t *length)
 {
 	size_t half = records->pair_count / 2;
-	const struct report_part parts[] = {
+	struct report_part parts[] = {
 	        {.pairs = records->pairs, .pair_count = half},
 	        {.pairs = records->pairs + half, .pair_count = records->pair_count - half},
 	};
-	const struct report report = {process, records->relays, records->relay_count, parts, 2};
+	const struct report report = {process, records->relays, records->relay_count, parts, 2, NULL};
 	char *text = NULL;
 	FILE *out = open_memstream(&text, length);
 	int error = format == DUMP_JSON ? report_write_json(&report, out) : report_write_text(&report, out);
@@ -259,7 +259,7 @@ static void make_pairs(struct pair_record pairs[4])
 
 START_TEST(test_json_equals_text)
 {
-	const struct relay_record relays[] = {relay, {"web", 2, {3, 4, 5, {6, 7}, 8, 9}}};
+	struct relay_record relays[] = {relay, {"web", 2, {3, 4, 5, {6, 7}, 8, 9}}};
 	struct pair_record pairs[4];
 	const struct records records = {relays, 2, pairs, 4};
 	json_t *json;
@@ -311,7 +311,7 @@ END_TEST
 
 START_TEST(test_values_are_one_word)
 {
-	const struct relay_record bad = {.name = "a b\nend pairs=9\"\\\x01\xff\xc3\xa4"};
+	struct relay_record bad = {.name = "a b\nend pairs=9\"\\\x01\xff\xc3\xa4"};
 	struct pair_record odd = pair;
 	const struct records records = {&bad, 1, &odd, 1};
 	char *text;
@@ -404,8 +404,8 @@ END_TEST
 /* The writer must get an error, because a report that was cut short is useless. */
 START_TEST(test_full_disk)
 {
-	const struct report_part part = {.pairs = &pair, .pair_count = 1};
-	const struct report report = {process, &relay, 1, &part, 1};
+	struct report_part part = {.pairs = &pair, .pair_count = 1};
+	const struct report report = {process, &relay, 1, &part, 1, NULL};
 	FILE *full = fopen("/dev/full", "w");
 
 	ck_assert_ptr_nonnull(full);
