@@ -19,6 +19,7 @@
 
 #define LINE_MAX_BYTES 2048         /* of a line's text; a longer one is cut */
 #define BATCH_BYTES    (256 * 1024) /* lines that wait for the writer */
+#define BLOCK_LINE_MAX (16 * 1024)  /* of a line of a block; the rest is cut */
 
 /* The start of a line: "<6>" or "2026-01-01T00:00:00.000+00:00 info ". */
 struct prefix {
@@ -37,26 +38,30 @@ struct batch {
 	char bytes[BATCH_BYTES];
 };
 
-/* Guarded by lock, except for the writer's own batch. */
+/*
+ * Guarded by lock, except for the writer's own batch. The writer is the thread, or whoever writes a block,
+ * or, without a thread, whoever logs.
+ */
 static struct {
 	pthread_mutex_t lock;
-	pthread_cond_t work;  /* for the thread: there is something to write, or stopping */
+	pthread_cond_t work;  /* for the thread: it may write something, or end */
+	pthread_cond_t idle;  /* writing is false */
 	pthread_cond_t ended; /* for log_stop: running is false */
 	pthread_t thread;
 	bool running; /* the thread writes; otherwise the caller does */
 	bool stopping;
+	bool writing;     /* there is a writer */
+	unsigned waiting; /* who else wants to be */
 	struct batch batches[2];
 	struct batch *filling;
-	char *block; /* owned; NULL when none is queued */
-	size_t block_length;
-	struct prefix block_prefix;
 } state = {
         .lock = PTHREAD_MUTEX_INITIALIZER,
         .work = PTHREAD_COND_INITIALIZER,
+        .idle = PTHREAD_COND_INITIALIZER,
         .filling = &state.batches[0],
 };
 
-/* Belongs to the writer: the thread while it runs, otherwise the holder of the lock. */
+/* Belongs to the writer. */
 static struct {
 	bool torn;          /* an error cut the last line off before its newline */
 	uint64_t unwritten; /* lines lost since the last count of them was written */
@@ -205,23 +210,17 @@ static void write_line(struct prefix *prefix, char *text, size_t length)
 		writer.unwritten++;
 }
 
-/* Writes every line of text. Anything after the last newline is ignored. */
-static void write_lines(struct prefix *prefix, char *text, size_t length)
-{
-	char *end;
-
-	for (; (end = memchr(text, '\n', length)) != NULL; text = end + 1) {
-		printable_line(text, (size_t)(end - text));
-		write_line(prefix, text, (size_t)(end + 1 - text));
-		length -= (size_t)(end + 1 - text);
-	}
-}
-
 static void write_batch(struct batch *batch)
 {
 	struct prefix none = {.length = 0}; /* the lines of a batch have their own */
+	char *line = batch->bytes, *const end = batch->bytes + batch->used;
 
-	write_lines(&none, batch->bytes, batch->used);
+	while (line < end) {
+		size_t length = (size_t)((char *)memchr(line, '\n', (size_t)(end - line)) + 1 - line);
+
+		write_line(&none, line, length);
+		line += length;
+	}
 	writer.unwritten += batch->refused;
 	write_missing();
 	batch->used = 0;
@@ -251,34 +250,50 @@ static void batch_add(const struct prefix *prefix, const char *text, size_t leng
 	pthread_cond_signal(&state.work);
 }
 
-/* Writes what is there now. The lock is free meanwhile, so no caller waits for standard error. */
+/* Becomes the writer, once there is no other. The lock is held. */
+static void begin_writing(void)
+{
+	state.waiting++;
+	while (state.writing)
+		pthread_cond_wait(&state.idle, &state.lock);
+	state.waiting--;
+	state.writing = true;
+}
+
+static void end_writing(void)
+{
+	state.writing = false;
+	pthread_cond_broadcast(&state.idle);
+	pthread_cond_signal(&state.work);
+}
+
+/* The writer writes what waits. The lock is free meanwhile, so no caller waits for standard error. */
 static void write_pending(void)
 {
 	struct batch *batch = batch_swap();
-	char *block = state.block; /* ours: the next one may be queued while it is written */
-	size_t length = state.block_length;
-	struct prefix prefix = state.block_prefix;
 
-	state.block = NULL;
 	pthread_mutex_unlock(&state.lock);
 	write_batch(batch);
-	if (block)
-		write_lines(&prefix, block, length);
 	pthread_mutex_lock(&state.lock);
-	free(block);
 }
 
+/* The thread lets all others write first. It has something to do all the time while lines come fast. */
 static void *thread_main(void *arg)
 {
 	(void)arg;
 	pthread_mutex_lock(&state.lock);
 	for (;;) {
-		if (state.filling->used > 0 || state.block)
+		bool may_write = !state.writing && state.waiting == 0;
+
+		if (may_write && state.filling->used > 0) {
+			state.writing = true;
 			write_pending();
-		else if (state.stopping)
+			end_writing();
+		} else if (may_write && state.stopping) {
 			break;
-		else
+		} else {
 			pthread_cond_wait(&state.work, &state.lock);
+		}
 	}
 	state.running = false;
 	pthread_cond_signal(&state.ended);
@@ -358,37 +373,69 @@ void log_write(enum log_level level, const char *format, ...)
 	prefix_make(&prefix, level);
 
 	pthread_mutex_lock(&state.lock);
-	if (state.running)
+	if (state.running) {
 		batch_add(&prefix, text, length);
-	else
+	} else {
+		begin_writing();
 		write_line(&prefix, text, length);
+		end_writing();
+	}
 	pthread_mutex_unlock(&state.lock);
 	errno = saved; /* so a log line between a failure and its check is harmless */
 }
 
-/* Hands text over to the thread, which frees it. A text that still waits is replaced. */
-static void block_keep(const struct prefix *prefix, char *text, size_t length)
+/* A block that is being written, and its line that has no end yet. */
+struct block {
+	struct prefix prefix;
+	size_t used;
+	char line[BLOCK_LINE_MAX + sizeof("\n")];
+};
+
+static void block_end_line(struct block *block)
 {
-	free(state.block);
-	state.block = text;
-	state.block_length = length;
-	state.block_prefix = *prefix;
-	pthread_cond_signal(&state.work);
+	printable_line(block->line, block->used);
+	block->line[block->used++] = '\n';
+	write_line(&block->prefix, block->line, block->used);
+	block->used = 0;
 }
 
-void log_block(char *text, size_t length)
+/* For fopencookie(3). Lines that standard error refuses are dropped and counted, so this does not fail. */
+static ssize_t block_take(void *cookie, const char *text, size_t size)
 {
-	struct prefix prefix;
+	struct block *block = cookie;
+	const char *const end = text + size;
 
-	prefix_make(&prefix, LOG_LEVEL_NOTICE);
+	while (text < end) {
+		const char *newline = memchr(text, '\n', (size_t)(end - text));
+		size_t length = (size_t)((newline ? newline : end) - text);
+		size_t kept = min_u64(length, BLOCK_LINE_MAX - block->used);
 
-	pthread_mutex_lock(&state.lock);
-	if (state.running) {
-		block_keep(&prefix, text, length);
-		text = NULL; /* handed over */
-	} else {
-		write_lines(&prefix, text, length);
+		memcpy(block->line + block->used, text, kept);
+		block->used += kept;
+		if (newline)
+			block_end_line(block);
+		text += length + (newline != NULL);
 	}
+	return (ssize_t)size;
+}
+
+int log_block(int (*write)(void *arg, FILE *out), void *arg)
+{
+	struct block block = {.used = 0};
+	FILE *out = fopencookie(&block, "w", (cookie_io_functions_t){.write = block_take});
+	int r;
+
+	if (!out)
+		return -ENOMEM;
+	prefix_make(&block.prefix, LOG_LEVEL_NOTICE);
+	pthread_mutex_lock(&state.lock);
+	begin_writing();
+	write_pending();
 	pthread_mutex_unlock(&state.lock);
-	free(text);
+	r = write(arg, out);
+	fclose(out);
+	pthread_mutex_lock(&state.lock);
+	end_writing();
+	pthread_mutex_unlock(&state.lock);
+	return r;
 }

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_NOTICE, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
@@ -29,9 +30,9 @@ int log_level_parse(const char *name, enum log_level *level);
 /* Starts the writing thread. 0 or -errno; on failure lines are still written directly. */
 int log_start(void);
 /*
- * Writes what is queued and ends the thread, waiting at most timeout_ms. If that is too short, the thread
- * goes on by itself and lines are still queued for it. Nothing that runs afterwards waits for standard error
- * either.
+ * Writes what is queued, waits for a block to be written, and ends the thread, all in at most timeout_ms.
+ * If that is too short, the thread goes on by itself and lines are still queued for it. Nothing that runs
+ * afterwards waits for standard error either.
  */
 void log_stop(uint64_t timeout_ms);
 
@@ -39,11 +40,13 @@ void log_stop(uint64_t timeout_ms);
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /*
- * Queues a text of many lines (a dump) whole, whatever its size. A newer text replaces one that still waits.
- * A text that is being written is finished first. Takes ownership of text, which must come from malloc. Each
- * line is marked as a notice, and log_set_level does not filter it.
+ * Writes a text of many lines (a dump), whatever its size: write puts it into out and returns 0 or -errno. No
+ * other line comes in between; others wait in the buffer. Each line is marked as a notice, and log_set_level
+ * does not filter it. The lines are written as they come, so the text never is in memory as a whole. This
+ * lasts as long as standard error takes, so it is for a thread of its own. write must not log. Returns what
+ * write returned, or -ENOMEM.
  */
-void log_block(char *text, size_t length);
+int log_block(int (*write)(void *arg, FILE *out), void *arg);
 
 #define log_error(...)   log_write(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warning(...) log_write(LOG_LEVEL_WARNING, __VA_ARGS__)

@@ -37,46 +37,26 @@ static void complain(const struct config *config, int error)
 	          strerror(-error));
 }
 
-/* NULL when out of memory. */
-static char *compose(enum dump_format format, const struct report *report, size_t *length)
+static int write_report(void *arg, FILE *out)
 {
-	char *text = NULL;
-	FILE *out = open_memstream(&text, length);
-	int error;
+	const struct dump_job *this = arg;
 
-	if (!out)
-		return NULL;
-	error = format == DUMP_JSON ? report_write_json(report, out) : report_write_text(report, out);
-	if (fclose(out) == 0 && !error)
-		return text;
-	free(text);
-	return NULL;
-}
-
-static int write_report(const struct config_global *config, const struct report *report)
-{
-	size_t length = 0;
-	char *text = compose(config->dump_format, report, &length);
-	int error;
-
-	if (!text)
-		return -ENOMEM;
-	if (strcmp(config->dump_file, "-") == 0) {
-		log_block(text, length); /* consumed */
-		return 0;
-	}
-	error = report_write_file(config->dump_file, text, length);
-	free(text);
-	return error;
+	if (this->config->global.dump_format == DUMP_JSON)
+		return report_write_json(this->report, out);
+	return report_write_text(this->report, out);
 }
 
 static void run(struct job *job)
 {
 	struct dump_job *this = (struct dump_job *)job;
-	int error = write_report(&this->config->global, this->report);
+	const char *path = this->config->global.dump_file;
+	bool to_log = strcmp(path, "-") == 0;
+	int error = to_log ? log_block(write_report, this) : report_write_file(path, write_report, this);
 
 	if (error)
 		complain(this->config, error);
+	report_free(this->report);
+	this->report = NULL;
 }
 
 static void drop(struct job *job)

@@ -2,12 +2,15 @@
 #ifndef WEIR_FILE_H
 #define WEIR_FILE_H
 
-#include <stddef.h>
+#include <stdio.h>
+
+/* Writes into out, which fails when the file does. 0 or -errno. */
+typedef int report_writer(void *arg, FILE *out);
 
 /*
- * Replaces the file at path by text, atomically: a temporary file next to it, then rename(2). Its mode is
- * 0640. 0 or -errno. On failure path is unchanged and the temporary file is gone.
+ * Replaces the file at path by what writer writes, atomically: a temporary file next to it, then rename(2).
+ * Its mode is 0640. 0 or -errno. On failure path is unchanged and the temporary file is gone.
  */
-int report_write_file(const char *path, const char *text, size_t length);
+int report_write_file(const char *path, report_writer *writer, void *arg);
 
 #endif

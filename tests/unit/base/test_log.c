@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <regex.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -407,53 +408,173 @@ START_TEST(test_nobody_reads)
 }
 END_TEST
 
-/* count numbered lines, and one that is longer than log_write allows. */
-static char *make_block(int count, size_t *length)
-{
-	char *text;
-	FILE *file = open_memstream(&text, length);
+/* What a block has: numbered lines of 114 bytes, and one that is longer than log_write allows. */
+struct content {
+	int lines;
+	_Atomic int written;
+	sem_t *gate; /* to pass after the first line; NULL: none */
+};
+#define CONTENT_LINE 114
 
-	for (int i = 0; i < count; i++)
-		fprintf(file, "block %06d %0100d\n", i, 0);
-	fprintf(file, "long %05000d end\tof block\n", 0);
-	fclose(file);
-	return text;
+static int write_content(void *arg, FILE *stream)
+{
+	struct content *content = arg;
+
+	for (int i = 0; i < content->lines; i++) {
+		fprintf(stream, "block %06d %0100d\n", i, 0);
+		content->written++;
+		if (content->gate && i == 0) {
+			fflush(stream);
+			while (sem_wait(content->gate) != 0)
+				;
+		}
+	}
+	fprintf(stream, "long %05000d end\tof block\n", 0);
+	return -ENOTTY;
 }
 
-START_TEST(test_block)
+static void *block_thread(void *content)
 {
-	size_t length;
-	char *text = make_block(5000, &length); /* more than the queue holds */
-	int lines = 0;
+	ck_assert_int_eq(log_block(write_content, content), -ENOTTY);
+	return NULL;
+}
+
+static pthread_t begin_block(struct content *content)
+{
+	pthread_t thread;
+
+	ck_assert_int_eq(pthread_create(&thread, NULL, block_thread, content), 0);
+	while (!strstr(got, "<5>block 000000"))
+		read_some();
+	return thread;
+}
+
+/* How many lines of the block at text follow on each other. */
+static int lines_of_block(const char *text)
+{
+	int lines = 0, number;
+
+	while (sscanf(text, "<5>block %6d", &number) == 1 && number == lines) {
+		lines++;
+		text = strchr(text, '\n') + 1;
+	}
+	ck_assert_int_eq(strncmp(text, "<5>long ", 8), 0);
+	ck_assert_uint_eq(strspn(text + 8, "0"), 5000);
+	ck_assert_ptr_nonnull(strstr(text, "0 end?of block\n"));
+	return lines;
+}
+
+/* Lines that come while a block is written come after it, and are not lost. A block waits for another. */
+START_TEST(block_is_not_mixed_with_lines)
+{
+	struct content first = {.lines = 5000},
+	               second = {.lines = 7}; /* the first is more than the queue holds */
+	pthread_t threads[2];
+	char *at;
 
 	set_journal_stream(0);
 	log_set_level(LOG_LEVEL_ERROR);
 	ck_assert_int_eq(log_start(), 0);
-	log_block(text, length);
-	while (!strstr(got, "block 000000")) /* begun, and too long to finish unread */
-		read_some();
-	text = make_block(7, &length);
-	log_block(text, length);
-	text = make_block(1, &length);
-	log_block(text, length); /* replaces the block that waits */
+	log_error("before");
+	threads[0] = begin_block(&first);
+	ck_assert_int_eq(pthread_create(&threads[1], NULL, block_thread, &second), 0);
+	for (int i = 0; i < 100; i++)
+		log_error("number %d", i);
 	stop_and_read_all(NULL);
-	for (char *at = got; (at = strstr(at, "<5>block ")) != NULL; at++)
-		lines++;
-	ck_assert_int_eq(lines, 5001);
-	ck_assert_uint_eq(strspn(strstr(got, "<5>long ") + strlen("<5>long "), "0"), 5000);
+	pthread_join(threads[0], NULL);
+	pthread_join(threads[1], NULL);
+	ck_assert_int_eq(strncmp(got, "<3>before\n<5>block 000000", 25), 0);
+	ck_assert_int_eq(lines_of_block(strchr(got, '\n') + 1), 5000);
+	at = strstr(strstr(got, "of block\n"), "<5>block 000000");
+	ck_assert_ptr_nonnull(at);
+	ck_assert_int_eq(lines_of_block(at), 7);
+	at = got;
+	for (int i = 0; i < 100; i++) {
+		char line[32];
+
+		snprintf(line, sizeof(line), "\n<3>number %d\n", i);
+		at = strstr(at, line);
+		ck_assert_msg(at != NULL, "number %d is missing", i);
+	}
+	ck_assert_ptr_null(strstr(got, "dropped"));
 }
 END_TEST
 
-START_TEST(test_block_without_thread)
+/* What is written but not read is in the pipe, in the stream's buffer or in one line. */
+START_TEST(block_is_written_as_it_is_read)
 {
-	size_t length;
-	char *text = make_block(2, &length);
+	struct content content = {.lines = 20000};
+	pthread_t thread;
 
 	set_journal_stream(0);
-	log_block(text, length);
-	read_until("end?of block");
-	ck_assert_int_eq(strncmp(got, "<5>block 000000 0", strlen("<5>block 000000 0")), 0);
-	ck_assert_ptr_nonnull(strstr(got, "\n<5>block 000001 0"));
+	fcntl(out[0], F_SETPIPE_SZ, 4096);
+	ck_assert_int_eq(log_start(), 0);
+	thread = begin_block(&content);
+	while (!strstr(got + (got_length > 100 ? got_length - 100 : 0), "of block\n")) {
+		int unread = content.written - (int)(got_length / (CONTENT_LINE + strlen("<5>")));
+
+		ck_assert_int_le(unread, (4096 + 2 * BUFSIZ) / CONTENT_LINE);
+		read_some();
+	}
+	pthread_join(thread, NULL);
+	log_stop(PATIENCE_MS);
+	ck_assert_int_eq(lines_of_block(got), 20000);
+}
+END_TEST
+
+START_TEST(stop_waits_for_the_end_of_a_block)
+{
+	sem_t gate;
+	struct content content = {.lines = 100, .gate = &gate};
+	pthread_t thread;
+
+	set_journal_stream(0);
+	sem_init(&gate, 0, 0);
+	ck_assert_int_eq(log_start(), 0);
+	thread = begin_block(&content);
+	log_info("behind");
+	log_stop(10);
+	ck_assert_int_eq(log_start(), -EBUSY);
+	log_info("later");
+	sem_post(&gate);
+	while (!strstr(got, "<6>later\n"))
+		read_some();
+	pthread_join(thread, NULL);
+	ck_assert_int_eq(lines_of_block(got), 100);
+	ck_assert_ptr_nonnull(strstr(got, "of block\n<6>behind\n<6>later\n"));
+	while (log_start() == -EBUSY)
+		poll(NULL, 0, 1);
+	log_stop(PATIENCE_MS);
+}
+END_TEST
+
+START_TEST(block_without_thread)
+{
+	struct content content = {.lines = 2};
+
+	set_journal_stream(0);
+	ck_assert_int_eq(log_block(write_content, &content), -ENOTTY);
+	log_info("after");
+	read_until("after");
+	ck_assert_int_eq(lines_of_block(got), 2);
+}
+END_TEST
+
+static int write_long_line(void *arg, FILE *stream)
+{
+	for (int i = 0; i < 20; i++)
+		fprintf(stream, "%02000d", 0);
+	fputs("\nnext\n", stream);
+	return arg ? -EIO : 0;
+}
+
+START_TEST(long_line_of_a_block_is_cut)
+{
+	set_journal_stream(0);
+	ck_assert_int_eq(log_block(write_long_line, NULL), 0);
+	read_until("<5>next");
+	ck_assert_uint_eq(strspn(got + 3, "0"), 16 * 1024);
+	ck_assert_int_eq(got[3 + 16 * 1024], '\n');
 }
 END_TEST
 
@@ -523,8 +644,11 @@ int main(void)
 	tcase_add_test(tc, test_full_disk);
 	tcase_add_test(tc, test_torn_line);
 	tcase_add_test(tc, test_nobody_reads);
-	tcase_add_test(tc, test_block);
-	tcase_add_test(tc, test_block_without_thread);
+	tcase_add_test(tc, block_is_not_mixed_with_lines);
+	tcase_add_test(tc, block_is_written_as_it_is_read);
+	tcase_add_test(tc, stop_waits_for_the_end_of_a_block);
+	tcase_add_test(tc, block_without_thread);
+	tcase_add_test(tc, long_line_of_a_block_is_cut);
 	tcase_add_test(tc, test_thread_takes_no_signals);
 	suite_add_tcase(suite, tc);
 	return unit_run(suite);

@@ -72,7 +72,7 @@ static struct pair_record pair = {
 };
 
 /* The example that users were given, letter for letter. */
-static const char golden[] =
+static char golden[] =
         "weir version=0.1.0 pid=4242 time=2026-01-01T00:00:00Z uptime_ms=3600000 workers=2 pairs=1 "
         "used=1048576 memory_max=268435456\n"
         "relay name=db pairs=1 accepted=1042 refused=0 connect_failed=3 upload_bytes=1 download_bytes=2 "
@@ -491,6 +491,13 @@ static void make_file(const char *name, const char *text)
 	fclose(file);
 }
 
+static char fresh[] = "new";
+
+static int put_text(void *text, FILE *out)
+{
+	return fputs(text, out) < 0 ? -EIO : 0;
+}
+
 START_TEST(test_file_is_replaced)
 {
 	const mode_t masks[] = {0, 022, 077, 0777};
@@ -498,9 +505,9 @@ START_TEST(test_file_is_replaced)
 
 	make_file(path, "what was there before and is longer");
 	umask(masks[_i]);
-	ck_assert_int_eq(report_write_file(path, "new\n", 4), 0);
+	ck_assert_int_eq(report_write_file(path, put_text, fresh), 0);
 	umask(022);
-	assert_file(path, "new\n");
+	assert_file(path, "new");
 	ck_assert_int_eq(stat(path, &st), 0);
 	ck_assert_uint_eq(st.st_mode, S_IFREG | 0640);
 }
@@ -514,7 +521,7 @@ START_TEST(test_symlink_is_replaced)
 	snprintf(other, sizeof(other), "%s/other", folder);
 	make_file(other, "untouched");
 	ck_assert_int_eq(symlink(other, path), 0);
-	ck_assert_int_eq(report_write_file(path, "new", 3), 0);
+	ck_assert_int_eq(report_write_file(path, put_text, fresh), 0);
 	assert_file(other, "untouched");
 	assert_file(path, "new");
 	ck_assert_int_eq(lstat(path, &st), 0);
@@ -526,7 +533,7 @@ END_TEST
 START_TEST(test_folder_in_the_way)
 {
 	ck_assert_int_eq(mkdir(path, 0755), 0);
-	ck_assert_int_eq(report_write_file(path, "new", 3), -EISDIR);
+	ck_assert_int_eq(report_write_file(path, put_text, fresh), -EISDIR);
 	ck_assert_int_eq(rmdir(path), 0);
 }
 END_TEST
@@ -536,7 +543,7 @@ START_TEST(test_special_file_stays)
 	struct stat st;
 
 	ck_assert_int_eq(mkfifo(path, 0600), 0);
-	ck_assert_int_eq(report_write_file(path, "new", 3), -ENODEV);
+	ck_assert_int_eq(report_write_file(path, put_text, fresh), -ENODEV);
 	ck_assert_int_eq(lstat(path, &st), 0);
 	ck_assert(S_ISFIFO(st.st_mode));
 }
@@ -547,7 +554,22 @@ START_TEST(test_no_folder)
 	char name[80];
 
 	snprintf(name, sizeof(name), "%s/none/dump", folder);
-	ck_assert_int_eq(report_write_file(name, "new", 3), -ENOENT);
+	ck_assert_int_eq(report_write_file(name, put_text, fresh), -ENOENT);
+}
+END_TEST
+
+static int write_half(void *arg, FILE *out)
+{
+	(void)arg;
+	fputs("half of it", out);
+	return -ENOMEM;
+}
+
+START_TEST(test_writer_that_fails)
+{
+	make_file(path, "old");
+	ck_assert_int_eq(report_write_file(path, write_half, NULL), -ENOMEM);
+	assert_file(path, "old");
 }
 END_TEST
 
@@ -563,7 +585,7 @@ START_TEST(test_no_space)
 	limit = saved;
 	limit.rlim_cur = 100;
 	setrlimit(RLIMIT_FSIZE, &limit); /* no assertion under this limit: each writes to a file */
-	r = report_write_file(path, golden, strlen(golden));
+	r = report_write_file(path, put_text, golden);
 	setrlimit(RLIMIT_FSIZE, &saved);
 	ck_assert_int_eq(r, -EFBIG);
 	assert_file(path, "old");
@@ -596,6 +618,7 @@ int main(void)
 	tcase_add_test(file, test_special_file_stays);
 	tcase_add_test(file, test_no_folder);
 	tcase_add_test(file, test_no_space);
+	tcase_add_test(file, test_writer_that_fails);
 	suite_add_tcase(suite, file);
 	return unit_run(suite);
 }
