@@ -20,6 +20,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,9 @@
 #define DRAIN_POLL_MS 20
 /* How long the last lines of the log may take to be written. */
 #define LOG_STOP_MS 1000
+
+/* Larger blocks, as those of a dump, go back to the system when they are freed. */
+#define LARGE_BLOCK (128 * 1024)
 
 #define SIGNALS 4
 
@@ -382,6 +386,8 @@ int daemon_run(struct config *config)
 
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* sent when a dump is larger than the service may write */
+	/* It is the default too, but unless it is set it grows with the blocks that are freed. mallopt(3) */
+	mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
 	log_set_level(config->global.log_level);
 	evloop_init();
 	error = log_start();

@@ -163,6 +163,13 @@ int socket_listen(const struct endpoint *endpoint, const struct socket_tuning *t
 	return fd;
 }
 
+char *client_address_format(const union client_address *client, char buf[ADDRESS_TEXT_MAX])
+{
+	socklen_t length = client->any.sa_family == AF_UNIX ? sizeof(client->any.sa_family) : sizeof(*client);
+
+	return endpoint_format(&client->any, length, buf);
+}
+
 int socket_accept(int fd, union client_address *client)
 {
 	socklen_t length = sizeof(*client);

@@ -18,6 +18,9 @@ union client_address {
 	struct sockaddr_in6 in6;
 };
 
+/* As endpoint_format writes it. Returns buf. */
+char *client_address_format(const union client_address *client, char buf[ADDRESS_TEXT_MAX]);
+
 /*
  * Options of tcp(7) and socket(7) for one side of a relay. A unix socket takes only rcvbuf and sndbuf; the
  * others are skipped there.

@@ -75,8 +75,9 @@ int pair_new(struct pair_set *set, struct admission *ticket, int client_fd,
 void pair_set_count(const struct pair_set *set, uint64_t now, struct relay_record *relays);
 
 /*
- * The records of all pairs of the set, as of now (clock_ms); *count of them. The caller frees them after
- * pair_survey_measure has finished. NULL when out of memory. Only one survey at a time.
+ * The records of all pairs of the set, as of now (clock_ms); *count of them. The caller frees them with
+ * pair_records_free after pair_survey_measure has finished. NULL when out of memory. Only one survey at a
+ * time.
  */
 struct pair_record *pair_survey_begin(struct pair_set *set, uint64_t now, size_t *count);
 /*

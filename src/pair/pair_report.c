@@ -24,14 +24,6 @@ static const char *ended_first_name(const struct pair *pair, enum reason reason)
 	return reason == REASON_CONNECT_FAILED || reason == REASON_CONNECT_TIMEOUT ? "none" : "relay";
 }
 
-static void format_client(const struct pair *pair, char text[ADDRESS_TEXT_MAX])
-{
-	const union client_address *client = &pair->ticket.client;
-	socklen_t length = client->any.sa_family == AF_UNIX ? sizeof(client->any.sa_family) : sizeof(*client);
-
-	endpoint_format(&client->any, length, text);
-}
-
 static void format_target(const struct pair *pair, char text[ADDRESS_TEXT_MAX])
 {
 	const struct endpoint *target = pair->choice.endpoint;
@@ -49,7 +41,7 @@ void pair_log_close(struct pair *pair, enum reason reason)
 
 	if (!pair->set->log_connections || !log_wants(reasons[reason].level))
 		return;
-	format_client(pair, client);
+	client_address_format(&pair->ticket.client, client);
 	format_target(pair, target);
 	log_write(reasons[reason].level,
 	          "closed pair=%" PRIu64 " relay=%s client=%s target=%s duration_ms=%" PRIu64
@@ -94,26 +86,15 @@ static enum pair_state describe_state(const struct pair *pair)
 	return STATE_OPEN;
 }
 
-static void copy_text(struct endpoint_text *to, const char *from)
-{
-	size_t length = strnlen(from, sizeof(to->text) - 1);
-
-	memcpy(to->text, from, length);
-	to->text[length] = '\0';
-}
-
 static void describe(const struct pair *pair, uint64_t now, struct pair_record *record)
 {
-	char text[ADDRESS_TEXT_MAX];
-
 	record->id = pair->id;
 	record->relay = pair->relay->config->name;
 	record->worker = pair->set->worker;
 	record->state = describe_state(pair);
-	format_client(pair, text);
-	copy_text(&record->client, text);
-	format_target(pair, text);
-	copy_text(&record->target, text);
+	record->client = pair->ticket.client;
+	record->targets = pair->choice.list ? address_list_get(pair->choice.list) : NULL;
+	record->target = pair->choice.endpoint;
 	record->age_ms = now - pair->born;
 	record->idle_ms = now - pair_last_activity(pair);
 	flow_describe(&pair->client.from, now, LIMITED_BY_TARGET, &record->flow[UPLOAD]);

@@ -2,7 +2,6 @@
 
 #include "report/fields.h"
 
-#include "base/number.h"
 #include "base/printable.h"
 
 #include <string.h>
@@ -38,7 +37,7 @@ static const struct field pair_fields[] = {
         {"relay", FIELD_STRING, offsetof(struct pair_record, relay)},
         {"worker", FIELD_SMALL, offsetof(struct pair_record, worker)},
         {"state", FIELD_STATE, offsetof(struct pair_record, state)},
-        {"client", FIELD_ENDPOINT, offsetof(struct pair_record, client)},
+        {"client", FIELD_CLIENT, offsetof(struct pair_record, client)},
         {"target", FIELD_ENDPOINT, offsetof(struct pair_record, target)},
         {"age_ms", FIELD_NUMBER, offsetof(struct pair_record, age_ms)},
         {"idle_ms", FIELD_NUMBER, offsetof(struct pair_record, idle_ms)},
@@ -125,17 +124,24 @@ static const char *limited_word(enum limited_by limited)
 }
 
 /*
- * One word of printable ASCII, whatever text holds (length bytes at most). This way a name can neither forge
- * a field nor break JSON. "-" if text is empty.
+ * One word of printable ASCII, whatever text is. This way a name can neither forge a field nor break JSON.
+ * "-" if text is empty or NULL.
  */
-static const char *guard(const char *text, size_t length, char buf[VALUE_WORD_MAX])
+static const char *string_word(const char *text, char buf[VALUE_WORD_MAX])
 {
-	/* NOLINTNEXTLINE(arrayIndexOutOfBoundsCond): length is the size of text */
-	length = strnlen(text, min_u64(length, VALUE_WORD_MAX - 1));
+	size_t length = text ? strnlen(text, VALUE_WORD_MAX - 1) : 0;
+
+	if (length == 0)
+		return "-";
 	memcpy(buf, text, length);
 	buf[length] = '\0';
 	printable_word(buf, length);
-	return length > 0 ? buf : "-";
+	return buf;
+}
+
+static const char *endpoint_word(const struct endpoint *endpoint, char buf[VALUE_WORD_MAX])
+{
+	return endpoint ? endpoint_format(&endpoint->any, endpoint->length, buf) : "-";
 }
 
 static const char *time_word(int64_t seconds, char buf[VALUE_WORD_MAX])
@@ -151,7 +157,6 @@ static const char *time_word(int64_t seconds, char buf[VALUE_WORD_MAX])
 void field_get(const struct field *field, const void *record, struct value *value)
 {
 	const void *at = (const char *)record + field->offset;
-	const char *text;
 
 	value->word = NULL;
 	switch (field->type) {
@@ -165,11 +170,13 @@ void field_get(const struct field *field, const void *record, struct value *valu
 		value->word = time_word(*(const int64_t *)at, value->buf);
 		break;
 	case FIELD_STRING:
-		text = *(const char *const *)at;
-		value->word = guard(text ? text : "", VALUE_WORD_MAX, value->buf);
+		value->word = string_word(*(const char *const *)at, value->buf);
+		break;
+	case FIELD_CLIENT:
+		value->word = client_address_format(at, value->buf);
 		break;
 	case FIELD_ENDPOINT:
-		value->word = guard(at, sizeof(struct endpoint_text), value->buf);
+		value->word = endpoint_word(*(const struct endpoint *const *)at, value->buf);
 		break;
 	case FIELD_STATE:
 		value->word = state_word(*(const enum pair_state *)at);

@@ -4,14 +4,15 @@
 
 #include "report/records.h"
 
-#define VALUE_WORD_MAX 256 /* bytes of a value's text with its NUL; longer text is cut */
+#define VALUE_WORD_MAX ADDRESS_TEXT_MAX /* bytes of a value's text with its NUL; longer text is cut */
 
 enum field_type {
-	FIELD_NUMBER, /* uint64_t */
-	FIELD_SMALL,  /* unsigned, or an int that is never negative */
-	FIELD_TIME,   /* int64_t, seconds since the epoch */
-	FIELD_STRING, /* const char * */
-	FIELD_ENDPOINT,
+	FIELD_NUMBER,   /* uint64_t */
+	FIELD_SMALL,    /* unsigned, or an int that is never negative */
+	FIELD_TIME,     /* int64_t, seconds since the epoch */
+	FIELD_STRING,   /* const char * */
+	FIELD_CLIENT,   /* union client_address */
+	FIELD_ENDPOINT, /* const struct endpoint *, or NULL */
 	FIELD_STATE,
 	FIELD_DIRECTION,
 	FIELD_READING,

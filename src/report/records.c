@@ -4,10 +4,17 @@
 
 #include <stdlib.h>
 
+void pair_records_free(struct pair_record *records, size_t count)
+{
+	for (size_t i = 0; records && i < count; i++)
+		address_list_put(records[i].targets);
+	free(records);
+}
+
 void report_part_deinit(struct report_part *part)
 {
 	free(part->relays);
-	free(part->pairs);
+	pair_records_free(part->pairs, part->pair_count);
 	*part = (struct report_part){.relays = NULL};
 }
 

@@ -7,6 +7,8 @@
 #define WEIR_RECORDS_H
 
 #include "config/settings.h"
+#include "net/resolver.h"
+#include "net/socket.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -42,21 +44,22 @@ struct relay_record {
 
 struct flow_record {
 	uint64_t queued, peak, high, low; /* bytes */
-	enum reading reading;
 	uint64_t pauses, paused_ms, longest_pause_ms;
 	uint64_t bytes;                    /* written to the sink */
 	uint64_t source_queue, sink_queue; /* bytes in the kernel: unread; unacknowledged */
+	enum reading reading;
 	enum limited_by limited_by;
 };
 
+/* There are as many of these as pairs, so they hold nothing as text. */
 struct pair_record {
 	uint64_t id;
-	const char *relay; /* borrowed */
+	const char *relay; /* borrowed from the configuration */
 	unsigned worker;
 	enum pair_state state;
-	struct endpoint_text {
-		char text[56]; /* endpoint_format, cut: "[ipv6]:port" is 47 at most, unix paths may be cut */
-	} client, target;
+	struct address_list *targets;  /* a reference, because target is in it; or NULL */
+	const struct endpoint *target; /* NULL: none was tried yet */
+	union client_address client;
 	uint64_t age_ms, idle_ms;
 	struct flow_record flow[DIRECTIONS];
 };
@@ -77,6 +80,9 @@ struct report {
 	size_t part_count;
 	struct config *config; /* a reference, for the names of its relays */
 };
+
+/* Frees count records of one allocation. Takes NULL. */
+void pair_records_free(struct pair_record *records, size_t count);
 
 /* Frees what a part holds and zeroes it. */
 void report_part_deinit(struct report_part *part);

@@ -133,6 +133,53 @@ storm_to_log() {
 }
 scenario "a storm of signals under load, to the log" storm_to_log
 
+weir_peak() {
+	awk '$1 == "VmHWM:" { print $2 }' "/proc/$WEIR_PID/status"
+}
+
+# Three dumps of 3,000 pairs. Each takes 264 bytes a pair while it is made, and a few buffers. All of it goes
+# back, also after the first: the allocator likes to keep what was freed once.
+memory_goes_back() {
+	local before take=$1
+	shift
+	[ "$SANITIZED" = no ] || skip "sanitizers keep what is freed"
+	target -s -i echo
+	weir_relay -o log_connections=off "$@"
+	needs_pairs 3000
+	client -n 3000 mirror send 10 recv 10 touch in await out fin expect-fin
+	wait_for "3,000 clients to be in" test -e in
+	before=$(weir_rss)
+	for _ in 1 2 3; do
+		echo 5 >"/proc/$WEIR_PID/clear_refs" # the peak is that from now on: proc(5)
+		$take
+		expect_at_most "the peak" $((before + 3000 * 264 / 1024 + 512)) "$(weir_peak)"
+		wait_for "memory as before" weir_rss_at_most $((before + 512))
+	done
+	touch out
+	peers_end
+	weir_stop
+}
+weir_rss_at_most() {
+	[ "$(weir_rss)" -le "$1" ]
+}
+file_dump() {
+	rm -f dump
+	kill -USR1 "$WEIR_PID"
+	wait_for "a dump" test -e dump
+}
+log_dump() {
+	log_ends=$((log_ends + 1))
+	kill -USR1 "$WEIR_PID"
+	wait_for "the end of a dump in the log" log_has_ends "$log_ends"
+}
+log_ends=0
+log_has_ends() {
+	[ "$(grep -c '"end":{"pairs"' weir.log)" -ge "$1" ]
+}
+scenario "what a dump takes goes back" memory_goes_back file_dump
+scenario "what a dump takes goes back, JSON" memory_goes_back file_dump -o dump_format=json
+scenario "what a dump takes goes back, JSON to the log" memory_goes_back log_dump -o dump_format=json -o dump_file=-
+
 # A dump of many pairs while they are coming and going is still whole.
 while_pairs_come_and_go() {
 	local i

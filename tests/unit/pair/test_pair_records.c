@@ -8,6 +8,7 @@
 START_TEST(dump_outlives_the_pairs_in_it)
 {
 	struct pair_record *records;
+	char text[ADDRESS_TEXT_MAX];
 	int client[4];
 	size_t count = 0;
 
@@ -21,7 +22,10 @@ START_TEST(dump_outlives_the_pairs_in_it)
 	ck_assert_uint_eq(count, 4);
 	ck_assert_uint_eq(records[0].id, 4);
 	ck_assert_int_eq(records[0].state, STATE_OPEN);
-	ck_assert_str_eq(records[0].target.text, relays_address(target));
+	ck_assert_str_eq(endpoint_format(&records[0].target->any, records[0].target->length, text),
+	                 relays_address(target));
+	ck_assert_int_eq(records[0].client.in.sin_family, AF_INET);
+	ck_assert_uint_eq(records[0].client.in.sin_port, LIST_FIRST(&set.pairs)->ticket.client.in.sin_port);
 	ck_assert(pair_survey_measure(&set, 1));
 	reset(client[3]); /* measured already */
 	reset(client[1]); /* not yet */
@@ -30,12 +34,12 @@ START_TEST(dump_outlives_the_pairs_in_it)
 	ck_assert(pair_survey_measure(&set, 1));
 	ck_assert(!pair_survey_measure(&set, 100));
 	ck_assert_ptr_null(set.survey);
-	free(records);
+	pair_records_free(records, count);
 	for (int i = 0; i < 2; i++) { /* and once more */
 		records = pair_survey_begin(&set, clock_ms(), &count);
 		ck_assert_uint_eq(count, 3);
 		ck_assert(!pair_survey_measure(&set, 3));
-		free(records);
+		pair_records_free(records, count);
 	}
 }
 END_TEST
@@ -62,10 +66,11 @@ START_TEST(dump_tells_queues_and_states)
 	ck_assert_int_eq(records->flow[DOWNLOAD].reading, READING_ENDED);
 	ck_assert_uint_gt(records->flow[UPLOAD].source_queue, 0);
 	ck_assert_uint_gt(records->flow[UPLOAD].sink_queue, 0);
-	free(records);
+	pair_records_free(records, count);
 }
 END_TEST
 
+/* Its target is not valid any more. */
 static struct pair_record dump_newest(void)
 {
 	struct pair_record *records, newest;
@@ -75,7 +80,7 @@ static struct pair_record dump_newest(void)
 	ck_assert_uint_ge(count, 1);
 	newest = records[0];
 	ck_assert(!pair_survey_measure(&set, count));
-	free(records);
+	pair_records_free(records, count);
 	return newest;
 }
 
@@ -132,7 +137,7 @@ START_TEST(dump_of_nothing)
 	ck_assert_ptr_nonnull(records);
 	ck_assert_uint_eq(count, 0);
 	ck_assert(!pair_survey_measure(&set, 64));
-	free(records);
+	pair_records_free(records, count);
 }
 END_TEST
 
@@ -145,7 +150,7 @@ START_TEST(dump_is_given_up_with_the_set)
 	join();
 	records = pair_survey_begin(&set, clock_ms(), &count);
 	ck_assert_uint_eq(count, 1);
-	free(records);
+	pair_records_free(records, count);
 }
 END_TEST
 

@@ -32,13 +32,18 @@ static struct relay_record relay = {
         .counters = {.accepted = 1042, .connect_failed = 3, .bytes = {1, 2}, .pauses = 4, .paused_ms = 977},
 };
 
+static const struct endpoint target = {
+        .length = sizeof(struct sockaddr_in),
+        .in = {.sin_family = AF_INET, .sin_port = 0x3815, .sin_addr = {0x0900000a}}, /* 10.0.0.9:5432 */
+};
+
 static struct pair_record pair = {
         .id = 17,
         .relay = "db",
         .worker = 0,
         .state = STATE_OPEN,
-        .client = {"10.0.0.5:51234"},
-        .target = {"10.0.0.9:5432"},
+        .target = &target,
+        .client = {.in = {.sin_family = AF_INET, .sin_port = 0x22c8, .sin_addr = {0x0500000a}}},
         .age_ms = 12300,
         .idle_ms = 4,
         .flow =
@@ -236,22 +241,20 @@ static void make_pairs(struct pair_record pairs[4])
 		pairs[i].age_ms = next++;
 		pairs[i].idle_ms = next++;
 		for (unsigned j = 0; j < DIRECTIONS; j++) {
-			struct flow_record flow = {
-			        next + 1,
-			        next + 2,
-			        next + 3,
-			        next + 4,
-			        (enum reading)((i + j) % 4),
-			        next + 5,
-			        next + 6,
-			        next + 7,
-			        next + 8,
-			        next + 9,
-			        next + 10,
-			        (enum limited_by)((i + j) % 4),
+			pairs[i].flow[j] = (struct flow_record){
+			        .queued = next + 1,
+			        .peak = next + 2,
+			        .high = next + 3,
+			        .low = next + 4,
+			        .pauses = next + 5,
+			        .paused_ms = next + 6,
+			        .longest_pause_ms = next + 7,
+			        .bytes = next + 8,
+			        .source_queue = next + 9,
+			        .sink_queue = next + 10,
+			        .reading = (enum reading)((i + j) % 4),
+			        .limited_by = (enum limited_by)((i + j) % 4),
 			};
-
-			pairs[i].flow[j] = flow;
 			next += 11;
 		}
 	}
@@ -318,12 +321,12 @@ START_TEST(test_values_are_one_word)
 	json_t *json;
 
 	odd.relay = NULL;
-	odd.target.text[0] = '\0';
-	memset(odd.client.text, 'x', sizeof(odd.client.text)); /* no NUL */
+	odd.target = NULL;
+	odd.client.any.sa_family = AF_UNIX;
 	text = write_text(&records);
 	ck_assert_ptr_nonnull(strstr(text, "\nrelay name=a?b?end?pairs=9\"\\???? pairs=0 "));
 	ck_assert_ptr_nonnull(strstr(text, " relay=- "));
-	ck_assert_ptr_nonnull(strstr(text, " target=- "));
+	ck_assert_ptr_nonnull(strstr(text, " client=unix: target=- "));
 	json = write_json(&records);
 	assert_same(text, json);
 	json_decref(json);

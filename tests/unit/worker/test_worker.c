@@ -39,7 +39,7 @@ static void take_part(const struct report_part *part)
 	for (size_t i = 0; i < part->pair_count; i++)
 		answers.states[part->pairs[i].state]++;
 	free(part->relays);
-	free(part->pairs);
+	pair_records_free(part->pairs, part->pair_count);
 }
 
 static void take_answer(void *arg, struct message *message)
