@@ -398,6 +398,7 @@ int daemon_run(struct config *config)
 	init_limits(&daemon);
 	error = set_up(&daemon);
 	if (!error) {
+		dump_sweep(daemon.dump);
 		log_notice("weir " PACKAGE_VERSION " is ready: %zu relays, %u workers", daemon.relay_count,
 		           daemon.worker_count);
 		service_ready("relaying");

@@ -76,17 +76,22 @@ static void done(struct job *job)
 	dump->written(dump->arg);
 }
 
-/* Takes over report. 0 or -errno. */
-static int submit(struct dump *dump, struct report *report)
+static void run_sweep(struct job *job)
 {
-	struct dump_job *this = report ? calloc(1, sizeof(*this)) : NULL;
+	report_remove_leftover(((struct dump_job *)job)->config->global.dump_file);
+}
+
+/* Takes over report. 0 or -errno. */
+static int submit(struct dump *dump, const struct job *job, struct report *report)
+{
+	struct dump_job *this = calloc(1, sizeof(*this));
 	int error;
 
 	if (!this) {
 		report_free(report);
 		return -ENOMEM;
 	}
-	this->job = (struct job){.run = run, .done = done, .drop = drop};
+	this->job = *job;
 	this->dump = dump;
 	this->config = config_get(dump->config);
 	this->report = report;
@@ -96,9 +101,18 @@ static int submit(struct dump *dump, struct report *report)
 	return error;
 }
 
+void dump_sweep(struct dump *dump)
+{
+	static const struct job job = {.run = run_sweep, .done = drop, .drop = drop};
+
+	if (strcmp(dump->config->global.dump_file, "-") != 0)
+		(void)submit(dump, &job, NULL); /* if it fails, the next dump does the same */
+}
+
 void dump_write(struct dump *dump, struct report *report)
 {
-	int error = submit(dump, report);
+	static const struct job job = {.run = run, .done = done, .drop = drop};
+	int error = report ? submit(dump, &job, report) : -ENOMEM;
 
 	if (!error)
 		return;

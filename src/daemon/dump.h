@@ -13,6 +13,8 @@ struct dump;
  * may be called during dump_write. NULL when out of memory or descriptors.
  */
 struct dump *dump_new(struct event_base *base, struct config *config, void (*written)(void *arg), void *arg);
+/* Removes what an earlier process left of a dump that it did not finish. Does not wait for that. */
+void dump_sweep(struct dump *dump);
 /*
  * Takes over report, which is NULL if there was no memory for it. Errors are logged. On the base's thread,
  * and not before written was called for the one before.

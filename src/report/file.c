@@ -79,26 +79,79 @@ static bool is_special(const char *path)
 	return lstat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode) && !S_ISDIR(st.st_mode);
 }
 
-int report_write_file(const char *path, report_writer *writer, void *arg)
+/* The name is always the same, so a file that was left behind does not stay. NULL when out of memory. */
+static char *temporary_name(const char *path)
 {
-	char *temporary;
-	int fd, r;
+	char *name;
 
-	if (is_special(path))
-		return -ENODEV;
-	if (asprintf(&temporary, "%s.XXXXXX", path) < 0)
-		return -ENOMEM;
-	fd = mkostemp(temporary, O_CLOEXEC);
-	if (fd < 0) {
-		r = -errno;
-		free(temporary);
-		return r;
-	}
+	return asprintf(&name, "%s.tmp", path) < 0 ? NULL : name;
+}
+
+/*
+ * Only a file that is new is written to. In a folder where others may write, the name could be a link, or a
+ * file that somebody else has open.
+ */
+static int create(const char *temporary, struct stat *created)
+{
+	int fd, error;
+
+	(void)unlink(temporary);
+	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, created) == 0)
+		return fd;
+	error = -errno;
+	close(fd);
+	return error;
+}
+
+/* Another process that writes its dump there may have replaced ours by its own, which is not whole yet. */
+static bool is_still_there(const char *temporary, const struct stat *created)
+{
+	struct stat now;
+
+	return lstat(temporary, &now) == 0 && now.st_ino == created->st_ino && now.st_dev == created->st_dev;
+}
+
+static int replace(const char *path, const char *temporary, report_writer *writer, void *arg)
+{
+	struct stat created;
+	int fd = create(temporary, &created), r;
+
+	if (fd < 0)
+		return fd;
 	r = fill(fd, writer, arg);
+	if (!is_still_there(temporary, &created))
+		return r ? r : -EBUSY;
 	if (r == 0 && rename(temporary, path) != 0)
 		r = -errno;
 	if (r != 0)
 		(void)unlink(temporary);
+	return r;
+}
+
+int report_write_file(const char *path, report_writer *writer, void *arg)
+{
+	char *temporary;
+	int r;
+
+	if (is_special(path))
+		return -ENODEV;
+	temporary = temporary_name(path);
+	if (!temporary)
+		return -ENOMEM;
+	r = replace(path, temporary, writer, arg);
 	free(temporary);
 	return r;
+}
+
+void report_remove_leftover(const char *path)
+{
+	char *temporary = temporary_name(path);
+	struct stat st;
+
+	if (temporary && lstat(temporary, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid())
+		(void)unlink(temporary);
+	free(temporary);
 }

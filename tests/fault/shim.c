@@ -14,7 +14,8 @@
  *   EVERY  0: that call alone; K: and every K-th after it
  *
  * Some calls go by other names: "splice-in" and "splice-out" of a pipe, "alloc" for every allocation, "log"
- * for a writev(2) to standard error, "discard" for a recv(2) with MSG_TRUNC.
+ * for a writev(2) to standard error, "discard" for a recv(2) with MSG_TRUNC, "create" for an open(2) with
+ * O_CREAT.
  *
  * Only failures that the kernel can really cause are injected. A comment at the call says what is left out.
  */
@@ -292,7 +293,6 @@ FAILING(getsockname, (int fd, __SOCKADDR_ARG address, socklen_t *length), fd, ad
 FAILING(getsockopt, (int fd, int level, int name, void *value, socklen_t *length), fd, level, name, value,
         length)
 FAILING(listen, (int fd, int backlog), fd, backlog)
-FAILING(mkostemp, (char *name, int flags), name, flags)
 FAILING(pipe, (int fds[2]), fds)
 FAILING(pipe2, (int fds[2], int flags), fds, flags)
 FAILING(poll, (struct pollfd * fds, nfds_t count, int timeout), fds, count, timeout)
@@ -300,6 +300,23 @@ FAILING(rename, (const char *from, const char *to), from, to)
 FAILING(sched_getaffinity, (pid_t pid, size_t size, cpu_set_t *cpus), pid, size, cpus)
 FAILING(socket, (int family, int type, int protocol), family, type, protocol)
 FAILING(socketpair, (int family, int type, int protocol, int fds[2]), family, type, protocol, fds)
+
+/* Opening what is there is left alone. */
+NEXT(open)
+int open(const char *path, int flags, ...)
+{
+	va_list arguments;
+	mode_t mode = 0;
+
+	if (flags & O_CREAT) {
+		va_start(arguments, flags);
+		mode = va_arg(arguments, mode_t);
+		va_end(arguments);
+		if (fails("create"))
+			return -1;
+	}
+	return next_open()(path, flags, mode);
+}
 
 /* libevent takes the older call where this one fails; they fail together. */
 NEXT(epoll_create1)

@@ -561,6 +561,77 @@ START_TEST(test_no_folder)
 }
 END_TEST
 
+/* The name that the file has until it is whole. */
+static const char *temporary(void)
+{
+	static char name[80];
+
+	snprintf(name, sizeof(name), "%s.tmp", path);
+	return name;
+}
+
+/* What a process left that was killed. */
+START_TEST(leftover_is_replaced)
+{
+	make_file(temporary(), "half of an older and longer one");
+	ck_assert_int_eq(report_write_file(path, put_text, fresh), 0);
+	assert_file(path, "new");
+}
+END_TEST
+
+/* In a folder where others may write, the name may be a link to any file. */
+START_TEST(nothing_is_written_through_a_link)
+{
+	char other[80];
+	struct stat st;
+
+	snprintf(other, sizeof(other), "%s/other", folder);
+	make_file(other, "untouched");
+	ck_assert_int_eq(_i ? symlink(other, temporary()) : link(other, temporary()), 0);
+	ck_assert_int_eq(report_write_file(path, put_text, fresh), 0);
+	assert_file(other, "untouched");
+	assert_file(path, "new");
+	ck_assert_int_eq(lstat(path, &st), 0);
+	ck_assert(S_ISREG(st.st_mode));
+	ck_assert_uint_eq(st.st_nlink, 1);
+	unlink(other);
+}
+END_TEST
+
+/* Another process begins to write its dump to the same file, and has not finished. */
+static int interrupt(void *arg, FILE *out)
+{
+	(void)arg;
+	fputs("mine", out);
+	unlink(temporary());
+	make_file(temporary(), "half of that of the other");
+	return 0;
+}
+
+START_TEST(half_a_dump_of_another_is_not_put_in_place)
+{
+	make_file(path, "old");
+	ck_assert_int_eq(report_write_file(path, interrupt, NULL), -EBUSY);
+	assert_file(path, "old");
+	assert_file(temporary(), "half of that of the other");
+	unlink(temporary());
+}
+END_TEST
+
+START_TEST(leftover_is_removed)
+{
+	report_remove_leftover(path);
+	make_file(path, "whole");
+	make_file(temporary(), "half");
+	report_remove_leftover(path);
+	ck_assert_int_ne(access(temporary(), F_OK), 0);
+	assert_file(path, "whole");
+	ck_assert_int_eq(mkfifo(temporary(), 0600), 0);
+	report_remove_leftover(path); /* not ours */
+	ck_assert_int_eq(unlink(temporary()), 0);
+}
+END_TEST
+
 static int write_half(void *arg, FILE *out)
 {
 	(void)arg;
@@ -622,6 +693,10 @@ int main(void)
 	tcase_add_test(file, test_no_folder);
 	tcase_add_test(file, test_no_space);
 	tcase_add_test(file, test_writer_that_fails);
+	tcase_add_test(file, leftover_is_replaced);
+	tcase_add_loop_test(file, nothing_is_written_through_a_link, 0, 2);
+	tcase_add_test(file, half_a_dump_of_another_is_not_put_in_place);
+	tcase_add_test(file, leftover_is_removed);
 	suite_add_tcase(suite, file);
 	return unit_run(suite);
 }
