@@ -4,6 +4,7 @@
 
 #include "base/units.h"
 #include "pair/pair.h"
+#include "report/records.h"
 
 #include <inttypes.h>
 #include <sched.h>
@@ -19,9 +20,25 @@
 /* Pipes: enough for the flows of a busy relay whose sinks lag, and few compared with the pairs. */
 #define PIPES_MAX 256
 
+/*
+ * Memory in user space, in bytes; measured with glibc 2.36 and libevent 2.1.12 on x86-64.
+ * tests/scenario/estimate.sh compares the sum with what the process really has.
+ */
+#define PROCESS_COST  (5 * 1024 * 1024) /* program, libraries, the log's buffers, threads but workers */
+#define WORKER_COST   (512 * 1024)      /* buffer for reads, stack, what the allocator keeps at hand */
+#define RELAY_COST    4096              /* its settings and counters */
+#define ENTRANCE_COST 1024
+#define ACCEPTOR_COST 512 /* one for each entrance and worker */
+#define WATCHED_COST  48  /* libevent's, for a descriptor, in each worker that ever watched it */
+#define PAIR_MORE     128 /* besides pair_cost: its place among timers and origins, and in a survey */
+
 /* The kernel's own defaults, in bytes; used if /proc does not have the values. */
 #define TCP_RMEM_MAX (6 * 1024 * 1024)
 #define TCP_WMEM_MAX (4 * 1024 * 1024)
+
+#define UNSET_BUFFERS                                                                                        \
+	", as far as tcp_rmem and tcp_wmem let them grow; client_rcvbuf, client_sndbuf, target_rcvbuf and "  \
+	"target_sndbuf bound them"
 
 uint64_t estimate_max_pipes(uint64_t nofile)
 {
@@ -45,13 +62,18 @@ unsigned estimate_workers(const struct config *config)
 	return count < WORKERS_MAX ? (unsigned)count : WORKERS_MAX;
 }
 
-static uint64_t reserved_fds(const struct config *config)
+static uint64_t count_addresses(const struct config *config)
 {
 	uint64_t addresses = 0;
 
 	for (size_t i = 0; i < config->relay_count; i++)
 		addresses += config->relays[i].listen_count;
-	return PROCESS_FDS + estimate_workers(config) * (WORKER_FDS + addresses);
+	return addresses;
+}
+
+static uint64_t reserved_fds(const struct config *config)
+{
+	return PROCESS_FDS + estimate_workers(config) * (WORKER_FDS + count_addresses(config));
 }
 
 uint64_t estimate_max_connections(const struct config *config, uint64_t nofile)
@@ -97,6 +119,19 @@ static uint64_t buffer_size(uint64_t setting, uint64_t automatic)
 	return setting == UNITS_AUTO ? automatic : 2 * setting;
 }
 
+static bool buffers_are_set(const struct config *config)
+{
+	bool set = true;
+
+	for (size_t i = 0; i < config->relay_count; i++) {
+		const struct config_relay *relay = &config->relays[i];
+
+		set = set && relay->client_rcvbuf != UNITS_AUTO && relay->client_sndbuf != UNITS_AUTO &&
+		      relay->target_rcvbuf != UNITS_AUTO && relay->target_sndbuf != UNITS_AUTO;
+	}
+	return set;
+}
+
 static uint64_t kernel_per_pair(const struct config *config)
 {
 	uint64_t rmem = kernel_maximum("/proc/sys/net/ipv4/tcp_rmem", TCP_RMEM_MAX);
@@ -121,16 +156,42 @@ static const char *mebibytes(uint64_t bytes, char text[UNITS_TEXT_MAX])
 	return text;
 }
 
+/* What does not come and go with pairs. libevent's records of their descriptors stay. */
+static uint64_t fixed_cost(const struct config *config, uint64_t max_connections)
+{
+	uint64_t workers = estimate_workers(config);
+	uint64_t addresses = count_addresses(config);
+	uint64_t fds = reserved_fds(config) + 2 * (max_connections + PIPES_MAX);
+
+	return PROCESS_COST + workers * (WORKER_COST + fds * WATCHED_COST) +
+	       config->relay_count * RELAY_COST + addresses * (ENTRANCE_COST + workers * ACCEPTOR_COST);
+}
+
+struct estimate estimate_memory(const struct config *config, uint64_t max_connections)
+{
+	struct estimate estimate = {
+	        .queues = config->global.memory_max + config->global.memory_max / 10,
+	        .pair = pair_cost() + sizeof(struct pair_record) + PAIR_MORE,
+	        .fixed = fixed_cost(config, max_connections),
+	        .kernel_pair = kernel_per_pair(config),
+	};
+
+	estimate.user = estimate.queues + max_connections * estimate.pair + estimate.fixed;
+	estimate.kernel = max_connections * estimate.kernel_pair;
+	return estimate;
+}
+
 char *estimate_describe(const struct config *config, uint64_t max_connections, char *text, size_t size)
 {
-	char user[UNITS_TEXT_MAX], queued[UNITS_TEXT_MAX], kernel[UNITS_TEXT_MAX];
-	uint64_t per_pair = kernel_per_pair(config);
+	char user[UNITS_TEXT_MAX], queues[UNITS_TEXT_MAX], fixed[UNITS_TEXT_MAX], kernel[UNITS_TEXT_MAX];
+	struct estimate estimate = estimate_memory(config, max_connections);
 
 	snprintf(text, size,
-	         "worst case memory: user space %s (memory_max %s + %zu bytes for each of %" PRIu64
-	         " pairs), kernel %s (socket buffers of %" PRIu64 " KiB a pair)",
-	         mebibytes(config->global.memory_max + max_connections * pair_cost(), user),
-	         mebibytes(config->global.memory_max, queued), pair_cost(), max_connections,
-	         mebibytes(max_connections * per_pair, kernel), per_pair / 1024);
+	         "worst case memory: user space %s (memory_max and a tenth %s, %" PRIu64
+	         " bytes for each of %" PRIu64 " pairs, other %s), kernel %s (socket buffers of %" PRIu64
+	         " KiB a pair%s)",
+	         mebibytes(estimate.user, user), mebibytes(estimate.queues, queues), estimate.pair,
+	         max_connections, mebibytes(estimate.fixed, fixed), mebibytes(estimate.kernel, kernel),
+	         estimate.kernel_pair / 1024, buffers_are_set(config) ? "" : UNSET_BUFFERS);
 	return text;
 }

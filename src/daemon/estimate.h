@@ -28,6 +28,17 @@ uint64_t estimate_max_connections(const struct config *config, uint64_t nofile);
  */
 char *estimate_shortage(const struct config *config, uint64_t nofile, char *text, size_t size);
 
+/* Upper bounds of memory, in bytes. */
+struct estimate {
+	uint64_t user;   /* resident memory of the process: queues, fixed, and pair for each pair */
+	uint64_t queues; /* memory_max, and what the allocator adds */
+	uint64_t pair;   /* for a pair besides its queues, its part of a dump included */
+	uint64_t fixed;  /* all the rest */
+	uint64_t kernel; /* socket buffers: kernel_pair for each pair */
+	uint64_t kernel_pair;
+};
+struct estimate estimate_memory(const struct config *config, uint64_t max_connections);
+
 /* Returns text with one line, without a line end: "worst case memory: …". */
 char *estimate_describe(const struct config *config, uint64_t max_connections, char *text, size_t size);
 

@@ -16,8 +16,9 @@ tests_scenario_rawpeer_LDADD = src/libweir.a
 SCENARIOS = \
 	tests/scenario/closing.sh \
 	tests/scenario/pressure.sh \
-	tests/scenario/memory.sh \
+	tests/scenario/estimate.sh \
 	tests/scenario/marks.sh \
+	tests/scenario/memory.sh \
 	tests/scenario/transfer.sh \
 	tests/scenario/timeouts.sh \
 	tests/scenario/limits.sh \

@@ -85,19 +85,61 @@ static void assert_holds(const char *text, const char *part)
 START_TEST(line_adds_up)
 {
 	char text[512], part[128];
-	double queues = 64 * MIB, pairs = 1000 * (double)pair_cost();
+	struct estimate estimate;
 
 	load(TEXTS("memory_max=64M", "client_rcvbuf=64K", "client_sndbuf=32K", "target_rcvbuf=16K",
 	           "target_sndbuf=16K"));
+	estimate = estimate_memory(config, 1000);
+	ck_assert_uint_eq(estimate.user, estimate.queues + 1000 * estimate.pair + estimate.fixed);
 	ck_assert_ptr_eq(estimate_describe(config, 1000, text, sizeof(text)), text);
 	ck_assert_ptr_eq(strchr(text, '\n'), NULL);
 	ck_assert_int_eq(strncmp(text, "worst case memory: user space ", 30), 0);
-	snprintf(part, sizeof(part), "user space %.1f MiB (memory_max 64.0 MiB", (queues + pairs) / MIB);
+	snprintf(part, sizeof(part), "user space %.1f MiB (memory_max and a tenth 70.4 MiB, ",
+	         (double)estimate.user / MIB);
 	assert_holds(text, part);
-	snprintf(part, sizeof(part), "%zu bytes for each of 1000 pairs", pair_cost());
+	snprintf(part, sizeof(part), "%" PRIu64 " bytes for each of 1000 pairs, other %.1f MiB)",
+	         estimate.pair, (double)estimate.fixed / MIB);
 	assert_holds(text, part);
-	assert_holds(text, "socket buffers of 256 KiB a pair"); /* the kernel doubles them */
-	assert_holds(text, "kernel 250.0 MiB");
+	assert_holds(text,
+	             "kernel 250.0 MiB (socket buffers of 256 KiB a pair)"); /* the kernel doubles them */
+}
+END_TEST
+
+/* What each worker has, and each worker's records of the descriptors that each pair has. */
+START_TEST(fixed_part_grows_with_workers_and_pairs)
+{
+	uint64_t one, four, more;
+
+	load(TEXTS("workers=1"));
+	one = estimate_memory(config, 1000).fixed;
+	load(TEXTS("workers=4"));
+	four = estimate_memory(config, 1000).fixed;
+	more = estimate_memory(config, 11000).fixed;
+	ck_assert_uint_ge(four, one + UINT64_C(3) * 256 * 1024);
+	ck_assert_uint_eq(more - four, UINT64_C(10000) * 2 * 4 * 48);
+}
+END_TEST
+
+/* A pair's part of a dump is in it. */
+START_TEST(pair_is_in_a_dump_too)
+{
+	load(NULL);
+	ck_assert_uint_ge(estimate_memory(config, 1).pair, pair_cost() + sizeof(struct pair_record));
+}
+END_TEST
+
+START_TEST(keys_that_bound_the_kernel_are_named)
+{
+	const char *const all[] = {"client_rcvbuf=8K", "client_sndbuf=8K", "target_rcvbuf=8K",
+	                           "target_sndbuf=8K", NULL};
+	const char *some[] = {all[0], all[1], all[2], all[3], NULL};
+	char text[512];
+
+	some[_i] = "idle_timeout=1h";
+	load(some);
+	assert_holds(estimate_describe(config, 1, text, sizeof(text)), "target_sndbuf bound them)");
+	load(all);
+	ck_assert_ptr_null(strstr(estimate_describe(config, 1, text, sizeof(text)), "bound them"));
 }
 END_TEST
 
@@ -149,6 +191,9 @@ int main(void)
 	tcase_add_test(tcase, setting_is_kept_as_far_as_descriptors_go);
 	tcase_add_test(tcase, shortage_is_told);
 	tcase_add_test(tcase, line_adds_up);
+	tcase_add_test(tcase, fixed_part_grows_with_workers_and_pairs);
+	tcase_add_test(tcase, pair_is_in_a_dump_too);
+	tcase_add_loop_test(tcase, keys_that_bound_the_kernel_are_named, 0, 4);
 	tcase_add_test(tcase, automatic_buffers_are_the_kernels_maxima);
 	tcase_add_test(tcase, pair_is_not_dear);
 	suite_add_tcase(suite, tcase);

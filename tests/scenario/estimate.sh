@@ -1,0 +1,70 @@
+#!/bin/bash
+# The worst case of memory that --test and the start print is one, and not far from what it is like.
+# shellcheck source=lib.sh
+. "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
+
+# The kernel's buffers small, so that it is weir that has to keep bytes.
+SMALL_BUFFERS=(-o client_rcvbuf=8K -o client_sndbuf=8K -o target_rcvbuf=8K -o target_sndbuf=8K)
+
+# It has no more pairs than there are.
+EXPECT_LOG='max_connections .* reached'
+
+# weir_with PAIRS MEMORY_MAX ARG...: no more pairs than that.
+weir_with() {
+	local pairs=$1 most=$2
+	[ "$SANITIZED" = no ] || skip "sanitizers take more"
+	shift 2
+	weir_relay "${SMALL_BUFFERS[@]}" -o log_connections=off -o memory_max="$most" \
+		-o global.max_connections="$pairs" "$@"
+	needs_pairs "$pairs"
+}
+
+# KiB of user space, as told at the start.
+told_kib() {
+	sed -n 's/.*worst case memory: user space \([0-9.]*\) MiB.*/\1/p' weir.log | awk '{ printf "%d\n", $1 * 1024 }'
+}
+
+# The most that was resident so far, in KiB. A dump belongs to it; the second one to what the first has left.
+measured_kib() {
+	for _ in 1 2; do
+		rm -f dump
+		kill -USR1 "$WEIR_PID"
+		wait_for "a dump" test -e dump
+	done
+	awk '$1 == "VmHWM:" { print $2 }' "/proc/$WEIR_PID/status"
+}
+
+# What is told is more than what was measured, $1, but by no more than half and 4 MiB if all memory was used.
+judge() {
+	expect_equal "what --test prints" "$(sed -n 's/.* info worst case/worst case/p' weir.log)" \
+		"$(tr '\0' '\n' <"/proc/$WEIR_PID/cmdline" | xargs -d '\n' sh -c '"$0" -t "$@"' | tail -n 1)"
+	echo "told $(told_kib) KiB, measured $1 KiB"
+	expect_at_most "the measured memory" "$(told_kib)" "$1"
+	if [ "$2" = full ]; then expect_at_most "the worst case told" $(($1 * 3 / 2 + 4096)) "$(told_kib)"; fi
+}
+
+# Both directions of each pair are stalled, and all of memory_max is used.
+stalled() {
+	target -s -i rcvbuf 8K fill 300 await out
+	weir_with 1500 32M "$@"
+	client -n 1500 -i rcvbuf 8K fill 300 touch in await out rst
+	wait_for "1,500 clients to be held back" test -e in
+	judge "$(measured_kib)" full
+	touch out
+}
+scenario "1,500 stalled pairs, one worker" stalled -o workers=1
+scenario "1,500 stalled pairs, four workers" stalled -o workers=4
+
+# There are no queues, so this is what weir itself takes.
+idle() {
+	target -s -i echo
+	weir_with "$1" 64K -o workers="$3"
+	client -n "$1" mirror send 10 recv 10 touch in await out fin expect-fin
+	wait_for "$1 clients to be in" test -e in
+	judge "$(measured_kib)" "$2"
+	touch out
+}
+scenario "10 idle pairs" idle 10 full 4
+scenario "3,000 idle pairs" idle 3000 - 1
+
+finish
