@@ -42,6 +42,7 @@ src_libweir_a_SOURCES = \
 	src/worker/acceptor.c src/worker/acceptor.h \
 	src/config/loader.c src/config/loader.h \
 	src/base/log.c src/base/log.h \
+	src/base/log_prefix.c src/base/log_prefix.h \
 	src/config/options.c src/config/options.h \
 	src/pair/pair.c src/pair/pair.h src/pair/pair_private.h \
 	src/pair/pair_connect.c \

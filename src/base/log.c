@@ -1,6 +1,7 @@
 #include "build_config.h"
 
 #include "base/log.h"
+#include "base/log_prefix.h"
 #include "base/number.h"
 #include "base/printable.h"
 #include "base/thread.h"
@@ -10,22 +11,13 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
 
 #define LINE_MAX_BYTES 2048         /* of a line's text; a longer one is cut */
 #define BATCH_BYTES    (256 * 1024) /* lines that wait for the writer */
 #define BLOCK_LINE_MAX (16 * 1024)  /* of a line of a block; the rest is cut */
-
-/* The start of a line: "<6>" or "2026-01-01T00:00:00.000+00:00 info ". */
-struct prefix {
-	char text[64];
-	size_t length;
-};
 
 /*
  * bytes[0 to used) are whole lines. There are two batches: one is being filled, the other is the writer's.
@@ -100,52 +92,6 @@ int log_level_parse(const char *name, enum log_level *level)
 	return -EINVAL;
 }
 
-/*
- * JOURNAL_STREAM may have been inherited across a redirection. systemd.exec(5) says to compare it with the
- * file.
- */
-static bool stderr_is_journal(void)
-{
-	const char *stream = getenv("JOURNAL_STREAM");
-	struct stat st;
-	char own[64];
-
-	if (!stream || fstat(STDERR_FILENO, &st) != 0)
-		return false;
-	snprintf(own, sizeof(own), "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
-	return strcmp(stream, own) == 0;
-}
-
-/* The local time in ISO 8601. Its offset has a colon, which strftime(3) cannot write. */
-static size_t format_time(char *buf, size_t size)
-{
-	struct timespec now;
-	struct tm local = {0};
-	char seconds[32];
-	long offset;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	localtime_r(&now.tv_sec, &local);
-	offset = labs(local.tm_gmtoff) / 60;
-	strftime(seconds, sizeof(seconds), "%Y-%m-%dT%H:%M:%S", &local);
-	return (size_t)snprintf(buf, size, "%s.%03ld%c%02ld:%02ld", seconds, now.tv_nsec / 1000000,
-	                        local.tm_gmtoff < 0 ? '-' : '+', offset / 60, offset % 60);
-}
-
-static void prefix_make(struct prefix *prefix, enum log_level level)
-{
-	size_t length = 0;
-
-	if (stderr_is_journal()) {
-		/* sd-daemon(3) uses syslog's numbers, in which an error is 3. */
-		prefix->length = (size_t)snprintf(prefix->text, sizeof(prefix->text), "<%d>", (int)level + 3);
-		return;
-	}
-	length = format_time(prefix->text, sizeof(prefix->text));
-	prefix->length = length + (size_t)snprintf(prefix->text + length, sizeof(prefix->text) - length,
-	                                           " %s ", log_level_name(level));
-}
-
 static bool wait_writable(void)
 {
 	struct pollfd pollfd = {.fd = STDERR_FILENO, .events = POLLOUT};
@@ -166,7 +112,7 @@ static void advance(struct iovec *parts, size_t count, size_t written)
 }
 
 /* Writes prefix and text, which ends with a newline, however long that takes. False on an error. */
-static bool emit(struct prefix *prefix, char *text, size_t length)
+static bool emit(struct log_prefix *prefix, char *text, size_t length)
 {
 	char newline = '\n';
 	struct iovec part[] = {{&newline, writer.torn}, {prefix->text, prefix->length}, {text, length}};
@@ -190,20 +136,20 @@ static bool emit(struct prefix *prefix, char *text, size_t length)
 /* Writes how many lines are missing here. If that fails too, the count is kept for the next time. */
 static void write_missing(void)
 {
-	struct prefix prefix;
+	struct log_prefix prefix;
 	char text[96];
 	int length;
 
 	if (writer.unwritten == 0)
 		return;
-	prefix_make(&prefix, LOG_LEVEL_WARNING);
+	log_prefix_make(&prefix, LOG_LEVEL_WARNING);
 	length = snprintf(text, sizeof(text), "log: %ju lines dropped, standard error did not take them\n",
 	                  (uintmax_t)writer.unwritten);
 	if (emit(&prefix, text, (size_t)length))
 		writer.unwritten = 0;
 }
 
-static void write_line(struct prefix *prefix, char *text, size_t length)
+static void write_line(struct log_prefix *prefix, char *text, size_t length)
 {
 	write_missing();
 	if (!emit(prefix, text, length))
@@ -212,7 +158,7 @@ static void write_line(struct prefix *prefix, char *text, size_t length)
 
 static void write_batch(struct batch *batch)
 {
-	struct prefix none = {.length = 0}; /* the lines of a batch have their own */
+	struct log_prefix none = {.length = 0}; /* the lines of a batch have their own */
 	char *line = batch->bytes, *const end = batch->bytes + batch->used;
 
 	while (line < end) {
@@ -236,7 +182,7 @@ static struct batch *batch_swap(void)
 	return filled;
 }
 
-static void batch_add(const struct prefix *prefix, const char *text, size_t length)
+static void batch_add(const struct log_prefix *prefix, const char *text, size_t length)
 {
 	struct batch *batch = state.filling;
 
@@ -354,7 +300,7 @@ void log_stop(uint64_t timeout_ms)
 void log_write(enum log_level level, const char *format, ...)
 {
 	char text[LINE_MAX_BYTES + 1];
-	struct prefix prefix;
+	struct log_prefix prefix;
 	int saved = errno;
 	va_list args;
 	size_t length;
@@ -370,7 +316,7 @@ void log_write(enum log_level level, const char *format, ...)
 		length = LINE_MAX_BYTES;
 	printable_line(text, length);
 	text[length++] = '\n';
-	prefix_make(&prefix, level);
+	log_prefix_make(&prefix, level);
 
 	pthread_mutex_lock(&state.lock);
 	if (state.running) {
@@ -386,7 +332,7 @@ void log_write(enum log_level level, const char *format, ...)
 
 /* A block that is being written, and its line that has no end yet. */
 struct block {
-	struct prefix prefix;
+	struct log_prefix prefix;
 	size_t used;
 	char line[BLOCK_LINE_MAX + sizeof("\n")];
 };
@@ -427,7 +373,7 @@ int log_block(int (*write)(void *arg, FILE *out), void *arg)
 
 	if (!out)
 		return -ENOMEM;
-	prefix_make(&block.prefix, LOG_LEVEL_NOTICE);
+	log_prefix_make(&block.prefix, LOG_LEVEL_NOTICE);
 	pthread_mutex_lock(&state.lock);
 	begin_writing();
 	write_pending();
