@@ -34,6 +34,7 @@ src_libweir_a_SOURCES = \
 	src/flow/flow_memory.c \
 	src/flow/flow_queue.c \
 	src/flow/flow_report.c \
+	src/flow/flow_room.c \
 	src/flow/flow_splice.c \
 	src/flow/flow_turns.c \
 	src/config/ini_reader.c src/config/ini_reader.h \

@@ -219,7 +219,7 @@ static void push(struct flow *flow)
 	struct flow_move move = {0};
 
 	if (flow->pipe)
-		move = flow_splice_push(flow->pipe, flow->sink_fd);
+		move = flow_splice_push(flow->pipe, flow->sink_fd, flow_sink_step(flow));
 	drained(flow, &move);
 }
 
@@ -257,6 +257,12 @@ static void on_write_failed(struct bufferevent *buffer, short what, void *arg)
 
 /* ---- reading ---- */
 
+/* How much of what is read may be sent at once: nothing while older bytes wait. */
+static size_t room_past_queue(const struct flow *flow)
+{
+	return flow->queued > 0 ? 0 : flow_sink_room(flow);
+}
+
 /* False if recv(2) must be asked. */
 static bool splice_in(struct flow *flow, size_t room)
 {
@@ -266,7 +272,7 @@ static bool splice_in(struct flow *flow, size_t room)
 		flow->pipe = pipe_pool_get(flow->io->pipes);
 	if (!flow->pipe)
 		return false;
-	move = flow_splice(flow->source_fd, flow->pipe, flow->sink_fd, room);
+	move = flow_splice(flow->source_fd, flow->pipe, flow->sink_fd, room, room_past_queue(flow));
 	if (move.received == 0) {
 		flow_splice_failed(flow, &move.source);
 		return false;
@@ -280,16 +286,16 @@ static bool splice_in(struct flow *flow, size_t room)
 static int enqueue(struct flow *flow, const unsigned char *data, size_t length)
 {
 	if (!flow->buffer)
-		flow->buffer =
-		        flow_buffer_open(flow->io->base, flow->sink_fd, on_written, on_write_failed, flow);
+		flow->buffer = flow_buffer_open(flow->io->base, flow->sink_fd, flow_sink_step(flow),
+		                                on_written, on_write_failed, flow);
 	return flow->buffer ? flow_buffer_append(flow->buffer, data, length) : -ENOMEM;
 }
 
 static void copy(struct flow *flow, size_t room)
 {
 	unsigned char *scratch = flow->io->scratch;
-	int sink = flow->queued > 0 ? -1 : flow->sink_fd;
-	struct flow_move move = flow_copy(flow->source_fd, sink, scratch, room);
+	struct flow_move move =
+	        flow_copy(flow->source_fd, flow->sink_fd, scratch, room, room_past_queue(flow));
 
 	if (move.received > 0)
 		flow_bulk_note(flow, move.received);
@@ -301,8 +307,8 @@ static void copy(struct flow *flow, size_t room)
 /* There is no memory for a queue. What the sink does not take stays with the source. */
 static void pass_through(struct flow *flow)
 {
-	struct flow_move move =
-	        flow_pass_through(flow->source_fd, flow->sink_fd, flow->io->scratch, flow->io->scratch_size);
+	struct flow_move move = flow_pass_through(flow->source_fd, flow->sink_fd, flow->io->scratch,
+	                                          flow->io->scratch_size, flow_sink_room(flow));
 
 	heed(flow, &move);
 	if (move.sink.said != SAID_NOT_NOW || move.fault)

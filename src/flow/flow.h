@@ -100,6 +100,8 @@ struct flow {
 	struct bufferevent
 	        *buffer;        /* on the sink, while bytes are queued in its output buffer; otherwise NULL */
 	int source_fd, sink_fd; /* borrowed; the owner closes them after flow_deinit */
+	/* Bytes that may be unacknowledged in the sink's kernel buffer, where its size was set; else 0. */
+	uint64_t sink_size;
 	int source_error, sink_error; /* -errno of SOURCE_FAILED and SINK_FAILED, where known */
 	int fault; /* -errno of a failure of our own (no memory, no event); the owner must close */
 	enum flow_source source;
@@ -129,6 +131,8 @@ void flow_init(struct flow *flow, const struct flow_io *io, const struct flow_li
                void *owner);
 /* Connects the flow to its sockets. readable as in the struct. */
 void flow_attach(struct flow *flow, int source_fd, int sink_fd, struct event *readable);
+/* The size of the sink's kernel buffer was set, so no more is written than it has room for. */
+void flow_bound_sink(struct flow *flow);
 /* Begins to read. */
 void flow_start(struct flow *flow);
 /* The sink has failed (-errno). Stops at once; drops and counts the queue. */

@@ -14,7 +14,7 @@
  */
 #define MAX_SINGLE_WRITE (128 * FLOW_CHAIN_SIZE)
 
-struct bufferevent *flow_buffer_open(struct event_base *base, int sink,
+struct bufferevent *flow_buffer_open(struct event_base *base, int sink, size_t step,
                                      void (*written)(struct bufferevent *buffer, void *arg),
                                      void (*failed)(struct bufferevent *buffer, short what, void *arg),
                                      void *arg)
@@ -28,7 +28,7 @@ struct bufferevent *flow_buffer_open(struct event_base *base, int sink,
 	bufferevent_setcb(buffer, NULL, written, failed, arg);
 	/* The flow's own marks cover its pipe too, so libevent only has to report every write. */
 	bufferevent_setwatermark(buffer, EV_WRITE, SIZE_MAX, 0);
-	bufferevent_set_max_single_write(buffer, MAX_SINGLE_WRITE);
+	bufferevent_set_max_single_write(buffer, min_u64(step, MAX_SINGLE_WRITE));
 	return buffer;
 }
 

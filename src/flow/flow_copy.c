@@ -8,9 +8,10 @@
 /* Bytes to move at once without memory for a queue. Few, as most may have to be looked at again. */
 #define PEEK_SIZE (16 * 1024)
 
-static size_t send_now(int sink, const unsigned char *data, size_t length, struct flow_answer *answer)
+static size_t send_now(int sink, const unsigned char *data, size_t length, size_t give,
+                       struct flow_answer *answer)
 {
-	ssize_t sent = stream_send(sink, data, length);
+	ssize_t sent = give > 0 ? stream_send(sink, data, min_u64(length, give)) : -EAGAIN;
 
 	if (sent < 0)
 		*answer = flow_answer(sent);
@@ -19,9 +20,9 @@ static size_t send_now(int sink, const unsigned char *data, size_t length, struc
 	return sent > 0 ? (size_t)sent : 0;
 }
 
-struct flow_move flow_copy(int source, int sink, unsigned char *scratch, size_t room)
+struct flow_move flow_copy(int source, int sink, unsigned char *scratch, size_t take, size_t give)
 {
-	ssize_t received = stream_receive(source, scratch, room);
+	ssize_t received = stream_receive(source, scratch, take);
 	struct flow_move move = {0};
 
 	if (received <= 0) {
@@ -29,12 +30,11 @@ struct flow_move flow_copy(int source, int sink, unsigned char *scratch, size_t 
 		return move;
 	}
 	move.received = (size_t)received;
-	if (sink >= 0)
-		move.sent = send_now(sink, scratch, move.received, &move.sink);
+	move.sent = send_now(sink, scratch, move.received, give, &move.sink);
 	return move;
 }
 
-struct flow_move flow_pass_through(int source, int sink, unsigned char *scratch, size_t size)
+struct flow_move flow_pass_through(int source, int sink, unsigned char *scratch, size_t size, size_t give)
 {
 	ssize_t seen = stream_peek(source, scratch, min_u64(size, PEEK_SIZE));
 	struct flow_move move = {0};
@@ -44,7 +44,7 @@ struct flow_move flow_pass_through(int source, int sink, unsigned char *scratch,
 		move.source = flow_answer(seen);
 		return move;
 	}
-	move.received = move.sent = send_now(sink, scratch, (size_t)seen, &move.sink);
+	move.received = move.sent = send_now(sink, scratch, (size_t)seen, give, &move.sink);
 	while (taken < move.sent && !move.fault) {
 		ssize_t now = stream_discard(source, scratch, move.sent - taken);
 

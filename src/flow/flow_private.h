@@ -8,6 +8,7 @@
  *   flow_queue.c   both parts of the queue together
  *   flow_bulk.c    which flows are worth a pipe
  *   flow_memory.c  how much may be queued
+ *   flow_room.c    how much may be written
  *   flow_turns.c   whose turn it is
  *   flow_report.c  the dump's record
  *
@@ -98,6 +99,12 @@ void flow_memory_return(struct flow *flow);
  */
 uint64_t flow_memory_low(const struct flow *flow);
 
+/* flow_room.c */
+
+/* How many bytes may be written to the sink now, and how many once an event has said that it is writable. */
+size_t flow_sink_room(const struct flow *flow);
+size_t flow_sink_step(const struct flow *flow);
+
 /* flow_turns.c */
 
 /* What a bulk flow will do when its turn comes. */
@@ -111,26 +118,26 @@ void flow_turn_leave(struct flow *flow);
 /* flow_copy.c */
 
 /*
- * Receives at most room bytes into scratch and, unless sink is -1, sends them. In scratch, the bytes that
- * were not sent follow those that were.
+ * Receives at most take bytes into scratch and sends at most give of them. In scratch, the bytes that were
+ * not sent follow those that were.
  */
-struct flow_move flow_copy(int source, int sink, unsigned char *scratch, size_t room);
+struct flow_move flow_copy(int source, int sink, unsigned char *scratch, size_t take, size_t give);
 /*
- * Sends what the sink takes, and takes only that from the source. Used when there is no memory for a queue.
- * scratch has size bytes; nothing of use is left in it.
+ * Sends what the sink takes, at most give bytes, and takes only that from the source. Used when there is no
+ * memory for a queue. scratch has size bytes; nothing of use is left in it.
  */
-struct flow_move flow_pass_through(int source, int sink, unsigned char *scratch, size_t size);
+struct flow_move flow_pass_through(int source, int sink, unsigned char *scratch, size_t size, size_t give);
 /* Receives at most size bytes and drops them. */
 struct flow_move flow_take_away(int source, unsigned char *scratch, size_t size);
 
 /* flow_buffer.c */
 
 /*
- * An empty output buffer on the sink, which libevent does not write yet. NULL when out of memory. From
- * flow_buffer_write on, written is called after every write. failed is called when writing fails, with the
- * reason in errno. Either may close the buffer.
+ * An empty output buffer on the sink, which libevent does not write yet, and then at most step bytes each
+ * time that the sink is writable. NULL when out of memory. From flow_buffer_write on, written is called after
+ * every write. failed is called when writing fails, with the reason in errno. Either may close the buffer.
  */
-struct bufferevent *flow_buffer_open(struct event_base *base, int sink,
+struct bufferevent *flow_buffer_open(struct event_base *base, int sink, size_t step,
                                      void (*written)(struct bufferevent *buffer, void *arg),
                                      void (*failed)(struct bufferevent *buffer, short what, void *arg),
                                      void *arg);
@@ -146,13 +153,13 @@ void flow_buffer_close(struct bufferevent *buffer);
 /* flow_splice.c */
 
 /*
- * Moves at most room bytes from the source into the pipe and, if the pipe was empty, on to the sink. If
+ * Moves at most take bytes from the source into the pipe and at most give bytes from there on to the sink. If
  * nothing was received, nothing is known about the source. SAID_NOT_NOW may mean that the pipe is full.
  * SAID_END may mean that an urgent byte is next. SAID_FAILED with -EINVAL or -ENOMEM means that splice(2)
  * cannot be used.
  */
-struct flow_move flow_splice(int source, struct pipe *pipe, int sink, size_t room);
-/* Moves what is in the pipe on to the sink. */
-struct flow_move flow_splice_push(struct pipe *pipe, int sink);
+struct flow_move flow_splice(int source, struct pipe *pipe, int sink, size_t take, size_t give);
+/* Moves what is in the pipe on to the sink, at most give bytes. */
+struct flow_move flow_splice_push(struct pipe *pipe, int sink, size_t give);
 
 #endif

@@ -1,6 +1,7 @@
 /* Bytes through a pipe: from socket to socket, without a copy through user space. */
 #include "build_config.h"
 
+#include "base/number.h"
 #include "flow/flow_private.h"
 #include "flow/pipe_pool.h"
 #include "net/stream.h"
@@ -16,24 +17,24 @@ static size_t move_some(int from, int to, size_t length, struct flow_answer *ans
 	return 0;
 }
 
-struct flow_move flow_splice_push(struct pipe *pipe, int sink)
+struct flow_move flow_splice_push(struct pipe *pipe, int sink, size_t give)
 {
 	struct flow_move move = {0};
 
-	move.sent = move_some(pipe->out, sink, pipe->length, &move.sink);
+	if (give > 0)
+		move.sent = move_some(pipe->out, sink, min_u64(pipe->length, give), &move.sink);
 	pipe->length -= move.sent;
 	return move;
 }
 
-struct flow_move flow_splice(int source, struct pipe *pipe, int sink, size_t room)
+struct flow_move flow_splice(int source, struct pipe *pipe, int sink, size_t take, size_t give)
 {
-	bool was_empty = pipe->length == 0;
 	struct flow_move move = {0};
-	size_t received = move_some(source, pipe->in, room, &move.source);
+	size_t received = move_some(source, pipe->in, take, &move.source);
 
 	pipe->length += received;
-	if (received > 0 && was_empty)
-		move = flow_splice_push(pipe, sink);
+	if (received > 0)
+		move = flow_splice_push(pipe, sink, give);
 	move.received = received;
 	return move;
 }

@@ -26,6 +26,15 @@ static int set_size(int fd, int level, int name, uint64_t bytes)
 	return set_option(fd, level, name, bytes > INT_MAX ? INT_MAX : (int)bytes);
 }
 
+/*
+ * The kernel doubles the size that it is asked for, so it is asked for half. Then EPOLLOUT tells that there
+ * is room below that size, which is what flows wait for: see flow/flow_room.c.
+ */
+static int set_sndbuf(int fd, uint64_t bytes)
+{
+	return set_size(fd, SOL_SOCKET, SO_SNDBUF, bytes == UNITS_AUTO ? bytes : bytes / 2);
+}
+
 static int reset_on_close(int fd)
 {
 	const struct linger linger = {.l_onoff = 1, .l_linger = 0};
@@ -72,7 +81,7 @@ static int tune(int fd, sa_family_t family, const struct socket_tuning *tuning)
 	int error = set_size(fd, SOL_SOCKET, SO_RCVBUF, tuning->rcvbuf);
 
 	if (!error)
-		error = set_size(fd, SOL_SOCKET, SO_SNDBUF, tuning->sndbuf);
+		error = set_sndbuf(fd, tuning->sndbuf);
 	if (!error)
 		error = keep_urgent(fd, family);
 	if (!error && family != AF_UNIX)
@@ -170,15 +179,22 @@ char *client_address_format(const union client_address *client, char buf[ADDRESS
 	return endpoint_format(&client->any, length, buf);
 }
 
-int socket_accept(int fd, union client_address *client)
+/* What a TCP socket inherits from its listening one, a unix socket has to be told. */
+static void tune_accepted_unix(int fd, const struct socket_tuning *tuning)
+{
+	(void)set_sndbuf(fd, tuning->sndbuf);
+	(void)keep_urgent(fd, AF_UNIX);
+}
+
+int socket_accept(int fd, const struct socket_tuning *tuning, union client_address *client)
 {
 	socklen_t length = sizeof(*client);
 	int accepted = accept4(fd, &client->any, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	if (accepted < 0)
 		return -errno;
-	if (client->any.sa_family == AF_UNIX) /* TCP sockets inherit the option */
-		keep_urgent(accepted, AF_UNIX);
+	if (client->any.sa_family == AF_UNIX)
+		tune_accepted_unix(accepted, tuning);
 	return accepted;
 }
 

@@ -36,13 +36,13 @@ enum socket_sharing {
 };
 
 /*
- * Listens on endpoint. Accepted sockets inherit the tuning. With dual_stack, an IPv6 socket also takes IPv4
- * clients. A unix path is taken over if nothing listens on it any more.
+ * Listens on endpoint. Accepted TCP sockets inherit the tuning. With dual_stack, an IPv6 socket also takes
+ * IPv4 clients. A unix path is taken over if nothing listens on it any more.
  */
 int socket_listen(const struct endpoint *endpoint, const struct socket_tuning *tuning,
                   enum socket_sharing sharing, bool dual_stack);
-/* Accepts the next client of the listening socket fd. */
-int socket_accept(int fd, union client_address *client);
+/* Accepts the next client of the listening socket fd, which was made with this tuning. */
+int socket_accept(int fd, const struct socket_tuning *tuning, union client_address *client);
 /*
  * Begins to connect. The descriptor becomes writable once it is connected or has failed. Then call
  * socket_connect_result.

@@ -80,6 +80,14 @@ uint64_t stream_unacknowledged(int fd)
 	return kernel_bytes(fd, SIOCOUTQ);
 }
 
+uint64_t stream_send_buffer(int fd)
+{
+	int bytes = 0;
+	socklen_t length = sizeof(bytes);
+
+	return getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, &length) < 0 ? 0 : (uint64_t)bytes;
+}
+
 static bool is_ready(int fd, short events)
 {
 	struct pollfd asked = {.fd = fd, .events = events};

@@ -48,6 +48,9 @@ void stream_close(int fd);
 uint64_t stream_unread(int fd);
 uint64_t stream_unacknowledged(int fd);
 
+/* Bytes; how much the kernel's send buffer of a socket holds (SO_SNDBUF). */
+uint64_t stream_send_buffer(int fd);
+
 /* Whether fd can be read (or its stream has ended), or written, right now. */
 bool stream_is_readable(int fd);
 bool stream_is_writable(int fd);

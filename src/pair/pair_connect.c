@@ -29,6 +29,15 @@ static void fail_attempt(struct pair *pair, int error)
 	pair->attempt++;
 }
 
+/* What was set in relay.ini bounds what is in a socket. The kernel alone would not see to that. */
+static void bound_sinks(struct pair *pair)
+{
+	if (pair->relay->client_tuning.sndbuf != UNITS_AUTO)
+		flow_bound_sink(&pair->target.from);
+	if (pair->relay->target_tuning.sndbuf != UNITS_AUTO)
+		flow_bound_sink(&pair->client.from);
+}
+
 static void open_flows(struct pair *pair)
 {
 	struct peer *client = &pair->client, *target = &pair->target;
@@ -37,6 +46,7 @@ static void open_flows(struct pair *pair)
 	targets_note_attempt(pair->relay->targets, &pair->choice, 0);
 	flow_attach(&client->from, client->fd, target->fd, client->event);
 	flow_attach(&target->from, target->fd, client->fd, target->event);
+	bound_sinks(pair);
 	flow_start(&client->from);
 	flow_start(&target->from);
 }

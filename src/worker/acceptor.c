@@ -142,7 +142,7 @@ static bool accept_one(struct acceptor *acceptor)
 
 	if (!take_ticket(acceptor, &ticket))
 		return false;
-	fd = socket_accept(acceptor->fd, &client);
+	fd = socket_accept(acceptor->fd, &acceptor->relay->client_tuning, &client);
 	if (fd >= 0) {
 		backoff_reset(&acceptor->pause, PAUSE_MIN_MS);
 		if (pair_new(acceptor->set, &ticket, fd, &client) == 0)

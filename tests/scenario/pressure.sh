@@ -50,6 +50,46 @@ slow_download() {
 }
 scenario "a slow client" slow_download
 
+# The clients take some, so that their windows grow, and then stop. A unix socket counts its book-keeping too.
+bounded_sinks() {
+	local name slack id
+	target -n 3 fill 500 touch filled await go fin expect-fin
+	cat >relay.ini <<-END
+		[defaults]
+		client_sndbuf = 8K
+		[relay spliced]
+		listen = 127.0.0.1:0
+		target = $TARGET
+		[relay copied]
+		listen = 127.0.0.1:0
+		target = $TARGET
+		splice = off
+		[relay unix]
+		listen = unix:$PWD/socket
+		target = $TARGET
+	END
+	weir_start -c relay.ini
+	for name in spliced copied unix; do
+		RELAY=$(listening_on $name)
+		client_as $name deadline 60 recv 1M touch $name.read await go recv-all fin
+	done
+	wait_for "the targets to be held back" test -e filled
+	for name in spliced copied unix; do test -e $name.read || fail "$name has not read"; done
+	dump_until count 3 flow direction=download reading=paused limited_by=client
+	for name in spliced copied unix; do
+		slack=$([ $name != unix ] || echo 1536)
+		id=$(value id pair relay=$name)
+		expect_at_least "sink_queue" 1 "$(value sink_queue flow pair="$id" direction=download)"
+		expect_at_most "sink_queue" $((8192 + slack)) "$(value sink_queue flow pair="$id" direction=download)"
+	done
+	weir_expect_quiet
+	touch go
+	peers_end
+	expect_equal "bytes that arrived" "$(peer_total sent target)" \
+		$(($(peer_total received spliced) + $(peer_total received copied) + $(peer_total received unix)))
+}
+scenario "a set send buffer bounds what is in the kernel" bounded_sinks
+
 # A stopped direction does not touch the other.
 other_direction() {
 	target rcvbuf 8K await filled send 3M fin await go recv-all

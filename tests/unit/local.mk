@@ -14,6 +14,7 @@ UNIT_TESTS = \
 	tests/unit/flow/test_flow \
 	tests/unit/flow/test_flow_chains \
 	tests/unit/flow/test_flow_queue \
+	tests/unit/flow/test_flow_room \
 	tests/unit/flow/test_flow_splice \
 	tests/unit/flow/test_flow_turns \
 	tests/unit/worker/test_acceptor \
@@ -93,6 +94,10 @@ tests_unit_flow_test_flow_splice_SOURCES = tests/unit/flow/test_flow_splice.c te
 tests_unit_flow_test_flow_splice_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_flow_test_flow_splice_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_flow_test_flow_splice_LDADD = $(UNIT_LIBS)
+tests_unit_flow_test_flow_room_SOURCES = tests/unit/flow/test_flow_room.c tests/unit/flow/one_flow.c tests/unit/faults.c
+tests_unit_flow_test_flow_room_LDFLAGS = $(FAULTS_WRAP)
+tests_unit_flow_test_flow_room_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_flow_test_flow_room_LDADD = $(UNIT_LIBS)
 tests_unit_flow_test_flow_turns_SOURCES = tests/unit/flow/test_flow_turns.c tests/unit/flow/one_flow.c tests/unit/faults.c
 tests_unit_flow_test_flow_turns_LDFLAGS = $(FAULTS_WRAP) -Wl,--wrap=flow_take_turn
 tests_unit_flow_test_flow_turns_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)

@@ -82,6 +82,26 @@ scenario "30 % of the packets out of order" over_bad_links 1500 "delay 3" "late 
 scenario "an MTU of 296" over_bad_links 296 "delay 1"
 scenario "all of it together" over_bad_links 576 "delay 5" "jitter 5" "late 10" "loss 1"
 
+# Small pieces that come in while earlier ones are on the way: the kernel alone would take all of them.
+long_path() {
+	local sink most=0
+	wire_up
+	link 2 delay 50
+	peer_with target "listen 127.0.0.1:0 port-file target.port accept" pieces 4K send $((SIZE / 4)) expect-fin fin
+	target_port target
+	far_relay -o client_sndbuf=16K
+	client deadline 60 recv $((SIZE / 4)) fin expect-fin
+	until closed_has reason=eof; do
+		weir_dump
+		sink=$(value sink_queue flow direction=download)
+		most=$((${sink:-0} > most ? ${sink:-0} : most))
+	done
+	peers_end
+	expect_at_least "sink_queue" 4096 $most
+	expect_at_most "sink_queue" 16384 $most
+}
+scenario "a set send buffer bounds what is on a long path" long_path
+
 away_for_seconds() {
 	wire_up
 	both delay 2

@@ -20,7 +20,7 @@ START_TEST(listen_accept_connect)
 
 	assert_flags(listener);
 	endpoint = own_endpoint(listener);
-	ck_assert_int_eq(socket_accept(listener, &address), -EAGAIN);
+	ck_assert_int_eq(socket_accept(listener, &tuned, &address), -EAGAIN);
 	client = socket_connect(&endpoint, &plain);
 	assert_flags(client);
 	server = accept_one(listener, &address);
@@ -175,9 +175,16 @@ START_TEST(tuning_of_a_unix_socket)
 {
 	struct endpoint endpoint = path_endpoint();
 	int listener = socket_listen(&endpoint, &tuned, SOCKET_SOLE, false);
+	int client = socket_connect(&endpoint, &tuned);
+	union client_address address = {.any = {.sa_family = AF_UNIX}};
+	int accepted = accept_one(listener, &address);
 
-	ck_assert_int_ge(listener, 0);
-	ck_assert_int_eq(option(listener, SOL_SOCKET, SO_SNDBUF), 2 * 40000);
+	ck_assert_int_ge(client, 0);
+	ck_assert_int_ge(accepted, 0);
+	ck_assert_int_eq(option(client, SOL_SOCKET, SO_SNDBUF), 40000);
+	ck_assert_int_eq(option(accepted, SOL_SOCKET, SO_SNDBUF), 40000);
+	close(client);
+	close(accepted);
 	close(listener);
 }
 END_TEST

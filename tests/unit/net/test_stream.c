@@ -200,7 +200,7 @@ static int seen_of(void (*end)(int fd), bool accepted)
 	ck_assert_int_eq(getsockname(listener, &endpoint.any, &endpoint.length), 0);
 	client = socket_connect(&endpoint, &plain);
 	wait_for(listener, POLLIN);
-	server = socket_accept(listener, &address);
+	server = socket_accept(listener, &plain, &address);
 	other = accepted ? client : server;
 	end(accepted ? server : client);
 	wait_for(other, POLLIN);

@@ -203,7 +203,7 @@ int come_in(int *fd, struct admission *ticket, union client_address *address)
 
 	setsockopt(client, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	*address = (union client_address){.any = {.sa_family = AF_UNIX}};
-	LOOP_UNTIL(base, (*fd = socket_accept(gate, address)) >= 0);
+	LOOP_UNTIL(base, (*fd = socket_accept(gate, &relay->client_tuning, address)) >= 0);
 	setsockopt(client, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 	ck_assert_ptr_null(admission_take(ticket, &slots, relay));
 	return client;
