@@ -6,7 +6,7 @@
  *   │ open:                two flows run             │ flow.c
  *   │ failing:             a peer has failed; what   │
  *   │                      came from it goes on      │
- *   │ ending:              all of it was sent on     │ until the opposite has acknowledged it
+ *   │ ending:              all of it was sent on     │ until it is acknowledged
  *   └──────────┬─────────────────────────────────────┘
  *              ▼
  *          close_pair, with a reason: the only way to free a pair
@@ -24,11 +24,12 @@
 #include <event2/event.h>
 
 /*
- * While bytes from a failed peer are being delivered, no event reports their acknowledgement. We have to
- * look: first after this many milliseconds, then less often.
+ * No event reports that bytes were acknowledged. We have to look: first after this many milliseconds, then
+ * less often. After clean ends it is likely to be a matter of one round trip.
  */
-#define LOOK_MIN_MS 5
-#define LOOK_MAX_MS 200
+#define LOOK_MIN_MS     5
+#define LOOK_MIN_EOF_MS 1
+#define LOOK_MAX_MS     200
 
 /* Bytes; a bufferevent of libevent 2.1.12 and all that belongs to it: five allocations, measured. */
 #define BUFFEREVENT_COST 1100
@@ -127,24 +128,49 @@ static void spread_failure(struct peer *peer)
 	flow_sink_failed(to, peer->from.source_error);
 }
 
-static void begin_ending(struct pair *pair, const struct peer *opposite)
+static void begin_ending(struct pair *pair, uint64_t first_look)
 {
 	pair->phase = PHASE_ENDING;
 	pair->unacknowledged = UINT64_MAX;
-	backoff_reset(&pair->look, LOOK_MIN_MS);
-	if (pair->relay->config->on_reset == ON_RESET_CLOSE)
-		(void)stream_finish(opposite->fd);
+	backoff_reset(&pair->look, first_look);
 }
 
-/* A reset overtakes bytes, so it may only be sent once the opposite has acknowledged all of them. */
-static bool all_acknowledged(struct pair *pair, const struct peer *opposite)
+/*
+ * What the peer has yet to acknowledge. A FIN that was passed on counts as one, but after clean ends nobody
+ * waits for that. A peer that was sent nothing need not be asked.
+ */
+static uint64_t unacknowledged(const struct peer *peer)
 {
-	uint64_t left = stream_unacknowledged(opposite->fd);
+	bool clean = !pair_peer_failed(peer->opposite);
+	uint64_t left;
+
+	if (pair_peer_failed(peer) || (clean && peer->opposite->from.bytes == 0))
+		return 0;
+	left = stream_unacknowledged(peer->fd);
+	return clean && left > 0 ? left - 1 : left;
+}
+
+uint64_t pair_unacknowledged(const struct pair *pair)
+{
+	return unacknowledged(&pair->client) + unacknowledged(&pair->target);
+}
+
+static bool all_acknowledged(struct pair *pair)
+{
+	uint64_t left = pair_unacknowledged(pair);
 
 	if (left < pair->unacknowledged)
 		pair->acknowledged_at = clock_ms();
 	pair->unacknowledged = left;
 	return left == 0;
+}
+
+/* A reset overtakes bytes, so it may only be sent once the opposite has acknowledged all of them. */
+static void begin_reset(struct pair *pair, const struct peer *opposite)
+{
+	begin_ending(pair, LOOK_MIN_MS);
+	if (pair->relay->config->on_reset == ON_RESET_CLOSE)
+		(void)stream_finish(opposite->fd);
 }
 
 /*
@@ -167,8 +193,19 @@ static enum reason advance_failure(struct pair *pair, const struct peer *failed)
 	if (!flow_finished(&failed->from))
 		return REASON_NONE;
 	if (pair->phase != PHASE_ENDING)
-		begin_ending(pair, opposite);
-	return all_acknowledged(pair, opposite) ? reset_reason(pair, failed) : REASON_NONE;
+		begin_reset(pair, opposite);
+	return all_acknowledged(pair) ? reset_reason(pair, failed) : REASON_NONE;
+}
+
+/*
+ * Both ends were passed on. What the kernel still holds of the streams may stay there for long, so the pair
+ * counts until it is delivered. Usually nothing is left by now.
+ */
+static enum reason advance_end(struct pair *pair)
+{
+	if (pair->phase != PHASE_ENDING)
+		begin_ending(pair, LOOK_MIN_EOF_MS);
+	return all_acknowledged(pair) ? REASON_EOF : REASON_NONE;
 }
 
 static enum reason judge_open(struct pair *pair)
@@ -185,7 +222,7 @@ static enum reason judge_open(struct pair *pair)
 	if (pair_peer_failed(&pair->target))
 		return advance_failure(pair, &pair->target);
 	if (pair->client.from.sink == SINK_ENDED && pair->target.from.sink == SINK_ENDED)
-		return REASON_EOF;
+		return advance_end(pair);
 	return REASON_NONE;
 }
 

@@ -16,7 +16,7 @@ enum phase {
 	PHASE_CONNECTING, /* an attempt is under way */
 	PHASE_OPEN,       /* connected; each flow runs or has ended well */
 	PHASE_FAILING,    /* a peer has failed; what came from it is on its way to the opposite */
-	PHASE_ENDING,     /* all of that was sent on, but not all of it is acknowledged */
+	PHASE_ENDING,     /* all that came was sent on, and ends too, but not all of it is acknowledged */
 };
 
 /* One end of a pair. */
@@ -49,7 +49,7 @@ struct pair {
 	uint64_t timer_due;      /* clock_ms at which the timer fires */
 	uint64_t unacknowledged; /* PHASE_ENDING: bytes, and when that last shrank */
 	uint64_t acknowledged_at;
-	struct backoff look; /* while a peer has failed: how long until the next look */
+	struct backoff look; /* PHASE_FAILING, PHASE_ENDING: how long until the next look */
 	size_t record;       /* 1 + its place in the current survey, or 0 */
 	LIST_ENTRY(pair) entry;
 };
@@ -68,6 +68,8 @@ static inline bool pair_is_connected(const struct pair *pair)
 bool pair_peer_failed(const struct peer *peer);
 /* True if its stream has ended or it has failed. */
 bool pair_peer_has_ended(const struct peer *peer);
+/* PHASE_ENDING: bytes that the kernel holds until a peer has acknowledged them. */
+uint64_t pair_unacknowledged(const struct pair *pair);
 /* Acts on the state of a pair. It may close and free the pair, so a callback calls it last. */
 void pair_settle(struct pair *pair);
 

@@ -61,6 +61,8 @@ static struct deadline next_deadline(const struct pair *pair)
 		         REASON_HALF_CLOSE_TIMEOUT);
 	consider_stall(&deadline, &pair->client.from, config->stall_timeout);
 	consider_stall(&deadline, &pair->target.from, config->stall_timeout);
+	if (pair->phase == PHASE_ENDING)
+		consider(&deadline, pair->acknowledged_at, config->stall_timeout, REASON_STALL_TIMEOUT);
 	return deadline;
 }
 
@@ -92,6 +94,8 @@ static bool peer_has_news(const struct pair *pair, const struct peer *peer)
  */
 static bool has_news(const struct pair *pair)
 {
+	if (pair->phase == PHASE_ENDING && pair_unacknowledged(pair) < pair->unacknowledged)
+		return true;
 	return peer_has_news(pair, &pair->client) || peer_has_news(pair, &pair->target);
 }
 

@@ -281,6 +281,16 @@ reset_as_end() {
 }
 scenario "on_reset = close passes a reset on as an end" reset_as_end
 
+resets_before_it_has_read() {
+	target recv-text x expect-fin send 600K fin
+	weir_relay
+	client rcvbuf 4K send-text x fin await there rst
+	dump_until has pair state=closing
+	touch there
+	wait_closed reason=client_reset ended_first=client
+}
+scenario "the client resets before it has read what was sent last" resets_before_it_has_read
+
 many_resets() {
 	target -s -i recv-until-end
 	weir_relay

@@ -23,6 +23,30 @@ scenario "max_connections of all: accepting pauses, resumes" full_then_resumed -
 scenario "max_connections of a relay: accepting pauses, resumes" full_then_resumed -o defaults.max_connections=3
 scenario "max_connections with four workers" full_then_resumed -o global.max_connections=3 -o workers=4
 
+ended_well() {
+	[ "$(grep -c 'reason=eof' weir.log)" -eq "$1" ]
+}
+
+# Two clients have ended their side and do not read their answer, whose last part is with the kernel. It used
+# to stay there without a pair, and any number of clients could leave as much behind.
+counts_until_acknowledged() {
+	target -n 3 recv-text x expect-fin send 600K fin
+	weir_relay -o max_connections=2
+	client_as slow -n 2 rcvbuf 4K send-text x fin await go recv-all
+	dump_until count 2 pair state=closing
+	client_as third send-text x fin recv-all touch third.read
+	weir_expect_quiet
+	weir_dump
+	has relay pairs=2 accepted=2 || fail "not two pairs"
+	expect_at_least "sink_queue" 1000 "$(value sink_queue flow direction=download | head -n 1)"
+	[ ! -e third.read ] || fail "the third was served"
+	[ -z "$(closed_line reason=eof)" ] || fail "a pair has ended"
+	touch go
+	peers_end
+	wait_for "the end of three pairs" ended_well 3
+}
+scenario "a pair counts until what was sent last is acknowledged" counts_until_acknowledged
+
 other_relay_goes_on() {
 	target -s echo
 	cat >relay.ini <<-END

@@ -57,6 +57,20 @@ drain_full_queue() {
 }
 scenario "TERM with a full queue: it is delivered" drain_full_queue
 
+drain_unacknowledged() {
+	target recv-text x expect-fin send 600K fin
+	weir_relay
+	client rcvbuf 4K send-text x fin await go recv-all
+	dump_until has pair state=closing
+	kill -TERM "$WEIR_PID"
+	wait_for "weir to listen no more" refuses
+	weir_alive || fail "weir has not waited"
+	touch go
+	weir_expect_status 0
+	wait_closed reason=eof download_bytes=614400
+}
+scenario "TERM with what was sent last still unacknowledged: it is waited for" drain_unacknowledged
+
 drain_deadline() {
 	target recv 10 send 10 expect-rst
 	weir_relay -o drain_timeout=500ms

@@ -24,6 +24,7 @@ UNIT_TESTS = \
 	tests/unit/base/test_printable \
 	tests/unit/pair/test_pair_life \
 	tests/unit/pair/test_pair_connect \
+	tests/unit/pair/test_pair_end \
 	tests/unit/pair/test_pair_reset \
 	tests/unit/pair/test_pair_time \
 	tests/unit/pair/test_pair_records \
@@ -126,6 +127,10 @@ tests_unit_pair_test_pair_connect_SOURCES = tests/unit/pair/test_pair_connect.c 
 tests_unit_pair_test_pair_connect_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_pair_test_pair_connect_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_pair_test_pair_connect_LDADD = $(UNIT_LIBS)
+tests_unit_pair_test_pair_end_SOURCES = tests/unit/pair/test_pair_end.c tests/unit/pair/pair_stage.c tests/unit/faults.c
+tests_unit_pair_test_pair_end_LDFLAGS = $(FAULTS_WRAP)
+tests_unit_pair_test_pair_end_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_pair_test_pair_end_LDADD = $(UNIT_LIBS)
 tests_unit_pair_test_pair_reset_SOURCES = tests/unit/pair/test_pair_reset.c tests/unit/pair/pair_stage.c tests/unit/faults.c
 tests_unit_pair_test_pair_reset_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_pair_test_pair_reset_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)

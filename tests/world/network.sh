@@ -135,6 +135,21 @@ target_vanishes() {
 }
 scenario "the target vanishes under load: stall_timeout, the client is reset" target_vanishes
 
+# The end of the stream is lost, and so is all that is sent again. Only bytes are waited for.
+end_is_lost() {
+	wire_up
+	far_target recv-text x expect-fin send 1000 await down fin
+	far_relay
+	client send-text x fin recv 1000 touch read await over
+	wait_for "the answer" test -e read
+	dump_until has flow direction=download bytes=1000 sink_queue=0
+	link 2 down 1
+	touch down
+	wait_closed reason=eof
+	touch over
+}
+scenario "an end of stream that is not acknowledged keeps no pair" end_is_lost
+
 idle_client_vanishes() {
 	wire_up
 	far_target recv 1000 touch there expect-rst
