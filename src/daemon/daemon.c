@@ -21,6 +21,7 @@
 #include <event2/event.h>
 #include <inttypes.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +53,7 @@ struct daemon {
 	size_t relay_count;
 	struct worker **workers;
 	unsigned worker_count;
+	struct worker_gate gate;
 	struct worker_context shared; /* the part of all this that the workers see */
 	struct collector *collector;
 	struct dump *dump;
@@ -236,7 +238,16 @@ static int init_relays(struct daemon *daemon)
 	return resolver_start(daemon->resolver);
 }
 
-static int open_entrances(struct daemon *daemon)
+static int bind_entrances(struct daemon *daemon)
+{
+	int error = 0;
+
+	for (size_t i = 0; !error && i < daemon->relay_count; i++)
+		error = relay_bind(daemon->relays[i]);
+	return error;
+}
+
+static int listen_at_entrances(struct daemon *daemon)
 {
 	int error = 0;
 
@@ -294,6 +305,7 @@ static int init_workers(struct daemon *daemon)
 	        .pipes = &daemon->pipes,
 	        .pool = &daemon->memory.pairs,
 	        .answers = &daemon->answers,
+	        .gate = &daemon->gate,
 	        .log_connections = daemon->config->global.log_connections,
 	};
 	daemon->undrained = daemon->worker_count;
@@ -310,12 +322,21 @@ static int init_workers(struct daemon *daemon)
 	return 0;
 }
 
+/*
+ * Clients come in last, when nothing else can fail: whoever waits in a socket that is closed is reset. The
+ * threads wait at the gate meanwhile, because a socket that does not listen yet would make them spin.
+ */
 static int start_workers(struct daemon *daemon)
 {
 	int error = 0;
 
+	pthread_mutex_lock(&daemon->gate.mutex);
 	for (unsigned i = 0; !error && i < daemon->worker_count; i++)
 		error = worker_start(daemon->workers[i]);
+	if (!error)
+		error = listen_at_entrances(daemon);
+	daemon->gate.open = !error;
+	pthread_mutex_unlock(&daemon->gate.mutex);
 	return error;
 }
 
@@ -327,7 +348,7 @@ static int set_up(struct daemon *daemon)
 	if (!error)
 		error = init_relays(daemon);
 	if (!error)
-		error = open_entrances(daemon);
+		error = bind_entrances(daemon);
 	if (!error)
 		error = init_workers(daemon);
 	if (!error) {
@@ -381,7 +402,10 @@ static void tear_down(struct daemon *daemon)
 
 int daemon_run(struct config *config)
 {
-	struct daemon daemon = {.config = config_get(config), .answers = {.fd = -1}, .memory.mailbox.fd = -1};
+	struct daemon daemon = {.config = config_get(config),
+	                        .answers = {.fd = -1},
+	                        .memory.mailbox.fd = -1,
+	                        .gate = {.mutex = PTHREAD_MUTEX_INITIALIZER}};
 	int error;
 
 	signal(SIGPIPE, SIG_IGN);

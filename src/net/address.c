@@ -262,6 +262,11 @@ char *address_format(const struct address *address, char buf[ADDRESS_TEXT_MAX])
 	return buf;
 }
 
+bool endpoint_is_path(const struct endpoint *endpoint)
+{
+	return endpoint->any.sa_family == AF_UNIX && endpoint->un.sun_path[0] != '\0';
+}
+
 bool endpoint_is_loopback(const struct endpoint *endpoint)
 {
 	if (endpoint->any.sa_family == AF_INET)

@@ -152,8 +152,8 @@ static int prepare_listening(int fd, const struct endpoint *endpoint, enum socke
 	return error;
 }
 
-int socket_listen(const struct endpoint *endpoint, const struct socket_tuning *tuning,
-                  enum socket_sharing sharing, bool dual_stack)
+int socket_bind(const struct endpoint *endpoint, const struct socket_tuning *tuning,
+                enum socket_sharing sharing, bool dual_stack)
 {
 	int fd = open_tuned(endpoint, tuning);
 	int error;
@@ -163,13 +163,21 @@ int socket_listen(const struct endpoint *endpoint, const struct socket_tuning *t
 	error = prepare_listening(fd, endpoint, sharing, dual_stack);
 	if (!error)
 		error = bind_to(fd, endpoint);
-	if (!error && listen(fd, BACKLOG) < 0)
-		error = -errno;
 	if (error) {
 		close(fd);
 		return error;
 	}
 	return fd;
+}
+
+int socket_listen(int fd)
+{
+	return listen(fd, BACKLOG) < 0 ? -errno : 0;
+}
+
+int socket_share(int fd)
+{
+	return set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
 }
 
 char *client_address_format(const union client_address *client, char buf[ADDRESS_TEXT_MAX])

@@ -32,15 +32,20 @@ struct socket_tuning {
 
 enum socket_sharing {
 	SOCKET_SOLE,   /* no other socket may listen there; EADDRINUSE if one does */
-	SOCKET_SHARED, /* SO_REUSEPORT: one socket per worker; the kernel spreads clients over them */
+	SOCKET_SHARED, /* SO_REUSEPORT: beside others that are shared, the kernel spreads clients over them */
 };
 
 /*
- * Listens on endpoint. Accepted TCP sockets inherit the tuning. With dual_stack, an IPv6 socket also takes
- * IPv4 clients. A unix path is taken over if nothing listens on it any more.
+ * A socket that socket_listen may be called on; until then, clients are refused. Accepted TCP sockets inherit the
+ * tuning. With dual_stack, an IPv6 socket also takes IPv4 clients. A unix path is taken over if it belongs to
+ * no socket any more.
  */
-int socket_listen(const struct endpoint *endpoint, const struct socket_tuning *tuning,
-                  enum socket_sharing sharing, bool dual_stack);
+int socket_bind(const struct endpoint *endpoint, const struct socket_tuning *tuning,
+                enum socket_sharing sharing, bool dual_stack);
+/* EADDRINUSE if another socket has come to listen there meanwhile that this one does not share with. */
+int socket_listen(int fd);
+/* Makes a sole socket a shared one. */
+int socket_share(int fd);
 /* Accepts the next client of the listening socket fd, which was made with this tuning. */
 int socket_accept(int fd, const struct socket_tuning *tuning, union client_address *client);
 /*

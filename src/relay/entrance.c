@@ -36,29 +36,10 @@ void entrance_close(struct entrance *entrance)
 	entrance->count = 0;
 }
 
-/*
- * With SO_REUSEPORT, a second daemon of the same user could join in unnoticed and get half of the clients. A
- * socket without it cannot be bound where another listens, so we try one first. It also settles which port 0
- * stands for.
- */
-static int settle_endpoint(struct endpoint *endpoint, const struct socket_tuning *tuning, bool dual_stack)
+static int add_socket(struct entrance *entrance, const struct socket_tuning *tuning,
+                      enum socket_sharing sharing)
 {
-	int fd = socket_listen(endpoint, tuning, SOCKET_SOLE, dual_stack);
-	int error = 0;
-
-	if (fd < 0)
-		return fd;
-	endpoint->length = sizeof(endpoint->un);
-	if (getsockname(fd, &endpoint->any, &endpoint->length) < 0)
-		error = -errno;
-	close(fd);
-	return error;
-}
-
-static int add_socket(struct entrance *entrance, const struct endpoint *endpoint,
-                      const struct socket_tuning *tuning, enum socket_sharing sharing, bool dual_stack)
-{
-	int fd = socket_listen(endpoint, tuning, sharing, dual_stack);
+	int fd = socket_bind(&entrance->endpoint, tuning, sharing, entrance->dual_stack);
 
 	if (fd < 0)
 		return fd;
@@ -66,14 +47,13 @@ static int add_socket(struct entrance *entrance, const struct endpoint *endpoint
 	return 0;
 }
 
-static int open_unix(struct entrance *entrance, const struct endpoint *endpoint,
-                     const struct socket_tuning *tuning)
+static int remember_path(struct entrance *entrance)
 {
-	int error = add_socket(entrance, endpoint, tuning, SOCKET_SOLE, false);
+	const struct endpoint *endpoint = &entrance->endpoint;
 	struct stat status;
 
-	if (error || endpoint->un.sun_path[0] == '\0')
-		return error;
+	if (!endpoint_is_path(endpoint))
+		return 0;
 	if (lstat(endpoint->un.sun_path, &status) < 0)
 		return -errno;
 	entrance->device = status.st_dev;
@@ -82,38 +62,62 @@ static int open_unix(struct entrance *entrance, const struct endpoint *endpoint,
 	return entrance->unlink_path ? 0 : -ENOMEM;
 }
 
-static int open_tcp(struct entrance *entrance, struct endpoint *endpoint, const struct socket_tuning *tuning,
-                    bool dual_stack, unsigned workers)
+/* The first socket settles which port 0 stands for. */
+static int bind_tcp(struct entrance *entrance, const struct socket_tuning *tuning, unsigned workers)
 {
-	int error = settle_endpoint(endpoint, tuning, dual_stack);
+	struct endpoint *endpoint = &entrance->endpoint;
+	int error = add_socket(entrance, tuning, SOCKET_SOLE);
 
-	for (unsigned i = 0; !error && i < workers; i++)
-		error = add_socket(entrance, endpoint, tuning, SOCKET_SHARED, dual_stack);
+	endpoint->length = sizeof(endpoint->un);
+	if (!error && getsockname(entrance->fds[0], &endpoint->any, &endpoint->length) < 0)
+		error = -errno;
+	for (unsigned i = 1; !error && i < workers; i++)
+		error = add_socket(entrance, tuning, SOCKET_SHARED);
 	return error;
 }
 
-int entrance_open(struct entrance *entrance, const struct endpoint *endpoint,
+static int bind_unix(struct entrance *entrance, const struct socket_tuning *tuning)
+{
+	int error = add_socket(entrance, tuning, SOCKET_SOLE);
+
+	return error ? error : remember_path(entrance);
+}
+
+int entrance_bind(struct entrance *entrance, const struct endpoint *endpoint,
                   const struct socket_tuning *tuning, bool dual_stack, unsigned workers)
 {
-	struct endpoint settled = *endpoint;
 	int error;
 
-	memset(entrance, 0, sizeof(*entrance));
+	*entrance = (struct entrance){.endpoint = *endpoint, .dual_stack = dual_stack};
 	entrance->fds = calloc(workers, sizeof(*entrance->fds));
 	if (!entrance->fds)
 		return -ENOMEM;
 	if (endpoint->any.sa_family == AF_UNIX)
-		error = open_unix(entrance, endpoint, tuning);
+		error = bind_unix(entrance, tuning);
 	else
-		error = open_tcp(entrance, &settled, tuning, dual_stack, workers);
+		error = bind_tcp(entrance, tuning, workers);
 	if (error) {
 		entrance_close(entrance);
 		return error;
 	}
-	entrance->endpoint = settled;
-	entrance->dual_stack = dual_stack;
-	endpoint_format(&settled.any, settled.length, entrance->text);
+	endpoint_format(&entrance->endpoint.any, entrance->endpoint.length, entrance->text);
 	return 0;
+}
+
+/*
+ * With SO_REUSEPORT, a second daemon of the same user could join in unnoticed and get half of the clients. So
+ * the first socket goes without it until it listens: that fails where another daemon does. It stays open, as
+ * the close of a listening socket resets whoever waits in it.
+ */
+int entrance_listen(struct entrance *entrance)
+{
+	int error = socket_listen(entrance->fds[0]);
+
+	if (!error && entrance->count > 1)
+		error = socket_share(entrance->fds[0]);
+	for (unsigned i = 1; !error && i < entrance->count; i++)
+		error = socket_listen(entrance->fds[i]);
+	return error;
 }
 
 /* Whether the entrance stands for every address of this family that the machine has. */

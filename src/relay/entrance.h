@@ -20,12 +20,14 @@ struct entrance {
 };
 
 /*
- * Opens endpoint for this many workers. TCP gets a socket for each, and the kernel spreads the clients. A
- * unix address gets one for all. dual_stack as in socket_listen. 0 or -errno; on failure nothing is left
- * open.
+ * Takes endpoint for this many workers, without accepting anybody. TCP gets a socket for each, and the kernel
+ * spreads the clients. A unix address gets one for all. dual_stack as in socket_bind. 0 or -errno; on failure
+ * nothing is left open.
  */
-int entrance_open(struct entrance *entrance, const struct endpoint *endpoint,
+int entrance_bind(struct entrance *entrance, const struct endpoint *endpoint,
                   const struct socket_tuning *tuning, bool dual_stack, unsigned workers);
+/* Lets clients in, at most once. 0 or -errno; entrance_close must follow in any case. */
+int entrance_listen(struct entrance *entrance);
 /*
  * True if a connection to endpoint comes in here. For a wildcard, system calls find out whether endpoint is
  * on this machine, but only if the ports match.

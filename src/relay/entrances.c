@@ -3,97 +3,107 @@
 #include "relay/entrances.h"
 
 #include "base/log.h"
-#include "net/resolver.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-/* What every entrance of a relay is opened with. */
-struct opening {
+/* What every entrance of a relay is bound with. */
+struct binding {
 	struct entrances *entrances;
 	const char *relay;
 	const struct socket_tuning *tuning;
 	unsigned workers;
 };
 
-static int open_endpoint(const struct opening *opening, const struct endpoint *endpoint, bool dual_stack)
+static int bind_endpoint(const struct binding *binding, const struct endpoint *endpoint, bool dual_stack)
 {
-	struct entrances *entrances = opening->entrances;
-	struct entrance *grown, *entrance;
-	char text[ADDRESS_TEXT_MAX];
+	struct entrances *entrances = binding->entrances;
+	struct entrance *grown;
 	int error;
 
-	grown = realloc(entrances->list, (entrances->count + 1) * sizeof(*grown));
+	grown = reallocarray(entrances->list, entrances->count + 1, sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
 	entrances->list = grown;
-	entrance = &grown[entrances->count];
-	error = entrance_open(entrance, endpoint, opening->tuning, dual_stack, opening->workers);
-	if (error) {
-		log_error("relay %s: cannot listen on %s: %s", opening->relay,
-		          endpoint_format(&endpoint->any, endpoint->length, text), strerror(-error));
-		return error;
-	}
-	entrances->count++;
-	log_notice("relay %s: listening on %s", opening->relay, entrance->text);
-	return 0;
+	error = entrance_bind(&grown[entrances->count], endpoint, binding->tuning, dual_stack,
+	                      binding->workers);
+	if (!error)
+		entrances->count++;
+	return error;
+}
+
+/* This machine does not have the address, or not its whole family. */
+static bool is_not_here(int error)
+{
+	return error == -EADDRNOTAVAIL || error == -EAFNOSUPPORT;
 }
 
 /* One IPv6 socket that takes IPv4 clients too, or an IPv4 socket if the kernel has no IPv6. */
-static int open_wildcard(const struct opening *opening, uint16_t port)
+static int bind_wildcard(const struct binding *binding, uint16_t port)
 {
 	struct endpoint any6 = {.length = sizeof(any6.in6)};
 	struct endpoint any4 = {.length = sizeof(any4.in)};
-	int probe;
+	int error;
 
 	any6.in6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons(port)};
 	any4.in = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port)};
-	probe = socket_listen(
-	        &(struct endpoint){.length = sizeof(any6.in6), .in6 = {.sin6_family = AF_INET6}},
-	        opening->tuning, SOCKET_SOLE, true);
-	if (probe < 0)
-		return open_endpoint(opening, &any4, false);
-	close(probe);
-	return open_endpoint(opening, &any6, true);
+	error = bind_endpoint(binding, &any6, true);
+	return is_not_here(error) ? bind_endpoint(binding, &any4, false) : error;
 }
 
-static int open_name(const struct opening *opening, const struct address *address)
+static int bind_found(const struct binding *binding, const struct address_list *found)
 {
 	int error = 0;
-	struct address_list *list = resolver_lookup_now(address->host, address->port, NULL, &error);
 
-	if (!list) {
-		log_error("relay %s: cannot listen on %s: %s", opening->relay, address->host,
-		          resolver_strerror(error));
-		return -EADDRNOTAVAIL;
-	}
-	error = 0;
-	for (size_t i = 0; !error && i < list->count; i++)
-		error = open_endpoint(opening, &list->endpoint[i], false);
-	address_list_put(list);
+	for (size_t i = 0; !error && i < found->count; i++)
+		error = bind_endpoint(binding, &found->endpoint[i], false);
 	return error;
 }
 
-static int open_address(const struct opening *opening, const struct address *address)
+static int bind_address(const struct binding *binding, const struct address *address,
+                        const struct address_list *found)
 {
+	char text[ADDRESS_TEXT_MAX];
+	int error;
+
 	if (address->kind == ADDRESS_WILDCARD)
-		return open_wildcard(opening, address->port);
-	if (address->kind == ADDRESS_NAME)
-		return open_name(opening, address);
-	return open_endpoint(opening, &address->endpoint, false);
+		error = bind_wildcard(binding, address->port);
+	else if (address->kind == ADDRESS_NAME)
+		error = bind_found(binding, found);
+	else
+		error = bind_endpoint(binding, &address->endpoint, false);
+	if (error)
+		log_error("relay %s: cannot listen on %s: %s", binding->relay, address_format(address, text),
+		          strerror(-error));
+	return error;
 }
 
-int entrances_open(struct entrances *entrances, const struct config_relay *config,
-                   const struct socket_tuning *tuning, unsigned workers)
+int entrances_bind(struct entrances *entrances, const struct config_relay *config,
+                   struct address_list *const *found, const struct socket_tuning *tuning, unsigned workers)
 {
-	const struct opening opening = {entrances, config->name, tuning, workers};
+	const struct binding binding = {entrances, config->name, tuning, workers};
 	int error = 0;
 
 	for (size_t i = 0; !error && i < config->listen_count; i++)
-		error = open_address(&opening, &config->listen[i]);
+		error = bind_address(&binding, &config->listen[i], found[i]);
 	return error;
+}
+
+int entrances_listen(struct entrances *entrances, const char *relay)
+{
+	for (size_t i = 0; i < entrances->count; i++) {
+		struct entrance *entrance = &entrances->list[i];
+		int error = entrance_listen(entrance);
+
+		if (error) {
+			log_error("relay %s: cannot listen on %s: %s", relay, entrance->text,
+			          strerror(-error));
+			return error;
+		}
+		log_notice("relay %s: listening on %s", relay, entrance->text);
+	}
+	return 0;
 }
 
 void entrances_close(struct entrances *entrances)

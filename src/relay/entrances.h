@@ -3,6 +3,7 @@
 #define WEIR_ENTRANCES_H
 
 #include "config/settings.h"
+#include "net/resolver.h"
 #include "relay/entrance.h"
 
 #include <stdbool.h>
@@ -14,12 +15,14 @@ struct entrances {
 };
 
 /*
- * Opens every listening address of the relay for this many workers and logs each. "*:80" is one socket for
- * both families. A host name is looked up, and each of its addresses is opened. 0 or -errno; the error is
- * logged. entrances_free must follow in any case.
+ * Takes every listening address of the relay for this many workers, without accepting anybody. "*:80" is one
+ * socket for both families. found has a list for each listening address: what a host name stands for, or NULL
+ * where there is no name. 0 or -errno; the error is logged. entrances_free must follow in any case.
  */
-int entrances_open(struct entrances *entrances, const struct config_relay *config,
-                   const struct socket_tuning *tuning, unsigned workers);
+int entrances_bind(struct entrances *entrances, const struct config_relay *config,
+                   struct address_list *const *found, const struct socket_tuning *tuning, unsigned workers);
+/* Lets clients in on all of them and logs each. relay is its name. 0 or -errno; the error is logged. */
+int entrances_listen(struct entrances *entrances, const char *relay);
 /* Closes the sockets. The addresses are kept for entrances_match. */
 void entrances_close(struct entrances *entrances);
 void entrances_free(struct entrances *entrances);

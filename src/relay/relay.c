@@ -81,9 +81,46 @@ void relay_put(struct relay *relay)
 	free(relay);
 }
 
+/* Fills found with a list for each listening address that is a name. 0 or -errno; the error is logged. */
+static int look_up(const struct config_relay *config, struct address_list **found)
+{
+	for (size_t i = 0; i < config->listen_count; i++) {
+		const struct address *address = &config->listen[i];
+		int error = 0;
+
+		if (address->kind != ADDRESS_NAME)
+			continue;
+		found[i] = resolver_lookup_now(address->host, address->port, NULL, &error);
+		if (!found[i]) {
+			log_error("relay %s: cannot listen on %s: %s", config->name, address->host,
+			          resolver_strerror(error));
+			return -EADDRNOTAVAIL;
+		}
+	}
+	return 0;
+}
+
+int relay_bind(struct relay *relay)
+{
+	const struct config_relay *config = relay->config;
+	struct address_list **found = calloc(config->listen_count, sizeof(*found));
+	int error;
+
+	if (!found)
+		return -ENOMEM;
+	error = look_up(config, found);
+	if (!error)
+		error = entrances_bind(&relay->entrances, config, found, &relay->client_tuning,
+		                       relay->workers);
+	for (size_t i = 0; i < config->listen_count; i++)
+		address_list_put(found[i]);
+	free(found);
+	return error;
+}
+
 int relay_listen(struct relay *relay)
 {
-	return entrances_open(&relay->entrances, relay->config, &relay->client_tuning, relay->workers);
+	return entrances_listen(&relay->entrances, relay->config->name);
 }
 
 void relay_unlisten(struct relay *relay)

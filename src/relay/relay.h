@@ -48,7 +48,9 @@ struct relay *relay_new(struct config *owner, const struct config_relay *config,
 struct relay *relay_get(struct relay *relay);
 void relay_put(struct relay *relay); /* takes NULL */
 
-/* Opens every listening address and logs each. 0 or -errno; the error is logged. */
+/* Takes every listening address, without accepting anybody. 0 or -errno; the error is logged. */
+int relay_bind(struct relay *relay);
+/* Lets clients in on all of them and logs each. 0 or -errno; the error is logged. */
 int relay_listen(struct relay *relay);
 /*
  * Closes the listening sockets. No worker may still wait on them. Their addresses are kept, because pairs may

@@ -117,11 +117,22 @@ void worker_order(struct worker *worker, enum worker_order order)
 
 /* ---- thread ---- */
 
+static bool pass_gate(struct worker_gate *gate)
+{
+	bool open;
+
+	pthread_mutex_lock(&gate->mutex);
+	open = gate->open;
+	pthread_mutex_unlock(&gate->mutex);
+	return open;
+}
+
 static void *run(void *arg)
 {
 	struct worker *worker = arg;
 
-	evloop_run(worker->base);
+	if (pass_gate(worker->context->gate))
+		evloop_run(worker->base);
 	mailbox_stop(&worker->mailbox);
 	event_del(worker->survey_more);
 	stop_accepting(worker);

@@ -11,10 +11,19 @@
 #include "relay/relay.h"
 #include "report/records.h"
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 struct worker;
+
+/*
+ * Where the threads wait until all is ready. Whoever starts them holds the mutex meanwhile, then sets open.
+ */
+struct worker_gate {
+	pthread_mutex_t mutex;
+	bool open; /* false: go home, the start has failed */
+};
 
 /* What workers share. Borrowed; must outlive them. */
 struct worker_context {
@@ -27,6 +36,7 @@ struct worker_context {
 	struct slots *pipes;     /* pipes of all workers */
 	struct pool *pool;       /* memory of the pairs of all workers; NULL: malloc(3) */
 	struct mailbox *answers; /* where the workers answer */
+	struct worker_gate *gate;
 	bool log_connections;
 };
 

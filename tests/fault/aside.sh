@@ -61,6 +61,20 @@ no_listening_name() {
 }
 scenario "no start: the reason of getaddrinfo" no_listening_name
 
+# Whoever is let in and then not served would be reset.
+no_start_lets_nobody_in() {
+	export FAULT_RULES=$PWD/rules
+	"$RAWPEER" listen 127.0.0.1:0 port-file free >/dev/null
+	RELAY=127.0.0.1:$(<free)
+	printf '%s\n' "[global]" "workers = 4" "[relay one]" "listen = $RELAY" "target = 127.0.0.1:1" >relay.ini
+	peer client insist "$RELAY" recv-text hello fin
+	for _ in 1 2 3; do start_fails "pthread_create EAGAIN 4 0"; done
+	peer served listen "$RELAY" accept send-text hello expect-fin
+	peer_end client
+	peer_end served
+}
+scenario "no start: the last thread is missing, and nobody is let in" no_start_lets_nobody_in
+
 # ---- names ----
 
 # so_often N PATTERN: at least N lines of the log have it.

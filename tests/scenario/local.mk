@@ -23,6 +23,7 @@ SCENARIOS = \
 	tests/scenario/timeouts.sh \
 	tests/scenario/limits.sh \
 	tests/scenario/stopping.sh \
+	tests/scenario/starting.sh \
 	tests/scenario/addresses.sh \
 	tests/scenario/connecting.sh \
 	tests/scenario/dump.sh \

@@ -123,7 +123,7 @@ char *word_format(const struct word *word, char *buf, size_t size);
 
 /* rawpeer_socket.c */
 word_step word_accept, word_backlog, word_bind, word_close, word_connect, word_expect_end, word_expect_fin,
-        word_expect_open, word_expect_refused, word_expect_rst, word_fin, word_listen, word_loud,
+        word_expect_open, word_expect_refused, word_expect_rst, word_fin, word_insist, word_listen, word_loud,
         word_port_file, word_rcvbuf, word_refuse, word_rst, word_silent, word_sndbuf, word_unlisten,
         word_wait_acked;
 

@@ -127,6 +127,20 @@ enum step word_expect_refused(struct peer *peer, struct word *word)
 	return STEP_DONE;
 }
 
+/* Connects as soon as somebody listens there. */
+enum step word_insist(struct peer *peer, struct word *word)
+{
+	int r = socket_connecting(peer, word);
+
+	if (r == -EINPROGRESS)
+		return peer_wait(peer, EPOLLOUT);
+	if (r != -ECONNREFUSED && r != -ENOENT)
+		return r < 0 ? peer_fail(peer, "%s", strerror(-r)) : STEP_DONE;
+	peer_close(peer);
+	peer->progress = 0;
+	return peer_wait_us(peer, 0, process.now_us);
+}
+
 /* The socket is the process's: the first connection that comes here makes it. 0 or -errno. */
 static int listener_make(const struct peer *peer, const struct endpoint *endpoint, bool listening)
 {

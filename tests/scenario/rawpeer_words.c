@@ -85,6 +85,7 @@ static const struct word_kind word_kinds[] = {
         {"expect-rst", "", word_expect_rst},
         {"fill", "n", word_fill},
         {"fin", "", word_fin},
+        {"insist", "a", word_insist},
         {"listen", "a", word_listen},
         {"loud", "", word_loud},
         {"mirror", "", word_mirror},

@@ -66,6 +66,26 @@ static inline struct relay *relays_new(const char *const *listen, const char *co
 	return relay;
 }
 
+/* A socket that listens, or -errno. */
+static inline int relays_listen_at(const struct endpoint *endpoint, const struct socket_tuning *tuning,
+                                   enum socket_sharing sharing, bool dual_stack)
+{
+	int fd = socket_bind(endpoint, tuning, sharing, dual_stack);
+	int error = fd < 0 ? fd : socket_listen(fd);
+
+	if (error && fd >= 0)
+		close(fd);
+	return error ? error : fd;
+}
+
+/* As the daemon does when it starts. */
+static inline int relays_listen(struct relay *relay)
+{
+	int error = relay_bind(relay);
+
+	return error ? error : relay_listen(relay);
+}
+
 /* A socket's own address as text, in one of eight buffers used in turn. */
 static inline const char *relays_address(int fd)
 {

@@ -14,7 +14,7 @@ START_TEST(listen_accept_connect)
 {
 	struct endpoint endpoint = addresses[_i] ? endpoint_of(addresses[_i]) : path_endpoint();
 	union client_address address = {.any = {.sa_family = AF_UNIX}};
-	int listener = socket_listen(&endpoint, &plain, SOCKET_SOLE, false);
+	int listener = relays_listen_at(&endpoint, &plain, SOCKET_SOLE, false);
 	int client, server;
 	char byte = 0;
 
@@ -43,7 +43,7 @@ START_TEST(client_address_is_told)
 {
 	struct endpoint endpoint = endpoint_of("127.0.0.1:0"), own;
 	union client_address address;
-	int listener = socket_listen(&endpoint, &plain, SOCKET_SOLE, false);
+	int listener = relays_listen_at(&endpoint, &plain, SOCKET_SOLE, false);
 	int client, server;
 
 	endpoint = own_endpoint(listener);
@@ -62,7 +62,7 @@ END_TEST
 START_TEST(dual_stack)
 {
 	struct endpoint endpoint = endpoint_of("[::]:0"), four = endpoint_of("127.0.0.1:0");
-	int listener = socket_listen(&endpoint, &plain, SOCKET_SOLE, _i);
+	int listener = relays_listen_at(&endpoint, &plain, SOCKET_SOLE, _i);
 	union client_address address;
 	int client, server;
 
@@ -121,7 +121,7 @@ END_TEST
 START_TEST(connection_to_another_is_none_to_itself)
 {
 	struct endpoint endpoint = endpoint_of(addresses[_i]), own;
-	int listener = socket_listen(&endpoint, &plain, SOCKET_SOLE, false);
+	int listener = relays_listen_at(&endpoint, &plain, SOCKET_SOLE, false);
 	int client = socket(endpoint.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	endpoint = own_endpoint(listener);
@@ -140,7 +140,7 @@ END_TEST
 START_TEST(tuning_is_applied_and_inherited)
 {
 	struct endpoint endpoint = endpoint_of("127.0.0.1:0");
-	int listener = socket_listen(&endpoint, &tuned, SOCKET_SOLE, false);
+	int listener = relays_listen_at(&endpoint, &tuned, SOCKET_SOLE, false);
 	union client_address address;
 	int client, server;
 
@@ -158,7 +158,7 @@ END_TEST
 START_TEST(without_tuning_the_kernel_decides)
 {
 	struct endpoint endpoint = endpoint_of("127.0.0.1:0");
-	int listener = socket_listen(&endpoint, &plain, SOCKET_SOLE, false);
+	int listener = relays_listen_at(&endpoint, &plain, SOCKET_SOLE, false);
 	int fresh = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	ck_assert_int_eq(option(listener, IPPROTO_TCP, TCP_NODELAY), 0);
@@ -174,7 +174,7 @@ END_TEST
 START_TEST(tuning_of_a_unix_socket)
 {
 	struct endpoint endpoint = path_endpoint();
-	int listener = socket_listen(&endpoint, &tuned, SOCKET_SOLE, false);
+	int listener = relays_listen_at(&endpoint, &tuned, SOCKET_SOLE, false);
 	int client = socket_connect(&endpoint, &tuned);
 	union client_address address = {.any = {.sa_family = AF_UNIX}};
 	int accepted = accept_one(listener, &address);
@@ -192,19 +192,19 @@ END_TEST
 START_TEST(shared_twice_sole_once)
 {
 	struct endpoint endpoint = endpoint_of("127.0.0.1:0");
-	int first = socket_listen(&endpoint, &plain, SOCKET_SHARED, false);
+	int first = relays_listen_at(&endpoint, &plain, SOCKET_SHARED, false);
 	int second;
 
 	endpoint = own_endpoint(first);
-	second = socket_listen(&endpoint, &plain, SOCKET_SHARED, false);
+	second = relays_listen_at(&endpoint, &plain, SOCKET_SHARED, false);
 	ck_assert_int_ge(second, 0);
-	ck_assert_int_eq(socket_listen(&endpoint, &plain, SOCKET_SOLE, false), -EADDRINUSE);
+	ck_assert_int_eq(relays_listen_at(&endpoint, &plain, SOCKET_SOLE, false), -EADDRINUSE);
 	close(first);
 	close(second);
-	first = socket_listen(&endpoint, &plain, SOCKET_SOLE, false);
+	first = relays_listen_at(&endpoint, &plain, SOCKET_SOLE, false);
 	ck_assert_int_ge(first, 0);
-	ck_assert_int_eq(socket_listen(&endpoint, &plain, SOCKET_SOLE, false), -EADDRINUSE);
-	ck_assert_int_eq(socket_listen(&endpoint, &plain, SOCKET_SHARED, false), -EADDRINUSE);
+	ck_assert_int_eq(relays_listen_at(&endpoint, &plain, SOCKET_SOLE, false), -EADDRINUSE);
+	ck_assert_int_eq(relays_listen_at(&endpoint, &plain, SOCKET_SHARED, false), -EADDRINUSE);
 	close(first);
 }
 END_TEST
@@ -212,13 +212,13 @@ END_TEST
 START_TEST(stale_path_is_taken_over)
 {
 	struct endpoint endpoint = path_endpoint();
-	int listener = socket_listen(&endpoint, &plain, SOCKET_SOLE, false);
+	int listener = relays_listen_at(&endpoint, &plain, SOCKET_SOLE, false);
 
 	ck_assert_int_ge(listener, 0);
-	ck_assert_int_eq(socket_listen(&endpoint, &plain, SOCKET_SOLE, false), -EADDRINUSE);
+	ck_assert_int_eq(relays_listen_at(&endpoint, &plain, SOCKET_SOLE, false), -EADDRINUSE);
 	close(listener);
 	ck_assert_int_eq(access(path, F_OK), 0);
-	listener = socket_listen(&endpoint, &plain, SOCKET_SOLE, false);
+	listener = relays_listen_at(&endpoint, &plain, SOCKET_SOLE, false);
 	ck_assert_int_ge(listener, 0);
 	close(relays_connect(listener));
 	close(listener);
@@ -234,7 +234,7 @@ START_TEST(file_that_is_no_socket_is_left_alone)
 
 	ck_assert_int_eq(write(file, "precious", 8), 8);
 	close(file);
-	ck_assert_int_eq(socket_listen(&endpoint, &plain, SOCKET_SOLE, false), -EADDRINUSE);
+	ck_assert_int_eq(relays_listen_at(&endpoint, &plain, SOCKET_SOLE, false), -EADDRINUSE);
 	ck_assert_int_eq(lstat(path, &st), 0);
 	ck_assert(S_ISREG(st.st_mode));
 	ck_assert_int_eq(st.st_size, 8);
@@ -244,10 +244,10 @@ END_TEST
 START_TEST(abstract_name_in_use)
 {
 	struct endpoint endpoint = endpoint_of("unix:@weir-test-in-use");
-	int listener = socket_listen(&endpoint, &plain, SOCKET_SOLE, false);
+	int listener = relays_listen_at(&endpoint, &plain, SOCKET_SOLE, false);
 
 	ck_assert_int_ge(listener, 0);
-	ck_assert_int_eq(socket_listen(&endpoint, &plain, SOCKET_SOLE, false), -EADDRINUSE);
+	ck_assert_int_eq(relays_listen_at(&endpoint, &plain, SOCKET_SOLE, false), -EADDRINUSE);
 	close(listener);
 }
 END_TEST

@@ -2,9 +2,8 @@
 #include "build_config.h"
 
 #include "faults.h"
-#include "loop.h"
-#include "net/socket.h"
 #include "net/stream.h"
+#include "relays.h"
 #include "unit.h"
 
 #include <signal.h>
@@ -196,7 +195,7 @@ static int seen_of(void (*end)(int fd), bool accepted)
 	char byte;
 
 	endpoint.in = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-	listener = socket_listen(&endpoint, &plain, SOCKET_SOLE, false);
+	listener = relays_listen_at(&endpoint, &plain, SOCKET_SOLE, false);
 	ck_assert_int_eq(getsockname(listener, &endpoint.any, &endpoint.length), 0);
 	client = socket_connect(&endpoint, &plain);
 	wait_for(listener, POLLIN);

@@ -4,16 +4,26 @@
 #include "net/socket_stage.h"
 #include "relay/entrance.h"
 
+#include <errno.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+
+static int open_at(struct entrance *entrance, const struct endpoint *endpoint, unsigned workers)
+{
+	int error = entrance_bind(entrance, endpoint, &plain, false, workers);
+
+	return error ? error : entrance_listen(entrance);
+}
 
 START_TEST(workers_listen_on_one_port)
 {
 	struct endpoint endpoint = endpoint_of("127.0.0.1:0");
 	struct entrance entrance;
 
-	ck_assert_int_eq(entrance_open(&entrance, &endpoint, &tuned, false, 3), 0);
+	ck_assert_int_eq(entrance_bind(&entrance, &endpoint, &tuned, false, 3), 0);
+	ck_assert_int_eq(entrance_listen(&entrance), 0);
 	ck_assert_uint_eq(entrance.count, 3);
 	ck_assert_int_ne(entrance_fd(&entrance, 0), entrance_fd(&entrance, 1));
 	ck_assert_int_ne(entrance_fd(&entrance, 1), entrance_fd(&entrance, 2));
@@ -27,7 +37,7 @@ START_TEST(workers_listen_on_one_port)
 	endpoint = own_endpoint(entrance_fd(&entrance, 0));
 	entrance_close(&entrance);
 	entrance_close(&entrance);
-	ck_assert_int_eq(entrance_open(&entrance, &endpoint, &plain, false, 1), 0); /* free again */
+	ck_assert_int_eq(open_at(&entrance, &endpoint, 1), 0); /* free again */
 	entrance_close(&entrance);
 }
 END_TEST
@@ -38,12 +48,12 @@ START_TEST(unix_name_takes_who_connects_it)
 	                longer = endpoint_of("unix:@weir-test-takes2");
 	struct entrance entrance;
 
-	ck_assert_int_eq(entrance_open(&entrance, &endpoint, &plain, false, 1), 0);
+	ck_assert_int_eq(open_at(&entrance, &endpoint, 1), 0);
 	ck_assert(entrance_matches(&entrance, &endpoint));
 	ck_assert(!entrance_matches(&entrance, &longer));
 	entrance_close(&entrance);
 	endpoint = path_endpoint();
-	ck_assert_int_eq(entrance_open(&entrance, &endpoint, &plain, false, 1), 0);
+	ck_assert_int_eq(open_at(&entrance, &endpoint, 1), 0);
 	ck_assert(entrance_matches(&entrance, &endpoint));
 	ck_assert(!entrance_matches(&entrance, &longer));
 	longer = endpoint_of("127.0.0.1:1");
@@ -67,8 +77,8 @@ START_TEST(loopback_is_not_paced)
 	static const char *const texts[] = {"127.0.0.1:0", "[::1]:0", "127.1.2.3:0"};
 	struct endpoint endpoint = endpoint_of(texts[_i]), any = endpoint_of("0.0.0.0:0");
 	union client_address address;
-	int listener = socket_listen(&endpoint, &plain, SOCKET_SOLE, false);
-	int elsewhere = socket_listen(&any, &plain, SOCKET_SOLE, false);
+	int listener = relays_listen_at(&endpoint, &plain, SOCKET_SOLE, false);
+	int elsewhere = relays_listen_at(&any, &plain, SOCKET_SOLE, false);
 	int untouched = socket(AF_INET, SOCK_STREAM, 0);
 	char usual[16] = "";
 	socklen_t length = sizeof(usual);
@@ -95,11 +105,68 @@ START_TEST(second_daemon_is_refused)
 	struct endpoint endpoint = endpoint_of("127.0.0.1:0");
 	struct entrance first, second;
 
-	ck_assert_int_eq(entrance_open(&first, &endpoint, &plain, false, 2), 0);
+	ck_assert_int_eq(open_at(&first, &endpoint, 2), 0);
 	endpoint = own_endpoint(entrance_fd(&first, 0));
-	ck_assert_int_eq(entrance_open(&second, &endpoint, &plain, false, 2), -EADDRINUSE);
+	ck_assert_int_eq(open_at(&second, &endpoint, 2), -EADDRINUSE);
 	ck_assert_uint_eq(second.count, 0);
 	entrance_close(&first);
+}
+END_TEST
+
+/* Both have bound before one of them listens. */
+START_TEST(second_of_two_at_once_is_refused)
+{
+	struct endpoint endpoint = endpoint_of("127.0.0.1:0");
+	struct entrance first, second;
+
+	ck_assert_int_eq(entrance_bind(&first, &endpoint, &plain, false, 2), 0);
+	endpoint = first.endpoint;
+	ck_assert_int_eq(entrance_bind(&second, &endpoint, &plain, false, 2), 0);
+	ck_assert_int_eq(entrance_listen(&second), 0);
+	ck_assert_int_eq(entrance_listen(&first), -EADDRINUSE);
+	entrance_close(&first);
+	close(relays_connect(entrance_fd(&second, 0)));
+	entrance_close(&second);
+}
+END_TEST
+
+/* A client that is let in and then lost would be reset. */
+START_TEST(bound_entrance_lets_nobody_in)
+{
+	struct endpoint endpoint = _i ? path_endpoint() : endpoint_of("127.0.0.1:0");
+	struct entrance entrance;
+	int client;
+
+	ck_assert_int_eq(entrance_bind(&entrance, &endpoint, &plain, false, 3), 0);
+	client = socket(endpoint.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ck_assert_int_eq(connect(client, &entrance.endpoint.any, entrance.endpoint.length), -1);
+	ck_assert_int_eq(errno, ECONNREFUSED);
+	close(client);
+	ck_assert_int_eq(entrance_listen(&entrance), 0);
+	close(relays_connect(entrance_fd(&entrance, 0)));
+	entrance_close(&entrance);
+}
+END_TEST
+
+START_TEST(every_socket_of_an_entrance_gets_clients)
+{
+	struct endpoint endpoint = endpoint_of("127.0.0.1:0");
+	struct entrance entrance;
+	int clients[100];
+	unsigned served = 0;
+
+	ck_assert_int_eq(open_at(&entrance, &endpoint, 2), 0);
+	for (int i = 0; i < 100; i++)
+		clients[i] = relays_connect(entrance_fd(&entrance, 0));
+	for (unsigned i = 0; i < 2; i++) {
+		struct pollfd waiting = {.fd = entrance_fd(&entrance, i), .events = POLLIN};
+
+		served += poll(&waiting, 1, 0) == 1;
+	}
+	ck_assert_uint_eq(served, 2);
+	for (int i = 0; i < 100; i++)
+		close(clients[i]);
+	entrance_close(&entrance);
 }
 END_TEST
 
@@ -108,7 +175,7 @@ START_TEST(unix_path_is_shared_and_removed)
 	struct endpoint endpoint = path_endpoint();
 	struct entrance entrance;
 
-	ck_assert_int_eq(entrance_open(&entrance, &endpoint, &plain, false, 3), 0);
+	ck_assert_int_eq(open_at(&entrance, &endpoint, 3), 0);
 	ck_assert_uint_eq(entrance.count, 1);
 	ck_assert_int_eq(entrance_fd(&entrance, 0), entrance_fd(&entrance, 2));
 	ck_assert_str_eq(entrance.text + strlen("unix:"), path);
@@ -123,8 +190,8 @@ START_TEST(path_in_use_is_not_removed)
 	struct endpoint endpoint = path_endpoint();
 	struct entrance first, second;
 
-	ck_assert_int_eq(entrance_open(&first, &endpoint, &plain, false, 1), 0);
-	ck_assert_int_eq(entrance_open(&second, &endpoint, &plain, false, 1), -EADDRINUSE);
+	ck_assert_int_eq(open_at(&first, &endpoint, 1), 0);
+	ck_assert_int_eq(open_at(&second, &endpoint, 1), -EADDRINUSE);
 	ck_assert_int_eq(access(path, F_OK), 0);
 	close(relays_connect(entrance_fd(&first, 0)));
 	entrance_close(&first);
@@ -142,6 +209,9 @@ int main(void)
 	tcase_add_test(tcase, unix_name_takes_who_connects_it);
 	tcase_add_loop_test(tcase, loopback_is_not_paced, 0, 3);
 	tcase_add_test(tcase, second_daemon_is_refused);
+	tcase_add_test(tcase, second_of_two_at_once_is_refused);
+	tcase_add_loop_test(tcase, bound_entrance_lets_nobody_in, 0, 2);
+	tcase_add_test(tcase, every_socket_of_an_entrance_gets_clients);
 	tcase_add_test(tcase, unix_path_is_shared_and_removed);
 	tcase_add_test(tcase, path_in_use_is_not_removed);
 	suite_add_tcase(suite, tcase);

@@ -32,7 +32,7 @@ START_TEST(listens_on_every_address)
 	resolver = resolver_new(1000, fake_lookup, NULL);
 	relay = relays_new(TEXTS("127.0.0.1:0", "*:0", "unix:@weir-test-relay"), TEXTS("127.0.0.1:1"), NULL,
 	                   resolver, 2);
-	ck_assert_int_eq(relay_listen(relay), 0);
+	ck_assert_int_eq(relays_listen(relay), 0);
 	ck_assert_uint_eq(relay->entrances.count, 3);
 	ck_assert_uint_eq(captured("listening on"), 3);
 	ck_assert_uint_eq(relay->entrances.list[0].count, 2);
@@ -54,7 +54,7 @@ START_TEST(address_in_use_is_logged)
 	resolver = resolver_new(1000, fake_lookup, NULL);
 	relay = relays_new(TEXTS("127.0.0.1:0", relays_address(taken)), TEXTS("127.0.0.1:1"), NULL, resolver,
 	                   2);
-	ck_assert_int_eq(relay_listen(relay), -EADDRINUSE);
+	ck_assert_int_eq(relays_listen(relay), -EADDRINUSE);
 	ck_assert_uint_eq(captured("cannot listen on"), 1);
 	close(taken);
 }

@@ -131,7 +131,7 @@ static void move_to(const char *listen, const char *address)
 	resolver = resolver_new(3600000, fake_lookup, NULL);
 	relay = relays_new(TEXTS("unix:@weir-test-relay-back", listen), TEXTS("moving.example:1"), NULL,
 	                   resolver, 2);
-	ck_assert_int_eq(relay_listen(relay), 0);
+	ck_assert_int_eq(relays_listen(relay), 0);
 	ck_assert_int_eq(getsockname(entrance_fd(&relay->entrances.list[1], 0), &own.any, &own.length), 0);
 	ck_assert_int_eq(address_parse(address, &parsed), 0);
 	moving = parsed.endpoint;

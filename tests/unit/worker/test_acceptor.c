@@ -54,7 +54,7 @@ static void setup(void)
 static void begin(const char *const *options)
 {
 	relay = relays_new(LISTEN, TEXTS(relays_address(target)), options, NULL, 1);
-	ck_assert_int_eq(relay_listen(relay), 0);
+	ck_assert_int_eq(relays_listen(relay), 0);
 	gate = entrance_fd(&relay->entrances.list[0], 0);
 	ck_assert_ptr_nonnull(acceptor_new(&acceptors, &set, &slots, relay, gate));
 }

@@ -14,6 +14,7 @@
 #define MEMORY_MAX (16 * 1024 * 1024)
 
 static struct worker_context context;
+static struct worker_gate gate = {.mutex = PTHREAD_MUTEX_INITIALIZER, .open = true};
 static struct worker *worker[WORKERS];
 static struct relay *relay;
 static struct budget budget;
@@ -83,7 +84,7 @@ static void setup(void)
 	target = keep(loop_listen(&address));
 	ck_assert_int_eq(listen(target, 1024), 0);
 	relay = relays_new(LISTEN, TEXTS(relays_address(target)), NULL, NULL, WORKERS);
-	ck_assert_int_eq(relay_listen(relay), 0);
+	ck_assert_int_eq(relays_listen(relay), 0);
 	base = evloop_new();
 	ck_assert_int_eq(mailbox_open(&mailbox, base, take_answer, &answers), 0);
 	context = (struct worker_context){
@@ -96,6 +97,7 @@ static void setup(void)
 	        .pipes = &pipes,
 	        .log_connections = true,
 	        .answers = &mailbox,
+	        .gate = &gate,
 	};
 	for (unsigned i = 0; i < WORKERS; i++) {
 		worker[i] = worker_new(&context, i);
