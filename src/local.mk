@@ -61,6 +61,7 @@ src_libweir_a_SOURCES = \
 	src/base/slots.h \
 	src/net/socket.c src/net/socket.h \
 	src/net/stream.c src/net/stream.h \
+	src/net/unix_path.c src/net/unix_path.h \
 	src/relay/origins.c src/relay/origins.h \
 	src/relay/targets.c src/relay/targets.h \
 	src/base/thread.h \

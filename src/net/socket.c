@@ -3,12 +3,12 @@
 #include "net/socket.h"
 
 #include "base/units.h"
+#include "net/unix_path.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* How many clients may wait to be accepted. net.core.somaxconn limits it further. */
@@ -105,35 +105,11 @@ static int open_tuned(const struct endpoint *endpoint, const struct socket_tunin
 	return fd;
 }
 
-/* True if path is a socket whose listener is gone. */
-static bool unix_path_is_stale(const struct endpoint *endpoint)
-{
-	struct stat status;
-	bool stale;
-	int fd;
-
-	/* connect(2) reports ECONNREFUSED for any other file too. */
-	if (lstat(endpoint->un.sun_path, &status) < 0 || !S_ISSOCK(status.st_mode))
-		return false;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return false;
-	stale = connect(fd, &endpoint->any, endpoint->length) < 0 && errno == ECONNREFUSED;
-	close(fd);
-	return stale;
-}
-
 static int bind_to(int fd, const struct endpoint *endpoint)
 {
-	if (bind(fd, &endpoint->any, endpoint->length) == 0)
-		return 0;
-	if (errno != EADDRINUSE || endpoint->any.sa_family != AF_UNIX || endpoint->un.sun_path[0] == '\0')
-		return -errno;
-	if (!unix_path_is_stale(endpoint))
-		return -EADDRINUSE;
-	if (unlink(endpoint->un.sun_path) < 0 || bind(fd, &endpoint->any, endpoint->length) < 0)
-		return -errno;
-	return 0;
+	int error = bind(fd, &endpoint->any, endpoint->length) < 0 ? -errno : 0;
+
+	return error == -EADDRINUSE && endpoint_is_path(endpoint) ? unix_path_take_over(fd, endpoint) : error;
 }
 
 static int prepare_listening(int fd, const struct endpoint *endpoint, enum socket_sharing sharing,

@@ -54,4 +54,43 @@ taken_path() {
 }
 scenario "a start that fails at a unix path in use lets nobody in" taken_path
 
+# Each would remove what another has just made. Whoever wins serves, the others say why they cannot.
+many_at_once() {
+	local round pid pids
+	EXPECT_LOG='in use'
+	target -s send-text hello recv-until-end
+	RELAY=unix:$PWD/l
+	for round in $(seq $((STARTS / 2))); do
+		rm -f l
+		"$RAWPEER" listen "$RELAY" >/dev/null # leaves its path behind
+		pids=()
+		for n in 1 2 3 4; do
+			WEIR_LOG=log.$n weir_launch -l "$RELAY" -T "$TARGET"
+			pids+=("$WEIR_PID")
+		done
+		wait_for "all but one to give up in round $round" one_is_left "${pids[@]}"
+		for pid in "${pids[@]}"; do
+			if [ "$pid" != "$WEIR_PID" ] && wait "$pid"; then fail "one has stopped with status 0"; fi
+		done
+		peer client insist "$RELAY" recv-text hello fin
+		peer_end client
+		weir_stop
+		[ ! -e l ] || fail "the path is still there"
+		expect_equal "how many say that the path is in use" 3 "$(cat log.? | grep -c 'on unix:.* in use')"
+	done
+}
+
+# WEIR_PID is the one that lives.
+one_is_left() {
+	local pid living=()
+	for pid in "$@"; do
+		WEIR_PID=$pid
+		if ! weir_has_ended; then living+=("$pid"); fi
+	done
+	[ ${#living[@]} -gt 0 ] || fail "none is left"
+	WEIR_PID=${living[0]}
+	[ ${#living[@]} -eq 1 ]
+}
+scenario "daemons on one stale unix path: one serves, the others end" many_at_once
+
 finish

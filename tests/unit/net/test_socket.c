@@ -3,7 +3,10 @@
 
 #include "net/socket_stage.h"
 
+#include <libgen.h>
 #include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
@@ -225,6 +228,107 @@ START_TEST(stale_path_is_taken_over)
 }
 END_TEST
 
+/* A socket that is bound has an owner, whether it listens yet or not, and the owner's clients are its own. */
+START_TEST(path_of_a_socket_that_does_not_listen_yet)
+{
+	struct endpoint endpoint = path_endpoint();
+	int first = socket_bind(&endpoint, &plain, SOCKET_SOLE, false);
+	struct pollfd waiting = {.fd = first, .events = POLLIN};
+
+	ck_assert_int_ge(first, 0);
+	ck_assert_int_eq(socket_bind(&endpoint, &plain, SOCKET_SOLE, false), -EADDRINUSE);
+	ck_assert_int_eq(socket_listen(first), 0);
+	ck_assert_int_eq(socket_bind(&endpoint, &plain, SOCKET_SOLE, false), -EADDRINUSE);
+	ck_assert_int_eq(poll(&waiting, 1, 0), 0); /* finding out brought no client */
+	close(first);
+}
+END_TEST
+
+static int open_folder(void)
+{
+	char copy[sizeof(path)];
+
+	strcpy(copy, path);
+	return open(dirname(copy), O_RDONLY | O_CLOEXEC);
+}
+
+static int unlinks, unlinks_unlocked;
+
+int __real_unlink(const char *name);
+int __wrap_unlink(const char *name);
+
+int __wrap_unlink(const char *name)
+{
+	int other = open_folder();
+
+	unlinks++;
+	unlinks_unlocked += flock(other, LOCK_EX | LOCK_NB) == 0;
+	close(other);
+	return __real_unlink(name);
+}
+
+/* Otherwise two daemons would remove each other's path. */
+START_TEST(stale_path_is_removed_under_a_lock)
+{
+	struct endpoint endpoint = path_endpoint();
+
+	close(socket_bind(&endpoint, &plain, SOCKET_SOLE, false));
+	unlinks = unlinks_unlocked = 0;
+	close(socket_bind(&endpoint, &plain, SOCKET_SOLE, false));
+	ck_assert_int_eq(unlinks, 1);
+	ck_assert_int_eq(unlinks_unlocked, 0);
+}
+END_TEST
+
+static int taken_over_meanwhile = -1;
+
+int __real_flock(int fd, int operation);
+int __wrap_flock(int fd, int operation);
+
+/* Another daemon had the lock until now, and has taken over the path. */
+int __wrap_flock(int fd, int operation)
+{
+	if (taken_over_meanwhile == 0) {
+		struct endpoint endpoint = path_endpoint();
+
+		__real_unlink(path);
+		taken_over_meanwhile = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		ck_assert_int_eq(bind(taken_over_meanwhile, &endpoint.any, endpoint.length), 0);
+	}
+	return __real_flock(fd, operation);
+}
+
+START_TEST(stale_path_that_another_was_faster_to_take_over)
+{
+	struct endpoint endpoint = path_endpoint();
+
+	close(socket_bind(&endpoint, &plain, SOCKET_SOLE, false));
+	taken_over_meanwhile = 0;
+	ck_assert_int_eq(socket_bind(&endpoint, &plain, SOCKET_SOLE, false), -EADDRINUSE);
+	ck_assert_int_gt(taken_over_meanwhile, 0);
+	ck_assert_int_eq(listen(taken_over_meanwhile, 1), 0);
+	close(relays_connect(taken_over_meanwhile));
+	close(taken_over_meanwhile);
+	taken_over_meanwhile = -1;
+}
+END_TEST
+
+/* systemd-tmpfiles(8) asks others to hold such a lock for as long as they please. */
+START_TEST(folder_that_stays_locked_holds_up_for_a_while_only)
+{
+	struct endpoint endpoint = path_endpoint();
+	int folder, fd;
+
+	close(socket_bind(&endpoint, &plain, SOCKET_SOLE, false));
+	folder = open_folder();
+	ck_assert_int_eq(flock(folder, LOCK_SH), 0);
+	fd = socket_bind(&endpoint, &plain, SOCKET_SOLE, false);
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+	close(folder);
+}
+END_TEST
+
 /* connect(2) also fails with ECONNREFUSED if the file is not a socket at all. */
 START_TEST(file_that_is_no_socket_is_left_alone)
 {
@@ -270,6 +374,10 @@ int main(void)
 	tcase_add_test(tcase, tuning_of_a_unix_socket);
 	tcase_add_test(tcase, shared_twice_sole_once);
 	tcase_add_test(tcase, stale_path_is_taken_over);
+	tcase_add_test(tcase, path_of_a_socket_that_does_not_listen_yet);
+	tcase_add_test(tcase, stale_path_is_removed_under_a_lock);
+	tcase_add_test(tcase, stale_path_that_another_was_faster_to_take_over);
+	tcase_add_test(tcase, folder_that_stays_locked_holds_up_for_a_while_only);
 	tcase_add_test(tcase, file_that_is_no_socket_is_left_alone);
 	tcase_add_test(tcase, abstract_name_in_use);
 	suite_add_tcase(suite, tcase);

@@ -1,0 +1,77 @@
+#include "build_config.h"
+
+#include "net/unix_path.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* How long to wait for another process that has locked the folder, and how often to look. */
+#define LOCK_WAIT_MS 1000
+#define LOCK_POLL_MS 5
+
+/*
+ * True if path is a socket that nobody has bound. A datagram socket cannot connect to a stream socket
+ * (EPROTOTYPE). So the owner gets no client by this, and is also found before it listens.
+ */
+static bool has_no_owner(const struct endpoint *endpoint)
+{
+	struct stat status;
+	bool ownerless;
+	int fd;
+
+	/* connect(2) reports ECONNREFUSED for any other file too. */
+	if (lstat(endpoint->un.sun_path, &status) < 0 || !S_ISSOCK(status.st_mode))
+		return false;
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return false;
+	ownerless = connect(fd, &endpoint->any, endpoint->length) < 0 && errno == ECONNREFUSED;
+	close(fd);
+	return ownerless;
+}
+
+/* The folder's path is at most as long as that of the socket. */
+static int open_folder(const struct endpoint *endpoint)
+{
+	char folder[sizeof(endpoint->un.sun_path) + 1] = "";
+	size_t length = (size_t)(strrchr(endpoint->un.sun_path, '/') - endpoint->un.sun_path);
+
+	memcpy(folder, endpoint->un.sun_path, length + 1); /* with the slash, which is all of "/" */
+	return open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+/*
+ * A daemon holds the lock for some system calls. Somebody else may hold it for long, for a reason of his own
+ * (systemd-tmpfiles(8) spares locked folders), or the folder may not be readable. Then we go on without.
+ */
+static int lock_folder(const struct endpoint *endpoint)
+{
+	const struct timespec pause = {.tv_nsec = LOCK_POLL_MS * 1000000L};
+	uint64_t deadline = clock_ms() + LOCK_WAIT_MS;
+	int fd = open_folder(endpoint);
+
+	while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK && clock_ms() < deadline)
+		nanosleep(&pause, NULL);
+	return fd;
+}
+
+/* Without the lock, another daemon could take over the path between the look and unlink(2), and lose it. */
+int unix_path_take_over(int fd, const struct endpoint *endpoint)
+{
+	int folder = lock_folder(endpoint);
+	int error = 0;
+
+	if (!has_no_owner(endpoint))
+		error = -EADDRINUSE;
+	else if (unlink(endpoint->un.sun_path) < 0 || bind(fd, &endpoint->any, endpoint->length) < 0)
+		error = -errno;
+	if (folder >= 0)
+		close(folder); /* unlocks it */
+	return error;
+}
