@@ -61,6 +61,23 @@ no_listening_name() {
 }
 scenario "no start: the reason of getaddrinfo" no_listening_name
 
+# Clients that come while the start is at any of its calls. Every socket that listens is found by them.
+slow_start() {
+	export FAULT_RULES=$PWD/rules
+	target -s send-text hello recv-until-end
+	"$RAWPEER" listen 127.0.0.1:0 port-file free >/dev/null
+	RELAY=127.0.0.1:$(<free)
+	faults "$1 late 1 1"
+	peer client -n 5 insist "$RELAY" recv-text hello fin recv-until-end
+	weir_launch -l "$RELAY" -T "$TARGET" -o workers=2
+	peer_end client
+	expect_injected
+	weir_stop
+}
+for call in bind listen getsockname setsockopt pthread_create; do
+	scenario "a start with slow calls of $call resets nobody" slow_start $call
+done
+
 # Whoever is let in and then not served would be reset.
 no_start_lets_nobody_in() {
 	export FAULT_RULES=$PWD/rules

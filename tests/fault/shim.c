@@ -9,7 +9,7 @@
  *
  *   CALL   a function below
  *   WHAT   the name of an errno, or of an error of getaddrinfo(3); a number N: 1 to N bytes are moved;
- *          "hang": the call is made once the rules have changed
+ *          "hang": the call is made once the rules have changed; "late": some milliseconds later
  *   FIRST  the first call that it is for, counted from when the rule was read
  *   EVERY  0: that call alone; K: and every K-th after it
  *
@@ -40,6 +40,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { RULES = 8, RULES_BYTES = 1024, PARTS = 128 };
@@ -47,8 +48,8 @@ enum { RULES = 8, RULES_BYTES = 1024, PARTS = 128 };
 struct rule {
 	char call[32], what[32];
 	int error;          /* 0: move less */
-	unsigned long most; /* bytes */
-	bool hangs;
+	unsigned long most; /* bytes; 0: do neither */
+	bool hangs, late;
 	unsigned long first, every;
 	unsigned long seen; /* calls since the rule was read */
 };
@@ -100,7 +101,8 @@ static bool parse_rule(const char *line, struct rule *rule)
 	rule->error = error_number(rule->what);
 	rule->most = strtoul(rule->what, NULL, 10);
 	rule->hangs = strcmp(rule->what, "hang") == 0;
-	return rule->error > 0 || rule->most > 0 || rule->hangs;
+	rule->late = strcmp(rule->what, "late") == 0;
+	return rule->error > 0 || rule->most > 0 || rule->hangs || rule->late;
 }
 
 static void parse_rules(char *text)
@@ -188,8 +190,8 @@ static void hang(void)
 	}
 }
 
-/* 0: leave it alone; negative: fail with that errno; positive: move at most so many bytes. */
-static long judge(const char *call)
+/* 0: leave it alone; negative: fail with that errno; positive: move at most so many bytes. Sets late too. */
+static long judge(const char *call, bool *late)
 {
 	for (size_t i = 0; i < rule_count; i++) {
 		struct rule *rule = &rules[i];
@@ -197,6 +199,9 @@ static long judge(const char *call)
 		if (strcmp(rule->call, call) != 0 || !hits(rule))
 			continue;
 		note(rule);
+		*late |= rule->late;
+		if (rule->late)
+			continue;
 		if (rule->hangs) {
 			hang();
 			return 0;
@@ -209,7 +214,9 @@ static long judge(const char *call)
 
 static long verdict(const char *call)
 {
+	const struct timespec while_late = {.tv_nsec = 20000000};
 	int saved = errno;
+	bool late = false;
 	long result;
 
 	if (!rules_file || exempt > 0)
@@ -217,8 +224,10 @@ static long verdict(const char *call)
 	exempt++;
 	pthread_mutex_lock(&lock);
 	refresh_rules();
-	result = judge(call);
+	result = judge(call, &late);
 	pthread_mutex_unlock(&lock);
+	if (late)
+		nanosleep(&while_late, NULL);
 	exempt--;
 	errno = saved;
 	return result;
