@@ -242,8 +242,11 @@ static int bind_entrances(struct daemon *daemon)
 {
 	int error = 0;
 
-	for (size_t i = 0; !error && i < daemon->relay_count; i++)
+	for (size_t i = 0; !error && i < daemon->relay_count; i++) {
 		error = relay_bind(daemon->relays[i]);
+		for (size_t j = 0; !error && j <= i; j++)
+			error = relay_check_apart(daemon->relays[i], daemon->relays[j]);
+	}
 	return error;
 }
 

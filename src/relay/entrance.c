@@ -131,6 +131,17 @@ static bool is_for_all(const struct entrance *entrance, sa_family_t family)
 	       (family == AF_INET6 || (family == AF_INET && entrance->dual_stack));
 }
 
+bool entrance_overlaps(const struct entrance *a, const struct entrance *b)
+{
+	const struct endpoint *one = &a->endpoint, *other = &b->endpoint;
+
+	if (endpoint_equal(one, other))
+		return true;
+	/* IPv4 and IPv6 have the port in the same place. */
+	return (is_for_all(a, other->any.sa_family) || is_for_all(b, one->any.sa_family)) &&
+	       one->in.sin_port == other->in.sin_port;
+}
+
 bool entrance_matches(const struct entrance *entrance, const struct endpoint *endpoint)
 {
 	const struct endpoint *own = &entrance->endpoint;

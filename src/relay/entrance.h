@@ -11,6 +11,7 @@
 struct entrance {
 	struct endpoint endpoint; /* its actual address; kept when it is closed */
 	bool dual_stack;
+	bool by_name;                /* of a host name, so not known before it was looked up */
 	char text[ADDRESS_TEXT_MAX]; /* endpoint as text */
 	char *unlink_path;           /* a unix path of ours, removed on close if it is still ours; owned */
 	dev_t device;                /* with inode: the socket that we made at that path */
@@ -28,6 +29,8 @@ int entrance_bind(struct entrance *entrance, const struct endpoint *endpoint,
                   const struct socket_tuning *tuning, bool dual_stack, unsigned workers);
 /* Lets clients in, at most once. 0 or -errno; entrance_close must follow in any case. */
 int entrance_listen(struct entrance *entrance);
+/* True if both take clients of the same address. */
+bool entrance_overlaps(const struct entrance *a, const struct entrance *b);
 /*
  * True if a connection to endpoint comes in here. For a wildcard, system calls find out whether endpoint is
  * on this machine, but only if the ports match.

@@ -52,12 +52,41 @@ static int bind_wildcard(const struct binding *binding, uint16_t port)
 	return is_not_here(error) ? bind_endpoint(binding, &any4, false) : error;
 }
 
-static int bind_found(const struct binding *binding, const struct address_list *found)
+static int fail(const struct binding *binding, const char *address, int error)
 {
+	log_error("relay %s: cannot listen on %s: %s", binding->relay, address, strerror(-error));
+	return error;
+}
+
+/* An address of a name. 0 too if it is not here; one that is here is counted in here. */
+static int bind_found(const struct binding *binding, const struct endpoint *endpoint, size_t *here)
+{
+	struct entrances *entrances = binding->entrances;
+	int error = bind_endpoint(binding, endpoint, false);
+	char text[ADDRESS_TEXT_MAX];
+
+	endpoint_format(&endpoint->any, endpoint->length, text);
+	if (is_not_here(error)) {
+		log_notice("relay %s: not listening on %s: %s", binding->relay, text, strerror(-error));
+		return 0;
+	}
+	if (error)
+		return fail(binding, text, error);
+	entrances->list[entrances->count - 1].by_name = entrances->by_name = true;
+	++*here;
+	return 0;
+}
+
+/* A name like localhost often has an IPv6 address, whether the machine has IPv6 or not. */
+static int bind_name(const struct binding *binding, const char *name, const struct address_list *found)
+{
+	size_t here = 0;
 	int error = 0;
 
 	for (size_t i = 0; !error && i < found->count; i++)
-		error = bind_endpoint(binding, &found->endpoint[i], false);
+		error = bind_found(binding, &found->endpoint[i], &here);
+	if (!error && here == 0)
+		return fail(binding, name, -EADDRNOTAVAIL);
 	return error;
 }
 
@@ -67,16 +96,14 @@ static int bind_address(const struct binding *binding, const struct address *add
 	char text[ADDRESS_TEXT_MAX];
 	int error;
 
+	address_format(address, text);
+	if (address->kind == ADDRESS_NAME)
+		return bind_name(binding, text, found);
 	if (address->kind == ADDRESS_WILDCARD)
 		error = bind_wildcard(binding, address->port);
-	else if (address->kind == ADDRESS_NAME)
-		error = bind_found(binding, found);
 	else
 		error = bind_endpoint(binding, &address->endpoint, false);
-	if (error)
-		log_error("relay %s: cannot listen on %s: %s", binding->relay, address_format(address, text),
-		          strerror(-error));
-	return error;
+	return error ? fail(binding, text, error) : 0;
 }
 
 int entrances_bind(struct entrances *entrances, const struct config_relay *config,
@@ -88,6 +115,23 @@ int entrances_bind(struct entrances *entrances, const struct config_relay *confi
 	for (size_t i = 0; !error && i < config->listen_count; i++)
 		error = bind_address(&binding, &config->listen[i], found[i]);
 	return error;
+}
+
+static bool need_comparing(const struct entrance *a, const struct entrance *b)
+{
+	return a != b && (a->by_name || b->by_name);
+}
+
+const struct entrance *entrances_overlap(const struct entrances *a, const struct entrances *b)
+{
+	if (!a->by_name && !b->by_name)
+		return NULL;
+	for (size_t i = 0; i < a->count; i++)
+		for (size_t j = 0; j < b->count; j++)
+			if (need_comparing(&a->list[i], &b->list[j]) &&
+			    entrance_overlaps(&a->list[i], &b->list[j]))
+				return &a->list[i];
+	return NULL;
 }
 
 int entrances_listen(struct entrances *entrances, const char *relay)

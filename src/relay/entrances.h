@@ -12,15 +12,22 @@
 struct entrances {
 	struct entrance *list;
 	size_t count;
+	bool by_name; /* some of them are */
 };
 
 /*
  * Takes every listening address of the relay for this many workers, without accepting anybody. "*:80" is one
  * socket for both families. found has a list for each listening address: what a host name stands for, or NULL
- * where there is no name. 0 or -errno; the error is logged. entrances_free must follow in any case.
+ * where there is no name. Addresses of a name that this machine does not have are left out, unless it has
+ * none of them. 0 or -errno; the error is logged. entrances_free must follow in any case.
  */
 int entrances_bind(struct entrances *entrances, const struct config_relay *config,
                    struct address_list *const *found, const struct socket_tuning *tuning, unsigned workers);
+/*
+ * An entrance of a whose clients could also come in by one of b, or NULL. Only those of host names are looked
+ * at: the configuration has been checked for the others. a and b may be the same.
+ */
+const struct entrance *entrances_overlap(const struct entrances *a, const struct entrances *b);
 /* Lets clients in on all of them and logs each. relay is its name. 0 or -errno; the error is logged. */
 int entrances_listen(struct entrances *entrances, const char *relay);
 /* Closes the sockets. The addresses are kept for entrances_match. */

@@ -118,6 +118,17 @@ int relay_bind(struct relay *relay)
 	return error;
 }
 
+int relay_check_apart(const struct relay *relay, const struct relay *other)
+{
+	const struct entrance *entrance = entrances_overlap(&relay->entrances, &other->entrances);
+
+	if (!entrance)
+		return 0;
+	log_error("relay %s: cannot listen on %s: relay %s does", relay->config->name, entrance->text,
+	          other->config->name);
+	return -EADDRINUSE;
+}
+
 int relay_listen(struct relay *relay)
 {
 	return entrances_listen(&relay->entrances, relay->config->name);

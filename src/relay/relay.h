@@ -50,6 +50,11 @@ void relay_put(struct relay *relay); /* takes NULL */
 
 /* Takes every listening address, without accepting anybody. 0 or -errno; the error is logged. */
 int relay_bind(struct relay *relay);
+/*
+ * Whether the addresses that were taken can be told apart, which is only unknown of host names. other may be
+ * the same relay. 0 or -EADDRINUSE; the error is logged.
+ */
+int relay_check_apart(const struct relay *relay, const struct relay *other);
 /* Lets clients in on all of them and logs each. 0 or -errno; the error is logged. */
 int relay_listen(struct relay *relay);
 /*

@@ -54,6 +54,19 @@ taken_path() {
 }
 scenario "a start that fails at a unix path in use lets nobody in" taken_path
 
+# Only the look-up shows that they are one address. Nothing listens when it comes out.
+name_and_number() {
+	free_port
+	printf '%s\n' "[relay one]" "listen = localhost:${RELAY##*:}" "target = 127.0.0.1:1" \
+		"[relay two]" "listen = $RELAY" "target = 127.0.0.1:1" >relay.ini
+	weir_launch -c relay.ini
+	weir_expect_status 1
+	EXPECT_LOG="relay two: cannot listen on $RELAY: relay one does\|cannot start: Address already in use"
+	log_has "relay two: cannot listen on $RELAY: relay one does" || fail "another reason"
+	if log_has 'listening on'; then fail "it listened nevertheless"; fi
+}
+scenario "a name and a number that are the same address" name_and_number
+
 # Each would remove what another has just made. Whoever wins serves, the others say why they cannot.
 many_at_once() {
 	local round pid pids

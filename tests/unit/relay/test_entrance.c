@@ -170,6 +170,45 @@ START_TEST(every_socket_of_an_entrance_gets_clients)
 }
 END_TEST
 
+static struct entrance entrance_of(const char *text)
+{
+	bool everything = text[0] == '*';
+	char six[32];
+
+	snprintf(six, sizeof(six), "[::]%s", text + 1);
+	return (struct entrance){.endpoint = endpoint_of(everything ? six : text), .dual_stack = everything};
+}
+
+START_TEST(entrances_that_overlap)
+{
+	static const struct {
+		const char *a, *b;
+		bool overlap;
+	} cases[] = {
+	        {"127.0.0.1:80", "127.0.0.1:80", true},
+	        {"127.0.0.1:80", "127.0.0.1:81", false},
+	        {"127.0.0.1:80", "127.0.0.2:80", false},
+	        {"127.0.0.1:80", "0.0.0.0:80", true},
+	        {"127.0.0.1:80", "0.0.0.0:81", false},
+	        {"127.0.0.1:80", "*:80", true},
+	        {"127.0.0.1:80", "*:81", false},
+	        {"127.0.0.1:80", "[::]:80", false},
+	        {"[::1]:80", "[::1]:80", true},
+	        {"[::1]:80", "[::]:80", true},
+	        {"[::1]:80", "*:80", true},
+	        {"[::1]:80", "0.0.0.0:80", false},
+	        {"0.0.0.0:80", "*:80", true},
+	        {"0.0.0.0:80", "[::]:80", false},
+	        {"unix:/a", "*:80", false},
+	        {"unix:/a", "unix:/a", true},
+	};
+	struct entrance a = entrance_of(cases[_i].a), b = entrance_of(cases[_i].b);
+
+	ck_assert_int_eq(entrance_overlaps(&a, &b), cases[_i].overlap);
+	ck_assert_int_eq(entrance_overlaps(&b, &a), cases[_i].overlap);
+}
+END_TEST
+
 START_TEST(unix_path_is_shared_and_removed)
 {
 	struct endpoint endpoint = path_endpoint();
@@ -212,6 +251,7 @@ int main(void)
 	tcase_add_test(tcase, second_of_two_at_once_is_refused);
 	tcase_add_loop_test(tcase, bound_entrance_lets_nobody_in, 0, 2);
 	tcase_add_test(tcase, every_socket_of_an_entrance_gets_clients);
+	tcase_add_loop_test(tcase, entrances_that_overlap, 0, 16);
 	tcase_add_test(tcase, unix_path_is_shared_and_removed);
 	tcase_add_test(tcase, path_in_use_is_not_removed);
 	suite_add_tcase(suite, tcase);

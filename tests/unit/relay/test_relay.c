@@ -60,6 +60,76 @@ START_TEST(address_in_use_is_logged)
 }
 END_TEST
 
+/* Binds a listening name that stands for these addresses. */
+static int bind_name(const char *const *texts)
+{
+	struct address_list *found = address_list_new(4);
+	struct address address;
+	int error;
+
+	resolver = resolver_new(1000, fake_lookup, NULL);
+	relay = relays_new(TEXTS("name.example:0"), TEXTS("127.0.0.1:1"), NULL, resolver, 2);
+	for (; *texts; texts++) {
+		ck_assert_int_eq(address_parse(*texts, &address), 0);
+		found->endpoint[found->count++] = address.endpoint;
+	}
+	error = entrances_bind(&relay->entrances, relay->config, &found, &relay->client_tuning, 2);
+	address_list_put(found);
+	return error;
+}
+
+/* 192.0.2.0/24 and 2001:db8::/32 are for documents only: no machine has them. */
+START_TEST(address_of_a_name_that_is_not_here_is_left_out)
+{
+	ck_assert_int_eq(bind_name(TEXTS("[2001:db8::1]:0", "127.0.0.1:0", "192.0.2.1:0", "127.0.0.2:0")), 0);
+	ck_assert_uint_eq(captured("not listening on [2001:db8::1]:0"), 1);
+	ck_assert_uint_eq(captured("not listening on 192.0.2.1:0"), 1);
+	ck_assert_uint_eq(relay->entrances.count, 2);
+	ck_assert_int_eq(relay_listen(relay), 0);
+	close(relays_connect(entrance_fd(&relay->entrances.list[1], 0)));
+}
+END_TEST
+
+START_TEST(name_without_an_address_here)
+{
+	ck_assert_int_eq(bind_name(TEXTS("192.0.2.1:0", "[2001:db8::1]:0")), -EADDRNOTAVAIL);
+	ck_assert_uint_eq(captured("cannot listen on name.example:0: Cannot assign requested address"), 1);
+}
+END_TEST
+
+/* What is here and cannot be had is no reason to go on without. */
+START_TEST(address_of_a_name_that_is_in_use)
+{
+	struct sockaddr_in address;
+	int taken = loop_listen(&address);
+	char text[64];
+
+	ck_assert_int_eq(bind_name(TEXTS("127.0.0.1:0", relays_address(taken))), -EADDRINUSE);
+	snprintf(text, sizeof(text), "cannot listen on %s: Address already in use", relays_address(taken));
+	ck_assert_uint_eq(captured(text), 1);
+	close(taken);
+}
+END_TEST
+
+/* Both can be bound before one listens, so bind(2) does not find it out. */
+START_TEST(address_of_a_name_that_another_relay_has)
+{
+	struct relay *other;
+
+	ck_assert_int_eq(bind_name(TEXTS("127.0.0.1:0", "127.0.0.2:0")), 0);
+	ck_assert_int_eq(relay_check_apart(relay, relay), 0);
+	other = relays_new(TEXTS("127.0.0.3:0", relay->entrances.list[1].text), TEXTS("127.0.0.1:1"), NULL,
+	                   resolver, 2);
+	ck_assert_int_eq(relay_bind(other), 0);
+	ck_assert_int_eq(relay_check_apart(other, other), 0);
+	ck_assert_int_eq(relay_check_apart(relay, other), -EADDRINUSE);
+	ck_assert_int_eq(relay_check_apart(other, relay), -EADDRINUSE);
+	ck_assert_uint_eq(captured("cannot listen on 127.0.0.2:"), 2);
+	ck_assert_uint_eq(captured("relay command-line does"), 2);
+	relay_put(other);
+}
+END_TEST
+
 static void *get_and_put(void *arg)
 {
 	(void)arg;
@@ -100,6 +170,10 @@ int main(void)
 	tcase_add_test(tcase, limit_that_stands_is_not_logged_again);
 	tcase_add_test(tcase, listens_on_every_address);
 	tcase_add_test(tcase, address_in_use_is_logged);
+	tcase_add_test(tcase, address_of_a_name_that_is_not_here_is_left_out);
+	tcase_add_test(tcase, name_without_an_address_here);
+	tcase_add_test(tcase, address_of_a_name_that_is_in_use);
+	tcase_add_test(tcase, address_of_a_name_that_another_relay_has);
 	tcase_add_test(tcase, relay_of_many_threads);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
