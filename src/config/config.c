@@ -3,6 +3,7 @@
 #include "config/config.h"
 
 #include "base/units.h"
+#include "config/clashes.h"
 #include "config/complaints.h"
 #include "config/loader.h"
 #include "config/options.h"
@@ -155,6 +156,7 @@ static void load(struct loader *loader, struct config *config)
 {
 	loader_read(loader);
 	finish_relays(loader);
+	clashes_check(loader);
 	rings_check(loader);
 	if (loader->complaints.count == 0)
 		move_relays(loader, config);

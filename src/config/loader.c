@@ -11,7 +11,7 @@
 
 #define COMMAND_LINE_RELAY "command-line"
 
-/* Where a relay name or a listening address first came up. A node of a tsearch(3) tree. */
+/* Where a relay name first came up. A node of a tsearch(3) tree. */
 struct first {
 	unsigned line;
 	char text[];
@@ -44,19 +44,6 @@ static unsigned first_line(struct loader *loader, const char *text, unsigned lin
 	return found ? (*found)->line : NO_LINE;
 }
 
-/* what: the kind of text, as the complaint names it. */
-static void check_first(struct loader *loader, unsigned line, const char *text, const char *what)
-{
-	unsigned first = first_line(loader, text, line);
-
-	if (first == COMMAND_LINE)
-		complaints_add(&loader->complaints, line,
-		               "%s \"%s\" comes twice on the command line; expected it once", what, text);
-	else if (first != NO_LINE)
-		complaints_add(&loader->complaints, line, "duplicate %s \"%s\"; the first is in line %u",
-		               what, text, first);
-}
-
 unsigned *loader_option_line(struct section *section, const struct option *option)
 {
 	return &section->lines[option - option_table];
@@ -79,33 +66,17 @@ static void set_defaults(struct loader *loader, struct section *section)
 	}
 }
 
-static bool has_fixed_port(const struct address *address)
+/* lines has one for each address before the last. */
+static void keep_last_line(struct loader *loader, unsigned **lines, size_t count, unsigned line)
 {
-	return address->port != 0 ||
-	       (address->kind == ADDRESS_LITERAL && address->endpoint.any.sa_family == AF_UNIX);
-}
-
-/* Two entrances on one address would take clients from each other. Port 0 is a different port each time. */
-static void check_last_listen(struct loader *loader, const struct config_relay *relay, unsigned line)
-{
-	const struct address *address = &relay->listen[relay->listen_count - 1];
-	char text[ADDRESS_TEXT_MAX];
-
-	if (has_fixed_port(address))
-		check_first(loader, line, address_format(address, text), "listening address");
-}
-
-static void keep_last_target_line(struct loader *loader, struct section *section, unsigned line)
-{
-	size_t count = section->relay.target_count;
-	unsigned *grown = reallocarray(section->target_lines, count, sizeof(*grown));
+	unsigned *grown = reallocarray(*lines, count, sizeof(*grown));
 
 	if (!grown) {
 		loader->complaints.out_of_memory = true;
 		return;
 	}
 	grown[count - 1] = line;
-	section->target_lines = grown;
+	*lines = grown;
 }
 
 /* Sets an option that the section is known to have. */
@@ -120,9 +91,9 @@ static void assign(struct loader *loader, struct section *section, const struct 
 		complaints_add(&loader->complaints, line, "%s: \"%s\" %s; expected %s", option->key, value,
 		               problem, option->expected);
 	} else if (strcmp(option->key, "listen") == 0) {
-		check_last_listen(loader, &section->relay, line);
+		keep_last_line(loader, &section->listen_lines, section->relay.listen_count, line);
 	} else if (strcmp(option->key, "target") == 0) {
-		keep_last_target_line(loader, section, line);
+		keep_last_line(loader, &section->target_lines, section->relay.target_count, line);
 	}
 }
 
@@ -198,6 +169,15 @@ static struct section *add_relay(struct loader *loader, unsigned line, const cha
 	return section;
 }
 
+static void check_name_is_new(struct loader *loader, unsigned line, const char *name)
+{
+	unsigned first = first_line(loader, name, line);
+
+	if (first != NO_LINE)
+		complaints_add(&loader->complaints, line, "duplicate relay \"%s\"; the first is in line %u",
+		               name, first);
+}
+
 static struct section *start_relay(struct loader *loader, unsigned line, const char *name)
 {
 	if (!name_is_valid(name))
@@ -207,7 +187,7 @@ static struct section *start_relay(struct loader *loader, unsigned line, const c
 		        "\".\"",
 		        name, RELAY_NAME_MAX);
 	else
-		check_first(loader, line, name, "relay");
+		check_name_is_new(loader, line, name);
 	return add_relay(loader, line, name);
 }
 
@@ -401,6 +381,16 @@ void loader_read(struct loader *loader)
 	take_command_line(loader);
 }
 
+size_t loader_count_entrances(const struct loader *loader)
+{
+	const struct section *section;
+	size_t count = 0;
+
+	for (section = STAILQ_FIRST(&loader->relays); section; section = STAILQ_NEXT(section, link))
+		count += section->relay.listen_count;
+	return count;
+}
+
 void loader_deinit(struct loader *loader)
 {
 	struct section *section;
@@ -408,6 +398,7 @@ void loader_deinit(struct loader *loader)
 	while ((section = STAILQ_FIRST(&loader->relays))) {
 		STAILQ_REMOVE_HEAD(&loader->relays, link);
 		config_free_relay(&section->relay);
+		free(section->listen_lines);
 		free(section->target_lines);
 		free(section);
 	}

@@ -1,6 +1,6 @@
 /*
  * Reads relay.ini and the command line, section by section. config.c then makes one configuration of it.
- * Checked here are single settings and duplicates. config.c checks what depends on several settings.
+ * Checked here are single settings and duplicates of them. config.c checks what depends on several settings.
  */
 #ifndef WEIR_LOADER_H
 #define WEIR_LOADER_H
@@ -17,7 +17,8 @@ struct section {
 	unsigned kind;               /* one bit of enum option_section */
 	unsigned line;               /* of its head */
 	unsigned lines[OPTIONS_MAX]; /* where each option of the table was set; NO_LINE = it was not */
-	unsigned *target_lines;      /* where each target of relay was set */
+	unsigned *listen_lines;      /* where each listening address of relay was set */
+	unsigned *target_lines;      /* the same of each target */
 	bool marks_broken;           /* a watermark was refused, so the others cannot be checked */
 	void *settings;              /* struct config_global or config_relay, as option_set takes it */
 	struct config_relay relay;   /* for [defaults] and [relay NAME] */
@@ -33,7 +34,7 @@ struct loader {
 	/* private */
 	struct section *current; /* the section whose keys come now; NULL: none or unknown */
 	bool any_head;
-	void *firsts; /* tsearch(3): where each relay name and listening address first came up */
+	void *firsts; /* tsearch(3): where each relay name first came up */
 };
 
 /* Stores the settings of [global] in global. loader_deinit frees neither complaints nor global. */
@@ -44,5 +45,8 @@ void loader_deinit(struct loader *loader);
 
 /* Points to the line where section sets option, NO_LINE if it does not. */
 unsigned *loader_option_line(struct section *section, const struct option *option);
+
+/* Listening addresses of all relays. */
+size_t loader_count_entrances(const struct loader *loader);
 
 #endif

@@ -192,6 +192,18 @@ static const char *append_address(const struct option *option, void *settings, s
 	return NULL;
 }
 
+/* What bind(2) refuses on every machine. */
+static const char *listen_problem(const struct address *address)
+{
+	const struct in6_addr *in6 = &address->endpoint.in6.sin6_addr;
+
+	if (address->kind != ADDRESS_LITERAL || address->endpoint.any.sa_family != AF_INET6)
+		return NULL;
+	if (IN6_IS_ADDR_MULTICAST(in6))
+		return "is a multicast address";
+	return IN6_IS_ADDR_LINKLOCAL(in6) ? "is a link-local address, which needs an interface" : NULL;
+}
+
 static const char *set_listen(const struct option *option, void *settings, const char *text)
 {
 	struct address address;
@@ -199,6 +211,12 @@ static const char *set_listen(const struct option *option, void *settings, const
 
 	if (problem)
 		return problem;
+	problem = listen_problem(&address);
+	if (problem)
+		return problem; /* a literal address holds nothing */
+	/* bind(2) refuses a mapped address on an IPv6 socket that is not for both families. */
+	if (address.kind == ADDRESS_LITERAL)
+		endpoint_unmap(&address.endpoint);
 	return append_address(option, settings, &address);
 }
 

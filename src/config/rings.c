@@ -159,19 +159,9 @@ static void add_stops(struct rings *rings)
 	qsort(rings->entrances, rings->entrance_count, sizeof(*rings->entrances), compare_entrances);
 }
 
-static size_t count_entrances(const struct loader *loader)
-{
-	const struct section *section;
-	size_t count = 0;
-
-	for (section = STAILQ_FIRST(&loader->relays); section; section = STAILQ_NEXT(section, link))
-		count += section->relay.listen_count;
-	return count;
-}
-
 void rings_check(struct loader *loader)
 {
-	size_t entrances = count_entrances(loader);
+	size_t entrances = loader_count_entrances(loader);
 	struct rings rings = {.loader = loader};
 
 	if (entrances == 0 || loader->complaints.out_of_memory)

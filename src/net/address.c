@@ -313,15 +313,22 @@ char *endpoint_format(const struct sockaddr *sa, socklen_t length, char buf[ADDR
 	return buf;
 }
 
+void endpoint_unmap(struct endpoint *endpoint)
+{
+	struct sockaddr_in6 mapped = endpoint->in6;
+
+	if (endpoint->any.sa_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&mapped.sin6_addr))
+		return;
+	*endpoint = (struct endpoint){.length = sizeof(endpoint->in),
+	                              .in = {.sin_family = AF_INET, .sin_port = mapped.sin6_port}};
+	memcpy(&endpoint->in.sin_addr, &mapped.sin6_addr.s6_addr[12], sizeof(endpoint->in.sin_addr));
+}
+
 struct endpoint endpoint_reached(const struct endpoint *endpoint)
 {
 	struct endpoint to = *endpoint;
 
-	if (to.any.sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&to.in6.sin6_addr)) {
-		to = (struct endpoint){.length = sizeof(to.in),
-		                       .in = {.sin_family = AF_INET, .sin_port = endpoint->in6.sin6_port}};
-		memcpy(&to.in.sin_addr, &endpoint->in6.sin6_addr.s6_addr[12], sizeof(to.in.sin_addr));
-	}
+	endpoint_unmap(&to);
 	if (to.any.sa_family == AF_INET && to.in.sin_addr.s_addr == htonl(INADDR_ANY))
 		to.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	else if (to.any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&to.in6.sin6_addr))

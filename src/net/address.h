@@ -50,6 +50,8 @@ char *address_format(const struct address *address, char buf[ADDRESS_TEXT_MAX]);
 bool endpoint_is_path(const struct endpoint *endpoint);
 /* 127.0.0.0/8 or ::1. */
 bool endpoint_is_loopback(const struct endpoint *endpoint);
+/* Makes an IPv4 address that is mapped into IPv6 IPv4. Leaves others alone. */
+void endpoint_unmap(struct endpoint *endpoint);
 /*
  * The address that connect(2) really reaches. 0.0.0.0 and :: become the loopback address, and an IPv4 address
  * mapped into IPv6 becomes IPv4.

@@ -5,6 +5,7 @@ UNIT_TESTS = \
 	tests/unit/net/test_address \
 	tests/unit/base/test_base \
 	tests/unit/flow/test_budget \
+	tests/unit/config/test_clashes \
 	tests/unit/config/test_config \
 	tests/unit/config/test_options \
 	tests/unit/config/test_rings \
@@ -68,6 +69,10 @@ tests_unit_flow_test_flow_chains_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_flow_test_flow_chains_LDADD = $(UNIT_LIBS)
 tests_unit_flow_test_budget_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_flow_test_budget_LDADD = $(UNIT_LIBS)
+tests_unit_config_test_clashes_SOURCES = tests/unit/config/test_clashes.c tests/unit/config/config_stage.c tests/unit/faults.c
+tests_unit_config_test_clashes_LDFLAGS = $(FAULTS_WRAP)
+tests_unit_config_test_clashes_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_config_test_clashes_LDADD = $(UNIT_LIBS)
 tests_unit_config_test_config_SOURCES = tests/unit/config/test_config.c tests/unit/config/config_stage.c tests/unit/faults.c
 tests_unit_config_test_config_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_config_test_config_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)

@@ -239,6 +239,10 @@ static const struct {
          "FILE:5: duplicate listening address \"[::1]:80\"; the first is in line 4\n"},
         {RELAY "listen = unix:/a\nlisten = unix:/a\n",
          "FILE:5: duplicate listening address \"unix:/a\"; the first is in line 4\n"},
+        {RELAY "listen = [ff02::1]:80\n",
+         "FILE:4: listen: \"[ff02::1]:80\" is a multicast address; expected " EXPECT_LISTEN "\n"},
+        {RELAY "listen = [fe80::1]:80\n", "FILE:4: listen: \"[fe80::1]:80\" is a link-local address, which "
+                                          "needs an interface; expected " EXPECT_LISTEN "\n"},
         {RELAY "target = *:80\n", "FILE:4: target: \"*:80\" stands for every address, which is for listening "
                                   "only; expected " EXPECT_TARGET "\n"},
         {RELAY "target = db:0\n",
@@ -615,8 +619,8 @@ START_TEST(bad_command_lines_are_named)
 	check_command_line(junk, NULL, one, NULL,
 	                   "command line: listen: \"x\" is not an address; expected " EXPECT_LISTEN "\n");
 	check_command_line(one, one, two, NULL,
-	                   "command line: listening address \"127.0.0.1:1\" comes twice on the command line; "
-	                   "expected it once\n");
+	                   "command line: duplicate listening address \"127.0.0.1:1\"; the first is on the "
+	                   "command line\n");
 	check_command_line(
 	        one, NULL, two, RELAY,
 	        "command line: duplicate listening address \"127.0.0.1:1\"; the first is in line 2\n");

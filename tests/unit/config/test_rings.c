@@ -103,7 +103,7 @@ static const struct {
         /* one run reports every ring once, and every other error */
         {AT("a", 1) TO(1) AT("b", 2) TO(3) AT("c", 3) TO(2) TO(3),
          RING(3, LEADS(1), "a") RING(9, LEADS(2), "b") RING(10, LEADS(3), "c")},
-        {"[relay a]\nlisten = *:1\nlisten = 0.0.0.0:1\nlisten = 127.0.0.1:1\n" TO(1) "splice = on\n",
+        {"[relay a]\nlisten = *:1\nlisten = 127.0.0.1:2\nlisten = [::1]:2\n" TO(1) "splice = on\n",
          RING(5, LEADS(1), "a") "FILE:6: splice: \"on\" is not valid; expected auto or off\n"},
         /* a refused target does not change the line numbers of the others */
         {AT("a", 1) "target = x\n" TO(1),

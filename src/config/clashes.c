@@ -1,0 +1,193 @@
+#include "build_config.h"
+
+#include "config/clashes.h"
+
+#include <ctype.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A listening address as relay.ini has it, and what it means. */
+struct spot {
+	const struct address *address;
+	unsigned line;
+	size_t order;             /* in which they came */
+	char *key;                /* owned; equal keys are the same address */
+	const struct spot *clash; /* the first one that takes clients of this one; NULL: none */
+};
+
+struct clashes {
+	struct loader *loader;
+	struct spot *spots; /* sorted by key, then by order */
+	size_t count;
+};
+
+/* Symbolic links, dots and doubled slashes make no other folder. NULL when out of memory. */
+static char *unix_key(const char *path)
+{
+	const char *name = strrchr(path, '/') + 1;
+	char folder[ADDRESS_TEXT_MAX], real[PATH_MAX];
+	char *key;
+
+	snprintf(folder, sizeof(folder), "%.*s", (int)(name - path), path);
+	if (!realpath(folder, real)) /* there is another complaint about that */
+		return strdup(path);
+	return asprintf(&key, "unix:%s/%s", real, name) < 0 ? NULL : key;
+}
+
+/* NULL when out of memory. */
+static char *make_key(const struct address *address)
+{
+	char text[ADDRESS_TEXT_MAX];
+
+	if (address->kind == ADDRESS_LITERAL && endpoint_is_path(&address->endpoint))
+		return unix_key(address->endpoint.un.sun_path);
+	address_format(address, text);
+	if (address->kind == ADDRESS_NAME)
+		for (char *c = text; *c; c++)
+			*c = (char)tolower((unsigned char)*c);
+	return strdup(text);
+}
+
+/* Of the same key, the earlier one comes first. */
+static int compare(const void *left, const void *right)
+{
+	const struct spot *a = left, *b = right;
+	int r = strcmp(a->key, b->key);
+
+	if (r != 0)
+		return r;
+	return a->order < b->order ? -1 : a->order > b->order;
+}
+
+static struct spot *find_first(const struct clashes *clashes, const char *key)
+{
+	size_t low = 0, high = clashes->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (strcmp(clashes->spots[middle].key, key) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < clashes->count && strcmp(clashes->spots[low].key, key) == 0 ? &clashes->spots[low]
+	                                                                         : NULL;
+}
+
+/* The later of the two has the clash. */
+static void note(struct spot *one, struct spot *other)
+{
+	struct spot *earlier = one->order < other->order ? one : other;
+	struct spot *later = one->order < other->order ? other : one;
+
+	if (one != other && (!later->clash || earlier->order < later->clash->order))
+		later->clash = earlier;
+}
+
+/* wide stands for every address of its kind with this port. */
+static void note_wide(const struct clashes *clashes, struct spot *spot, const char *wide)
+{
+	char key[32];
+	struct spot *found;
+
+	snprintf(key, sizeof(key), "%s:%u", wide, spot->address->port);
+	found = find_first(clashes, key);
+	if (found)
+		note(spot, found);
+}
+
+static void find_clashes(const struct clashes *clashes, struct spot *spot)
+{
+	const struct address *address = spot->address;
+
+	note(spot, find_first(clashes, spot->key));
+	if (address->kind == ADDRESS_LITERAL && address->endpoint.any.sa_family == AF_UNIX)
+		return;
+	note_wide(clashes, spot, "*");
+	if (address->kind == ADDRESS_LITERAL)
+		note_wide(clashes, spot, address->endpoint.any.sa_family == AF_INET ? "0.0.0.0" : "[::]");
+}
+
+static const char *place(unsigned line, char text[32])
+{
+	snprintf(text, 32, line == COMMAND_LINE ? "on the command line" : "in line %u", line);
+	return text;
+}
+
+static void complain(struct complaints *complaints, const struct spot *spot)
+{
+	const struct spot *first = spot->clash;
+	char text[ADDRESS_TEXT_MAX], other[ADDRESS_TEXT_MAX], where[32];
+
+	address_format(spot->address, text);
+	place(first->line, where);
+	if (strcmp(spot->key, first->key) == 0)
+		complaints_add(complaints, spot->line, "duplicate listening address \"%s\"; the first is %s",
+		               text, where);
+	else
+		complaints_add(complaints, spot->line,
+		               "listen: \"%s\" takes clients of \"%s\" %s; expected addresses that do not "
+		               "overlap",
+		               text, address_format(first->address, other), where);
+}
+
+/* Port 0 is a different port each time. */
+static bool has_fixed_port(const struct address *address)
+{
+	return address->port != 0 ||
+	       (address->kind == ADDRESS_LITERAL && address->endpoint.any.sa_family == AF_UNIX);
+}
+
+static void add_spots(struct clashes *clashes, const struct section *section)
+{
+	for (size_t i = 0; i < section->relay.listen_count; i++) {
+		const struct address *address = &section->relay.listen[i];
+		struct spot *spot = &clashes->spots[clashes->count];
+
+		if (!has_fixed_port(address))
+			continue;
+		*spot = (struct spot){.address = address,
+		                      .line = section->listen_lines[i],
+		                      .order = clashes->count,
+		                      .key = make_key(address)};
+		if (!spot->key) {
+			clashes->loader->complaints.out_of_memory = true;
+			return;
+		}
+		clashes->count++;
+	}
+}
+
+static void check(struct clashes *clashes)
+{
+	qsort(clashes->spots, clashes->count, sizeof(*clashes->spots), compare);
+	for (size_t i = 0; i < clashes->count; i++)
+		find_clashes(clashes, &clashes->spots[i]);
+	for (size_t i = 0; i < clashes->count; i++)
+		if (clashes->spots[i].clash)
+			complain(&clashes->loader->complaints, &clashes->spots[i]);
+}
+
+void clashes_check(struct loader *loader)
+{
+	size_t entrances = loader_count_entrances(loader);
+	struct clashes clashes = {.loader = loader};
+	const struct section *section;
+
+	if (entrances == 0 || loader->complaints.out_of_memory)
+		return;
+	clashes.spots = calloc(entrances, sizeof(*clashes.spots));
+	if (clashes.spots) {
+		for (section = STAILQ_FIRST(&loader->relays); section; section = STAILQ_NEXT(section, link))
+			add_spots(&clashes, section);
+		check(&clashes);
+	} else {
+		loader->complaints.out_of_memory = true;
+	}
+	for (size_t i = 0; i < clashes.count; i++)
+		free(clashes.spots[i].key);
+	free(clashes.spots);
+}
