@@ -56,6 +56,7 @@ src_libweir_a_SOURCES = \
 	src/relay/relay.c src/relay/relay.h \
 	src/net/resolver.c src/net/resolver.h \
 	src/config/clashes.c src/config/clashes.h \
+	src/config/paths.c src/config/paths.h \
 	src/config/rings.c src/config/rings.h \
 	src/daemon/service.c src/daemon/service.h \
 	src/config/settings.c src/config/settings.h \

@@ -7,6 +7,7 @@
 #include "config/complaints.h"
 #include "config/loader.h"
 #include "config/options.h"
+#include "config/paths.h"
 #include "config/rings.h"
 
 #include <stdlib.h>
@@ -156,6 +157,7 @@ static void load(struct loader *loader, struct config *config)
 {
 	loader_read(loader);
 	finish_relays(loader);
+	paths_check(loader);
 	clashes_check(loader);
 	rings_check(loader);
 	if (loader->complaints.count == 0)

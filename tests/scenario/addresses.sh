@@ -128,7 +128,7 @@ scenario "a unix path that somebody answers on is left alone" unix_path_in_use
 not_a_socket() {
 	echo precious >l
 	weir_launch -l "unix:$PWD/l" -T 127.0.0.1:9
-	weir_expect_status 1
+	weir_expect_status 78
 	expect_equal "the file" precious "$(<l)"
 	EXPECT_LOG=.
 }

@@ -95,7 +95,9 @@ scenario "to the log" to_log
 # lib.sh's own dump_file comes first, so the one of the case counts.
 to_nowhere() {
 	target -s echo
+	mkdir -p no/such/folder
 	weir_relay -o dump_file="$PWD/no/such/folder/dump"
+	rmdir no/such/folder
 	kill -USR1 "$WEIR_PID"
 	wait_log 'no/such/folder'
 	client mirror duplex 10K 10K fin expect-fin

@@ -8,6 +8,7 @@ UNIT_TESTS = \
 	tests/unit/config/test_clashes \
 	tests/unit/config/test_config \
 	tests/unit/config/test_options \
+	tests/unit/config/test_paths \
 	tests/unit/config/test_rings \
 	tests/unit/report/test_report \
 	tests/unit/daemon/test_dump \
@@ -81,6 +82,10 @@ tests_unit_config_test_options_SOURCES = tests/unit/config/test_options.c tests/
 tests_unit_config_test_options_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_config_test_options_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_config_test_options_LDADD = $(UNIT_LIBS)
+tests_unit_config_test_paths_SOURCES = tests/unit/config/test_paths.c tests/unit/config/config_stage.c tests/unit/faults.c
+tests_unit_config_test_paths_LDFLAGS = $(FAULTS_WRAP)
+tests_unit_config_test_paths_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_config_test_paths_LDADD = $(UNIT_LIBS)
 tests_unit_config_test_rings_SOURCES = tests/unit/config/test_rings.c tests/unit/config/config_stage.c tests/unit/faults.c
 tests_unit_config_test_rings_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_config_test_rings_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)

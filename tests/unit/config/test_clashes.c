@@ -44,14 +44,14 @@ static const struct {
         {"localhost:80", "127.0.0.1:80", APART}, /* not looked up here */
         {"localhost:80", "0.0.0.0:80", APART},   /* it may have IPv6 addresses only */
         {"localhost:80", "*:80", WIDE},
-        {"unix:/a", "unix:/a", SAME},
-        {"unix:/a", "unix:/ab", APART},
-        {"unix:/a", "unix:/A", APART},
-        {"unix:/a", "unix://a", SAME},
-        {"unix:/a", "unix:/./a", SAME},
-        {"unix:/a", "unix:/proc/../a", SAME},
-        {"unix:/a", "unix:/proc/self/root/a", SAME}, /* a symbolic link */
-        {"unix:/a", "unix:@a", APART},
+        {"unix:/tmp/a", "unix:/tmp/a", SAME},
+        {"unix:/tmp/a", "unix:/tmp/ab", APART},
+        {"unix:/tmp/a", "unix:/tmp/A", APART},
+        {"unix:/tmp/a", "unix://tmp/a", SAME},
+        {"unix:/tmp/a", "unix:/./tmp/a", SAME},
+        {"unix:/tmp/a", "unix:/proc/../tmp/a", SAME},
+        {"unix:/tmp/a", "unix:/proc/self/root/tmp/a", SAME}, /* a symbolic link */
+        {"unix:/tmp/a", "unix:@a", APART},
         {"unix:@a", "unix:@a", SAME},
         {"unix:@a", "unix:@b", APART},
         {"unix:@a", "*:80", APART},
@@ -138,8 +138,8 @@ START_TEST(out_of_memory)
 	for (unsigned fail_at = 1; !config; fail_at++) {
 		ck_assert_uint_lt(fail_at, 1000);
 		fault_set(FAULT_MEMORY, fail_at, ENOMEM);
-		config = load(
-		        "[relay a]\nlisten = 127.0.0.1:80\nlisten = unix:/a\nlisten = localhost:80\n" TARGET);
+		config = load("[relay a]\nlisten = 127.0.0.1:80\nlisten = unix:/tmp/a\nlisten = "
+		              "localhost:80\n" TARGET);
 		fault_set(FAULT_MEMORY, 0, 0);
 		ck_assert_uint_eq(errors.count, 0);
 	}

@@ -24,7 +24,7 @@ static const struct {
         {"[global]\nmax_connections = 1\n" RELAY, "max_connections = 1"},
         {"[global]\ndrain_timeout = 0\n" RELAY, "drain_timeout = 0"},
         {"[global]\ndrain_timeout = 90s\n" RELAY, "drain_timeout = 90s"},
-        {"[global]\ndump_file = /run/weir/dump\n" RELAY, "dump_file = /run/weir/dump"},
+        {"[global]\ndump_file = /tmp/weir-dump\n" RELAY, "dump_file = /tmp/weir-dump"},
         {"[global]\ndump_file = a=b;c#d\n" RELAY, "dump_file = a=b;c#d"},
         {"[global]\ndump_format = json\n" RELAY, "dump_format = json"},
         {"[global]\nlog_level = debug\n" RELAY, "log_level = debug"},
@@ -90,7 +90,7 @@ static const struct {
         /* lines */
         {RELAY "  splice = off\n",
          "FILE:4: white space before the text; expected it to start in column one\n"},
-        {RELAY "listen = unix:/a\n\tunix:/b\n",
+        {RELAY "listen = unix:/tmp/a\n\tunix:/b\n",
          "FILE:5: white space before the text; expected it to start in column one\n"},
         {RELAY " # comment\n", "FILE:4: white space before the text; expected it to start in column one\n"},
         {RELAY "splice\n", "FILE:4: not a setting; expected KEY = VALUE, [SECTION] or # COMMENT\n"},
@@ -237,8 +237,8 @@ static const struct {
          "FILE:5: duplicate listening address \"127.0.0.1:1\"; the first is in line 2\n"},
         {RELAY "listen = [::1]:80\nlisten = [0:0::1]:80\n",
          "FILE:5: duplicate listening address \"[::1]:80\"; the first is in line 4\n"},
-        {RELAY "listen = unix:/a\nlisten = unix:/a\n",
-         "FILE:5: duplicate listening address \"unix:/a\"; the first is in line 4\n"},
+        {RELAY "listen = unix:/tmp/a\nlisten = unix:/tmp/a\n",
+         "FILE:5: duplicate listening address \"unix:/tmp/a\"; the first is in line 4\n"},
         {RELAY "listen = [ff02::1]:80\n",
          "FILE:4: listen: \"[ff02::1]:80\" is a multicast address; expected " EXPECT_LISTEN "\n"},
         {RELAY "listen = [fe80::1]:80\n", "FILE:4: listen: \"[fe80::1]:80\" is a link-local address, which "
@@ -541,8 +541,9 @@ END_TEST
 /* Whichever allocation fails, there is no configuration and no error about anything else. */
 START_TEST(without_memory_nothing_is_loaded)
 {
-	static const char text[] = "[global]\ndump_file = /run/dump\n[defaults]\nhigh_watermark = 64K\n" RELAY
-	                           "target = example.org:1\n[relay s]\nlisten = *:3\ntarget = 127.0.0.1:4\n";
+	static const char text[] =
+	        "[global]\ndump_file = /tmp/weir-dump\n[defaults]\nhigh_watermark = 64K\n" RELAY
+	        "target = example.org:1\n[relay s]\nlisten = *:3\ntarget = 127.0.0.1:4\n";
 	struct config_request request = {.file = file};
 	struct config *config = NULL;
 	size_t failed = 0;

@@ -42,7 +42,7 @@ START_TEST(printed_settings_load_back)
 	struct config *config = load_good("[global]\nworkers = 2\n[defaults]\nupload_high_watermark = 64K\n"
 	                                  "max_connections = 7\n" RELAY "listen = *:0\nlisten = [::1]:5\n"
 	                                  "target = unix:@x\n[relay s]\nhigh_watermark = 2M\n"
-	                                  "listen = unix:/a\ntarget = db.example.org.:1\n");
+	                                  "listen = unix:/tmp/a\ntarget = db.example.org.:1\n");
 
 	check_round_trip(config);
 	config_put(config);
@@ -63,7 +63,7 @@ static void random_value(const struct option *option, char buf[64])
 	uint64_t range = option->maximum - option->minimum + 1;
 	uint64_t number = option->minimum + random_below(random_below(2) ? range : (range < 9 ? range : 9));
 	static const char *const words[] = {"auto", "off", "on",    "reset",   "close", "text",
-	                                    "json", "-",   "error", "warning", "debug", "/run/dump"};
+	                                    "json", "-",   "error", "warning", "debug", "/tmp/weir-dump"};
 	struct config_relay scratch = {0};
 
 	if (strstr(option->expected, "size"))
@@ -73,7 +73,7 @@ static void random_value(const struct option *option, char buf[64])
 	else if (strstr(option->expected, "number"))
 		sprintf(buf, "%" PRIu64, number);
 	else if (strstr(option->expected, "path"))
-		strcpy(buf, random_below(2) ? "-" : "/run/weir/dump");
+		strcpy(buf, random_below(2) ? "-" : "/tmp/weir-dump");
 	else
 		do
 			strcpy(buf, words[random_below(COUNT(words))]);
