@@ -12,8 +12,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define EXIT_USAGE  64 /* EX_USAGE and EX_CONFIG of sysexits.h(3head) */
-#define EXIT_CONFIG 78
+#define EXIT_USAGE 64 /* EX_USAGE of sysexits.h(3head) */
 
 #define DEFAULT_FILE SYSCONFDIR "/weir/relay.ini"
 
@@ -160,23 +159,30 @@ static struct config *load(const struct config_request *request, int *status)
 	return config;
 }
 
-static void print_test(const struct config *config)
+static int print_test(const struct config *config)
 {
 	uint64_t nofile = daemon_raise_fds();
 	uint64_t max = estimate_max_connections(config, nofile);
 	char text[512];
 
+	if (estimate_lack(config, nofile, text, sizeof(text))) {
+		fprintf(stderr, "weir: %s\n", text);
+		return EXIT_CONFIG;
+	}
 	if (estimate_shortage(config, nofile, text, sizeof(text)))
 		fprintf(stderr, "weir: %s\n", text);
 	printf("configuration is good: %zu relays\n", config->relay_count);
 	puts(estimate_describe(config, max, text, sizeof(text)));
+	return EXIT_SUCCESS;
 }
 
 static int act(const struct command *command, struct config *config)
 {
+	int status = EXIT_SUCCESS;
+
 	switch (command->action) {
 	case ACTION_TEST:
-		print_test(config);
+		status = print_test(config);
 		break;
 	case ACTION_PRINT:
 		config_print(config, stdout);
@@ -184,7 +190,7 @@ static int act(const struct command *command, struct config *config)
 	case ACTION_RUN:
 		return daemon_run(config);
 	}
-	return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return fflush(stdout) == 0 ? status : EXIT_FAILURE;
 }
 
 /* Even if weir was started with 0, 1 or 2 closed, no socket may get that number and so receive our log. */

@@ -104,7 +104,7 @@ static void find_clashes(const struct clashes *clashes, struct spot *spot)
 	const struct address *address = spot->address;
 
 	note(spot, find_first(clashes, spot->key));
-	if (address->kind == ADDRESS_LITERAL && address->endpoint.any.sa_family == AF_UNIX)
+	if (address_is_unix(address))
 		return;
 	note_wide(clashes, spot, "*");
 	if (address->kind == ADDRESS_LITERAL)
@@ -137,8 +137,7 @@ static void complain(struct complaints *complaints, const struct spot *spot)
 /* Port 0 is a different port each time. */
 static bool has_fixed_port(const struct address *address)
 {
-	return address->port != 0 ||
-	       (address->kind == ADDRESS_LITERAL && address->endpoint.any.sa_family == AF_UNIX);
+	return address->port != 0 || address_is_unix(address);
 }
 
 static void add_spots(struct clashes *clashes, const struct section *section)

@@ -204,12 +204,17 @@ static void take_answer(void *arg, struct message *message)
 
 /* ---- setting up ---- */
 
-static void init_limits(struct daemon *daemon)
+/* False if nothing could run within them, which is logged. */
+static bool init_limits(struct daemon *daemon)
 {
 	uint64_t nofile = daemon_raise_fds();
 	uint64_t max = estimate_max_connections(daemon->config, nofile);
 	char text[512];
 
+	if (estimate_lack(daemon->config, nofile, text, sizeof(text))) {
+		log_error("%s", text);
+		return false;
+	}
 	if (estimate_shortage(daemon->config, nofile, text, sizeof(text)))
 		log_warning("%s", text);
 	budget_init(&daemon->budget, daemon->config->global.memory_max);
@@ -217,6 +222,7 @@ static void init_limits(struct daemon *daemon)
 	slots_init(&daemon->slots, max);
 	slots_init(&daemon->pipes, estimate_max_pipes(nofile));
 	log_info("%s", estimate_describe(daemon->config, max, text, sizeof(text)));
+	return true;
 }
 
 static int init_relays(struct daemon *daemon)
@@ -403,13 +409,27 @@ static void tear_down(struct daemon *daemon)
 	config_put(daemon->config);
 }
 
+static int serve(struct daemon *daemon)
+{
+	int error = set_up(daemon);
+
+	if (error)
+		return EXIT_FAILURE;
+	dump_sweep(daemon->dump);
+	log_notice("weir " PACKAGE_VERSION " is ready: %zu relays, %u workers", daemon->relay_count,
+	           daemon->worker_count);
+	service_ready("relaying");
+	evloop_run(daemon->base);
+	return EXIT_SUCCESS;
+}
+
 int daemon_run(struct config *config)
 {
 	struct daemon daemon = {.config = config_get(config),
 	                        .answers = {.fd = -1},
 	                        .memory.mailbox.fd = -1,
 	                        .gate = {.mutex = PTHREAD_MUTEX_INITIALIZER}};
-	int error;
+	int error, status;
 
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* sent when a dump is larger than the service may write */
@@ -422,18 +442,10 @@ int daemon_run(struct config *config)
 		log_warning("the log has no thread of its own and may hold up relaying: %s",
 		            strerror(-error));
 	daemon.worker_count = estimate_workers(config);
-	init_limits(&daemon);
-	error = set_up(&daemon);
-	if (!error) {
-		dump_sweep(daemon.dump);
-		log_notice("weir " PACKAGE_VERSION " is ready: %zu relays, %u workers", daemon.relay_count,
-		           daemon.worker_count);
-		service_ready("relaying");
-		evloop_run(daemon.base);
-	}
+	status = init_limits(&daemon) ? serve(&daemon) : EXIT_CONFIG;
 	tear_down(&daemon);
-	if (!error)
+	if (status == EXIT_SUCCESS)
 		log_notice("stopped");
 	log_stop(LOG_STOP_MS);
-	return error ? 1 : 0;
+	return status;
 }

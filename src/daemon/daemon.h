@@ -4,12 +4,15 @@
 
 #include "config/settings.h"
 
+#define EXIT_CONFIG 78 /* EX_CONFIG of sysexits.h(3head) */
+
 /* Raises the limit on descriptors as far as allowed. Returns how many can be used now. */
 uint64_t daemon_raise_fds(void);
 
 /*
  * Runs until a signal stops it. Keeps a reference to config. Returns the exit status of weir(8): 0 if it
- * stopped as asked, 1 after a failure at run time, which is logged.
+ * stopped as asked, 1 after a failure at run time, EXIT_CONFIG if the limits of the process rule the
+ * configuration out. Failures are logged.
  */
 int daemon_run(struct config *config);
 

@@ -71,9 +71,24 @@ static uint64_t count_addresses(const struct config *config)
 	return addresses;
 }
 
+/* All workers share the socket of a unix address. Of any other, each has its own. */
+static uint64_t listening_fds(const struct config *config)
+{
+	unsigned workers = estimate_workers(config);
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < config->relay_count; i++) {
+		const struct config_relay *relay = &config->relays[i];
+
+		for (size_t j = 0; j < relay->listen_count; j++)
+			count += address_is_unix(&relay->listen[j]) ? 1 : workers;
+	}
+	return count;
+}
+
 static uint64_t reserved_fds(const struct config *config)
 {
-	return PROCESS_FDS + estimate_workers(config) * (WORKER_FDS + count_addresses(config));
+	return PROCESS_FDS + (uint64_t)estimate_workers(config) * WORKER_FDS + listening_fds(config);
 }
 
 uint64_t estimate_max_connections(const struct config *config, uint64_t nofile)
@@ -96,6 +111,20 @@ char *estimate_shortage(const struct config *config, uint64_t nofile, char *text
 	         "max_connections is %" PRIu64 " rather than %" PRIu64 ": there may be %" PRIu64
 	         " descriptors",
 	         max, wanted, nofile);
+	return text;
+}
+
+char *estimate_lack(const struct config *config, uint64_t nofile, char *text, size_t size)
+{
+	uint64_t needed = reserved_fds(config) + 2;
+
+	if (needed <= nofile)
+		return NULL;
+	snprintf(text, size,
+	         "%u workers with %" PRIu64 " listening sockets need %" PRIu64
+	         " descriptors, and there may be %" PRIu64
+	         "; expected fewer workers or addresses, or a higher limit (LimitNOFILE=, ulimit -n)",
+	         estimate_workers(config), listening_fds(config), needed, nofile);
 	return text;
 }
 

@@ -28,6 +28,12 @@ uint64_t estimate_max_connections(const struct config *config, uint64_t nofile);
  */
 char *estimate_shortage(const struct config *config, uint64_t nofile, char *text, size_t size);
 
+/*
+ * Returns text with one line, without a line end, if the listening sockets and one pair need more descriptors
+ * than nofile. NULL if they do not.
+ */
+char *estimate_lack(const struct config *config, uint64_t nofile, char *text, size_t size);
+
 /* Upper bounds of memory, in bytes. */
 struct estimate {
 	uint64_t user;   /* resident memory of the process: queues, fixed, and pair for each pair */

@@ -262,6 +262,11 @@ char *address_format(const struct address *address, char buf[ADDRESS_TEXT_MAX])
 	return buf;
 }
 
+bool address_is_unix(const struct address *address)
+{
+	return address->kind == ADDRESS_LITERAL && address->endpoint.any.sa_family == AF_UNIX;
+}
+
 bool endpoint_is_path(const struct endpoint *endpoint)
 {
 	return endpoint->any.sa_family == AF_UNIX && endpoint->un.sun_path[0] != '\0';

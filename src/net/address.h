@@ -46,6 +46,9 @@ void address_deinit(struct address *address);
 /* Writes the text that parses back to the same address. Returns buf. */
 char *address_format(const struct address *address, char buf[ADDRESS_TEXT_MAX]);
 
+/* A unix socket, in the file system or abstract. */
+bool address_is_unix(const struct address *address);
+
 /* A unix socket in the file system. */
 bool endpoint_is_path(const struct endpoint *endpoint);
 /* 127.0.0.0/8 or ::1. */

@@ -68,6 +68,50 @@ test_descriptors() {
 }
 scenario "--test tells that there are too few descriptors" test_descriptors
 
+# The start would fail at one of the sockets.
+too_many_sockets() {
+	local i
+	printf '[relay a]\ntarget = 127.0.0.1:9\n' >many.ini
+	for i in {1..60}; do echo "listen = 127.0.0.$i:0"; done >>many.ini
+	ulimit -n 200
+	weir_run 78 --test -c many.ini -o workers=4
+	says weir.log '4 workers with 240 listening sockets need 290 descriptors, and there may be 200;'
+	if grep -q good out; then fail "it is called good"; fi
+	weir_run 78 -c many.ini -o workers=4
+	says weir.log ' error 4 workers with 240 listening sockets need 290 descriptors'
+	if grep -q 'listening on' weir.log; then fail "it listened nevertheless"; fi
+	weir_run 0 --test -c many.ini -o workers=1
+}
+scenario "more listening sockets than descriptors: 78" too_many_sockets
+
+# What --test calls good must start.
+what_cannot_start() {
+	cat >wrong.ini <<-END
+		[global]
+		dump_file = $PWD/none/dump
+		[relay a]
+		listen = 127.0.0.1:18001
+		listen = *:18002
+		target = 127.0.0.1:9
+		[relay b]
+		listen = 0.0.0.0:18001
+		listen = localhost:18002
+		listen = unix:$PWD/none/l
+		listen = [fe80::1]:18003
+		target = 127.0.0.1:9
+	END
+	for option in --test --print-config -v; do
+		weir_run 78 $option -c wrong.ini
+		says weir.log 'wrong.ini:2: dump_file: .* is in a folder that does not exist; expected'
+		says weir.log 'wrong.ini:8: listen: "0.0.0.0:18001" takes clients of "127.0.0.1:18001" in line 4; expected'
+		says weir.log 'wrong.ini:9: listen: "localhost:18002" takes clients of "\*:18002" in line 5; expected'
+		says weir.log 'wrong.ini:10: listen: .* is in a folder that does not exist; expected'
+		says weir.log 'wrong.ini:11: listen: .* is a link-local address'
+		expect_equal "the number of complaints" 5 "$(wc -l <weir.log)"
+	done
+}
+scenario "what cannot start does not pass --test: 78" what_cannot_start
+
 test_starts_nothing() {
 	peer holder listen 127.0.0.1:0 port-file holder.port await over
 	target_port holder

@@ -77,6 +77,33 @@ START_TEST(shortage_is_told)
 }
 END_TEST
 
+START_TEST(lack_is_told)
+{
+	char text[256];
+
+	load(TEXTS("workers=4"));
+	ck_assert_ptr_null(estimate_lack(config, RESERVED + 2, text, sizeof(text)));
+	ck_assert_ptr_eq(estimate_lack(config, RESERVED + 1, text, sizeof(text)), text);
+	ck_assert_str_eq(
+	        text, "4 workers with 4 listening sockets need 54 descriptors, and there may be 53; expected "
+	              "fewer workers or addresses, or a higher limit (LimitNOFILE=, ulimit -n)");
+}
+END_TEST
+
+/* The workers share those of unix addresses. */
+START_TEST(sockets_that_listen_are_counted)
+{
+	char text[256];
+
+	config_put(config);
+	config = relays_config(
+	        TEXTS("127.0.0.1:1", "[::1]:0", "*:2", "localhost:3", "unix:@a", "unix:/tmp/weir-test"),
+	        TEXTS("127.0.0.9:9"), TEXTS("workers=8"));
+	ck_assert_ptr_nonnull(estimate_lack(config, 1, text, sizeof(text)));
+	ck_assert_ptr_nonnull(strstr(text, "8 workers with 34 listening sockets need 100 descriptors"));
+}
+END_TEST
+
 static void assert_holds(const char *text, const char *part)
 {
 	ck_assert_msg(strstr(text, part) != NULL, "\"%s\" is not in \"%s\"", part, text);
@@ -190,6 +217,8 @@ int main(void)
 	tcase_add_test(tcase, there_is_always_one_pair);
 	tcase_add_test(tcase, setting_is_kept_as_far_as_descriptors_go);
 	tcase_add_test(tcase, shortage_is_told);
+	tcase_add_test(tcase, lack_is_told);
+	tcase_add_test(tcase, sockets_that_listen_are_counted);
 	tcase_add_test(tcase, line_adds_up);
 	tcase_add_test(tcase, fixed_part_grows_with_workers_and_pairs);
 	tcase_add_test(tcase, pair_is_in_a_dump_too);
