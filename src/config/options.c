@@ -379,6 +379,8 @@ const struct option option_table[] = {
         {IN_BOTH(notsent_lowat), .type = &size_type, .minimum = 1, .maximum = SOCKBUF_MAX,
          .allows_auto = true, .default_text = "auto", .expected = "auto or a size from 1 to 1G",
          .help = "Unsent bytes that a socket takes at most, TCP_NOTSENT_LOWAT; auto = the kernel's own."},
+        {IN_BOTH(free_bind), BOOL_OPTION, .default_text = "off",
+         .help = "Listen on addresses that the machine does not have yet (IP_FREEBIND)."},
         {IN_BOTH(on_reset), .type = &on_reset_type, .default_text = "reset", .expected = "reset or close",
          .help = "What a peer's reset becomes on the other side: reset, or close = an end of stream."},
 };

@@ -65,6 +65,7 @@ struct config_relay {
 	bool tcp_nodelay, tcp_keepalive;
 	uint64_t client_rcvbuf, client_sndbuf, target_rcvbuf, target_sndbuf; /* bytes or UNITS_AUTO */
 	uint64_t notsent_lowat;                                              /* bytes or UNITS_AUTO */
+	bool free_bind;
 	enum on_reset on_reset;
 };
 

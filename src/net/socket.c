@@ -128,6 +128,15 @@ static int prepare_listening(int fd, const struct endpoint *endpoint, enum socke
 	return error;
 }
 
+/* Whether the address is there or not. */
+static int bind_freely(int fd, sa_family_t family)
+{
+	if (family == AF_UNIX)
+		return 0;
+	return family == AF_INET6 ? set_option(fd, IPPROTO_IPV6, IPV6_FREEBIND, 1)
+	                          : set_option(fd, IPPROTO_IP, IP_FREEBIND, 1);
+}
+
 int socket_bind(const struct endpoint *endpoint, const struct socket_tuning *tuning,
                 enum socket_sharing sharing, bool dual_stack)
 {
@@ -137,6 +146,8 @@ int socket_bind(const struct endpoint *endpoint, const struct socket_tuning *tun
 	if (fd < 0)
 		return fd;
 	error = prepare_listening(fd, endpoint, sharing, dual_stack);
+	if (!error && tuning->free_bind)
+		error = bind_freely(fd, endpoint->any.sa_family);
 	if (!error)
 		error = bind_to(fd, endpoint);
 	if (error) {

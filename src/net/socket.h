@@ -27,6 +27,7 @@ char *client_address_format(const union client_address *client, char buf[ADDRESS
  */
 struct socket_tuning {
 	bool nodelay, keepalive;
+	bool free_bind; /* also to an address that is not there; for socket_bind only */
 	uint64_t rcvbuf, sndbuf, notsent_lowat; /* bytes; UNITS_AUTO: the kernel's default */
 };
 

@@ -36,6 +36,7 @@ static void init_tuning(struct relay *relay)
 	};
 
 	relay->client_tuning = relay->target_tuning = common;
+	relay->client_tuning.free_bind = config->free_bind;
 	relay->client_tuning.rcvbuf = config->client_rcvbuf;
 	relay->client_tuning.sndbuf = config->client_sndbuf;
 	relay->target_tuning.rcvbuf = config->target_rcvbuf;

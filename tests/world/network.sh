@@ -232,4 +232,21 @@ answer_then_reset() {
 }
 scenario "an answer arrives whole before the reset, over a lossy link" answer_then_reset
 
+# The relay listens before the address is there, and takes clients as soon as it is.
+address_comes_late() {
+	target -s echo
+	weir_launch -l "$1:0" -T "$TARGET"
+	weir_expect_status 1
+	log_has "cannot listen on .*:0: Cannot assign requested address" || fail "another reason"
+	weir_start -l "$1:0" -T "$TARGET" -o workers=4 -o free_bind=on
+	if "$RAWPEER" connect "$RELAY" 2>/dev/null >&2; then fail "the address is there already"; fi
+	ip addr add "${1//[][]/}" dev lo ${2:+"$2"}
+	client -n 20 mirror duplex 10K 10K fin expect-fin
+	peer_end client
+	ip addr del "${1//[][]/}" dev lo
+	EXPECT_LOG='Cannot assign requested address'
+}
+scenario "free_bind: an IPv4 address that comes late" address_comes_late 192.0.2.7
+scenario "free_bind: an IPv6 address that comes late" address_comes_late '[2001:db8::7]' nodad
+
 finish

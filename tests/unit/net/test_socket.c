@@ -3,6 +3,7 @@
 
 #include "net/socket_stage.h"
 
+#include <errno.h>
 #include <libgen.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -228,6 +229,37 @@ START_TEST(stale_path_is_taken_over)
 }
 END_TEST
 
+/* No machine has these, which are for documents. _i: whether binding is free. */
+START_TEST(address_that_is_not_there)
+{
+	static const char *const texts[] = {"192.0.2.1:0", "[2001:db8::1]:0"};
+	struct socket_tuning tuning = plain;
+
+	tuning.free_bind = _i;
+	for (size_t i = 0; i < 2; i++) {
+		struct endpoint endpoint = endpoint_of(texts[i]);
+		int fd = relays_listen_at(&endpoint, &tuning, SOCKET_SOLE, false);
+
+		ck_assert_int_eq(fd >= 0 ? 0 : fd, _i ? 0 : -EADDRNOTAVAIL);
+		if (fd >= 0)
+			close(fd);
+	}
+}
+END_TEST
+
+START_TEST(unix_path_is_always_there)
+{
+	struct endpoint endpoint = path_endpoint();
+	struct socket_tuning tuning = plain;
+	int fd;
+
+	tuning.free_bind = true;
+	fd = relays_listen_at(&endpoint, &tuning, SOCKET_SOLE, false);
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+}
+END_TEST
+
 /* A socket that is bound has an owner, whether it listens yet or not, and the owner's clients are its own. */
 START_TEST(path_of_a_socket_that_does_not_listen_yet)
 {
@@ -374,6 +406,8 @@ int main(void)
 	tcase_add_test(tcase, tuning_of_a_unix_socket);
 	tcase_add_test(tcase, shared_twice_sole_once);
 	tcase_add_test(tcase, stale_path_is_taken_over);
+	tcase_add_loop_test(tcase, address_that_is_not_there, 0, 2);
+	tcase_add_test(tcase, unix_path_is_always_there);
 	tcase_add_test(tcase, path_of_a_socket_that_does_not_listen_yet);
 	tcase_add_test(tcase, stale_path_is_removed_under_a_lock);
 	tcase_add_test(tcase, stale_path_that_another_was_faster_to_take_over);
