@@ -4,6 +4,7 @@ REAL = \
 	tests/real/nginx.sh \
 	tests/real/postgres.sh \
 	tests/real/redis.sh \
-	tests/real/ssh.sh
+	tests/real/ssh.sh \
+	tests/real/unit.sh
 TESTS += $(REAL)
 EXTRA_DIST += $(REAL) tests/real/lib.sh

@@ -1,0 +1,43 @@
+#!/bin/bash
+# The unit of systemd, as far as systemd judges it without running it.
+root=${srcdir:-$(dirname "$0")/../..}/tests
+# shellcheck source=../scenario/lib.sh
+. "$root/scenario/lib.sh"
+# shellcheck source=lib.sh
+. "$root/real/lib.sh"
+UNIT=$PWD/systemd/weir.service
+
+# The unit of the build, with a program that is there.
+the_unit() {
+	need systemd-analyze
+	[ -e "$UNIT" ] || skip "no unit was built"
+	sed 's|^ExecStart=[^ ]*|ExecStart=/bin/true|; /^Documentation=/d' "$UNIT" >weir.service
+}
+
+# A key that is unknown, or in the wrong section, is only ignored when the unit runs.
+verify() {
+	the_unit
+	expect_equal "what systemd complains about" "" "$(systemd-analyze verify ./weir.service 2>&1)"
+}
+scenario "every setting of the unit is known" verify
+
+exposure() {
+	local level
+	the_unit
+	level=$(systemd-analyze security --offline=true ./weir.service | sed -n 's/.*exposure level.*: \([0-9.]*\) .*/\1/p')
+	expect_at_most "tenths of exposure" 16 "${level//./}"
+}
+scenario "the unit exposes no more than README.md says" exposure
+
+# Without these, an address that is late leaves the service failed, relayed bytes end up on the disk, and the
+# journal drops errors.
+settings() {
+	local setting
+	the_unit
+	for setting in StartLimitIntervalSec=0 Restart=on-failure RestartSec=2s LimitCORE=0 LogRateLimitIntervalSec=0; do
+		grep -qx "$setting" weir.service || fail "the unit has no $setting"
+	done
+}
+scenario "the unit starts again without end, dumps no core and loses no line" settings
+
+finish
