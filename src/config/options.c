@@ -299,6 +299,10 @@ static const struct option_type target_type = {.set = set_target, .print = print
 #define TIMEOUT_OPTION                                                                                       \
 	.type = &duration_type, .minimum = 0, .maximum = MS_MAX,                                             \
 	.expected = "a duration like 500ms, 30s, 5m or 1h, at most 365d; 0 = never"
+/* The kernel takes whole seconds, and no more than these. */
+#define KEEPALIVE_OPTION                                                                                     \
+	.type = &duration_type, .minimum = 1000, .maximum = 32767000, .allows_auto = true,                   \
+	.default_text = "auto", .expected = "auto or a duration from 1s to 32767s"
 
 const struct option option_table[] = {
         {IN_GLOBAL(workers), .type = &number_type, .minimum = 1, .maximum = 256, .allows_auto = true,
@@ -372,6 +376,13 @@ const struct option option_table[] = {
          .help = "How long bytes may be queued without the reader taking one; 0 = for ever."},
         {IN_BOTH(tcp_nodelay), BOOL_OPTION, .default_text = "on", .help = "Send small pieces at once."},
         {IN_BOTH(tcp_keepalive), BOOL_OPTION, .default_text = "on", .help = "Probe silent peers."},
+        {IN_BOTH(keepalive_idle), KEEPALIVE_OPTION,
+         .help = "Silence before the first keepalive probe; auto = the kernel's own."},
+        {IN_BOTH(keepalive_interval), KEEPALIVE_OPTION,
+         .help = "Time between keepalive probes; auto = the kernel's own."},
+        {IN_BOTH(keepalive_count), .type = &number_type, .minimum = 1, .maximum = 127, .allows_auto = true,
+         .default_text = "auto", .expected = "auto or a number from 1 to 127",
+         .help = "Unanswered keepalive probes after which a peer has failed; auto = the kernel's own."},
         {IN_BOTH(client_rcvbuf), SOCKBUF_OPTION, .help = "Kernel receive buffer of client sockets."},
         {IN_BOTH(client_sndbuf), SOCKBUF_OPTION, .help = "Kernel send buffer of client sockets."},
         {IN_BOTH(target_rcvbuf), SOCKBUF_OPTION, .help = "Kernel receive buffer of target sockets."},

@@ -63,6 +63,8 @@ struct config_relay {
 	uint64_t connect_attempts;                                /* at least 1 */
 	uint64_t idle_timeout, half_close_timeout, stall_timeout; /* ms; 0 = never */
 	bool tcp_nodelay, tcp_keepalive;
+	uint64_t keepalive_idle, keepalive_interval;                         /* ms or UNITS_AUTO */
+	uint64_t keepalive_count;                                            /* probes or UNITS_AUTO */
 	uint64_t client_rcvbuf, client_sndbuf, target_rcvbuf, target_sndbuf; /* bytes or UNITS_AUTO */
 	uint64_t notsent_lowat;                                              /* bytes or UNITS_AUTO */
 	bool free_bind;

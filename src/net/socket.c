@@ -19,11 +19,18 @@ static int set_option(int fd, int level, int name, int value)
 	return setsockopt(fd, level, name, &value, sizeof(value)) < 0 ? -errno : 0;
 }
 
-static int set_size(int fd, int level, int name, uint64_t bytes)
+static int set_number(int fd, int level, int name, uint64_t number)
 {
-	if (bytes == UNITS_AUTO)
+	if (number == UNITS_AUTO)
 		return 0;
-	return set_option(fd, level, name, bytes > INT_MAX ? INT_MAX : (int)bytes);
+	return set_option(fd, level, name, number > INT_MAX ? INT_MAX : (int)number);
+}
+
+static int set_seconds(int fd, int level, int name, uint64_t milliseconds)
+{
+	if (milliseconds == UNITS_AUTO)
+		return 0;
+	return set_option(fd, level, name, (int)((milliseconds + 999) / 1000));
 }
 
 /*
@@ -32,7 +39,7 @@ static int set_size(int fd, int level, int name, uint64_t bytes)
  */
 static int set_sndbuf(int fd, uint64_t bytes)
 {
-	return set_size(fd, SOL_SOCKET, SO_SNDBUF, bytes == UNITS_AUTO ? bytes : bytes / 2);
+	return set_number(fd, SOL_SOCKET, SO_SNDBUF, bytes == UNITS_AUTO ? bytes : bytes / 2);
 }
 
 static int reset_on_close(int fd)
@@ -42,6 +49,19 @@ static int reset_on_close(int fd)
 	return setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) < 0 ? -errno : 0;
 }
 
+static int keep_alive(int fd, const struct socket_tuning *tuning)
+{
+	int error = set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+
+	if (!error)
+		error = set_seconds(fd, IPPROTO_TCP, TCP_KEEPIDLE, tuning->keepalive_idle);
+	if (!error)
+		error = set_seconds(fd, IPPROTO_TCP, TCP_KEEPINTVL, tuning->keepalive_interval);
+	if (!error)
+		error = set_number(fd, IPPROTO_TCP, TCP_KEEPCNT, tuning->keepalive_count);
+	return error;
+}
+
 static int tune_tcp(int fd, const struct socket_tuning *tuning)
 {
 	int error = reset_on_close(fd);
@@ -49,9 +69,9 @@ static int tune_tcp(int fd, const struct socket_tuning *tuning)
 	if (!error && tuning->nodelay)
 		error = set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 	if (!error && tuning->keepalive)
-		error = set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+		error = keep_alive(fd, tuning);
 	if (!error)
-		error = set_size(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, tuning->notsent_lowat);
+		error = set_number(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, tuning->notsent_lowat);
 	return error;
 }
 
@@ -78,7 +98,7 @@ static void leave_congestion_uncontrolled(int fd, const struct endpoint *endpoin
 
 static int tune(int fd, sa_family_t family, const struct socket_tuning *tuning)
 {
-	int error = set_size(fd, SOL_SOCKET, SO_RCVBUF, tuning->rcvbuf);
+	int error = set_number(fd, SOL_SOCKET, SO_RCVBUF, tuning->rcvbuf);
 
 	if (!error)
 		error = set_sndbuf(fd, tuning->sndbuf);

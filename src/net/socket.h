@@ -28,7 +28,10 @@ char *client_address_format(const union client_address *client, char buf[ADDRESS
 struct socket_tuning {
 	bool nodelay, keepalive;
 	bool free_bind; /* also to an address that is not there; for socket_bind only */
-	uint64_t rcvbuf, sndbuf, notsent_lowat; /* bytes; UNITS_AUTO: the kernel's default */
+	/* UNITS_AUTO: the kernel's default */
+	uint64_t rcvbuf, sndbuf, notsent_lowat;      /* bytes */
+	uint64_t keepalive_idle, keepalive_interval; /* ms; the kernel counts whole seconds, so rounded up */
+	uint64_t keepalive_count;                    /* probes */
 };
 
 enum socket_sharing {

@@ -33,6 +33,9 @@ static void init_tuning(struct relay *relay)
 	        .nodelay = config->tcp_nodelay,
 	        .keepalive = config->tcp_keepalive,
 	        .notsent_lowat = config->notsent_lowat,
+	        .keepalive_idle = config->keepalive_idle,
+	        .keepalive_interval = config->keepalive_interval,
+	        .keepalive_count = config->keepalive_count,
 	};
 
 	relay->client_tuning = relay->target_tuning = common;

@@ -30,6 +30,7 @@ UNIT_TESTS = \
 	tests/unit/pair/test_pair_reset \
 	tests/unit/pair/test_pair_time \
 	tests/unit/pair/test_pair_records \
+	tests/unit/pair/test_pair_tuning \
 	tests/unit/relay/test_admission \
 	tests/unit/relay/test_entrance \
 	tests/unit/relay/test_relay \
@@ -153,6 +154,10 @@ tests_unit_pair_test_pair_records_SOURCES = tests/unit/pair/test_pair_records.c 
 tests_unit_pair_test_pair_records_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_pair_test_pair_records_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_pair_test_pair_records_LDADD = $(UNIT_LIBS)
+tests_unit_pair_test_pair_tuning_SOURCES = tests/unit/pair/test_pair_tuning.c tests/unit/pair/pair_stage.c tests/unit/faults.c
+tests_unit_pair_test_pair_tuning_LDFLAGS = $(FAULTS_WRAP)
+tests_unit_pair_test_pair_tuning_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_pair_test_pair_tuning_LDADD = $(UNIT_LIBS)
 tests_unit_relay_test_admission_SOURCES = tests/unit/relay/test_admission.c tests/unit/relay/relay_stage.c
 tests_unit_relay_test_admission_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_relay_test_admission_LDADD = $(UNIT_LIBS)

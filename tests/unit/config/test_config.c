@@ -45,6 +45,9 @@ static const struct {
         {RELAY "stall_timeout = 0s\n", "stall_timeout = 0"},
         {RELAY "stall_timeout = 365d\n", "stall_timeout = 365d"},
         {RELAY "tcp_nodelay = FALSE\n", "tcp_nodelay = off"},
+        {RELAY "keepalive_idle = 1s\n", "keepalive_idle = 1s"},
+        {RELAY "keepalive_interval = 32767s\n", "keepalive_interval = 32767s"},
+        {RELAY "keepalive_count = 127\n", "keepalive_count = 127"},
         {RELAY "client_rcvbuf = 1K\n", "client_rcvbuf = 1K"},
         {RELAY "target_sndbuf = auto\n", "target_sndbuf = auto"},
         {RELAY "notsent_lowat = 16k\n", "notsent_lowat = 16K"},
@@ -252,6 +255,13 @@ static const struct {
         {"[relay r]\nlisten = 127.0.0.1:1\ntarget = db\n",
          "FILE:3: target: \"db\" is not an address; expected " EXPECT_TARGET "\n"},
 
+        {RELAY "keepalive_idle = 999ms\n", "FILE:4: keepalive_idle: \"999ms\" is out of range; expected auto "
+                                           "or a duration from 1s to 32767s\n"},
+        {RELAY "keepalive_interval = 32768s\n",
+         "FILE:4: keepalive_interval: \"32768s\" is out of range; expected auto or a duration from 1s to "
+         "32767s\n"},
+        {RELAY "keepalive_count = 128\n",
+         "FILE:4: keepalive_count: \"128\" is out of range; expected auto or a number from 1 to 127\n"},
         /* watermarks */
         {RELAY "high_watermark = 64K\nlow_watermark = 64K\n",
          "FILE:5: relay \"r\": upload low watermark 64K and high watermark 64K; expected low < high\n"
@@ -415,6 +425,8 @@ START_TEST(defaults_are_those_of_the_contract)
 	ck_assert(relay->client_rcvbuf == UNITS_AUTO && relay->client_sndbuf == UNITS_AUTO);
 	ck_assert(relay->target_rcvbuf == UNITS_AUTO && relay->target_sndbuf == UNITS_AUTO);
 	ck_assert(relay->notsent_lowat == UNITS_AUTO);
+	ck_assert(relay->keepalive_idle == UNITS_AUTO && relay->keepalive_interval == UNITS_AUTO);
+	ck_assert(relay->keepalive_count == UNITS_AUTO);
 	config_put(config);
 }
 END_TEST

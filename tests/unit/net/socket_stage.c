@@ -7,9 +7,24 @@
 static char folder[] = "/tmp/weir-test-socket-XXXXXX";
 char path[48];
 static unsigned fds_before;
-const struct socket_tuning plain = {.rcvbuf = UNITS_AUTO, .sndbuf = UNITS_AUTO, .notsent_lowat = UNITS_AUTO};
+const struct socket_tuning plain = {
+        .rcvbuf = UNITS_AUTO,
+        .sndbuf = UNITS_AUTO,
+        .notsent_lowat = UNITS_AUTO,
+        .keepalive_idle = UNITS_AUTO,
+        .keepalive_interval = UNITS_AUTO,
+        .keepalive_count = UNITS_AUTO,
+};
 const struct socket_tuning tuned = {
-        .nodelay = true, .keepalive = true, .rcvbuf = 50000, .sndbuf = 40000, .notsent_lowat = 30000};
+        .nodelay = true,
+        .keepalive = true,
+        .rcvbuf = 50000,
+        .sndbuf = 40000,
+        .notsent_lowat = 30000,
+        .keepalive_idle = 20000,
+        .keepalive_interval = 1500,
+        .keepalive_count = 5,
+};
 
 void setup(void)
 {
@@ -87,4 +102,7 @@ void assert_tuned(int fd)
 	ck_assert_int_eq(option(fd, SOL_SOCKET, SO_RCVBUF), 2 * 50000); /* doubled, see socket(7) */
 	ck_assert_int_eq(option(fd, SOL_SOCKET, SO_SNDBUF), 40000);     /* asked for half of it */
 	ck_assert_int_eq(option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT), 30000);
+	ck_assert_int_eq(option(fd, IPPROTO_TCP, TCP_KEEPIDLE), 20);
+	ck_assert_int_eq(option(fd, IPPROTO_TCP, TCP_KEEPINTVL), 2);
+	ck_assert_int_eq(option(fd, IPPROTO_TCP, TCP_KEEPCNT), 5);
 }
