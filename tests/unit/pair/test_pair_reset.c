@@ -218,6 +218,25 @@ START_TEST(half_closed_client_that_resets_is_noticed)
 }
 END_TEST
 
+/*
+ * A failure that comes just after one look, with the next look late by as much again, is still noticed in
+ * time. Read from the timer itself, so a busy machine changes nothing.
+ */
+START_TEST(failures_are_looked_for_twice_in_the_time_to_notice_them)
+{
+	struct timeval due, now, left;
+
+	begin(NULL);
+	join();
+	meet_open(target);
+	pair_watch(&only_pair()->client, true);
+	ck_assert(event_pending(set.watch_timer, EV_TIMEOUT, &due));
+	ck_assert_int_eq(gettimeofday(&now, NULL), 0);
+	timersub(&due, &now, &left);
+	ck_assert_int_lt(2 * (left.tv_sec * 1000 + left.tv_usec / 1000), NOTICED_MS);
+}
+END_TEST
+
 /* One poll(2) asks about all peers that nothing is read from. */
 START_TEST(resets_noticed_at_once_leave_the_others_alone)
 {
@@ -308,6 +327,7 @@ static TCase *reset_case(void)
 	tcase_add_test(tcase, failed_client_that_is_paused_is_bounded_by_half_close_timeout);
 	tcase_add_test(tcase, paused_client_that_resets_is_noticed);
 	tcase_add_loop_test(tcase, half_closed_client_that_resets_is_noticed, 0, 2);
+	tcase_add_test(tcase, failures_are_looked_for_twice_in_the_time_to_notice_them);
 	tcase_add_test(tcase, resets_noticed_at_once_leave_the_others_alone);
 	tcase_add_test(tcase, resets_among_many_silent_peers_are_noticed);
 	tcase_add_test(tcase, paused_pairs_cost_no_events);
