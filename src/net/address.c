@@ -276,7 +276,11 @@ bool endpoint_is_loopback(const struct endpoint *endpoint)
 {
 	if (endpoint->any.sa_family == AF_INET)
 		return ntohl(endpoint->in.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-	return endpoint->any.sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&endpoint->in6.sin6_addr);
+	if (endpoint->any.sa_family != AF_INET6)
+		return false;
+	if (IN6_IS_ADDR_V4MAPPED(&endpoint->in6.sin6_addr))
+		return endpoint->in6.sin6_addr.s6_addr[12] == IN_LOOPBACKNET;
+	return IN6_IS_ADDR_LOOPBACK(&endpoint->in6.sin6_addr);
 }
 
 /* Like format_ipv6, but an IPv4 address mapped into IPv6 is written as IPv4. */

@@ -51,7 +51,7 @@ bool address_is_unix(const struct address *address);
 
 /* A unix socket in the file system. */
 bool endpoint_is_path(const struct endpoint *endpoint);
-/* 127.0.0.0/8 or ::1. */
+/* 127.0.0.0/8, also mapped into IPv6, or ::1. */
 bool endpoint_is_loopback(const struct endpoint *endpoint);
 /* Makes an IPv4 address that is mapped into IPv6 IPv4. Leaves others alone. */
 void endpoint_unmap(struct endpoint *endpoint);

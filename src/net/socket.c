@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <string.h>
 #include <unistd.h>
 
 /* How many clients may wait to be accepted. net.core.somaxconn limits it further. */
@@ -88,12 +89,11 @@ static int keep_urgent(int fd, sa_family_t family)
  * costs a timer for every 64 KiB there (measured: twice the CPU of a bulk transfer). Every kernel has reno,
  * and every process may choose it. If that fails, the default stays.
  */
-static void leave_congestion_uncontrolled(int fd, const struct endpoint *endpoint)
+static void leave_congestion_uncontrolled(int fd)
 {
 	static const char name[] = "reno";
 
-	if (endpoint_is_loopback(endpoint))
-		(void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, sizeof(name) - 1);
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, sizeof(name) - 1);
 }
 
 static int tune(int fd, sa_family_t family, const struct socket_tuning *tuning)
@@ -121,7 +121,6 @@ static int open_tuned(const struct endpoint *endpoint, const struct socket_tunin
 		close(fd);
 		return error;
 	}
-	leave_congestion_uncontrolled(fd, endpoint);
 	return fd;
 }
 
@@ -165,6 +164,8 @@ int socket_bind(const struct endpoint *endpoint, const struct socket_tuning *tun
 
 	if (fd < 0)
 		return fd;
+	if (endpoint_is_loopback(endpoint))
+		leave_congestion_uncontrolled(fd);
 	error = prepare_listening(fd, endpoint, sharing, dual_stack);
 	if (!error && tuning->free_bind)
 		error = bind_freely(fd, endpoint->any.sa_family);
@@ -213,12 +214,33 @@ int socket_accept(int fd, const struct socket_tuning *tuning, union client_addre
 	return accepted;
 }
 
+bool socket_has_clients_of_both(int fd)
+{
+	struct endpoint own = {.length = sizeof(own.un)};
+
+	if (getsockname(fd, &own.any, &own.length) < 0)
+		return false;
+	return own.any.sa_family != AF_UNIX && !endpoint_is_loopback(&own);
+}
+
+void socket_tune_client(int fd, const union client_address *client)
+{
+	struct endpoint from = {.length = sizeof(from.in6)};
+
+	memcpy(&from.any, &client->any, sizeof(*client));
+	if (endpoint_is_loopback(&from))
+		leave_congestion_uncontrolled(fd);
+}
+
 int socket_connect(const struct endpoint *endpoint, const struct socket_tuning *tuning)
 {
+	const struct endpoint to = endpoint_reached(endpoint);
 	int fd = open_tuned(endpoint, tuning);
 
 	if (fd < 0)
 		return fd;
+	if (endpoint_is_loopback(&to))
+		leave_congestion_uncontrolled(fd);
 	if (connect(fd, &endpoint->any, endpoint->length) < 0 && errno != EINPROGRESS) {
 		int error = -errno;
 

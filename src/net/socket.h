@@ -53,6 +53,12 @@ int socket_share(int fd);
 /* Accepts the next client of the listening socket fd, which was made with this tuning. */
 int socket_accept(int fd, const struct socket_tuning *tuning, union client_address *client);
 /*
+ * True if the listening socket has clients of loopback and of other networks. What loopback needs cannot be
+ * inherited then: socket_tune_client must follow socket_accept.
+ */
+bool socket_has_clients_of_both(int fd);
+void socket_tune_client(int fd, const union client_address *client);
+/*
  * Begins to connect. The descriptor becomes writable once it is connected or has failed. Then call
  * socket_connect_result.
  */

@@ -24,6 +24,7 @@ struct acceptor {
 	struct slots *slots; /* pairs of all workers */
 	struct relay *relay;
 	int fd;
+	bool tunes_clients;       /* see socket_has_clients_of_both */
 	struct event *acceptable; /* added exactly while not paused */
 	struct event *timer;      /* added while paused */
 	bool paused;
@@ -144,6 +145,8 @@ static bool accept_one(struct acceptor *acceptor)
 		return false;
 	fd = socket_accept(acceptor->fd, &acceptor->relay->client_tuning, &client);
 	if (fd >= 0) {
+		if (acceptor->tunes_clients)
+			socket_tune_client(fd, &client);
 		backoff_reset(&acceptor->pause, PAUSE_MIN_MS);
 		if (pair_new(acceptor->set, &ticket, fd, &client) == 0)
 			return true;
@@ -191,6 +194,7 @@ struct acceptor *acceptor_new(struct acceptor_list *list, struct pair_set *set, 
 	acceptor->slots = slots;
 	acceptor->relay = relay_get(relay);
 	acceptor->fd = fd;
+	acceptor->tunes_clients = socket_has_clients_of_both(fd);
 	backoff_reset(&acceptor->pause, PAUSE_MIN_MS);
 	LIST_INSERT_HEAD(list, acceptor, entry);
 	acceptor->acceptable = event_new(set->io.base, fd, EV_READ | EV_PERSIST, on_acceptable, acceptor);

@@ -99,6 +99,70 @@ START_TEST(loopback_is_not_paced)
 }
 END_TEST
 
+/* Who is reached through an address that stands for loopback is reached over loopback. */
+START_TEST(target_reached_over_loopback_is_not_paced)
+{
+	static const char *const texts[] = {"0.0.0.0:0", "[::]:0", "[::ffff:127.0.0.1]:0"};
+	struct endpoint endpoint = endpoint_of(texts[_i]);
+	int listener = relays_listen_at(&endpoint, &plain, SOCKET_SOLE, true);
+	int client;
+
+	endpoint = own_endpoint(listener);
+	client = socket_connect(&endpoint, &plain);
+	ck_assert_int_ge(client, 0);
+	assert_congestion(client, "reno");
+	close(client);
+	close(listener);
+}
+END_TEST
+
+/* An entrance for every address cannot let its clients inherit what only some of them need. */
+START_TEST(client_is_tuned_by_where_it_comes_from)
+{
+	static const struct {
+		const char *from, *expected;
+	} clients[] = {
+	        {"127.0.0.1:1", "reno"},          {"127.1.2.3:1", "reno"},  {"[::1]:1", "reno"},
+	        {"[::ffff:127.0.0.1]:1", "reno"}, {"10.0.0.1:1", "cubic"},  {"[::ffff:10.0.0.1]:1", "cubic"},
+	        {"[2001:db8::1]:1", "cubic"},     {"128.0.0.1:1", "cubic"},
+	};
+	union client_address address;
+
+	for (size_t i = 0; i < sizeof(clients) / sizeof(clients[0]); i++) {
+		int fd = socket(AF_INET6, SOCK_STREAM, 0);
+
+		if (setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "cubic", 5) == 0) {
+			struct endpoint from = endpoint_of(clients[i].from);
+
+			memcpy(&address, &from.any, sizeof(address));
+			socket_tune_client(fd, &address);
+			assert_congestion(fd, clients[i].expected);
+		}
+		close(fd);
+	}
+}
+END_TEST
+
+START_TEST(entrance_knows_whether_clients_need_tuning)
+{
+	static const struct {
+		const char *listen;
+		bool both;
+	} entrances[] = {{"0.0.0.0:0", true},    {"[::]:0", true},
+	                 {"[::1]:0", false},     {"[::ffff:127.0.0.1]:0", false},
+	                 {"127.0.0.1:0", false}, {"unix:@weir-test-both", false}};
+
+	for (size_t i = 0; i < sizeof(entrances) / sizeof(entrances[0]); i++) {
+		struct endpoint endpoint = endpoint_of(entrances[i].listen);
+		int listener = relays_listen_at(&endpoint, &plain, SOCKET_SOLE, true);
+
+		ck_assert_int_ge(listener, 0);
+		ck_assert_int_eq(socket_has_clients_of_both(listener), entrances[i].both);
+		close(listener);
+	}
+}
+END_TEST
+
 /* With SO_REUSEPORT alone a second daemon would silently get half of the clients. */
 START_TEST(second_daemon_is_refused)
 {
@@ -247,6 +311,9 @@ int main(void)
 	tcase_add_test(tcase, workers_listen_on_one_port);
 	tcase_add_test(tcase, unix_name_takes_who_connects_it);
 	tcase_add_loop_test(tcase, loopback_is_not_paced, 0, 3);
+	tcase_add_loop_test(tcase, target_reached_over_loopback_is_not_paced, 0, 3);
+	tcase_add_test(tcase, client_is_tuned_by_where_it_comes_from);
+	tcase_add_test(tcase, entrance_knows_whether_clients_need_tuning);
 	tcase_add_test(tcase, second_daemon_is_refused);
 	tcase_add_test(tcase, second_of_two_at_once_is_refused);
 	tcase_add_loop_test(tcase, bound_entrance_lets_nobody_in, 0, 2);

@@ -2,10 +2,12 @@
 #include "build_config.h"
 
 #include "faults.h"
+#include "pair/pair_private.h"
 #include "relays.h"
 #include "unit.h"
 #include "worker/acceptor.h"
 
+#include <netinet/tcp.h>
 #include <sys/resource.h>
 
 #define SCRATCH      4096
@@ -108,6 +110,37 @@ static unsigned passes_in(unsigned ms)
 	}
 	return passes;
 }
+
+/* _i: whether the client comes over IPv6, or over IPv4 to the same socket. */
+START_TEST(loopback_client_of_a_wildcard_is_not_paced)
+{
+	struct endpoint to = {.length = sizeof(to.in6)};
+	char name[16] = "";
+	socklen_t length = sizeof(name);
+	int fd;
+
+	relay = relays_new(TEXTS("*:0"), TEXTS(relays_address(target)), NULL, NULL, 1);
+	ck_assert_int_eq(relays_listen(relay), 0);
+	gate = entrance_fd(&relay->entrances.list[0], 0);
+	(void)setsockopt(gate, IPPROTO_TCP, TCP_CONGESTION, "cubic", 5);
+	ck_assert_ptr_nonnull(acceptor_new(&acceptors, &set, &slots, relay, gate));
+	ck_assert_int_eq(getsockname(gate, &to.any, &to.length), 0);
+	if (_i)
+		to.in6.sin6_addr = in6addr_loopback;
+	else
+		to = (struct endpoint){.length = sizeof(to.in),
+		                       .in = {.sin_family = AF_INET,
+		                              .sin_port = to.in6.sin6_port,
+		                              .sin_addr = {htonl(INADDR_LOOPBACK)}}};
+	fd = socket(to.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ck_assert_int_eq(connect(fd, &to.any, to.length), 0);
+	LOOP_UNTIL(base, set.count == 1);
+	ck_assert_int_eq(
+	        getsockopt(LIST_FIRST(&set.pairs)->client.fd, IPPROTO_TCP, TCP_CONGESTION, name, &length), 0);
+	ck_assert_str_eq(name, "reno");
+	close(fd);
+}
+END_TEST
 
 START_TEST(clients_are_accepted)
 {
@@ -489,6 +522,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_set_timeout(tcase, 20);
+	tcase_add_loop_test(tcase, loopback_client_of_a_wildcard_is_not_paced, 0, 2);
 	tcase_add_test(tcase, clients_are_accepted);
 	tcase_add_test(tcase, one_batch_does_not_hold_up_others);
 	tcase_add_loop_test(tcase, limit_pauses_and_resumes, 0, 2);
