@@ -151,20 +151,22 @@ struct pair_record *pair_survey_begin(struct pair_set *set, uint64_t now, size_t
 	return survey->records;
 }
 
+/* For a unix socket the kernel counts what the bytes cost, not the bytes. */
+static uint64_t sink_queue(const struct sockaddr *to, int fd)
+{
+	return to->sa_family == AF_UNIX ? RECORD_UNKNOWN : stream_unacknowledged(fd);
+}
+
 static void measure(const struct pair *pair, struct pair_record *record)
 {
-	uint64_t client_in = stream_unread(pair->client.fd),
-	         client_out = stream_unacknowledged(pair->client.fd);
-	uint64_t target_in = 0, target_out = 0;
+	struct flow_record *up = &record->flow[UPLOAD], *down = &record->flow[DOWNLOAD];
 
-	if (pair_is_connected(pair)) {
-		target_in = stream_unread(pair->target.fd);
-		target_out = stream_unacknowledged(pair->target.fd);
-	}
-	record->flow[UPLOAD].source_queue = client_in;
-	record->flow[UPLOAD].sink_queue = target_out;
-	record->flow[DOWNLOAD].source_queue = target_in;
-	record->flow[DOWNLOAD].sink_queue = client_out;
+	up->source_queue = stream_unread(pair->client.fd);
+	down->sink_queue = sink_queue(&pair->ticket.client.any, pair->client.fd);
+	if (!pair_is_connected(pair))
+		return;
+	down->source_queue = stream_unread(pair->target.fd);
+	up->sink_queue = sink_queue(&pair->choice.endpoint->any, pair->target.fd);
 }
 
 bool pair_survey_measure(struct pair_set *set, size_t most)

@@ -159,9 +159,12 @@ void field_get(const struct field *field, const void *record, struct value *valu
 	const void *at = (const char *)record + field->offset;
 
 	value->word = NULL;
+	value->unknown = false;
 	switch (field->type) {
 	case FIELD_NUMBER:
 		value->number = *(const uint64_t *)at;
+		value->unknown = value->number == RECORD_UNKNOWN;
+		value->word = value->unknown ? "-" : NULL;
 		break;
 	case FIELD_SMALL:
 		value->number = *(const unsigned *)at;

@@ -4,10 +4,12 @@
 
 #include "report/records.h"
 
+#include <stdbool.h>
+
 #define VALUE_WORD_MAX ADDRESS_TEXT_MAX /* bytes of a value's text with its NUL; longer text is cut */
 
 enum field_type {
-	FIELD_NUMBER,   /* uint64_t */
+	FIELD_NUMBER,   /* uint64_t, or RECORD_UNKNOWN */
 	FIELD_SMALL,    /* unsigned, or an int that is never negative */
 	FIELD_TIME,     /* int64_t, seconds since the epoch */
 	FIELD_STRING,   /* const char * */
@@ -44,9 +46,10 @@ struct end_line {
 /* Of struct process_record, relay_record, pair_record, flow_line and end_line. */
 extern const struct kind process_kind, relay_kind, pair_kind, flow_kind, end_kind;
 
-/* What a field holds: word, or number if word is NULL. */
+/* What a field holds: word, or number if word is NULL. An unknown number has the word "-". */
 struct value {
 	uint64_t number;
+	bool unknown;
 	const char *word;         /* one word of printable ASCII, whatever came from outside */
 	char buf[VALUE_WORD_MAX]; /* word may point here */
 };

@@ -7,6 +7,13 @@
 #include <errno.h>
 #include <jansson.h>
 
+static json_t *value_object(const struct value *value)
+{
+	if (value->unknown)
+		return json_null();
+	return value->word ? json_string(value->word) : json_integer((json_int_t)value->number);
+}
+
 /* A record as an object, or NULL when out of memory. */
 static json_t *record_object(const struct kind *kind, const void *record)
 {
@@ -15,9 +22,7 @@ static json_t *record_object(const struct kind *kind, const void *record)
 
 	for (const struct field *field = kind->fields; field->name; field++) {
 		field_get(field, record, &value);
-		if (json_object_set_new(object, field->name,
-		                        value.word ? json_string(value.word)
-		                                   : json_integer((json_int_t)value.number)) != 0) {
+		if (json_object_set_new(object, field->name, value_object(&value)) != 0) {
 			json_decref(object);
 			return NULL;
 		}

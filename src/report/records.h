@@ -42,11 +42,13 @@ struct relay_record {
 	struct counters counters; /* living pairs included */
 };
 
+#define RECORD_UNKNOWN UINT64_MAX /* a number that nobody can tell */
+
 struct flow_record {
 	uint64_t queued, peak, high, low; /* bytes */
 	uint64_t pauses, paused_ms, longest_pause_ms;
 	uint64_t bytes;                    /* written to the sink */
-	uint64_t source_queue, sink_queue; /* bytes in the kernel: unread; unacknowledged */
+	uint64_t source_queue, sink_queue; /* bytes in the kernel: unread; unacknowledged, or RECORD_UNKNOWN */
 	enum reading reading;
 	enum limited_by limited_by;
 };

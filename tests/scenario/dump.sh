@@ -76,6 +76,24 @@ as_json() {
 }
 scenario "JSON" as_json
 
+# What the kernel says about a unix socket is not bytes; they wait here until the file "out".
+of_unix_sockets() {
+	[ -x "$JSONRECORDS" ] || skip "jsonrecords is not built"
+	peer target listen "unix:$PWD/t" port-file target.port accept await out recv 10 expect-fin fin
+	wait_for "the target to listen" test -e target.port
+	weir_start -l "unix:$PWD/l" -T "unix:$PWD/t" -o dump_format="$1"
+	RELAY=unix:$PWD/l
+	client send 10 fin expect-fin
+	wait_for "the bytes in the dump" "$2" has flow direction=upload bytes=10 source_queue=0 sink_queue=-
+	has flow direction=download sink_queue=- || fail "the client's side is a number"
+	touch out
+	peers_end
+	wait_for "no pairs" "$2" has weir pairs=0
+	weir_stop
+}
+scenario "unix sockets have no sink_queue" of_unix_sockets text dump_shows
+scenario "unix sockets have no sink_queue, JSON" of_unix_sockets json json_shows
+
 to_log() {
 	target -s echo
 	weir_relay -o dump_file=-

@@ -20,8 +20,10 @@ static void print_field(const char *key, const json_t *value)
 		printf(" %s=%" JSON_INTEGER_FORMAT, key, json_integer_value(value));
 	else if (json_is_string(value))
 		printf(" %s=%s", key, json_string_value(value));
+	else if (json_is_null(value))
+		printf(" %s=-", key);
 	else if (!json_is_array(value))
-		fail("neither a number nor a string nor an array", key);
+		fail("neither a number nor a string nor null nor an array", key);
 }
 
 static void print_records(const char *kind, json_t *value);

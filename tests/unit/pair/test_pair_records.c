@@ -78,8 +78,8 @@ static struct pair_record dump_newest(void)
 
 	records = pair_survey_begin(&set, clock_ms(), &count);
 	ck_assert_uint_ge(count, 1);
-	newest = records[0];
 	ck_assert(!pair_survey_measure(&set, count));
+	newest = records[0];
 	pair_records_free(records, count);
 	return newest;
 }
@@ -109,6 +109,22 @@ START_TEST(dump_tells_each_state)
 	reset(client);
 	LOOP_UNTIL(base, pair_peer_failed(&LIST_FIRST(&set.pairs)->client));
 	ck_assert_int_eq(dump_newest().state, STATE_CLOSING);
+}
+END_TEST
+
+START_TEST(sink_queue_of_a_unix_socket_is_unknown)
+{
+	struct pair_record record;
+	int client, listener = listen_abstract(16);
+
+	open_relay(TEXTS(relays_address(listener)), NULL);
+	client = join();
+	meet(listener);
+	ck_assert_uint_eq(loop_send(client, 0, 10), 10);
+	LOOP_UNTIL(base, only_pair()->client.from.bytes == 10);
+	record = dump_newest();
+	ck_assert_uint_eq(record.flow[UPLOAD].sink_queue, RECORD_UNKNOWN);
+	ck_assert_uint_eq(record.flow[DOWNLOAD].sink_queue, 0); /* the client came over TCP */
 }
 END_TEST
 
@@ -193,6 +209,7 @@ static TCase *dump_case(void)
 	tcase_add_test(tcase, dump_outlives_the_pairs_in_it);
 	tcase_add_test(tcase, dump_tells_queues_and_states);
 	tcase_add_test(tcase, dump_tells_each_state);
+	tcase_add_test(tcase, sink_queue_of_a_unix_socket_is_unknown);
 	tcase_add_loop_test(tcase, dump_without_memory, 1, 4);
 	tcase_add_test(tcase, dump_of_nothing);
 	tcase_add_test(tcase, living_pairs_are_counted_for_their_relay);
