@@ -49,6 +49,7 @@ src_libweir_a_SOURCES = \
 	src/pair/pair_connect.c \
 	src/pair/pair_report.c \
 	src/pair/pair_time.c \
+	src/pair/pair_vanish.c \
 	src/pair/pair_watch.c \
 	src/pair/reason.c src/pair/reason.h \
 	src/flow/pipe_pool.c src/flow/pipe_pool.h \

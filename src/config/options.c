@@ -374,6 +374,9 @@ const struct option option_table[] = {
          .help = "The same once one side has ended; 0 = for ever."},
         {IN_BOTH(stall_timeout), TIMEOUT_OPTION, .default_text = "1h",
          .help = "How long bytes may be queued without the reader taking one; 0 = for ever."},
+        {IN_BOTH(vanish_timeout), TIMEOUT_OPTION, .default_text = "2m",
+         .help = "How long a peer's TCP may leave unanswered what it was sent; 0 = as long as the kernel "
+                 "tries."},
         {IN_BOTH(tcp_nodelay), BOOL_OPTION, .default_text = "on", .help = "Send small pieces at once."},
         {IN_BOTH(tcp_keepalive), BOOL_OPTION, .default_text = "on", .help = "Probe silent peers."},
         {IN_BOTH(keepalive_idle), KEEPALIVE_OPTION,

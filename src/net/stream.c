@@ -2,9 +2,13 @@
 
 #include "net/stream.h"
 
+#include "base/number.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
+#include <linux/tcp.h> /* netinet/tcp.h has an older struct tcp_info */
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -88,6 +92,20 @@ uint64_t stream_send_buffer(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, &length) < 0 ? 0 : (uint64_t)bytes;
 }
 
+struct stream_unanswered stream_unanswered(int fd)
+{
+	struct tcp_info info = {0};
+	socklen_t length = sizeof(info);
+
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) < 0)
+		return (struct stream_unanswered){.outstanding = false};
+	return (struct stream_unanswered){
+	        .outstanding = info.tcpi_unacked > 0 || info.tcpi_notsent_bytes > 0,
+	        .tries = (unsigned)info.tcpi_retransmits + info.tcpi_probes,
+	        .heard_ms = min_u64(info.tcpi_last_ack_recv, info.tcpi_last_data_recv),
+	};
+}
+
 static bool is_ready(int fd, short events)
 {
 	struct pollfd asked = {.fd = fd, .events = events};
@@ -116,4 +134,31 @@ bool stream_failed(const int *fds, size_t count, bool failed[STREAM_BATCH])
 	for (size_t i = 0; i < count; i++)
 		failed[i] = asked[i].revents & POLLERR;
 	return true;
+}
+
+int stream_take_error(int fd)
+{
+	int error = 0;
+	socklen_t length = sizeof(error);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0 || error == 0)
+		return -ECONNRESET;
+	return -error;
+}
+
+bool stream_error_is_silence(int error)
+{
+	switch (-error) {
+	case ETIMEDOUT:
+	case ENETUNREACH:
+	case EHOSTUNREACH:
+	case EHOSTDOWN:
+	case ENONET:
+	case ECONNREFUSED:
+	case ENOPROTOOPT:
+	case EPROTO:
+		return true;
+	default:
+		return false;
+	}
 }

@@ -52,6 +52,15 @@ uint64_t stream_unacknowledged(int fd);
 /* Bytes; how much the kernel's send buffer of a socket holds (SO_SNDBUF). */
 uint64_t stream_send_buffer(int fd);
 
+/* What the other end's TCP has left unanswered. */
+struct stream_unanswered {
+	bool outstanding;  /* bytes or the end are not acknowledged, or wait because its window is shut */
+	unsigned tries;    /* retransmissions, or probes of the shut window, since its last answer */
+	uint64_t heard_ms; /* how long ago its last segment came */
+};
+/* Nothing is ever outstanding on a unix socket, or if the kernel does not say. */
+struct stream_unanswered stream_unanswered(int fd);
+
 /* Whether fd can be read (or its stream has ended), or written, right now. */
 bool stream_is_readable(int fd);
 bool stream_is_writable(int fd);
@@ -67,5 +76,12 @@ bool stream_is_writable(int fd);
  * failed.
  */
 bool stream_failed(const int *fds, size_t count, bool failed[STREAM_BATCH]);
+/* Takes the -errno of a socket that has failed: no later call reports it. -ECONNRESET if it has none. */
+int stream_take_error(int fd);
+/*
+ * True if -errno is not what the other end said, but what the kernel makes of its silence: it has given up
+ * retransmitting or keepalive probes. If routers or firewalls said why in the meantime, it is what they said.
+ */
+bool stream_error_is_silence(int error);
 
 #endif

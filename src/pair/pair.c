@@ -77,13 +77,17 @@ static void free_pair(struct pair *pair)
 /* With on_reset = close, a reset is passed on as a clean end once everything before it is delivered. */
 static bool looks_clean(const struct pair *pair, enum reason reason)
 {
-	bool was_reset = reason == REASON_CLIENT_RESET || reason == REASON_TARGET_RESET;
+	bool was_reset =
+	        reason == REASON_CLIENT_RESET || reason == REASON_TARGET_RESET || reason == REASON_VANISHED;
 
 	return reasons[reason].clean ||
 	       (was_reset && pair->phase == PHASE_ENDING && pair->relay->config->on_reset == ON_RESET_CLOSE);
 }
 
-/* Only a clean end may look like one. After anything else both peers see a reset. */
+/*
+ * Only a clean end may look like one. After anything else both peers see a reset. One that has failed always
+ * does: what it has not acknowledged would stay with the kernel.
+ */
 static void close_pair(struct pair *pair, enum reason reason)
 {
 	bool clean = looks_clean(pair, reason);
@@ -95,15 +99,23 @@ static void close_pair(struct pair *pair, enum reason reason)
 	pair_log_close(pair, reason);
 	pair_count_close(pair, reason);
 	pair_survey_forget(pair);
-	pair_close_socket(&pair->client, !clean);
-	pair_close_socket(&pair->target, !clean);
+	pair_close_socket(&pair->client, !clean || pair_peer_failed(&pair->client));
+	pair_close_socket(&pair->target, !clean || pair_peer_failed(&pair->target));
 	free_pair(pair);
 }
 
 /* ---- settling ---- */
 
-static enum reason reset_reason(const struct pair *pair, const struct peer *peer)
+/* What the peer's own socket said counts more than what writing to it did. */
+static int peer_error(const struct peer *peer)
 {
+	return peer->from.source_error ? peer->from.source_error : peer->opposite->from.sink_error;
+}
+
+static enum reason failure_reason(const struct pair *pair, const struct peer *peer)
+{
+	if (stream_error_is_silence(peer_error(peer)))
+		return REASON_VANISHED;
 	return peer == &pair->client ? REASON_CLIENT_RESET : REASON_TARGET_RESET;
 }
 
@@ -187,14 +199,14 @@ static enum reason advance_failure(struct pair *pair, const struct peer *failed)
 		backoff_reset(&pair->look, LOOK_MIN_MS);
 	}
 	if (pair_peer_failed(opposite))
-		return reset_reason(pair, pair->ended_first);
+		return failure_reason(pair, pair->ended_first);
 	if (flow_discard(&opposite->from))
 		backoff_reset(&pair->look, LOOK_MIN_MS);
 	if (!flow_finished(&failed->from))
 		return REASON_NONE;
 	if (pair->phase != PHASE_ENDING)
 		begin_reset(pair, opposite);
-	return all_acknowledged(pair) ? reset_reason(pair, failed) : REASON_NONE;
+	return all_acknowledged(pair) ? failure_reason(pair, failed) : REASON_NONE;
 }
 
 /*
@@ -272,8 +284,11 @@ EVENT_CALLBACK(on_timer, struct pair, pair)
 	}
 	if (!pair_is_connected(pair))
 		pair_connect_again(pair, expired != REASON_NONE);
-	else if (pair->phase != PHASE_OPEN)
-		backoff_next(&pair->look, LOOK_MAX_MS);
+	else {
+		pair_vanish_look(pair);
+		if (pair->phase != PHASE_OPEN)
+			backoff_next(&pair->look, LOOK_MAX_MS);
+	}
 	pair_settle(pair);
 }
 

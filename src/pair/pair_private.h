@@ -1,6 +1,7 @@
 /*
  * What the files of the pair module share: pair.c (life and death), pair_time.c (deadlines), pair_connect.c
- * (targets), pair_watch.c (silent failures), pair_report.c (log and records).
+ * (targets), pair_watch.c (silent failures), pair_vanish.c (peers that are gone), pair_report.c (log and
+ * records).
  */
 #ifndef WEIR_PAIR_PRIVATE_H
 #define WEIR_PAIR_PRIVATE_H
@@ -28,6 +29,10 @@ struct peer {
 	int fd;              /* -1: none (yet) */
 	bool blind;          /* nothing is read from it, so it is on a list of peers to watch */
 	LIST_ENTRY(peer) watch_entry;
+	uint64_t answered; /* flow_sent towards it when all of that had been acknowledged */
+	uint64_t
+	        owing_since; /* clock_ms; what was sent before is acknowledged, or its window was shut then */
+	uint64_t look_at;    /* clock_ms at which we see what it has answered; 0: it owes nothing */
 };
 
 struct pair {
@@ -100,6 +105,15 @@ void pair_arm_timer(struct pair *pair);
 void pair_watch(struct peer *peer, bool blind);
 int pair_watch_init(struct pair_set *set);
 void pair_watch_deinit(struct pair_set *set);
+
+/* pair_vanish.c */
+
+/* When the pair must be looked at next because of what its peers owe. PAIR_NEVER: they owe nothing. */
+uint64_t pair_vanish_next(struct pair *pair);
+/* Finds out, where that is due, whether a peer has vanished. It has failed then. The caller settles. */
+void pair_vanish_look(struct pair *pair);
+/* Milliseconds for which the peer has left what it was sent unanswered, as of now (clock_ms). */
+uint64_t pair_unanswered_ms(const struct peer *peer, uint64_t now);
 
 /* pair_report.c */
 void pair_log_close(struct pair *pair, enum reason reason);

@@ -152,9 +152,15 @@ struct pair_record *pair_survey_begin(struct pair_set *set, uint64_t now, size_t
 }
 
 /* For a unix socket the kernel counts what the bytes cost, not the bytes. */
-static uint64_t sink_queue(const struct sockaddr *to, int fd)
+static void measure_sink(const struct peer *sink, const struct sockaddr *address, struct flow_record *record)
 {
-	return to->sa_family == AF_UNIX ? RECORD_UNKNOWN : stream_unacknowledged(fd);
+	if (address->sa_family == AF_UNIX) {
+		record->sink_queue = RECORD_UNKNOWN;
+		return;
+	}
+	record->sink_queue = stream_unacknowledged(sink->fd);
+	if (record->sink_queue > 0)
+		record->unanswered_ms = pair_unanswered_ms(sink, clock_ms());
 }
 
 static void measure(const struct pair *pair, struct pair_record *record)
@@ -162,11 +168,11 @@ static void measure(const struct pair *pair, struct pair_record *record)
 	struct flow_record *up = &record->flow[UPLOAD], *down = &record->flow[DOWNLOAD];
 
 	up->source_queue = stream_unread(pair->client.fd);
-	down->sink_queue = sink_queue(&pair->ticket.client.any, pair->client.fd);
+	measure_sink(&pair->client, &pair->ticket.client.any, down);
 	if (!pair_is_connected(pair))
 		return;
 	down->source_queue = stream_unread(pair->target.fd);
-	up->sink_queue = sink_queue(&pair->choice.endpoint->any, pair->target.fd);
+	measure_sink(&pair->target, &pair->choice.endpoint->any, up);
 }
 
 bool pair_survey_measure(struct pair_set *set, size_t most)

@@ -61,7 +61,7 @@ static struct peer *ask_batch(struct peer *peer, struct peer_list *failed)
 	for (size_t i = 0; i < count; i++) {
 		if (!has_failed[i])
 			continue;
-		flow_source_failed(&batch[i]->from, -ECONNRESET);
+		flow_source_failed(&batch[i]->from, stream_take_error(fds[i]));
 		LIST_REMOVE(batch[i], watch_entry);
 		LIST_INSERT_HEAD(failed, batch[i], watch_entry);
 	}

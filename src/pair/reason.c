@@ -7,6 +7,7 @@ const struct reason_traits reasons[] = {
         [REASON_EOF] = {"eof", LOG_LEVEL_INFO, true},
         [REASON_CLIENT_RESET] = {"client_reset", LOG_LEVEL_INFO, false},
         [REASON_TARGET_RESET] = {"target_reset", LOG_LEVEL_INFO, false},
+        [REASON_VANISHED] = {"vanished", LOG_LEVEL_INFO, false},
         [REASON_CONNECT_FAILED] = {"connect_failed", LOG_LEVEL_INFO, false},
         [REASON_CONNECT_TIMEOUT] = {"connect_timeout", LOG_LEVEL_INFO, false},
         [REASON_IDLE_TIMEOUT] = {"idle_timeout", LOG_LEVEL_INFO, false},

@@ -59,6 +59,7 @@ static const struct field flow_fields[] = {
         {"source_queue", FIELD_NUMBER, offsetof(struct flow_line, flow.source_queue)},
         {"sink_queue", FIELD_NUMBER, offsetof(struct flow_line, flow.sink_queue)},
         {"limited_by", FIELD_LIMITED_BY, offsetof(struct flow_line, flow.limited_by)},
+        {"unanswered_ms", FIELD_NUMBER, offsetof(struct flow_line, flow.unanswered_ms)},
         {.name = NULL},
 };
 

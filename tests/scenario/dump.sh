@@ -15,7 +15,7 @@ expect_contract() {
 		"$(keys_of relay)"
 	expect_equal "keys of pair" "id relay worker state client target age_ms idle_ms " "$(keys_of pair)"
 	expect_equal "keys of flow" \
-		"${1}direction queued peak high low reading pauses paused_ms longest_pause_ms bytes source_queue sink_queue limited_by " \
+		"${1}direction queued peak high low reading pauses paused_ms longest_pause_ms bytes source_queue sink_queue limited_by unanswered_ms " \
 		"$(keys_of flow)"
 	expect_equal "keys of end" "pairs " "$(keys_of end)"
 }

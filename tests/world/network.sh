@@ -191,6 +191,112 @@ reset_while_target_is_gone() {
 }
 scenario "a client resets, the target is gone: given up after half_close_timeout" reset_while_target_is_gone
 
+# far NAME LINK [SETTING...]: adds relay NAME to relay.ini; it leads by the link to peer target_NAME.
+far() {
+	{
+		echo "[relay $1]"
+		echo "listen = 10.9.0.1:0"
+		echo "target = 10.9.0.$2:$(<"target_$1.port")"
+		printf '%s\n' "${@:3}"
+	} >>relay.ini
+}
+
+far_target_as() {
+	peer_with "target_$1" "listen 10.9.0.1:0 port-file target_$1.port accept" "${@:2}"
+	target_port "target_$1"
+}
+
+# far_client_as NAME LINK WORD...
+far_client_as() {
+	local at
+	at=$(listening_on "$1")
+	peer_with "client_$1" "connect 10.9.0.$2:${at##*:}" "${@:3}"
+}
+
+vanished_pairs() {
+	[ "$(grep -c ' reason=vanished' weir.log)" -eq "$1" ]
+}
+
+long_unanswered() {
+	weir_dump
+	value unanswered_ms flow limited_by=none sink_queue=35 | awk '$1 > 700 { n++ } END { exit n != 2 }'
+}
+
+since_gone() {
+	[ $(($(now_ms) - GONE)) -ge "$1" ]
+}
+
+# All ways to owe an answer, side by side: what a peer was sent is not acknowledged, be it the last bytes ever
+# (sent, answer), or ever more of them (drip), or the end (fin, late); or its window is shut and probes are
+# lost (up, down), or it is the end of a pair that has failed (reset). Keepalive probes find two that owe nothing:
+# one that has ended its stream (mute), one that is not being read (held). Meanwhile two readers rest behind
+# shut windows.
+vanish_timeout_ends_them() {
+	local name number=0 keepalive=("keepalive_idle = 1s" "keepalive_interval = 1s" "keepalive_count = 1")
+	local small=(-o client_rcvbuf=16K -o client_sndbuf=16K -o target_rcvbuf=16K -o target_sndbuf=16K)
+	wire_up
+	far_target_as sent recv 10 touch sent.there await over
+	far_target_as answer recv 10 touch answer.there await gone send 35 expect-rst
+	far_target_as drip recv 10 touch drip.there await over
+	far_target_as fin recv 10 touch fin.there await over
+	far_target_as up rcvbuf 8K await over
+	far_target_as down sndbuf 16K fill 200 touch down.there expect-rst
+	far_target_as reset recv 10 touch reset.there await over
+	far_target_as late recv 10 touch late.there await over
+	far_target_as mute recv 10 expect-fin touch mute.there expect-rst
+	far_target_as held rcvbuf 8K await rested recv-until-end
+	far_target_as rest_up rcvbuf 8K await rested recv 256K expect-fin fin
+	far_target_as rest_down send 256K fin expect-fin
+	for name in sent answer drip fin up down reset rest_up rest_down; do
+		number=$((number + 1))
+		far $name $((100 + number))
+	done
+	far mute 110 "${keepalive[@]}"
+	far held 111 "${keepalive[@]}"
+	far late 112 "on_reset = close"
+	weir_start -c relay.ini -o vanish_timeout=1s -o high_watermark=16K -o low_watermark=8K "${small[@]}"
+	far_client_as sent 11 send 10 await gone send 35 expect-rst
+	far_client_as answer 12 send 10 await over
+	far_client_as drip 13 -i send 10 await gone dribble 500 50
+	far_client_as fin 14 send 10 await gone fin expect-rst
+	far_client_as up 15 sndbuf 16K fill 200 touch up.there expect-rst
+	far_client_as down 16 rcvbuf 8K await over
+	far_client_as reset 17 send 10 await gone send 1000 wait-acked rst
+	far_client_as late 22 send 10 await gone rst
+	far_client_as mute 20 send 10 fin await over
+	far_client_as held 21 sndbuf 16K fill 200 touch held.there await over
+	far_client_as rest_up 18 send 256K fin expect-fin
+	far_client_as rest_down 19 rcvbuf 8K await rested recv 256K expect-fin fin
+	for name in sent answer drip fin up down reset mute held late; do
+		wait_for "pair $name" test -e $name.there
+	done
+	for number in 101 12 103 104 105 16 107 20 21 112; do
+		link $number down 1
+	done
+	GONE=$(now_ms)
+	touch gone
+	wait_for "two flows unanswered in the dump" long_unanswered
+	wait_for "the end of seven pairs" vanished_pairs 7
+	expect_at_least "milliseconds until all had vanished" 1000 $(($(now_ms) - GONE))
+	wait_closed relay=sent ended_first=target upload_bytes=45 reason=vanished
+	wait_closed relay=answer ended_first=client download_bytes=35 reason=vanished
+	wait_closed relay=drip ended_first=target reason=vanished
+	wait_closed relay=fin ended_first=client upload_bytes=10 reason=vanished
+	wait_closed relay=up ended_first=target reason=vanished
+	wait_closed relay=down ended_first=client reason=vanished
+	wait_closed relay=reset ended_first=client reason=client_reset
+	wait_closed relay=late ended_first=client reason=client_reset
+	wait_closed relay=mute ended_first=client reason=vanished
+	dump_until has pair relay=held state=closing
+	wait_for "five times the timeout" since_gone 5000
+	touch rested
+	wait_closed relay=held ended_first=client dropped=0 reason=vanished
+	wait_closed relay=rest_up upload_bytes=262144 reason=eof
+	wait_closed relay=rest_down download_bytes=262144 reason=eof
+	touch over
+}
+scenario "peers that vanish owing an answer: vanish_timeout; readers that rest live" vanish_timeout_ends_them
+
 connect_to_nobody() {
 	wire_up
 	TARGET=10.9.0.3:9

@@ -44,6 +44,7 @@ static const struct {
         {RELAY "half_close_timeout = 0\n", "half_close_timeout = 0"},
         {RELAY "stall_timeout = 0s\n", "stall_timeout = 0"},
         {RELAY "stall_timeout = 365d\n", "stall_timeout = 365d"},
+        {RELAY "vanish_timeout = 120s\n", "vanish_timeout = 2m"},
         {RELAY "tcp_nodelay = FALSE\n", "tcp_nodelay = off"},
         {RELAY "keepalive_idle = 1s\n", "keepalive_idle = 1s"},
         {RELAY "keepalive_interval = 32767s\n", "keepalive_interval = 32767s"},
@@ -422,6 +423,7 @@ START_TEST(defaults_are_those_of_the_contract)
 	ck_assert(relay->connect_timeout == 5000 && relay->connect_attempts == 3);
 	ck_assert(relay->idle_timeout == 3600000 && relay->half_close_timeout == 600000);
 	ck_assert(relay->stall_timeout == 3600000 && relay->tcp_nodelay && relay->tcp_keepalive);
+	ck_assert(relay->vanish_timeout == 120000);
 	ck_assert(relay->client_rcvbuf == UNITS_AUTO && relay->client_sndbuf == UNITS_AUTO);
 	ck_assert(relay->target_rcvbuf == UNITS_AUTO && relay->target_sndbuf == UNITS_AUTO);
 	ck_assert(relay->notsent_lowat == UNITS_AUTO);

@@ -208,7 +208,8 @@ START_TEST(timeouts_of_zero_never_come)
 {
 	int client;
 
-	begin(TEXTS("high_watermark=64K", "idle_timeout=0", "half_close_timeout=0", "stall_timeout=0"));
+	begin(TEXTS("high_watermark=64K", "idle_timeout=0", "half_close_timeout=0", "stall_timeout=0",
+	            "vanish_timeout=0"));
 	client = join();
 	shutdown(meet_open(target), SHUT_WR);
 	fill(client, &only_pair()->client.from);

@@ -85,10 +85,10 @@ static char golden[] =
         "pair id=17 relay=db worker=0 state=open client=10.0.0.5:51234 target=10.0.0.9:5432 age_ms=12300 "
         "idle_ms=4\n"
         "flow pair=17 direction=upload queued=0 peak=65536 high=1048576 low=524288 reading=on pauses=0 "
-        "paused_ms=0 longest_pause_ms=0 bytes=1 source_queue=0 sink_queue=0 limited_by=none\n"
+        "paused_ms=0 longest_pause_ms=0 bytes=1 source_queue=0 sink_queue=0 limited_by=none unanswered_ms=0\n"
         "flow pair=17 direction=download queued=1048576 peak=1048576 high=1048576 low=524288 reading=paused "
         "pauses=4 paused_ms=977 longest_pause_ms=801 bytes=2 source_queue=3145728 sink_queue=4194304 "
-        "limited_by=client\n"
+        "limited_by=client unanswered_ms=0\n"
         "end pairs=1\n";
 
 struct records {
@@ -258,8 +258,9 @@ static void make_pairs(struct pair_record pairs[4])
 			        .sink_queue = next + 10,
 			        .reading = (enum reading)((i + j) % 4),
 			        .limited_by = (enum limited_by)((i + j) % 4),
+			        .unanswered_ms = next + 11,
 			};
-			next += 11;
+			next += 12;
 		}
 	}
 }
@@ -286,9 +287,9 @@ END_TEST
 START_TEST(test_words)
 {
 	const char *const words[] = {
-	        " state=connecting ", " state=open ",        " state=half_closed ",  " state=closing ",
-	        " reading=waiting ",  " reading=on ",        " reading=paused ",     " reading=ended ",
-	        " limited_by=none\n", " limited_by=relay\n", " limited_by=client\n", " limited_by=target\n",
+	        " state=connecting ", " state=open ",       " state=half_closed ", " state=closing ",
+	        " reading=waiting ",  " reading=on ",       " reading=paused ",    " reading=ended ",
+	        " limited_by=none ",  " limited_by=relay ", " limited_by=client ", " limited_by=target ",
 	};
 	struct pair_record pairs[4];
 	const struct records records = {&relay, 1, pairs, 4};

@@ -1,0 +1,100 @@
+/*
+ * A peer that has vanished sends nothing, not even a reset. Only what it was sent tells: its TCP neither
+ * acknowledges it nor answers a probe of its window. A reader that rests does answer, however long it rests.
+ *
+ * No event reports that. A peer that owes an answer is looked at a few times within vanish_timeout. One that
+ * owes nothing is not looked at.
+ *
+ * At least two tries must have failed. One may be lost on the way, and Linux itself leaves a probe unanswered
+ * that comes within half a second of the last (net.ipv4.tcp_invalid_ratelimit).
+ */
+#include "build_config.h"
+
+#include "base/clock.h"
+#include "base/number.h"
+#include "net/stream.h"
+#include "pair/pair_private.h"
+
+#include <errno.h>
+
+#define LOOKS     4 /* within vanish_timeout */
+#define TRIES_MIN 2
+
+static uint64_t look_interval(const struct pair *pair)
+{
+	return max_u64(pair->relay->config->vanish_timeout / LOOKS, 1);
+}
+
+/* Something was sent to it since all was acknowledged. While a pair is ending, it waits for just that. */
+static bool owes(const struct peer *peer)
+{
+	const struct flow *to = &peer->opposite->from;
+
+	return to->sink != SINK_FAILED &&
+	       (flow_sent(to) != peer->answered || peer->pair->phase == PHASE_ENDING);
+}
+
+static uint64_t next_look(struct peer *peer)
+{
+	if (!owes(peer))
+		return PAIR_NEVER;
+	if (peer->look_at == 0) {
+		peer->owing_since = clock_ms();
+		peer->look_at = peer->owing_since + look_interval(peer->pair);
+	}
+	return peer->look_at;
+}
+
+uint64_t pair_vanish_next(struct pair *pair)
+{
+	if (!pair_is_connected(pair) || pair->relay->config->vanish_timeout == 0)
+		return PAIR_NEVER;
+	return min_u64(next_look(&pair->client), next_look(&pair->target));
+}
+
+/* Nothing from before owing_since is unanswered. If the peer was heard later, nothing from before that is. */
+static uint64_t silent_since(const struct peer *peer, const struct stream_unanswered *left, uint64_t now)
+{
+	return max_u64(peer->owing_since, now - min_u64(left->heard_ms, now));
+}
+
+/*
+ * owing_since is too early by up to one interval: at the last look its TCP may have had nothing to answer. So
+ * one interval is added, and nobody is given less than vanish_timeout.
+ */
+static void look(struct peer *peer, uint64_t now)
+{
+	uint64_t interval = look_interval(peer->pair);
+	struct flow *to = &peer->opposite->from;
+	struct stream_unanswered left = stream_unanswered(peer->fd);
+
+	if (!left.outstanding) {
+		peer->answered = flow_sent(to);
+		peer->look_at = 0;
+		return;
+	}
+	peer->look_at = now + interval;
+	peer->owing_since = left.tries == 0 ? now : silent_since(peer, &left, now);
+	if (left.tries >= TRIES_MIN &&
+	    now - peer->owing_since >= peer->pair->relay->config->vanish_timeout + interval)
+		flow_sink_failed(to, -ETIMEDOUT);
+}
+
+void pair_vanish_look(struct pair *pair)
+{
+	uint64_t now = clock_ms();
+
+	if (pair_vanish_next(pair) > now)
+		return;
+	if (owes(&pair->client) && pair->client.look_at <= now)
+		look(&pair->client, now);
+	if (owes(&pair->target) && pair->target.look_at <= now)
+		look(&pair->target, now);
+}
+
+uint64_t pair_unanswered_ms(const struct peer *peer, uint64_t now)
+{
+	struct stream_unanswered left = stream_unanswered(peer->fd);
+
+	return left.outstanding && left.tries > 0 ? now - silent_since(peer, &left, now) : 0;
+}
