@@ -47,6 +47,7 @@ src_libweir_a_SOURCES = \
 	src/config/options.c src/config/options.h \
 	src/pair/pair.c src/pair/pair.h src/pair/pair_private.h \
 	src/pair/pair_connect.c \
+	src/pair/pair_rate.c \
 	src/pair/pair_report.c \
 	src/pair/pair_time.c \
 	src/pair/pair_vanish.c \

@@ -50,6 +50,20 @@ static void set_limits(struct config_relay *relay)
 	        effective_limits(relay, relay->download_high_watermark, relay->download_low_watermark);
 }
 
+/* The last line of section that sets one of the keys, or NO_LINE. */
+static unsigned last_line(struct section *section, const char *const keys[], size_t count)
+{
+	unsigned last = NO_LINE;
+
+	for (size_t i = 0; i < count; i++) {
+		unsigned line = *loader_option_line(section, option_find(keys[i], SECTION_RELAY));
+
+		if (line > last)
+			last = line;
+	}
+	return last;
+}
+
 /* The last line of section that affects the watermarks of a direction, or NO_LINE. */
 static unsigned marks_line(struct section *section, enum direction direction)
 {
@@ -59,15 +73,8 @@ static unsigned marks_line(struct section *section, enum direction direction)
 	        [DOWNLOAD] = {"high_watermark", "low_watermark", "download_high_watermark",
 	                      "download_low_watermark"},
 	};
-	unsigned last = NO_LINE;
 
-	for (size_t i = 0; i < 4; i++) {
-		unsigned line = *loader_option_line(section, option_find(keys[direction][i], SECTION_RELAY));
-
-		if (line > last)
-			last = line;
-	}
-	return last;
+	return last_line(section, keys[direction], 4);
 }
 
 /* reported: directions whose watermarks in [defaults], which every relay may inherit, had their complaint. */
@@ -93,6 +100,27 @@ static void check_marks(struct loader *loader, struct section *section, enum dir
 	               units_format_size(limits->high, high));
 }
 
+/* Over a time without end, no rate can be measured. reported: as above, of [defaults]. */
+static void check_rate(struct loader *loader, struct section *section, bool *reported)
+{
+	static const char *const keys[] = {"min_rate", "stall_timeout"};
+	unsigned line = last_line(section, keys, 2);
+	char rate[UNITS_TEXT_MAX];
+
+	if (section->relay.min_rate == 0 || section->relay.stall_timeout > 0)
+		return;
+	if (line == NO_LINE) {
+		if (*reported)
+			return;
+		*reported = true;
+		line = last_line(&loader->defaults, keys, 2);
+	}
+	complaints_add(
+	        &loader->complaints, line,
+	        "relay \"%s\": min_rate %s with stall_timeout 0; expected a stall_timeout to measure it over",
+	        section->relay.name, units_format_size(section->relay.min_rate, rate));
+}
+
 static void check_has(struct loader *loader, struct section *section, const char *key)
 {
 	const struct option *option = option_find(key, SECTION_RELAY);
@@ -108,25 +136,32 @@ static void check_has(struct loader *loader, struct section *section, const char
 		               section->relay.name, key, key);
 }
 
-static void finish_relay(struct loader *loader, struct section *section, bool reported[DIRECTIONS])
+/* What [defaults] sets wrong is reported once, not for each relay. */
+struct reported {
+	bool marks[DIRECTIONS];
+	bool rate;
+};
+
+static void finish_relay(struct loader *loader, struct section *section, struct reported *reported)
 {
 	inherit(loader, section);
 	set_limits(&section->relay);
 	check_has(loader, section, "listen");
 	check_has(loader, section, "target");
+	check_rate(loader, section, &reported->rate);
 	if (section->marks_broken || loader->defaults.marks_broken)
 		return;
-	check_marks(loader, section, UPLOAD, reported);
-	check_marks(loader, section, DOWNLOAD, reported);
+	check_marks(loader, section, UPLOAD, reported->marks);
+	check_marks(loader, section, DOWNLOAD, reported->marks);
 }
 
 static void finish_relays(struct loader *loader)
 {
-	bool reported[DIRECTIONS] = {false};
+	struct reported reported = {.rate = false};
 	struct section *section;
 
 	for (section = STAILQ_FIRST(&loader->relays); section; section = STAILQ_NEXT(section, link))
-		finish_relay(loader, section, reported);
+		finish_relay(loader, section, &reported);
 	if (loader->relay_count > 0 || loader->lost_head)
 		return;
 	if (loader->request->file)

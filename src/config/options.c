@@ -374,6 +374,9 @@ const struct option option_table[] = {
          .help = "The same once one side has ended; 0 = for ever."},
         {IN_BOTH(stall_timeout), TIMEOUT_OPTION, .default_text = "1h",
          .help = "How long bytes may be queued without the reader taking one; 0 = for ever."},
+        {IN_BOTH(min_rate), .type = &size_type, .maximum = 1 << 30, .default_text = "0",
+         .expected = "a size from 0 to 1G, in bytes a second; 0 = off",
+         .help = "Bytes a second that a reader with bytes queued must take over stall_timeout; 0 = off."},
         {IN_BOTH(vanish_timeout), TIMEOUT_OPTION, .default_text = "2m",
          .help = "How long a peer's TCP may leave unanswered what it was sent; 0 = as long as the kernel "
                  "tries."},

@@ -62,6 +62,7 @@ struct config_relay {
 	uint64_t connect_timeout;                                 /* ms, at least 1 */
 	uint64_t connect_attempts;                                /* at least 1 */
 	uint64_t idle_timeout, half_close_timeout, stall_timeout; /* ms; 0 = never */
+	uint64_t min_rate;                                        /* bytes a second; 0 = off */
 	uint64_t vanish_timeout;                                  /* ms; 0 = never */
 	bool tcp_nodelay, tcp_keepalive;
 	uint64_t keepalive_idle, keepalive_interval;                         /* ms or UNITS_AUTO */

@@ -278,6 +278,8 @@ EVENT_CALLBACK(on_timer, struct pair, pair)
 	enum reason expired = pair_expired(pair);
 
 	pair->timer_due = PAIR_NEVER;
+	if (!expired && !pair_rate_is_kept(pair))
+		expired = REASON_STALL_TIMEOUT;
 	if (expired && pair_is_connected(pair)) {
 		close_pair(pair, expired);
 		return;

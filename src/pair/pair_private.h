@@ -20,6 +20,12 @@ enum phase {
 	PHASE_ENDING,     /* all that came was sent on, and ends too, but not all of it is acknowledged */
 };
 
+/* How fast a sink with bytes queued takes them; see pair_rate.c. */
+struct sink_pace {
+	uint64_t look_at;      /* clock_ms; 0: nothing is queued, or min_rate is off */
+	uint64_t since, taken; /* clock_ms from which it is measured, 0: not yet; bytes taken by then */
+};
+
 /* One end of a pair. */
 struct peer {
 	struct pair *pair;
@@ -29,6 +35,7 @@ struct peer {
 	int fd;              /* -1: none (yet) */
 	bool blind;          /* nothing is read from it, so it is on a list of peers to watch */
 	LIST_ENTRY(peer) watch_entry;
+	struct sink_pace pace;
 	uint64_t answered; /* flow_sent towards it when all of that had been acknowledged */
 	uint64_t
 	        owing_since; /* clock_ms; what was sent before is acknowledged, or its window was shut then */
@@ -114,6 +121,13 @@ uint64_t pair_vanish_next(struct pair *pair);
 void pair_vanish_look(struct pair *pair);
 /* Milliseconds for which the peer has left what it was sent unanswered, as of now (clock_ms). */
 uint64_t pair_unanswered_ms(const struct peer *peer, uint64_t now);
+
+/* pair_rate.c */
+
+/* When the pair must be looked at next because of min_rate. PAIR_NEVER: nothing is queued, or it is off. */
+uint64_t pair_rate_next(struct pair *pair);
+/* False if a sink has taken less than min_rate over a whole stall_timeout. */
+bool pair_rate_is_kept(struct pair *pair);
 
 /* pair_report.c */
 void pair_log_close(struct pair *pair, enum reason reason);

@@ -50,9 +50,9 @@ struct flow_record {
 	uint64_t bytes;        /* written to the sink */
 	uint64_t source_queue; /* bytes in the kernel, unread */
 	uint64_t sink_queue;   /* bytes in the kernel, unacknowledged; or RECORD_UNKNOWN */
+	uint64_t unanswered_ms; /* for how long its sink has left unanswered what it was sent */
 	enum reading reading;
 	enum limited_by limited_by;
-	uint64_t unanswered_ms; /* for how long its sink has left unanswered what it was sent */
 };
 
 /* There are as many of these as pairs, so they hold nothing as text. */

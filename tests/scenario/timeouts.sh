@@ -76,11 +76,32 @@ scenario "stall_timeout resets when the client takes nothing" stalled_download
 
 slow_is_not_stalled() {
 	target recv-slow 2M 1M expect-fin fin
-	weir_relay -o stall_timeout=1s -o target_sndbuf=16K -o high_watermark=32K -o low_watermark=16K
+	weir_relay -o stall_timeout=1s -o target_sndbuf=16K -o high_watermark=32K -o low_watermark=16K "$@"
 	client rcvbuf 16K sndbuf 16K send 2M fin expect-fin
 	wait_closed reason=eof
 }
 scenario "stall_timeout spares a slow reader" slow_is_not_stalled
+
+scenario "the same under a min_rate that it keeps" slow_is_not_stalled -o min_rate=64K
+
+# A byte now and then is enough for stall_timeout, but not for min_rate.
+too_slow_upload() {
+	target -i rcvbuf 8K recv-slow 1M 4K
+	weir_relay "${SMALL_BUFFERS[@]}" -o min_rate=64K -o stall_timeout=1s -o high_watermark=64K
+	client sndbuf 16K fill 200 expect-rst
+	wait_closed reason=stall_timeout ended_first=relay
+	peers_end
+	grep -q end=rst target.out || fail "the target saw no reset: $(<target.out)"
+}
+scenario "min_rate resets when the target takes too little" too_slow_upload
+
+too_slow_download() {
+	target sndbuf 16K fill 200 expect-rst
+	weir_relay "${SMALL_BUFFERS[@]}" -o min_rate=64K -o stall_timeout=1s
+	client -i rcvbuf 8K recv-slow 1M 4K
+	wait_closed reason=stall_timeout ended_first=relay
+}
+scenario "min_rate resets when the client takes too little" too_slow_download
 
 never() {
 	target recv 10 expect-open 1000 fin expect-fin

@@ -29,6 +29,7 @@ UNIT_TESTS = \
 	tests/unit/pair/test_pair_end \
 	tests/unit/pair/test_pair_reset \
 	tests/unit/pair/test_pair_time \
+	tests/unit/pair/test_pair_rate \
 	tests/unit/pair/test_pair_vanish \
 	tests/unit/pair/test_pair_records \
 	tests/unit/pair/test_pair_tuning \
@@ -151,6 +152,10 @@ tests_unit_pair_test_pair_time_SOURCES = tests/unit/pair/test_pair_time.c tests/
 tests_unit_pair_test_pair_time_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_pair_test_pair_time_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_pair_test_pair_time_LDADD = $(UNIT_LIBS)
+tests_unit_pair_test_pair_rate_SOURCES = tests/unit/pair/test_pair_rate.c tests/unit/pair/pair_stage.c tests/unit/faults.c
+tests_unit_pair_test_pair_rate_LDFLAGS = $(FAULTS_WRAP)
+tests_unit_pair_test_pair_rate_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_pair_test_pair_rate_LDADD = $(UNIT_LIBS)
 tests_unit_pair_test_pair_vanish_SOURCES = tests/unit/pair/test_pair_vanish.c tests/unit/pair/pair_stage.c tests/unit/faults.c
 tests_unit_pair_test_pair_vanish_LDFLAGS = $(FAULTS_WRAP) -Wl,--wrap=stream_unanswered
 tests_unit_pair_test_pair_vanish_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)

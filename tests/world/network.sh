@@ -228,9 +228,9 @@ since_gone() {
 
 # All ways to owe an answer, side by side: what a peer was sent is not acknowledged, be it the last bytes ever
 # (sent, answer), or ever more of them (drip), or the end (fin, late); or its window is shut and probes are
-# lost (up, down), or it is the end of a pair that has failed (reset). Keepalive probes find two that owe nothing:
-# one that has ended its stream (mute), one that is not being read (held). Meanwhile two readers rest behind
-# shut windows.
+# lost (up, down), or it is the end of a pair that has failed (reset). Keepalive probes find two that owe
+# nothing: one that has ended its stream (mute), one that is not being read (held). Meanwhile two readers rest
+# behind shut windows.
 vanish_timeout_ends_them() {
 	local name number=0 keepalive=("keepalive_idle = 1s" "keepalive_interval = 1s" "keepalive_count = 1")
 	local small=(-o client_rcvbuf=16K -o client_sndbuf=16K -o target_rcvbuf=16K -o target_sndbuf=16K)

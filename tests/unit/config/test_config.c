@@ -44,6 +44,8 @@ static const struct {
         {RELAY "half_close_timeout = 0\n", "half_close_timeout = 0"},
         {RELAY "stall_timeout = 0s\n", "stall_timeout = 0"},
         {RELAY "stall_timeout = 365d\n", "stall_timeout = 365d"},
+        {RELAY "min_rate = 64K\n", "min_rate = 64K"},
+        {RELAY "min_rate = 0\nstall_timeout = 0\n", "min_rate = 0"},
         {RELAY "vanish_timeout = 120s\n", "vanish_timeout = 2m"},
         {RELAY "tcp_nodelay = FALSE\n", "tcp_nodelay = off"},
         {RELAY "keepalive_idle = 1s\n", "keepalive_idle = 1s"},
@@ -263,6 +265,16 @@ static const struct {
          "32767s\n"},
         {RELAY "keepalive_count = 128\n",
          "FILE:4: keepalive_count: \"128\" is out of range; expected auto or a number from 1 to 127\n"},
+        /* a rate over no time */
+        {RELAY "min_rate = 1K\nstall_timeout = 0\n", "FILE:5: relay \"r\": min_rate 1K with stall_timeout 0; "
+                                                     "expected a stall_timeout to measure it over\n"},
+        {"[defaults]\nstall_timeout = 0\n" RELAY "min_rate = 1K\n",
+         "FILE:6: relay \"r\": min_rate 1K with stall_timeout 0; expected a stall_timeout to measure it "
+         "over\n"},
+        {"[defaults]\nstall_timeout = 0\nmin_rate = 1K\n" RELAY
+         "[relay s]\nlisten = 127.0.0.1:3\ntarget = 127.0.0.1:4\n",
+         "FILE:3: relay \"r\": min_rate 1K with stall_timeout 0; expected a stall_timeout to measure it "
+         "over\n"},
         /* watermarks */
         {RELAY "high_watermark = 64K\nlow_watermark = 64K\n",
          "FILE:5: relay \"r\": upload low watermark 64K and high watermark 64K; expected low < high\n"
@@ -423,7 +435,7 @@ START_TEST(defaults_are_those_of_the_contract)
 	ck_assert(relay->connect_timeout == 5000 && relay->connect_attempts == 3);
 	ck_assert(relay->idle_timeout == 3600000 && relay->half_close_timeout == 600000);
 	ck_assert(relay->stall_timeout == 3600000 && relay->tcp_nodelay && relay->tcp_keepalive);
-	ck_assert(relay->vanish_timeout == 120000);
+	ck_assert(relay->vanish_timeout == 120000 && relay->min_rate == 0);
 	ck_assert(relay->client_rcvbuf == UNITS_AUTO && relay->client_sndbuf == UNITS_AUTO);
 	ck_assert(relay->target_rcvbuf == UNITS_AUTO && relay->target_sndbuf == UNITS_AUTO);
 	ck_assert(relay->notsent_lowat == UNITS_AUTO);

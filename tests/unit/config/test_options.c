@@ -97,6 +97,8 @@ static size_t random_section(unsigned section, char *text)
 			units_format_size((1 << 20) + random_below(1 << 30), value);
 		else
 			random_value(option, value);
+		if (strcmp(option->key, "stall_timeout") == 0 && strcmp(value, "0") == 0)
+			strcpy(value, "1s"); /* there may be a min_rate */
 		length += (size_t)sprintf(text + length, "%s = %s\n", option->key, value);
 	}
 	return length;

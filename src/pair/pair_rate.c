@@ -1,0 +1,82 @@
+/*
+ * min_rate: a sink with bytes queued must take some in each stall_timeout, not just one byte.
+ *
+ * What counts is what it has acknowledged, not what our kernel has taken for it. A socket whose buffer is
+ * full can be written again only when a third of it is free, which may be megabytes. The time is cut into a
+ * few looks, so that a daemon that was late (stopped, or short of CPU) shows: then the time begins anew.
+ */
+#include "build_config.h"
+
+#include "base/clock.h"
+#include "base/number.h"
+#include "net/stream.h"
+#include "pair/pair_private.h"
+
+#define LOOKS 8 /* within stall_timeout */
+
+static uint64_t look_interval(const struct config_relay *config)
+{
+	return max_u64(config->stall_timeout / LOOKS, 1);
+}
+
+/* Bytes; only differences count. The kernel adds costs of its own for a unix socket, so it may be below 0. */
+static uint64_t taken(const struct peer *sink)
+{
+	return sink->opposite->from.bytes - stream_unacknowledged(sink->fd);
+}
+
+static uint64_t next_look(struct peer *sink, const struct config_relay *config)
+{
+	struct sink_pace *pace = &sink->pace;
+
+	if (!flow_has_backlog(&sink->opposite->from)) {
+		pace->look_at = 0;
+		return PAIR_NEVER;
+	}
+	/* A short backlog costs no call: it is over before the first look. */
+	if (pace->look_at == 0)
+		*pace = (struct sink_pace){.look_at = clock_ms() + look_interval(config)};
+	return pace->look_at;
+}
+
+uint64_t pair_rate_next(struct pair *pair)
+{
+	const struct config_relay *config = pair->relay->config;
+
+	if (!pair_is_connected(pair) || config->min_rate == 0)
+		return PAIR_NEVER;
+	return min_u64(next_look(&pair->client, config), next_look(&pair->target, config));
+}
+
+/* False if the sink has taken too little. */
+static bool keeps_pace(struct peer *sink, const struct config_relay *config, uint64_t now)
+{
+	struct sink_pace *pace = &sink->pace;
+	uint64_t interval = look_interval(config);
+	bool late = now > pace->look_at + interval;
+	uint64_t least = config->min_rate * (config->stall_timeout / 1000) +
+	                 config->min_rate * (config->stall_timeout % 1000) / 1000;
+
+	if (pace->look_at == 0 || now < pace->look_at)
+		return true;
+	pace->look_at = now + interval;
+	if (pace->since > 0 && !late) {
+		if (now - pace->since < config->stall_timeout)
+			return true;
+		if ((int64_t)(taken(sink) - pace->taken) < (int64_t)least)
+			return false;
+	}
+	pace->since = now;
+	pace->taken = taken(sink);
+	return true;
+}
+
+bool pair_rate_is_kept(struct pair *pair)
+{
+	const struct config_relay *config = pair->relay->config;
+	uint64_t now = clock_ms();
+
+	if (pair_rate_next(pair) > now)
+		return true;
+	return keeps_pace(&pair->client, config, now) && keeps_pace(&pair->target, config, now);
+}
