@@ -1,44 +1,51 @@
-/* A limit that threads share: on all pairs, on the pairs of one relay, or on pipes. */
+/*
+ * A limit that threads share: on all pairs, on the pairs of one relay, or on pipes. Whoever finds no free
+ * slot may wait for one.
+ *
+ * Nobody waits in vain: no waiter stays in the queue while a slot is free. Whoever gives a slot back looks
+ * for waiters, and whoever joins the queue looks for free slots after that. A waiter that was told and does
+ * not take the slot passes that on.
+ */
 #ifndef WEIR_SLOTS_H
 #define WEIR_SLOTS_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
+
+/* Embedded in whatever waits. Must start zeroed, except tell. */
+struct slots_waiter {
+	/* There may be a free slot now. Runs on any thread, under a lock: no call of slots from here. */
+	void (*tell)(struct slots_waiter *waiter);
+	/* private */
+	_Atomic bool queued;
+	TAILQ_ENTRY(slots_waiter) entry;
+};
+
+TAILQ_HEAD(slots_queue, slots_waiter);
 
 struct slots {
 	uint64_t max; /* 0 = no limit */
 	_Atomic uint64_t used;
-	_Atomic uint64_t waiting; /* a bit for each worker that waits: its number modulo SLOTS_BITS */
+	/* private: the queue is only looked at when somebody waits */
+	_Atomic unsigned waiting;
+	pthread_mutex_t lock;
+	struct slots_queue queue;
 };
 
-#define SLOTS_BITS 64
+void slots_init(struct slots *slots, uint64_t max);
+void slots_deinit(struct slots *slots);
 
-static inline void slots_init(struct slots *slots, uint64_t max)
-{
-	slots->max = max;
-	atomic_init(&slots->used, 0);
-	atomic_init(&slots->waiting, 0);
-}
-
-static inline bool slots_take(struct slots *slots)
-{
-	uint64_t used = atomic_fetch_add_explicit(&slots->used, 1, memory_order_relaxed);
-
-	if (slots->max == 0 || used < slots->max)
-		return true;
-	atomic_fetch_sub_explicit(&slots->used, 1, memory_order_relaxed);
-	return false;
-}
-
-static inline void slots_give(struct slots *slots)
-{
-	atomic_fetch_sub_explicit(&slots->used, 1, memory_order_relaxed);
-}
+/* False if all are in use. */
+bool slots_take(struct slots *slots);
+/* Gives one back and tells the first who waits. */
+void slots_give(struct slots *slots);
 
 static inline bool slots_full(struct slots *slots)
 {
-	return slots->max > 0 && atomic_load_explicit(&slots->used, memory_order_relaxed) >= slots->max;
+	return slots->max > 0 && atomic_load(&slots->used) >= slots->max;
 }
 
 static inline uint64_t slots_used(struct slots *slots)
@@ -46,27 +53,19 @@ static inline uint64_t slots_used(struct slots *slots)
 	return atomic_load_explicit(&slots->used, memory_order_relaxed);
 }
 
-/* A worker found no free slot and wants to hear when there is one. */
-static inline void slots_wait(struct slots *slots, unsigned worker)
-{
-	atomic_fetch_or(&slots->waiting, UINT64_C(1) << worker % SLOTS_BITS);
-}
-
 /*
- * Picks the next worker that waits. The search starts after the worker that freed the slot, so that the same
- * one does not always win. Returns the worker's bit, which is cleared, or -1 if none waits.
+ * Joins the queue, to be told once. That may be at once. The waiter must not be in a queue. Everybody calls
+ * slots_forget or slots_pass afterwards.
  */
-static inline int slots_next_waiter(struct slots *slots, unsigned after)
+void slots_wait(struct slots *slots, struct slots_waiter *waiter);
+/* True while nobody has told the waiter. */
+static inline bool slots_awaited(struct slots_waiter *waiter)
 {
-	for (unsigned i = 1; i <= SLOTS_BITS && atomic_load_explicit(&slots->waiting, memory_order_relaxed);
-	     i++) {
-		unsigned bit = (after + i) % SLOTS_BITS;
-		uint64_t mask = UINT64_C(1) << bit;
-
-		if (atomic_fetch_and(&slots->waiting, ~mask) & mask)
-			return (int)bit;
-	}
-	return -1;
+	return atomic_load(&waiter->queued);
 }
+/* Leaves the queue, told or not. */
+void slots_forget(struct slots *slots, struct slots_waiter *waiter);
+/* If a slot is free, tells the first who waits. */
+void slots_pass(struct slots *slots);
 
 #endif

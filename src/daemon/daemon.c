@@ -305,7 +305,6 @@ static int init_workers(struct daemon *daemon)
 {
 	daemon->workers = calloc(daemon->worker_count, sizeof(struct worker *));
 	daemon->shared = (struct worker_context){
-	        .workers = daemon->workers,
 	        .worker_count = daemon->worker_count,
 	        .relays = daemon->relays,
 	        .relay_count = daemon->relay_count,
@@ -406,6 +405,8 @@ static void tear_down(struct daemon *daemon)
 	if (daemon->base)
 		event_base_free(daemon->base);
 	memory_deinit(&daemon->memory);
+	slots_deinit(&daemon->slots);
+	slots_deinit(&daemon->pipes);
 	config_put(daemon->config);
 }
 

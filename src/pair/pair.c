@@ -69,7 +69,7 @@ static void free_pair(struct pair *pair)
 	set->count--;
 	target_choice_deinit(&pair->choice);
 	admission_give(&pair->ticket);
-	set->ended(set->arg, pair->relay);
+	set->ended(set->arg);
 	relay_put(pair->relay);
 	slab_put(&set->slab, pair);
 }

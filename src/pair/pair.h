@@ -31,10 +31,10 @@ LIST_HEAD(peer_list, peer);
 /* All pairs of one worker, and what they share. */
 struct pair_set {
 	struct flow_io io;
-	unsigned worker;                               /* number of the worker */
-	struct pool *pool;                             /* memory of pairs; NULL: malloc(3) */
-	bool log_connections;                          /* one line per closed pair */
-	void (*ended)(void *arg, struct relay *relay); /* a pair has ended and its slots are free */
+	unsigned worker;          /* number of the worker */
+	struct pool *pool;        /* memory of pairs; NULL: malloc(3) */
+	bool log_connections;     /* one line per closed pair */
+	void (*ended)(void *arg); /* a pair has ended and given back all that it held */
 	void *arg;
 	/* private */
 	struct flow_turns turns;

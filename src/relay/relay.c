@@ -81,6 +81,7 @@ void relay_put(struct relay *relay)
 	targets_free(relay->targets);
 	free(relay->counters);
 	origins_free(relay->origins);
+	slots_deinit(&relay->slots);
 	config_put(relay->owner);
 	free(relay);
 }

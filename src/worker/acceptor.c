@@ -1,8 +1,17 @@
+/*
+ *              event, told, retry
+ *                    │
+ *                    ▼
+ *              accept_some ──► the backlog is empty: waits for an event
+ *               │       │
+ *               ▼       ▼
+ *          at a limit   a shortage
+ *      waits to be told   waits for the retry
+ */
 #include "build_config.h"
 
 #include "worker/acceptor.h"
 
-#include "base/backoff.h"
 #include "base/clock.h"
 #include "base/evloop.h"
 #include "base/log.h"
@@ -10,57 +19,97 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* How many clients are accepted before other events are served. */
 #define ACCEPT_BATCH 32
-/* How long a pause is. A limit is checked again soon, a shortage of descriptors or memory ever less often. */
+/* How long a shortage is left alone, ever longer. */
 #define PAUSE_MIN_MS 100
 #define PAUSE_MAX_MS 1000
 
 struct acceptor {
-	struct pair_set *set;
-	struct slots *slots; /* pairs of all workers */
+	struct acceptors *all;
 	struct relay *relay;
 	int fd;
 	bool tunes_clients;       /* see socket_has_clients_of_both */
-	struct event *acceptable; /* added exactly while not paused */
-	struct event *timer;      /* added while paused */
-	bool paused;
-	bool told;            /* has logged that it pauses; until the backlog was found empty */
-	struct backoff pause; /* how long the next pause is */
+	struct event *acceptable; /* added exactly while watching */
+	bool watching;            /* the backlog was found empty, or there was too much in it for one pass */
+	bool wanting;             /* in the queue of those with a shortage */
+	struct slots *awaited;    /* at a limit: the slots that were full */
+	struct slots_waiter waiter; /* queued there, until told */
+	bool told;                  /* has logged that it pauses; until the backlog was found empty */
 	LIST_ENTRY(acceptor) entry;
+	TAILQ_ENTRY(acceptor) wanting_entry;
 };
 
-/* Pauses until one of these slots is given back, or for a while. */
-static void pause_accepting(struct acceptor *acceptor, struct slots *slots)
-{
-	const struct timeval length = clock_timeval(acceptor->pause.wait);
+/* What became of an attempt to accept. */
+enum outcome { MORE, EMPTY, AT_LIMIT, SHORTAGE }; /* MORE: there may be more clients */
 
-	/* Without the timer it might never go on. Then it does not pause, and the next pass tries again. */
-	if (event_add(acceptor->timer, &length) < 0)
-		return;
+/* ---- watching and pausing ---- */
+
+/* Without memory for the timer it is at once. */
+static void arm_retry(struct acceptors *all)
+{
+	const struct timeval wait = clock_timeval(all->pause.wait);
+
+	if (!event_pending(all->retry, EV_TIMEOUT, NULL) && event_add(all->retry, &wait) < 0)
+		event_active(all->retry, EV_TIMEOUT, 0);
+}
+
+static void unwatch(struct acceptor *acceptor)
+{
 	event_del(acceptor->acceptable);
-	acceptor->paused = true;
-	slots_wait(slots, acceptor->set->worker);
+	acceptor->watching = false;
 }
 
-static void resume_accepting(struct acceptor *acceptor)
+static void want(struct acceptor *acceptor)
 {
-	if (event_add(acceptor->acceptable, NULL) < 0) {
-		pause_accepting(acceptor, acceptor->slots);
-		return;
-	}
-	event_del(acceptor->timer);
-	acceptor->paused = false;
-	if (acceptor->told && !slots_full(acceptor->slots) && !slots_full(&acceptor->relay->slots))
-		relay_end_limit(acceptor->relay); /* another acceptor may have something to log */
+	unwatch(acceptor);
+	acceptor->wanting = true;
+	TAILQ_INSERT_TAIL(&acceptor->all->wanting, acceptor, wanting_entry);
+	arm_retry(acceptor->all);
 }
+
+static void want_no_more(struct acceptor *acceptor)
+{
+	if (acceptor->wanting)
+		TAILQ_REMOVE(&acceptor->all->wanting, acceptor, wanting_entry);
+	acceptor->wanting = false;
+}
+
+/* A slot that it was told of but cannot use is for the next. */
+static void await(struct acceptor *acceptor, struct slots *slots)
+{
+	struct slots *before = acceptor->awaited;
+
+	unwatch(acceptor);
+	acceptor->awaited = slots;
+	slots_wait(slots, &acceptor->waiter);
+	if (before && before != slots)
+		slots_pass(before);
+}
+
+static void await_no_more(struct acceptor *acceptor)
+{
+	if (acceptor->awaited)
+		slots_forget(acceptor->awaited, &acceptor->waiter);
+	acceptor->awaited = NULL;
+}
+
+static void on_told(struct slots_waiter *waiter)
+{
+	struct acceptor *acceptor = (struct acceptor *)((char *)waiter - offsetof(struct acceptor, waiter));
+
+	acceptor->all->told(acceptor->all->arg);
+}
+
+/* ---- the log ---- */
 
 /*
  * One line per episode, because a busy relay at its limit pauses after every client. If the last line is too
- * recent, the next pause asks again. This way a lasting episode is always logged.
+ * recent, the retry asks again. This way a lasting episode is always logged.
  */
 static bool begin_episode(struct acceptor *acceptor)
 {
@@ -77,31 +126,33 @@ static void end_episode(struct acceptor *acceptor)
 	acceptor->told = false;
 }
 
-static void note_calm(struct acceptor *acceptor)
+static void tell_limit(struct acceptor *acceptor)
 {
-	if (acceptor->told)
-		log_notice("relay %s: accepting again", acceptor->relay->config->name);
-	end_episode(acceptor);
-	backoff_reset(&acceptor->pause, PAUSE_MIN_MS);
-}
+	const struct slots *full = acceptor->awaited;
 
-static void pause_at_limit(struct acceptor *acceptor, const char *whose, struct slots *slots)
-{
 	if (begin_episode(acceptor))
 		log_warning("relay %s: %smax_connections (%" PRIu64 ") reached, accepting pauses",
-		            acceptor->relay->config->name, whose, slots->max);
-	backoff_reset(&acceptor->pause, PAUSE_MIN_MS);
-	pause_accepting(acceptor, slots);
+		            acceptor->relay->config->name, full == acceptor->all->slots ? "" : "its ",
+		            full->max);
+	if (!acceptor->told)
+		arm_retry(acceptor->all);
 }
 
-static void pause_at_shortage(struct acceptor *acceptor, int error)
+static void tell_shortage(struct acceptor *acceptor, int error)
 {
 	if (begin_episode(acceptor))
 		log_error("relay %s: cannot accept: %s; accepting pauses", acceptor->relay->config->name,
 		          strerror(-error));
-	pause_accepting(acceptor, acceptor->slots);
-	backoff_next(&acceptor->pause, PAUSE_MAX_MS);
 }
+
+static void tell_calm(struct acceptor *acceptor)
+{
+	if (acceptor->told)
+		log_notice("relay %s: accepting again", acceptor->relay->config->name);
+	end_episode(acceptor);
+}
+
+/* ---- accepting ---- */
 
 /* Errors of accept(2) caused by the client or the network. The next client may be fine. */
 static bool is_of_client(int error)
@@ -125,84 +176,168 @@ static bool is_of_client(int error)
 	}
 }
 
-static bool take_ticket(struct acceptor *acceptor, struct admission *ticket)
+static enum outcome heed_error(struct acceptor *acceptor, int error)
 {
-	struct slots *full = admission_take(ticket, acceptor->slots, acceptor->relay);
-
-	if (full)
-		pause_at_limit(acceptor, full == acceptor->slots ? "" : "its ", full);
-	return !full;
+	if (error == -EAGAIN) {
+		tell_calm(acceptor);
+		return EMPTY;
+	}
+	if (is_of_client(error))
+		return MORE;
+	tell_shortage(acceptor, error);
+	return SHORTAGE;
 }
 
-/* False when there is nothing more to accept now. */
-static bool accept_one(struct acceptor *acceptor)
+static enum outcome accept_one(struct acceptor *acceptor)
 {
 	union client_address client = {.any = {.sa_family = AF_UNIX}};
+	struct acceptors *all = acceptor->all;
 	struct admission ticket;
+	struct slots *full = admission_take(&ticket, all->slots, acceptor->relay);
 	int fd;
 
-	if (!take_ticket(acceptor, &ticket))
-		return false;
-	fd = socket_accept(acceptor->fd, &acceptor->relay->client_tuning, &client);
-	if (fd >= 0) {
-		if (acceptor->tunes_clients)
-			socket_tune_client(fd, &client);
-		backoff_reset(&acceptor->pause, PAUSE_MIN_MS);
-		if (pair_new(acceptor->set, &ticket, fd, &client) == 0)
-			return true;
-		pause_at_shortage(acceptor, -ENOMEM);
-		return false;
+	if (full) {
+		await(acceptor, full);
+		tell_limit(acceptor);
+		return AT_LIMIT;
 	}
-	admission_give(&ticket);
-	if (is_of_client(fd))
-		return true;
-	if (fd == -EAGAIN)
-		note_calm(acceptor);
-	else
-		pause_at_shortage(acceptor, fd);
-	return false;
+	fd = socket_accept(acceptor->fd, &acceptor->relay->client_tuning, &client);
+	if (fd < 0) {
+		admission_give(&ticket);
+		return heed_error(acceptor, fd);
+	}
+	if (acceptor->tunes_clients)
+		socket_tune_client(fd, &client);
+	if (pair_new(all->set, &ticket, fd, &client) == 0)
+		return MORE;
+	tell_shortage(acceptor, -ENOMEM);
+	return SHORTAGE;
+}
+
+static bool watch(struct acceptor *acceptor)
+{
+	if (!acceptor->watching)
+		acceptor->watching = event_add(acceptor->acceptable, NULL) == 0;
+	return acceptor->watching;
+}
+
+static enum outcome accept_some(struct acceptor *acceptor)
+{
+	enum outcome outcome = MORE;
+
+	for (int i = 0; i < ACCEPT_BATCH && outcome == MORE; i++)
+		outcome = accept_one(acceptor);
+	if (outcome == AT_LIMIT)
+		return outcome;
+	acceptor->awaited = NULL; /* it was told */
+	if (outcome != SHORTAGE && !watch(acceptor))
+		outcome = SHORTAGE;
+	if (outcome == SHORTAGE)
+		want(acceptor);
+	return outcome;
 }
 
 EVENT_CALLBACK(on_acceptable, struct acceptor, acceptor)
 {
-	for (int i = 0; i < ACCEPT_BATCH && accept_one(acceptor); i++)
-		;
+	accept_some(acceptor);
 }
 
-EVENT_CALLBACK(on_timer, struct acceptor, acceptor)
-{
-	resume_accepting(acceptor);
-}
-
-void acceptor_resume_all(struct acceptor_list *list)
+/* One after the other, until one cannot be helped. That one is the last to be tried again. */
+static void try_again(struct acceptors *all)
 {
 	struct acceptor *acceptor;
 
-	LIST_FOREACH (acceptor, list, entry)
-		if (acceptor->paused)
-			resume_accepting(acceptor);
+	while ((acceptor = TAILQ_FIRST(&all->wanting))) {
+		want_no_more(acceptor);
+		if (accept_some(acceptor) == SHORTAGE)
+			return;
+	}
 }
 
-struct acceptor *acceptor_new(struct acceptor_list *list, struct pair_set *set, struct slots *slots,
-                              struct relay *relay, int fd)
+EVENT_CALLBACK(on_retry, struct acceptors, all)
+{
+	struct acceptor *acceptor;
+
+	backoff_next(&all->pause, PAUSE_MAX_MS);
+	try_again(all);
+	LIST_FOREACH (acceptor, &all->list, entry)
+		if (acceptor->awaited)
+			tell_limit(acceptor);
+	if (!TAILQ_EMPTY(&all->wanting))
+		arm_retry(all);
+	if (!event_pending(all->retry, EV_TIMEOUT, NULL))
+		backoff_reset(&all->pause, PAUSE_MIN_MS);
+}
+
+static void resume(struct acceptor *acceptor)
+{
+	if (acceptor->told && !slots_full(acceptor->all->slots) && !slots_full(&acceptor->relay->slots))
+		relay_end_limit(acceptor->relay); /* another acceptor may have something to log */
+	accept_some(acceptor);
+}
+
+void acceptors_resume(struct acceptors *acceptors)
+{
+	struct acceptor *acceptor, *next;
+
+	for (acceptor = LIST_FIRST(&acceptors->list); acceptor; acceptor = next) {
+		next = LIST_NEXT(acceptor, entry);
+		if (acceptor->awaited && !slots_awaited(&acceptor->waiter))
+			resume(acceptor);
+	}
+}
+
+void acceptors_pair_ended(struct acceptors *acceptors)
+{
+	if (!TAILQ_EMPTY(&acceptors->wanting))
+		event_active(acceptors->retry, EV_TIMEOUT, 0);
+}
+
+/* ---- life ---- */
+
+int acceptors_init(struct acceptors *acceptors)
+{
+	LIST_INIT(&acceptors->list);
+	TAILQ_INIT(&acceptors->wanting);
+	backoff_reset(&acceptors->pause, PAUSE_MIN_MS);
+	acceptors->retry = event_new(acceptors->set->io.base, -1, 0, on_retry, acceptors);
+	return acceptors->retry ? 0 : -ENOMEM;
+}
+
+void acceptors_stop(struct acceptors *acceptors)
+{
+	struct acceptor *acceptor;
+
+	while ((acceptor = LIST_FIRST(&acceptors->list)))
+		acceptor_free(acceptor);
+}
+
+void acceptors_deinit(struct acceptors *acceptors)
+{
+	acceptors_stop(acceptors);
+	evloop_free_event(acceptors->retry);
+	acceptors->retry = NULL;
+}
+
+struct acceptor *acceptor_new(struct acceptors *acceptors, struct relay *relay, int fd)
 {
 	struct acceptor *acceptor = calloc(1, sizeof(*acceptor));
 
 	if (!acceptor)
 		return NULL;
-	acceptor->set = set;
-	acceptor->slots = slots;
+	acceptor->all = acceptors;
 	acceptor->relay = relay_get(relay);
 	acceptor->fd = fd;
 	acceptor->tunes_clients = socket_has_clients_of_both(fd);
-	backoff_reset(&acceptor->pause, PAUSE_MIN_MS);
-	LIST_INSERT_HEAD(list, acceptor, entry);
-	acceptor->acceptable = event_new(set->io.base, fd, EV_READ | EV_PERSIST, on_acceptable, acceptor);
-	acceptor->timer = event_new(set->io.base, -1, 0, on_timer, acceptor);
-	if (!acceptor->acceptable || !acceptor->timer || event_add(acceptor->acceptable, NULL) < 0) {
+	acceptor->waiter.tell = on_told;
+	LIST_INSERT_HEAD(&acceptors->list, acceptor, entry);
+	acceptor->acceptable =
+	        event_new(acceptors->set->io.base, fd, EV_READ | EV_PERSIST, on_acceptable, acceptor);
+	if (!acceptor->acceptable || event_add(acceptor->acceptable, NULL) < 0) {
 		acceptor_free(acceptor);
 		return NULL;
 	}
+	acceptor->watching = true;
 	return acceptor;
 }
 
@@ -210,7 +345,8 @@ void acceptor_free(struct acceptor *acceptor)
 {
 	LIST_REMOVE(acceptor, entry);
 	evloop_free_event(acceptor->acceptable);
-	evloop_free_event(acceptor->timer);
+	want_no_more(acceptor);
+	await_no_more(acceptor);
 	end_episode(acceptor);
 	relay_put(acceptor->relay);
 	free(acceptor);

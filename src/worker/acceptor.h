@@ -1,27 +1,54 @@
 /*
  * Accepts for one listening address on one worker. At a limit, or when descriptors or memory have run out,
- * it pauses: the socket has no event, so it costs no CPU, and clients wait in the backlog. It goes on when a
- * pair has ended (one waiting worker after another), or after a while.
+ * it pauses: the socket has no event, so it costs no CPU, and clients wait in the backlog. At a limit it goes
+ * on when it is told that a slot is free. A shortage is looked at again after a while, and when a pair of
+ * the worker has ended.
  */
 #ifndef WEIR_ACCEPTOR_H
 #define WEIR_ACCEPTOR_H
 
+#include "base/backoff.h"
 #include "pair/pair.h"
 #include "relay/relay.h"
 
 #include <sys/queue.h>
 
 struct acceptor;
+struct event;
+
 LIST_HEAD(acceptor_list, acceptor);
+TAILQ_HEAD(acceptor_queue, acceptor);
+
+/* All acceptors of one worker. */
+struct acceptors {
+	struct pair_set *set; /* gets the pairs; borrowed, as is the next */
+	struct slots *slots;  /* pairs of all workers */
+	/* There may be a slot for one that waits: acceptors_resume is due. Any thread; must not block. */
+	void (*told)(void *arg);
+	void *arg;
+	/* private */
+	struct acceptor_list list;
+	struct acceptor_queue wanting; /* those that pause because of a shortage */
+	struct event *retry;           /* while there are such, or one whose limit is not logged yet */
+	struct backoff pause;          /* how long until the next try */
+};
 
 /*
- * Accepts on fd (borrowed) for relay into set, as long as there are slots for a pair. Adds itself to list.
- * NULL when out of memory.
+ * The caller fills in everything that is not private first. 0 or -errno. acceptors_deinit must follow in
+ * either case.
  */
-struct acceptor *acceptor_new(struct acceptor_list *list, struct pair_set *set, struct slots *slots,
-                              struct relay *relay, int fd);
+int acceptors_init(struct acceptors *acceptors);
+/* Frees those that are left. Also takes one that is zeroed. */
+void acceptors_deinit(struct acceptors *acceptors);
+/* Frees all. Their clients stay in the backlog. */
+void acceptors_stop(struct acceptors *acceptors);
+/* Lets those go on that were told of a free slot. */
+void acceptors_resume(struct acceptors *acceptors);
+/* A pair of this worker has ended, which may have ended a shortage. */
+void acceptors_pair_ended(struct acceptors *acceptors);
+
+/* Accepts on fd (borrowed) for relay, as long as there are slots for a pair. NULL when out of memory. */
+struct acceptor *acceptor_new(struct acceptors *acceptors, struct relay *relay, int fd);
 void acceptor_free(struct acceptor *acceptor);
-/* A pair has ended somewhere, so acceptors that pause try again. */
-void acceptor_resume_all(struct acceptor_list *list);
 
 #endif

@@ -28,7 +28,7 @@ struct worker {
 	struct event_base *base;
 	struct pair_set set;
 	struct pipe_pool pipes;
-	struct acceptor_list acceptors;
+	struct acceptors acceptors;
 	struct mailbox mailbox;
 	struct message orders[WORKER_ORDERS];
 	struct worker_answer drained, reported;
@@ -38,14 +38,6 @@ struct worker {
 };
 
 /* ---- orders ---- */
-
-static void stop_accepting(struct worker *worker)
-{
-	struct acceptor *acceptor;
-
-	while ((acceptor = LIST_FIRST(&worker->acceptors)))
-		acceptor_free(acceptor);
-}
 
 static void answer(struct worker *worker, struct worker_answer *answer, enum worker_answered what)
 {
@@ -92,7 +84,7 @@ static void take_order(void *arg, struct message *message)
 
 	switch ((enum worker_order)(message - worker->orders)) {
 	case WORKER_DRAIN:
-		stop_accepting(worker);
+		acceptors_stop(&worker->acceptors);
 		answer(worker, &worker->drained, WORKER_DRAINED);
 		break;
 	case WORKER_SHUTDOWN:
@@ -102,7 +94,7 @@ static void take_order(void *arg, struct message *message)
 		begin_report(worker);
 		break;
 	case WORKER_RESUME:
-		acceptor_resume_all(&worker->acceptors);
+		acceptors_resume(&worker->acceptors);
 		break;
 	case WORKER_STOP:
 	case WORKER_ORDERS:
@@ -135,29 +127,24 @@ static void *run(void *arg)
 		evloop_run(worker->base);
 	mailbox_stop(&worker->mailbox);
 	event_del(worker->survey_more);
-	stop_accepting(worker);
+	acceptors_stop(&worker->acceptors);
 	pair_set_deinit(&worker->set);
 	/* libevent finalizes freed bufferevents in the next pass. */
 	event_base_loop(worker->base, EVLOOP_NONBLOCK);
 	return NULL;
 }
 
-/* With more than SLOTS_BITS workers, several share a bit, and all of those are woken. */
-static void tell_waiter(struct worker *worker, struct slots *slots)
+/* Any thread. */
+static void on_told(void *arg)
 {
-	const struct worker_context *context = worker->context;
-	int bit = slots_next_waiter(slots, worker->number);
-
-	for (unsigned i = (unsigned)bit; bit >= 0 && i < context->worker_count; i += SLOTS_BITS)
-		worker_order(context->workers[i], WORKER_RESUME);
+	worker_order(arg, WORKER_RESUME);
 }
 
-static void on_pair_ended(void *arg, struct relay *relay)
+static void on_pair_ended(void *arg)
 {
 	struct worker *worker = arg;
 
-	tell_waiter(worker, worker->context->slots);
-	tell_waiter(worker, &relay->slots);
+	acceptors_pair_ended(&worker->acceptors);
 }
 
 static int init_events(struct worker *worker)
@@ -192,14 +179,21 @@ static int init_pairs(struct worker *worker)
 
 static int init_acceptors(struct worker *worker)
 {
+	struct acceptors *acceptors = &worker->acceptors;
+
+	acceptors->set = &worker->set;
+	acceptors->slots = worker->context->slots;
+	acceptors->told = on_told;
+	acceptors->arg = worker;
+	if (acceptors_init(acceptors) < 0)
+		return -ENOMEM;
 	for (size_t r = 0; r < worker->context->relay_count; r++) {
 		struct relay *relay = worker->context->relays[r];
 
 		for (size_t i = 0; i < relay->entrances.count; i++) {
 			int fd = entrance_fd(&relay->entrances.list[i], worker->number);
 
-			if (!acceptor_new(&worker->acceptors, &worker->set, worker->context->slots, relay,
-			                  fd))
+			if (!acceptor_new(acceptors, relay, fd))
 				return -ENOMEM;
 		}
 	}
@@ -215,7 +209,6 @@ struct worker *worker_new(const struct worker_context *context, unsigned number)
 	worker->context = context;
 	worker->number = number;
 	worker->mailbox.fd = -1;
-	LIST_INIT(&worker->acceptors);
 	if (init_events(worker) < 0 || init_pairs(worker) < 0 || init_acceptors(worker) < 0) {
 		worker_free(worker);
 		return NULL;
@@ -247,7 +240,7 @@ void worker_free(struct worker *worker)
 {
 	if (!worker)
 		return;
-	stop_accepting(worker);
+	acceptors_deinit(&worker->acceptors);
 	pair_set_deinit(&worker->set);
 	evloop_free_event(worker->survey_more);
 	mailbox_close(&worker->mailbox);

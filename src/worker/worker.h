@@ -27,7 +27,6 @@ struct worker_gate {
 
 /* What workers share. Borrowed; must outlive them. */
 struct worker_context {
-	struct worker *const *workers; /* all of them */
 	unsigned worker_count;
 	struct relay **relays;
 	size_t relay_count;
@@ -53,7 +52,7 @@ enum worker_order {
 	WORKER_DRAIN,    /* stop accepting, let pairs end; answered by WORKER_DRAINED */
 	WORKER_SHUTDOWN, /* reset all pairs */
 	WORKER_REPORT,   /* only one at a time; answered by WORKER_REPORTED */
-	WORKER_RESUME,   /* there may be room for a pair again */
+	WORKER_RESUME,   /* there may be room for a pair that an acceptor waits for */
 	WORKER_STOP,     /* end the thread; pairs that are left are reset */
 	WORKER_ORDERS,
 };
@@ -74,7 +73,7 @@ struct worker_answer {
 
 /*
  * Stops the thread, if it was started, and waits for it. No worker may be freed before all are stopped,
- * because they give each other orders.
+ * because they tell each other of free slots.
  */
 void worker_stop(struct worker *worker);
 /* Frees a worker that is not running. Takes NULL. */

@@ -3,11 +3,57 @@
 #include "base/slots.h"
 #include "unit.h"
 
+#include <sched.h>
+#include <stddef.h>
+#include <string.h>
+
+#define WAITERS 3
+#define THREADS 4
+#define TURNS   20000
+
+/* Somebody who waits, and how often that one was told. */
+struct waiting {
+	struct slots_waiter waiter;
+	_Atomic unsigned told;
+};
+
+static struct slots slots;
+static struct waiting waiting[WAITERS];
+
+static void count(struct slots_waiter *waiter)
+{
+	((struct waiting *)((char *)waiter - offsetof(struct waiting, waiter)))->told++;
+}
+
+static void setup(void)
+{
+	slots_init(&slots, 1);
+	memset(waiting, 0, sizeof(waiting));
+	for (int i = 0; i < WAITERS; i++)
+		waiting[i].waiter.tell = count;
+}
+
+static void teardown(void)
+{
+	slots_deinit(&slots);
+}
+
+static void wait_all(void)
+{
+	for (int i = 0; i < WAITERS; i++)
+		slots_wait(&slots, &waiting[i].waiter);
+}
+
+static void assert_told(unsigned first, unsigned second, unsigned third)
+{
+	ck_assert_uint_eq(waiting[0].told, first);
+	ck_assert_uint_eq(waiting[1].told, second);
+	ck_assert_uint_eq(waiting[2].told, third);
+}
+
 START_TEST(no_more_than_max_are_given)
 {
-	struct slots slots;
-
-	slots_init(&slots, 2);
+	slots.max = 2;
 	ck_assert(slots_take(&slots));
 	ck_assert(!slots_full(&slots));
 	ck_assert(slots_take(&slots));
@@ -21,49 +67,100 @@ END_TEST
 
 START_TEST(zero_is_no_limit)
 {
-	struct slots slots;
-
-	slots_init(&slots, 0);
+	slots.max = 0;
 	for (int i = 0; i < 1000; i++)
 		ck_assert(slots_take(&slots));
 	ck_assert(!slots_full(&slots));
 }
 END_TEST
 
-START_TEST(nobody_waits_at_first)
+START_TEST(waiters_are_told_in_turn)
 {
-	struct slots slots;
-
-	slots_init(&slots, 1);
-	ck_assert_int_eq(slots_next_waiter(&slots, 0), -1);
+	ck_assert(slots_take(&slots));
+	wait_all();
+	assert_told(0, 0, 0);
+	slots_give(&slots);
+	assert_told(1, 0, 0);
+	ck_assert(!slots_awaited(&waiting[0].waiter));
+	ck_assert(slots_awaited(&waiting[1].waiter));
+	ck_assert(slots_take(&slots));
+	slots_wait(&slots, &waiting[0].waiter); /* now it is the last */
+	slots_give(&slots);
+	assert_told(1, 1, 0);
+	ck_assert(slots_take(&slots));
+	slots_give(&slots);
+	assert_told(1, 1, 1);
+	ck_assert(slots_take(&slots));
+	slots_give(&slots);
+	assert_told(2, 1, 1);
 }
 END_TEST
 
-/* Otherwise the worker that gives a slot back could take it again itself, and the others would starve. */
-START_TEST(waiters_are_told_in_turn_behind_the_giver)
+/* The slot was given back between the attempt to take it and this. */
+START_TEST(who_waits_for_a_free_slot_is_told_at_once)
 {
-	struct slots slots;
-
-	slots_init(&slots, 1);
-	slots_wait(&slots, 0);
-	slots_wait(&slots, 2);
-	slots_wait(&slots, 5);
-	ck_assert_int_eq(slots_next_waiter(&slots, 2), 5);
-	ck_assert_int_eq(slots_next_waiter(&slots, 2), 0);
-	slots_wait(&slots, 0);
-	ck_assert_int_eq(slots_next_waiter(&slots, 0), 2);
-	ck_assert_int_eq(slots_next_waiter(&slots, 0), 0);
-	ck_assert_int_eq(slots_next_waiter(&slots, 0), -1);
+	slots_wait(&slots, &waiting[0].waiter);
+	assert_told(1, 0, 0);
+	ck_assert(!slots_awaited(&waiting[0].waiter));
 }
 END_TEST
 
-START_TEST(workers_beyond_the_bits_share_one)
+START_TEST(who_does_not_need_it_passes_it_on)
 {
-	struct slots slots;
+	ck_assert(slots_take(&slots));
+	wait_all();
+	slots_give(&slots);
+	slots_pass(&slots);
+	assert_told(1, 1, 0);
+	ck_assert(slots_take(&slots));
+	slots_pass(&slots); /* none is free */
+	assert_told(1, 1, 0);
+}
+END_TEST
 
-	slots_init(&slots, 1);
-	slots_wait(&slots, SLOTS_BITS + 3);
-	ck_assert_int_eq(slots_next_waiter(&slots, SLOTS_BITS + 3), 3);
+START_TEST(who_forgets_it_is_not_told)
+{
+	ck_assert(slots_take(&slots));
+	wait_all();
+	slots_forget(&slots, &waiting[0].waiter);
+	ck_assert(!slots_awaited(&waiting[0].waiter));
+	slots_give(&slots);
+	assert_told(0, 1, 0);
+	slots_forget(&slots, &waiting[1].waiter); /* was told, so the next is */
+	assert_told(0, 1, 1);
+}
+END_TEST
+
+/* Takes the only slot TURNS times, and waits to be told whenever it is taken. Ends only if always told. */
+static void *take_turns(void *arg)
+{
+	struct waiting own = {.waiter = {.tell = count}};
+	unsigned told = 0;
+
+	(void)arg;
+	for (int i = 0; i < TURNS; i++) {
+		while (!slots_take(&slots)) {
+			slots_wait(&slots, &own.waiter);
+			told++;
+			while (own.told < told)
+				sched_yield();
+		}
+		slots_give(&slots);
+	}
+	slots_forget(&slots, &own.waiter);
+	return NULL;
+}
+
+START_TEST(nobody_waits_in_vain)
+{
+	pthread_t thread[THREADS];
+
+	for (int i = 0; i < THREADS; i++)
+		ck_assert_int_eq(pthread_create(&thread[i], NULL, take_turns, NULL), 0);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(thread[i], NULL);
+	ck_assert_uint_eq(slots_used(&slots), 0);
+	ck_assert_uint_eq(slots.waiting, 0);
 }
 END_TEST
 
@@ -72,11 +169,15 @@ int main(void)
 	Suite *suite = suite_create("slots");
 	TCase *tcase = tcase_create("slots");
 
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, no_more_than_max_are_given);
 	tcase_add_test(tcase, zero_is_no_limit);
-	tcase_add_test(tcase, nobody_waits_at_first);
-	tcase_add_test(tcase, waiters_are_told_in_turn_behind_the_giver);
-	tcase_add_test(tcase, workers_beyond_the_bits_share_one);
+	tcase_add_test(tcase, waiters_are_told_in_turn);
+	tcase_add_test(tcase, who_waits_for_a_free_slot_is_told_at_once);
+	tcase_add_test(tcase, who_does_not_need_it_passes_it_on);
+	tcase_add_test(tcase, who_forgets_it_is_not_told);
+	tcase_add_test(tcase, nobody_waits_in_vain);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
 }

@@ -40,9 +40,8 @@ static void *failing_realloc(void *memory, size_t size)
 	return realloc(memory, size);
 }
 
-static void note_ended(void *arg, struct relay *from)
+static void note_ended(void *arg)
 {
-	(void)from;
 	ck_assert_ptr_eq(arg, &set);
 	ended++;
 }

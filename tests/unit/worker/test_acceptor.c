@@ -1,6 +1,7 @@
 /* Accepting on one worker, at a limit and when descriptors have run out. */
 #include "build_config.h"
 
+#include "base/evloop.h"
 #include "faults.h"
 #include "pair/pair_private.h"
 #include "relays.h"
@@ -20,16 +21,31 @@ static struct budget budget;
 static struct slots slots;
 static struct pair_set set;
 static struct relay *relay;
-static struct acceptor_list acceptors;
+static struct acceptors acceptors;
+static struct event *told; /* becomes active when an acceptor is told */
 static int target, gate;
 static int client[CLIENTS_MAX];
 static size_t client_count;
 static unsigned fds_before;
 
-static void on_ended(void *arg, struct relay *from)
+static void on_ended(void *arg)
 {
-	(void)from;
-	acceptor_resume_all(arg);
+	acceptors_pair_ended(arg);
+}
+
+static void on_told(void *arg)
+{
+	event_active(*(struct event **)arg, EV_TIMEOUT, 0);
+}
+
+static void note_told(struct slots_waiter *waiter)
+{
+	(void)waiter;
+}
+
+EVENT_CALLBACK(on_told_event, struct acceptors, which)
+{
+	acceptors_resume(which);
 }
 
 static void setup(void)
@@ -41,7 +57,6 @@ static void setup(void)
 	base = event_base_new();
 	budget_init(&budget, MEMORY_MAX);
 	slots_init(&slots, 0);
-	LIST_INIT(&acceptors);
 	set = (struct pair_set){
 	        .io = {.base = base, .budget = &budget, .scratch_size = SCRATCH},
 	        .ended = on_ended,
@@ -49,6 +64,14 @@ static void setup(void)
 	};
 	set.io.scratch = malloc(SCRATCH);
 	ck_assert_int_eq(pair_set_init(&set, 1), 0);
+	told = event_new(base, -1, 0, on_told_event, &acceptors);
+	acceptors = (struct acceptors){
+	        .set = &set,
+	        .slots = &slots,
+	        .told = on_told,
+	        .arg = &told,
+	};
+	ck_assert_int_eq(acceptors_init(&acceptors), 0);
 	target = loop_listen(&address);
 	ck_assert_int_eq(listen(target, 1024), 0); /* enough that no test needs to accept */
 }
@@ -58,15 +81,13 @@ static void begin(const char *const *options)
 	relay = relays_new(LISTEN, TEXTS(relays_address(target)), options, NULL, 1);
 	ck_assert_int_eq(relays_listen(relay), 0);
 	gate = entrance_fd(&relay->entrances.list[0], 0);
-	ck_assert_ptr_nonnull(acceptor_new(&acceptors, &set, &slots, relay, gate));
+	ck_assert_ptr_nonnull(acceptor_new(&acceptors, relay, gate));
 }
 
 static void teardown(void)
 {
-	struct acceptor *acceptor;
-
-	while ((acceptor = LIST_FIRST(&acceptors)))
-		acceptor_free(acceptor);
+	acceptors_deinit(&acceptors);
+	event_free(told);
 	pair_set_deinit(&set);
 	ck_assert_uint_eq(slots_used(&slots), 0);
 	ck_assert_uint_eq(slots_used(&relay->slots), 0);
@@ -93,6 +114,14 @@ static void hang_up(size_t which)
 {
 	loop_reset(client[which]);
 	client[which] = -1;
+}
+
+/* As if the limit were raised. */
+static void lift_limit(void)
+{
+	slots.max = 0;
+	while (slots.waiting > 0)
+		slots_pass(&slots);
 }
 
 /*
@@ -123,7 +152,7 @@ START_TEST(loopback_client_of_a_wildcard_is_not_paced)
 	ck_assert_int_eq(relays_listen(relay), 0);
 	gate = entrance_fd(&relay->entrances.list[0], 0);
 	(void)setsockopt(gate, IPPROTO_TCP, TCP_CONGESTION, "cubic", 5);
-	ck_assert_ptr_nonnull(acceptor_new(&acceptors, &set, &slots, relay, gate));
+	ck_assert_ptr_nonnull(acceptor_new(&acceptors, relay, gate));
 	ck_assert_int_eq(getsockname(gate, &to.any, &to.length), 0);
 	if (_i)
 		to.in6.sin6_addr = in6addr_loopback;
@@ -175,13 +204,12 @@ START_TEST(limit_pauses_and_resumes)
 	for (int i = 0; i < 4; i++)
 		knock();
 	LOOP_UNTIL(base, set.count == 2);
-	ck_assert_uint_le(passes_in(350), 20);
+	ck_assert_uint_le(passes_in(350), 4);
 	ck_assert_uint_eq(set.count, 2);
 	ck_assert_uint_eq(slots_used(&slots), 2);
 	ck_assert_uint_eq(relay->counters[0].accepted, 2); /* the others wait in the backlog */
 	ck_assert_uint_eq(captured("max_connections (2) reached, accepting pauses"), 1);
 	ck_assert_uint_eq(captured(": its max_connections"), !_i);
-	ck_assert_int_eq(slots_next_waiter(_i ? &slots : &relay->slots, 1), 0); /* it is a waiter */
 	hang_up(0);
 	LOOP_UNTIL(base, relay->counters[0].accepted == 3);
 	hang_up(1);
@@ -200,8 +228,8 @@ START_TEST(limit_pauses_and_resumes)
 }
 END_TEST
 
-/* A slot may become free without any message to this worker. */
-START_TEST(limit_is_looked_at_again_by_itself)
+/* Nothing but being told ends a pause at a limit. */
+START_TEST(slot_that_another_worker_gives_back_is_told)
 {
 	begin(NULL);
 	slots.max = 1;
@@ -211,6 +239,66 @@ START_TEST(limit_is_looked_at_again_by_itself)
 	ck_assert_uint_eq(set.count, 0);
 	slots_give(&slots);
 	LOOP_UNTIL(base, set.count == 1);
+}
+END_TEST
+
+/* The last slot was taken for a client that had gone, or whose accept(2) failed, while another waited. */
+START_TEST(slot_that_is_not_needed_is_passed_on)
+{
+	struct slots_waiter *first;
+
+	begin(NULL);
+	ck_assert_ptr_nonnull(acceptor_new(&acceptors, relay, gate));
+	slots.max = 1;
+	ck_assert(slots_take(&slots));
+	knock();
+	LOOP_UNTIL(base, slots.waiting == 2);
+	first = TAILQ_FIRST(&slots.queue);
+	fault_set(FAULT_ACCEPT, 1, EMFILE); /* meets the one who is told first */
+	slots_give(&slots);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	ck_assert(!slots_awaited(first));
+	LOOP_UNTIL(base, set.count == 1);
+	ck_assert_uint_eq(captured("cannot accept"), 0); /* the limit is told already */
+}
+END_TEST
+
+/* An acceptor that is told of a slot of its relay finds all workers full. The slot is for the next. */
+START_TEST(slot_beyond_another_limit_is_passed_on)
+{
+	struct slots_waiter other = {.tell = note_told};
+
+	begin(TEXTS("defaults.max_connections=1"));
+	ck_assert(slots_take(&relay->slots));
+	knock();
+	LOOP_UNTIL(base, relay->slots.waiting == 1);
+	slots_wait(&relay->slots, &other);
+	slots.max = 1;
+	ck_assert(slots_take(&slots));
+	slots_give(&relay->slots);
+	ck_assert(slots_awaited(&other));
+	LOOP_UNTIL(base, slots.waiting == 1);
+	ck_assert(!slots_awaited(&other));
+	slots_give(&slots);
+	LOOP_UNTIL(base, set.count == 1);
+}
+END_TEST
+
+/* Its slot is for the next who waits. */
+START_TEST(told_acceptor_can_be_freed)
+{
+	struct slots_waiter other = {.tell = note_told};
+
+	begin(NULL);
+	slots.max = 1;
+	ck_assert(slots_take(&slots));
+	knock();
+	LOOP_UNTIL(base, slots.waiting == 1);
+	slots_wait(&slots, &other);
+	slots_give(&slots);
+	ck_assert(slots_awaited(&other));
+	acceptor_free(LIST_FIRST(&acceptors.list));
+	ck_assert(!slots_awaited(&other));
 }
 END_TEST
 
@@ -343,24 +431,34 @@ START_TEST(client_without_memory_for_its_pair_is_reset)
 }
 END_TEST
 
-/*
- * Another worker holds the slot, so only the timer can end the pause. _i: 0 without memory to add the timer,
- * 1 without memory to accept again.
- */
+/* The timer of a shortage cannot be added. */
+START_TEST(shortage_ends_even_without_a_timer)
+{
+	rlim_t before;
+
+	begin(NULL);
+	knock();
+	before = forbid_descriptors();
+	fault_set(FAULT_EVENT_ADD, 1, ENOMEM);
+	LOOP_UNTIL(base, captured("accepting pauses") == 1);
+	allow_descriptors(before);
+	LOOP_UNTIL(base, set.count == 1);
+}
+END_TEST
+
+/* Some event cannot be added after a pause, of the first pair or of the acceptor. */
 START_TEST(pause_ends_even_if_events_fail)
 {
-	begin(NULL);
-	slots.max = 1;
-	ck_assert(slots_take(&slots));
+	begin(TEXTS("defaults.max_connections=1"));
+	ck_assert(slots_take(&relay->slots));
 	knock();
-	if (_i == 0)
-		fault_set(FAULT_EVENT_ADD, 1, ENOMEM);
 	LOOP_UNTIL(base, captured("accepting pauses") == 1);
-	if (_i == 1)
-		fault_set(FAULT_EVENT_ADD, 1, ENOMEM);
-	passes_in(150);
-	slots_give(&slots);
-	LOOP_UNTIL(base, set.count == 1);
+	relay->slots.max = 3;
+	fault_set(FAULT_EVENT_ADD, (size_t)_i, ENOMEM);
+	slots_give(&relay->slots);
+	LOOP_UNTIL(base, relay->counters[0].accepted == 1);
+	knock();
+	LOOP_UNTIL(base, relay->counters[0].accepted == 2);
 }
 END_TEST
 
@@ -369,12 +467,12 @@ START_TEST(acceptor_without_memory_is_not_there)
 	static const struct {
 		enum fault fault;
 		size_t nth;
-	} missing[] = {{FAULT_MEMORY, 1}, {FAULT_EVENT_NEW, 1}, {FAULT_EVENT_NEW, 2}, {FAULT_EVENT_ADD, 1}};
+	} missing[] = {{FAULT_MEMORY, 1}, {FAULT_EVENT_NEW, 1}, {FAULT_EVENT_ADD, 1}};
 
 	begin(NULL);
 	fault_set(missing[_i].fault, missing[_i].nth, ENOMEM);
-	ck_assert_ptr_null(acceptor_new(&acceptors, &set, &slots, relay, gate));
-	ck_assert_ptr_nonnull(acceptor_new(&acceptors, &set, &slots, relay, gate));
+	ck_assert_ptr_null(acceptor_new(&acceptors, relay, gate));
+	ck_assert_ptr_nonnull(acceptor_new(&acceptors, relay, gate));
 	knock();
 	LOOP_UNTIL(base, set.count == 1);
 }
@@ -385,15 +483,15 @@ START_TEST(acceptors_of_a_relay_tell_of_their_trouble_once)
 	struct acceptor *second;
 
 	begin(NULL);
-	second = acceptor_new(&acceptors, &set, &slots, relay, gate);
+	second = acceptor_new(&acceptors, relay, gate);
 	ck_assert_ptr_nonnull(second);
-	ck_assert_ptr_nonnull(acceptor_new(&acceptors, &set, &slots, relay, gate));
+	ck_assert_ptr_nonnull(acceptor_new(&acceptors, relay, gate));
 	slots.max = 1;
 	knock();
 	knock();
 	LOOP_UNTIL(base, set.count == 1);
 	passes_in(50);
-	slots.max = 0;
+	lift_limit();
 	LOOP_UNTIL(base, captured("accepting again") == 1);
 	knock();
 	LOOP_UNTIL(base, set.count == 3);
@@ -434,7 +532,7 @@ START_TEST(episode_that_lasts_is_told_in_the_end)
 	ck_assert_uint_eq(captured("accepting"), 0);
 	log_was(10000);
 	LOOP_UNTIL(base, captured("accepting pauses") == 1);
-	slots.max = 0;
+	lift_limit();
 	LOOP_UNTIL(base, captured("accepting again") == 1);
 	ck_assert_uint_eq(captured("accepting"), 2);
 }
@@ -449,7 +547,7 @@ START_TEST(end_of_an_episode_that_was_not_told_is_not_told)
 	knock();
 	LOOP_UNTIL(base, set.count == 1);
 	passes_in(50);
-	slots.max = 0;
+	lift_limit();
 	LOOP_UNTIL(base, set.count == 2);
 	passes_in(150);
 	ck_assert_uint_eq(captured("accepting"), 0);
@@ -459,7 +557,7 @@ END_TEST
 START_TEST(other_acceptors_do_not_tell_it_again)
 {
 	begin(NULL);
-	ck_assert_ptr_nonnull(acceptor_new(&acceptors, &set, &slots, relay, gate));
+	ck_assert_ptr_nonnull(acceptor_new(&acceptors, relay, gate));
 	slots.max = 1;
 	knock_beyond_the_limit();
 	log_was(10000);
@@ -475,10 +573,10 @@ START_TEST(later_episode_of_another_acceptor_is_told)
 	slots.max = 1;
 	knock();
 	LOOP_UNTIL(base, captured("accepting pauses") == 1);
-	slots.max = 0;
+	lift_limit();
 	log_was(10000);
 	ck_assert(!relay_begin_limit(relay));
-	acceptor_resume_all(&acceptors);
+	acceptors_resume(&acceptors);
 	ck_assert(relay_begin_limit(relay));
 }
 END_TEST
@@ -487,9 +585,9 @@ START_TEST(episode_ends_with_its_acceptor)
 {
 	begin(TEXTS("defaults.max_connections=1"));
 	knock_beyond_the_limit();
-	acceptor_free(LIST_FIRST(&acceptors));
+	acceptor_free(LIST_FIRST(&acceptors.list));
 	log_was(10000);
-	ck_assert_ptr_nonnull(acceptor_new(&acceptors, &set, &slots, relay, gate));
+	ck_assert_ptr_nonnull(acceptor_new(&acceptors, relay, gate));
 	LOOP_UNTIL(base, captured("accepting pauses") == 2);
 }
 END_TEST
@@ -498,8 +596,8 @@ START_TEST(freed_acceptor_does_not_accept)
 {
 	begin(NULL);
 	knock();
-	acceptor_free(LIST_FIRST(&acceptors));
-	ck_assert(LIST_EMPTY(&acceptors));
+	acceptor_free(LIST_FIRST(&acceptors.list));
+	ck_assert(LIST_EMPTY(&acceptors.list));
 	passes_in(50);
 	ck_assert_uint_eq(set.count, 0);
 }
@@ -509,7 +607,7 @@ START_TEST(paused_listener_can_be_freed)
 {
 	begin(TEXTS("defaults.max_connections=1"));
 	knock_beyond_the_limit();
-	acceptor_free(LIST_FIRST(&acceptors));
+	acceptor_free(LIST_FIRST(&acceptors.list));
 	passes_in(200);
 	ck_assert_uint_eq(set.count, 1);
 }
@@ -526,14 +624,18 @@ int main(void)
 	tcase_add_test(tcase, clients_are_accepted);
 	tcase_add_test(tcase, one_batch_does_not_hold_up_others);
 	tcase_add_loop_test(tcase, limit_pauses_and_resumes, 0, 2);
-	tcase_add_test(tcase, limit_is_looked_at_again_by_itself);
+	tcase_add_test(tcase, slot_that_another_worker_gives_back_is_told);
+	tcase_add_test(tcase, slot_that_is_not_needed_is_passed_on);
+	tcase_add_test(tcase, slot_beyond_another_limit_is_passed_on);
+	tcase_add_test(tcase, told_acceptor_can_be_freed);
 	tcase_add_test(tcase, shortage_of_descriptors_pauses_and_resumes);
 	tcase_add_test(tcase, shortage_ends_with_a_pair);
 	tcase_add_loop_test(tcase, error_of_one_client_leaves_the_next_alone, 0, COUNT(errors_of_clients));
 	tcase_add_loop_test(tcase, shortage_pauses_and_is_told, 0, COUNT(shortages));
 	tcase_add_test(tcase, client_without_memory_for_its_pair_is_reset);
-	tcase_add_loop_test(tcase, pause_ends_even_if_events_fail, 0, 2);
-	tcase_add_loop_test(tcase, acceptor_without_memory_is_not_there, 0, 4);
+	tcase_add_test(tcase, shortage_ends_even_without_a_timer);
+	tcase_add_loop_test(tcase, pause_ends_even_if_events_fail, 1, 5);
+	tcase_add_loop_test(tcase, acceptor_without_memory_is_not_there, 0, 3);
 	tcase_add_test(tcase, acceptors_of_a_relay_tell_of_their_trouble_once);
 	tcase_add_test(tcase, episode_that_lasts_is_told_in_the_end);
 	tcase_add_test(tcase, end_of_an_episode_that_was_not_told_is_not_told);

@@ -88,7 +88,6 @@ static void setup(void)
 	base = evloop_new();
 	ck_assert_int_eq(mailbox_open(&mailbox, base, take_answer, &answers), 0);
 	context = (struct worker_context){
-	        .workers = worker,
 	        .worker_count = WORKERS,
 	        .relays = &relay,
 	        .relay_count = 1,
