@@ -25,6 +25,8 @@
 
 /* How many clients are accepted before other events are served. */
 #define ACCEPT_BATCH 32
+/* So many errors of clients in a row, without one client accepted, are not the clients' fault. */
+#define ERRORS_MAX 32
 /* How long a shortage is left alone, ever longer. */
 #define PAUSE_MIN_MS 100
 #define PAUSE_MAX_MS 1000
@@ -39,6 +41,7 @@ struct acceptor {
 	bool wanting;             /* in the queue of those with a shortage */
 	struct slots *awaited;    /* at a limit: the slots that were full */
 	struct slots_waiter waiter; /* queued there, until told */
+	unsigned errors;            /* of clients, in a row */
 	bool told;                  /* has logged that it pauses; until the backlog was found empty */
 	LIST_ENTRY(acceptor) entry;
 	TAILQ_ENTRY(acceptor) wanting_entry;
@@ -179,11 +182,14 @@ static bool is_of_client(int error)
 static enum outcome heed_error(struct acceptor *acceptor, int error)
 {
 	if (error == -EAGAIN) {
+		acceptor->errors = 0;
 		tell_calm(acceptor);
 		return EMPTY;
 	}
-	if (is_of_client(error))
+	if (is_of_client(error) && acceptor->errors < ERRORS_MAX) {
+		acceptor->errors++;
 		return MORE;
+	}
 	tell_shortage(acceptor, error);
 	return SHORTAGE;
 }
@@ -206,6 +212,7 @@ static enum outcome accept_one(struct acceptor *acceptor)
 		admission_give(&ticket);
 		return heed_error(acceptor, fd);
 	}
+	acceptor->errors = 0;
 	if (acceptor->tunes_clients)
 		socket_tune_client(fd, &client);
 	if (pair_new(all->set, &ticket, fd, &client) == 0)

@@ -148,10 +148,12 @@ no_more_accepted() {
 	expect_at_most "lines about it" "$(wc -w <<<"$KINDS")" "$(grep -c 'cannot accept' weir.log)"
 }
 scenario "accept4: no descriptors for a while" no_more_accepted EMFILE
+scenario "accept4: not permitted for a while, which a single client may cause too" no_more_accepted EPERM
 if full; then
 	scenario "accept4: no descriptors on the machine for a while" no_more_accepted ENFILE
 	scenario "accept4: no buffers for a while" no_more_accepted ENOBUFS
 	scenario "accept4: no memory for a while" no_more_accepted ENOMEM
+	scenario "accept4: not supported for a while" no_more_accepted EOPNOTSUPP
 fi
 
 faults_finish

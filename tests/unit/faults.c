@@ -43,16 +43,36 @@ ssize_t __wrap_splice(int in, off_t *in_at, int out, off_t *out_at, size_t lengt
 static struct {
 	size_t left; /* calls until one fails; 0 = none fails */
 	int error;
+	bool lasting;
+	size_t count; /* of failures, if lasting */
 } faults[FAULTS];
 
 void fault_set(enum fault fault, size_t nth, int error)
 {
 	faults[fault].left = nth;
 	faults[fault].error = error;
+	faults[fault].lasting = false;
+}
+
+void fault_set_lasting(enum fault fault, int error)
+{
+	faults[fault].error = error;
+	faults[fault].lasting = true;
+	faults[fault].count = 0;
+}
+
+size_t fault_count(enum fault fault)
+{
+	return faults[fault].count;
 }
 
 static bool fails(enum fault fault)
 {
+	if (faults[fault].lasting) {
+		faults[fault].count++;
+		errno = faults[fault].error;
+		return true;
+	}
 	if (faults[fault].left == 0 || --faults[fault].left > 0)
 		return false;
 	errno = faults[fault].error;

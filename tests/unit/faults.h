@@ -24,5 +24,9 @@ enum fault {
  * the test itself count too, and so do the allocations of Check's assertions.
  */
 void fault_set(enum fault fault, size_t nth, int error);
+/* All of these calls fail from now on, until fault_set. */
+void fault_set_lasting(enum fault fault, int error);
+/* How many of these calls have failed since fault_set_lasting. */
+size_t fault_count(enum fault fault);
 
 #endif

@@ -389,6 +389,45 @@ START_TEST(error_of_one_client_leaves_the_next_alone)
 }
 END_TEST
 
+/*
+ * An error that comes back without an end is not of clients, whatever its number. It is tried ever less
+ * often, once in each pass.
+ */
+START_TEST(error_that_lasts_pauses_and_is_told)
+{
+	size_t calls;
+
+	begin(NULL);
+	knock();
+	fault_set_lasting(FAULT_ACCEPT, EPERM);
+	event_base_loop(base, EVLOOP_ONCE);
+	event_base_loop(base, EVLOOP_ONCE);
+	ck_assert_uint_eq(captured("cannot accept: Operation not permitted; accepting pauses"), 1);
+	calls = fault_count(FAULT_ACCEPT);
+	ck_assert_uint_le(calls, 40);
+	passes_in(800);
+	ck_assert_uint_le(fault_count(FAULT_ACCEPT) - calls, 5);
+	ck_assert_uint_eq(captured("accepting"), 1);
+	fault_set(FAULT_ACCEPT, 0, 0);
+	LOOP_UNTIL(base, set.count == 1);
+	LOOP_UNTIL(base, captured("accepting again") == 1);
+}
+END_TEST
+
+/* With a client in between they are as before. */
+START_TEST(errors_of_many_clients_hold_up_nobody)
+{
+	begin(NULL);
+	for (unsigned i = 0; i < 50; i++) {
+		knock();
+		fault_set(FAULT_ACCEPT, 1, EPERM);
+		event_base_loop(base, EVLOOP_ONCE);
+		ck_assert_uint_eq(set.count, i + 1);
+	}
+	ck_assert_uint_eq(captured("accept"), 0);
+}
+END_TEST
+
 static const int shortages[] = {EMFILE, ENFILE, ENOBUFS, ENOMEM};
 
 START_TEST(shortage_pauses_and_is_told)
@@ -631,6 +670,8 @@ int main(void)
 	tcase_add_test(tcase, shortage_of_descriptors_pauses_and_resumes);
 	tcase_add_test(tcase, shortage_ends_with_a_pair);
 	tcase_add_loop_test(tcase, error_of_one_client_leaves_the_next_alone, 0, COUNT(errors_of_clients));
+	tcase_add_test(tcase, error_that_lasts_pauses_and_is_told);
+	tcase_add_test(tcase, errors_of_many_clients_hold_up_nobody);
 	tcase_add_loop_test(tcase, shortage_pauses_and_is_told, 0, COUNT(shortages));
 	tcase_add_test(tcase, client_without_memory_for_its_pair_is_reset);
 	tcase_add_test(tcase, shortage_ends_even_without_a_timer);
