@@ -7,13 +7,18 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <linux/filter.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stddef.h>
 #include <string.h>
 #include <unistd.h>
 
 /* How many clients may wait to be accepted. net.core.somaxconn limits it further. */
 #define BACKLOG 4096
+/* How long a handshake may take, its loss aside: over the longest cables, and on loopback. */
+#define HANDSHAKE_MS       300
+#define LOCAL_HANDSHAKE_MS 10
 
 static int set_option(int fd, int level, int name, int value)
 {
@@ -230,6 +235,38 @@ void socket_tune_client(int fd, const union client_address *client)
 	memcpy(&from.any, &client->any, sizeof(*client));
 	if (endpoint_is_loopback(&from))
 		leave_congestion_uncontrolled(fd);
+}
+
+/*
+ * The kernel drops the SYNs of new clients, and everything else passes. A client sends its SYN again after a
+ * second. Without this filter (no memory), new clients are accepted up to the end.
+ */
+static void drop_syns(int fd)
+{
+	struct sock_filter program[] = {
+	        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, offsetof(struct tcphdr, th_flags)),
+	        BPF_STMT(BPF_ALU | BPF_AND | BPF_K, TH_SYN | TH_ACK),
+	        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, TH_SYN, 0, 1),
+	        BPF_STMT(BPF_RET | BPF_K, 0),
+	        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+	};
+	const struct sock_fprog filter = {.len = sizeof(program) / sizeof(program[0]), .filter = program};
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter));
+}
+
+uint64_t socket_shut_out(int fd)
+{
+	struct endpoint own = {.length = sizeof(own.un)};
+
+	if (getsockname(fd, &own.any, &own.length) < 0)
+		return 0;
+	if (own.any.sa_family == AF_UNIX) {
+		shutdown(fd, SHUT_RD); /* the queue stays; connect(2) fails with ECONNREFUSED */
+		return 0;
+	}
+	drop_syns(fd);
+	return endpoint_is_loopback(&own) ? LOCAL_HANDSHAKE_MS : HANDSHAKE_MS;
 }
 
 int socket_connect(const struct endpoint *endpoint, const struct socket_tuning *tuning)

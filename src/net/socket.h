@@ -59,6 +59,12 @@ int socket_accept(int fd, const struct socket_tuning *tuning, union client_addre
 bool socket_has_clients_of_both(int fd);
 void socket_tune_client(int fd, const union client_address *client);
 /*
+ * Lets no new client in to the listening socket fd. Those who wait can still be accepted. Returns the
+ * milliseconds after which hardly any handshake that had begun can still be under way. A client that tries
+ * in between is refused once fd is closed; a unix client is at once.
+ */
+uint64_t socket_shut_out(int fd);
+/*
  * Begins to connect. The descriptor becomes writable once it is connected or has failed. Then call
  * socket_connect_result.
  */

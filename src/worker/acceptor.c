@@ -2,7 +2,7 @@
  *              event, told, retry
  *                    │
  *                    ▼
- *              accept_some ──► the backlog is empty: waits for an event
+ *              accept_some ──► the backlog is empty: waits for an event, or ends if it is closing
  *               │       │
  *               ▼       ▼
  *          at a limit   a shortage
@@ -43,6 +43,8 @@ struct acceptor {
 	struct slots_waiter waiter; /* queued there, until told */
 	unsigned errors;            /* of clients, in a row */
 	bool told;                  /* has logged that it pauses; until the backlog was found empty */
+	bool closing;
+	uint64_t linger_until; /* closing: clock_ms at which no handshake can be under way any more */
 	LIST_ENTRY(acceptor) entry;
 	TAILQ_ENTRY(acceptor) wanting_entry;
 };
@@ -191,7 +193,10 @@ static enum outcome heed_error(struct acceptor *acceptor, int error)
 		return MORE;
 	}
 	tell_shortage(acceptor, error);
-	return SHORTAGE;
+	if (!acceptor->closing || !is_of_client(error))
+		return SHORTAGE;
+	acceptor->linger_until = 0; /* what lasts so long would hold up the end */
+	return EMPTY;
 }
 
 static enum outcome accept_one(struct acceptor *acceptor)
@@ -221,13 +226,27 @@ static enum outcome accept_one(struct acceptor *acceptor)
 	return SHORTAGE;
 }
 
+/* Waits for the next client. While closing, no longer than a handshake may still be under way. */
 static bool watch(struct acceptor *acceptor)
 {
-	if (!acceptor->watching)
-		acceptor->watching = event_add(acceptor->acceptable, NULL) == 0;
+	uint64_t now = clock_ms(), until = acceptor->linger_until;
+	const struct timeval left = clock_timeval(until > now ? until - now : 0);
+
+	if (acceptor->watching && !acceptor->closing)
+		return true;
+	acceptor->watching = event_add(acceptor->acceptable, acceptor->closing ? &left : NULL) == 0;
 	return acceptor->watching;
 }
 
+static void end_closing(struct acceptor *acceptor)
+{
+	struct acceptors *all = acceptor->all;
+
+	acceptor_free(acceptor);
+	all->closed(all->arg);
+}
+
+/* May free the acceptor. */
 static enum outcome accept_some(struct acceptor *acceptor)
 {
 	enum outcome outcome = MORE;
@@ -237,6 +256,10 @@ static enum outcome accept_some(struct acceptor *acceptor)
 	if (outcome == AT_LIMIT)
 		return outcome;
 	acceptor->awaited = NULL; /* it was told */
+	if (outcome == EMPTY && acceptor->closing && clock_ms() >= acceptor->linger_until) {
+		end_closing(acceptor);
+		return outcome;
+	}
 	if (outcome != SHORTAGE && !watch(acceptor))
 		outcome = SHORTAGE;
 	if (outcome == SHORTAGE)
@@ -326,6 +349,16 @@ void acceptors_deinit(struct acceptors *acceptors)
 	acceptors->retry = NULL;
 }
 
+void acceptors_close(struct acceptors *acceptors)
+{
+	struct acceptor *acceptor, *next;
+
+	for (acceptor = LIST_FIRST(&acceptors->list); acceptor; acceptor = next) {
+		next = LIST_NEXT(acceptor, entry);
+		acceptor_close(acceptor);
+	}
+}
+
 struct acceptor *acceptor_new(struct acceptors *acceptors, struct relay *relay, int fd)
 {
 	struct acceptor *acceptor = calloc(1, sizeof(*acceptor));
@@ -346,6 +379,14 @@ struct acceptor *acceptor_new(struct acceptors *acceptors, struct relay *relay, 
 	}
 	acceptor->watching = true;
 	return acceptor;
+}
+
+void acceptor_close(struct acceptor *acceptor)
+{
+	acceptor->closing = true;
+	acceptor->linger_until = clock_ms() + socket_shut_out(acceptor->fd);
+	if (acceptor->watching)
+		accept_some(acceptor);
 }
 
 void acceptor_free(struct acceptor *acceptor)

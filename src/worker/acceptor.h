@@ -25,6 +25,7 @@ struct acceptors {
 	struct slots *slots;  /* pairs of all workers */
 	/* There may be a slot for one that waits: acceptors_resume is due. Any thread; must not block. */
 	void (*told)(void *arg);
+	void (*closed)(void *arg); /* acceptor_close has come to its end */
 	void *arg;
 	/* private */
 	struct acceptor_list list;
@@ -42,6 +43,8 @@ int acceptors_init(struct acceptors *acceptors);
 void acceptors_deinit(struct acceptors *acceptors);
 /* Frees all. Their clients stay in the backlog. */
 void acceptors_stop(struct acceptors *acceptors);
+/* Closes all, as acceptor_close does. */
+void acceptors_close(struct acceptors *acceptors);
 /* Lets those go on that were told of a free slot. */
 void acceptors_resume(struct acceptors *acceptors);
 /* A pair of this worker has ended, which may have ended a shortage. */
@@ -50,5 +53,10 @@ void acceptors_pair_ended(struct acceptors *acceptors);
 /* Accepts on fd (borrowed) for relay, as long as there are slots for a pair. NULL when out of memory. */
 struct acceptor *acceptor_new(struct acceptors *acceptors, struct relay *relay, int fd);
 void acceptor_free(struct acceptor *acceptor);
+/*
+ * Lets no new client in, and serves those who are there already, as slots come free. Then it frees the
+ * acceptor, calls closed, and the socket may be closed. All that may happen before this returns.
+ */
+void acceptor_close(struct acceptor *acceptor);
 
 #endif

@@ -29,6 +29,7 @@ struct worker {
 	struct pair_set set;
 	struct pipe_pool pipes;
 	struct acceptors acceptors;
+	bool draining; /* WORKER_DRAIN is not answered yet */
 	struct mailbox mailbox;
 	struct message orders[WORKER_ORDERS];
 	struct worker_answer drained, reported;
@@ -44,6 +45,16 @@ static void answer(struct worker *worker, struct worker_answer *answer, enum wor
 	answer->what = what;
 	answer->worker = worker->number;
 	mailbox_post(worker->context->answers, &answer->message);
+}
+
+static void note_drained(void *arg)
+{
+	struct worker *worker = arg;
+
+	if (!worker->draining || !LIST_EMPTY(&worker->acceptors.list))
+		return;
+	worker->draining = false;
+	answer(worker, &worker->drained, WORKER_DRAINED);
 }
 
 static void begin_report(struct worker *worker)
@@ -84,10 +95,14 @@ static void take_order(void *arg, struct message *message)
 
 	switch ((enum worker_order)(message - worker->orders)) {
 	case WORKER_DRAIN:
-		acceptors_stop(&worker->acceptors);
-		answer(worker, &worker->drained, WORKER_DRAINED);
+		worker->draining = true;
+		acceptors_close(&worker->acceptors);
+		note_drained(worker);
 		break;
 	case WORKER_SHUTDOWN:
+		if (worker->draining)
+			acceptors_stop(&worker->acceptors);
+		note_drained(worker);
 		pair_set_shutdown(&worker->set);
 		break;
 	case WORKER_REPORT:
@@ -184,6 +199,7 @@ static int init_acceptors(struct worker *worker)
 	acceptors->set = &worker->set;
 	acceptors->slots = worker->context->slots;
 	acceptors->told = on_told;
+	acceptors->closed = note_drained;
 	acceptors->arg = worker;
 	if (acceptors_init(acceptors) < 0)
 		return -ENOMEM;

@@ -49,8 +49,12 @@ int worker_start(struct worker *worker);
  * before it was carried out is carried out only once.
  */
 enum worker_order {
-	WORKER_DRAIN,    /* stop accepting, let pairs end; answered by WORKER_DRAINED */
-	WORKER_SHUTDOWN, /* reset all pairs */
+	/*
+	 * Let no new client in, serve those who wait to be accepted, and let pairs end. Answered by
+	 * WORKER_DRAINED once nobody waits.
+	 */
+	WORKER_DRAIN,
+	WORKER_SHUTDOWN, /* reset all pairs; while draining, serve nobody else */
 	WORKER_REPORT,   /* only one at a time; answered by WORKER_REPORTED */
 	WORKER_RESUME,   /* there may be room for a pair that an acceptor waits for */
 	WORKER_STOP,     /* end the thread; pairs that are left are reset */
@@ -59,7 +63,7 @@ enum worker_order {
 void worker_order(struct worker *worker, enum worker_order order);
 
 enum worker_answered {
-	WORKER_DRAINED,  /* no longer accepts; once all have answered, the entrances may be closed */
+	WORKER_DRAINED,  /* accepts no longer; once all have answered, the entrances may be closed */
 	WORKER_REPORTED, /* part is filled in; the receiver owns it */
 };
 

@@ -110,6 +110,68 @@ second_signal() {
 }
 scenario "a second TERM ends at once" second_signal
 
+# The daemon has not seen them yet: it stands still while they connect, and then finds TERM as well.
+waiting_clients() {
+	target -s echo
+	weir_start -l "$LISTEN" -T "$TARGET" "$@"
+	kill -STOP "$WEIR_PID"
+	client -n 200 mirror send 10 touch in recv 10 fin expect-fin
+	wait_for "200 clients to be connected" test -e in
+	kill -TERM "$WEIR_PID"
+	kill -CONT "$WEIR_PID"
+	weir_expect_status 0
+	peer_end client
+	expect_equal "pairs that ended well" 200 "$(grep -c 'upload_bytes=10 .* reason=eof' weir.log)"
+}
+EXPECT_LOG="$EXPECT_LOG"'\|max_connections .* reached'
+LISTEN=127.0.0.1:0
+scenario "TERM serves 200 clients that wait to be accepted" waiting_clients -o workers=1
+scenario "the same with four workers" waiting_clients -o workers=4
+scenario "the same at max_connections" waiting_clients -o global.max_connections=10 -o workers=2
+unix_clients() {
+	LISTEN=unix:$PWD/relay
+	waiting_clients "$@"
+}
+scenario "the same with a unix socket" unix_clients -o workers=1
+LISTEN="*:0"
+scenario "the same on every address" waiting_clients -o defaults.max_connections=10 -o workers=2
+
+# One is served, the other waits at the limit.
+waiting_in_vain() {
+	target recv 10 send 10 expect-rst
+	weir_relay -o global.max_connections=1 -o drain_timeout=500ms
+	client_as served send 10 recv 10 touch in expect-rst
+	wait_for "a client to be in" test -e in
+	client_as waiting touch there expect-rst
+	wait_for "another client" test -e there
+	wait_log 'max_connections .* reached'
+	kill -TERM "$WEIR_PID"
+	weir_expect_status 0
+	peers_end
+	wait_closed reason=shutdown
+	expect_equal "close lines" 1 "$(grep -c ' closed pair=' weir.log)"
+}
+scenario "the drain deadline resets those who still wait" waiting_in_vain
+
+# Whoever is let in is served; the others are refused.
+rush() {
+	target -s echo
+	weir_relay "$@"
+	client -i -n 3000 -j 1000 mirror send 10 recv 10 fin expect-fin
+	wait_for "a part of the clients" so_many_served 500
+	kill -TERM "$WEIR_PID"
+	weir_expect_status 0
+	peer_end client
+	expect_equal "clients that were neither served nor refused" "" \
+		"$(grep -v 'Connection refused' client.err | head -n 3)"
+	expect_at_least "clients that came too late" 1 "$(wc -l <client.err)"
+}
+
+so_many_served() {
+	[ "$(grep -c 'reason=eof' weir.log)" -ge "$1" ]
+}
+scenario "TERM while clients come: each is served or refused" rush -o workers=4
+
 drain_connecting() {
 	peer target silent 127.0.0.1:0 port-file target.port await over
 	target_port target

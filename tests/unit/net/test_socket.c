@@ -43,6 +43,36 @@ START_TEST(listen_accept_connect)
 }
 END_TEST
 
+/* Who has connected before can be accepted, who comes later is refused: at once, or once it is closed. */
+START_TEST(shut_out_keeps_who_waits)
+{
+	struct endpoint endpoint = addresses[_i] ? endpoint_of(addresses[_i]) : path_endpoint();
+	int listener = relays_listen_at(&endpoint, &plain, SOCKET_SOLE, false);
+	bool is_unix = endpoint.any.sa_family == AF_UNIX;
+	union client_address address;
+	int early, late, server;
+
+	endpoint = own_endpoint(listener);
+	early = socket_connect(&endpoint, &plain);
+	ck_assert_int_eq(socket_shut_out(listener) == 0, is_unix);
+	late = socket_connect(&endpoint, &plain);
+	server = accept_one(listener, &address);
+	ck_assert_int_eq(send(early, "x", 1, 0), 1);
+	wait_for(server, POLLIN);
+	ck_assert_int_eq(socket_accept(listener, &plain, &address), -EAGAIN);
+	ck_assert_int_eq(is_unix ? late : socket_connect_result(late),
+	                 is_unix ? -ECONNREFUSED : -EINPROGRESS);
+	close(listener);
+	if (!is_unix) {
+		wait_for(late, POLLERR);
+		ck_assert_int_eq(socket_connect_result(late), -ECONNREFUSED);
+		close(late);
+	}
+	close(early);
+	close(server);
+}
+END_TEST
+
 START_TEST(client_address_is_told)
 {
 	struct endpoint endpoint = endpoint_of("127.0.0.1:0"), own;
@@ -396,6 +426,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_set_timeout(tcase, 20);
 	tcase_add_loop_test(tcase, listen_accept_connect, 0, 4);
+	tcase_add_loop_test(tcase, shut_out_keeps_who_waits, 0, 4);
 	tcase_add_test(tcase, client_address_is_told);
 	tcase_add_loop_test(tcase, dual_stack, 0, 2);
 	tcase_add_test(tcase, refused);

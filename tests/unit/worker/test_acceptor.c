@@ -23,6 +23,7 @@ static struct pair_set set;
 static struct relay *relay;
 static struct acceptors acceptors;
 static struct event *told; /* becomes active when an acceptor is told */
+static unsigned closed;    /* acceptors that have come to their end */
 static int target, gate;
 static int client[CLIENTS_MAX];
 static size_t client_count;
@@ -48,6 +49,12 @@ EVENT_CALLBACK(on_told_event, struct acceptors, which)
 	acceptors_resume(which);
 }
 
+static void on_closed(void *arg)
+{
+	(void)arg;
+	closed++;
+}
+
 static void setup(void)
 {
 	struct sockaddr_in address;
@@ -57,6 +64,7 @@ static void setup(void)
 	base = event_base_new();
 	budget_init(&budget, MEMORY_MAX);
 	slots_init(&slots, 0);
+	closed = 0;
 	set = (struct pair_set){
 	        .io = {.base = base, .budget = &budget, .scratch_size = SCRATCH},
 	        .ended = on_ended,
@@ -69,6 +77,7 @@ static void setup(void)
 	        .set = &set,
 	        .slots = &slots,
 	        .told = on_told,
+	        .closed = on_closed,
 	        .arg = &told,
 	};
 	ck_assert_int_eq(acceptors_init(&acceptors), 0);
@@ -391,7 +400,7 @@ END_TEST
 
 /*
  * An error that comes back without an end is not of clients, whatever its number. It is tried ever less
- * often, once in each pass.
+ * often, once in each pass. _i: 0 it is over by itself, 1 the acceptor is being closed.
  */
 START_TEST(error_that_lasts_pauses_and_is_told)
 {
@@ -408,6 +417,12 @@ START_TEST(error_that_lasts_pauses_and_is_told)
 	passes_in(800);
 	ck_assert_uint_le(fault_count(FAULT_ACCEPT) - calls, 5);
 	ck_assert_uint_eq(captured("accepting"), 1);
+	if (_i == 1) {
+		acceptor_close(LIST_FIRST(&acceptors.list));
+		LOOP_UNTIL(base, closed == 1);
+		fault_set(FAULT_ACCEPT, 0, 0);
+		return;
+	}
 	fault_set(FAULT_ACCEPT, 0, 0);
 	LOOP_UNTIL(base, set.count == 1);
 	LOOP_UNTIL(base, captured("accepting again") == 1);
@@ -631,6 +646,98 @@ START_TEST(episode_ends_with_its_acceptor)
 }
 END_TEST
 
+/* More than one batch of them. */
+START_TEST(closing_acceptor_serves_who_waits)
+{
+	begin(NULL);
+	for (int i = 0; i < 80; i++)
+		knock();
+	acceptor_close(LIST_FIRST(&acceptors.list));
+	LOOP_UNTIL(base, closed == 1);
+	ck_assert(LIST_EMPTY(&acceptors.list));
+	ck_assert_uint_eq(set.count, 80);
+}
+END_TEST
+
+static void knock_in_vain(void)
+{
+	const struct endpoint *entrance = &relay->entrances.list[0].endpoint;
+	int fd = socket(entrance->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	ck_assert_int_lt(connect(fd, &entrance->any, entrance->length), 0);
+	client[client_count++] = fd;
+}
+
+/* Those who waited are served as slots come free; who comes later is not. */
+START_TEST(closing_acceptor_waits_at_a_limit)
+{
+	begin(TEXTS("defaults.max_connections=1"));
+	knock();
+	knock();
+	knock();
+	LOOP_UNTIL(base, captured("accepting pauses") == 1);
+	acceptor_close(LIST_FIRST(&acceptors.list));
+	knock_in_vain();
+	for (size_t i = 0; i < 3; i++) {
+		LOOP_UNTIL(base, relay->counters[0].accepted == i + 1);
+		passes_in(50);
+		ck_assert_uint_eq(closed, 0);
+		hang_up(i);
+	}
+	LOOP_UNTIL(base, closed == 1);
+	ck_assert_uint_eq(relay->counters[0].accepted, 3);
+	ck_assert_uint_eq(slots_used(&relay->slots), 0);
+}
+END_TEST
+
+START_TEST(closing_acceptor_waits_out_a_shortage)
+{
+	rlim_t before;
+
+	begin(NULL);
+	knock();
+	before = forbid_descriptors();
+	acceptor_close(LIST_FIRST(&acceptors.list));
+	passes_in(150);
+	ck_assert_uint_eq(closed, 0);
+	allow_descriptors(before);
+	LOOP_UNTIL(base, closed == 1);
+	ck_assert_uint_eq(set.count, 1);
+}
+END_TEST
+
+/* A unix client is refused at once, and the queue is complete then. */
+START_TEST(closing_acceptor_of_a_unix_entrance)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "unix:@weir-test-acceptor-%d", (int)getpid());
+	relay = relays_new(TEXTS(name), TEXTS(relays_address(target)), NULL, NULL, 1);
+	ck_assert_int_eq(relay_listen(relay), 0);
+	gate = entrance_fd(&relay->entrances.list[0], 0);
+	ck_assert_ptr_nonnull(acceptor_new(&acceptors, relay, gate));
+	for (int i = 0; i < 40; i++)
+		knock();
+	acceptor_close(LIST_FIRST(&acceptors.list));
+	knock_in_vain();
+	ck_assert_int_eq(errno, ECONNREFUSED);
+	LOOP_UNTIL(base, closed == 1);
+	ck_assert_uint_eq(set.count, 40);
+	ck_assert_uint_eq(captured("cannot accept"), 0);
+}
+END_TEST
+
+START_TEST(acceptors_close_one_after_the_other)
+{
+	begin(NULL);
+	ck_assert_ptr_nonnull(acceptor_new(&acceptors, relay, gate));
+	knock();
+	acceptors_close(&acceptors);
+	LOOP_UNTIL(base, closed == 2);
+	ck_assert_uint_eq(set.count, 1);
+}
+END_TEST
+
 START_TEST(freed_acceptor_does_not_accept)
 {
 	begin(NULL);
@@ -670,7 +777,7 @@ int main(void)
 	tcase_add_test(tcase, shortage_of_descriptors_pauses_and_resumes);
 	tcase_add_test(tcase, shortage_ends_with_a_pair);
 	tcase_add_loop_test(tcase, error_of_one_client_leaves_the_next_alone, 0, COUNT(errors_of_clients));
-	tcase_add_test(tcase, error_that_lasts_pauses_and_is_told);
+	tcase_add_loop_test(tcase, error_that_lasts_pauses_and_is_told, 0, 2);
 	tcase_add_test(tcase, errors_of_many_clients_hold_up_nobody);
 	tcase_add_loop_test(tcase, shortage_pauses_and_is_told, 0, COUNT(shortages));
 	tcase_add_test(tcase, client_without_memory_for_its_pair_is_reset);
@@ -683,6 +790,11 @@ int main(void)
 	tcase_add_test(tcase, other_acceptors_do_not_tell_it_again);
 	tcase_add_test(tcase, later_episode_of_another_acceptor_is_told);
 	tcase_add_test(tcase, episode_ends_with_its_acceptor);
+	tcase_add_test(tcase, closing_acceptor_serves_who_waits);
+	tcase_add_test(tcase, closing_acceptor_waits_at_a_limit);
+	tcase_add_test(tcase, closing_acceptor_waits_out_a_shortage);
+	tcase_add_test(tcase, closing_acceptor_of_a_unix_entrance);
+	tcase_add_test(tcase, acceptors_close_one_after_the_other);
 	tcase_add_test(tcase, freed_acceptor_does_not_accept);
 	tcase_add_test(tcase, paused_listener_can_be_freed);
 	suite_add_tcase(suite, tcase);

@@ -268,6 +268,27 @@ START_TEST(dumps_beside_coming_and_going_clients)
 }
 END_TEST
 
+/* A connect(2) that does not wait. */
+static int knock(void)
+{
+	const struct endpoint *entrance = &relay->entrances.list[0].endpoint;
+	int fd = keep(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+
+	ck_assert_int_lt(connect(fd, &entrance->any, entrance->length), 0);
+	ck_assert_int_eq(errno, EINPROGRESS);
+	return fd;
+}
+
+static int result_of(int fd)
+{
+	socklen_t length = sizeof(int);
+	int error = -1;
+
+	ck_assert_int_eq(poll(&(struct pollfd){.fd = fd, .events = POLLOUT}, 1, 10000), 1);
+	ck_assert_int_eq(getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length), 0);
+	return error;
+}
+
 START_TEST(draining_keeps_pairs_and_takes_no_clients)
 {
 	uint64_t received = 0;
@@ -277,7 +298,7 @@ START_TEST(draining_keeps_pairs_and_takes_no_clients)
 	client = join(&server);
 	order_all(WORKER_DRAIN);
 	wait_for(&answers.drained, WORKERS);
-	late = keep(relays_connect(entrance_fd(&relay->entrances.list[0], 0))); /* waits in the backlog */
+	late = knock();
 	ck_assert_uint_eq(loop_send(server, 0, 100), 100);
 	while (received < 100) {
 		readable(client);
@@ -285,11 +306,75 @@ START_TEST(draining_keeps_pairs_and_takes_no_clients)
 	}
 	ck_assert_uint_eq(report(), 1);
 	relay_unlisten(relay);
-	assert_ends(late, LOOP_RST);
+	ck_assert_int_eq(result_of(late), ECONNREFUSED);
 	shutdown(client, SHUT_WR);
 	assert_ends(server, LOOP_FIN);
 	shutdown(server, SHUT_WR);
 	assert_ends(client, LOOP_FIN);
+}
+END_TEST
+
+/* They are in the backlog of all workers before the workers start. */
+START_TEST(draining_serves_those_who_wait)
+{
+	int client[MANY];
+
+	for (int i = 0; i < MANY; i++) {
+		client[i] = keep(relays_connect(entrance_fd(&relay->entrances.list[0], 0)));
+		ck_assert_uint_eq(loop_send(client[i], 0, 1), 1);
+	}
+	order_all(WORKER_DRAIN);
+	start();
+	for (int i = 0; i < MANY; i++)
+		readable(accept_target());
+	wait_for(&answers.drained, WORKERS);
+	relay_unlisten(relay);
+	ck_assert_uint_eq(report(), MANY);
+}
+END_TEST
+
+/* At a limit it lasts as long as it takes: each of them is served when the one before has gone. */
+START_TEST(draining_at_a_limit_serves_one_after_the_other)
+{
+	int server;
+
+	slots.max = 1;
+	for (int i = 0; i < MANY / 4; i++)
+		keep(relays_connect(entrance_fd(&relay->entrances.list[0], 0)));
+	order_all(WORKER_DRAIN);
+	start();
+	for (int i = 0; i < MANY / 4; i++) {
+		readable(target);
+		ck_assert_uint_eq(answers.drained, 0);
+		server = accept_target();
+		loop_reset(server);
+		mine[--mine_count] = -1; /* it was the last that was kept */
+	}
+	wait_for(&answers.drained, WORKERS);
+}
+END_TEST
+
+/* Who still waits is reset when the listening sockets are closed. Each worker answers once. */
+START_TEST(shutdown_ends_draining)
+{
+	int first, second, server;
+
+	slots.max = 1;
+	first = keep(relays_connect(entrance_fd(&relay->entrances.list[0], 0)));
+	second = keep(relays_connect(entrance_fd(&relay->entrances.list[0], 0)));
+	order_all(WORKER_DRAIN);
+	start();
+	server = accept_target();
+	order_all(WORKER_SHUTDOWN);
+	wait_for(&answers.drained, WORKERS);
+	assert_ends(server, LOOP_RST);
+	ck_assert_uint_eq(report(), 0);
+	order_all(WORKER_SHUTDOWN);
+	ck_assert_uint_eq(report(), 0);
+	ck_assert_uint_eq(answers.drained, WORKERS);
+	relay_unlisten(relay);
+	assert_ends(first, LOOP_RST);
+	assert_ends(second, LOOP_RST);
 }
 END_TEST
 
@@ -381,6 +466,9 @@ int main(void)
 	tcase_add_test(tcase, dump_of_an_idle_worker);
 	tcase_add_test(tcase, dumps_beside_coming_and_going_clients);
 	tcase_add_test(tcase, draining_keeps_pairs_and_takes_no_clients);
+	tcase_add_test(tcase, draining_serves_those_who_wait);
+	tcase_add_test(tcase, draining_at_a_limit_serves_one_after_the_other);
+	tcase_add_test(tcase, shutdown_ends_draining);
 	tcase_add_test(tcase, shutdown_resets_and_goes_on);
 	tcase_add_test(tcase, stopping_resets_what_is_left);
 	tcase_add_test(tcase, orders_before_the_start_are_carried_out);
