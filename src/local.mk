@@ -62,6 +62,7 @@ src_libweir_a_SOURCES = \
 	src/config/rings.c src/config/rings.h \
 	src/daemon/service.c src/daemon/service.h \
 	src/config/settings.c src/config/settings.h \
+	src/base/signals.c src/base/signals.h \
 	src/base/slots.c src/base/slots.h \
 	src/net/socket.c src/net/socket.h \
 	src/net/stream.c src/net/stream.h \

@@ -2,6 +2,7 @@
 #include "build_config.h"
 
 #include "base/log.h"
+#include "base/signals.h"
 #include "config/config.h"
 #include "daemon/daemon.h"
 #include "daemon/estimate.h"
@@ -209,10 +210,14 @@ int main(int argc, char **argv)
 {
 	struct command command = {.action = ACTION_RUN};
 	struct config *config;
+	sigset_t before;
 	int status;
 
+	signals_hold(&before);
 	open_standard_fds();
 	parse(&command, argc, argv);
+	if (command.action != ACTION_RUN)
+		signals_restore(&before);
 	config = load(&command.request, &status);
 	if (config) {
 		config->global.log_level = shift_level(config->global.log_level, command.louder);

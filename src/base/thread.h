@@ -3,9 +3,9 @@
 #define WEIR_THREAD_H
 
 #include "base/clock.h"
+#include "base/signals.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -18,11 +18,7 @@ static inline int thread_start(pthread_t *thread, const char *name, void *(*run)
 	sigset_t blocked, before;
 	int r;
 
-	sigfillset(&blocked);
-	sigdelset(&blocked, SIGSEGV);
-	sigdelset(&blocked, SIGBUS);
-	sigdelset(&blocked, SIGFPE);
-	sigdelset(&blocked, SIGILL);
+	signals_fill(&blocked);
 	/* A thread inherits the mask of its creator. Set here, it is in force from the start. */
 	pthread_sigmask(SIG_SETMASK, &blocked, &before);
 	r = pthread_create(thread, NULL, run, arg);

@@ -6,6 +6,7 @@
 #include "base/evloop.h"
 #include "base/log.h"
 #include "base/number.h"
+#include "base/signals.h"
 #include "base/slots.h"
 #include "daemon/collector.h"
 #include "daemon/dump.h"
@@ -22,7 +23,6 @@
 #include <inttypes.h>
 #include <malloc.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -38,7 +38,7 @@
 /* Larger blocks, as those of a dump, go back to the system when they are freed. */
 #define LARGE_BLOCK (128 * 1024)
 
-#define SIGNALS 4
+#define SIGNALS 5
 
 enum daemon_phase { RUNNING, DRAINING, STOPPING };
 
@@ -179,6 +179,9 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 	case SIGINT:
 		terminate(daemon, "SIGINT");
 		break;
+	case SIGQUIT:
+		terminate(daemon, "SIGQUIT");
+		break;
 	case SIGUSR1:
 		collector_request(daemon->collector, daemon->workers);
 		break;
@@ -267,7 +270,7 @@ static int listen_at_entrances(struct daemon *daemon)
 
 static int init_signals(struct daemon *daemon)
 {
-	static const int numbers[SIGNALS] = {SIGTERM, SIGINT, SIGUSR1, SIGHUP};
+	static const int numbers[SIGNALS] = {SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGHUP};
 
 	for (int i = 0; i < SIGNALS; i++) {
 		daemon->signals[i] = evsignal_new(daemon->base, numbers[i], on_signal, daemon);
@@ -370,14 +373,11 @@ static int set_up(struct daemon *daemon)
 
 /*
  * libevent restores the default action of its signals. Another signal must not kill the process after that,
- * as the exit status has to say how weir ended. So signals stay blocked from here on.
+ * as the exit status has to say how weir ended. So signals are held from here on.
  */
 static void deinit_signals(struct daemon *daemon)
 {
-	sigset_t all;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, NULL);
+	signals_hold(NULL);
 	for (int i = 0; i < SIGNALS; i++)
 		evloop_free_event(daemon->signals[i]);
 }
@@ -420,6 +420,7 @@ static int serve(struct daemon *daemon)
 	log_notice("weir " PACKAGE_VERSION " is ready: %zu relays, %u workers", daemon->relay_count,
 	           daemon->worker_count);
 	service_ready("relaying");
+	signals_deliver();
 	evloop_run(daemon->base);
 	return EXIT_SUCCESS;
 }
@@ -432,10 +433,9 @@ int daemon_run(struct config *config)
 	                        .gate = {.mutex = PTHREAD_MUTEX_INITIALIZER}};
 	int error, status;
 
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN); /* sent when a dump is larger than the service may write */
 	/* It is the default too, but unless it is set it grows with the blocks that are freed. mallopt(3) */
 	mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
+	signals_ignore_strays();
 	log_set_level(config->global.log_level);
 	evloop_init();
 	error = log_start();

@@ -19,6 +19,7 @@ without_pairs() {
 }
 scenario "TERM without pairs ends at once" without_pairs TERM
 scenario "INT without pairs ends at once" without_pairs INT
+scenario "QUIT without pairs ends at once" without_pairs QUIT
 
 # One pair with an answered question; it goes on when the file "go" is there.
 one_pair() {
@@ -34,7 +35,7 @@ refuses() {
 
 drain() {
 	one_pair
-	kill -TERM "$WEIR_PID"
+	kill "-$1" "$WEIR_PID"
 	wait_for "weir to listen no more" refuses
 	weir_alive || fail "weir has not waited for its pair"
 	touch go
@@ -42,7 +43,8 @@ drain() {
 	peers_end
 	wait_closed reason=eof upload_bytes=1048586 download_bytes=1048586
 }
-scenario "TERM with a pair: listens no more, what is under way is finished" drain
+scenario "TERM with a pair: listens no more, what is under way is finished" drain TERM
+scenario "QUIT with a pair: the same" drain QUIT
 
 drain_full_queue() {
 	target rcvbuf 8K await go recv 8M expect-fin
@@ -196,7 +198,6 @@ killed() {
 	WEIR_PID=
 }
 scenario "killed in the middle: both see a reset" killed KILL
-scenario "a signal that is not ours in the middle: both see a reset" killed USR2
 
 # expect_close_lines COUNT PATTERN: so many, or the log says how many lines it had to drop: it holds up
 # nobody.
@@ -243,6 +244,71 @@ reload_survived() {
 	touch go
 }
 scenario "HUP does not end weir" reload_survived
+
+strays_survived() {
+	local stray
+	one_pair
+	for stray in ALRM IO PIPE PROF PWR STKFLT URG USR2 VTALRM WINCH XFSZ RTMIN RTMAX-1; do
+		kill "-$stray" "$WEIR_PID"
+	done
+	weir_dump
+	touch go
+}
+scenario "signals that mean nothing to weir do not end it" strays_survived
+
+# A check takes no signals, so they have their usual effect.
+checking() {
+	strace -D -qq -o /dev/null true 2>/dev/null || skip "strace does not work here"
+	export ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0
+	printf '[relay a]\nlisten = 127.0.0.1:0\ntarget = 127.0.0.1:9\n' >relay.ini
+	weir_behind strace -D -qq -o /dev/null "-P$PWD/relay.ini" -e inject=openat:signal=SIGTERM
+	weir_launch --test -c "$PWD/relay.ini"
+	weir_expect_status 143
+}
+
+# weir_behind COMMAND...: the daemon is started by this, as "COMMAND... weir ARG...".
+weir_behind() {
+	printf '#!/bin/sh\nexec %s "%s" "$@"\n' "$*" "$WEIR" >starter
+	chmod +x starter
+	WEIR=$PWD/starter
+}
+
+deaf_parent() {
+	env --block-signal --ignore-signal=TERM true 2>/dev/null || skip "env cannot block signals"
+	weir_behind env --block-signal --ignore-signal=TERM,INT,QUIT,HUP,USR1
+	weir_start -l 127.0.0.1:0 -T 127.0.0.1:9
+	weir_dump
+	kill -HUP "$WEIR_PID"
+	wait_log "SIGHUP: "
+	kill "-$1" "$WEIR_PID"
+	weir_expect_status 0
+}
+scenario "started with signals blocked and ignored: TERM is heard" deaf_parent TERM
+scenario "started with signals blocked and ignored: QUIT is heard" deaf_parent QUIT
+
+# A signal when the daemon makes a system call for the first time: the first of main opens /dev/null, the last
+# before events are waited for is made while the workers run.
+early() {
+	strace -D -qq -o /dev/null true 2>/dev/null || skip "strace does not work here"
+	export ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0
+	weir_behind strace -D -qq -o /dev/null "$2" -e "inject=$3:signal=SIG$1:when=1"
+	weir_launch -l 127.0.0.1:0 -T 127.0.0.1:9
+	case $1 in
+	HUP) wait_log "SIGHUP: " ;;
+	USR1) wait_for "a dump" test -e dump ;;
+	ALRM) wait_log "$WEIR_READY" ;;
+	esac
+	if [[ $1 =~ ^(HUP|USR1|ALRM)$ ]]; then kill -TERM "$WEIR_PID"; fi
+	weir_expect_status 0
+	wait_log stopped
+}
+scenario "TERM ends a check of the configuration" checking
+for signal in HUP USR1 ALRM TERM QUIT; do
+	scenario "$signal when main has just begun" early $signal "-P/dev/null" openat
+done
+scenario "HUP while the start listens" early HUP -elisten listen
+scenario "USR1 while the start makes threads" early USR1 -eclone3 clone3
+scenario "TERM while the start makes threads" early TERM -eclone3 clone3
 
 # 2000 close lines are more than a pipe and weir's own queue of lines take.
 log_that_nobody_reads() {

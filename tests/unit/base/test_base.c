@@ -5,6 +5,7 @@
 #include "base/episode.h"
 #include "base/number.h"
 #include "base/refcount.h"
+#include "base/signals.h"
 #include "unit.h"
 
 #include <check.h>
@@ -96,6 +97,43 @@ START_TEST(one_of_many_threads_tells_and_one_is_last)
 }
 END_TEST
 
+static bool is_blocked(int number)
+{
+	sigset_t mask;
+
+	pthread_sigmask(SIG_BLOCK, NULL, &mask);
+	return sigismember(&mask, number);
+}
+
+START_TEST(signals_are_held_and_delivered)
+{
+	static const int numbers[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1};
+	sigset_t before;
+
+	signals_hold(&before);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		ck_assert(is_blocked(numbers[i]));
+	ck_assert(!is_blocked(SIGSEGV));
+	signals_restore(&before);
+	ck_assert(!is_blocked(SIGTERM));
+	signals_hold(NULL);
+	signals_deliver();
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		ck_assert(!is_blocked(numbers[i]));
+}
+END_TEST
+
+START_TEST(strays_are_ignored)
+{
+	static const int numbers[] = {SIGALRM, SIGIO, SIGPIPE, SIGPROF, SIGPWR, SIGUSR2, SIGVTALRM, SIGXFSZ};
+
+	signals_ignore_strays();
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		raise(numbers[i]);
+	raise(SIGRTMIN);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("base");
@@ -106,6 +144,8 @@ int main(void)
 	tcase_add_test(tcase, episode_is_told_once);
 	tcase_add_test(tcase, lasting_episode_is_told_in_the_end);
 	tcase_add_test(tcase, one_of_many_threads_tells_and_one_is_last);
+	tcase_add_test(tcase, signals_are_held_and_delivered);
+	tcase_add_test(tcase, strays_are_ignored);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
 }
