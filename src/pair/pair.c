@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/evloop.h"
+#include "base/number.h"
 #include "net/stream.h"
 #include "pair/pair_private.h"
 
@@ -25,11 +26,14 @@
 
 /*
  * No event reports that bytes were acknowledged. We have to look: first after this many milliseconds, then
- * less often. After clean ends it is likely to be a matter of one round trip.
+ * less often. After clean ends it is likely to be a matter of one round trip. A pair outlives the last
+ * acknowledgement by no longer than it had waited for it, and never by more than the longest of these. While
+ * acknowledgements come, the looks are never far apart.
  */
 #define LOOK_MIN_MS     5
 #define LOOK_MIN_EOF_MS 1
-#define LOOK_MAX_MS     200
+#define LOOK_BUSY_MS    200
+#define LOOK_MAX_MS     5000
 
 /* Bytes; a bufferevent of libevent 2.1.12 and all that belongs to it: five allocations, measured. */
 #define BUFFEREVENT_COST 1100
@@ -171,8 +175,10 @@ static bool all_acknowledged(struct pair *pair)
 {
 	uint64_t left = pair_unacknowledged(pair);
 
-	if (left < pair->unacknowledged)
+	if (left < pair->unacknowledged) {
 		pair->acknowledged_at = clock_ms();
+		pair->look.wait = min_u64(pair->look.wait, LOOK_BUSY_MS);
+	}
 	pair->unacknowledged = left;
 	return left == 0;
 }

@@ -166,6 +166,43 @@ START_TEST(closing_waits_for_a_slow_reader)
 }
 END_TEST
 
+static void look(struct pair *pair)
+{
+	event_active(pair->timer, EV_TIMEOUT, 1);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+}
+
+/* Many pairs that wait for readers who rest cost no CPU. A reader who goes on is soon noticed. */
+START_TEST(looks_at_a_reader_who_rests_become_rare)
+{
+	uint64_t received = 0;
+	struct pair *pair;
+	int client, server;
+
+	begin(NULL);
+	client = join();
+	server = meet_open(target);
+	pair = only_pair();
+	leave_unacknowledged(server);
+	reset(server);
+	LOOP_UNTIL(base, pair->phase == PHASE_ENDING);
+	for (int i = 0; i < 15; i++)
+		look(pair);
+	ck_assert_uint_eq(pair->look.wait, 5000);
+	ck_assert_uint_eq(loop_send(client, 0, 10), 10); /* is read and dropped */
+	run_for(1);
+	look(pair);
+	ck_assert_uint_le(pair->look.wait, 10);
+	for (int i = 0; i < 15; i++)
+		look(pair);
+	ck_assert_uint_ge(pair->look.wait, 1000);
+	loop_receive(client, &received, 100000);
+	LOOP_UNTIL(base, (look(pair), pair->look.wait <= 400));
+	drain(client, &received);
+	assert_over("target_reset");
+}
+END_TEST
+
 /* Nothing is read from the client any more, and the target does not take what was. */
 START_TEST(failed_client_that_is_paused_is_bounded_by_half_close_timeout)
 {
@@ -324,6 +361,7 @@ static TCase *reset_case(void)
 	tcase_add_test(tcase, target_that_resets_too_ends_the_wait_for_it);
 	tcase_add_test(tcase, closing_is_bounded_by_half_close_timeout);
 	tcase_add_test(tcase, closing_waits_for_a_slow_reader);
+	tcase_add_test(tcase, looks_at_a_reader_who_rests_become_rare);
 	tcase_add_test(tcase, failed_client_that_is_paused_is_bounded_by_half_close_timeout);
 	tcase_add_test(tcase, paused_client_that_resets_is_noticed);
 	tcase_add_loop_test(tcase, half_closed_client_that_resets_is_noticed, 0, 2);
