@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 struct pool {
-	/* Called once when spare units pile up, by the thread that gave the last one; then not until pool_rest. */
+	/* Called once when spare units pile up, by whoever gave the last one; then not until pool_rest. */
 	void (*piled)(void *arg);
 	void *arg;
 	/* private */

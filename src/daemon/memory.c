@@ -41,7 +41,7 @@ static bool look(struct memory *memory)
 	return pool_look(&memory->pairs) || more;
 }
 
-/* A burst is over. What else it used, such as libevent's for each queue, is little, but the allocator keeps it. */
+/* A burst is over. What else it used is little, such as libevent's for each queue, but malloc(3) keeps it. */
 static void rest(struct memory *memory)
 {
 	malloc_trim(0);

@@ -2,7 +2,7 @@
 # What must hold in every dump and after every case; sourced by lib.sh. See tests/README.md.
 
 # How much larger than at its start a daemon without pairs may be.
-HEAP_GROWTH_MAX_KIB=8192
+HEAP_GROWTH_MAX_KIB=3072
 
 # The law holds in every dump: queued <= high, used <= memory_max; what is counted twice is the same; a flow
 # that was never paused has not been so for any time.
