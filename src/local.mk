@@ -24,6 +24,7 @@ src_libweir_a_SOURCES = \
 	src/daemon/dump.c src/daemon/dump.h \
 	src/daemon/memory.c src/daemon/memory.h \
 	src/daemon/estimate.c src/daemon/estimate.h \
+	src/daemon/preparation.c src/daemon/preparation.h \
 	src/base/evloop.c src/base/evloop.h \
 	src/base/jobs.c src/base/jobs.h \
 	src/base/mailbox.c src/base/mailbox.h \
@@ -56,6 +57,8 @@ src_libweir_a_SOURCES = \
 	src/flow/pipe_pool.c src/flow/pipe_pool.h \
 	src/relay/admission.c src/relay/admission.h \
 	src/relay/relay.c src/relay/relay.h \
+	src/net/address_list.c src/net/address_list.h \
+	src/net/lookups.c src/net/lookups.h \
 	src/net/resolver.c src/net/resolver.h \
 	src/config/clashes.c src/config/clashes.h \
 	src/config/paths.c src/config/paths.h \

@@ -328,7 +328,7 @@ const struct option option_table[] = {
         {IN_GLOBAL(log_connections), BOOL_OPTION, .default_text = "on",
          .help = "Log one line for each closed pair."},
         {IN_GLOBAL(resolve_interval), .type = &duration_type, .minimum = 1000, .maximum = MS_MAX,
-         .default_text = "30s", .expected = "a duration from 1s to 365d",
+         .default_text = "10s", .expected = "a duration from 1s to 365d",
          .help = "How often host names are looked up again."},
 
         {IN_RELAY(listen), .type = &listen_type, .count_offset = offsetof(struct config_relay, listen_count),
@@ -368,6 +368,9 @@ const struct option option_table[] = {
         {IN_BOTH(connect_attempts), .type = &number_type, .minimum = 1, .maximum = 100, .default_text = "3",
          .expected = "a number from 1 to 100",
          .help = "Attempts to connect, each to the next target address, before the client is reset."},
+        {IN_BOTH(resolve_interval), .type = &duration_type, .minimum = 1000, .maximum = MS_MAX,
+         .allows_auto = true, .default_text = "auto", .expected = "auto or a duration from 1s to 365d",
+         .help = "How often its targets' names are looked up again; auto = as [global] says."},
         {IN_BOTH(idle_timeout), TIMEOUT_OPTION, .default_text = "1h",
          .help = "How long a pair may be without a byte either way; 0 = for ever."},
         {IN_BOTH(half_close_timeout), TIMEOUT_OPTION, .default_text = "10m",

@@ -61,6 +61,7 @@ struct config_relay {
 	uint64_t max_connections, max_connections_per_source;     /* 0 = no limit of its own */
 	uint64_t connect_timeout;                                 /* ms, at least 1 */
 	uint64_t connect_attempts;                                /* at least 1 */
+	uint64_t resolve_interval;                                /* ms or UNITS_AUTO: as in config_global */
 	uint64_t idle_timeout, half_close_timeout, stall_timeout; /* ms; 0 = never */
 	uint64_t min_rate;                                        /* bytes a second; 0 = off */
 	uint64_t vanish_timeout;                                  /* ms; 0 = never */

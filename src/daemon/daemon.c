@@ -12,8 +12,10 @@
 #include "daemon/dump.h"
 #include "daemon/estimate.h"
 #include "daemon/memory.h"
+#include "daemon/preparation.h"
 #include "daemon/service.h"
 #include "flow/budget.h"
+#include "net/lookups.h"
 #include "net/resolver.h"
 #include "relay/relay.h"
 #include "worker/worker.h"
@@ -28,8 +30,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* How long the first look-up of host names may hold up the start. */
-#define RESOLVE_WAIT_MS 3000
 /* How often to check while draining whether all pairs have ended. */
 #define DRAIN_POLL_MS 20
 /* How long the last lines of the log may take to be written. */
@@ -40,7 +40,7 @@
 
 #define SIGNALS 5
 
-enum daemon_phase { RUNNING, DRAINING, STOPPING };
+enum daemon_phase { STARTING, RUNNING, DRAINING, STOPPING };
 
 struct daemon {
 	struct config *config;
@@ -48,7 +48,9 @@ struct daemon {
 	struct budget budget;
 	struct slots slots, pipes;
 	struct memory memory;
+	struct lookups *lookups;
 	struct resolver *resolver;
+	struct preparation *preparation; /* of the relays, while starting */
 	struct relay **relays;
 	size_t relay_count;
 	struct worker **workers;
@@ -62,6 +64,8 @@ struct daemon {
 	struct mailbox answers; /* from the workers */
 	unsigned undrained;     /* workers that may still accept */
 	enum daemon_phase phase;
+	bool report_wanted; /* as soon as there are workers to ask */
+	int status;         /* of the exit */
 };
 
 static uint64_t raise_nofile(void)
@@ -102,6 +106,13 @@ static void on_dump_written(void *arg)
 	collector_end(daemon->collector, daemon->workers);
 }
 
+static void request_report(struct daemon *daemon)
+{
+	daemon->report_wanted = daemon->phase == STARTING;
+	if (!daemon->report_wanted)
+		collector_request(daemon->collector, daemon->workers);
+}
+
 /* ---- stopping ---- */
 
 static void order_all(struct daemon *daemon, enum worker_order order)
@@ -113,7 +124,8 @@ static void order_all(struct daemon *daemon, enum worker_order order)
 static void stop(struct daemon *daemon)
 {
 	daemon->phase = STOPPING;
-	event_base_loopbreak(daemon->base);
+	if (daemon->base)
+		event_base_loopbreak(daemon->base);
 }
 
 /* Closes the listening sockets once no worker waits on them, so that new clients are refused at once. */
@@ -161,7 +173,8 @@ static void terminate(struct daemon *daemon, const char *signal_name)
 		drain(daemon, signal_name);
 		return;
 	}
-	log_notice("%s again: stopping at once", signal_name);
+	log_notice("%s %s: stopping at once", signal_name,
+	           daemon->phase == STARTING ? "during the start" : "again");
 	stop(daemon);
 }
 
@@ -183,7 +196,7 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 		terminate(daemon, "SIGQUIT");
 		break;
 	case SIGUSR1:
-		collector_request(daemon->collector, daemon->workers);
+		request_report(daemon);
 		break;
 	default:
 		log_notice("SIGHUP: this version cannot reload; restart to apply a changed configuration");
@@ -232,7 +245,10 @@ static int init_relays(struct daemon *daemon)
 {
 	const struct config *config = daemon->config;
 
-	daemon->resolver = resolver_new(config->global.resolve_interval, NULL, NULL);
+	daemon->lookups = lookups_new(daemon->base, NULL, NULL);
+	if (!daemon->lookups)
+		return -ENOMEM;
+	daemon->resolver = resolver_new(daemon->base, daemon->lookups);
 	daemon->relays = calloc(config->relay_count, sizeof(struct relay *));
 	if (!daemon->resolver || !daemon->relays)
 		return -ENOMEM;
@@ -244,19 +260,7 @@ static int init_relays(struct daemon *daemon)
 			return -ENOMEM;
 		daemon->relays[daemon->relay_count++] = relay;
 	}
-	return resolver_start(daemon->resolver);
-}
-
-static int bind_entrances(struct daemon *daemon)
-{
-	int error = 0;
-
-	for (size_t i = 0; !error && i < daemon->relay_count; i++) {
-		error = relay_bind(daemon->relays[i]);
-		for (size_t j = 0; !error && j <= i; j++)
-			error = relay_check_apart(daemon->relays[i], daemon->relays[j]);
-	}
-	return error;
+	return 0;
 }
 
 static int listen_at_entrances(struct daemon *daemon)
@@ -351,24 +355,52 @@ static int start_workers(struct daemon *daemon)
 	return error;
 }
 
-/* Each step logs the errors that the operator can do something about. The rest is logged here. */
+static void fail_start(struct daemon *daemon, int error)
+{
+	daemon->status = EXIT_FAILURE;
+	log_error("cannot start: %s", strerror(-error));
+	stop(daemon);
+}
+
+static void take_prepared(void *arg, int error)
+{
+	struct daemon *daemon = arg;
+
+	if (!error)
+		error = init_workers(daemon);
+	if (!error)
+		error = start_workers(daemon);
+	if (error) {
+		fail_start(daemon, error);
+		return;
+	}
+	daemon->phase = RUNNING;
+	log_notice("weir " PACKAGE_VERSION " is ready: %zu relays, %u workers", daemon->relay_count,
+	           daemon->worker_count);
+	service_ready("relaying");
+	dump_sweep(daemon->dump);
+	if (daemon->report_wanted)
+		request_report(daemon);
+}
+
+static int prepare(struct daemon *daemon)
+{
+	daemon->preparation = preparation_new(daemon->base, daemon->lookups, daemon->resolver, daemon->relays,
+	                                      daemon->relay_count, take_prepared, daemon);
+	return daemon->preparation ? 0 : -ENOMEM;
+}
+
+/*
+ * Sets up what the main loop needs; it does the rest of the start. Each step logs the errors that the operator
+ * can do something about. The rest is logged by fail_start.
+ */
 static int set_up(struct daemon *daemon)
 {
 	int error = init_base(daemon);
 
 	if (!error)
 		error = init_relays(daemon);
-	if (!error)
-		error = bind_entrances(daemon);
-	if (!error)
-		error = init_workers(daemon);
-	if (!error) {
-		resolver_wait(daemon->resolver, RESOLVE_WAIT_MS);
-		error = start_workers(daemon);
-	}
-	if (error)
-		log_error("cannot start: %s", strerror(-error));
-	return error;
+	return error ? error : prepare(daemon);
 }
 
 /*
@@ -394,7 +426,9 @@ static void tear_down(struct daemon *daemon)
 	for (size_t i = 0; i < daemon->relay_count; i++)
 		relay_put(daemon->relays[i]);
 	free(daemon->relays);
+	preparation_free(daemon->preparation);
 	resolver_free(daemon->resolver);
+	lookups_free(daemon->lookups);
 	collector_free(daemon->collector);
 	dump_free(daemon->dump);
 	deinit_signals(daemon);
@@ -410,19 +444,16 @@ static void tear_down(struct daemon *daemon)
 	config_put(daemon->config);
 }
 
-static int serve(struct daemon *daemon)
+static void serve(struct daemon *daemon)
 {
 	int error = set_up(daemon);
 
-	if (error)
-		return EXIT_FAILURE;
-	dump_sweep(daemon->dump);
-	log_notice("weir " PACKAGE_VERSION " is ready: %zu relays, %u workers", daemon->relay_count,
-	           daemon->worker_count);
-	service_ready("relaying");
+	if (error) {
+		fail_start(daemon, error);
+		return;
+	}
 	signals_deliver();
 	evloop_run(daemon->base);
-	return EXIT_SUCCESS;
 }
 
 int daemon_run(struct config *config)
@@ -431,7 +462,7 @@ int daemon_run(struct config *config)
 	                        .answers = {.fd = -1},
 	                        .memory.mailbox.fd = -1,
 	                        .gate = {.mutex = PTHREAD_MUTEX_INITIALIZER}};
-	int error, status;
+	int error;
 
 	/* It is the default too, but unless it is set it grows with the blocks that are freed. mallopt(3) */
 	mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
@@ -443,10 +474,13 @@ int daemon_run(struct config *config)
 		log_warning("the log has no thread of its own and may hold up relaying: %s",
 		            strerror(-error));
 	daemon.worker_count = estimate_workers(config);
-	status = init_limits(&daemon) ? serve(&daemon) : EXIT_CONFIG;
+	if (init_limits(&daemon))
+		serve(&daemon);
+	else
+		daemon.status = EXIT_CONFIG;
 	tear_down(&daemon);
-	if (status == EXIT_SUCCESS)
+	if (daemon.status == EXIT_SUCCESS)
 		log_notice("stopped");
 	log_stop(LOG_STOP_MS);
-	return status;
+	return daemon.status;
 }

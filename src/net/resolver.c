@@ -1,161 +1,84 @@
 #include "build_config.h"
 
-#include "base/backoff.h"
-#include "base/episode.h"
-#include "base/log.h"
-#include "base/number.h"
-#include "base/thread.h"
 #include "net/resolver.h"
 
+#include "base/backoff.h"
+#include "base/clock.h"
+#include "base/episode.h"
+#include "base/evloop.h"
+#include "base/log.h"
+#include "base/mailbox.h"
+#include "base/number.h"
+
 #include <errno.h>
+#include <event2/event.h>
 #include <netdb.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 
 #define FIRST_RETRY_MS 1000
-#define STUCK_MS       1000 /* ms that resolver_free waits for a lookup */
+#define HURRY_GAP_MS   1000 /* from one look-up of a name to the next, however many ask for it */
 #define LOGGED_MAX     8    /* addresses of an answer that a log line shows at most */
 
 struct resolver_name {
 	STAILQ_ENTRY(resolver_name) next;
-	struct resolver *resolver;
+	struct host *host;
 	char *owner;
-	char *host;
 	uint16_t port;
-	/* Guarded by the resolver's lock. */
-	struct address_list *answer; /* the last good answer, or NULL */
-	uint64_t due;                /* clock_ms() of the next lookup */
+	struct address_list *answer; /* the host's, with this port; guarded by the resolver's lock */
+};
+
+/* What is looked up: once for all names with this host. */
+struct host {
+	struct message hurry; /* from any thread */
+	STAILQ_ENTRY(host) next;
+	struct resolver *resolver;
+	char *name;
+	STAILQ_HEAD(, resolver_name) names; /* at least one */
+	unsigned name_count;
+	uint64_t interval_ms;        /* the shortest that a name asks for */
+	struct address_list *answer; /* the last good one, without ports, or NULL */
+	struct lookup *lookup;       /* under way, or NULL */
+	struct event *timer;         /* until the next */
+	uint64_t began, due;         /* clock_ms() of the last and of the next one */
 	struct backoff retry;        /* the wait after the next failure */
-	bool tried;
+	bool tried, slow;
 	struct episode failing;
 };
 
-/*
- * Shared by its creator and its thread, because a lookup may outlast resolver_free. The last to leave frees
- * it.
- */
 struct resolver {
-	uint64_t interval_ms;
-	resolver_lookup *lookup;
-	void *arg;
-	STAILQ_HEAD(, resolver_name) names; /* none is added while the thread runs */
-	pthread_t thread;
-	bool started;
-
+	struct event_base *base;
+	struct lookups *lookups;
+	struct mailbox mailbox;
+	STAILQ_HEAD(, host) hosts;
+	unsigned untried; /* of them */
 	pthread_mutex_t lock;
-	pthread_cond_t changed; /* a name was tried, or stopping or ended was set */
-	bool stopping;
-	bool ended; /* the thread has only to leave */
-	struct refcount references;
+	struct event *awaited; /* while somebody waits until all are tried */
+	void (*all_tried)(void *arg);
+	void *arg;
 };
 
-struct address_list *address_list_new(size_t capacity)
-{
-	struct address_list *list = calloc(1, sizeof(*list) + capacity * sizeof(list->endpoint[0]));
+/* ---- the log ---- */
 
-	if (list)
-		refcount_init(&list->references);
-	return list;
+/* Which targets a line is about: the first, and how many more have the same name. */
+static const char *format_owner(const struct host *host, char *text, size_t size)
+{
+	const struct resolver_name *first = STAILQ_FIRST(&host->names);
+	int length = snprintf(text, size, "%s %s:%u", first->owner, host->name, first->port);
+
+	if (host->name_count > 1 && length > 0 && (size_t)length < size)
+		snprintf(text + length, size - (size_t)length, " (and %u more)", host->name_count - 1);
+	return text;
 }
 
-struct address_list *address_list_get(struct address_list *list)
+static void log_answer(const struct host *host)
 {
-	refcount_get(&list->references);
-	return list;
-}
-
-void address_list_put(struct address_list *list)
-{
-	if (list && refcount_put(&list->references))
-		free(list);
-}
-
-struct address_list *address_list_single(const struct endpoint *endpoint)
-{
-	struct address_list *list = address_list_new(1);
-
-	if (list)
-		list->endpoint[list->count++] = *endpoint;
-	return list;
-}
-
-static bool list_has(const struct address_list *list, const struct endpoint *endpoint)
-{
-	for (size_t i = 0; i < list->count; i++) {
-		if (endpoint_equal(&list->endpoint[i], endpoint))
-			return true;
-	}
-	return false;
-}
-
-/* True for the same addresses in any order: name servers rotate theirs from answer to answer. */
-static bool list_equal(const struct address_list *one, const struct address_list *other)
-{
-	if (one->count != other->count)
-		return false;
-	for (size_t i = 0; i < one->count; i++) {
-		if (!list_has(other, &one->endpoint[i]))
-			return false;
-	}
-	return true;
-}
-
-/* hosts(5) may list an address twice. It is taken once. */
-static struct address_list *list_from(const struct addrinfo *found)
-{
-	struct address_list *list;
-	size_t count = 0;
-
-	for (const struct addrinfo *info = found; info; info = info->ai_next)
-		count++;
-	list = address_list_new(count);
-	if (!list)
-		return NULL;
-	for (const struct addrinfo *info = found; info; info = info->ai_next) {
-		struct endpoint *endpoint = &list->endpoint[list->count];
-
-		endpoint->length = info->ai_addrlen;
-		memcpy(&endpoint->any, info->ai_addr, info->ai_addrlen);
-		if (!list_has(list, endpoint))
-			list->count++;
-	}
-	return list;
-}
-
-const char *resolver_strerror(int error)
-{
-	return error > 0 ? strerror(error) : gai_strerror(error);
-}
-
-/* Without AI_ADDRCONFIG, which would hide the loopback addresses of a machine that is offline. */
-struct address_list *resolver_lookup_now(const char *host, uint16_t port, void *arg, int *error)
-{
-	const struct addrinfo hints = {.ai_flags = AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
-	struct address_list *list;
-	struct addrinfo *found;
-	char service[8];
-	int r;
-
-	(void)arg;
-	snprintf(service, sizeof(service), "%u", port);
-	r = getaddrinfo(host, service, &hints, &found);
-	if (r != 0) {
-		*error = r == EAI_SYSTEM ? errno : r;
-		return NULL;
-	}
-	list = list_from(found);
-	freeaddrinfo(found);
-	if (!list)
-		*error = EAI_MEMORY;
-	return list;
-}
-
-static void log_answer(const struct resolver_name *name, const struct address_list *list)
-{
+	const struct address_list *list = STAILQ_FIRST(&host->names)->answer;
 	char text[LOGGED_MAX * (INET6_ADDRSTRLEN + 16)] = "";
-	char one[ADDRESS_TEXT_MAX];
+	char one[ADDRESS_TEXT_MAX], owner[2 * ADDRESS_TEXT_MAX];
 	size_t length = 0;
 
 	for (size_t i = 0; i < list->count && i < LOGGED_MAX && length < sizeof(text); i++) {
@@ -164,224 +87,284 @@ static void log_answer(const struct resolver_name *name, const struct address_li
 		length += (size_t)snprintf(text + length, sizeof(text) - length, "%s%s", i > 0 ? ", " : "",
 		                           endpoint_format(&endpoint->any, endpoint->length, one));
 	}
-	log_notice("%s %s:%u now resolves to %s%s", name->owner, name->host, name->port, text,
+	log_notice("%s now resolves to %s%s", format_owner(host, owner, sizeof(owner)), text,
 	           list->count > LOGGED_MAX ? " and more" : "");
 }
 
-static void take_failure(struct resolver_name *name, int error)
+static void log_failure(const struct host *host, int error)
 {
-	if (episode_begin(&name->failing, 0))
-		log_warning("%s %s:%u does not resolve: %s%s", name->owner, name->host, name->port,
-		            resolver_strerror(error), name->answer ? "; its last addresses stay in use" : "");
-	name->due = clock_ms() + backoff_next(&name->retry, name->resolver->interval_ms);
+	char owner[2 * ADDRESS_TEXT_MAX];
+
+	log_warning("%s does not resolve: %s%s", format_owner(host, owner, sizeof(owner)),
+	            lookup_strerror(error), host->answer ? "; its last addresses stay in use" : "");
+}
+
+/* ---- looking up ---- */
+
+/* Without memory for the timer, resolver_name_hurry is what gets it looked up again. */
+static void wait_until(struct host *host, uint64_t due)
+{
+	uint64_t now = clock_ms();
+	const struct timeval left = clock_timeval(due > now ? due - now : 0);
+
+	host->due = due;
+	if (event_add(host->timer, &left) < 0)
+		host->due = UINT64_MAX;
+}
+
+static void take_failure(struct host *host, int error)
+{
+	if (episode_begin(&host->failing, 0))
+		log_failure(host, error);
+	wait_until(host, clock_ms() + backoff_next(&host->retry, host->interval_ms));
+}
+
+/* 0 or -errno. If there is no memory, the name keeps what it has. */
+static int give_answer(struct resolver_name *name, const struct address_list *answer)
+{
+	struct address_list *list = address_list_with_port(answer, name->port), *before;
+
+	if (!list)
+		return -ENOMEM;
+	pthread_mutex_lock(&name->host->resolver->lock);
+	before = name->answer;
+	name->answer = list;
+	pthread_mutex_unlock(&name->host->resolver->lock);
+	address_list_put(before);
+	return 0;
+}
+
+static int give_all(struct host *host, const struct address_list *answer)
+{
+	struct resolver_name *name;
+	int error = 0;
+
+	STAILQ_FOREACH (name, &host->names, next)
+		if (!error)
+			error = give_answer(name, answer);
+	return error;
+}
+
+static void reset_retry(struct host *host)
+{
+	backoff_reset(&host->retry, min_u64(FIRST_RETRY_MS, host->interval_ms));
 }
 
 /*
- * Takes ownership of list. If the answer has not changed, the old list stays, since others already hold it.
+ * Takes ownership of list. If the answer has not changed, the old lists stay, since others already hold them.
  */
-static void take_answer(struct resolver_name *name, struct address_list *list)
+static void take_answer(struct host *host, struct address_list *list)
 {
-	bool same = name->answer && list_equal(name->answer, list);
-	bool recovers = episode_end(&name->failing);
+	bool is_first = !host->answer;
+	bool same = !is_first && address_list_equal(host->answer, list);
 
-	if (recovers || (name->answer && !same))
-		log_answer(name, list);
-	name->due = clock_ms() + name->resolver->interval_ms;
-	backoff_reset(&name->retry, min_u64(FIRST_RETRY_MS, name->resolver->interval_ms));
-	address_list_put(same ? list : name->answer);
-	if (!same)
-		name->answer = list;
-}
-
-/* Looks name up, with the lock released meanwhile. */
-static void refresh(struct resolver *resolver, struct resolver_name *name)
-{
-	struct address_list *list;
-	int error = 0;
-
-	pthread_mutex_unlock(&resolver->lock);
-	list = resolver->lookup(name->host, name->port, resolver->arg, &error);
-	pthread_mutex_lock(&resolver->lock);
-	if (resolver->stopping)
-		address_list_put(list); /* the answer is no longer wanted */
-	else if (list)
-		take_answer(name, list);
-	else
-		take_failure(name, error);
-	name->tried = true;
-	pthread_cond_broadcast(&resolver->changed);
-}
-
-/* The name to look up next, or NULL if the thread must end. */
-static struct resolver_name *next_due(struct resolver *resolver)
-{
-	struct resolver_name *earliest = NULL;
-	struct resolver_name *name;
-
-	STAILQ_FOREACH (name, &resolver->names, next) {
-		if (!earliest || name->due < earliest->due)
-			earliest = name;
-	}
-	return resolver->stopping ? NULL : earliest;
-}
-
-static void name_free(struct resolver_name *name)
-{
-	address_list_put(name->answer);
-	free(name->owner);
-	free(name->host);
-	free(name);
-}
-
-/* Gives up one reference. The lock is held on entry and is released. */
-static void release(struct resolver *resolver)
-{
-	struct resolver_name *name;
-	bool is_last = refcount_put(&resolver->references);
-
-	pthread_mutex_unlock(&resolver->lock);
-	if (!is_last)
+	if (!same && give_all(host, list) < 0) {
+		address_list_put(list);
+		take_failure(host, EAI_MEMORY);
 		return;
-	while ((name = STAILQ_FIRST(&resolver->names)) != NULL) {
-		STAILQ_REMOVE_HEAD(&resolver->names, next);
-		name_free(name);
 	}
-	pthread_cond_destroy(&resolver->changed);
-	pthread_mutex_destroy(&resolver->lock);
-	free(resolver);
+	address_list_put(same ? list : host->answer);
+	if (!same)
+		host->answer = list;
+	if (episode_end(&host->failing) || (!is_first && !same))
+		log_answer(host);
+	reset_retry(host);
+	wait_until(host, clock_ms() + host->interval_ms);
 }
 
-static void *thread_main(void *arg)
+static void note_tried(struct host *host)
 {
-	struct resolver *resolver = arg;
-	struct resolver_name *name;
+	struct resolver *resolver = host->resolver;
 
-	pthread_mutex_lock(&resolver->lock);
-	while ((name = next_due(resolver)) != NULL) {
-		if (name->due > clock_ms())
-			thread_cond_wait(&resolver->changed, &resolver->lock, name->due);
-		else
-			refresh(resolver, name);
-	}
-	resolver->ended = true;
-	pthread_cond_broadcast(&resolver->changed);
-	release(resolver);
-	return NULL;
+	if (host->tried)
+		return;
+	host->tried = true;
+	if (--resolver->untried == 0 && event_pending(resolver->awaited, EV_TIMEOUT, NULL))
+		event_active(resolver->awaited, EV_TIMEOUT, 0);
 }
 
-struct resolver *resolver_new(uint64_t interval_ms, resolver_lookup *lookup, void *arg)
+static void take(void *arg, const struct lookup_answer *answer)
+{
+	struct host *host = arg;
+
+	host->lookup = NULL;
+	host->slow = answer->slow;
+	if (answer->list)
+		take_answer(host, answer->list);
+	else
+		take_failure(host, answer->error);
+	note_tried(host);
+}
+
+EVENT_CALLBACK(on_due, struct host, host)
+{
+	host->began = clock_ms();
+	host->lookup = lookups_begin(host->resolver->lookups, host->name, host->slow, take, host);
+	if (!host->lookup)
+		take_failure(host, EAI_MEMORY);
+}
+
+static void deliver(void *arg, struct message *message)
+{
+	struct host *host = (struct host *)message;
+	uint64_t due = max_u64(clock_ms(), host->began + HURRY_GAP_MS);
+
+	(void)arg;
+	if (!host->lookup && due < host->due)
+		wait_until(host, due);
+}
+
+/* ---- for others ---- */
+
+EVENT_CALLBACK(on_awaited, struct resolver, resolver)
+{
+	resolver->all_tried(resolver->arg);
+}
+
+struct resolver *resolver_new(struct event_base *base, struct lookups *lookups)
 {
 	struct resolver *resolver = calloc(1, sizeof(*resolver));
 
 	if (!resolver)
 		return NULL;
-	if (thread_cond_init(&resolver->changed) != 0) {
-		free(resolver);
+	resolver->base = base;
+	resolver->lookups = lookups;
+	resolver->mailbox.fd = -1;
+	STAILQ_INIT(&resolver->hosts);
+	pthread_mutex_init(&resolver->lock, NULL);
+	resolver->awaited = event_new(base, -1, 0, on_awaited, resolver);
+	if (resolver->awaited && mailbox_open(&resolver->mailbox, base, deliver, resolver) == 0)
+		return resolver;
+	resolver_free(resolver);
+	return NULL;
+}
+
+static void free_name(struct resolver_name *name)
+{
+	address_list_put(name->answer);
+	free(name->owner);
+	free(name);
+}
+
+static void free_host(struct host *host)
+{
+	struct resolver_name *name;
+
+	while ((name = STAILQ_FIRST(&host->names))) {
+		STAILQ_REMOVE_HEAD(&host->names, next);
+		free_name(name);
+	}
+	lookup_cancel(host->lookup);
+	evloop_free_event(host->timer);
+	address_list_put(host->answer);
+	free(host->name);
+	free(host);
+}
+
+static struct host *add_host(struct resolver *resolver, const char *name, uint64_t interval_ms)
+{
+	struct host *host = calloc(1, sizeof(*host));
+
+	if (!host)
+		return NULL;
+	STAILQ_INIT(&host->names);
+	host->resolver = resolver;
+	host->interval_ms = interval_ms;
+	host->name = strdup(name);
+	host->timer = event_new(resolver->base, -1, 0, on_due, host);
+	if (!host->name || !host->timer) {
+		free_host(host);
 		return NULL;
 	}
-	pthread_mutex_init(&resolver->lock, NULL);
-	STAILQ_INIT(&resolver->names);
-	resolver->interval_ms = interval_ms;
-	resolver->lookup = lookup ? lookup : resolver_lookup_now;
-	resolver->arg = arg;
-	refcount_init(&resolver->references);
-	return resolver;
+	STAILQ_INSERT_TAIL(&resolver->hosts, host, next);
+	resolver->untried++;
+	event_active(host->timer, EV_TIMEOUT, 0);
+	return host;
+}
+
+/* Names of hosts do not tell upper case from lower case. */
+static struct host *find_host(struct resolver *resolver, const char *name, uint64_t interval_ms)
+{
+	struct host *host;
+
+	STAILQ_FOREACH (host, &resolver->hosts, next)
+		if (strcasecmp(host->name, name) == 0)
+			return host;
+	return add_host(resolver, name, interval_ms);
+}
+
+/* A shorter interval holds from the next answer on. */
+static void join(struct host *host, struct resolver_name *name, uint64_t interval_ms)
+{
+	name->host = host;
+	STAILQ_INSERT_TAIL(&host->names, name, next);
+	host->name_count++;
+	host->interval_ms = min_u64(host->interval_ms, interval_ms);
+	reset_retry(host);
 }
 
 struct resolver_name *resolver_add(struct resolver *resolver, const char *owner, const char *host,
-                                   uint16_t port)
+                                   uint16_t port, uint64_t interval_ms)
 {
 	struct resolver_name *name = calloc(1, sizeof(*name));
+	struct host *found;
 
 	if (!name)
 		return NULL;
 	name->owner = strdup(owner);
-	name->host = strdup(host);
-	if (!name->owner || !name->host) {
-		name_free(name);
+	name->port = port;
+	found = name->owner ? find_host(resolver, host, interval_ms) : NULL;
+	if (found && found->answer)
+		name->answer = address_list_with_port(found->answer, port);
+	if (!found || (found->answer && !name->answer)) {
+		free_name(name);
 		return NULL;
 	}
-	name->resolver = resolver;
-	name->port = port;
-	backoff_reset(&name->retry, min_u64(FIRST_RETRY_MS, resolver->interval_ms));
-	STAILQ_INSERT_TAIL(&resolver->names, name, next);
+	join(found, name, interval_ms);
 	return name;
 }
 
-int resolver_start(struct resolver *resolver)
+int resolver_await(struct resolver *resolver, uint64_t timeout_ms, void (*tried)(void *arg), void *arg)
 {
-	int r;
+	const struct timeval timeout = clock_timeval(timeout_ms);
 
-	if (STAILQ_EMPTY(&resolver->names))
-		return 0;
-	refcount_get(&resolver->references); /* for the thread */
-	r = thread_start(&resolver->thread, "weir-resolver", thread_main, resolver);
-	if (r != 0)
-		(void)refcount_put(&resolver->references);
-	resolver->started = r == 0;
-	return r;
-}
-
-static bool all_tried(struct resolver *resolver)
-{
-	struct resolver_name *name;
-
-	STAILQ_FOREACH (name, &resolver->names, next) {
-		if (!name->tried)
-			return false;
-	}
-	return true;
-}
-
-void resolver_wait(struct resolver *resolver, uint64_t timeout_ms)
-{
-	uint64_t deadline = clock_ms() + timeout_ms;
-
-	if (!resolver->started)
-		return;
-	pthread_mutex_lock(&resolver->lock);
-	while (!all_tried(resolver) && thread_cond_wait(&resolver->changed, &resolver->lock, deadline))
-		;
-	pthread_mutex_unlock(&resolver->lock);
+	resolver->all_tried = tried;
+	resolver->arg = arg;
+	if (event_add(resolver->awaited, &timeout) < 0)
+		return -ENOMEM;
+	if (resolver->untried == 0)
+		event_active(resolver->awaited, EV_TIMEOUT, 0);
+	return 0;
 }
 
 struct address_list *resolver_name_get(struct resolver_name *name)
 {
+	struct resolver *resolver = name->host->resolver;
 	struct address_list *answer;
 
-	pthread_mutex_lock(&name->resolver->lock);
+	pthread_mutex_lock(&resolver->lock);
 	answer = name->answer ? address_list_get(name->answer) : NULL;
-	pthread_mutex_unlock(&name->resolver->lock);
+	pthread_mutex_unlock(&resolver->lock);
 	return answer;
 }
 
-/*
- * Waits for the thread. If a lookup takes too long, the thread is left alone and ends when the lookup does.
- */
-static void end_thread(struct resolver *resolver)
+void resolver_name_hurry(struct resolver_name *name)
 {
-	uint64_t deadline = clock_ms() + STUCK_MS;
-	bool ended;
-
-	pthread_mutex_lock(&resolver->lock);
-	resolver->stopping = true;
-	pthread_cond_broadcast(&resolver->changed);
-	while (!resolver->ended && thread_cond_wait(&resolver->changed, &resolver->lock, deadline))
-		;
-	ended = resolver->ended;
-	pthread_mutex_unlock(&resolver->lock);
-	if (ended)
-		pthread_join(resolver->thread, NULL);
-	else
-		pthread_detach(resolver->thread);
+	mailbox_post(&name->host->resolver->mailbox, &name->host->hurry);
 }
 
 void resolver_free(struct resolver *resolver)
 {
+	struct host *host;
+
 	if (!resolver)
 		return;
-	if (resolver->started)
-		end_thread(resolver);
-	pthread_mutex_lock(&resolver->lock);
-	release(resolver);
+	while ((host = STAILQ_FIRST(&resolver->hosts))) {
+		STAILQ_REMOVE_HEAD(&resolver->hosts, next);
+		free_host(host);
+	}
+	evloop_free_event(resolver->awaited);
+	mailbox_close(&resolver->mailbox);
+	pthread_mutex_destroy(&resolver->lock);
+	free(resolver);
 }

@@ -1,62 +1,42 @@
 /*
- * Turns host names into address lists, with getaddrinfo(3) on a thread of its own. Each name is looked up
- * when the thread starts, and again every interval. After a failure it is looked up sooner (1 s, doubling up
- * to the interval), and the last good answer is kept. Lists are immutable and reference-counted.
+ * Keeps the addresses of host names up to date. A name is looked up when it is added, and again every
+ * interval, once for all who use it. After a failure it is looked up sooner (1 s, doubling up to the
+ * interval), and the last good answer is kept.
+ *
+ * It runs on the thread of an event base. Only where that is said, another thread may call.
  */
 #ifndef WEIR_RESOLVER_H
 #define WEIR_RESOLVER_H
 
-#include "base/refcount.h"
-#include "net/address.h"
+#include "net/address_list.h"
+#include "net/lookups.h"
 
-#include <stddef.h>
+#include <stdbool.h>
 #include <stdint.h>
 
-/* Immutable once made. References are atomic, so any thread may get and put. */
-struct address_list {
-	size_t count;
-	struct refcount references; /* private */
-	struct endpoint endpoint[];
-};
-
-/* An empty list with one reference and room for capacity endpoints. NULL when out of memory. */
-struct address_list *address_list_new(size_t capacity);
-struct address_list *address_list_get(struct address_list *list);
-void address_list_put(struct address_list *list); /* takes NULL */
-/* A list with one address, for literal addresses. NULL when out of memory. */
-struct address_list *address_list_single(const struct endpoint *endpoint);
+struct event_base;
 
 struct resolver;
-struct resolver_name; /* a name that is looked up again and again */
+struct resolver_name; /* a host name with a port, and who uses it */
 
+/* lookups is borrowed. NULL when out of memory or descriptors. */
+struct resolver *resolver_new(struct event_base *base, struct lookups *lookups);
 /*
- * How names are looked up. The default is getaddrinfo(3); tests pass their own. Returns a new list of at
- * least one address. On failure it returns NULL and sets *error for resolver_strerror: a negative error of
- * getaddrinfo(3), or a positive errno.
- */
-typedef struct address_list *resolver_lookup(const char *host, uint16_t port, void *arg, int *error);
-/* The default: getaddrinfo(3), in the calling thread. */
-resolver_lookup resolver_lookup_now;
-const char *resolver_strerror(int error);
-
-/* interval_ms is as above, at least 1. lookup NULL means the default. Returns NULL when out of memory. */
-struct resolver *resolver_new(uint64_t interval_ms, resolver_lookup *lookup, void *arg);
-/*
- * Adds a name. Call before resolver_start. owner is for log lines ("relay db: target"). owner and host are
- * copied. NULL when out of memory. The name lives as long as the resolver.
+ * Adds a name, to be looked up at least every interval_ms, which is at least 1. owner is for log lines ("relay
+ * db: target"). owner and host are copied. NULL when out of memory. The name lives as long as the resolver.
  */
 struct resolver_name *resolver_add(struct resolver *resolver, const char *owner, const char *host,
-                                   uint16_t port);
-/* Starts the thread, unless no names were added. 0 or -errno. */
-int resolver_start(struct resolver *resolver);
-/* Waits until every name has been tried once, but at most timeout_ms. */
-void resolver_wait(struct resolver *resolver, uint64_t timeout_ms);
+                                   uint16_t port, uint64_t interval_ms);
+/*
+ * Calls tried once every name has been tried, but after timeout_ms at the latest. Never from within. 0 or
+ * -errno. One at a time.
+ */
+int resolver_await(struct resolver *resolver, uint64_t timeout_ms, void (*tried)(void *arg), void *arg);
 /* The last good answer, with a reference for the caller, or NULL if there never was one. Any thread. */
 struct address_list *resolver_name_get(struct resolver_name *name);
-/*
- * Ends the thread and frees everything. Waits at most one second for a lookup in progress. A longer lookup is
- * left to finish by itself, so arg must outlive it. Takes NULL.
- */
+/* Its addresses may be out of date: looks it up soon, but not within a second of the last time. Any thread. */
+void resolver_name_hurry(struct resolver_name *name);
+/* No thread may use a name any more. Takes NULL. */
 void resolver_free(struct resolver *resolver);
 
 #endif

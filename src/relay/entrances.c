@@ -113,7 +113,7 @@ int entrances_bind(struct entrances *entrances, const struct config_relay *confi
 	int error = 0;
 
 	for (size_t i = 0; !error && i < config->listen_count; i++)
-		error = bind_address(&binding, &config->listen[i], found[i]);
+		error = bind_address(&binding, &config->listen[i], found ? found[i] : NULL);
 	return error;
 }
 

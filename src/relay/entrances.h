@@ -3,7 +3,7 @@
 #define WEIR_ENTRANCES_H
 
 #include "config/settings.h"
-#include "net/resolver.h"
+#include "net/address_list.h"
 #include "relay/entrance.h"
 
 #include <stdbool.h>
@@ -18,7 +18,7 @@ struct entrances {
 /*
  * Takes every listening address of the relay for this many workers, without accepting anybody. "*:80" is one
  * socket for both families. found has a list for each listening address: what a host name stands for, or NULL
- * where there is no name. Addresses of a name that this machine does not have are left out, unless it has
+ * where there is no name; found itself may be NULL if there is none at all. Addresses of a name that this machine does not have are left out, unless it has
  * none of them. 0 or -errno; the error is logged. entrances_free must follow in any case.
  */
 int entrances_bind(struct entrances *entrances, const struct config_relay *config,

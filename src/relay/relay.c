@@ -10,12 +10,19 @@
 /* A reached limit is logged at most this often. */
 #define LOG_INTERVAL_MS 10000
 
+static uint64_t resolve_interval(const struct relay *relay)
+{
+	uint64_t own = relay->config->resolve_interval;
+
+	return own == UNITS_AUTO ? relay->owner->global.resolve_interval : own;
+}
+
 static int init_parts(struct relay *relay, struct resolver *resolver)
 {
 	const struct config_relay *config = relay->config;
 
 	relay->counters = calloc(relay->workers, sizeof(*relay->counters));
-	relay->targets = targets_new(config, resolver, &relay->entrances);
+	relay->targets = targets_new(config, resolver, resolve_interval(relay), &relay->entrances);
 	if (!relay->counters || !relay->targets)
 		return -ENOMEM;
 	if (config->max_connections_per_source > 0) {
@@ -86,41 +93,9 @@ void relay_put(struct relay *relay)
 	free(relay);
 }
 
-/* Fills found with a list for each listening address that is a name. 0 or -errno; the error is logged. */
-static int look_up(const struct config_relay *config, struct address_list **found)
+int relay_bind(struct relay *relay, struct address_list *const *found)
 {
-	for (size_t i = 0; i < config->listen_count; i++) {
-		const struct address *address = &config->listen[i];
-		int error = 0;
-
-		if (address->kind != ADDRESS_NAME)
-			continue;
-		found[i] = resolver_lookup_now(address->host, address->port, NULL, &error);
-		if (!found[i]) {
-			log_error("relay %s: cannot listen on %s: %s", config->name, address->host,
-			          resolver_strerror(error));
-			return -EADDRNOTAVAIL;
-		}
-	}
-	return 0;
-}
-
-int relay_bind(struct relay *relay)
-{
-	const struct config_relay *config = relay->config;
-	struct address_list **found = calloc(config->listen_count, sizeof(*found));
-	int error;
-
-	if (!found)
-		return -ENOMEM;
-	error = look_up(config, found);
-	if (!error)
-		error = entrances_bind(&relay->entrances, config, found, &relay->client_tuning,
-		                       relay->workers);
-	for (size_t i = 0; i < config->listen_count; i++)
-		address_list_put(found[i]);
-	free(found);
-	return error;
+	return entrances_bind(&relay->entrances, relay->config, found, &relay->client_tuning, relay->workers);
 }
 
 int relay_check_apart(const struct relay *relay, const struct relay *other)

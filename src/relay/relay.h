@@ -48,8 +48,8 @@ struct relay *relay_new(struct config *owner, const struct config_relay *config,
 struct relay *relay_get(struct relay *relay);
 void relay_put(struct relay *relay); /* takes NULL */
 
-/* Takes every listening address, without accepting anybody. 0 or -errno; the error is logged. */
-int relay_bind(struct relay *relay);
+/* Takes every listening address, without accepting anybody. As entrances_bind. */
+int relay_bind(struct relay *relay, struct address_list *const *found);
 /*
  * Whether the addresses that were taken can be told apart, which is only unknown of host names. other may be
  * the same relay. 0 or -EADDRINUSE; the error is logged.

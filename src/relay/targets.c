@@ -33,21 +33,21 @@ static struct address_list *target_addresses(struct target *target)
 }
 
 static int init_target(const struct config_relay *config, struct target *target,
-                       const struct address *address, struct resolver *resolver)
+                       const struct address *address, struct resolver *resolver, uint64_t resolve_interval)
 {
 	char owner[RELAY_NAME_MAX + sizeof("relay : target")];
 
 	target->address = address;
 	if (address->kind == ADDRESS_NAME) {
 		snprintf(owner, sizeof(owner), "relay %s: target", config->name);
-		target->name = resolver_add(resolver, owner, address->host, address->port);
+		target->name = resolver_add(resolver, owner, address->host, address->port, resolve_interval);
 		return target->name ? 0 : -ENOMEM;
 	}
 	target->fixed = address_list_single(&address->endpoint);
 	return target->fixed ? 0 : -ENOMEM;
 }
 
-static int init_targets(struct targets *targets, struct resolver *resolver)
+static int init_targets(struct targets *targets, struct resolver *resolver, uint64_t resolve_interval)
 {
 	const struct config_relay *config = targets->config;
 
@@ -55,13 +55,14 @@ static int init_targets(struct targets *targets, struct resolver *resolver)
 	if (!targets->list)
 		return -ENOMEM;
 	for (size_t i = 0; i < config->target_count; i++)
-		if (init_target(config, &targets->list[i], &config->target[i], resolver) < 0)
+		if (init_target(config, &targets->list[i], &config->target[i], resolver, resolve_interval) <
+		    0)
 			return -ENOMEM;
 	return 0;
 }
 
 struct targets *targets_new(const struct config_relay *config, struct resolver *resolver,
-                            const struct entrances *entrances)
+                            uint64_t resolve_interval, const struct entrances *entrances)
 {
 	struct targets *targets = calloc(1, sizeof(*targets));
 
@@ -69,7 +70,7 @@ struct targets *targets_new(const struct config_relay *config, struct resolver *
 		return NULL;
 	targets->config = config;
 	targets->entrances = entrances;
-	if (init_targets(targets, resolver) < 0) {
+	if (init_targets(targets, resolver, resolve_interval) < 0) {
 		targets_free(targets);
 		return NULL;
 	}
@@ -188,6 +189,8 @@ void targets_note_attempt(struct targets *targets, const struct target_choice *c
 	char text[ADDRESS_TEXT_MAX];
 
 	log_attempt(targets, choice, error);
+	if (error && target->name)
+		resolver_name_hurry(target->name);
 	if (error == 0) {
 		if (episode_end(&target->failing))
 			log_notice("relay %s: target %s can be connected again", targets->config->name,

@@ -22,11 +22,11 @@ struct target_choice {
 };
 
 /*
- * Adds host names to resolver. entrances are the relay's own; no target may lead back to them. config,
+ * Adds host names to resolver, to be looked up every resolve_interval (ms). entrances are the relay's own; no target may lead back to them. config,
  * resolver and entrances are borrowed. NULL when out of memory.
  */
 struct targets *targets_new(const struct config_relay *config, struct resolver *resolver,
-                            const struct entrances *entrances);
+                            uint64_t resolve_interval, const struct entrances *entrances);
 void targets_free(struct targets *targets); /* takes NULL */
 
 /* Where the next pair begins its attempts. To be passed to targets_choose. */

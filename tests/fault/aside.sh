@@ -105,9 +105,8 @@ injected_at_least() {
 
 # A name that fails at the start is tried again; one that fails later keeps its addresses, and nobody notices.
 names() {
-	local error names known=0
+	local error names=1 known=0 # one look-up for both relays
 	KINDS="upload download"
-	names=$(wc -w <<<"$KINDS")
 	NAMED=yes
 	STRICT=yes
 	EXPECT_LOG='does not resolve\|cannot be connected'

@@ -142,6 +142,48 @@ unknown_name() {
 }
 scenario "a host name without an address: weir runs, the client is reset" unknown_name
 
+# In names_in_files: host names of files of this case, with a name server that never answers. One look-up of a
+# name that it should know takes ten seconds.
+names_in_files() {
+	needs_namespace
+	ip route replace 192.0.2.53/32 dev lo
+	echo "nameserver 192.0.2.53" >resolv.conf
+	echo "127.0.0.1 known.test" >hosts
+	cat >in-files <<-END
+		#!/bin/sh
+		mount --bind "$PWD/resolv.conf" /etc/resolv.conf && mount --bind "$PWD/hosts" /etc/hosts && exec "$WEIR" "\$@"
+	END
+	chmod +x in-files
+	unshare -m ./in-files --version || skip "no files can be bound"
+	cat >in-namespace <<-END
+		#!/bin/sh
+		exec unshare -m "$PWD/in-files" "\$@"
+	END
+	chmod +x in-namespace
+	WEIR=$PWD/in-namespace
+}
+
+# relays NAME...: one with each name as its target, in this order; the last goes to TARGET.
+relays() {
+	local name
+	for name in "$@"; do
+		printf '%s\n' "[relay ${name%%.*}]" "listen = 127.0.0.1:0" "target = $name:${TARGET##*:}"
+	done >relay.ini
+}
+
+# The one thread waited for the silent name server, with all other names behind that.
+silent_name_server() {
+	names_in_files
+	target recv 10 expect-fin fin
+	relays one.example two.example three.example four.example five.example six.example known.test
+	weir_start -c relay.ini
+	RELAY=$(listening_on known)
+	client send 10 fin expect-fin
+	peer_end client
+	expect_equal "names that the server was given up for" 0 "$(grep -c 'does not resolve' weir.log || :)"
+}
+scenario "a silent name server delays only its own names" silent_name_server
+
 hundred_refused() {
 	refusing target
 	weir_relay

@@ -37,6 +37,7 @@ UNIT_TESTS = \
 	tests/unit/relay/test_entrance \
 	tests/unit/relay/test_relay \
 	tests/unit/relay/test_targets \
+	tests/unit/net/test_lookups \
 	tests/unit/net/test_resolver \
 	tests/unit/base/test_pool \
 	tests/unit/base/test_slab \
@@ -180,6 +181,8 @@ tests_unit_relay_test_relay_LDADD = $(UNIT_LIBS)
 tests_unit_relay_test_targets_SOURCES = tests/unit/relay/test_targets.c tests/unit/relay/relay_stage.c
 tests_unit_relay_test_targets_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_relay_test_targets_LDADD = $(UNIT_LIBS)
+tests_unit_net_test_lookups_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_net_test_lookups_LDADD = $(UNIT_LIBS)
 tests_unit_net_test_resolver_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_net_test_resolver_LDADD = $(UNIT_LIBS)
 tests_unit_base_test_slots_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)

@@ -81,7 +81,7 @@ static inline int relays_listen_at(const struct endpoint *endpoint, const struct
 /* As the daemon does when it starts. */
 static inline int relays_listen(struct relay *relay)
 {
-	int error = relay_bind(relay);
+	int error = relay_bind(relay, NULL);
 
 	return error ? error : relay_listen(relay);
 }

@@ -3,7 +3,10 @@
 #define WEIR_UNIT_H
 
 #include <check.h>
+#include <dirent.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Runs suite and returns the exit status for main. In TAP, the lines carry the result, not the status. */
 static inline int unit_run(Suite *suite)
@@ -14,6 +17,31 @@ static inline int unit_run(Suite *suite)
 	srunner_run_all(runner, CK_SILENT);
 	srunner_free(runner);
 	return EXIT_SUCCESS;
+}
+
+/* How many threads with this name are alive. Sanitizers have threads of their own. */
+static inline unsigned unit_threads(const char *name)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	struct dirent *entry;
+	unsigned count = 0;
+
+	ck_assert_ptr_nonnull(tasks);
+	while ((entry = readdir(tasks)) != NULL) {
+		char path[300], line[32] = "";
+		FILE *comm;
+
+		snprintf(path, sizeof(path), "/proc/self/task/%s/comm", entry->d_name);
+		comm = fopen(path, "r");
+		if (!comm)
+			continue;
+		if (fgets(line, sizeof(line), comm))
+			line[strcspn(line, "\n")] = '\0';
+		count += strcmp(line, name) == 0;
+		fclose(comm);
+	}
+	closedir(tasks);
+	return count;
 }
 
 #endif

@@ -74,6 +74,45 @@ silent() {
 }
 scenario "no answer at all: resets, others are served, TERM ends it" silent
 
+is_looking_up() {
+	grep -qs weir-jobs "/proc/$WEIR_PID/task/"*/comm
+}
+
+# start_looking_up LISTEN TARGET: a daemon that is about to look a name up, and will not end doing so.
+start_looking_up() {
+	answer wait 3600000 127.0.0.1
+	ASAN_OPTIONS=$ASAN_OPTIONS:verify_asan_link_order=0 LD_PRELOAD=$NAMES_SHIM NAMES=$PWD/names \
+		weir_launch -l "$1" -T "$2"
+	wait_for "a look-up" is_looking_up
+}
+
+# It was taken once the look-up was over.
+term_in_the_start() {
+	start_looking_up "$@"
+	kill -USR1 "$WEIR_PID"
+	kill "-$SIGNAL" "$WEIR_PID"
+	weir_expect_status 0
+	wait_log 'during the start: stopping at once'
+	! log_has 'is ready' || fail "it started after all"
+}
+SIGNAL=TERM scenario "TERM while a name of listen is looked up" term_in_the_start peer.test:0 127.0.0.1:1
+SIGNAL=INT scenario "INT while a name of a target is looked up first" term_in_the_start 127.0.0.1:0 peer.test:1
+
+dump_is_there() {
+	[ -s dump ]
+}
+
+# It waits for the first look-up of the target, though not for long.
+usr1_in_the_start() {
+	start_looking_up 127.0.0.1:0 peer.test:1
+	kill -USR1 "$WEIR_PID"
+	! weir_ready || fail "weir was too quick to be asked"
+	wait_for "a dump" dump_is_there
+	weir_ready
+	weir_measure
+}
+scenario "USR1 during the start is answered when it is over" usr1_in_the_start
+
 failing() {
 	target -s -i echo
 	answer fail

@@ -211,6 +211,8 @@ static const struct {
          "FILE:2: log_connections: \"1\" is not valid; expected on or off\n"},
         {"[global]\nresolve_interval = 999ms\n" RELAY,
          "FILE:2: resolve_interval: \"999ms\" is out of range; expected a duration from 1s to 365d\n"},
+        {RELAY "resolve_interval = 0\n",
+         "FILE:4: resolve_interval: \"0\" is out of range; expected auto or a duration from 1s to 365d\n"},
         {RELAY "high_watermark = 1MB\n",
          "FILE:4: high_watermark: \"1MB\" is not valid; expected a size from 1 to 1T\n"},
         {RELAY "high_watermark = 0\n",
@@ -425,7 +427,7 @@ START_TEST(defaults_are_those_of_the_contract)
 	ck_assert(global->memory_max == 256 << 20 && global->drain_timeout == 30000);
 	ck_assert_str_eq(global->dump_file, "-");
 	ck_assert(global->dump_format == DUMP_TEXT && global->log_level == LOG_LEVEL_INFO);
-	ck_assert(global->log_connections && global->resolve_interval == 30000);
+	ck_assert(global->log_connections && global->resolve_interval == 10000);
 	ck_assert_str_eq(relay->name, "r");
 	ck_assert(relay->listen_count == 1 && relay->target_count == 1);
 	ck_assert(relay->limits[UPLOAD].high == 1 << 20 && relay->limits[UPLOAD].low == 512 << 10);
@@ -433,6 +435,7 @@ START_TEST(defaults_are_those_of_the_contract)
 	ck_assert(relay->splice == SPLICE_AUTO && relay->on_reset == ON_RESET_RESET);
 	ck_assert(relay->max_connections == 0 && relay->max_connections_per_source == 0);
 	ck_assert(relay->connect_timeout == 5000 && relay->connect_attempts == 3);
+	ck_assert(relay->resolve_interval == UNITS_AUTO);
 	ck_assert(relay->idle_timeout == 3600000 && relay->half_close_timeout == 600000);
 	ck_assert(relay->stall_timeout == 3600000 && relay->tcp_nodelay && relay->tcp_keepalive);
 	ck_assert(relay->vanish_timeout == 120000 && relay->min_rate == 0);

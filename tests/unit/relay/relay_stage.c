@@ -2,14 +2,18 @@
 
 #include "relay/relay_stage.h"
 
+#include "base/evloop.h"
+
 #include <netdb.h>
 
 struct relay *relay;
 struct resolver *resolver;
+static struct lookups *lookups;
+static struct event_base *base;
 
 struct endpoint moving;
 
-struct address_list *fake_lookup(const char *host, uint16_t port, void *arg, int *error)
+struct address_list *fake_lookup(const char *host, void *arg, int *error)
 {
 	size_t count = strcmp(host, "three.example") == 0 ? 3 : strcmp(host, "one.example") == 0;
 	struct address_list *list;
@@ -27,30 +31,46 @@ struct address_list *fake_lookup(const char *host, uint16_t port, void *arg, int
 		struct endpoint *endpoint = &list->endpoint[list->count];
 
 		endpoint->length = sizeof(endpoint->in);
-		endpoint->in = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port)};
+		endpoint->in = (struct sockaddr_in){.sin_family = AF_INET};
 		endpoint->in.sin_addr.s_addr =
 		        htonl((count == 3 ? 0x0a000001 : 0x0a010001) + (uint32_t)list->count);
 	}
 	return list;
 }
 
+static void note_tried(void *tried)
+{
+	*(bool *)tried = true;
+}
+
+void resolve(void)
+{
+	bool tried = false;
+
+	ck_assert_int_eq(resolver_await(resolver, PATIENCE_MS, note_tried, &tried), 0);
+	LOOP_UNTIL(base, tried);
+}
+
 void begin(const char *const *targets, const char *const *options)
 {
-	resolver = resolver_new(3600000, fake_lookup, NULL);
-	ck_assert_ptr_nonnull(resolver);
 	relay = relays_new(LISTEN, targets, options, resolver, 2);
-	ck_assert_int_eq(resolver_start(resolver), 0);
-	resolver_wait(resolver, PATIENCE_MS);
+	resolve();
 }
 
 void setup(void)
 {
 	capture_begin();
+	base = evloop_new();
+	lookups = lookups_new(base, fake_lookup, NULL);
+	resolver = resolver_new(base, lookups);
+	ck_assert_ptr_nonnull(resolver);
 }
 
 void teardown(void)
 {
 	relay_put(relay);
 	resolver_free(resolver);
+	lookups_free(lookups);
+	event_base_free(base);
 	capture_end();
 }

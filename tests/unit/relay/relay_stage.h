@@ -17,10 +17,12 @@ extern struct resolver *resolver;
 extern struct endpoint moving; /* what "moving.example" has */
 
 /*
- * "three.example" has 10.0.0.1 to .3, "one.example" has 10.1.0.1, "moving.example" one with a port of its
- * own, others do not resolve.
+ * "three.example" has 10.0.0.1 to .3, "one.example" has 10.1.0.1, "moving.example" has what the test
+ * says, others do not resolve.
  */
-struct address_list *fake_lookup(const char *host, uint16_t port, void *arg, int *error);
+lookup_call fake_lookup;
+/* Waits until every name of the relay has been looked up. */
+void resolve(void);
 /* The relay, with these targets and options (or NULL). */
 void begin(const char *const *targets, const char *const *options);
 /* Fixtures. */

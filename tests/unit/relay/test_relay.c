@@ -29,7 +29,6 @@ END_TEST
 
 START_TEST(listens_on_every_address)
 {
-	resolver = resolver_new(1000, fake_lookup, NULL);
 	relay = relays_new(TEXTS("127.0.0.1:0", "*:0", "unix:@weir-test-relay"), TEXTS("127.0.0.1:1"), NULL,
 	                   resolver, 2);
 	ck_assert_int_eq(relays_listen(relay), 0);
@@ -51,7 +50,6 @@ START_TEST(address_in_use_is_logged)
 	struct sockaddr_in address;
 	int taken = loop_listen(&address);
 
-	resolver = resolver_new(1000, fake_lookup, NULL);
 	relay = relays_new(TEXTS("127.0.0.1:0", relays_address(taken)), TEXTS("127.0.0.1:1"), NULL, resolver,
 	                   2);
 	ck_assert_int_eq(relays_listen(relay), -EADDRINUSE);
@@ -67,7 +65,6 @@ static int bind_name(const char *const *texts)
 	struct address address;
 	int error;
 
-	resolver = resolver_new(1000, fake_lookup, NULL);
 	relay = relays_new(TEXTS("name.example:0"), TEXTS("127.0.0.1:1"), NULL, resolver, 2);
 	for (; *texts; texts++) {
 		ck_assert_int_eq(address_parse(*texts, &address), 0);
@@ -120,7 +117,7 @@ START_TEST(address_of_a_name_that_another_relay_has)
 	ck_assert_int_eq(relay_check_apart(relay, relay), 0);
 	other = relays_new(TEXTS("127.0.0.3:0", relay->entrances.list[1].text), TEXTS("127.0.0.1:1"), NULL,
 	                   resolver, 2);
-	ck_assert_int_eq(relay_bind(other), 0);
+	ck_assert_int_eq(relay_bind(other, NULL), 0);
 	ck_assert_int_eq(relay_check_apart(other, other), 0);
 	ck_assert_int_eq(relay_check_apart(relay, other), -EADDRINUSE);
 	ck_assert_int_eq(relay_check_apart(other, relay), -EADDRINUSE);

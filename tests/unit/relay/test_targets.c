@@ -119,26 +119,20 @@ START_TEST(choice_outlives_relay_and_resolver)
 }
 END_TEST
 
-/*
- * Opens a relay that listens on listen. "moving.example" leads to address, at the port that the relay really
- * has.
- */
+/* Opens a relay that listens on listen. "moving.example" leads to address, at the port of that entrance. */
 static void move_to(const char *listen, const char *address)
 {
-	struct endpoint own = {.length = sizeof(own.un)};
 	struct address parsed;
 
-	resolver = resolver_new(3600000, fake_lookup, NULL);
+	ck_assert_int_eq(address_parse(address, &parsed), 0);
+	moving = parsed.endpoint;
+	address_deinit(&parsed);
 	relay = relays_new(TEXTS("unix:@weir-test-relay-back", listen), TEXTS("moving.example:1"), NULL,
 	                   resolver, 2);
 	ck_assert_int_eq(relays_listen(relay), 0);
-	ck_assert_int_eq(getsockname(entrance_fd(&relay->entrances.list[1], 0), &own.any, &own.length), 0);
-	ck_assert_int_eq(address_parse(address, &parsed), 0);
-	moving = parsed.endpoint;
-	moving.in.sin_port = own.in.sin_port;
-	address_deinit(&parsed);
-	ck_assert_int_eq(resolver_start(resolver), 0);
-	resolver_wait(resolver, PATIENCE_MS);
+	/* IPv4 and IPv6 have the port in the same place. */
+	relay->entrances.list[1].endpoint.in.sin_port = htons(1);
+	resolve();
 }
 
 static int choose_only(void)

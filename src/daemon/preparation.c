@@ -1,0 +1,197 @@
+#include "build_config.h"
+
+#include "daemon/preparation.h"
+
+#include "base/evloop.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdlib.h>
+
+/* How long the first look-up of targets' names may hold up relays whose entrances are open. */
+#define TARGETS_WAIT_MS 3000
+
+/* A listening address that is a host name. */
+struct name {
+	struct preparation *preparation;
+	const char *relay;
+	const struct address *address;
+	struct address_list **found; /* where its addresses go */
+	struct lookup *lookup;       /* under way, or NULL */
+};
+
+struct preparation {
+	struct lookups *lookups;
+	struct resolver *resolver;
+	struct relay *const *relays;
+	size_t relay_count;
+	struct address_list **found; /* one for each listening address of all relays; NULL unless a name */
+	size_t found_count;
+	struct name *names;
+	size_t name_count, unknown; /* unknown: names that are still looked up */
+	struct event *known;        /* no name is unknown any more, or one cannot be known */
+	int error;
+	preparation_done *done;
+	void *arg;
+};
+
+/* ---- binding ---- */
+
+/* Whether its addresses can be told apart from those of the relays before it, and from one another. */
+static int check_apart(const struct preparation *preparation, size_t number)
+{
+	int error = 0;
+
+	for (size_t i = 0; !error && i <= number; i++)
+		error = relay_check_apart(preparation->relays[number], preparation->relays[i]);
+	return error;
+}
+
+/* 0 or -errno; the error is logged. */
+static int bind_all(const struct preparation *preparation)
+{
+	struct address_list **found = preparation->found;
+	int error = 0;
+
+	for (size_t i = 0; !error && i < preparation->relay_count; i++) {
+		error = relay_bind(preparation->relays[i], found);
+		if (!error)
+			error = check_apart(preparation, i);
+		found += preparation->relays[i]->config->listen_count;
+	}
+	return error;
+}
+
+static void on_targets_tried(void *arg)
+{
+	struct preparation *preparation = arg;
+
+	preparation->done(preparation->arg, 0);
+}
+
+EVENT_CALLBACK(on_known, struct preparation, preparation)
+{
+	int error = preparation->error;
+
+	if (!error)
+		error = bind_all(preparation);
+	if (!error)
+		error = resolver_await(preparation->resolver, TARGETS_WAIT_MS, on_targets_tried, preparation);
+	if (error)
+		preparation->done(preparation->arg, error);
+}
+
+/* ---- names ---- */
+
+static void cancel_all(struct preparation *preparation)
+{
+	for (size_t i = 0; i < preparation->name_count; i++) {
+		lookup_cancel(preparation->names[i].lookup);
+		preparation->names[i].lookup = NULL;
+	}
+}
+
+/* One name that fails is enough. */
+static void fail(const struct name *name, const char *why)
+{
+	log_error("relay %s: cannot listen on %s: %s", name->relay, name->address->host, why);
+	name->preparation->error = -EADDRNOTAVAIL;
+	name->preparation->unknown = 0;
+	cancel_all(name->preparation);
+}
+
+static void take(void *arg, const struct lookup_answer *answer)
+{
+	struct name *name = arg;
+	struct preparation *preparation = name->preparation;
+
+	name->lookup = NULL;
+	preparation->unknown--;
+	if (answer->list)
+		*name->found = address_list_with_port(answer->list, name->address->port);
+	if (!*name->found)
+		fail(name, lookup_strerror(answer->list ? ENOMEM : answer->error));
+	address_list_put(answer->list);
+	if (preparation->unknown == 0)
+		event_active(preparation->known, EV_TIMEOUT, 0);
+}
+
+static int begin_name(struct preparation *preparation, const struct config_relay *relay,
+                      const struct address *address, struct address_list **found)
+{
+	struct name *name = &preparation->names[preparation->name_count];
+
+	*name = (struct name){preparation, relay->name, address, found, NULL};
+	name->lookup = lookups_begin(preparation->lookups, address->host, false, take, name);
+	if (!name->lookup)
+		return -ENOMEM;
+	preparation->name_count++;
+	preparation->unknown++;
+	return 0;
+}
+
+static int begin_names(struct preparation *preparation, const struct config_relay *relay,
+                       struct address_list **found)
+{
+	int error = 0;
+
+	for (size_t i = 0; !error && i < relay->listen_count; i++)
+		if (relay->listen[i].kind == ADDRESS_NAME)
+			error = begin_name(preparation, relay, &relay->listen[i], &found[i]);
+	return error;
+}
+
+static int begin(struct preparation *preparation)
+{
+	struct address_list **found = preparation->found;
+	int error = 0;
+
+	for (size_t i = 0; !error && i < preparation->relay_count; i++) {
+		const struct config_relay *relay = preparation->relays[i]->config;
+
+		error = begin_names(preparation, relay, found);
+		found += relay->listen_count;
+	}
+	if (!error && preparation->unknown == 0)
+		event_active(preparation->known, EV_TIMEOUT, 0);
+	return error;
+}
+
+struct preparation *preparation_new(struct event_base *base, struct lookups *lookups,
+                                    struct resolver *resolver, struct relay *const *relays, size_t count,
+                                    preparation_done *done, void *arg)
+{
+	struct preparation *preparation = calloc(1, sizeof(*preparation));
+
+	if (!preparation)
+		return NULL;
+	preparation->lookups = lookups;
+	preparation->resolver = resolver;
+	preparation->relays = relays;
+	preparation->relay_count = count;
+	preparation->done = done;
+	preparation->arg = arg;
+	for (size_t i = 0; i < count; i++)
+		preparation->found_count += relays[i]->config->listen_count;
+	preparation->found = calloc(preparation->found_count, sizeof(struct address_list *));
+	preparation->names = calloc(preparation->found_count, sizeof(*preparation->names));
+	preparation->known = event_new(base, -1, 0, on_known, preparation);
+	if (preparation->found && preparation->names && preparation->known && begin(preparation) == 0)
+		return preparation;
+	preparation_free(preparation);
+	return NULL;
+}
+
+void preparation_free(struct preparation *preparation)
+{
+	if (!preparation)
+		return;
+	cancel_all(preparation);
+	for (size_t i = 0; preparation->found && i < preparation->found_count; i++)
+		address_list_put(preparation->found[i]);
+	evloop_free_event(preparation->known);
+	free(preparation->names);
+	free(preparation->found);
+	free(preparation);
+}
