@@ -57,6 +57,7 @@ src_libweir_a_SOURCES = \
 	src/flow/pipe_pool.c src/flow/pipe_pool.h \
 	src/relay/admission.c src/relay/admission.h \
 	src/relay/relay.c src/relay/relay.h \
+	src/relay/shortage.c src/relay/shortage.h \
 	src/net/address_list.c src/net/address_list.h \
 	src/net/lookups.c src/net/lookups.h \
 	src/net/resolver.c src/net/resolver.h \

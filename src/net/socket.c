@@ -269,6 +269,28 @@ uint64_t socket_shut_out(int fd)
 	return endpoint_is_loopback(&own) ? LOCAL_HANDSHAKE_MS : HANDSHAKE_MS;
 }
 
+/*
+ * connect(2) says EADDRNOTAVAIL in two cases: no local port is free, or no address of ours leads there. A UDP
+ * socket tells them apart, because it does not need one of those ports. Connecting it sends nothing.
+ */
+static bool has_no_address_for(const struct endpoint *endpoint)
+{
+	int fd = socket(endpoint->any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool none;
+
+	if (fd < 0)
+		return false;
+	none = connect(fd, &endpoint->any, endpoint->length) < 0 && errno == EADDRNOTAVAIL;
+	close(fd);
+	return none;
+}
+
+bool socket_error_is_shortage(int error)
+{
+	return error == -EADDRINUSE || error == -EMFILE || error == -ENFILE || error == -ENOBUFS ||
+	       error == -ENOMEM;
+}
+
 int socket_connect(const struct endpoint *endpoint, const struct socket_tuning *tuning)
 {
 	const struct endpoint to = endpoint_reached(endpoint);
@@ -282,7 +304,7 @@ int socket_connect(const struct endpoint *endpoint, const struct socket_tuning *
 		int error = -errno;
 
 		close(fd);
-		return error;
+		return error == -EADDRNOTAVAIL && !has_no_address_for(endpoint) ? -EADDRINUSE : error;
 	}
 	return fd;
 }

@@ -66,9 +66,11 @@ void socket_tune_client(int fd, const union client_address *client);
 uint64_t socket_shut_out(int fd);
 /*
  * Begins to connect. The descriptor becomes writable once it is connected or has failed. Then call
- * socket_connect_result.
+ * socket_connect_result. -EADDRINUSE means that no local port is free.
  */
 int socket_connect(const struct endpoint *endpoint, const struct socket_tuning *tuning);
+/* True if socket_connect failed with error (-errno) for want of something that is not the target's. */
+bool socket_error_is_shortage(int error);
 /* The result of socket_connect so far: 0 if connected, -EINPROGRESS, or the -errno of the failure. */
 int socket_connect_result(int fd);
 /*

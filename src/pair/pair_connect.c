@@ -44,6 +44,7 @@ static void open_flows(struct pair *pair)
 
 	pair->phase = PHASE_OPEN;
 	targets_note_attempt(pair->relay->targets, &pair->choice, 0);
+	shortage_end(&pair->relay->is_short, pair->relay->config->name);
 	flow_attach(&client->from, client->fd, target->fd, client->event);
 	flow_attach(&target->from, target->fd, client->fd, target->event);
 	bound_sinks(pair);
@@ -84,21 +85,34 @@ static int try_choice(struct pair *pair)
 	return check_connection(pair);
 }
 
-/* The target's backlog is full (unix(7)), or we have run out of something. Neither means that it is down. */
-static bool is_for_a_while(int error)
+/* What try_choice says, unless we have just run out of something. That is counted each time. */
+static int try_unless_short(struct pair *pair)
 {
-	return error == -EAGAIN || error == -EMFILE || error == -ENFILE || error == -ENOBUFS ||
-	       error == -ENOMEM;
+	struct relay *relay = pair->relay;
+	struct shortage *shortage = &relay->shortages[pair->set->worker];
+	int error = shortage_now(shortage);
+
+	if (error)
+		return error;
+	error = try_choice(pair);
+	if (pair->target.fd < 0 && socket_error_is_shortage(error)) {
+		shortage_note(shortage, &relay->is_short, relay->config->name, error);
+		pair_counters(pair)->shortages++;
+	}
+	return error;
 }
 
-/* Tries the chosen address. After a passing error it is retried until connect_timeout. */
+/*
+ * Tries the chosen address. If the target's backlog is full (unix(7)), or we have run out of something, that
+ * does not mean that it is down. It is retried until connect_timeout then.
+ */
 static int attempt_connect(struct pair *pair)
 {
 	int error;
 
 	pair->phase = PHASE_CONNECTING;
-	error = try_choice(pair);
-	if (pair->target.fd >= 0 || !is_for_a_while(error))
+	error = try_unless_short(pair);
+	if (pair->target.fd >= 0 || (error != -EAGAIN && !socket_error_is_shortage(error)))
 		return error;
 	pair->phase = PHASE_WAITING;
 	pair->shortage = error;

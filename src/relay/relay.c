@@ -22,8 +22,9 @@ static int init_parts(struct relay *relay, struct resolver *resolver)
 	const struct config_relay *config = relay->config;
 
 	relay->counters = calloc(relay->workers, sizeof(*relay->counters));
+	relay->shortages = calloc(relay->workers, sizeof(*relay->shortages));
 	relay->targets = targets_new(config, resolver, resolve_interval(relay), &relay->entrances);
-	if (!relay->counters || !relay->targets)
+	if (!relay->counters || !relay->shortages || !relay->targets)
 		return -ENOMEM;
 	if (config->max_connections_per_source > 0) {
 		relay->origins = origins_new(config->max_connections_per_source);
@@ -87,6 +88,7 @@ void relay_put(struct relay *relay)
 	entrances_free(&relay->entrances);
 	targets_free(relay->targets);
 	free(relay->counters);
+	free(relay->shortages);
 	origins_free(relay->origins);
 	slots_deinit(&relay->slots);
 	config_put(relay->owner);

@@ -13,6 +13,7 @@
 #include "net/socket.h"
 #include "relay/entrances.h"
 #include "relay/origins.h"
+#include "relay/shortage.h"
 #include "relay/targets.h"
 #include "report/records.h"
 
@@ -27,11 +28,13 @@ struct relay {
 	 * report consistent, and nothing is shared on the path that bytes take.
 	 */
 	struct counters *counters;
-	struct slots slots; /* its pairs; limited by max_connections of the relay */
+	struct shortage *shortages; /* likewise */
+	struct slots slots;         /* its pairs; limited by max_connections of the relay */
 	struct entrances entrances;
 	struct origins *origins; /* count their pairs; NULL: no limit per origin */
 	struct targets *targets;
 	struct socket_tuning client_tuning, target_tuning;
+	struct episode is_short; /* of something that connecting needs */
 	/* private */
 	struct config *owner;
 	unsigned workers;

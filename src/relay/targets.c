@@ -4,6 +4,7 @@
 
 #include "base/episode.h"
 #include "base/log.h"
+#include "net/socket.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -189,6 +190,8 @@ void targets_note_attempt(struct targets *targets, const struct target_choice *c
 	char text[ADDRESS_TEXT_MAX];
 
 	log_attempt(targets, choice, error);
+	if (socket_error_is_shortage(error))
+		return;
 	if (error && target->name)
 		resolver_name_hurry(target->name);
 	if (error == 0) {

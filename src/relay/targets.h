@@ -41,7 +41,10 @@ unsigned targets_attempts(struct targets *targets);
  */
 int targets_choose(struct targets *targets, uint64_t start, unsigned attempt, struct target_choice *choice);
 void target_choice_deinit(struct target_choice *choice);
-/* Notes how an attempt went (0 or -errno). Trouble with a target is logged once until it is over. */
+/*
+ * Notes how an attempt went (0 or -errno). Trouble with a target is logged once until it is over. A shortage
+ * of ours is not trouble with the target.
+ */
 void targets_note_attempt(struct targets *targets, const struct target_choice *choice, int error);
 
 #endif

@@ -29,6 +29,7 @@ static const struct field relay_fields[] = {
         {"download_bytes", FIELD_NUMBER, offsetof(struct relay_record, counters.bytes[DOWNLOAD])},
         {"pauses", FIELD_NUMBER, offsetof(struct relay_record, counters.pauses)},
         {"paused_ms", FIELD_NUMBER, offsetof(struct relay_record, counters.paused_ms)},
+        {"shortages", FIELD_NUMBER, offsetof(struct relay_record, counters.shortages)},
         {.name = NULL},
 };
 

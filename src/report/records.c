@@ -69,4 +69,5 @@ void relay_record_add(struct relay_record *sum, const struct relay_record *more)
 	sum->counters.bytes[DOWNLOAD] += more->counters.bytes[DOWNLOAD];
 	sum->counters.pauses += more->counters.pauses;
 	sum->counters.paused_ms += more->counters.paused_ms;
+	sum->counters.shortages += more->counters.shortages;
 }

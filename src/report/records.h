@@ -24,6 +24,7 @@ struct counters {
 	uint64_t connect_failed;    /* of these, reset because no target could be connected */
 	uint64_t bytes[DIRECTIONS]; /* written to the sink */
 	uint64_t pauses, paused_ms;
+	uint64_t shortages; /* accepting or connecting failed for want of something of ours */
 };
 
 struct process_record {

@@ -145,6 +145,7 @@ static void tell_limit(struct acceptor *acceptor)
 
 static void tell_shortage(struct acceptor *acceptor, int error)
 {
+	acceptor->relay->counters[acceptor->all->set->worker].shortages++;
 	if (begin_episode(acceptor))
 		log_error("relay %s: cannot accept: %s; accepting pauses", acceptor->relay->config->name,
 		          strerror(-error));

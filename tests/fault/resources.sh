@@ -4,7 +4,7 @@
 . "${srcdir:-$(dirname "$0")/../..}/tests/fault/lib.sh"
 
 WEIR=$FAULT_WEIR # nothing is injected here
-EXPECT_LOG='cannot accept\|cannot write the dump\|cannot be connected\|max_connections'
+EXPECT_LOG='connecting has to wait\|cannot accept\|cannot write the dump\|cannot be connected\|max_connections'
 
 # A network and mounts of our own, where that is allowed.
 if [ -z "${FAULT_NAMESPACE:-}" ]; then
@@ -211,29 +211,29 @@ scenario "dump: the file system is read-only" read_only
 
 # ---- ports: last, because the range stays small ----
 
-# Two ports for connections to the target: two clients get one, others are refused until one is free again.
-# The clients come by a unix socket, which needs no port, and knows no reset.
+# Two ports for connections to the target: two clients get one, others wait until one is free again. They used
+# to be refused. The clients come by a unix socket, which needs no port, and knows no reset.
 two_ports() {
 	needs_namespace
 	target -s -i recv 10 send 10 await out rst
 	echo "40000 40001" >/proc/sys/net/ipv4/ip_local_port_range
-	weir_start -l "unix:$PWD/socket" -T "$TARGET"
+	weir_start -l "unix:$PWD/socket" -T "$TARGET" -o connect_timeout=1m
 	RELAY=unix:$PWD/socket
 	client_as in -n 2 send 10 recv 10 touch in expect-end
 	wait_for "two clients to be in" test -e in
-	client_as out -n 50 expect-end
-	peer_end out
+	client_as later -n 20 send 10 recv 10 expect-end
+	wait_log "connecting has to wait: no local port is free"
 	weir_expect_quiet
 	weir_dump
 	count 2 pair state=open || fail "not two pairs"
-	has relay connect_failed=50 || fail "not 50 failures"
-	expect_equal "lines about it" 1 "$(grep -c 'cannot be connected: Cannot assign requested address' weir.log)"
+	count 20 pair state=connecting || fail "not 20 that wait"
+	has relay connect_failed=0 || fail "some have failed"
+	expect_at_least "shortages" 1 "$(value shortages relay)"
+	expect_equal "lines about it" 1 "$(grep -c 'no local port is free' weir.log)"
 	touch out
 	peer_end in
-	dump_until has weir pairs=0
-	client_as later send 10 recv 10 expect-end
 	peer_end later
-	wait_log "can be connected again"
+	wait_log "connecting goes on"
 }
 scenario "ports: used up, and free again" two_ports
 

@@ -218,6 +218,21 @@ connected_to_itself() {
 }
 scenario "a target that is down on a port that connecting starts from" connected_to_itself
 
+# The same error as for a port, but it never goes away.
+no_such_family() {
+	needs_namespace
+	echo 1 >/proc/sys/net/ipv6/conf/lo/disable_ipv6
+	weir_start -l 127.0.0.1:0 -T '[::1]:9' -o connect_timeout=1m
+	client expect-rst
+	peer_end client
+	wait_closed reason=connect_failed
+	wait_log 'cannot be connected: Cannot assign requested address'
+	weir_dump
+	has relay shortages=0
+	echo 0 >/proc/sys/net/ipv6/conf/lo/disable_ipv6
+}
+scenario "a target of a family that the machine does not have: not waited for" no_such_family
+
 # leads_back TARGET: the relay listens where that leads. Its one client was relayed to it until every slot was
 # taken.
 leads_back() {

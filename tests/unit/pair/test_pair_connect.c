@@ -210,7 +210,7 @@ START_TEST(client_speaks_before_the_target_is_connected)
 END_TEST
 
 /* Descriptors or memory that have run out are not the target's fault. */
-static const int shortages[] = {EMFILE, ENFILE, ENOBUFS, ENOMEM};
+static const int shortages[] = {EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRINUSE};
 
 START_TEST(shortage_while_connecting_is_waited_out)
 {
@@ -244,7 +244,27 @@ START_TEST(shortage_that_lasts_is_told)
 	assert_over("connect_timeout");
 	limit.rlim_cur = limit.rlim_max;
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
-	ck_assert_uint_eq(captured("cannot be connected: Too many open files"), 1);
+	ck_assert_uint_eq(captured("relay command-line: connecting has to wait: Too many open files"), 1);
+	ck_assert_uint_eq(captured("cannot be connected"), 0); /* which would blame the target */
+	ck_assert_uint_ge(relay->counters[0].shortages, 1);
+	join();
+	meet(target);
+	LOOP_UNTIL(base, captured("relay command-line: connecting goes on") == 1);
+}
+END_TEST
+
+/* Finding out that no port is free costs milliseconds. A thousand pairs that wait try by turns. */
+START_TEST(shortage_is_met_by_one_pair_at_a_time)
+{
+	begin(TEXTS("connect_timeout=1m"));
+	join_with(FAULT_SOCKET, 1, EMFILE);
+	for (int i = 0; i < 20; i++)
+		join();
+	ck_assert_uint_eq(relay->counters[0].shortages, 1);
+	for (int i = 0; i < 21; i++)
+		meet(target);
+	LOOP_UNTIL(base, pair_is_connected(LIST_FIRST(&set.pairs)));
+	ck_assert_uint_eq(relay->counters[0].shortages, 1);
 }
 END_TEST
 
@@ -356,8 +376,9 @@ static TCase *connect_case(void)
 	tcase_add_test(tcase, full_backlog_is_tried_ever_less_often);
 	tcase_add_test(tcase, pairs_that_wait_for_a_backlog_are_not_in_step);
 	tcase_add_test(tcase, client_speaks_before_the_target_is_connected);
-	tcase_add_loop_test(tcase, shortage_while_connecting_is_waited_out, 0, 4);
+	tcase_add_loop_test(tcase, shortage_while_connecting_is_waited_out, 0, 5);
 	tcase_add_test(tcase, shortage_that_lasts_is_told);
+	tcase_add_test(tcase, shortage_is_met_by_one_pair_at_a_time);
 	tcase_add_test(tcase, timeout_after_a_shortage_is_a_timeout);
 	tcase_add_loop_test(tcase, target_that_cannot_be_tried_is_left_out, 0, 2);
 	tcase_add_test(tcase, look_at_a_pair_that_connects_changes_nothing);

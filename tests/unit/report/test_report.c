@@ -81,7 +81,7 @@ static char golden[] =
         "weir version=0.1.0 pid=4242 time=2026-01-01T00:00:00Z uptime_ms=3600000 workers=2 pairs=1 "
         "used=1048576 memory_max=268435456\n"
         "relay name=db pairs=1 accepted=1042 refused=0 connect_failed=3 upload_bytes=1 download_bytes=2 "
-        "pauses=4 paused_ms=977\n"
+        "pauses=4 paused_ms=977 shortages=0\n"
         "pair id=17 relay=db worker=0 state=open client=10.0.0.5:51234 target=10.0.0.9:5432 age_ms=12300 "
         "idle_ms=4\n"
         "flow pair=17 direction=upload queued=0 peak=65536 high=1048576 low=524288 reading=on pauses=0 "
@@ -267,7 +267,7 @@ static void make_pairs(struct pair_record pairs[4])
 
 START_TEST(test_json_equals_text)
 {
-	struct relay_record relays[] = {relay, {"web", 2, {3, 4, 5, {6, 7}, 8, 9}}};
+	struct relay_record relays[] = {relay, {"web", 2, {3, 4, 5, {6, 7}, 8, 9, 10}}};
 	struct pair_record pairs[4];
 	const struct records records = {relays, 2, pairs, 4};
 	json_t *json;
@@ -428,8 +428,8 @@ END_TEST
 
 START_TEST(counters_add_up)
 {
-	struct relay_record sum = {"db", 8, {1, 2, 3, {4, 5}, 6, 7}};
-	const struct relay_record more = {NULL, 80, {10, 20, 30, {40, 50}, 60, 70}};
+	struct relay_record sum = {"db", 8, {1, 2, 3, {4, 5}, 6, 7, 8}};
+	const struct relay_record more = {NULL, 80, {10, 20, 30, {40, 50}, 60, 70, 80}};
 
 	relay_record_add(&sum, &more);
 	ck_assert_str_eq(sum.name, "db");
@@ -441,6 +441,7 @@ START_TEST(counters_add_up)
 	ck_assert_uint_eq(sum.counters.bytes[DOWNLOAD], 55);
 	ck_assert_uint_eq(sum.counters.pauses, 66);
 	ck_assert_uint_eq(sum.counters.paused_ms, 77);
+	ck_assert_uint_eq(sum.counters.shortages, 88);
 }
 END_TEST
 

@@ -1,0 +1,43 @@
+#include "build_config.h"
+
+#include "relay/shortage.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* The same shortage is logged at most this often. */
+#define LOG_INTERVAL_MS 10000
+/*
+ * After a failure of ours, nobody tries for so long. The kernel looks through all local ports before it says
+ * that none is free, which takes milliseconds, and any number of pairs may wait for one.
+ */
+#define PAUSE_MS 50
+
+static const char *shortage_text(int error)
+{
+	return error == -EADDRINUSE ? "no local port is free" : strerror(-error);
+}
+
+void shortage_note(struct shortage *shortage, struct episode *episode, const char *relay, int error)
+{
+	shortage->error = error;
+	shortage->until = clock_ms() + PAUSE_MS;
+	if (episode_begin(episode, LOG_INTERVAL_MS))
+		log_warning("relay %s: connecting has to wait: %s", relay, shortage_text(error));
+}
+
+void shortage_end(struct episode *episode, const char *relay)
+{
+	if (episode_end(episode))
+		log_notice("relay %s: connecting goes on", relay);
+}
+
+int shortage_now(struct shortage *shortage)
+{
+	if (shortage->error && clock_ms() >= shortage->until)
+		shortage->error = 0;
+	return shortage->error;
+}

@@ -1,0 +1,25 @@
+/*
+ * What weir itself has run out of when it connects a target: local ports, descriptors, memory. That is not the
+ * target's fault, so it is waited out.
+ */
+#ifndef WEIR_SHORTAGE_H
+#define WEIR_SHORTAGE_H
+
+#include "base/episode.h"
+
+#include <stdint.h>
+
+/* As one worker last met it. Must start zeroed. */
+struct shortage {
+	int error;      /* -errno, or 0 */
+	uint64_t until; /* clock_ms: when to try again */
+};
+
+/* Notes that connecting failed with error (-errno) for want of something. It is logged once per episode. */
+void shortage_note(struct shortage *shortage, struct episode *episode, const char *relay, int error);
+/* -errno of a shortage met a moment ago, or 0. While there is one, trying is pointless. */
+int shortage_now(struct shortage *shortage);
+/* A target was connected. */
+void shortage_end(struct episode *episode, const char *relay);
+
+#endif
