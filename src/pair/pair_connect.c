@@ -18,10 +18,13 @@ static void on_connected(int fd, short what, void *pair);
 static void fail_attempt(struct pair *pair, int error)
 {
 	bool in_vain = error == -ETIMEDOUT && pair->phase == PHASE_WAITING;
+	/* What we waited for in vain says more than a timeout. */
+	int why = in_vain ? pair->shortage : error;
 
 	pair->attempt_error = error;
-	/* What we waited for in vain says more than a timeout. */
-	targets_note_attempt(pair->relay->targets, &pair->choice, in_vain ? pair->shortage : error);
+	targets_note_attempt(pair->relay->targets, &pair->choice, why);
+	if (pair->attempt + 1 >= pair->attempts)
+		targets_note_unserved(pair->relay->targets, &pair->choice, why);
 	if (pair->target.fd >= 0)
 		event_del(pair->target.event);
 	/* If the target was connected after all, it must not see an empty stream that looks complete. */

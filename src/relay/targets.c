@@ -19,6 +19,9 @@ struct target {
 	struct address_list *fixed; /* of a literal address */
 	struct resolver_name *name; /* of a host name; lives as long as the resolver */
 	struct episode failing;
+	/* Which addresses of a list have failed since one was connected: a bit for each. */
+	_Atomic uint64_t failed;
+	const struct address_list *_Atomic failed_of; /* only to be compared */
 };
 
 struct targets {
@@ -184,23 +187,60 @@ static void log_attempt(const struct targets *targets, const struct target_choic
 	log_debug("relay %s: %s: %s", targets->config->name, text, attempt_text(error));
 }
 
-void targets_note_attempt(struct targets *targets, const struct target_choice *choice, int error)
+static void tell(const struct targets *targets, struct target *target, int error)
 {
-	struct target *target = &targets->list[choice->target];
 	char text[ADDRESS_TEXT_MAX];
 
-	log_attempt(targets, choice, error);
-	if (socket_error_is_shortage(error))
-		return;
-	if (error && target->name)
-		resolver_name_hurry(target->name);
-	if (error == 0) {
-		if (episode_end(&target->failing))
-			log_notice("relay %s: target %s can be connected again", targets->config->name,
-			           address_format(target->address, text));
-		return;
-	}
 	if (episode_begin(&target->failing, LOG_INTERVAL_MS))
 		log_warning("relay %s: target %s cannot be connected: %s", targets->config->name,
 		            address_format(target->address, text), attempt_text(error));
+}
+
+/* True if no address of the target is left that has not failed since one of them was connected. */
+static bool all_have_failed(struct target *target, const struct target_choice *choice)
+{
+	const struct address_list *list = choice->list;
+	uint64_t all, bit;
+
+	if (!list || list->count == 1)
+		return true;
+	if (atomic_exchange(&target->failed_of, list) != list)
+		target->failed = 0; /* the addresses have changed */
+	all = list->count < 64 ? (UINT64_C(1) << list->count) - 1 : UINT64_MAX;
+	bit = UINT64_C(1) << (choice->endpoint - list->endpoint) % 64;
+	return ((atomic_fetch_or(&target->failed, bit) | bit) & all) == all;
+}
+
+static void note_connected(const struct targets *targets, struct target *target)
+{
+	char text[ADDRESS_TEXT_MAX];
+
+	if (atomic_load_explicit(&target->failed, memory_order_relaxed))
+		target->failed = 0;
+	if (episode_end(&target->failing))
+		log_notice("relay %s: target %s can be connected again", targets->config->name,
+		           address_format(target->address, text));
+}
+
+void targets_note_attempt(struct targets *targets, const struct target_choice *choice, int error)
+{
+	struct target *target = &targets->list[choice->target];
+
+	log_attempt(targets, choice, error);
+	if (!error) {
+		note_connected(targets, target);
+		return;
+	}
+	if (socket_error_is_shortage(error))
+		return;
+	if (target->name)
+		resolver_name_hurry(target->name);
+	if (all_have_failed(target, choice))
+		tell(targets, target, error);
+}
+
+void targets_note_unserved(struct targets *targets, const struct target_choice *choice, int error)
+{
+	if (!socket_error_is_shortage(error))
+		tell(targets, &targets->list[choice->target], error);
 }

@@ -42,9 +42,11 @@ unsigned targets_attempts(struct targets *targets);
 int targets_choose(struct targets *targets, uint64_t start, unsigned attempt, struct target_choice *choice);
 void target_choice_deinit(struct target_choice *choice);
 /*
- * Notes how an attempt went (0 or -errno). Trouble with a target is logged once until it is over. A shortage
- * of ours is not trouble with the target.
+ * Notes how an attempt went (0 or -errno). If all addresses of a target have failed, that is logged once until
+ * it is over. A shortage of ours is not trouble with the target.
  */
 void targets_note_attempt(struct targets *targets, const struct target_choice *choice, int error);
+/* That was a client's last attempt, so it is logged even if the target has other addresses. */
+void targets_note_unserved(struct targets *targets, const struct target_choice *choice, int error);
 
 #endif

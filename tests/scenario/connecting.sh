@@ -184,6 +184,19 @@ silent_name_server() {
 }
 scenario "a silent name server delays only its own names" silent_name_server
 
+half_a_name() {
+	names_in_files
+	echo "::1 known.test" >>hosts
+	target -s recv 10 expect-fin fin
+	relays known.test
+	weir_start -c relay.ini -o log_level=debug
+	client -n 10 send 10 fin expect-fin
+	peer_end client
+	wait_log '\[::1\].*: Connection refused'
+	expect_equal "lines that it cannot be connected" 0 "$(grep -c 'be connected' weir.log || :)"
+}
+scenario "a name with a service on one of its addresses: nothing to tell" half_a_name
+
 hundred_refused() {
 	refusing target
 	weir_relay

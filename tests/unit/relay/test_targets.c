@@ -214,6 +214,63 @@ START_TEST(trouble_with_a_target_is_logged_once)
 }
 END_TEST
 
+/* Notes how attempt number attempt of a client that starts at start went. */
+static void attempt(uint64_t start, unsigned number, int error)
+{
+	struct target_choice choice = {.list = NULL};
+
+	ck_assert_int_eq(targets_choose(relay->targets, start, number, &choice), 0);
+	targets_note_attempt(relay->targets, &choice, error);
+	target_choice_deinit(&choice);
+}
+
+/*
+ * A name with ::1 and 127.0.0.1, and a service on one of them. Every client was served, but the log said that
+ * it could not be connected, and again that it could, every ten seconds.
+ */
+START_TEST(target_with_an_address_left_is_not_in_trouble)
+{
+	begin(TEXTS("three.example:80"), NULL);
+	for (int i = 0; i < 5; i++) {
+		attempt(0, 0, -ECONNREFUSED);
+		attempt(0, 0, -ECONNREFUSED); /* another client, at the same time */
+		attempt(0, 1, -ECONNREFUSED);
+		attempt(0, 2, 0);
+	}
+	ck_assert_uint_eq(captured("three.example"), 0);
+}
+END_TEST
+
+START_TEST(target_is_in_trouble_when_all_its_addresses_are)
+{
+	begin(TEXTS("three.example:80"), NULL);
+	attempt(0, 0, -ECONNREFUSED);
+	attempt(0, 2, -ECONNREFUSED);
+	ck_assert_uint_eq(captured("three.example"), 0);
+	attempt(0, 1, -ETIMEDOUT);
+	ck_assert_uint_eq(captured("target three.example:80 cannot be connected: Connection timed out"), 1);
+	attempt(0, 1, 0);
+	ck_assert_uint_eq(captured("target three.example:80 can be connected again"), 1);
+}
+END_TEST
+
+/* With connect_attempts = 1, say. */
+START_TEST(client_that_is_not_served_is_trouble)
+{
+	struct target_choice choice = {.list = NULL};
+
+	begin(TEXTS("three.example:80"), NULL);
+	ck_assert_int_eq(targets_choose(relay->targets, 0, 0, &choice), 0);
+	targets_note_attempt(relay->targets, &choice, -ECONNREFUSED);
+	ck_assert_uint_eq(captured("three.example"), 0);
+	targets_note_unserved(relay->targets, &choice, -EMFILE); /* which is not the target's */
+	ck_assert_uint_eq(captured("three.example"), 0);
+	targets_note_unserved(relay->targets, &choice, -ECONNREFUSED);
+	ck_assert_uint_eq(captured("three.example:80 cannot be connected: Connection refused"), 1);
+	target_choice_deinit(&choice);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("targets");
@@ -233,6 +290,9 @@ int main(void)
 	tcase_add_test(tcase, another_port_does_not_lead_back);
 	tcase_add_test(tcase, closed_addresses_are_remembered);
 	tcase_add_test(tcase, trouble_with_a_target_is_logged_once);
+	tcase_add_test(tcase, target_with_an_address_left_is_not_in_trouble);
+	tcase_add_test(tcase, target_is_in_trouble_when_all_its_addresses_are);
+	tcase_add_test(tcase, client_that_is_not_served_is_trouble);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
 }
