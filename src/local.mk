@@ -56,6 +56,7 @@ src_libweir_a_SOURCES = \
 	src/pair/reason.c src/pair/reason.h \
 	src/flow/pipe_pool.c src/flow/pipe_pool.h \
 	src/relay/admission.c src/relay/admission.h \
+	src/relay/loops.c src/relay/loops.h \
 	src/relay/relay.c src/relay/relay.h \
 	src/relay/shortage.c src/relay/shortage.h \
 	src/net/address_list.c src/net/address_list.h \

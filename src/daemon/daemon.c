@@ -17,6 +17,7 @@
 #include "flow/budget.h"
 #include "net/lookups.h"
 #include "net/resolver.h"
+#include "relay/loops.h"
 #include "relay/relay.h"
 #include "worker/worker.h"
 
@@ -53,6 +54,7 @@ struct daemon {
 	struct preparation *preparation; /* of the relays, while starting */
 	struct relay **relays;
 	size_t relay_count;
+	struct loops *loops; /* among the relays */
 	struct worker **workers;
 	unsigned worker_count;
 	struct worker_gate gate;
@@ -324,10 +326,11 @@ static int init_workers(struct daemon *daemon)
 	        .log_connections = daemon->config->global.log_connections,
 	};
 	daemon->undrained = daemon->worker_count;
+	daemon->loops = loops_new(daemon->relays, daemon->relay_count);
 	daemon->collector =
 	        collector_new(daemon->config, &daemon->budget, daemon->worker_count, take_report, daemon);
 	daemon->dump = dump_new(daemon->base, daemon->config, on_dump_written, daemon);
-	if (!daemon->collector || !daemon->dump || !daemon->workers)
+	if (!daemon->loops || !daemon->collector || !daemon->dump || !daemon->workers)
 		return -ENOMEM;
 	for (unsigned i = 0; i < daemon->worker_count; i++) {
 		daemon->workers[i] = worker_new(&daemon->shared, i);
@@ -426,6 +429,7 @@ static void tear_down(struct daemon *daemon)
 	for (size_t i = 0; i < daemon->relay_count; i++)
 		relay_put(daemon->relays[i]);
 	free(daemon->relays);
+	loops_free(daemon->loops);
 	preparation_free(daemon->preparation);
 	resolver_free(daemon->resolver);
 	lookups_free(daemon->lookups);

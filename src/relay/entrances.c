@@ -162,11 +162,3 @@ void entrances_free(struct entrances *entrances)
 	free(entrances->list);
 	*entrances = (struct entrances){.list = NULL};
 }
-
-bool entrances_match(const struct entrances *entrances, const struct endpoint *endpoint)
-{
-	for (size_t i = 0; i < entrances->count; i++)
-		if (entrance_matches(&entrances->list[i], endpoint))
-			return true;
-	return false;
-}

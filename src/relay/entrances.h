@@ -6,7 +6,6 @@
 #include "net/address_list.h"
 #include "relay/entrance.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 
 struct entrances {
@@ -18,8 +17,8 @@ struct entrances {
 /*
  * Takes every listening address of the relay for this many workers, without accepting anybody. "*:80" is one
  * socket for both families. found has a list for each listening address: what a host name stands for, or NULL
- * where there is no name; found itself may be NULL if there is none at all. Addresses of a name that this machine does not have are left out, unless it has
- * none of them. 0 or -errno; the error is logged. entrances_free must follow in any case.
+ * where there is no name. It may be NULL if none is a name. Addresses of a name that this machine does not
+ * have are left out, unless it has none of them. 0 or -errno; the error is logged. entrances_free must follow in any case.
  */
 int entrances_bind(struct entrances *entrances, const struct config_relay *config,
                    struct address_list *const *found, const struct socket_tuning *tuning, unsigned workers);
@@ -30,11 +29,8 @@ int entrances_bind(struct entrances *entrances, const struct config_relay *confi
 const struct entrance *entrances_overlap(const struct entrances *a, const struct entrances *b);
 /* Lets clients in on all of them and logs each. relay is its name. 0 or -errno; the error is logged. */
 int entrances_listen(struct entrances *entrances, const char *relay);
-/* Closes the sockets. The addresses are kept for entrances_match. */
+/* Closes the sockets. The addresses are kept, for loops.h. */
 void entrances_close(struct entrances *entrances);
 void entrances_free(struct entrances *entrances);
-
-/* True if a connection to endpoint comes in by an entrance, or did so while they were open. Any thread. */
-bool entrances_match(const struct entrances *entrances, const struct endpoint *endpoint);
 
 #endif

@@ -23,7 +23,7 @@ static int init_parts(struct relay *relay, struct resolver *resolver)
 
 	relay->counters = calloc(relay->workers, sizeof(*relay->counters));
 	relay->shortages = calloc(relay->workers, sizeof(*relay->shortages));
-	relay->targets = targets_new(config, resolver, resolve_interval(relay), &relay->entrances);
+	relay->targets = targets_new(config, resolver, resolve_interval(relay));
 	if (!relay->counters || !relay->shortages || !relay->targets)
 		return -ENOMEM;
 	if (config->max_connections_per_source > 0) {

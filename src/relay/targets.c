@@ -5,6 +5,7 @@
 #include "base/episode.h"
 #include "base/log.h"
 #include "net/socket.h"
+#include "relay/loops.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -26,9 +27,10 @@ struct target {
 
 struct targets {
 	const struct config_relay *config;
-	const struct entrances *entrances;
-	struct target *list;    /* config->target_count of them */
-	_Atomic uint64_t start; /* of the next pair */
+	const struct loops *loops; /* NULL: not yet known */
+	size_t self;               /* the relay's number among those */
+	struct target *list;       /* config->target_count of them */
+	_Atomic uint64_t start;    /* of the next pair */
 };
 
 static struct address_list *target_addresses(struct target *target)
@@ -66,14 +68,13 @@ static int init_targets(struct targets *targets, struct resolver *resolver, uint
 }
 
 struct targets *targets_new(const struct config_relay *config, struct resolver *resolver,
-                            uint64_t resolve_interval, const struct entrances *entrances)
+                            uint64_t resolve_interval)
 {
 	struct targets *targets = calloc(1, sizeof(*targets));
 
 	if (!targets)
 		return NULL;
 	targets->config = config;
-	targets->entrances = entrances;
 	if (init_targets(targets, resolver, resolve_interval) < 0) {
 		targets_free(targets);
 		return NULL;
@@ -89,6 +90,33 @@ void targets_free(struct targets *targets)
 		address_list_put(targets->list[i].fixed);
 	free(targets->list);
 	free(targets);
+}
+
+void targets_avoid(struct targets *targets, const struct loops *loops, size_t self)
+{
+	targets->loops = loops;
+	targets->self = self;
+}
+
+static bool any_address(struct target *target, bool (*visit)(void *arg, const struct endpoint *endpoint),
+                        void *arg)
+{
+	struct address_list *list = target_addresses(target);
+	bool found = false;
+
+	for (size_t i = 0; list && !found && i < list->count; i++)
+		found = visit(arg, &list->endpoint[i]);
+	address_list_put(list);
+	return found;
+}
+
+bool targets_any_address(struct targets *targets, bool (*visit)(void *arg, const struct endpoint *endpoint),
+                         void *arg)
+{
+	for (size_t i = 0; i < targets->config->target_count; i++)
+		if (any_address(&targets->list[i], visit, arg))
+			return true;
+	return false;
 }
 
 uint64_t targets_next_start(struct targets *targets)
@@ -126,6 +154,12 @@ static void choose(struct targets *targets, uint64_t start, size_t target, uint6
 	choice->endpoint = &choice->list->endpoint[(first + round) % choice->list->count];
 }
 
+/* The connection would come in again as a new client, and so on for ever. */
+static bool leads_back(const struct targets *targets, const struct endpoint *endpoint)
+{
+	return targets->loops && loops_lead_back(targets->loops, targets->self, endpoint);
+}
+
 /* Every round goes over the targets and takes one more address of each that has one left. */
 int targets_choose(struct targets *targets, uint64_t start, unsigned attempt, struct target_choice *choice)
 {
@@ -143,8 +177,7 @@ int targets_choose(struct targets *targets, uint64_t start, unsigned attempt, st
 			if (attempt-- > 0)
 				continue;
 			choose(targets, start, target, round, choice);
-			/* The connection would come in again as a new client, and so on for ever. */
-			return entrances_match(targets->entrances, choice->endpoint) ? -EDEADLK : 0;
+			return leads_back(targets, choice->endpoint) ? -EDEADLK : 0;
 		}
 	}
 	/* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): config_load refuses a relay without a target */

@@ -7,12 +7,13 @@
 
 #include "config/settings.h"
 #include "net/resolver.h"
-#include "relay/entrances.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct targets;
+struct loops;
 
 /* One target address for a pair to try. */
 struct target_choice {
@@ -22,12 +23,17 @@ struct target_choice {
 };
 
 /*
- * Adds host names to resolver, to be looked up every resolve_interval (ms). entrances are the relay's own; no target may lead back to them. config,
- * resolver and entrances are borrowed. NULL when out of memory.
+ * Adds host names to resolver, to be looked up every resolve_interval (ms). config and resolver are borrowed.
+ * NULL when out of memory.
  */
 struct targets *targets_new(const struct config_relay *config, struct resolver *resolver,
-                            uint64_t resolve_interval, const struct entrances *entrances);
+                            uint64_t resolve_interval);
 void targets_free(struct targets *targets); /* takes NULL */
+/* From now on no address is chosen that leads back to the relay, number self among those of loops. */
+void targets_avoid(struct targets *targets, const struct loops *loops, size_t self);
+/* True if visit is, for any address that a target has at present. */
+bool targets_any_address(struct targets *targets, bool (*visit)(void *arg, const struct endpoint *endpoint),
+                         void *arg);
 
 /* Where the next pair begins its attempts. To be passed to targets_choose. */
 uint64_t targets_next_start(struct targets *targets);
@@ -35,8 +41,8 @@ uint64_t targets_next_start(struct targets *targets);
 unsigned targets_attempts(struct targets *targets);
 /*
  * Chooses for one attempt (0, 1, …): one target after another, and one address of each after another.
- * -EDESTADDRREQ: no address is left; names may not have one yet. -EDEADLK: the address leads back to where
- * this relay listens (connect(2) uses ELOOP for links). After an error too, the choice may be passed to
+ * -EDESTADDRREQ: no address is left; names may not have one yet. -EDEADLK: the address leads back to this
+ * relay (connect(2) uses ELOOP for links). After an error too, the choice may be passed to
  * targets_note_attempt and must be ended.
  */
 int targets_choose(struct targets *targets, uint64_t start, unsigned attempt, struct target_choice *choice);

@@ -264,6 +264,47 @@ scenario "a target by name that is the relay itself" leads_back localhost
 scenario "a target that is an address of the machine, where the relay listens on all" leads_back 10.9.0.5
 scenario "a target that is a second address of a network of the machine" leads_back 10.9.0.6
 
+# ring TARGET: the second of three relays leads there; the third ends the chain.
+ring() {
+	needs_namespace
+	target -s -i recv 10 send 10 expect-fin fin
+	cat >relay.ini <<-END
+		[relay first]
+		listen = 127.0.0.1:20003
+		target = localhost:20004
+		[relay second]
+		listen = *:20004
+		target = $1
+		[relay third]
+		listen = 127.0.0.1:20005
+		target = $TARGET
+	END
+	weir_start -c relay.ini
+	RELAY=127.0.0.1:20003
+}
+
+# It went round for ever, in 15,000 close lines a second.
+ring_of_names() {
+	ring localhost:20003
+	client rst
+	client_as second expect-rst
+	peer_end second
+	wait_log 'relay first: .* it leads back to this relay'
+	weir_expect_quiet
+	weir_dump
+	has relay name=first accepted=2 connect_failed=1 || has relay name=first accepted=2 connect_failed=2
+	has relay name=second accepted=0
+}
+scenario "two relays that lead to each other by host names" ring_of_names
+
+chain_of_names() {
+	ring localhost:20005
+	client send 10 recv 10 fin expect-fin
+	peer_end client
+	expect_equal "lines that say it leads back" 0 "$(grep -c 'leads back' weir.log || :)"
+}
+STRANGERS=yes scenario "three relays in a row by host names" chain_of_names
+
 # Addresses of others can be bound there, which does not make them ours.
 other_machine() {
 	needs_namespace

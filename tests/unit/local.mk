@@ -35,6 +35,7 @@ UNIT_TESTS = \
 	tests/unit/pair/test_pair_tuning \
 	tests/unit/relay/test_admission \
 	tests/unit/relay/test_entrance \
+	tests/unit/relay/test_loops \
 	tests/unit/relay/test_relay \
 	tests/unit/relay/test_targets \
 	tests/unit/net/test_lookups \
@@ -175,6 +176,9 @@ tests_unit_relay_test_admission_LDADD = $(UNIT_LIBS)
 tests_unit_relay_test_entrance_SOURCES = tests/unit/relay/test_entrance.c tests/unit/net/socket_stage.c
 tests_unit_relay_test_entrance_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_relay_test_entrance_LDADD = $(UNIT_LIBS)
+tests_unit_relay_test_loops_SOURCES = tests/unit/relay/test_loops.c tests/unit/relay/relay_stage.c
+tests_unit_relay_test_loops_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_relay_test_loops_LDADD = $(UNIT_LIBS)
 tests_unit_relay_test_relay_SOURCES = tests/unit/relay/test_relay.c tests/unit/relay/relay_stage.c
 tests_unit_relay_test_relay_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_relay_test_relay_LDADD = $(UNIT_LIBS)

@@ -1,6 +1,7 @@
 /* Which address a pair tries next. */
 #include "build_config.h"
 
+#include "relay/loops.h"
 #include "relay/relay_stage.h"
 
 #include <arpa/inet.h>
@@ -119,6 +120,8 @@ START_TEST(choice_outlives_relay_and_resolver)
 }
 END_TEST
 
+static struct loops *loops;
+
 /* Opens a relay that listens on listen. "moving.example" leads to address, at the port of that entrance. */
 static void move_to(const char *listen, const char *address)
 {
@@ -132,7 +135,14 @@ static void move_to(const char *listen, const char *address)
 	ck_assert_int_eq(relays_listen(relay), 0);
 	/* IPv4 and IPv6 have the port in the same place. */
 	relay->entrances.list[1].endpoint.in.sin_port = htons(1);
+	loops = loops_new(&relay, 1);
 	resolve();
+}
+
+static void teardown_loops(void)
+{
+	loops_free(loops);
+	teardown();
 }
 
 static int choose_only(void)
@@ -177,6 +187,8 @@ START_TEST(another_port_does_not_lead_back)
 {
 	move_to("*:0", "127.0.0.1:0");
 	relay->entrances.list[1].endpoint.in6.sin6_port ^= 1;
+	loops_free(loops);
+	loops = loops_new(&relay, 1);
 	ck_assert_int_eq(choose_only(), 0);
 }
 END_TEST
@@ -276,7 +288,7 @@ int main(void)
 	Suite *suite = suite_create("targets");
 	TCase *tcase = tcase_create("targets");
 
-	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_checked_fixture(tcase, setup, teardown_loops);
 	tcase_set_timeout(tcase, 20);
 	tcase_add_test(tcase, turns_count_up);
 	tcase_add_test(tcase, targets_are_chosen_in_turn);
