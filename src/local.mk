@@ -49,6 +49,7 @@ src_libweir_a_SOURCES = \
 	src/pair/pair.c src/pair/pair.h src/pair/pair_private.h \
 	src/pair/pair_connect.c \
 	src/pair/pair_rate.c \
+	src/pair/pair_damp.c \
 	src/pair/pair_report.c \
 	src/pair/pair_time.c \
 	src/pair/pair_vanish.c \
@@ -57,6 +58,7 @@ src_libweir_a_SOURCES = \
 	src/flow/pipe_pool.c src/flow/pipe_pool.h \
 	src/relay/admission.c src/relay/admission.h \
 	src/relay/loops.c src/relay/loops.h \
+	src/relay/damper.c src/relay/damper.h \
 	src/relay/relay.c src/relay/relay.h \
 	src/relay/shortage.c src/relay/shortage.h \
 	src/net/address_list.c src/net/address_list.h \

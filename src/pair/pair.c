@@ -265,6 +265,7 @@ void pair_settle(struct pair *pair)
 {
 	enum reason reason = pair_is_connected(pair) ? judge_open(pair) : judge_connecting(pair);
 
+	pair_note_answer(pair);
 	if (reason != REASON_NONE) {
 		close_pair(pair, reason);
 		return;
@@ -358,6 +359,7 @@ static void begin(struct pair *pair, const union client_address *client)
 		close_pair(pair, REASON_OVER_LIMIT);
 		return;
 	}
+	damper_take_client(pair_damper(pair), &pair->relay->damping, pair->born);
 	pair->start = targets_next_start(pair->relay->targets);
 	pair->attempts = targets_attempts(pair->relay->targets);
 	pair_connect_next(pair);
@@ -401,6 +403,8 @@ int pair_set_init(struct pair_set *set, unsigned workers)
 	set->survey = NULL;
 	set->io.turns = &set->turns;
 	error = flow_turns_init(&set->turns, set->io.base);
+	if (!error)
+		error = pair_damp_init(set);
 	return error ? error : pair_watch_init(set);
 }
 
@@ -417,6 +421,7 @@ void pair_set_deinit(struct pair_set *set)
 {
 	pair_set_shutdown(set);
 	pair_survey_end(set);
+	pair_damp_deinit(set);
 	pair_watch_deinit(set);
 	flow_turns_deinit(&set->turns);
 }

@@ -40,8 +40,10 @@ struct pair_set {
 	struct flow_turns turns;
 	struct slab slab;
 	struct pair_list pairs;
-	struct peer_list blind;    /* peers from which nothing is read: see pair_watch.c */
-	struct event *watch_timer; /* while there are blind peers */
+	struct peer_list blind;       /* peers from which nothing is read: see pair_watch.c */
+	struct event *watch_timer;    /* while there are blind peers */
+	LIST_HEAD(, damper) left_out; /* have close lines that were left out and not counted yet */
+	struct event *count_timer;    /* until they are */
 	uint64_t count, made;
 	uint64_t id_step;
 	struct pair_survey *survey; /* under way, or NULL */

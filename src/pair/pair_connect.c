@@ -131,6 +131,8 @@ void pair_connect_next(struct pair *pair)
 		pair->attempt_began = clock_ms();
 		backoff_reset(&pair->postpone, POSTPONE_MIN_MS);
 		error = targets_choose(pair->relay->targets, pair->start, pair->attempt, &pair->choice);
+		if (!error && pair_waits_for_damper(pair))
+			return;
 		if (!error)
 			error = attempt_connect(pair);
 		if (!error)

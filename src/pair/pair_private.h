@@ -1,7 +1,7 @@
 /*
  * What the files of the pair module share: pair.c (life and death), pair_time.c (deadlines), pair_connect.c
- * (targets), pair_watch.c (silent failures), pair_vanish.c (peers that are gone), pair_report.c (log and
- * records).
+ * (targets), pair_damp.c (relays that get nowhere), pair_watch.c (silent failures), pair_vanish.c (peers that
+ * are gone), pair_rate.c (readers that take too little), pair_report.c (log and records).
  */
 #ifndef WEIR_PAIR_PRIVATE_H
 #define WEIR_PAIR_PRIVATE_H
@@ -54,6 +54,7 @@ struct pair {
 	enum phase phase;
 	int attempt_error;       /* -errno of the last attempt that failed, or 0 */
 	int shortage;            /* -errno: why PHASE_WAITING */
+	bool answered;           /* a byte has come from the target */
 	struct backoff postpone; /* how long PHASE_WAITING lasts, without jitter */
 	const struct peer *ended_first;
 	uint64_t born, attempt_began; /* clock_ms */
@@ -69,6 +70,11 @@ struct pair {
 static inline struct counters *pair_counters(const struct pair *pair)
 {
 	return &pair->relay->counters[pair->set->worker];
+}
+
+static inline struct damper *pair_damper(const struct pair *pair)
+{
+	return &pair->relay->dampers[pair->set->worker];
 }
 
 static inline bool pair_is_connected(const struct pair *pair)
@@ -128,6 +134,16 @@ uint64_t pair_unanswered_ms(const struct peer *peer, uint64_t now);
 uint64_t pair_rate_next(struct pair *pair);
 /* False if a sink has taken less than min_rate over a whole stall_timeout. */
 bool pair_rate_is_kept(struct pair *pair);
+
+/* pair_damp.c */
+/* False if the close line of the pair is left out. It is counted then. */
+bool pair_may_log_close(struct pair *pair);
+/* Tells the relay if a byte has come from the target. */
+void pair_note_answer(struct pair *pair);
+/* True if the first attempt has to wait; the pair is in PHASE_WAITING then. */
+bool pair_waits_for_damper(struct pair *pair);
+int pair_damp_init(struct pair_set *set);
+void pair_damp_deinit(struct pair_set *set);
 
 /* pair_report.c */
 void pair_log_close(struct pair *pair, enum reason reason);

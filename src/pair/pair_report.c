@@ -41,6 +41,8 @@ void pair_log_close(struct pair *pair, enum reason reason)
 
 	if (!pair->set->log_connections || !log_wants(reasons[reason].level))
 		return;
+	if (!pair_may_log_close(pair))
+		return;
 	client_address_format(&pair->ticket.client, client);
 	format_target(pair, target);
 	log_write(reasons[reason].level,

@@ -1,6 +1,6 @@
 /*
- * Relays whose targets lead to each other in a ring, by the addresses that they have at run time. A client would
- * go round until no slot is left. A chain of relays that ends at a real target is fine.
+ * Relays whose targets lead to each other in a ring, by the addresses that they have at run time. A client
+ * would go round until no slot is left. A chain of relays that ends at a real target is fine.
  */
 #ifndef WEIR_LOOPS_H
 #define WEIR_LOOPS_H

@@ -23,8 +23,10 @@ static int init_parts(struct relay *relay, struct resolver *resolver)
 
 	relay->counters = calloc(relay->workers, sizeof(*relay->counters));
 	relay->shortages = calloc(relay->workers, sizeof(*relay->shortages));
+	relay->dampers = calloc(relay->workers, sizeof(*relay->dampers));
+	relay->damping.relay = config->name;
 	relay->targets = targets_new(config, resolver, resolve_interval(relay));
-	if (!relay->counters || !relay->shortages || !relay->targets)
+	if (!relay->counters || !relay->shortages || !relay->dampers || !relay->targets)
 		return -ENOMEM;
 	if (config->max_connections_per_source > 0) {
 		relay->origins = origins_new(config->max_connections_per_source);
@@ -89,6 +91,7 @@ void relay_put(struct relay *relay)
 	targets_free(relay->targets);
 	free(relay->counters);
 	free(relay->shortages);
+	free(relay->dampers);
 	origins_free(relay->origins);
 	slots_deinit(&relay->slots);
 	config_put(relay->owner);

@@ -11,6 +11,7 @@
 #include "config/settings.h"
 #include "net/resolver.h"
 #include "net/socket.h"
+#include "relay/damper.h"
 #include "relay/entrances.h"
 #include "relay/origins.h"
 #include "relay/shortage.h"
@@ -29,11 +30,13 @@ struct relay {
 	 */
 	struct counters *counters;
 	struct shortage *shortages; /* likewise */
+	struct damper *dampers;     /* likewise */
 	struct slots slots;         /* its pairs; limited by max_connections of the relay */
 	struct entrances entrances;
 	struct origins *origins; /* count their pairs; NULL: no limit per origin */
 	struct targets *targets;
 	struct socket_tuning client_tuning, target_tuning;
+	struct damping damping;
 	struct episode is_short; /* of something that connecting needs */
 	/* private */
 	struct config *owner;

@@ -1,6 +1,6 @@
 /*
- * What weir itself has run out of when it connects a target: local ports, descriptors, memory. That is not the
- * target's fault, so it is waited out.
+ * What weir itself has run out of when it connects a target: local ports, descriptors, memory. That is not
+ * the target's fault, so it is waited out.
  */
 #ifndef WEIR_SHORTAGE_H
 #define WEIR_SHORTAGE_H

@@ -98,8 +98,7 @@ void targets_avoid(struct targets *targets, const struct loops *loops, size_t se
 	targets->self = self;
 }
 
-static bool any_address(struct target *target, bool (*visit)(void *arg, const struct endpoint *endpoint),
-                        void *arg)
+static bool any_address(struct target *target, targets_visit *visit, void *arg)
 {
 	struct address_list *list = target_addresses(target);
 	bool found = false;
@@ -110,8 +109,7 @@ static bool any_address(struct target *target, bool (*visit)(void *arg, const st
 	return found;
 }
 
-bool targets_any_address(struct targets *targets, bool (*visit)(void *arg, const struct endpoint *endpoint),
-                         void *arg)
+bool targets_any_address(struct targets *targets, targets_visit *visit, void *arg)
 {
 	for (size_t i = 0; i < targets->config->target_count; i++)
 		if (any_address(&targets->list[i], visit, arg))

@@ -32,8 +32,8 @@ void targets_free(struct targets *targets); /* takes NULL */
 /* From now on no address is chosen that leads back to the relay, number self among those of loops. */
 void targets_avoid(struct targets *targets, const struct loops *loops, size_t self);
 /* True if visit is, for any address that a target has at present. */
-bool targets_any_address(struct targets *targets, bool (*visit)(void *arg, const struct endpoint *endpoint),
-                         void *arg);
+typedef bool targets_visit(void *arg, const struct endpoint *endpoint);
+bool targets_any_address(struct targets *targets, targets_visit *visit, void *arg);
 
 /* Where the next pair begins its attempts. To be passed to targets_choose. */
 uint64_t targets_next_start(struct targets *targets);

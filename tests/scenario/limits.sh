@@ -3,7 +3,7 @@
 # shellcheck source=lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
 
-EXPECT_LOG='max_connections .* reached'
+EXPECT_LOG='max_connections .* reached\|connecting has to wait'
 
 # full_then_resumed: three clients are in, two have to wait until those have left.
 full_then_resumed() {

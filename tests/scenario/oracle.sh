@@ -103,6 +103,11 @@ close_lines_add_up() {
 		left[name " pauses"] -= field["upload_pauses"] + field["download_pauses"]
 		left[name " paused_ms"] -= field["upload_paused_ms"] + field["download_paused_ms"]
 	}
+	/ more pairs have ended without / {
+		for (i = 2; $i != "relay"; i++)
+			;
+		closed[substr($(i + 1), 1, length($(i + 1)) - 1)] += $(i + 2)
+	}
 	FILENAME == "dump" && $1 == "relay" {
 		name = field["name"]
 		accepted[name] = field["accepted"]

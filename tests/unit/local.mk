@@ -34,6 +34,7 @@ UNIT_TESTS = \
 	tests/unit/pair/test_pair_records \
 	tests/unit/pair/test_pair_tuning \
 	tests/unit/relay/test_admission \
+	tests/unit/relay/test_damper \
 	tests/unit/relay/test_entrance \
 	tests/unit/relay/test_loops \
 	tests/unit/relay/test_relay \
@@ -173,6 +174,8 @@ tests_unit_pair_test_pair_tuning_LDADD = $(UNIT_LIBS)
 tests_unit_relay_test_admission_SOURCES = tests/unit/relay/test_admission.c tests/unit/relay/relay_stage.c
 tests_unit_relay_test_admission_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_relay_test_admission_LDADD = $(UNIT_LIBS)
+tests_unit_relay_test_damper_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_relay_test_damper_LDADD = $(UNIT_LIBS)
 tests_unit_relay_test_entrance_SOURCES = tests/unit/relay/test_entrance.c tests/unit/net/socket_stage.c
 tests_unit_relay_test_entrance_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_relay_test_entrance_LDADD = $(UNIT_LIBS)

@@ -268,6 +268,59 @@ START_TEST(shortage_is_met_by_one_pair_at_a_time)
 }
 END_TEST
 
+static void damp(void)
+{
+	relay->dampers[0].on = true;
+	relay->dampers[0].last = clock_ms();
+}
+
+START_TEST(pair_of_a_damped_relay_waits)
+{
+	uint64_t began, received = 0;
+	int client, peer;
+
+	begin(NULL);
+	damp();
+	began = clock_ms();
+	client = join();
+	ck_assert_int_eq(only_pair()->phase, PHASE_WAITING);
+	peer = meet(target);
+	ck_assert_uint_ge(clock_ms() - began, DAMPER_WAIT_MS - 2);
+	ck_assert(relay->dampers[0].on); /* connecting alone is no answer */
+	ck_assert_uint_eq(loop_send(peer, 0, 10), 10);
+	assert_receives(client, &received, 10);
+	ck_assert(!relay->dampers[0].on);
+	join();
+	ck_assert(LIST_FIRST(&set.pairs)->phase != PHASE_WAITING);
+}
+END_TEST
+
+START_TEST(pair_of_a_damped_relay_may_time_out)
+{
+	begin(TEXTS("connect_timeout=1ms"));
+	damp();
+	join();
+	LOOP_UNTIL(base, ended == 1 || pair_is_connected(only_pair()));
+	ck_assert_uint_eq(captured("be connected"), captured("cannot be connected"));
+}
+END_TEST
+
+START_TEST(close_lines_of_a_damped_relay_are_counted)
+{
+	open_relay(TEXTS("127.0.0.1:1"), TEXTS("connect_timeout=4ms"));
+	damp();
+	for (int i = 0; i < 30; i++)
+		join();
+	LOOP_UNTIL(base, ended == 30);
+	ck_assert_uint_lt(captured("closed pair="), 30);
+	ck_assert_uint_eq(captured("more pairs have ended"), 0);
+	LOOP_UNTIL(base, captured("relay command-line: ") > 0 && captured("more pairs have ended") > 0);
+	damp();
+	join();
+	LOOP_UNTIL(base, ended == 31);
+}
+END_TEST
+
 /* The error of an earlier try within the same attempt no longer counts. */
 START_TEST(timeout_after_a_shortage_is_a_timeout)
 {
@@ -379,6 +432,9 @@ static TCase *connect_case(void)
 	tcase_add_loop_test(tcase, shortage_while_connecting_is_waited_out, 0, 5);
 	tcase_add_test(tcase, shortage_that_lasts_is_told);
 	tcase_add_test(tcase, shortage_is_met_by_one_pair_at_a_time);
+	tcase_add_test(tcase, pair_of_a_damped_relay_waits);
+	tcase_add_test(tcase, pair_of_a_damped_relay_may_time_out);
+	tcase_add_test(tcase, close_lines_of_a_damped_relay_are_counted);
 	tcase_add_test(tcase, timeout_after_a_shortage_is_a_timeout);
 	tcase_add_loop_test(tcase, target_that_cannot_be_tried_is_left_out, 0, 2);
 	tcase_add_test(tcase, look_at_a_pair_that_connects_changes_nothing);

@@ -1,0 +1,76 @@
+#include "build_config.h"
+
+#include "relay/damper.h"
+
+#include "base/log.h"
+
+/* So many clients a second, all without an answer, are too many. A ring makes thousands of pairs. */
+#define CLIENTS_MAX 500
+#define SECOND_MS   1000
+/* Without any client for so long, whatever it was is over. */
+#define QUIET_MS 10000
+/* Close lines a second while damping. */
+#define LINES_MAX 10
+/* The same relay is logged at most this often. */
+#define LOG_INTERVAL_MS 10000
+
+static void turn_on(struct damper *damper, struct damping *damping)
+{
+	damper->on = true;
+	if (episode_begin(&damping->told, LOG_INTERVAL_MS))
+		log_warning("relay %s: over %d clients a second and not a byte from a target, so connecting "
+		            "waits "
+		            "and close lines are left out; perhaps it leads back here through another daemon",
+		            damping->relay, CLIENTS_MAX);
+}
+
+static void turn_off(struct damper *damper, struct damping *damping)
+{
+	damper->on = false;
+	if (episode_end(&damping->told))
+		log_notice("relay %s: connecting no longer waits", damping->relay);
+}
+
+void damper_take_client(struct damper *damper, struct damping *damping, uint64_t now)
+{
+	if (damper->on && now - damper->last >= QUIET_MS)
+		turn_off(damper, damping);
+	damper->last = now;
+	if (damper->clients++ == 0)
+		damper->since = now;
+	if (now - damper->since < SECOND_MS)
+		return;
+	if (damper->clients > CLIENTS_MAX && !damper->on)
+		turn_on(damper, damping);
+	damper->clients = 0;
+}
+
+void damper_take_answer(struct damper *damper, struct damping *damping)
+{
+	damper->clients = 0;
+	if (damper->on)
+		turn_off(damper, damping);
+}
+
+bool damper_lets_line(struct damper *damper, uint64_t now)
+{
+	if (!damper->on)
+		return true;
+	if (now - damper->second >= SECOND_MS) {
+		damper->second = now;
+		damper->lines = 0;
+	}
+	if (damper->lines++ < LINES_MAX)
+		return true;
+	damper->left_out++;
+	return false;
+}
+
+uint64_t damper_take_left_out(struct damper *damper)
+{
+	uint64_t left_out = damper->left_out;
+
+	damper->left_out = 0;
+	damper->owner = NULL;
+	return left_out;
+}

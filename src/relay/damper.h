@@ -1,0 +1,49 @@
+/*
+ * Slows a relay down whose clients come fast and get nothing, not one byte from any target. Either its targets
+ * are down, or they lead back to it through another daemon, which no address shows. One client then goes round
+ * for ever. Each new pair waits before it connects, and most close lines are left out, until a target answers.
+ */
+#ifndef WEIR_DAMPER_H
+#define WEIR_DAMPER_H
+
+#include "base/episode.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+struct relay;
+
+/* How long a new pair waits. */
+#define DAMPER_WAIT_MS 250
+
+/* Of one relay on one worker. Must start zeroed. */
+struct damper {
+	uint64_t since;   /* clock_ms: the first of these clients */
+	unsigned clients; /* since a target answered, and in a second or so */
+	bool on;
+	uint64_t last;     /* clock_ms: the last client */
+	uint64_t second;   /* clock_ms: when this second of close lines began */
+	unsigned lines;    /* in this second */
+	uint64_t left_out; /* lines since they were counted */
+	/* While it is on a list of those that have left lines out: a reference. */
+	struct relay *owner;
+	LIST_ENTRY(damper) entry;
+};
+
+/* What the workers of a relay share: its log lines. */
+struct damping {
+	const char *relay;
+	struct episode told;
+};
+
+/* A client has come, now (clock_ms). */
+void damper_take_client(struct damper *damper, struct damping *damping, uint64_t now);
+/* The first byte for a client has come from a target. */
+void damper_take_answer(struct damper *damper, struct damping *damping);
+/* True if the close line of a pair without an answer may be written. */
+bool damper_lets_line(struct damper *damper, uint64_t now);
+/* How many lines were left out since the last call. It is off its list. */
+uint64_t damper_take_left_out(struct damper *damper);
+
+#endif
