@@ -223,7 +223,7 @@ static void tell(const struct targets *targets, struct target *target, int error
 	char text[ADDRESS_TEXT_MAX];
 
 	if (episode_begin(&target->failing, LOG_INTERVAL_MS))
-		log_warning("relay %s: target %s cannot be connected: %s", targets->config->name,
+		log_warning("relay %s: cannot connect to target %s: %s", targets->config->name,
 		            address_format(target->address, text), attempt_text(error));
 }
 
@@ -249,7 +249,7 @@ static void note_connected(const struct targets *targets, struct target *target)
 	if (atomic_load_explicit(&target->failed, memory_order_relaxed))
 		target->failed = 0;
 	if (episode_end(&target->failing))
-		log_notice("relay %s: target %s can be connected again", targets->config->name,
+		log_notice("relay %s: connected to target %s again", targets->config->name,
 		           address_format(target->address, text));
 }
 

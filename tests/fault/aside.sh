@@ -109,7 +109,7 @@ names() {
 	KINDS="upload download"
 	NAMED=yes
 	STRICT=yes
-	EXPECT_LOG='does not resolve\|cannot be connected'
+	EXPECT_LOG='does not resolve\|cannot connect to target'
 	faults "getaddrinfo $1 1 1"
 	faults_start -o resolve_interval=1s
 	expect_injected "$names"

@@ -4,7 +4,7 @@
 . "${srcdir:-$(dirname "$0")/../..}/tests/fault/lib.sh"
 
 WEIR=$FAULT_WEIR # nothing is injected here
-EXPECT_LOG='connecting has to wait\|cannot accept\|cannot write the dump\|cannot be connected\|max_connections'
+EXPECT_LOG='connecting has to wait\|cannot accept\|cannot write the dump\|cannot connect to target\|max_connections'
 
 # A network and mounts of our own, where that is allowed.
 if [ -z "${FAULT_NAMESPACE:-}" ]; then

@@ -328,7 +328,7 @@ connect_to_nobody() {
 	wait_closed reason=connect_timeout
 	expect_at_least "duration_ms" 950 "$(closed_line reason=connect_timeout | tr ' ' '\n' | sed -n 's/^duration_ms=//p')"
 }
-EXPECT_LOG="cannot be connected: Connection timed out"
+EXPECT_LOG="cannot connect to target .*: Connection timed out"
 scenario "two target addresses that were never there: connect_timeout for each" connect_to_nobody
 
 the_other_address() {

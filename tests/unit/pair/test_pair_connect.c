@@ -151,7 +151,7 @@ START_TEST(full_backlog_of_a_unix_target_times_out)
 	client = join();
 	assert_ends(client, LOOP_RST, 0);
 	assert_over("connect_timeout");
-	ck_assert_uint_eq(captured("cannot be connected: its backlog is full"), 1);
+	ck_assert_uint_eq(captured(": its backlog is full"), 1);
 }
 END_TEST
 
@@ -245,7 +245,7 @@ START_TEST(shortage_that_lasts_is_told)
 	limit.rlim_cur = limit.rlim_max;
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	ck_assert_uint_eq(captured("relay command-line: connecting has to wait: Too many open files"), 1);
-	ck_assert_uint_eq(captured("cannot be connected"), 0); /* which would blame the target */
+	ck_assert_uint_eq(captured("cannot connect to target"), 0); /* which would blame the target */
 	ck_assert_uint_ge(relay->counters[0].shortages, 1);
 	join();
 	meet(target);
@@ -301,7 +301,7 @@ START_TEST(pair_of_a_damped_relay_may_time_out)
 	damp();
 	join();
 	LOOP_UNTIL(base, ended == 1 || pair_is_connected(only_pair()));
-	ck_assert_uint_eq(captured("be connected"), captured("cannot be connected"));
+	ck_assert_uint_eq(captured("connected to target"), 0);
 }
 END_TEST
 
@@ -330,7 +330,7 @@ START_TEST(timeout_after_a_shortage_is_a_timeout)
 	client = join_with(FAULT_SOCKET, 1, EMFILE);
 	assert_ends(client, LOOP_RST, 0);
 	assert_over("connect_timeout");
-	ck_assert_uint_eq(captured("cannot be connected: Connection timed out"), 1);
+	ck_assert_uint_eq(captured(": Connection timed out"), 1);
 }
 END_TEST
 

@@ -152,7 +152,7 @@ START_TEST(relay_of_many_threads)
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(thread[i], NULL);
 	ck_assert_uint_eq(targets_next_start(relay->targets), THREADS * ROUNDS);
-	ck_assert_uint_le(captured("cannot be connected"), 2);
+	ck_assert_uint_le(captured("cannot connect to target"), 2);
 }
 END_TEST
 
