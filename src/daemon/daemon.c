@@ -388,14 +388,14 @@ static void take_prepared(void *arg, int error)
 
 static int prepare(struct daemon *daemon)
 {
-	daemon->preparation = preparation_new(daemon->base, daemon->lookups, daemon->resolver, daemon->relays,
+	daemon->preparation = preparation_new(daemon->base, daemon->lookups, daemon->relays,
 	                                      daemon->relay_count, take_prepared, daemon);
 	return daemon->preparation ? 0 : -ENOMEM;
 }
 
 /*
- * Sets up what the main loop needs; it does the rest of the start. Each step logs the errors that the operator
- * can do something about. The rest is logged by fail_start.
+ * Sets up what the main loop needs; it does the rest of the start. Each step logs the errors that the
+ * operator can do something about. The rest is logged by fail_start.
  */
 static int set_up(struct daemon *daemon)
 {

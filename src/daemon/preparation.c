@@ -9,9 +9,6 @@
 #include <event2/event.h>
 #include <stdlib.h>
 
-/* How long the first look-up of targets' names may hold up relays whose entrances are open. */
-#define TARGETS_WAIT_MS 3000
-
 /* A listening address that is a host name. */
 struct name {
 	struct preparation *preparation;
@@ -23,7 +20,6 @@ struct name {
 
 struct preparation {
 	struct lookups *lookups;
-	struct resolver *resolver;
 	struct relay *const *relays;
 	size_t relay_count;
 	struct address_list **found; /* one for each listening address of all relays; NULL unless a name */
@@ -63,23 +59,11 @@ static int bind_all(const struct preparation *preparation)
 	return error;
 }
 
-static void on_targets_tried(void *arg)
-{
-	struct preparation *preparation = arg;
-
-	preparation->done(preparation->arg, 0);
-}
-
 EVENT_CALLBACK(on_known, struct preparation, preparation)
 {
 	int error = preparation->error;
 
-	if (!error)
-		error = bind_all(preparation);
-	if (!error)
-		error = resolver_await(preparation->resolver, TARGETS_WAIT_MS, on_targets_tried, preparation);
-	if (error)
-		preparation->done(preparation->arg, error);
+	preparation->done(preparation->arg, error ? error : bind_all(preparation));
 }
 
 /* ---- names ---- */
@@ -159,15 +143,14 @@ static int begin(struct preparation *preparation)
 }
 
 struct preparation *preparation_new(struct event_base *base, struct lookups *lookups,
-                                    struct resolver *resolver, struct relay *const *relays, size_t count,
-                                    preparation_done *done, void *arg)
+                                    struct relay *const *relays, size_t count, preparation_done *done,
+                                    void *arg)
 {
 	struct preparation *preparation = calloc(1, sizeof(*preparation));
 
 	if (!preparation)
 		return NULL;
 	preparation->lookups = lookups;
-	preparation->resolver = resolver;
 	preparation->relays = relays;
 	preparation->relay_count = count;
 	preparation->done = done;

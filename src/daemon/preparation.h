@@ -1,12 +1,11 @@
 /*
- * Prepares relays for their clients: looks up the host names that they listen on, binds all entrances, and
- * waits a while for the addresses of their targets. Nothing of that holds up the main thread.
+ * Prepares relays for their clients: looks up the host names that they listen on and binds all entrances.
+ * Nothing of that holds up the main thread.
  */
 #ifndef WEIR_PREPARATION_H
 #define WEIR_PREPARATION_H
 
 #include "net/lookups.h"
-#include "net/resolver.h"
 #include "relay/relay.h"
 
 #include <stddef.h>
@@ -14,15 +13,15 @@
 struct preparation;
 
 /*
- * Every entrance is bound, or error is -errno: then some may be bound, and what was wrong is logged. Called once,
- * never from within preparation_new.
+ * Every entrance is bound, or error is -errno: then some may be bound, and what was wrong is logged. Called
+ * once, never from within preparation_new.
  */
 typedef void preparation_done(void *arg, int error);
 
 /* Everything is borrowed, relays (count of them) too. Main thread. NULL when out of memory. */
 struct preparation *preparation_new(struct event_base *base, struct lookups *lookups,
-                                    struct resolver *resolver, struct relay *const *relays, size_t count,
-                                    preparation_done *done, void *arg);
+                                    struct relay *const *relays, size_t count, preparation_done *done,
+                                    void *arg);
 /* If it has not called done yet, it never does. Takes NULL. */
 void preparation_free(struct preparation *preparation);
 

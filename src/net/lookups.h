@@ -19,9 +19,9 @@ struct event_base;
 #define LOOKUPS_SLOW_MS 500
 
 /*
- * How a name is looked up, in the calling thread. The default is getaddrinfo(3); tests pass their own. Returns
- * a new list of at least one address, without ports. On failure it returns NULL and sets *error for
- * lookup_strerror: a negative error of getaddrinfo(3), or a positive errno.
+ * How a name is looked up, in the calling thread. The default is getaddrinfo(3); tests pass their own.
+ * Returns a new list of at least one address, without ports. On failure it returns NULL and sets *error
+ * for lookup_strerror: a negative error of getaddrinfo(3), or a positive errno.
  */
 typedef struct address_list *lookup_call(const char *host, void *arg, int *error);
 lookup_call lookup_now;

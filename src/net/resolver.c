@@ -45,7 +45,8 @@ struct host {
 	struct event *timer;         /* until the next */
 	uint64_t began, due;         /* clock_ms() of the last and of the next one */
 	struct backoff retry;        /* the wait after the next failure */
-	bool tried, slow;
+	_Atomic bool tried;
+	bool slow;
 	struct episode failing;
 };
 
@@ -54,11 +55,7 @@ struct resolver {
 	struct lookups *lookups;
 	struct mailbox mailbox;
 	STAILQ_HEAD(, host) hosts;
-	unsigned untried; /* of them */
 	pthread_mutex_t lock;
-	struct event *awaited; /* while somebody waits until all are tried */
-	void (*all_tried)(void *arg);
-	void *arg;
 };
 
 /* ---- the log ---- */
@@ -172,17 +169,6 @@ static void take_answer(struct host *host, struct address_list *list)
 	wait_until(host, clock_ms() + host->interval_ms);
 }
 
-static void note_tried(struct host *host)
-{
-	struct resolver *resolver = host->resolver;
-
-	if (host->tried)
-		return;
-	host->tried = true;
-	if (--resolver->untried == 0 && event_pending(resolver->awaited, EV_TIMEOUT, NULL))
-		event_active(resolver->awaited, EV_TIMEOUT, 0);
-}
-
 static void take(void *arg, const struct lookup_answer *answer)
 {
 	struct host *host = arg;
@@ -193,7 +179,7 @@ static void take(void *arg, const struct lookup_answer *answer)
 		take_answer(host, answer->list);
 	else
 		take_failure(host, answer->error);
-	note_tried(host);
+	host->tried = true; /* after the answer was given to its names */
 }
 
 EVENT_CALLBACK(on_due, struct host, host)
@@ -216,11 +202,6 @@ static void deliver(void *arg, struct message *message)
 
 /* ---- for others ---- */
 
-EVENT_CALLBACK(on_awaited, struct resolver, resolver)
-{
-	resolver->all_tried(resolver->arg);
-}
-
 struct resolver *resolver_new(struct event_base *base, struct lookups *lookups)
 {
 	struct resolver *resolver = calloc(1, sizeof(*resolver));
@@ -232,8 +213,7 @@ struct resolver *resolver_new(struct event_base *base, struct lookups *lookups)
 	resolver->mailbox.fd = -1;
 	STAILQ_INIT(&resolver->hosts);
 	pthread_mutex_init(&resolver->lock, NULL);
-	resolver->awaited = event_new(base, -1, 0, on_awaited, resolver);
-	if (resolver->awaited && mailbox_open(&resolver->mailbox, base, deliver, resolver) == 0)
+	if (mailbox_open(&resolver->mailbox, base, deliver, resolver) == 0)
 		return resolver;
 	resolver_free(resolver);
 	return NULL;
@@ -277,7 +257,6 @@ static struct host *add_host(struct resolver *resolver, const char *name, uint64
 		return NULL;
 	}
 	STAILQ_INSERT_TAIL(&resolver->hosts, host, next);
-	resolver->untried++;
 	event_active(host->timer, EV_TIMEOUT, 0);
 	return host;
 }
@@ -324,17 +303,9 @@ struct resolver_name *resolver_add(struct resolver *resolver, const char *owner,
 	return name;
 }
 
-int resolver_await(struct resolver *resolver, uint64_t timeout_ms, void (*tried)(void *arg), void *arg)
+bool resolver_name_tried(const struct resolver_name *name)
 {
-	const struct timeval timeout = clock_timeval(timeout_ms);
-
-	resolver->all_tried = tried;
-	resolver->arg = arg;
-	if (event_add(resolver->awaited, &timeout) < 0)
-		return -ENOMEM;
-	if (resolver->untried == 0)
-		event_active(resolver->awaited, EV_TIMEOUT, 0);
-	return 0;
+	return name->host->tried;
 }
 
 struct address_list *resolver_name_get(struct resolver_name *name)
@@ -363,7 +334,6 @@ void resolver_free(struct resolver *resolver)
 		STAILQ_REMOVE_HEAD(&resolver->hosts, next);
 		free_host(host);
 	}
-	evloop_free_event(resolver->awaited);
 	mailbox_close(&resolver->mailbox);
 	pthread_mutex_destroy(&resolver->lock);
 	free(resolver);

@@ -22,19 +22,20 @@ struct resolver_name; /* a host name with a port, and who uses it */
 /* lookups is borrowed. NULL when out of memory or descriptors. */
 struct resolver *resolver_new(struct event_base *base, struct lookups *lookups);
 /*
- * Adds a name, to be looked up at least every interval_ms, which is at least 1. owner is for log lines ("relay
- * db: target"). owner and host are copied. NULL when out of memory. The name lives as long as the resolver.
+ * Adds a name, to be looked up at least every interval_ms, which is at least 1. owner is for log lines
+ * ("relay db: target"). owner and host are copied. NULL when out of memory. The name lives as long as the
+ * resolver.
  */
 struct resolver_name *resolver_add(struct resolver *resolver, const char *owner, const char *host,
                                    uint16_t port, uint64_t interval_ms);
-/*
- * Calls tried once every name has been tried, but after timeout_ms at the latest. Never from within. 0 or
- * -errno. One at a time.
- */
-int resolver_await(struct resolver *resolver, uint64_t timeout_ms, void (*tried)(void *arg), void *arg);
 /* The last good answer, with a reference for the caller, or NULL if there never was one. Any thread. */
 struct address_list *resolver_name_get(struct resolver_name *name);
-/* Its addresses may be out of date: looks it up soon, but not within a second of the last time. Any thread. */
+/* False while it is looked up for the first time. Any thread. */
+bool resolver_name_tried(const struct resolver_name *name);
+/*
+ * Its addresses may be out of date: looks it up soon, but not within a second of the last time. Any
+ * thread.
+ */
 void resolver_name_hurry(struct resolver_name *name);
 /* No thread may use a name any more. Takes NULL. */
 void resolver_free(struct resolver *resolver);

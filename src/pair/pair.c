@@ -361,8 +361,7 @@ static void begin(struct pair *pair, const union client_address *client)
 	}
 	damper_take_client(pair_damper(pair), &pair->relay->damping, pair->born);
 	pair->start = targets_next_start(pair->relay->targets);
-	pair->attempts = targets_attempts(pair->relay->targets);
-	pair_connect_next(pair);
+	pair_connect_begin(pair);
 	pair_settle(pair);
 }
 

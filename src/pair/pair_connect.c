@@ -141,6 +141,28 @@ void pair_connect_next(struct pair *pair)
 	}
 }
 
+/* Right after the start, names may not be known yet. The clients that need them wait as for a shortage. */
+static void begin_attempts(struct pair *pair)
+{
+	unsigned attempts = targets_attempts(pair->relay->targets);
+
+	if (attempts > 0) {
+		pair->attempts = attempts;
+		pair_connect_next(pair);
+		return;
+	}
+	pair->phase = PHASE_WAITING;
+	pair->shortage = -EDESTADDRREQ;
+	pair->attempts = 1;
+}
+
+void pair_connect_begin(struct pair *pair)
+{
+	pair->attempt_began = pair->born;
+	backoff_reset(&pair->postpone, POSTPONE_MIN_MS);
+	begin_attempts(pair);
+}
+
 EVENT_CALLBACK(on_connected, struct pair, pair)
 {
 	int error = check_connection(pair);
@@ -169,6 +191,10 @@ void pair_connect_again(struct pair *pair, bool expired)
 
 	if (!error && pair->phase == PHASE_WAITING) {
 		backoff_next(&pair->postpone, POSTPONE_MAX_MS);
+		if (!pair->choice.endpoint) {
+			begin_attempts(pair);
+			return;
+		}
 		error = attempt_connect(pair);
 	}
 	if (!error)

@@ -95,7 +95,12 @@ void pair_settle(struct pair *pair);
 void pair_close_socket(struct peer *peer, bool reset);
 
 /*
- * pair_connect.c: goes on from pair->attempt until an attempt is under way, the target is connected, or no
+ * pair_connect.c: begins with the first attempt, or waits until a target has an address. The caller
+ * settles.
+ */
+void pair_connect_begin(struct pair *pair);
+/*
+ * Goes on from pair->attempt until an attempt is under way, the target is connected, or no
  * attempt is left. The caller settles.
  */
 void pair_connect_next(struct pair *pair);

@@ -1,7 +1,8 @@
 /*
- * Slows a relay down whose clients come fast and get nothing, not one byte from any target. Either its targets
- * are down, or they lead back to it through another daemon, which no address shows. One client then goes round
- * for ever. Each new pair waits before it connects, and most close lines are left out, until a target answers.
+ * Slows a relay down whose clients come fast and get nothing, not one byte from any target. Either its
+ * targets are down, or they lead back to it through another daemon, which no address shows. One client
+ * then goes round for ever. Each new pair waits before it connects, and most close lines are left out,
+ * until a target answers.
  */
 #ifndef WEIR_DAMPER_H
 #define WEIR_DAMPER_H

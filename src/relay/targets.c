@@ -131,12 +131,23 @@ static size_t count_addresses(struct target *target)
 	return count;
 }
 
+/* True if a name is looked up for the first time. */
+static bool any_is_new(const struct targets *targets)
+{
+	for (size_t i = 0; i < targets->config->target_count; i++)
+		if (targets->list[i].name && !resolver_name_tried(targets->list[i].name))
+			return true;
+	return false;
+}
+
 unsigned targets_attempts(struct targets *targets)
 {
 	uint64_t addresses = 0;
 
 	for (size_t i = 0; i < targets->config->target_count; i++)
 		addresses += count_addresses(&targets->list[i]);
+	if (addresses == 0 && any_is_new(targets))
+		return 0;
 	if (addresses > targets->config->connect_attempts)
 		addresses = targets->config->connect_attempts;
 	return addresses ? (unsigned)addresses : 1;

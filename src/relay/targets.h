@@ -37,7 +37,10 @@ bool targets_any_address(struct targets *targets, targets_visit *visit, void *ar
 
 /* Where the next pair begins its attempts. To be passed to targets_choose. */
 uint64_t targets_next_start(struct targets *targets);
-/* How many attempts make sense: up to the relay's limit, but no address twice. At least 1. */
+/*
+ * How many attempts make sense: up to the relay's limit, but no address twice. At least 1, but 0 while
+ * there is no address because names are looked up for the first time.
+ */
 unsigned targets_attempts(struct targets *targets);
 /*
  * Chooses for one attempt (0, 1, …): one target after another, and one address of each after another.
@@ -48,8 +51,8 @@ unsigned targets_attempts(struct targets *targets);
 int targets_choose(struct targets *targets, uint64_t start, unsigned attempt, struct target_choice *choice);
 void target_choice_deinit(struct target_choice *choice);
 /*
- * Notes how an attempt went (0 or -errno). If all addresses of a target have failed, that is logged once until
- * it is over. A shortage of ours is not trouble with the target.
+ * Notes how an attempt went (0 or -errno). If all addresses of a target have failed, that is logged once
+ * until it is over. A shortage of ours is not trouble with the target.
  */
 void targets_note_attempt(struct targets *targets, const struct target_choice *choice, int error);
 /* That was a client's last attempt, so it is logged even if the target has other addresses. */

@@ -78,9 +78,8 @@ is_looking_up() {
 	grep -qs weir-jobs "/proc/$WEIR_PID/task/"*/comm
 }
 
-# start_looking_up LISTEN TARGET: a daemon that is about to look a name up, and will not end doing so.
+# start_looking_up LISTEN TARGET: a daemon that is about to look a name up.
 start_looking_up() {
-	answer wait 3600000 127.0.0.1
 	ASAN_OPTIONS=$ASAN_OPTIONS:verify_asan_link_order=0 LD_PRELOAD=$NAMES_SHIM NAMES=$PWD/names \
 		weir_launch -l "$1" -T "$2"
 	wait_for "a look-up" is_looking_up
@@ -88,23 +87,24 @@ start_looking_up() {
 
 # It was taken once the look-up was over.
 term_in_the_start() {
-	start_looking_up "$@"
+	answer wait 3600000 127.0.0.1
+	start_looking_up peer.test:0 127.0.0.1:1
 	kill -USR1 "$WEIR_PID"
-	kill "-$SIGNAL" "$WEIR_PID"
+	kill "-$1" "$WEIR_PID"
 	weir_expect_status 0
 	wait_log 'during the start: stopping at once'
 	! log_has 'is ready' || fail "it started after all"
 }
-SIGNAL=TERM scenario "TERM while a name of listen is looked up" term_in_the_start peer.test:0 127.0.0.1:1
-SIGNAL=INT scenario "INT while a name of a target is looked up first" term_in_the_start 127.0.0.1:0 peer.test:1
+scenario "TERM while a name of listen is looked up" term_in_the_start TERM
+scenario "INT while a name of listen is looked up" term_in_the_start INT
 
 dump_is_there() {
 	[ -s dump ]
 }
 
-# It waits for the first look-up of the target, though not for long.
 usr1_in_the_start() {
-	start_looking_up 127.0.0.1:0 peer.test:1
+	answer wait 1000 127.0.0.1
+	start_looking_up peer.test:0 127.0.0.1:1
 	kill -USR1 "$WEIR_PID"
 	! weir_ready || fail "weir was too quick to be asked"
 	wait_for "a dump" dump_is_there
@@ -112,6 +112,18 @@ usr1_in_the_start() {
 	weir_measure
 }
 scenario "USR1 during the start is answered when it is over" usr1_in_the_start
+
+# They used to hold up the whole start, for up to three seconds.
+early_client() {
+	target -s -i echo
+	answer wait 1000 127.0.0.1
+	named_relay
+	RELAY=$(listening_on named)
+	client_as early mirror send 1000 recv 1000 fin expect-fin
+	visit numbered -n 20
+	peer_end early
+}
+scenario "a client that comes before a name is known: it waits, nobody else does" early_client
 
 failing() {
 	target -s -i echo

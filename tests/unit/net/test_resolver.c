@@ -21,9 +21,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SHORT_MS    2
-#define LONG_MS     3600000
-#define PATIENCE_MS 60000 /* more than Check's time limit */
+#define SHORT_MS 2
+#define LONG_MS  3600000
 
 static struct event_base *base;
 static struct lookups *lookups;
@@ -107,21 +106,6 @@ static void wait_lookups(unsigned count)
 		pthread_mutex_unlock(&fake.lock);                                                            \
 	} while (0)
 
-static void note_tried(void *arg)
-{
-	++*(unsigned *)arg;
-}
-
-static void await_all(void)
-{
-	unsigned tried = 0;
-
-	ck_assert_int_eq(resolver_await(resolver, PATIENCE_MS, note_tried, &tried), 0);
-	ck_assert_uint_eq(tried, 0); /* never from within */
-	LOOP_UNTIL(base, tried > 0);
-	ck_assert_uint_eq(tried, 1);
-}
-
 static struct resolver_name *add(const char *owner, uint16_t port, uint64_t interval_ms)
 {
 	struct resolver_name *name = resolver_add(resolver, owner, "db.example", port, interval_ms);
@@ -134,7 +118,7 @@ static struct resolver_name *start(uint64_t interval_ms)
 {
 	struct resolver_name *name = add("relay db: target", 5432, interval_ms);
 
-	await_all();
+	LOOP_UNTIL(base, resolver_name_tried(name));
 	return name;
 }
 
@@ -193,7 +177,7 @@ END_TEST
 
 START_TEST(test_nothing_to_look_up)
 {
-	await_all();
+	event_base_loop(base, EVLOOP_NONBLOCK);
 	resolver_free(NULL);
 	address_list_put(NULL);
 	ck_assert_uint_eq(fake_lookups(), 0);
@@ -203,16 +187,14 @@ END_TEST
 START_TEST(test_not_tried_yet)
 {
 	struct resolver_name *name = add("relay db: target", 5432, LONG_MS);
-	unsigned tried = 0;
 
 	fake.stuck = true;
+	ck_assert(!resolver_name_tried(name));
 	ck_assert_ptr_null(resolver_name_get(name));
-	ck_assert_int_eq(resolver_await(resolver, 20, note_tried, &tried), 0);
-	LOOP_UNTIL(base, tried > 0); /* it waits no longer than that */
-	ck_assert_ptr_null(resolver_name_get(name));
+	LOOP_UNTIL(base, fake_lookups() == 1);
+	ck_assert(!resolver_name_tried(name));
 	FAKE_SET(stuck, false);
-	await_all();
-	ck_assert_uint_eq(tried, 1);
+	LOOP_UNTIL(base, resolver_name_tried(name));
 	assert_first(name, "10.0.0.1");
 }
 END_TEST
@@ -225,7 +207,7 @@ START_TEST(test_one_lookup_for_all_who_ask)
 
 	for (unsigned i = 0; i < 50; i++)
 		names[i] = add("relay many: target", (uint16_t)(1000 + i), LONG_MS);
-	await_all();
+	LOOP_UNTIL(base, resolver_name_tried(names[0]));
 	ck_assert_uint_eq(fake_lookups(), 1);
 	for (unsigned i = 0; i < 50; i++) {
 		list = resolver_name_get(names[i]);
@@ -254,7 +236,7 @@ START_TEST(test_many_targets_fail_in_one_line)
 	add("relay a: target", 1, LONG_MS);
 	add("relay b: target", 2, LONG_MS);
 	add("relay c: target", 3, LONG_MS);
-	await_all();
+	LOOP_UNTIL(base, captured("") > 0);
 	ck_assert_int_eq(captured(""), 1);
 	ck_assert_int_eq(captured("relay a: target db.example:1 (and 2 more) does not resolve: "), 1);
 }

@@ -8,9 +8,8 @@
 #include "relays.h"
 #include "unit.h"
 
-#define THREADS     4
-#define ROUNDS      2000
-#define PATIENCE_MS 5000
+#define THREADS 4
+#define ROUNDS  2000
 
 extern struct relay *relay;
 extern struct resolver *resolver;
@@ -21,8 +20,8 @@ extern struct endpoint moving; /* what "moving.example" has */
  * says, others do not resolve.
  */
 lookup_call fake_lookup;
-/* Waits until every name of the relay has been looked up. */
-void resolve(void);
+/* Waits until names of the relay have been looked up. */
+void resolve(struct relay *one);
 /* The relay, with these targets and options (or NULL). */
 void begin(const char *const *targets, const char *const *options);
 /* Fixtures. */

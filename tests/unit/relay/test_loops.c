@@ -27,7 +27,8 @@ static void add(const char *entrance, const char *const *targets)
 /* Every relay is there now. */
 static void join(void)
 {
-	resolve();
+	for (size_t i = 0; i < count; i++)
+		resolve(relays[i]);
 	loops = loops_new(relays, count);
 	ck_assert_ptr_nonnull(loops);
 }

@@ -103,6 +103,19 @@ START_TEST(name_without_address)
 }
 END_TEST
 
+/* Then a client waits, rather than being reset. */
+START_TEST(name_that_is_not_known_yet)
+{
+	relay = relays_new(LISTEN, TEXTS("three.example:80"), NULL, resolver, 1);
+	ck_assert_uint_eq(targets_attempts(relay->targets), 0);
+	resolve(relay);
+	ck_assert_uint_eq(targets_attempts(relay->targets), 3);
+	relay_put(relay);
+	relay = relays_new(LISTEN, TEXTS("gone.example:80", "127.0.0.1:1"), NULL, resolver, 1);
+	ck_assert_uint_eq(targets_attempts(relay->targets), 1); /* there is something to try */
+}
+END_TEST
+
 START_TEST(choice_outlives_relay_and_resolver)
 {
 	struct target_choice choice = {.list = NULL};
@@ -136,7 +149,7 @@ static void move_to(const char *listen, const char *address)
 	/* IPv4 and IPv6 have the port in the same place. */
 	relay->entrances.list[1].endpoint.in.sin_port = htons(1);
 	loops = loops_new(&relay, 1);
-	resolve();
+	resolve(relay);
 }
 
 static void teardown_loops(void)
@@ -296,6 +309,7 @@ int main(void)
 	tcase_add_loop_test(tcase, no_address_is_tried_twice, 0, 4);
 	tcase_add_test(tcase, attempts_are_limited);
 	tcase_add_test(tcase, name_without_address);
+	tcase_add_test(tcase, name_that_is_not_known_yet);
 	tcase_add_test(tcase, choice_outlives_relay_and_resolver);
 	tcase_add_loop_test(tcase, target_that_leads_back_is_not_connected, 0, WAYS);
 	tcase_add_test(tcase, another_port_does_not_lead_back);
