@@ -40,9 +40,9 @@ enum socket_sharing {
 };
 
 /*
- * A socket that socket_listen may be called on; until then, clients are refused. Accepted TCP sockets inherit the
- * tuning. With dual_stack, an IPv6 socket also takes IPv4 clients. A unix path is taken over if it belongs to
- * no socket any more.
+ * A socket that socket_listen may be called on; until then, clients are refused. Accepted TCP sockets inherit
+ * the tuning. With dual_stack, an IPv6 socket also takes IPv4 clients. A unix path is taken over if it
+ * belongs to no socket any more.
  */
 int socket_bind(const struct endpoint *endpoint, const struct socket_tuning *tuning,
                 enum socket_sharing sharing, bool dual_stack);

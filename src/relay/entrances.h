@@ -18,7 +18,8 @@ struct entrances {
  * Takes every listening address of the relay for this many workers, without accepting anybody. "*:80" is one
  * socket for both families. found has a list for each listening address: what a host name stands for, or NULL
  * where there is no name. It may be NULL if none is a name. Addresses of a name that this machine does not
- * have are left out, unless it has none of them. 0 or -errno; the error is logged. entrances_free must follow in any case.
+ * have are left out, unless it has none of them. 0 or -errno; the error is logged. entrances_free must follow
+ * in any case.
  */
 int entrances_bind(struct entrances *entrances, const struct config_relay *config,
                    struct address_list *const *found, const struct socket_tuning *tuning, unsigned workers);

@@ -48,9 +48,9 @@ struct relay_record {
 struct flow_record {
 	uint64_t queued, peak, high, low; /* bytes */
 	uint64_t pauses, paused_ms, longest_pause_ms;
-	uint64_t bytes;        /* written to the sink */
-	uint64_t source_queue; /* bytes in the kernel, unread */
-	uint64_t sink_queue;   /* bytes in the kernel, unacknowledged; or RECORD_UNKNOWN */
+	uint64_t bytes;         /* written to the sink */
+	uint64_t source_queue;  /* bytes in the kernel, unread */
+	uint64_t sink_queue;    /* bytes in the kernel, unacknowledged; or RECORD_UNKNOWN */
 	uint64_t unanswered_ms; /* for how long its sink has left unanswered what it was sent */
 	enum reading reading;
 	enum limited_by limited_by;

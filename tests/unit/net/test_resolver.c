@@ -252,7 +252,7 @@ START_TEST(test_hurry)
 	for (int i = 0; i < 1000; i++)
 		resolver_name_hurry(name);
 	LOOP_UNTIL(base, captured("now resolves to 10.0.3.1") > 0);
-	ck_assert_uint_ge(clock_ms() - began, 1000 - 2); /* the loop's clock is a little behind */
+	ck_assert_uint_ge(clock_ms() - began, 1000 - 20); /* the clock of the loop is behind */
 	for (int i = 0; i < 1000; i++) {
 		resolver_name_hurry(name);
 		event_base_loop(base, EVLOOP_NONBLOCK);
@@ -338,8 +338,8 @@ START_TEST(test_retries_come_sooner)
 	start(LONG_MS);
 	wait_lookups(2);
 	finish();
-	ck_assert_uint_ge(fake.gaps[1], 1000 - 2); /* the loop's clock is a little behind */
-	ck_assert_uint_ge(fake.gaps[2], 2000 - 2);
+	ck_assert_uint_ge(fake.gaps[1], 1000 - 20); /* the clock of the loop is behind */
+	ck_assert_uint_ge(fake.gaps[2], 2000 - 20);
 }
 END_TEST
 

@@ -713,7 +713,7 @@ START_TEST(closing_acceptor_of_a_unix_entrance)
 
 	snprintf(name, sizeof(name), "unix:@weir-test-acceptor-%d", (int)getpid());
 	relay = relays_new(TEXTS(name), TEXTS(relays_address(target)), NULL, NULL, 1);
-	ck_assert_int_eq(relay_listen(relay), 0);
+	ck_assert_int_eq(relays_listen(relay), 0);
 	gate = entrance_fd(&relay->entrances.list[0], 0);
 	ck_assert_ptr_nonnull(acceptor_new(&acceptors, relay, gate));
 	for (int i = 0; i < 40; i++)
