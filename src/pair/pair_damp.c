@@ -56,9 +56,12 @@ bool pair_may_log_close(struct pair *pair)
 	return false;
 }
 
+/* In a ring no target ever answers, and none ends its stream: each waits for the next. */
 void pair_note_answer(struct pair *pair)
 {
-	if (pair->answered || pair->target.from.bytes == 0)
+	const struct flow *download = &pair->target.from;
+
+	if (pair->answered || (download->bytes == 0 && download->source != SOURCE_ENDED))
 		return;
 	pair->answered = true;
 	damper_take_answer(pair_damper(pair), &pair->relay->damping);

@@ -143,7 +143,7 @@ bool pair_rate_is_kept(struct pair *pair);
 /* pair_damp.c */
 /* False if the close line of the pair is left out. It is counted then. */
 bool pair_may_log_close(struct pair *pair);
-/* Tells the relay if a byte has come from the target. */
+/* Tells the relay if the target has sent a byte or ended its stream. */
 void pair_note_answer(struct pair *pair);
 /* True if the first attempt has to wait; the pair is in PHASE_WAITING then. */
 bool pair_waits_for_damper(struct pair *pair);

@@ -18,9 +18,9 @@ static void turn_on(struct damper *damper, struct damping *damping)
 {
 	damper->on = true;
 	if (episode_begin(&damping->told, LOG_INTERVAL_MS))
-		log_warning("relay %s: over %d clients a second and not a byte from a target, so connecting "
-		            "waits "
-		            "and close lines are left out; perhaps it leads back here through another daemon",
+		log_warning("relay %s: over %d clients a second and no answer from a target: "
+		            "connecting waits and close lines are left out; perhaps it leads back here "
+		            "through another daemon",
 		            damping->relay, CLIENTS_MAX);
 }
 

@@ -1,5 +1,5 @@
 /*
- * Slows a relay down whose clients come fast and get nothing, not one byte from any target. Either its
+ * Slows a relay down whose clients come fast and get nothing, neither a byte nor an end from any target. Either its
  * targets are down, or they lead back to it through another daemon, which no address shows. One client
  * then goes round for ever. Each new pair waits before it connects, and most close lines are left out,
  * until a target answers.
@@ -40,7 +40,7 @@ struct damping {
 
 /* A client has come, now (clock_ms). */
 void damper_take_client(struct damper *damper, struct damping *damping, uint64_t now);
-/* The first byte for a client has come from a target. */
+/* A target has sent a client the first byte, or the end of its stream. */
 void damper_take_answer(struct damper *damper, struct damping *damping);
 /* True if the close line of a pair without an answer may be written. */
 bool damper_lets_line(struct damper *damper, uint64_t now);

@@ -17,7 +17,7 @@ needs_namespace() {
 	[ "$CONNECTING_NAMESPACE" = yes ] || skip "no namespaces to be had"
 }
 
-EXPECT_LOG='cannot connect to target\|does not resolve\|not a byte from a target\|max_connections (300) reached'
+EXPECT_LOG='cannot connect to target\|does not resolve\|no answer from a target\|max_connections (300) reached'
 
 # refusing NAME: TARGET becomes a port that refuses until the file "over" is there.
 refusing() {
@@ -319,7 +319,7 @@ ring_of_two_daemons() {
 	weir_start -l 127.0.0.1:20006 -T 127.0.0.1:20007 -o workers=1 -o max_connections=300
 	wait_for "the other one" grep -qs 'is ready' other.log
 	client rst
-	wait_log 'not a byte from a target, .*; perhaps it leads back here through another daemon'
+	wait_log 'no answer from a target: .*; perhaps it leads back here through another daemon'
 	before=$(close_lines)
 	weir_expect_quiet
 	expect_at_most "close lines while it was quiet" 100 $(($(close_lines) - before))

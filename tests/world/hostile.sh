@@ -5,7 +5,7 @@
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
 
 STRANGERS=yes # the honest client is no rawpeer
-EXPECT_LOG='max_connections .* reached\|not a byte from a target'
+EXPECT_LOG='max_connections .* reached\|no answer from a target'
 
 HONEST=${HONEST:-$PWD/tests/world/honest}
 HONEST_MS=${HONEST_MS:-1500}

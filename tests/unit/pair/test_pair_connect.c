@@ -295,6 +295,24 @@ START_TEST(pair_of_a_damped_relay_waits)
 }
 END_TEST
 
+/* A service that only reads ends its stream after the client. A ring never does. */
+START_TEST(end_of_the_target_is_an_answer)
+{
+	int client, peer;
+
+	begin(NULL);
+	damp();
+	client = join();
+	peer = meet(target);
+	ck_assert_uint_eq(loop_send(client, 0, 10), 10);
+	shutdown(client, SHUT_WR);
+	LOOP_UNTIL(base, only_pair()->client.from.sink == SINK_ENDED);
+	ck_assert(relay->dampers[0].on);
+	shutdown(peer, SHUT_WR);
+	LOOP_UNTIL(base, !relay->dampers[0].on);
+}
+END_TEST
+
 START_TEST(pair_of_a_damped_relay_may_time_out)
 {
 	begin(TEXTS("connect_timeout=1ms"));
@@ -433,6 +451,7 @@ static TCase *connect_case(void)
 	tcase_add_test(tcase, shortage_that_lasts_is_told);
 	tcase_add_test(tcase, shortage_is_met_by_one_pair_at_a_time);
 	tcase_add_test(tcase, pair_of_a_damped_relay_waits);
+	tcase_add_test(tcase, end_of_the_target_is_an_answer);
 	tcase_add_test(tcase, pair_of_a_damped_relay_may_time_out);
 	tcase_add_test(tcase, close_lines_of_a_damped_relay_are_counted);
 	tcase_add_test(tcase, timeout_after_a_shortage_is_a_timeout);
