@@ -14,7 +14,9 @@ src_libweir_a_SOURCES = \
 	src/base/slab.c src/base/slab.h \
 	src/config/complaints.c src/config/complaints.h \
 	src/config/config.c src/config/config.h \
-	src/daemon/daemon.c src/daemon/daemon.h \
+	src/daemon/daemon.c src/daemon/daemon.h src/daemon/daemon_private.h \
+	src/daemon/daemon_start.c \
+	src/daemon/daemon_stop.c \
 	src/report/fields.c src/report/fields.h \
 	src/report/file.c src/report/file.h \
 	src/report/json.c src/report/json.h \

@@ -1,0 +1,157 @@
+/* From the configuration to workers that accept. */
+#include "build_config.h"
+
+#include "daemon/daemon_private.h"
+
+#include "base/evloop.h"
+#include "base/log.h"
+#include "daemon/daemon.h"
+#include "daemon/estimate.h"
+#include "daemon/service.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool daemon_init_limits(struct daemon *daemon)
+{
+	uint64_t nofile = daemon_raise_fds();
+	uint64_t max = estimate_max_connections(daemon->config, nofile);
+	char text[512];
+
+	if (estimate_lack(daemon->config, nofile, text, sizeof(text))) {
+		log_error("%s", text);
+		return false;
+	}
+	if (estimate_shortage(daemon->config, nofile, text, sizeof(text)))
+		log_warning("%s", text);
+	budget_init(&daemon->budget, daemon->config->global.memory_max);
+	memory_reserve(&daemon->memory, daemon->config->global.memory_max, max);
+	slots_init(&daemon->slots, max);
+	slots_init(&daemon->pipes, estimate_max_pipes(nofile));
+	log_info("%s", estimate_describe(daemon->config, max, text, sizeof(text)));
+	return true;
+}
+
+static int init_relays(struct daemon *daemon)
+{
+	const struct config *config = daemon->config;
+
+	daemon->lookups = lookups_new(daemon->base, NULL, NULL);
+	if (!daemon->lookups)
+		return -ENOMEM;
+	daemon->resolver = resolver_new(daemon->base, daemon->lookups);
+	daemon->relays = calloc(config->relay_count, sizeof(struct relay *));
+	if (!daemon->resolver || !daemon->relays)
+		return -ENOMEM;
+	for (size_t i = 0; i < config->relay_count; i++) {
+		struct relay *relay =
+		        relay_new(daemon->config, &config->relays[i], daemon->resolver, daemon->worker_count);
+
+		if (!relay)
+			return -ENOMEM;
+		daemon->relays[daemon->relay_count++] = relay;
+	}
+	return 0;
+}
+
+static int listen_at_entrances(struct daemon *daemon)
+{
+	int error = 0;
+
+	for (size_t i = 0; !error && i < daemon->relay_count; i++)
+		error = relay_listen(daemon->relays[i]);
+	return error;
+}
+
+static int init_workers(struct daemon *daemon)
+{
+	daemon->workers = calloc(daemon->worker_count, sizeof(struct worker *));
+	daemon->shared = (struct worker_context){
+	        .worker_count = daemon->worker_count,
+	        .relays = daemon->relays,
+	        .relay_count = daemon->relay_count,
+	        .budget = &daemon->budget,
+	        .slots = &daemon->slots,
+	        .pipes = &daemon->pipes,
+	        .pool = &daemon->memory.pairs,
+	        .answers = &daemon->answers,
+	        .gate = &daemon->gate,
+	        .log_connections = daemon->config->global.log_connections,
+	};
+	daemon->undrained = daemon->worker_count;
+	daemon->loops = loops_new(daemon->relays, daemon->relay_count);
+	daemon->collector = collector_new(daemon->config, &daemon->budget, daemon->worker_count,
+	                                  daemon_take_report, daemon);
+	daemon->dump = dump_new(daemon->base, daemon->config, daemon_report_written, daemon);
+	if (!daemon->loops || !daemon->collector || !daemon->dump || !daemon->workers)
+		return -ENOMEM;
+	for (unsigned i = 0; i < daemon->worker_count; i++) {
+		daemon->workers[i] = worker_new(&daemon->shared, i);
+		if (!daemon->workers[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/*
+ * Clients come in last, when nothing else can fail: whoever waits in a socket that is closed is reset. The
+ * threads wait at the gate meanwhile, because a socket that does not listen yet would make them spin.
+ */
+static int start_workers(struct daemon *daemon)
+{
+	int error = 0;
+
+	pthread_mutex_lock(&daemon->gate.mutex);
+	for (unsigned i = 0; !error && i < daemon->worker_count; i++)
+		error = worker_start(daemon->workers[i]);
+	if (!error)
+		error = listen_at_entrances(daemon);
+	daemon->gate.open = !error;
+	pthread_mutex_unlock(&daemon->gate.mutex);
+	return error;
+}
+
+void daemon_fail_start(struct daemon *daemon, int error)
+{
+	daemon->status = EXIT_FAILURE;
+	log_error("cannot start: %s", strerror(-error));
+	daemon_stop(daemon);
+}
+
+static void take_prepared(void *arg, int error)
+{
+	struct daemon *daemon = arg;
+
+	if (!error)
+		error = init_workers(daemon);
+	if (!error)
+		error = start_workers(daemon);
+	if (error) {
+		daemon_fail_start(daemon, error);
+		return;
+	}
+	daemon->phase = RUNNING;
+	log_notice("weir " PACKAGE_VERSION " is ready: %zu relays, %u workers", daemon->relay_count,
+	           daemon->worker_count);
+	service_ready("relaying");
+	dump_sweep(daemon->dump);
+	if (daemon->report_wanted)
+		daemon_request_report(daemon);
+}
+
+static int prepare(struct daemon *daemon)
+{
+	daemon->preparation = preparation_new(daemon->base, daemon->lookups, daemon->relays,
+	                                      daemon->relay_count, take_prepared, daemon);
+	return daemon->preparation ? 0 : -ENOMEM;
+}
+
+int daemon_set_up(struct daemon *daemon)
+{
+	int error = init_relays(daemon);
+
+	return error ? error : prepare(daemon);
+}

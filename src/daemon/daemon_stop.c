@@ -1,0 +1,94 @@
+/* Draining: no new clients, some time for those that are there, and the end. */
+#include "build_config.h"
+
+#include "daemon/daemon_private.h"
+
+#include "base/clock.h"
+#include "base/evloop.h"
+#include "base/log.h"
+#include "daemon/service.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <inttypes.h>
+
+/* How often to check while draining whether all pairs have ended. */
+#define DRAIN_POLL_MS 20
+
+static void order_all(struct daemon *daemon, enum worker_order order)
+{
+	for (unsigned i = 0; i < daemon->worker_count; i++)
+		worker_order(daemon->workers[i], order);
+}
+
+void daemon_stop(struct daemon *daemon)
+{
+	daemon->phase = STOPPING;
+	if (daemon->base)
+		event_base_loopbreak(daemon->base);
+}
+
+/* Closes the listening sockets once no worker waits on them, so that new clients are refused at once. */
+static void go_on_draining(struct daemon *daemon)
+{
+	const struct timeval again = clock_timeval(DRAIN_POLL_MS);
+
+	if (daemon->phase != DRAINING || daemon->undrained > 0)
+		return;
+	for (size_t i = 0; i < daemon->relay_count; i++)
+		relay_unlisten(daemon->relays[i]);
+	if (slots_used(&daemon->slots) == 0 || event_add(daemon->drain_timer, &again) < 0)
+		daemon_stop(daemon);
+}
+
+EVENT_CALLBACK(on_drain_timer, struct daemon, daemon)
+{
+	go_on_draining(daemon);
+}
+
+EVENT_CALLBACK(on_drain_deadline, struct daemon, daemon)
+{
+	log_warning("%" PRIu64 " pairs are still there after drain_timeout: resetting them",
+	            slots_used(&daemon->slots));
+	order_all(daemon, WORKER_SHUTDOWN);
+}
+
+static void drain(struct daemon *daemon, const char *signal_name)
+{
+	uint64_t timeout = daemon->config->global.drain_timeout;
+	const struct timeval deadline = clock_timeval(timeout);
+
+	daemon->phase = DRAINING;
+	service_stopping();
+	log_notice("%s: no new clients; %" PRIu64 " pairs, and those who wait, have %" PRIu64 " ms to end",
+	           signal_name, slots_used(&daemon->slots), timeout);
+	order_all(daemon, WORKER_DRAIN);
+	if (timeout == 0 || event_add(daemon->drain_deadline, &deadline) < 0)
+		order_all(daemon, WORKER_SHUTDOWN);
+}
+
+void daemon_terminate(struct daemon *daemon, const char *signal_name)
+{
+	if (daemon->phase == RUNNING) {
+		drain(daemon, signal_name);
+		return;
+	}
+	log_notice("%s %s: stopping at once", signal_name,
+	           daemon->phase == STARTING ? "during the start" : "again");
+	daemon_stop(daemon);
+}
+
+void daemon_take_drained(struct daemon *daemon)
+{
+	daemon->undrained--;
+	go_on_draining(daemon);
+}
+
+int daemon_init_stopping(struct daemon *daemon)
+{
+	daemon->drain_timer = event_new(daemon->base, -1, 0, on_drain_timer, daemon);
+	daemon->drain_deadline = event_new(daemon->base, -1, 0, on_drain_deadline, daemon);
+	if (!daemon->drain_timer || !daemon->drain_deadline)
+		return -ENOMEM;
+	return 0;
+}
