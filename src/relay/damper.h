@@ -1,7 +1,7 @@
 /*
- * Slows a relay down whose clients come fast and get nothing, neither a byte nor an end from any target. Either its
- * targets are down, or they lead back to it through another daemon, which no address shows. One client
- * then goes round for ever. Each new pair waits before it connects, and most close lines are left out,
+ * Slows a relay down whose clients come fast and get nothing, neither a byte nor an end from any target.
+ * Either its targets are down, or they lead back to it through another daemon, which no address shows. One
+ * client then goes round for ever. Each new pair waits before it connects, and most close lines are left out,
  * until a target answers.
  */
 #ifndef WEIR_DAMPER_H

@@ -200,7 +200,7 @@ stop_while_dump_hangs() {
 	HOLD=yes traffic_begin
 	wait_for "slow clients to be served" test -e held
 	kill -TERM "$WEIR_PID"
-	wait_log 'no longer accepting'
+	wait_log 'no new clients'
 	traffic_end
 	weir_expect_status 0
 	test -e dump.tmp || fail "the dump was not under way"

@@ -197,9 +197,10 @@ scenario "dump: larger than files may be" larger_than_files_may_be
 read_only() {
 	needs_namespace
 	mkdir mounted
-	mount -t tmpfs -o ro tmpfs mounted
+	mount -t tmpfs tmpfs mounted
 	target -s echo
 	weir_relay -o dump_file="$PWD/mounted/dump"
+	mount -o remount,ro mounted
 	dump_fails_with "Read-only file system"
 	relays_all_the_same
 	mount -o remount,rw mounted

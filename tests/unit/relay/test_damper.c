@@ -37,8 +37,8 @@ START_TEST(many_clients_and_no_answer)
 	ck_assert(!damper.on); /* a target may take a second to answer */
 	clients(5000, 900);
 	ck_assert(damper.on);
-	ck_assert_uint_eq(
-	        captured("warning relay db: over 500 clients a second and no answer from a target"), 1);
+	ck_assert_uint_eq(captured("warning relay db: over 500 clients a second and no answer from a target"),
+	                  1);
 	clients(50000, 10000);
 	ck_assert_uint_eq(captured(""), 1);
 }
