@@ -344,14 +344,14 @@ the_other_address() {
 scenario "one of two target addresses vanishes: the other one serves" the_other_address
 
 # A reset must not overtake what goes before it, however long that takes. The reset itself may be lost, and
-# nobody sends it twice: the client asks for it by a byte, or fails to send that because it has it.
+# nobody sends it twice. So the client asks for it, byte by byte, until it fails to send because it has it.
 answer_then_reset() {
 	wire_up
 	link 2 delay 10
 	link 2 loss 5
 	far_target -n 4 send $((SIZE / 2)) wait-acked rst
 	far_relay
-	client -i -n 4 deadline 60 recv $((SIZE / 2)) send 1 expect-end
+	client -i -n 4 deadline 60 recv $((SIZE / 2)) dribble 1000 50 expect-end
 	peer_end target
 	peer_end client
 	expect_equal "bytes received" $((4 * SIZE / 2)) "$(peer_total received client)"
