@@ -5,9 +5,9 @@
 struct pool;
 
 /*
- * From now on whatever libevent allocates in exactly the size of this pool's units comes from it, and from
- * malloc(3) when it has nothing left. NULL: all comes from malloc(3) again; nothing of the pool may be in
- * use then. Call while there is one thread. The pool must stay where it is.
+ * From now on, libevent's allocations of exactly the size of this pool's units come from the pool, or from
+ * malloc(3) when it has nothing left. With NULL, all come from malloc(3) again; nothing of the pool may be in
+ * use then. Call while there is only one thread. The pool must stay where it is.
  */
 void evmemory_use(struct pool *chains);
 

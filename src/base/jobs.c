@@ -23,7 +23,7 @@ struct jobs {
 	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t queued, left;
 	struct job_list queue, finished;
-	unsigned waiting; /* jobs in queue */
+	unsigned waiting; /* jobs that no thread has yet */
 	unsigned started, idle;
 	bool stopping;
 };

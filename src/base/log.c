@@ -17,7 +17,7 @@
 
 #define LINE_MAX_BYTES 2048         /* of a line's text; a longer one is cut */
 #define BATCH_BYTES    (256 * 1024) /* lines that wait for the writer */
-#define BLOCK_LINE_MAX (16 * 1024)  /* of a line of a block; the rest is cut */
+#define BLOCK_LINE_MAX (16 * 1024)  /* bytes of a line in a block; the rest is cut */
 
 /*
  * bytes[0 to used) are whole lines. There are two batches: one is being filled, the other is the writer's.
@@ -43,7 +43,7 @@ static struct {
 	bool running; /* the thread writes; otherwise the caller does */
 	bool stopping;
 	bool writing;     /* there is a writer */
-	unsigned waiting; /* who else wants to be */
+	unsigned waiting; /* how many more want to become the writer */
 	struct batch batches[2];
 	struct batch *filling;
 } state = {
@@ -223,7 +223,7 @@ static void write_pending(void)
 	pthread_mutex_lock(&state.lock);
 }
 
-/* The thread lets all others write first. It has something to do all the time while lines come fast. */
+/* The thread lets all others write first, because it is never out of work while lines come fast. */
 static void *thread_main(void *arg)
 {
 	(void)arg;
@@ -330,7 +330,7 @@ void log_write(enum log_level level, const char *format, ...)
 	errno = saved; /* so a log line between a failure and its check is harmless */
 }
 
-/* A block that is being written, and its line that has no end yet. */
+/* A block that is being written, and its last line, which has no end yet. */
 struct block {
 	struct log_prefix prefix;
 	size_t used;

@@ -30,9 +30,9 @@ int log_level_parse(const char *name, enum log_level *level);
 /* Starts the writing thread. 0 or -errno; on failure lines are still written directly. */
 int log_start(void);
 /*
- * Writes what is queued, waits for a block to be written, and ends the thread, all in at most timeout_ms.
- * If that is too short, the thread goes on by itself and lines are still queued for it. Nothing that runs
- * afterwards waits for standard error either.
+ * Writes what is queued, waits for a block to be written, and ends the thread, all within timeout_ms. If that
+ * is too short, the thread goes on by itself and lines are still queued for it. Nothing that runs afterwards
+ * waits for standard error either.
  */
 void log_stop(uint64_t timeout_ms);
 
@@ -40,11 +40,11 @@ void log_stop(uint64_t timeout_ms);
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /*
- * Writes a text of many lines (a dump), whatever its size: write puts it into out and returns 0 or -errno. No
+ * Writes a text of many lines (a dump), whatever its size. write puts it into out and returns 0 or -errno. No
  * other line comes in between; others wait in the buffer. Each line is marked as a notice, and log_set_level
- * does not filter it. The lines are written as they come, so the text never is in memory as a whole. This
- * lasts as long as standard error takes, so it is for a thread of its own. write must not log. Returns what
- * write returned, or -ENOMEM.
+ * does not filter it. Lines are written as they come, so the whole text is never in memory. This takes as
+ * long as standard error does, so call it on a thread of its own. write must not log. Returns what write
+ * returned, or -ENOMEM.
  */
 int log_block(int (*write)(void *arg, FILE *out), void *arg);
 

@@ -34,7 +34,9 @@ static void push(struct pool *pool, _Atomic uint64_t *stack, uint32_t unit)
 	                                                memory_order_release, memory_order_relaxed));
 }
 
-/* False if the stack is empty. What was read of a unit that another thread took meanwhile is not used. */
+/*
+ * False if the stack is empty. If another thread takes the unit meanwhile, what was read from it is not used.
+ */
 static bool pop(struct pool *pool, _Atomic uint64_t *stack, uint32_t *unit)
 {
 	uint64_t before = atomic_load_explicit(stack, memory_order_acquire);
@@ -58,7 +60,10 @@ static bool pop_spare(struct pool *pool, uint32_t *unit, uint32_t *left)
 	return true;
 }
 
-/* Threads that do this at once may leave a number that is too large. Then a unit is given back too early. */
+/*
+ * When several threads do this at once, the number left may be too large. A unit is then given back too
+ * early.
+ */
 static void note_least(struct pool *pool, uint32_t least)
 {
 	if (least < atomic_load_explicit(&pool->least, memory_order_relaxed))
@@ -98,7 +103,7 @@ static void tell(struct pool *pool, uint32_t spares)
 void pool_put(struct pool *pool, void *unit)
 {
 	size_t offset = (size_t)((unsigned char *)unit - pool->units);
-	/* Counted first, so that whoever takes it does not count below 0. */
+	/* Counted first, so that whoever takes the unit does not count below 0. */
 	uint32_t spares = atomic_fetch_add_explicit(&pool->spares, 1, memory_order_relaxed) + 1;
 
 	push(pool, &pool->spare, (uint32_t)(offset / pool->unit));
@@ -180,7 +185,7 @@ static int reserve(struct pool *pool)
 	return 0;
 }
 
-/* While a batch is being given back its units are missing, so there is one batch more. */
+/* While a batch is being given back, its units are missing, so there is one batch more. */
 int pool_init(struct pool *pool, size_t unit, uint64_t bytes, size_t keep)
 {
 	uint64_t count = min_u64(bytes / unit + BATCH, UINT32_MAX - 1);

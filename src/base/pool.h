@@ -1,10 +1,10 @@
 /*
- * Equal units of memory for all threads, out of one range of addresses. Whatever thread used a unit first,
- * the next may be any other's, so a pool never has more units resident than were in use at one moment. An
+ * Units of memory of one size for all threads, from one range of addresses. Any thread may use a unit next,
+ * whichever used it first. So a pool never has more units resident than were once in use at the same time. An
  * allocator with an arena for each thread has no such bound.
  *
- * Free units are spare while they are resident. A pool tells its owner when it has many of them, and the
- * owner gives those back to the system that were not needed for a while. No lock is held for any of this.
+ * Free units are spare while they are resident. A pool tells its owner when it has many of them. The owner
+ * then gives back to the system those that were not needed for a while. No lock is held for any of this.
  */
 #ifndef WEIR_POOL_H
 #define WEIR_POOL_H
@@ -15,7 +15,10 @@
 #include <stdint.h>
 
 struct pool {
-	/* Called once when spare units pile up, by whoever gave the last one; then not until pool_rest. */
+	/*
+	 * Called once when spare units pile up, by whoever gave the last one. Not called again until
+	 * pool_rest.
+	 */
 	void (*piled)(void *arg);
 	void *arg;
 	/* private */
@@ -35,8 +38,8 @@ struct pool {
 
 /*
  * At least bytes of memory in units of unit bytes, a power of two and at least a page. A unit is aligned to
- * its size. The addresses are reserved at once, the memory is used as units are. Up to keep bytes of spare
- * units are never given back. Returns 0 or -errno; then it is a pool that has nothing.
+ * its size. The addresses are reserved at once; memory is used only as units are. Up to keep bytes of spare
+ * units are never given back. Returns 0 or -errno. After an error the pool has no units.
  */
 int pool_init(struct pool *pool, size_t unit, uint64_t bytes, size_t keep);
 /* Also takes a zeroed pool. */
@@ -49,13 +52,13 @@ void pool_put(struct pool *pool, void *unit);
 bool pool_owns(const struct pool *pool, const void *address);
 
 /*
- * The next three by one thread at a time. Gives back some spare units that were not needed since the last
- * look. True if there are more of them.
+ * For one thread at a time, like the next two. Gives back some spare units that were not needed since the
+ * last look. True if there are more of them.
  */
 bool pool_give_back(struct pool *pool);
 /* Begins to watch which spare units are needed. True if there are more of them than are kept. */
 bool pool_look(struct pool *pool);
-/* No more looks for now: piled is called again. */
+/* No more looks for now. From here on, piled may be called again. */
 void pool_rest(struct pool *pool);
 
 #endif

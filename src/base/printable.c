@@ -21,7 +21,7 @@ static size_t decode(const char *text, size_t length, unsigned *code)
 			return 0;
 		*code = *code << 6 | ((unsigned char)text[i] & 0x3f);
 	}
-	/* 0xd800 to 0xdfff are no characters. */
+	/* 0xd800 to 0xdfff are not characters. */
 	return *code < least[size] || *code > 0x10ffff || *code >> 11 == 0xd800 >> 11 ? 0 : size;
 }
 

@@ -1,7 +1,7 @@
 /*
- * Signals belong to the main thread. It holds them from the first instruction of main on. They are delivered
- * once there are handlers for those that weir takes, and held again before these are gone. So none ends weir
- * in between, and what it was told meanwhile is done later.
+ * Signals belong to the main thread, which holds them from the first instruction of main on. They are
+ * delivered once there are handlers for those that weir takes, and held again before the handlers go. In
+ * between, no signal ends weir, and those that arrive are handled later.
  */
 #ifndef WEIR_SIGNALS_H
 #define WEIR_SIGNALS_H
@@ -10,13 +10,13 @@
 
 /* Every signal except those for faults of the process itself. */
 void signals_fill(sigset_t *set);
-/* Blocks them. before, if not NULL, gets the mask until then. */
+/* Blocks them. before, if not NULL, receives the previous mask. */
 void signals_hold(sigset_t *before);
-/* For a process that takes no signals: all is as its parent left it. */
+/* For a process that takes no signals: restores what its parent had set. */
 void signals_restore(const sigset_t *before);
-/* Unblocks all, also those that the parent had blocked. */
+/* Unblocks all, even those that the parent had blocked. */
 void signals_deliver(void);
-/* Ignores what weir does not take and what would end it. */
+/* Ignores signals that weir does not take and that would end it. */
 void signals_ignore_strays(void);
 
 #endif

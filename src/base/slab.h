@@ -1,6 +1,6 @@
 /*
- * Objects of one size in units of a pool. They share these with nothing else, so memory of objects that are
- * gone is not held by whatever was allocated between them. Belongs to one thread; the pool may be shared.
+ * Objects of one size in units of a pool. Nothing else is in these units, so nothing that was allocated in
+ * between keeps the memory of freed objects. A slab belongs to one thread; its pool may be shared.
  */
 #ifndef WEIR_SLAB_H
 #define WEIR_SLAB_H
@@ -19,7 +19,7 @@ struct slab {
 	struct slab_units usable; /* units with objects in use and room for more */
 };
 
-/* Without a pool (NULL), and when that has nothing left, objects are from malloc(3). */
+/* Without a pool (NULL), or when it has nothing left, objects come from malloc(3). */
 void slab_init(struct slab *slab, struct pool *pool, size_t size);
 /* A zeroed object, or NULL when out of memory. */
 void *slab_get(struct slab *slab);

@@ -16,7 +16,7 @@ void slots_deinit(struct slots *slots)
 	pthread_mutex_destroy(&slots->lock);
 }
 
-/* Nothing is taken for a moment only to be given back: another thread could find the slots full by that. */
+/* Never takes a slot only to give it back: another thread could find the slots full in between. */
 bool slots_take(struct slots *slots)
 {
 	uint64_t used = atomic_load_explicit(&slots->used, memory_order_relaxed);

@@ -2,9 +2,9 @@
  * A limit that threads share: on all pairs, on the pairs of one relay, or on pipes. Whoever finds no free
  * slot may wait for one.
  *
- * Nobody waits in vain: no waiter stays in the queue while a slot is free. Whoever gives a slot back looks
- * for waiters, and whoever joins the queue looks for free slots after that. A waiter that was told and does
- * not take the slot passes that on.
+ * No waiter stays in the list while a slot is free. Whoever gives a slot back looks for waiters, and whoever
+ * joins the list looks for free slots afterwards. A waiter that is told and does not take the slot passes it
+ * on.
  */
 #ifndef WEIR_SLOTS_H
 #define WEIR_SLOTS_H
@@ -17,7 +17,7 @@
 
 /* Embedded in whatever waits. Must start zeroed, except tell. */
 struct slots_waiter {
-	/* There may be a free slot now. Runs on any thread, under a lock: no call of slots from here. */
+	/* A slot may be free now. Runs on any thread, under a lock: must not call slots. */
 	void (*tell)(struct slots_waiter *waiter);
 	/* private */
 	_Atomic bool queued;
@@ -29,7 +29,7 @@ TAILQ_HEAD(slots_queue, slots_waiter);
 struct slots {
 	uint64_t max; /* 0 = no limit */
 	_Atomic uint64_t used;
-	/* private: the queue is only looked at when somebody waits */
+	/* private: the list is only looked at when somebody waits */
 	_Atomic unsigned waiting;
 	pthread_mutex_t lock;
 	struct slots_queue queue;
@@ -40,7 +40,7 @@ void slots_deinit(struct slots *slots);
 
 /* False if all are in use. */
 bool slots_take(struct slots *slots);
-/* Gives one back and tells the first who waits. */
+/* Gives one back and tells the first waiter. */
 void slots_give(struct slots *slots);
 
 static inline bool slots_full(struct slots *slots)
@@ -54,18 +54,18 @@ static inline uint64_t slots_used(struct slots *slots)
 }
 
 /*
- * Joins the queue, to be told once. That may be at once. The waiter must not be in a queue. Everybody calls
+ * Joins the list, to be told once, perhaps at once. The waiter must not be in a list already. Everybody calls
  * slots_forget or slots_pass afterwards.
  */
 void slots_wait(struct slots *slots, struct slots_waiter *waiter);
-/* True while nobody has told the waiter. */
+/* True while the waiter is in the list. */
 static inline bool slots_awaited(struct slots_waiter *waiter)
 {
 	return atomic_load(&waiter->queued);
 }
-/* Leaves the queue, told or not. */
+/* Leaves the list, told or not. */
 void slots_forget(struct slots *slots, struct slots_waiter *waiter);
-/* If a slot is free, tells the first who waits. */
+/* If a slot is free, tells the first waiter. */
 void slots_pass(struct slots *slots);
 
 #endif

@@ -14,7 +14,7 @@ struct spot {
 	unsigned line;
 	size_t order;             /* in which they came */
 	char *key;                /* owned; equal keys are the same address */
-	const struct spot *clash; /* the first one that takes clients of this one; NULL: none */
+	const struct spot *clash; /* the first that takes clients of this one; NULL: none */
 };
 
 struct clashes {
@@ -23,7 +23,7 @@ struct clashes {
 	size_t count;
 };
 
-/* Symbolic links, dots and doubled slashes make no other folder. NULL when out of memory. */
+/* Symbolic links, dots and doubled slashes do not make another folder. NULL when out of memory. */
 static char *unix_key(const char *path)
 {
 	const char *name = strrchr(path, '/') + 1;
@@ -31,7 +31,7 @@ static char *unix_key(const char *path)
 	char *key;
 
 	snprintf(folder, sizeof(folder), "%.*s", (int)(name - path), path);
-	if (!realpath(folder, real)) /* there is another complaint about that */
+	if (!realpath(folder, real)) /* which has a complaint of its own */
 		return strdup(path);
 	return asprintf(&key, "unix:%s/%s", real, name) < 0 ? NULL : key;
 }

@@ -100,7 +100,7 @@ static void check_marks(struct loader *loader, struct section *section, enum dir
 	               units_format_size(limits->high, high));
 }
 
-/* Over a time without end, no rate can be measured. reported: as above, of [defaults]. */
+/* No rate can be measured over an endless time. reported: as above, of [defaults]. */
 static void check_rate(struct loader *loader, struct section *section, bool *reported)
 {
 	static const char *const keys[] = {"min_rate", "stall_timeout"};

@@ -1,6 +1,6 @@
 /*
  * Reads relay.ini and the command line, section by section. config.c then makes one configuration of it.
- * Checked here are single settings and duplicates of them. config.c checks what depends on several settings.
+ * Single settings and duplicates are checked here. config.c checks what depends on several settings.
  */
 #ifndef WEIR_LOADER_H
 #define WEIR_LOADER_H

@@ -213,7 +213,7 @@ static const char *set_listen(const struct option *option, void *settings, const
 		return problem;
 	problem = listen_problem(&address);
 	if (problem)
-		return problem; /* a literal address holds nothing */
+		return problem; /* a literal address has nothing to free */
 	/* bind(2) refuses a mapped address on an IPv6 socket that is not for both families. */
 	if (address.kind == ADDRESS_LITERAL)
 		endpoint_unmap(&address.endpoint);
@@ -299,7 +299,7 @@ static const struct option_type target_type = {.set = set_target, .print = print
 #define TIMEOUT_OPTION                                                                                       \
 	.type = &duration_type, .minimum = 0, .maximum = MS_MAX,                                             \
 	.expected = "a duration like 500ms, 30s, 5m or 1h, at most 365d; 0 = never"
-/* The kernel takes whole seconds, and no more than these. */
+/* The kernel takes whole seconds, and at most this many. */
 #define KEEPALIVE_OPTION                                                                                     \
 	.type = &duration_type, .minimum = 1000, .maximum = 32767000, .allows_auto = true,                   \
 	.default_text = "auto", .expected = "auto or a duration from 1s to 32767s"

@@ -5,8 +5,8 @@
 #include "config/loader.h"
 
 /*
- * Complains about dump_file and about listening unix paths where nothing can be made. Either the folder is
- * missing or may not be written to, or something else is there. That depends on the user who asks.
+ * Complains about dump_file and listening unix paths where nothing can be made: the folder is missing or may
+ * not be written to, or something else is there. The answer depends on the user who runs this.
  */
 void paths_check(struct loader *loader);
 

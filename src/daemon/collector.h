@@ -11,8 +11,8 @@
 struct collector;
 
 /*
- * Takes over a finished report. NULL if there was no memory for it. It is under way until collector_end is
- * called: in either case, now or later.
+ * Takes over a finished report, or NULL if there was no memory for it. Either way it is under way until
+ * collector_end is called, now or later.
  */
 typedef void collector_take(void *arg, struct report *report);
 

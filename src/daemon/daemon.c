@@ -20,7 +20,7 @@
 /* How long the last lines of the log may take to be written. */
 #define LOG_STOP_MS 1000
 
-/* Larger blocks, as those of a dump, go back to the system when they are freed. */
+/* Larger blocks, such as those of a dump, go back to the system when they are freed. */
 #define LARGE_BLOCK (128 * 1024)
 
 static uint64_t raise_nofile(void)
@@ -200,7 +200,9 @@ int daemon_run(struct config *config)
 	                        .gate = {.mutex = PTHREAD_MUTEX_INITIALIZER}};
 	int error;
 
-	/* It is the default too, but unless it is set it grows with the blocks that are freed. mallopt(3) */
+	/*
+	 * This is the default too, but unless it is set it grows as large blocks are freed: see mallopt(3).
+	 */
 	mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
 	signals_ignore_strays();
 	log_set_level(config->global.log_level);

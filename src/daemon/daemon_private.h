@@ -53,7 +53,7 @@ struct daemon {
 	unsigned undrained;     /* workers that may still accept */
 	enum daemon_phase phase;
 	bool report_wanted; /* as soon as there are workers to ask */
-	int status;         /* of the exit */
+	int status;         /* exit status */
 };
 
 /* Asks for a dump; while starting, as soon as there are workers. */

@@ -97,8 +97,9 @@ static int init_workers(struct daemon *daemon)
 }
 
 /*
- * Clients come in last, when nothing else can fail: whoever waits in a socket that is closed is reset. The
- * threads wait at the gate meanwhile, because a socket that does not listen yet would make them spin.
+ * Clients are let in last, when nothing else can fail, because closing a listening socket resets the clients
+ * that wait in it. Meanwhile the threads wait at the gate: a socket that does not listen yet would make them
+ * spin.
  */
 static int start_workers(struct daemon *daemon)
 {

@@ -16,8 +16,8 @@ struct dump *dump_new(struct event_base *base, struct config *config, void (*wri
 /* Removes what an earlier process left of a dump that it did not finish. Does not wait for that. */
 void dump_sweep(struct dump *dump);
 /*
- * Takes over report, which is NULL if there was no memory for it. Errors are logged. On the base's thread,
- * and not before written was called for the one before.
+ * Takes over report, which is NULL if there was no memory for it. Errors are logged. Call on the base's
+ * thread, and only after written was called for the previous one.
  */
 void dump_write(struct dump *dump, struct report *report);
 /* Does not wait for a dump that cannot be written. It is given up or ends by itself. Takes NULL. */

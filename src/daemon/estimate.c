@@ -24,12 +24,12 @@
  * Memory in user space, in bytes; measured with glibc 2.36 and libevent 2.1.12 on x86-64.
  * tests/scenario/estimate.sh compares the sum with what the process really has.
  */
-#define PROCESS_COST  (5 * 1024 * 1024) /* program, libraries, the log's buffers, threads but workers */
+#define PROCESS_COST  (5 * 1024 * 1024) /* program, libraries, log buffers, threads other than workers */
 #define WORKER_COST   (512 * 1024)      /* buffer for reads, stack, what the allocator keeps at hand */
 #define RELAY_COST    4096              /* its settings and counters */
 #define ENTRANCE_COST 1024
 #define ACCEPTOR_COST 512 /* one for each entrance and worker */
-#define WATCHED_COST  48  /* libevent's, for a descriptor, in each worker that ever watched it */
+#define WATCHED_COST  48  /* libevent's record of a descriptor, in each worker that ever watched it */
 #define PAIR_MORE     128 /* besides pair_cost: its place among timers and origins, and in a survey */
 
 /* The kernel's own defaults, in bytes; used if /proc does not have the values. */

@@ -17,7 +17,7 @@
 
 /* What was free for so long is given back. */
 #define LOOK_MS 2000
-/* Free bytes of queues, and of pairs, that are not. */
+/* Free bytes of queues, and of pairs, that are kept. */
 #define KEEP_BYTES (256 * 1024)
 
 /* Sanitizers and the like know every object of malloc(3), and none of a pool. */
@@ -41,7 +41,10 @@ static bool look(struct memory *memory)
 	return pool_look(&memory->pairs) || more;
 }
 
-/* A burst is over. What else it used is little, such as libevent's for each queue, but malloc(3) keeps it. */
+/*
+ * A burst is over. It also used a little of malloc(3)'s memory, such as libevent's for each queue, which
+ * malloc(3) would keep.
+ */
 static void rest(struct memory *memory)
 {
 	malloc_trim(0);
@@ -49,7 +52,7 @@ static void rest(struct memory *memory)
 	pool_rest(&memory->pairs);
 }
 
-/* Other events are served between two batches. Without memory for a timer all is given back now. */
+/* Other events are served between two batches. Without memory for a timer, everything is given back now. */
 static bool look_after(struct memory *memory, uint64_t ms)
 {
 	const struct timeval delay = clock_timeval(ms);

@@ -1,6 +1,6 @@
 /*
- * The memory of queues and pairs of all workers, and when it is given back to the system: what was free for
- * some seconds, except a little. Nothing is looked at while there is no more free than that.
+ * The memory of queues and pairs of all workers. What was free for some seconds is given back to the system,
+ * except a little. While no more than that is free, nothing is looked at.
  */
 #ifndef WEIR_MEMORY_H
 #define WEIR_MEMORY_H
@@ -22,8 +22,8 @@ struct memory {
 };
 
 /*
- * Addresses for queue_bytes of queues and this many pairs. Without them (that is logged) memory comes from
- * malloc(3). Call before there are threads.
+ * Reserves addresses for queue_bytes of queues and this many pairs. If that fails, which is logged, memory
+ * comes from malloc(3). Call before there are threads.
  */
 void memory_reserve(struct memory *memory, uint64_t queue_bytes, uint64_t pairs);
 /* Gives memory back from now on, on the thread of this base. 0 or -errno. */

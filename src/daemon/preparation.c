@@ -25,8 +25,8 @@ struct preparation {
 	struct address_list **found; /* one for each listening address of all relays; NULL unless a name */
 	size_t found_count;
 	struct name *names;
-	size_t name_count, unknown; /* unknown: names that are still looked up */
-	struct event *known;        /* no name is unknown any more, or one cannot be known */
+	size_t name_count, unknown; /* unknown: names still being looked up */
+	struct event *known;        /* all names are known, or one cannot be */
 	int error;
 	preparation_done *done;
 	void *arg;

@@ -1,6 +1,6 @@
 /*
  * Prepares relays for their clients: looks up the host names that they listen on and binds all entrances.
- * Nothing of that holds up the main thread.
+ * None of this holds up the main thread.
  */
 #ifndef WEIR_PREPARATION_H
 #define WEIR_PREPARATION_H
@@ -13,8 +13,8 @@
 struct preparation;
 
 /*
- * Every entrance is bound, or error is -errno: then some may be bound, and what was wrong is logged. Called
- * once, never from within preparation_new.
+ * Every entrance is bound, or error is -errno. After an error some may be bound; what was wrong is logged.
+ * Called once, never from within preparation_new.
  */
 typedef void preparation_done(void *arg, int error);
 

@@ -1,15 +1,15 @@
 /*
  * How much may be written to a sink whose kernel buffer was set.
  *
- * The kernel looks at that size only when it begins a new packet. A write goes into the last packet that was
- * not sent yet while there is room in it, however much is unacknowledged. Acknowledgements cut that packet
- * again and again, so over a long path there is always room. (Measured: 3 MiB on the way with 8 KiB set.) And
- * a packet may be 64 KiB. So no write here is longer than what the size leaves.
+ * The kernel looks at that size only when it begins a new packet. Until a packet is sent, more may be added
+ * to it, however much is unacknowledged. Acknowledgements cut that packet again and again, so over a long
+ * path there is always room. (Measured: 3 MiB in flight with 8 KiB set.) A packet may also be 64 KiB long. So
+ * no write here is longer than what the size leaves.
  *
  * When it leaves nothing, the flow waits for EPOLLOUT like any other. That cannot spin. A TCP socket is
  * writable only while at most two thirds of the size are taken, a unix socket a quarter, and what is
  * unacknowledged counts with the kernel's book-keeping on top. So a writable sink has room for a third.
- * Writing no more than that at once also keeps several packets on the way. The receiver of a single one would
+ * Writing no more than that at once also keeps several packets in flight. The receiver of a single one would
  * delay its acknowledgement.
  */
 #include "build_config.h"

@@ -22,7 +22,7 @@ struct lookup {
 	lookup_done *done; /* NULL: cancelled */
 	void *arg;
 	bool is_running;
-	bool is_slow; /* one of the slow: by what its name was like before, or by now */
+	bool is_slow; /* counts as slow: its name was slow before, or it has become so */
 	uint64_t began;
 	/* Only the call touches these until it has returned. */
 	lookup_call *call;
@@ -33,7 +33,7 @@ struct lookup {
 
 struct lookups {
 	struct jobs *jobs;
-	struct event *look; /* who is slow by now, and who can begin */
+	struct event *look; /* finds which are slow by now, and which can begin */
 	lookup_call *call;
 	void *arg;
 	struct lookup_list waiting, running; /* in the order in which they were asked for, or began */
@@ -111,7 +111,7 @@ static bool is_overdue(const struct lookup *lookup, uint64_t now)
 	return now >= lookup->began + LOOKUPS_SLOW_MS;
 }
 
-/* Those that take long make room for quick ones, as far as there is room among the slow. */
+/* Look-ups that have become slow make room for quick ones, as far as there is room among the slow. */
 static void sort_out_slow(struct lookups *lookups, uint64_t now)
 {
 	struct lookup *lookup;

@@ -1,7 +1,7 @@
 /*
  * Looks host names up without holding up the thread that asks, with getaddrinfo(3) on a few threads. A name
- * server that keeps silent holds a thread for many seconds. So names that are slow get threads of their own,
- * and quick ones never wait for those.
+ * server that does not answer holds a thread for many seconds. So slow names get threads of their own, and
+ * quick ones never wait for them.
  */
 #ifndef WEIR_LOOKUPS_H
 #define WEIR_LOOKUPS_H
@@ -12,7 +12,7 @@
 
 struct event_base;
 
-/* At most so many quick look-ups at a time, and so many slow ones besides. */
+/* At most this many quick look-ups run at a time, and this many slow ones besides. */
 #define LOOKUPS_QUICK 4
 #define LOOKUPS_SLOW  12
 /* A look-up that takes longer than this many milliseconds is slow. */
@@ -33,7 +33,7 @@ struct lookup; /* one that has begun and has not ended */
 struct lookup_answer {
 	struct address_list *list; /* the receiver's; NULL after a failure */
 	int error;
-	bool slow; /* say so at the next look-up of the name */
+	bool slow; /* to be passed to the next look-up of the name */
 };
 /* On the base's thread, never from within lookups_begin. */
 typedef void lookup_done(void *arg, const struct lookup_answer *answer);
@@ -41,8 +41,8 @@ typedef void lookup_done(void *arg, const struct lookup_answer *answer);
 /* call NULL means the default. NULL when out of memory or descriptors. */
 struct lookups *lookups_new(struct event_base *base, lookup_call *call, void *arg);
 /*
- * Begins a look-up of host, which is copied. slow as the last answer said; false if there was none. NULL when
- * out of memory.
+ * Begins a look-up of host, which is copied. slow is what the last answer said, or false if there was none.
+ * NULL when out of memory.
  */
 struct lookup *lookups_begin(struct lookups *lookups, const char *host, bool slow, lookup_done *done,
                              void *arg);

@@ -261,7 +261,7 @@ static struct host *add_host(struct resolver *resolver, const char *name, uint64
 	return host;
 }
 
-/* Names of hosts do not tell upper case from lower case. */
+/* Host names do not distinguish upper case from lower case. */
 static struct host *find_host(struct resolver *resolver, const char *name, uint64_t interval_ms)
 {
 	struct host *host;

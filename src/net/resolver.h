@@ -1,9 +1,9 @@
 /*
  * Keeps the addresses of host names up to date. A name is looked up when it is added, and again every
- * interval, once for all who use it. After a failure it is looked up sooner (1 s, doubling up to the
+ * interval, once for all that use it. After a failure it is looked up sooner (1 s, doubling up to the
  * interval), and the last good answer is kept.
  *
- * It runs on the thread of an event base. Only where that is said, another thread may call.
+ * It runs on the thread of an event base. Other threads may only call what says so.
  */
 #ifndef WEIR_RESOLVER_H
 #define WEIR_RESOLVER_H
@@ -17,7 +17,7 @@
 struct event_base;
 
 struct resolver;
-struct resolver_name; /* a host name with a port, and who uses it */
+struct resolver_name; /* a host name with a port, and what uses it */
 
 /* lookups is borrowed. NULL when out of memory or descriptors. */
 struct resolver *resolver_new(struct event_base *base, struct lookups *lookups);

@@ -16,7 +16,7 @@
 
 /* How many clients may wait to be accepted. net.core.somaxconn limits it further. */
 #define BACKLOG 4096
-/* How long a handshake may take, its loss aside: over the longest cables, and on loopback. */
+/* How long a handshake may take, lost packets aside: over the longest cables, and on loopback. */
 #define HANDSHAKE_MS       300
 #define LOCAL_HANDSHAKE_MS 10
 
@@ -40,8 +40,8 @@ static int set_seconds(int fd, int level, int name, uint64_t milliseconds)
 }
 
 /*
- * The kernel doubles the size that it is asked for, so it is asked for half. Then EPOLLOUT tells that there
- * is room below that size, which is what flows wait for: see flow/flow_room.c.
+ * The kernel doubles the size that it is asked for, so ask for half. EPOLLOUT then means that there is room
+ * below that size, which is what flows wait for: see flow/flow_room.c.
  */
 static int set_sndbuf(int fd, uint64_t bytes)
 {
@@ -200,7 +200,7 @@ char *client_address_format(const union client_address *client, char buf[ADDRESS
 	return endpoint_format(&client->any, length, buf);
 }
 
-/* What a TCP socket inherits from its listening one, a unix socket has to be told. */
+/* TCP sockets inherit this from the listening socket, unix sockets do not. */
 static void tune_accepted_unix(int fd, const struct socket_tuning *tuning)
 {
 	(void)set_sndbuf(fd, tuning->sndbuf);
@@ -239,7 +239,7 @@ void socket_tune_client(int fd, const union client_address *client)
 
 /*
  * The kernel drops the SYNs of new clients, and everything else passes. A client sends its SYN again after a
- * second. Without this filter (no memory), new clients are accepted up to the end.
+ * second. If there is no memory for this filter, new clients are accepted up to the end.
  */
 static void drop_syns(int fd)
 {
@@ -262,7 +262,7 @@ uint64_t socket_shut_out(int fd)
 	if (getsockname(fd, &own.any, &own.length) < 0)
 		return 0;
 	if (own.any.sa_family == AF_UNIX) {
-		shutdown(fd, SHUT_RD); /* the queue stays; connect(2) fails with ECONNREFUSED */
+		shutdown(fd, SHUT_RD); /* those that wait stay; connect(2) fails with ECONNREFUSED */
 		return 0;
 	}
 	drop_syns(fd);

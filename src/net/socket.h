@@ -36,7 +36,7 @@ struct socket_tuning {
 
 enum socket_sharing {
 	SOCKET_SOLE,   /* no other socket may listen there; EADDRINUSE if one does */
-	SOCKET_SHARED, /* SO_REUSEPORT: beside others that are shared, the kernel spreads clients over them */
+	SOCKET_SHARED, /* SO_REUSEPORT: the kernel spreads clients over all that are shared */
 };
 
 /*
@@ -46,7 +46,7 @@ enum socket_sharing {
  */
 int socket_bind(const struct endpoint *endpoint, const struct socket_tuning *tuning,
                 enum socket_sharing sharing, bool dual_stack);
-/* EADDRINUSE if another socket has come to listen there meanwhile that this one does not share with. */
+/* EADDRINUSE if another socket has begun to listen there meanwhile and does not share with this one. */
 int socket_listen(int fd);
 /* Makes a sole socket a shared one. */
 int socket_share(int fd);
@@ -59,9 +59,9 @@ int socket_accept(int fd, const struct socket_tuning *tuning, union client_addre
 bool socket_has_clients_of_both(int fd);
 void socket_tune_client(int fd, const union client_address *client);
 /*
- * Lets no new client in to the listening socket fd. Those who wait can still be accepted. Returns the
- * milliseconds after which hardly any handshake that had begun can still be under way. A client that tries
- * in between is refused once fd is closed; a unix client is at once.
+ * Lets no new client in at the listening socket fd. Those that wait can still be accepted. Returns after how
+ * many milliseconds hardly any handshake that had begun can still be under way. A client that comes in
+ * between is refused once fd is closed; a unix client is refused at once.
  */
 uint64_t socket_shut_out(int fd);
 /*
@@ -69,7 +69,9 @@ uint64_t socket_shut_out(int fd);
  * socket_connect_result. -EADDRINUSE means that no local port is free.
  */
 int socket_connect(const struct endpoint *endpoint, const struct socket_tuning *tuning);
-/* True if socket_connect failed with error (-errno) for want of something that is not the target's. */
+/*
+ * True if socket_connect failed with error (-errno) because weir, not the target, has run out of something.
+ */
 bool socket_error_is_shortage(int error);
 /* The result of socket_connect so far: 0 if connected, -EINPROGRESS, or the -errno of the failure. */
 int socket_connect_result(int fd);

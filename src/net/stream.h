@@ -43,13 +43,13 @@ void stream_close(int fd);
 
 /*
  * Bytes that the kernel holds: received but not read (SIOCINQ), or sent but not acknowledged (SIOCOUTQ). See
- * tcp(7) and unix(7). 0 if the kernel does not say. What a unix socket has sent is counted with the kernel's
- * own costs for it: 768 for ten bytes; it is 0 when all is read.
+ * tcp(7) and unix(7). 0 if the kernel does not say. For what a unix socket has sent, the kernel counts its
+ * own costs too: 768 for ten bytes. It is 0 when all is read.
  */
 uint64_t stream_unread(int fd);
 uint64_t stream_unacknowledged(int fd);
 
-/* Bytes; how much the kernel's send buffer of a socket holds (SO_SNDBUF). */
+/* The size of a socket's send buffer in the kernel (SO_SNDBUF), in bytes. */
 uint64_t stream_send_buffer(int fd);
 
 /* What the other end's TCP has left unanswered. */
@@ -79,8 +79,8 @@ bool stream_failed(const int *fds, size_t count, bool failed[STREAM_BATCH]);
 /* Takes the -errno of a socket that has failed: no later call reports it. -ECONNRESET if it has none. */
 int stream_take_error(int fd);
 /*
- * True if -errno is not what the other end said, but what the kernel makes of its silence: it has given up
- * retransmitting or keepalive probes. If routers or firewalls said why in the meantime, it is what they said.
+ * True if -errno is not what the other end said, but what the kernel makes of its silence: it has given up on
+ * retransmissions or keepalive probes. If a router or firewall has said why meanwhile, the error is that.
  */
 bool stream_error_is_silence(int error);
 

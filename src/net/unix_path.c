@@ -17,7 +17,7 @@
 
 /*
  * True if path is a socket that nobody has bound. A datagram socket cannot connect to a stream socket
- * (EPROTOTYPE). So the owner gets no client by this, and is also found before it listens.
+ * (EPROTOTYPE). So the owner gets no client from this, and is found even before it listens.
  */
 static bool has_no_owner(const struct endpoint *endpoint)
 {
@@ -47,8 +47,9 @@ static int open_folder(const struct endpoint *endpoint)
 }
 
 /*
- * A daemon holds the lock for some system calls. Somebody else may hold it for long, for a reason of his own
- * (systemd-tmpfiles(8) spares locked folders), or the folder may not be readable. Then we go on without.
+ * A daemon holds the lock for a few system calls. Another program may hold it for long, for reasons of its
+ * own (systemd-tmpfiles(8) spares locked folders), or the folder may not be readable. Then we go on without
+ * the lock.
  */
 static int lock_folder(const struct endpoint *endpoint)
 {

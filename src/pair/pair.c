@@ -25,8 +25,8 @@
 #include <event2/event.h>
 
 /*
- * No event reports that bytes were acknowledged. We have to look: first after this many milliseconds, then
- * less often. After clean ends it is likely to be a matter of one round trip. A pair outlives the last
+ * No event reports that bytes were acknowledged, so we have to look: first after this many milliseconds, then
+ * less often. After clean ends, one round trip is likely to be enough. A pair outlives the last
  * acknowledgement by no longer than it had waited for it, and never by more than the longest of these. While
  * acknowledgements come, the looks are never far apart.
  */
@@ -89,8 +89,8 @@ static bool looks_clean(const struct pair *pair, enum reason reason)
 }
 
 /*
- * Only a clean end may look like one. After anything else both peers see a reset. One that has failed always
- * does: what it has not acknowledged would stay with the kernel.
+ * Only a clean end may look like one. After anything else both peers see a reset. A peer that has failed is
+ * always reset: otherwise the kernel would keep what it has not acknowledged.
  */
 static void close_pair(struct pair *pair, enum reason reason)
 {
@@ -152,8 +152,8 @@ static void begin_ending(struct pair *pair, uint64_t first_look)
 }
 
 /*
- * What the peer has yet to acknowledge. A FIN that was passed on counts as one, but after clean ends nobody
- * waits for that. A peer that was sent nothing need not be asked.
+ * What the peer has yet to acknowledge. A FIN that was passed on counts as a byte, but after clean ends
+ * nobody waits for that. A peer that was sent nothing need not be asked.
  */
 static uint64_t unacknowledged(const struct peer *peer)
 {

@@ -18,7 +18,7 @@ static void on_connected(int fd, short what, void *pair);
 static void fail_attempt(struct pair *pair, int error)
 {
 	bool in_vain = error == -ETIMEDOUT && pair->phase == PHASE_WAITING;
-	/* What we waited for in vain says more than a timeout. */
+	/* What we waited for in vain says more than a timeout does. */
 	int why = in_vain ? pair->shortage : error;
 
 	pair->attempt_error = error;
@@ -32,7 +32,7 @@ static void fail_attempt(struct pair *pair, int error)
 	pair->attempt++;
 }
 
-/* What was set in relay.ini bounds what is in a socket. The kernel alone would not see to that. */
+/* A size set in relay.ini bounds what is in a socket. The kernel alone does not keep to it. */
 static void bound_sinks(struct pair *pair)
 {
 	if (pair->relay->client_tuning.sndbuf != UNITS_AUTO)
@@ -88,7 +88,7 @@ static int try_choice(struct pair *pair)
 	return check_connection(pair);
 }
 
-/* What try_choice says, unless we have just run out of something. That is counted each time. */
+/* What try_choice says. While there is a shortage, nothing is tried. A try that meets one is counted. */
 static int try_unless_short(struct pair *pair)
 {
 	struct relay *relay = pair->relay;
@@ -106,8 +106,8 @@ static int try_unless_short(struct pair *pair)
 }
 
 /*
- * Tries the chosen address. If the target's backlog is full (unix(7)), or we have run out of something, that
- * does not mean that it is down. It is retried until connect_timeout then.
+ * Tries the chosen address. A full backlog of the target (unix(7)), or a shortage of ours, does not mean that
+ * the target is down. Then it is tried again until connect_timeout.
  */
 static int attempt_connect(struct pair *pair)
 {
@@ -141,7 +141,7 @@ void pair_connect_next(struct pair *pair)
 	}
 }
 
-/* Right after the start, names may not be known yet. The clients that need them wait as for a shortage. */
+/* Right after the start, names may not be known yet. Clients that need them wait as for a shortage. */
 static void begin_attempts(struct pair *pair)
 {
 	unsigned attempts = targets_attempts(pair->relay->targets);

@@ -67,7 +67,7 @@ void pair_note_answer(struct pair *pair)
 	damper_take_answer(pair_damper(pair), &pair->relay->damping);
 }
 
-/* It still has most of its time for the attempt itself. */
+/* Most of connect_timeout is left for the attempt itself. */
 bool pair_waits_for_damper(struct pair *pair)
 {
 	if (pair->attempt > 0 || !pair_damper(pair)->on)

@@ -128,7 +128,7 @@ void pair_watch_deinit(struct pair_set *set);
 
 /* When the pair must be looked at next because of what its peers owe. PAIR_NEVER: they owe nothing. */
 uint64_t pair_vanish_next(struct pair *pair);
-/* Finds out, where that is due, whether a peer has vanished. It has failed then. The caller settles. */
+/* Finds out, when that is due, whether a peer has vanished. If so, it has failed. The caller settles. */
 void pair_vanish_look(struct pair *pair);
 /* Milliseconds for which the peer has left what it was sent unanswered, as of now (clock_ms). */
 uint64_t pair_unanswered_ms(const struct peer *peer, uint64_t now);

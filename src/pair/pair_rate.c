@@ -2,8 +2,8 @@
  * min_rate: a sink with bytes queued must take some in each stall_timeout, not just one byte.
  *
  * What counts is what it has acknowledged, not what our kernel has taken for it. A socket whose buffer is
- * full can be written again only when a third of it is free, which may be megabytes. The time is cut into a
- * few looks, so that a daemon that was late (stopped, or short of CPU) shows: then the time begins anew.
+ * full can be written again only when a third of it is free, which may be megabytes. The time is divided into
+ * a few looks. If one comes late (weir was stopped, or short of CPU), the time begins anew.
  */
 #include "build_config.h"
 

@@ -1,6 +1,7 @@
 /*
- * A peer that has vanished sends nothing, not even a reset. Only what it was sent tells: its TCP neither
- * acknowledges it nor answers a probe of its window. A reader that rests does answer, however long it rests.
+ * A peer that has vanished sends nothing, not even a reset. It only shows once it was sent something: its TCP
+ * neither acknowledges that nor answers a probe of its window. A reader that rests does answer, however long
+ * it rests.
  *
  * No event reports that. A peer that owes an answer is looked at a few times within vanish_timeout. One that
  * owes nothing is not looked at.
@@ -25,7 +26,7 @@ static uint64_t look_interval(const struct pair *pair)
 	return max_u64(pair->relay->config->vanish_timeout / LOOKS, 1);
 }
 
-/* Something was sent to it since all was acknowledged. While a pair is ending, it waits for just that. */
+/* Something was sent to it since everything was acknowledged. A pair that is ending waits for just that. */
 static bool owes(const struct peer *peer)
 {
 	const struct flow *to = &peer->opposite->from;
@@ -60,7 +61,7 @@ static uint64_t silent_since(const struct peer *peer, const struct stream_unansw
 
 /*
  * owing_since is too early by up to one interval: at the last look its TCP may have had nothing to answer. So
- * one interval is added, and nobody is given less than vanish_timeout.
+ * one interval is added, and no peer is given less than vanish_timeout.
  */
 static void look(struct peer *peer, uint64_t now)
 {

@@ -4,10 +4,10 @@
 
 #include "base/log.h"
 
-/* So many clients a second, all without an answer, are too many. A ring makes thousands of pairs. */
+/* This many clients a second, all without an answer, are too many. A ring makes thousands of pairs. */
 #define CLIENTS_MAX 500
 #define SECOND_MS   1000
-/* Without any client for so long, whatever it was is over. */
+/* When no client has come for so long, whatever it was is over. */
 #define QUIET_MS 10000
 /* Close lines a second while damping. */
 #define LINES_MAX 10

@@ -1,5 +1,5 @@
 /*
- * Slows a relay down whose clients come fast and get nothing, neither a byte nor an end from any target.
+ * Slows down a relay whose clients come fast and get nothing, neither a byte nor an end, from any target.
  * Either its targets are down, or they lead back to it through another daemon, which no address shows. One
  * client then goes round for ever. Each new pair waits before it connects, and most close lines are left out,
  * until a target answers.
@@ -44,7 +44,7 @@ void damper_take_client(struct damper *damper, struct damping *damping, uint64_t
 void damper_take_answer(struct damper *damper, struct damping *damping);
 /* True if the close line of a pair without an answer may be written. */
 bool damper_lets_line(struct damper *damper, uint64_t now);
-/* How many lines were left out since the last call. It is off its list. */
+/* How many lines were left out since the last call. The damper is off its list then. */
 uint64_t damper_take_left_out(struct damper *damper);
 
 #endif

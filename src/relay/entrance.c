@@ -106,8 +106,8 @@ int entrance_bind(struct entrance *entrance, const struct endpoint *endpoint,
 
 /*
  * With SO_REUSEPORT, a second daemon of the same user could join in unnoticed and get half of the clients. So
- * the first socket goes without it until it listens: that fails where another daemon does. It stays open, as
- * the close of a listening socket resets whoever waits in it.
+ * the first socket goes without it until it listens, which fails if another daemon listens there. It stays
+ * open, because closing a listening socket resets the clients that wait in it.
  */
 int entrance_listen(struct entrance *entrance)
 {

@@ -11,7 +11,7 @@
 struct entrance {
 	struct endpoint endpoint; /* its actual address; kept when it is closed */
 	bool dual_stack;
-	bool by_name;                /* of a host name, so not known before it was looked up */
+	bool by_name;                /* of a host name, so not known until it was looked up */
 	char text[ADDRESS_TEXT_MAX]; /* endpoint as text */
 	char *unlink_path;           /* a unix path of ours, removed on close if it is still ours; owned */
 	dev_t device;                /* with inode: the socket that we made at that path */

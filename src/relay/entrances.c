@@ -58,7 +58,7 @@ static int fail(const struct binding *binding, const char *address, int error)
 	return error;
 }
 
-/* An address of a name. 0 too if it is not here; one that is here is counted in here. */
+/* Binds one address of a name. If this machine has it, it is counted in here. If not, that is no error. */
 static int bind_found(const struct binding *binding, const struct endpoint *endpoint, size_t *here)
 {
 	struct entrances *entrances = binding->entrances;

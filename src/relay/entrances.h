@@ -24,7 +24,7 @@ struct entrances {
 int entrances_bind(struct entrances *entrances, const struct config_relay *config,
                    struct address_list *const *found, const struct socket_tuning *tuning, unsigned workers);
 /*
- * An entrance of a whose clients could also come in by one of b, or NULL. Only those of host names are looked
+ * An entrance of a whose clients could also come in at one of b, or NULL. Only those of host names are looked
  * at: the configuration has been checked for the others. a and b may be the same.
  */
 const struct entrance *entrances_overlap(const struct entrances *a, const struct entrances *b);

@@ -77,7 +77,7 @@ static bool visit(void *arg, const struct endpoint *endpoint)
 	return false;
 }
 
-/* Without memory it is taken for granted that there is no ring. */
+/* Without memory, we assume that there is no ring. */
 static bool comes_back(const struct loops *loops, size_t first, size_t goal)
 {
 	struct walk walk = {.loops = loops, .goal = goal};

@@ -14,8 +14,8 @@
 struct loops;
 
 /*
- * From now on, no target of these relays (count of them, borrowed) leads round. Their entrances are open, or
- * were once, and stay what they are. NULL when out of memory.
+ * From now on, no target of these relays (count of them, borrowed) leads a client back to its relay. Their
+ * entrances are open, or were once, and stay what they are. NULL when out of memory.
  */
 struct loops *loops_new(struct relay *const *relays, size_t count);
 /* The relays may no longer choose targets. Takes NULL. */

@@ -57,8 +57,8 @@ void relay_put(struct relay *relay); /* takes NULL */
 /* Takes every listening address, without accepting anybody. As entrances_bind. */
 int relay_bind(struct relay *relay, struct address_list *const *found);
 /*
- * Whether the addresses that were taken can be told apart, which is only unknown of host names. other may be
- * the same relay. 0 or -EADDRINUSE; the error is logged.
+ * Checks that no client could come in at an entrance of both, which is only in doubt for host names. other
+ * may be the same relay. 0 or -EADDRINUSE; the error is logged.
  */
 int relay_check_apart(const struct relay *relay, const struct relay *other);
 /* Lets clients in on all of them and logs each. 0 or -errno; the error is logged. */

@@ -31,21 +31,21 @@ struct targets *targets_new(const struct config_relay *config, struct resolver *
 void targets_free(struct targets *targets); /* takes NULL */
 /* From now on no address is chosen that leads back to the relay, number self among those of loops. */
 void targets_avoid(struct targets *targets, const struct loops *loops, size_t self);
-/* True if visit is, for any address that a target has at present. */
+/* True if visit returns true for any address that a target has at present. */
 typedef bool targets_visit(void *arg, const struct endpoint *endpoint);
 bool targets_any_address(struct targets *targets, targets_visit *visit, void *arg);
 
 /* Where the next pair begins its attempts. To be passed to targets_choose. */
 uint64_t targets_next_start(struct targets *targets);
 /*
- * How many attempts make sense: up to the relay's limit, but no address twice. At least 1, but 0 while
- * there is no address because names are looked up for the first time.
+ * How many attempts make sense: up to the relay's limit, but no address twice. At least 1, except that it is
+ * 0 while there is no address because names are looked up for the first time.
  */
 unsigned targets_attempts(struct targets *targets);
 /*
  * Chooses for one attempt (0, 1, …): one target after another, and one address of each after another.
  * -EDESTADDRREQ: no address is left; names may not have one yet. -EDEADLK: the address leads back to this
- * relay (connect(2) uses ELOOP for links). After an error too, the choice may be passed to
+ * relay (connect(2) uses ELOOP for links). Even after an error, the choice may be passed to
  * targets_note_attempt and must be ended.
  */
 int targets_choose(struct targets *targets, uint64_t start, unsigned attempt, struct target_choice *choice);

@@ -106,7 +106,7 @@ static int create(const char *temporary, struct stat *created)
 	return error;
 }
 
-/* Another process that writes its dump there may have replaced ours by its own, which is not whole yet. */
+/* Another process that writes its dump there may have replaced ours with its own, which is not whole yet. */
 static bool is_still_there(const char *temporary, const struct stat *created)
 {
 	struct stat now;

@@ -24,7 +24,7 @@ struct counters {
 	uint64_t connect_failed;    /* of these, reset because no target could be connected */
 	uint64_t bytes[DIRECTIONS]; /* written to the sink */
 	uint64_t pauses, paused_ms;
-	uint64_t shortages; /* accepting or connecting failed for want of something of ours */
+	uint64_t shortages; /* accepting or connecting failed because something of ours had run out */
 };
 
 struct process_record {
@@ -43,7 +43,7 @@ struct relay_record {
 	struct counters counters; /* living pairs included */
 };
 
-#define RECORD_UNKNOWN UINT64_MAX /* a number that nobody can tell */
+#define RECORD_UNKNOWN UINT64_MAX /* a number that is not known */
 
 struct flow_record {
 	uint64_t queued, peak, high, low; /* bytes */

@@ -38,9 +38,9 @@ struct acceptor {
 	bool tunes_clients;       /* see socket_has_clients_of_both */
 	struct event *acceptable; /* added exactly while watching */
 	bool watching;            /* the backlog was found empty, or there was too much in it for one pass */
-	bool wanting;             /* in the queue of those with a shortage */
+	bool wanting;             /* in the list of those with a shortage */
 	struct slots *awaited;    /* at a limit: the slots that were full */
-	struct slots_waiter waiter; /* queued there, until told */
+	struct slots_waiter waiter; /* in their list, until told */
 	unsigned errors;            /* of clients, in a row */
 	bool told;                  /* has logged that it pauses; until the backlog was found empty */
 	bool closing;
@@ -84,7 +84,7 @@ static void want_no_more(struct acceptor *acceptor)
 	acceptor->wanting = false;
 }
 
-/* A slot that it was told of but cannot use is for the next. */
+/* A slot that it was told of but cannot use is passed on. */
 static void await(struct acceptor *acceptor, struct slots *slots)
 {
 	struct slots *before = acceptor->awaited;
@@ -196,7 +196,7 @@ static enum outcome heed_error(struct acceptor *acceptor, int error)
 	tell_shortage(acceptor, error);
 	if (!acceptor->closing || !is_of_client(error))
 		return SHORTAGE;
-	acceptor->linger_until = 0; /* what lasts so long would hold up the end */
+	acceptor->linger_until = 0; /* an error that lasts would hold up the end */
 	return EMPTY;
 }
 
@@ -273,7 +273,7 @@ EVENT_CALLBACK(on_acceptable, struct acceptor, acceptor)
 	accept_some(acceptor);
 }
 
-/* One after the other, until one cannot be helped. That one is the last to be tried again. */
+/* One after the other, until one meets a shortage again. It is then the last to be tried next time. */
 static void try_again(struct acceptors *all)
 {
 	struct acceptor *acceptor;

@@ -39,13 +39,13 @@ struct acceptors {
  * either case.
  */
 int acceptors_init(struct acceptors *acceptors);
-/* Frees those that are left. Also takes one that is zeroed. */
+/* Frees those that are left. Also takes a zeroed one. */
 void acceptors_deinit(struct acceptors *acceptors);
 /* Frees all. Their clients stay in the backlog. */
 void acceptors_stop(struct acceptors *acceptors);
 /* Closes all, as acceptor_close does. */
 void acceptors_close(struct acceptors *acceptors);
-/* Lets those go on that were told of a free slot. */
+/* Those that were told of a free slot go on. */
 void acceptors_resume(struct acceptors *acceptors);
 /* A pair of this worker has ended, which may have ended a shortage. */
 void acceptors_pair_ended(struct acceptors *acceptors);
@@ -54,7 +54,7 @@ void acceptors_pair_ended(struct acceptors *acceptors);
 struct acceptor *acceptor_new(struct acceptors *acceptors, struct relay *relay, int fd);
 void acceptor_free(struct acceptor *acceptor);
 /*
- * Lets no new client in, and serves those who are there already, as slots come free. Then it frees the
+ * Lets no new client in, and serves those that are there already, as slots become free. Then it frees the
  * acceptor, calls closed, and the socket may be closed. All that may happen before this returns.
  */
 void acceptor_close(struct acceptor *acceptor);

@@ -22,7 +22,7 @@ struct worker;
  */
 struct worker_gate {
 	pthread_mutex_t mutex;
-	bool open; /* false: go home, the start has failed */
+	bool open; /* false: the threads end, because the start has failed */
 };
 
 /* What workers share. Borrowed; must outlive them. */
@@ -50,7 +50,7 @@ int worker_start(struct worker *worker);
  */
 enum worker_order {
 	/*
-	 * Let no new client in, serve those who wait to be accepted, and let pairs end. Answered by
+	 * Let no new client in, serve those that wait to be accepted, and let pairs end. Answered by
 	 * WORKER_DRAINED once nobody waits.
 	 */
 	WORKER_DRAIN,
