@@ -163,7 +163,7 @@ dump_fails() {
 scenario "dumps: they cannot be written" dump_fails "create ENOSPC" "write ENOSPC" "write EIO" "fchmod EPERM" "close EIO" \
 	"close ENOSPC" "rename EIO" "rename ENOSPC"
 
-# What hangs holds up nobody, and any number of signals meanwhile leads to one more dump.
+# A dump that hangs holds up nothing, and any number of signals meanwhile leads to one more dump.
 dump_hangs() {
 	local rule complaints=0
 	STRICT=yes

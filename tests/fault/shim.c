@@ -178,7 +178,7 @@ static void note(const struct rule *rule)
 		abort();
 }
 
-/* With the lock held, which other calls get meanwhile. */
+/* Called with the lock held. Other calls get it meanwhile. */
 static void hang(void)
 {
 	const struct timespec nap = {.tv_nsec = 10 * 1000 * 1000};
@@ -190,7 +190,9 @@ static void hang(void)
 	}
 }
 
-/* 0: leave it alone; negative: fail with that errno; positive: move at most so many bytes. Sets late too. */
+/*
+ * 0: leave it alone; negative: fail with that errno; positive: move at most this many bytes. Sets late too.
+ */
 static long judge(const char *call, bool *late)
 {
 	for (size_t i = 0; i < rule_count; i++) {

@@ -1,5 +1,5 @@
 #!/bin/bash
-# The unit of systemd, as far as systemd judges it without running it.
+# The systemd unit, as far as systemd checks it without running it.
 root=${srcdir:-$(dirname "$0")/../..}/tests
 # shellcheck source=../scenario/lib.sh
 . "$root/scenario/lib.sh"
@@ -7,14 +7,14 @@ root=${srcdir:-$(dirname "$0")/../..}/tests
 . "$root/real/lib.sh"
 UNIT=$PWD/systemd/weir.service
 
-# The unit of the build, with a program that is there.
+# The unit of the build, with a program that exists.
 the_unit() {
 	need systemd-analyze
 	[ -e "$UNIT" ] || skip "no unit was built"
 	sed 's|^ExecStart=[^ ]*|ExecStart=/bin/true|; /^Documentation=/d' "$UNIT" >weir.service
 }
 
-# A key that is unknown, or in the wrong section, is only ignored when the unit runs.
+# When the unit runs, a key that is unknown or in the wrong section is merely ignored.
 verify() {
 	the_unit
 	expect_equal "what systemd complains about" "" "$(systemd-analyze verify ./weir.service 2>&1)"

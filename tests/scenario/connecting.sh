@@ -172,7 +172,7 @@ relays() {
 	done >relay.ini
 }
 
-# The one thread waited for the silent name server, with all other names behind that.
+# The one thread waited for the silent name server, and all other names had to wait too.
 silent_name_server() {
 	names_in_files
 	target recv 10 expect-fin fin
@@ -284,7 +284,7 @@ ring() {
 	RELAY=127.0.0.1:20003
 }
 
-# It went round for ever, in 15,000 close lines a second.
+# It went round for ever, with 15,000 close lines a second.
 ring_of_names() {
 	ring localhost:20003
 	client rst

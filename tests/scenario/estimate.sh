@@ -1,15 +1,15 @@
 #!/bin/bash
-# The worst case of memory that --test and the start print is one, and not far from what it is like.
+# The worst case of memory that --test and the start print is never exceeded, and not far above what is used.
 # shellcheck source=lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
 
-# The kernel's buffers small, so that it is weir that has to keep bytes.
+# Small kernel buffers, so that weir itself has to keep the bytes.
 SMALL_BUFFERS=(-o client_rcvbuf=8K -o client_sndbuf=8K -o target_rcvbuf=8K -o target_sndbuf=8K)
 
-# It has no more pairs than there are.
+# The limit on pairs is exactly what the clients need.
 EXPECT_LOG='max_connections .* reached'
 
-# weir_with PAIRS MEMORY_MAX ARG...: no more pairs than that.
+# weir_with PAIRS MEMORY_MAX ARG...: weir with at most that many pairs.
 weir_with() {
 	local pairs=$1 most=$2
 	[ "$SANITIZED" = no ] || skip "sanitizers take more"
@@ -19,12 +19,12 @@ weir_with() {
 	needs_pairs "$pairs"
 }
 
-# KiB of user space, as told at the start.
+# KiB of user space, as the start printed it.
 told_kib() {
 	sed -n 's/.*worst case memory: user space \([0-9.]*\) MiB.*/\1/p' weir.log | awk '{ printf "%d\n", $1 * 1024 }'
 }
 
-# The most that was resident so far, in KiB. A dump belongs to it; the second one to what the first has left.
+# The most that was resident so far, in KiB. It includes two dumps, the second on top of what the first left.
 measured_kib() {
 	for _ in 1 2; do
 		rm -f dump
@@ -34,7 +34,7 @@ measured_kib() {
 	awk '$1 == "VmHWM:" { print $2 }' "/proc/$WEIR_PID/status"
 }
 
-# What is told is more than what was measured, $1, but by no more than half and 4 MiB if all memory was used.
+# The estimate is above what was measured, $1. If all memory was used, it is so by at most half and 4 MiB.
 judge() {
 	expect_equal "what --test prints" "$(sed -n 's/.* info worst case/worst case/p' weir.log)" \
 		"$(tr '\0' '\n' <"/proc/$WEIR_PID/cmdline" | xargs -d '\n' sh -c '"$0" -t "$@"' | tail -n 1)"

@@ -82,8 +82,8 @@ run_relays() {
 }
 
 # flows_hold EXPRESSION [some]: of awk, over the queued, peak, high, low, unread, unacknowledged, pauses and
-# paused (0 or 1) of every flow that its relay is named after. Those of which it is not true stand in the
-# file "wrong". some: of those that there still are.
+# paused (0 or 1) of every flow that its relay is named after. Flows for which it is false are listed in the
+# file "wrong". some: some flows may have gone.
 flows_hold() {
 	awk -v relays=${#RELAYS[@]} '
 	function get(key, i) {

@@ -66,7 +66,7 @@ ended_pairs() {
 scenario "memory of ended pairs is given back" ended_pairs 1
 scenario "memory of ended pairs is given back by four workers" ended_pairs 4
 
-# Of what is in pipes nothing is resident.
+# What is in pipes is not resident.
 queues_that_were() {
 	local idle_kib
 	needs_plain_build
@@ -83,7 +83,7 @@ queues_that_were() {
 }
 scenario "memory is given back after a burst that was copied" queues_that_were
 
-# How often threads of weir have waited.
+# How often weir's threads have waited.
 weir_waits() {
 	cat "/proc/$WEIR_PID"/task/*/status | awk '$1 == "voluntary_ctxt_switches:" { sum += $2 } END { print sum }'
 }

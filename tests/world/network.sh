@@ -102,7 +102,7 @@ long_path() {
 }
 scenario "a set send buffer bounds what is on a long path" long_path
 
-# TERM finds clients in every state of a handshake that takes 200 ms. Who is let in is served.
+# TERM finds clients in every state of a handshake that takes 200 ms. Whoever is let in is served.
 stopped_in_handshakes() {
 	wire_up
 	link 2 delay 100

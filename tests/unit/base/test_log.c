@@ -449,7 +449,7 @@ static pthread_t begin_block(struct content *content)
 	return thread;
 }
 
-/* How many lines of the block at text follow on each other. */
+/* How many consecutive lines of the block there are at text. */
 static int lines_of_block(const char *text)
 {
 	int lines = 0, number;

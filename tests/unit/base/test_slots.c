@@ -11,7 +11,7 @@
 #define THREADS 4
 #define TURNS   20000
 
-/* Somebody who waits, and how often that one was told. */
+/* A waiter, and how often it was told. */
 struct waiting {
 	struct slots_waiter waiter;
 	_Atomic unsigned told;

@@ -17,7 +17,7 @@
 static struct event_base *base;
 static struct lookups *lookups;
 
-/* Names that begin with "dead" have a name server that keeps silent until it is revived. */
+/* Names that begin with "dead" have a name server that does not answer until it is revived. */
 static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t revived;

@@ -43,7 +43,9 @@ START_TEST(listen_accept_connect)
 }
 END_TEST
 
-/* Who has connected before can be accepted, who comes later is refused: at once, or once it is closed. */
+/*
+ * Clients that have connected before can be accepted. Later ones are refused: at once, or once it is closed.
+ */
 START_TEST(shut_out_keeps_who_waits)
 {
 	struct endpoint endpoint = addresses[_i] ? endpoint_of(addresses[_i]) : path_endpoint();
@@ -259,7 +261,7 @@ START_TEST(stale_path_is_taken_over)
 }
 END_TEST
 
-/* No machine has these, which are for documents. _i: whether binding is free. */
+/* No machine has these addresses, which are reserved for documents. _i: whether binding is free. */
 START_TEST(address_that_is_not_there)
 {
 	static const char *const texts[] = {"192.0.2.1:0", "[2001:db8::1]:0"};

@@ -253,7 +253,7 @@ START_TEST(shortage_that_lasts_is_told)
 }
 END_TEST
 
-/* Finding out that no port is free costs milliseconds. A thousand pairs that wait try by turns. */
+/* Finding out that no port is free costs milliseconds. A thousand pairs that wait try one at a time. */
 START_TEST(shortage_is_met_by_one_pair_at_a_time)
 {
 	begin(TEXTS("connect_timeout=1m"));

@@ -3,7 +3,7 @@
 
 #include "pair/pair_stage.h"
 
-#define ANSWER 130000 /* about twice of what fits into the client's receive buffer */
+#define ANSWER 130000 /* about twice what fits into the client's receive buffer */
 
 static int client, server;
 
@@ -44,7 +44,7 @@ START_TEST(pair_counts_until_its_last_bytes_are_acknowledged)
 }
 END_TEST
 
-/* With an acknowledged answer, the same pass of the loop that passes the second end on closes the pair. */
+/* If the answer is acknowledged, the pass of the loop that passes on the second end also closes the pair. */
 START_TEST(acknowledged_pair_is_not_kept)
 {
 	uint64_t received = 0;

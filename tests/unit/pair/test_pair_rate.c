@@ -22,7 +22,7 @@ static struct pair *begin_stuck(const char *const *options)
 
 /*
  * The target takes this much every 10 ms, until the pair is over or the time is. The client always has more.
- * As if the queue had shrunk each time: it is not stall_timeout alone that is tested.
+ * The queue seems to shrink each time, so that it is not stall_timeout alone that ends the pair.
  */
 static void read_slowly(size_t bytes, uint64_t ms)
 {

@@ -172,7 +172,7 @@ static void look(struct pair *pair)
 	event_base_loop(base, EVLOOP_NONBLOCK);
 }
 
-/* Many pairs that wait for readers who rest cost no CPU. A reader who goes on is soon noticed. */
+/* Many pairs that wait for resting readers cost no CPU. A reader that goes on is soon noticed. */
 START_TEST(looks_at_a_reader_who_rests_become_rare)
 {
 	uint64_t received = 0;

@@ -35,7 +35,7 @@ static int begin_quietly(int *server)
 	return client;
 }
 
-/* A client and a target, and ten bytes that the target owes an answer for, if we are to believe it. */
+/* A client and a target, and ten bytes for which the target owes an answer, if we are to believe it. */
 static int begin_owing(const struct stream_unanswered *what, int *server)
 {
 	int client = begin_quietly(server);
@@ -182,7 +182,7 @@ START_TEST(what_came_from_a_vanished_peer_is_delivered)
 }
 END_TEST
 
-/* Whoever still owes an answer when a pair ends may vanish as well. _i: whether the end was passed on. */
+/* A peer that still owes an answer when a pair ends may vanish as well. _i: whether the end was passed on. */
 START_TEST(pair_that_is_ending_waits_no_longer_for_a_vanished_peer)
 {
 	static const struct stream_unanswered never = {true, 2, HOUR_MS};

@@ -99,7 +99,7 @@ START_TEST(loopback_is_not_paced)
 }
 END_TEST
 
-/* Who is reached through an address that stands for loopback is reached over loopback. */
+/* A target reached through an address that stands for loopback is reached over loopback. */
 START_TEST(target_reached_over_loopback_is_not_paced)
 {
 	static const char *const texts[] = {"0.0.0.0:0", "[::]:0", "[::ffff:127.0.0.1]:0"};

@@ -94,7 +94,7 @@ START_TEST(name_without_an_address_here)
 }
 END_TEST
 
-/* What is here and cannot be had is no reason to go on without. */
+/* An address that is here and cannot be had is an error. */
 START_TEST(address_of_a_name_that_is_in_use)
 {
 	struct sockaddr_in address;

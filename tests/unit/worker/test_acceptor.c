@@ -268,7 +268,7 @@ START_TEST(slot_that_is_not_needed_is_passed_on)
 	event_base_loop(base, EVLOOP_NONBLOCK);
 	ck_assert(!slots_awaited(first));
 	LOOP_UNTIL(base, set.count == 1);
-	ck_assert_uint_eq(captured("cannot accept"), 0); /* the limit is told already */
+	ck_assert_uint_eq(captured("cannot accept"), 0); /* the limit is logged already */
 }
 END_TEST
 
@@ -293,7 +293,7 @@ START_TEST(slot_beyond_another_limit_is_passed_on)
 }
 END_TEST
 
-/* Its slot is for the next who waits. */
+/* Its slot is for the next waiter. */
 START_TEST(told_acceptor_can_be_freed)
 {
 	struct slots_waiter other = {.tell = note_told};
@@ -399,7 +399,7 @@ START_TEST(error_of_one_client_leaves_the_next_alone)
 END_TEST
 
 /*
- * An error that comes back without an end is not of clients, whatever its number. It is tried ever less
+ * An error that comes back again and again is not a client's, whatever its number. It is tried ever less
  * often, once in each pass. _i: 0 it is over by itself, 1 the acceptor is being closed.
  */
 START_TEST(error_that_lasts_pauses_and_is_told)
@@ -668,7 +668,7 @@ static void knock_in_vain(void)
 	client[client_count++] = fd;
 }
 
-/* Those who waited are served as slots come free; who comes later is not. */
+/* Those that waited are served as slots become free; later ones are not. */
 START_TEST(closing_acceptor_waits_at_a_limit)
 {
 	begin(TEXTS("defaults.max_connections=1"));

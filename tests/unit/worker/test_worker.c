@@ -354,7 +354,7 @@ START_TEST(draining_at_a_limit_serves_one_after_the_other)
 }
 END_TEST
 
-/* Who still waits is reset when the listening sockets are closed. Each worker answers once. */
+/* Clients that still wait are reset when the listening sockets are closed. Each worker answers once. */
 START_TEST(shutdown_ends_draining)
 {
 	int first, second, server;
