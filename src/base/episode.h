@@ -11,6 +11,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* For most: a line that says that trouble has begun comes at most this often. */
+#define EPISODE_INTERVAL_MS 10000
+
 /* Must start zeroed. */
 struct episode {
 	_Atomic bool told;       /* a line said that it has begun, and no line yet that it is over */

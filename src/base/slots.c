@@ -8,7 +8,7 @@ void slots_init(struct slots *slots, uint64_t max)
 	atomic_init(&slots->used, 0);
 	atomic_init(&slots->waiting, 0);
 	pthread_mutex_init(&slots->lock, NULL);
-	TAILQ_INIT(&slots->queue);
+	TAILQ_INIT(&slots->waiters);
 }
 
 void slots_deinit(struct slots *slots)
@@ -29,11 +29,11 @@ bool slots_take(struct slots *slots)
 }
 
 /* With the lock held. */
-static void leave_queue(struct slots *slots, struct slots_waiter *waiter)
+static void leave(struct slots *slots, struct slots_waiter *waiter)
 {
-	TAILQ_REMOVE(&slots->queue, waiter, entry);
+	TAILQ_REMOVE(&slots->waiters, waiter, entry);
 	atomic_fetch_sub(&slots->waiting, 1);
-	atomic_store(&waiter->queued, false);
+	atomic_store(&waiter->waiting, false);
 }
 
 void slots_pass(struct slots *slots)
@@ -43,9 +43,9 @@ void slots_pass(struct slots *slots)
 	if (atomic_load(&slots->waiting) == 0 || slots_full(slots))
 		return;
 	pthread_mutex_lock(&slots->lock);
-	first = TAILQ_FIRST(&slots->queue);
+	first = TAILQ_FIRST(&slots->waiters);
 	if (first) {
-		leave_queue(slots, first);
+		leave(slots, first);
 		first->tell(first);
 	}
 	pthread_mutex_unlock(&slots->lock);
@@ -60,8 +60,8 @@ void slots_give(struct slots *slots)
 void slots_wait(struct slots *slots, struct slots_waiter *waiter)
 {
 	pthread_mutex_lock(&slots->lock);
-	TAILQ_INSERT_TAIL(&slots->queue, waiter, entry);
-	atomic_store(&waiter->queued, true);
+	TAILQ_INSERT_TAIL(&slots->waiters, waiter, entry);
+	atomic_store(&waiter->waiting, true);
 	atomic_fetch_add(&slots->waiting, 1);
 	pthread_mutex_unlock(&slots->lock);
 	slots_pass(slots);
@@ -70,8 +70,8 @@ void slots_wait(struct slots *slots, struct slots_waiter *waiter)
 void slots_forget(struct slots *slots, struct slots_waiter *waiter)
 {
 	pthread_mutex_lock(&slots->lock);
-	if (atomic_load(&waiter->queued))
-		leave_queue(slots, waiter);
+	if (atomic_load(&waiter->waiting))
+		leave(slots, waiter);
 	pthread_mutex_unlock(&slots->lock);
 	slots_pass(slots);
 }

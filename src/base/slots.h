@@ -20,11 +20,11 @@ struct slots_waiter {
 	/* A slot may be free now. Runs on any thread, under a lock: must not call slots. */
 	void (*tell)(struct slots_waiter *waiter);
 	/* private */
-	_Atomic bool queued;
+	_Atomic bool waiting;
 	TAILQ_ENTRY(slots_waiter) entry;
 };
 
-TAILQ_HEAD(slots_queue, slots_waiter);
+TAILQ_HEAD(slots_waiters, slots_waiter);
 
 struct slots {
 	uint64_t max; /* 0 = no limit */
@@ -32,7 +32,7 @@ struct slots {
 	/* private: the list is only looked at when somebody waits */
 	_Atomic unsigned waiting;
 	pthread_mutex_t lock;
-	struct slots_queue queue;
+	struct slots_waiters waiters;
 };
 
 void slots_init(struct slots *slots, uint64_t max);
@@ -61,7 +61,7 @@ void slots_wait(struct slots *slots, struct slots_waiter *waiter);
 /* True while the waiter is in the list. */
 static inline bool slots_awaited(struct slots_waiter *waiter)
 {
-	return atomic_load(&waiter->queued);
+	return atomic_load(&waiter->waiting);
 }
 /* Leaves the list, told or not. */
 void slots_forget(struct slots *slots, struct slots_waiter *waiter);

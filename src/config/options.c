@@ -370,7 +370,7 @@ const struct option option_table[] = {
          .help = "Attempts to connect, each to the next target address, before the client is reset."},
         {IN_BOTH(resolve_interval), .type = &duration_type, .minimum = 1000, .maximum = MS_MAX,
          .allows_auto = true, .default_text = "auto", .expected = "auto or a duration from 1s to 365d",
-         .help = "How often its targets' names are looked up again; auto = as [global] says."},
+         .help = "How often its targets' names are looked up again; auto = that of [global]."},
         {IN_BOTH(idle_timeout), TIMEOUT_OPTION, .default_text = "1h",
          .help = "How long a pair may be without a byte either way; 0 = for ever."},
         {IN_BOTH(half_close_timeout), TIMEOUT_OPTION, .default_text = "10m",

@@ -60,7 +60,8 @@ static void drain(struct daemon *daemon, const char *signal_name)
 
 	daemon->phase = DRAINING;
 	service_stopping();
-	log_notice("%s: no new clients; %" PRIu64 " pairs, and those who wait, have %" PRIu64 " ms to end",
+	log_notice("%s: no new clients; %" PRIu64 " pairs, and the clients that wait, have %" PRIu64
+	           " ms to end",
 	           signal_name, slots_used(&daemon->slots), timeout);
 	order_all(daemon, WORKER_DRAIN);
 	if (timeout == 0 || event_add(daemon->drain_deadline, &deadline) < 0)

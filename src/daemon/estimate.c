@@ -26,7 +26,8 @@
  */
 #define PROCESS_COST  (5 * 1024 * 1024) /* program, libraries, log buffers, threads other than workers */
 #define WORKER_COST   (512 * 1024)      /* buffer for reads, stack, what the allocator keeps at hand */
-#define RELAY_COST    4096              /* its settings and counters */
+#define RELAY_COST    4096              /* its settings and targets */
+#define COUNTED_COST  512               /* counters and the like of a relay, for each worker */
 #define ENTRANCE_COST 1024
 #define ACCEPTOR_COST 512 /* one for each entrance and worker */
 #define WATCHED_COST  48  /* libevent's record of a descriptor, in each worker that ever watched it */
@@ -193,7 +194,8 @@ static uint64_t fixed_cost(const struct config *config, uint64_t max_connections
 	uint64_t fds = reserved_fds(config) + 2 * (max_connections + PIPES_MAX);
 
 	return PROCESS_COST + workers * (WORKER_COST + fds * WATCHED_COST) +
-	       config->relay_count * RELAY_COST + addresses * (ENTRANCE_COST + workers * ACCEPTOR_COST);
+	       config->relay_count * (RELAY_COST + workers * COUNTED_COST) +
+	       addresses * (ENTRANCE_COST + workers * ACCEPTOR_COST);
 }
 
 struct estimate estimate_memory(const struct config *config, uint64_t max_connections)

@@ -51,6 +51,17 @@ bool address_is_unix(const struct address *address);
 
 /* A unix socket in the file system. */
 bool endpoint_is_path(const struct endpoint *endpoint);
+/* The port of an IPv4 or IPv6 address: both have it in the same place. */
+static inline uint16_t endpoint_port(const struct endpoint *endpoint)
+{
+	return ntohs(endpoint->in.sin_port);
+}
+
+static inline void endpoint_set_port(struct endpoint *endpoint, uint16_t port)
+{
+	endpoint->in.sin_port = htons(port);
+}
+
 /* 127.0.0.0/8, also mapped into IPv6, or ::1. */
 bool endpoint_is_loopback(const struct endpoint *endpoint);
 /* Makes an IPv4 address that is mapped into IPv6 IPv4. Leaves others alone. */

@@ -42,8 +42,7 @@ struct address_list *address_list_with_port(const struct address_list *list, uin
 		return NULL;
 	for (; copy->count < list->count; copy->count++) {
 		copy->endpoint[copy->count] = list->endpoint[copy->count];
-		/* IPv4 and IPv6 have the port in the same place. */
-		copy->endpoint[copy->count].in.sin_port = htons(port);
+		endpoint_set_port(&copy->endpoint[copy->count], port);
 	}
 	return copy;
 }

@@ -335,8 +335,8 @@ bool socket_is_its_own_peer(int fd, const struct endpoint *endpoint)
 
 	if (endpoint->any.sa_family == AF_UNIX || getsockname(fd, &own.any, &own.length) < 0)
 		return false;
-	/* IPv4 and IPv6 have the port in the same place. Hardly any socket needs the second call. */
-	if (own.in.sin_port != endpoint->in.sin_port)
+	/* Hardly any socket needs the second call. */
+	if (endpoint_port(&own) != endpoint_port(endpoint))
 		return false;
 	return getpeername(fd, &peer.any, &peer.length) == 0 && endpoint_equal(&own, &peer);
 }
@@ -352,12 +352,12 @@ static bool comes_from(int fd, const struct endpoint *endpoint)
 {
 	struct endpoint own = *endpoint;
 
-	own.in.sin_port = 0;
+	endpoint_set_port(&own, 0);
 	if (own.any.sa_family == AF_INET && bind(fd, &own.any, own.length) < 0)
 		return false;
 	if (connect(fd, &endpoint->any, endpoint->length) < 0 || getsockname(fd, &own.any, &own.length) < 0)
 		return false;
-	own.in.sin_port = endpoint->in.sin_port;
+	endpoint_set_port(&own, endpoint_port(endpoint));
 	return endpoint_equal(&own, endpoint);
 }
 

@@ -19,7 +19,7 @@ static void fail_attempt(struct pair *pair, int error)
 {
 	bool in_vain = error == -ETIMEDOUT && pair->phase == PHASE_WAITING;
 	/* What we waited for in vain says more than a timeout does. */
-	int why = in_vain ? pair->shortage : error;
+	int why = in_vain ? pair->wait_reason : error;
 
 	pair->attempt_error = error;
 	targets_note_attempt(pair->relay->targets, &pair->choice, why);
@@ -118,7 +118,7 @@ static int attempt_connect(struct pair *pair)
 	if (pair->target.fd >= 0 || (error != -EAGAIN && !socket_error_is_shortage(error)))
 		return error;
 	pair->phase = PHASE_WAITING;
-	pair->shortage = error;
+	pair->wait_reason = error;
 	return 0;
 }
 
@@ -152,7 +152,7 @@ static void begin_attempts(struct pair *pair)
 		return;
 	}
 	pair->phase = PHASE_WAITING;
-	pair->shortage = -EDESTADDRREQ;
+	pair->wait_reason = -EDESTADDRREQ;
 	pair->attempts = 1;
 }
 

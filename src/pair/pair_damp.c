@@ -73,7 +73,7 @@ bool pair_waits_for_damper(struct pair *pair)
 	if (pair->attempt > 0 || !pair_damper(pair)->on)
 		return false;
 	pair->phase = PHASE_WAITING;
-	pair->shortage = -ETIMEDOUT;
+	pair->wait_reason = -ETIMEDOUT;
 	backoff_reset(&pair->postpone, min_u64(DAMPER_WAIT_MS, pair->relay->config->connect_timeout / 4));
 	return true;
 }

@@ -36,7 +36,7 @@ struct peer {
 	bool blind;          /* nothing is read from it, so it is on a list of peers to watch */
 	LIST_ENTRY(peer) watch_entry;
 	struct sink_pace pace;
-	uint64_t answered; /* flow_sent towards it when all of that had been acknowledged */
+	uint64_t acknowledged; /* flow_sent towards it when it had acknowledged all of that */
 	uint64_t
 	        owing_since; /* clock_ms; what was sent before is acknowledged, or its window was shut then */
 	uint64_t look_at;    /* clock_ms at which we see what it has answered; 0: it owes nothing */
@@ -53,8 +53,8 @@ struct pair {
 	struct admission ticket;
 	enum phase phase;
 	int attempt_error;       /* -errno of the last attempt that failed, or 0 */
-	int shortage;            /* -errno: why PHASE_WAITING */
-	bool answered;           /* a byte has come from the target */
+	int wait_reason;         /* -errno: why PHASE_WAITING */
+	bool answered;           /* a byte or the end has come from the target */
 	struct backoff postpone; /* how long PHASE_WAITING lasts, without jitter */
 	const struct peer *ended_first;
 	uint64_t born, attempt_began; /* clock_ms */

@@ -32,7 +32,7 @@ static bool owes(const struct peer *peer)
 	const struct flow *to = &peer->opposite->from;
 
 	return to->sink != SINK_FAILED &&
-	       (flow_sent(to) != peer->answered || peer->pair->phase == PHASE_ENDING);
+	       (flow_sent(to) != peer->acknowledged || peer->pair->phase == PHASE_ENDING);
 }
 
 static uint64_t next_look(struct peer *peer)
@@ -70,7 +70,7 @@ static void look(struct peer *peer, uint64_t now)
 	struct stream_unanswered left = stream_unanswered(peer->fd);
 
 	if (!left.outstanding) {
-		peer->answered = flow_sent(to);
+		peer->acknowledged = flow_sent(to);
 		peer->look_at = 0;
 		return;
 	}

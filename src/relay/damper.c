@@ -11,13 +11,11 @@
 #define QUIET_MS 10000
 /* Close lines a second while damping. */
 #define LINES_MAX 10
-/* The same relay is logged at most this often. */
-#define LOG_INTERVAL_MS 10000
 
 static void turn_on(struct damper *damper, struct damping *damping)
 {
 	damper->on = true;
-	if (episode_begin(&damping->told, LOG_INTERVAL_MS))
+	if (episode_begin(&damping->told, EPISODE_INTERVAL_MS))
 		log_warning("relay %s: over %d clients a second and no answer from a target: "
 		            "connecting waits and close lines are left out; perhaps it leads back here "
 		            "through another daemon",

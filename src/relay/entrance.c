@@ -137,9 +137,8 @@ bool entrance_overlaps(const struct entrance *a, const struct entrance *b)
 
 	if (endpoint_equal(one, other))
 		return true;
-	/* IPv4 and IPv6 have the port in the same place. */
 	return (is_for_all(a, other->any.sa_family) || is_for_all(b, one->any.sa_family)) &&
-	       one->in.sin_port == other->in.sin_port;
+	       endpoint_port(one) == endpoint_port(other);
 }
 
 bool entrance_matches(const struct entrance *entrance, const struct endpoint *endpoint)
@@ -149,7 +148,6 @@ bool entrance_matches(const struct entrance *entrance, const struct endpoint *en
 
 	if (endpoint_equal(own, &to))
 		return true;
-	/* IPv4 and IPv6 have the port in the same place. */
-	return is_for_all(entrance, to.any.sa_family) && own->in.sin_port == to.in.sin_port &&
+	return is_for_all(entrance, to.any.sa_family) && endpoint_port(own) == endpoint_port(&to) &&
 	       socket_address_is_ours(&to);
 }

@@ -3,7 +3,6 @@
 #include "relay/loops.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #define UNIX_PORT 65536u /* stands for all unix addresses */
 #define NOWHERE   SIZE_MAX
@@ -33,8 +32,7 @@ struct walk {
 
 static unsigned port_of(const struct endpoint *endpoint)
 {
-	/* IPv4 and IPv6 have the port in the same place. */
-	return endpoint->any.sa_family == AF_UNIX ? UNIX_PORT : ntohs(endpoint->in.sin_port);
+	return endpoint->any.sa_family == AF_UNIX ? UNIX_PORT : endpoint_port(endpoint);
 }
 
 static int compare_ports(const void *left, const void *right)

@@ -7,9 +7,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* A reached limit is logged at most this often. */
-#define LOG_INTERVAL_MS 10000
-
 static uint64_t resolve_interval(const struct relay *relay)
 {
 	uint64_t own = relay->config->resolve_interval;
@@ -126,7 +123,7 @@ void relay_unlisten(struct relay *relay)
 
 bool relay_begin_limit(struct relay *relay)
 {
-	return episode_begin(&relay->at_limit, LOG_INTERVAL_MS);
+	return episode_begin(&relay->at_limit, EPISODE_INTERVAL_MS);
 }
 
 void relay_end_limit(struct relay *relay)

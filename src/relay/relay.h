@@ -25,8 +25,8 @@ struct relay {
 	const struct config_relay *config;
 	size_t number; /* among the relays of its configuration, from 0 */
 	/*
-	 * Of pairs that have ended, one for each worker. Only that worker writes and reads it. This keeps a
-	 * report consistent, and nothing is shared on the path that bytes take.
+	 * One for each worker. Only that worker writes and reads it. This keeps a report consistent, and
+	 * nothing is shared on the path that bytes take. What flows have moved is added when their pair ends.
 	 */
 	struct counters *counters;
 	struct shortage *shortages; /* likewise */

@@ -8,8 +8,6 @@
 #include <errno.h>
 #include <string.h>
 
-/* The same shortage is logged at most this often. */
-#define LOG_INTERVAL_MS 10000
 /*
  * After a failure of ours, nobody tries for so long. The kernel looks through all local ports before it says
  * that none is free, which takes milliseconds, and any number of pairs may wait for one.
@@ -25,7 +23,7 @@ void shortage_note(struct shortage *shortage, struct episode *episode, const cha
 {
 	shortage->error = error;
 	shortage->until = clock_ms() + PAUSE_MS;
-	if (episode_begin(episode, LOG_INTERVAL_MS))
+	if (episode_begin(episode, EPISODE_INTERVAL_MS))
 		log_warning("relay %s: connecting has to wait: %s", relay, shortage_text(error));
 }
 

@@ -12,9 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The same target is logged at most this often. */
-#define LOG_INTERVAL_MS 10000
-
 struct target {
 	const struct address *address;
 	struct address_list *fixed; /* of a literal address */
@@ -233,7 +230,7 @@ static void tell(const struct targets *targets, struct target *target, int error
 {
 	char text[ADDRESS_TEXT_MAX];
 
-	if (episode_begin(&target->failing, LOG_INTERVAL_MS))
+	if (episode_begin(&target->failing, EPISODE_INTERVAL_MS))
 		log_warning("relay %s: cannot connect to target %s: %s", targets->config->name,
 		            address_format(target->address, text), attempt_text(error));
 }

@@ -17,7 +17,7 @@ struct acceptor;
 struct event;
 
 LIST_HEAD(acceptor_list, acceptor);
-TAILQ_HEAD(acceptor_queue, acceptor);
+TAILQ_HEAD(acceptor_wanting, acceptor);
 
 /* All acceptors of one worker. */
 struct acceptors {
@@ -29,9 +29,9 @@ struct acceptors {
 	void *arg;
 	/* private */
 	struct acceptor_list list;
-	struct acceptor_queue wanting; /* those that pause because of a shortage */
-	struct event *retry;           /* while there are such, or one whose limit is not logged yet */
-	struct backoff pause;          /* how long until the next try */
+	struct acceptor_wanting wanting; /* those that pause because of a shortage */
+	struct event *retry;             /* while there are such, or one whose limit is not logged yet */
+	struct backoff pause;            /* how long until the next try */
 };
 
 /*

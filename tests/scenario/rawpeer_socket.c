@@ -240,11 +240,6 @@ enum step word_loud(struct peer *peer, struct word *word)
 	return STEP_DONE;
 }
 
-static unsigned endpoint_port(const struct endpoint *endpoint)
-{
-	return ntohs(endpoint->any.sa_family == AF_INET6 ? endpoint->in6.sin6_port : endpoint->in.sin_port);
-}
-
 /* By rename, so that whoever waits for the file never reads half a number. */
 enum step word_port_file(struct peer *peer, struct word *word)
 {

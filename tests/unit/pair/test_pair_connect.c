@@ -185,7 +185,7 @@ START_TEST(pairs_that_wait_for_a_backlog_are_not_in_step)
 		uint64_t wait;
 
 		ck_assert_int_eq(pair->phase, PHASE_WAITING);
-		ck_assert_int_eq(pair->shortage, -EAGAIN);
+		ck_assert_int_eq(pair->wait_reason, -EAGAIN);
 		pair->postpone.wait = 400;
 		wait = pair_connect_wait(pair);
 		ck_assert_uint_ge(wait, 400);

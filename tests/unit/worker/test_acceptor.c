@@ -262,7 +262,7 @@ START_TEST(slot_that_is_not_needed_is_passed_on)
 	ck_assert(slots_take(&slots));
 	knock();
 	LOOP_UNTIL(base, slots.waiting == 2);
-	first = TAILQ_FIRST(&slots.queue);
+	first = TAILQ_FIRST(&slots.waiters);
 	fault_set(FAULT_ACCEPT, 1, EMFILE); /* meets the one who is told first */
 	slots_give(&slots);
 	event_base_loop(base, EVLOOP_NONBLOCK);
