@@ -163,12 +163,13 @@ int jobs_submit(struct jobs *jobs, struct job *job)
 	return error;
 }
 
-void jobs_free(struct jobs *jobs)
+bool jobs_free(struct jobs *jobs)
 {
 	uint64_t deadline = clock_ms() + STUCK_MS;
+	bool all_ended;
 
 	if (!jobs)
-		return;
+		return true;
 	pthread_mutex_lock(&jobs->lock);
 	jobs->stopping = true;
 	drop_all(&jobs->queue);
@@ -177,5 +178,7 @@ void jobs_free(struct jobs *jobs)
 		;
 	drop_all(&jobs->finished);
 	mailbox_close(&jobs->mailbox); /* nothing is posted once stopping is set */
+	all_ended = jobs->started == 0;
 	release(jobs);
+	return all_ended;
 }

@@ -5,6 +5,7 @@
 #ifndef WEIR_JOBS_H
 #define WEIR_JOBS_H
 
+#include <stdbool.h>
 #include <sys/queue.h>
 
 struct event_base;
@@ -33,8 +34,8 @@ struct jobs *jobs_new(struct event_base *base, unsigned threads);
 int jobs_submit(struct jobs *jobs, struct job *job);
 /*
  * Drops all jobs that are not done. Waits a tenth of a second for calls under way. After that it leaves them
- * alone: they end by themselves. Takes NULL.
+ * alone: they end by themselves, and it returns false. Takes NULL.
  */
-void jobs_free(struct jobs *jobs);
+bool jobs_free(struct jobs *jobs);
 
 #endif

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 /* How long the last lines of the log may take to be written. */
 #define LOG_STOP_MS 1000
@@ -164,7 +165,7 @@ static void tear_down(struct daemon *daemon)
 	resolver_free(daemon->resolver);
 	lookups_free(daemon->lookups);
 	collector_free(daemon->collector);
-	dump_free(daemon->dump);
+	daemon->dump_hangs = !dump_free(daemon->dump);
 	deinit_signals(daemon);
 	evloop_free_event(daemon->drain_timer);
 	evloop_free_event(daemon->drain_deadline);
@@ -220,5 +221,8 @@ int daemon_run(struct config *config)
 	if (daemon.status == EXIT_SUCCESS)
 		log_notice("stopped");
 	log_stop(LOG_STOP_MS);
+	/* exit(3) would write what is left in the stream of the dump, and so hang too. */
+	if (daemon.dump_hangs)
+		_exit(daemon.status);
 	return daemon.status;
 }

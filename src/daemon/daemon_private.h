@@ -53,6 +53,7 @@ struct daemon {
 	unsigned undrained;     /* workers that may still accept */
 	enum daemon_phase phase;
 	bool report_wanted; /* as soon as there are workers to ask */
+	bool dump_hangs;    /* its thread is left behind */
 	int status;         /* exit status */
 };
 

@@ -136,11 +136,14 @@ struct dump *dump_new(struct event_base *base, struct config *config, void (*wri
 	return NULL;
 }
 
-void dump_free(struct dump *dump)
+bool dump_free(struct dump *dump)
 {
+	bool written;
+
 	if (!dump)
-		return;
-	jobs_free(dump->jobs);
+		return true;
+	written = jobs_free(dump->jobs);
 	config_put(dump->config);
 	free(dump);
+	return written;
 }

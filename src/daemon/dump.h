@@ -5,6 +5,8 @@
 #include "config/settings.h"
 #include "report/records.h"
 
+#include <stdbool.h>
+
 struct event_base;
 struct dump;
 
@@ -21,6 +23,6 @@ void dump_sweep(struct dump *dump);
  */
 void dump_write(struct dump *dump, struct report *report);
 /* Does not wait for a dump that cannot be written. It is given up or ends by itself. Takes NULL. */
-void dump_free(struct dump *dump);
+bool dump_free(struct dump *dump);
 
 #endif

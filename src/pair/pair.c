@@ -33,7 +33,7 @@
 #define LOOK_MIN_MS     5
 #define LOOK_MIN_EOF_MS 1
 #define LOOK_BUSY_MS    200
-#define LOOK_MAX_MS     5000
+#define LOOK_MAX_MS     1000
 
 /* Bytes; a bufferevent of libevent 2.1.12 and all that belongs to it: five allocations, measured. */
 #define BUFFEREVENT_COST 1100
@@ -405,6 +405,19 @@ int pair_set_init(struct pair_set *set, unsigned workers)
 	if (!error)
 		error = pair_damp_init(set);
 	return error ? error : pair_watch_init(set);
+}
+
+void pair_set_hurry(struct pair_set *set)
+{
+	struct pair *pair, *next;
+
+	for (pair = LIST_FIRST(&set->pairs); pair; pair = next) {
+		next = LIST_NEXT(pair, entry);
+		if (pair->phase != PHASE_FAILING && pair->phase != PHASE_ENDING)
+			continue;
+		backoff_reset(&pair->look, LOOK_MIN_MS);
+		pair_settle(pair);
+	}
 }
 
 void pair_set_shutdown(struct pair_set *set)

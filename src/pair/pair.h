@@ -56,6 +56,8 @@ struct pair_set {
 int pair_set_init(struct pair_set *set, unsigned workers);
 /* Resets the pairs that are left. Also takes a zeroed set, or one whose init failed or that was ended. */
 void pair_set_deinit(struct pair_set *set);
+/* Looks now whether pairs that wait for nothing but acknowledgements have them. */
+void pair_set_hurry(struct pair_set *set);
 /* Closes every pair with the reason shutdown: both peers are reset. */
 void pair_set_shutdown(struct pair_set *set);
 

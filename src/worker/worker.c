@@ -96,6 +96,7 @@ static void take_order(void *arg, struct message *message)
 	switch ((enum worker_order)(message - worker->orders)) {
 	case WORKER_DRAIN:
 		worker->draining = true;
+		pair_set_hurry(&worker->set);
 		acceptors_close(&worker->acceptors);
 		note_drained(worker);
 		break;
@@ -103,6 +104,7 @@ static void take_order(void *arg, struct message *message)
 		if (worker->draining)
 			acceptors_stop(&worker->acceptors);
 		note_drained(worker);
+		pair_set_hurry(&worker->set);
 		pair_set_shutdown(&worker->set);
 		break;
 	case WORKER_REPORT:

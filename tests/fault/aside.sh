@@ -191,9 +191,12 @@ dump_hangs() {
 }
 scenario "dumps: the file system hangs" dump_hangs write rename
 
+# Many pairs, so that the dump is longer than what the C library keeps of it: exit(3) would write that too.
 stop_while_dump_hangs() {
 	KINDS=slow
 	faults_start
+	peer crowd -n 60 -i connect "$(listening_on slow)" touch crowded await gone rst
+	wait_for "a crowd" test -e crowded
 	faults "$1 hang 1 0"
 	kill -USR1 "$WEIR_PID"
 	wait_for "a call that hangs" injected_at_least 1
@@ -201,6 +204,8 @@ stop_while_dump_hangs() {
 	wait_for "slow clients to be served" test -e held
 	kill -TERM "$WEIR_PID"
 	wait_log 'no new clients'
+	touch gone
+	peer_end crowd
 	traffic_end
 	weir_expect_status 0
 	test -e dump.tmp || fail "the dump was not under way"
