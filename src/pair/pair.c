@@ -33,7 +33,7 @@
 #define LOOK_MIN_MS     5
 #define LOOK_MIN_EOF_MS 1
 #define LOOK_BUSY_MS    200
-#define LOOK_MAX_MS     1000
+#define LOOK_MAX_MS     2000
 
 /* Bytes; a bufferevent of libevent 2.1.12 and all that belongs to it: five allocations, measured. */
 #define BUFFEREVENT_COST 1100
@@ -83,8 +83,11 @@ static bool looks_clean(const struct pair *pair, enum reason reason)
 {
 	bool was_reset =
 	        reason == REASON_CLIENT_RESET || reason == REASON_TARGET_RESET || reason == REASON_VANISHED;
+	/* Both ends were passed on: what the kernel still holds is whole. */
+	bool was_over = reason == REASON_SHUTDOWN && pair->client.from.sink == SINK_ENDED &&
+	                pair->target.from.sink == SINK_ENDED;
 
-	return reasons[reason].clean ||
+	return reasons[reason].clean || was_over ||
 	       (was_reset && pair->phase == PHASE_ENDING && pair->relay->config->on_reset == ON_RESET_CLOSE);
 }
 

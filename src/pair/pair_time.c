@@ -22,9 +22,12 @@ uint64_t pair_last_activity(const struct pair *pair)
 	               max_u64(pair->acknowledged_at, pair->born));
 }
 
+/* Not once both ends were passed on: nobody is waited for to end then, only to acknowledge. */
 static bool half_closed(const struct pair *pair)
 {
-	return pair_peer_has_ended(&pair->client) || pair_peer_has_ended(&pair->target);
+	bool over = pair->client.from.sink == SINK_ENDED && pair->target.from.sink == SINK_ENDED;
+
+	return !over && (pair_peer_has_ended(&pair->client) || pair_peer_has_ended(&pair->target));
 }
 
 /* The end itself, or the last byte after it. */

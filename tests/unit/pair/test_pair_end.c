@@ -146,14 +146,41 @@ START_TEST(deadline_that_is_late_itself_ends_no_wait)
 }
 END_TEST
 
-START_TEST(shutdown_resets_a_pair_that_waits)
+/* Both streams are whole. What the kernel still holds of them, it delivers without us. */
+START_TEST(shutdown_cuts_off_nothing_that_has_ended)
 {
-	uint64_t received = 0;
-
 	end_unread(NULL);
 	pair_set_shutdown(&set);
 	assert_over("shutdown");
-	ck_assert_int_eq(drain(client, &received), LOOP_RST);
+	assert_ends(client, LOOP_FIN, ANSWER);
+}
+END_TEST
+
+/* When the end is near, nobody waits for a look that is seconds away. */
+START_TEST(pair_that_waits_can_be_hurried)
+{
+	struct pair *pair = end_unread(NULL);
+	uint64_t received = 0;
+
+	backoff_reset(&pair->look, 60000);
+	event_del(pair->timer);
+	pair->timer_due = clock_ms() + 60000;
+	LOOP_UNTIL(base, (loop_receive(client, &received, ANSWER), received == ANSWER));
+	ck_assert_uint_eq(set.count, 1);
+	LOOP_UNTIL(base, (pair_set_hurry(&set), set.count == 0));
+	assert_over("eof");
+}
+END_TEST
+
+/* Its one-sided end is over, so it is no longer waited for. */
+START_TEST(half_close_timeout_is_over_when_both_have_ended)
+{
+	const struct pair *pair = end_unread(TEXTS("half_close_timeout=50ms"));
+
+	run_for(300);
+	ck_assert_int_eq(pair->phase, PHASE_ENDING);
+	assert_ends(client, LOOP_FIN, ANSWER);
+	assert_over("eof");
 }
 END_TEST
 
@@ -169,7 +196,9 @@ int main(void)
 	tcase_add_test(tcase, client_that_takes_nothing_more_stalls);
 	tcase_add_test(tcase, slow_reader_does_not_stall);
 	tcase_add_test(tcase, deadline_that_is_late_itself_ends_no_wait);
-	tcase_add_test(tcase, shutdown_resets_a_pair_that_waits);
+	tcase_add_test(tcase, shutdown_cuts_off_nothing_that_has_ended);
+	tcase_add_test(tcase, pair_that_waits_can_be_hurried);
+	tcase_add_test(tcase, half_close_timeout_is_over_when_both_have_ended);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
 }

@@ -188,7 +188,7 @@ START_TEST(looks_at_a_reader_who_rests_become_rare)
 	LOOP_UNTIL(base, pair->phase == PHASE_ENDING);
 	for (int i = 0; i < 15; i++)
 		look(pair);
-	ck_assert_uint_eq(pair->look.wait, 5000);
+	ck_assert_uint_eq(pair->look.wait, 2000);
 	ck_assert_uint_eq(loop_send(client, 0, 10), 10); /* is read and dropped */
 	run_for(1);
 	look(pair);
