@@ -22,7 +22,8 @@ static void fail_attempt(struct pair *pair, int error)
 	int why = in_vain ? pair->wait_reason : error;
 
 	pair->attempt_error = error;
-	targets_note_attempt(pair->relay->targets, &pair->choice, why);
+	if (error != -EADDRINUSE) /* that is ours, and the next address is tried */
+		targets_note_attempt(pair->relay->targets, &pair->choice, why);
 	if (pair->attempt + 1 >= pair->attempts)
 		targets_note_unserved(pair->relay->targets, &pair->choice, why);
 	if (pair->target.fd >= 0)
@@ -91,15 +92,14 @@ static int try_choice(struct pair *pair)
 /* What try_choice says. While there is a shortage, nothing is tried. A try that meets one is counted. */
 static int try_unless_short(struct pair *pair)
 {
-	struct relay *relay = pair->relay;
-	struct shortage *shortage = &relay->shortages[pair->set->worker];
-	int error = shortage_now(shortage);
+	struct shortage *shortage = &pair->relay->shortages[pair->set->worker];
+	int error = shortage_now(shortage, pair->choice.endpoint);
 
 	if (error)
 		return error;
 	error = try_choice(pair);
 	if (pair->target.fd < 0 && socket_error_is_shortage(error)) {
-		shortage_note(shortage, &relay->is_short, relay->config->name, error);
+		shortage_note(shortage, pair->choice.endpoint, error);
 		pair_counters(pair)->shortages++;
 	}
 	return error;
@@ -117,6 +117,11 @@ static int attempt_connect(struct pair *pair)
 	error = try_unless_short(pair);
 	if (pair->target.fd >= 0 || (error != -EAGAIN && !socket_error_is_shortage(error)))
 		return error;
+	/* Ports that are used up for one address are free for another. */
+	if (error == -EADDRINUSE && pair->attempt + 1 < pair->attempts)
+		return error;
+	if (error != -EAGAIN)
+		shortage_begin(&pair->relay->is_short, pair->relay->config->name, error);
 	pair->phase = PHASE_WAITING;
 	pair->wait_reason = error;
 	return 0;

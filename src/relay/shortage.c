@@ -19,10 +19,15 @@ static const char *shortage_text(int error)
 	return error == -EADDRINUSE ? "no local port is free" : strerror(-error);
 }
 
-void shortage_note(struct shortage *shortage, struct episode *episode, const char *relay, int error)
+void shortage_note(struct shortage *shortage, const struct endpoint *endpoint, int error)
 {
+	shortage->endpoint = *endpoint;
 	shortage->error = error;
 	shortage->until = clock_ms() + PAUSE_MS;
+}
+
+void shortage_begin(struct episode *episode, const char *relay, int error)
+{
 	if (episode_begin(episode, EPISODE_INTERVAL_MS))
 		log_warning("relay %s: connecting has to wait: %s", relay, shortage_text(error));
 }
@@ -33,9 +38,11 @@ void shortage_end(struct episode *episode, const char *relay)
 		log_notice("relay %s: connecting goes on", relay);
 }
 
-int shortage_now(struct shortage *shortage)
+int shortage_now(struct shortage *shortage, const struct endpoint *endpoint)
 {
 	if (shortage->error && clock_ms() >= shortage->until)
 		shortage->error = 0;
+	if (shortage->error == -EADDRINUSE && !endpoint_equal(&shortage->endpoint, endpoint))
+		return 0;
 	return shortage->error;
 }

@@ -238,4 +238,25 @@ two_ports() {
 }
 scenario "ports: used up, and free again" two_ports
 
+# Ports are short for each target address by itself. All that lead to the first are taken by somebody else.
+one_target_without_ports() {
+	local range=/proc/sys/net/ipv4/ip_local_port_range first
+	needs_namespace
+	echo "32768 39999" >$range
+	target_as first -s -i echo
+	first=$TARGET
+	target_as second -s echo
+	echo "40010 40011" >$range
+	peer others -n 2 -i connect "$first" touch taken await out rst
+	wait_for "the ports to be taken" test -e taken
+	weir_start -l "unix:$PWD/socket" -T "$first" -T "$TARGET" -o connect_timeout=1m
+	RELAY=unix:$PWD/socket
+	client -n 2 mirror send 10 recv 10 fin expect-fin
+	peer_end client
+	expect_equal "pairs with the second target" 2 "$(grep -c "target=$TARGET .*reason=eof" weir.log)"
+	touch out
+	peer_end others
+}
+scenario "ports: used up for one target, the other one serves" one_target_without_ports
+
 finish
