@@ -56,12 +56,20 @@ bool pair_may_log_close(struct pair *pair)
 	return false;
 }
 
-/* In a ring no target ever answers, and none ends its stream: each waits for the next. */
+/*
+ * In a ring no target ever answers, and none ends its stream before the client has: each waits for the next.
+ * (With on_reset = close, pairs of a ring that comes to its end look as if targets did. But no client sends
+ * such a ring anything.)
+ */
+static bool has_ended_in_turn(const struct pair *pair)
+{
+	return pair->target.from.source == SOURCE_ENDED && pair->ended_first == &pair->client &&
+	       pair->client.from.bytes > 0;
+}
+
 void pair_note_answer(struct pair *pair)
 {
-	const struct flow *download = &pair->target.from;
-
-	if (pair->answered || (download->bytes == 0 && download->source != SOURCE_ENDED))
+	if (pair->answered || (pair->target.from.bytes == 0 && !has_ended_in_turn(pair)))
 		return;
 	pair->answered = true;
 	damper_take_answer(pair_damper(pair), &pair->relay->damping);

@@ -31,21 +31,29 @@ static void turn_off(struct damper *damper, struct damping *damping)
 
 void damper_take_client(struct damper *damper, struct damping *damping, uint64_t now)
 {
+	uint64_t length;
+	unsigned clients;
+
 	if (damper->on && now - damper->last >= QUIET_MS)
 		turn_off(damper, damping);
 	damper->last = now;
-	if (damper->clients++ == 0)
-		damper->since = now;
-	if (now - damper->since < SECOND_MS)
+	clients = atomic_fetch_add_explicit(&damping->clients, 1, memory_order_relaxed) + 1;
+	if (clients == 1)
+		damping->since = now;
+	length = now - damping->since;
+	if (length < SECOND_MS)
 		return;
-	if (damper->clients > CLIENTS_MAX && !damper->on)
+	/* For another second, so that each worker that has a part in it finds out. */
+	if (length < 2 * SECOND_MS && clients > CLIENTS_MAX * length / SECOND_MS && !damper->on)
 		turn_on(damper, damping);
-	damper->clients = 0;
+	if (length >= 2 * SECOND_MS)
+		damping->clients = 0;
 }
 
 void damper_take_answer(struct damper *damper, struct damping *damping)
 {
-	damper->clients = 0;
+	if (atomic_load_explicit(&damping->clients, memory_order_relaxed) > 0)
+		damping->clients = 0;
 	if (damper->on)
 		turn_off(damper, damping);
 }

@@ -9,6 +9,7 @@
 
 #include "base/episode.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
@@ -20,8 +21,6 @@ struct relay;
 
 /* Of one relay on one worker. Must start zeroed. */
 struct damper {
-	uint64_t since;   /* clock_ms: the first of these clients */
-	unsigned clients; /* since a target answered, and in a second or so */
 	bool on;
 	uint64_t last;     /* clock_ms: the last client */
 	uint64_t second;   /* clock_ms: when this second of close lines began */
@@ -36,6 +35,9 @@ struct damper {
 struct damping {
 	const char *relay;
 	struct episode told;
+	/* On all workers, as a ring is no slower for there being many of them. */
+	_Atomic uint64_t since;   /* clock_ms: the first of these clients */
+	_Atomic unsigned clients; /* since a target answered, and within two seconds or so */
 };
 
 /* A client has come, now (clock_ms). */

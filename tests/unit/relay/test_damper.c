@@ -44,6 +44,28 @@ START_TEST(many_clients_and_no_answer)
 }
 END_TEST
 
+/* A ring is no slower for there being many workers, each of which sees a part of it. */
+START_TEST(workers_count_together)
+{
+	for (int i = 0; i < 1900; i++) {
+		damper_take_client(i % 4 ? &damper : &other, &damping, now);
+		now++;
+	}
+	ck_assert(damper.on);
+	ck_assert(other.on);
+}
+END_TEST
+
+/* What came long ago says nothing about now. */
+START_TEST(burst_that_is_long_over_does_not_count)
+{
+	clients(5000, 900);
+	now += 8000;
+	clients(1, 1);
+	ck_assert(!damper.on);
+}
+END_TEST
+
 START_TEST(one_answer_is_enough)
 {
 	clients(5000, 900);
@@ -126,6 +148,8 @@ int main(void)
 
 	tcase_add_checked_fixture(tcase, begin, end);
 	tcase_add_test(tcase, many_clients_and_no_answer);
+	tcase_add_test(tcase, workers_count_together);
+	tcase_add_test(tcase, burst_that_is_long_over_does_not_count);
 	tcase_add_test(tcase, one_answer_is_enough);
 	tcase_add_test(tcase, few_clients_may_get_nothing);
 	tcase_add_test(tcase, slow_is_not_over);
