@@ -25,11 +25,18 @@ static uint64_t taken(const struct peer *sink)
 	return sink->opposite->from.bytes - stream_unacknowledged(sink->fd);
 }
 
+/* While a pair is ending, what it has yet to take is with the kernel. */
+static bool is_behind(const struct peer *sink)
+{
+	return flow_has_backlog(&sink->opposite->from) ||
+	       (sink->pair->phase == PHASE_ENDING && stream_unacknowledged(sink->fd) > 1);
+}
+
 static uint64_t next_look(struct peer *sink, const struct config_relay *config)
 {
 	struct sink_pace *pace = &sink->pace;
 
-	if (!flow_has_backlog(&sink->opposite->from)) {
+	if (!is_behind(sink)) {
 		pace->look_at = 0;
 		return PAIR_NEVER;
 	}
