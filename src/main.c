@@ -145,8 +145,11 @@ static enum log_level shift_level(enum log_level level, int louder)
 	return shifted > LOG_LEVEL_DEBUG ? LOG_LEVEL_DEBUG : (enum log_level)shifted;
 }
 
-/* NULL on failure. The errors are printed then, and *status is the exit status. */
-static struct config *load(const struct config_request *request, int *status)
+/*
+ * NULL on failure. The errors are printed then, and *status is the exit status. A start that fails for what
+ * may pass is to be tried again, so that is no error of the configuration.
+ */
+static struct config *load(const struct config_request *request, bool is_start, int *status)
 {
 	struct config_errors errors = {.count = 0};
 	struct config *config = config_load(request, &errors);
@@ -155,7 +158,7 @@ static struct config *load(const struct config_request *request, int *status)
 		fprintf(stderr, "weir: %s\n", errors.text[i]);
 	if (!config && errors.count == 0)
 		fputs("weir: out of memory\n", stderr);
-	*status = errors.count > 0 ? EXIT_CONFIG : EXIT_FAILURE;
+	*status = errors.count > 0 && !(errors.may_pass && is_start) ? EXIT_CONFIG : EXIT_FAILURE;
 	config_errors_deinit(&errors);
 	return config;
 }
@@ -218,7 +221,7 @@ int main(int argc, char **argv)
 	parse(&command, argc, argv);
 	if (command.action != ACTION_RUN)
 		signals_restore(&before);
-	config = load(&command.request, &status);
+	config = load(&command.request, command.action == ACTION_RUN, &status);
 	if (config) {
 		config->global.log_level = shift_level(config->global.log_level, command.louder);
 		status = act(&command, config);

@@ -78,6 +78,7 @@ void complaints_hand_over(struct complaints *complaints, struct config_errors *e
 {
 	size_t count = complaints->count;
 
+	errors->may_pass = complaints->passing == count;
 	if (count > 0) {
 		qsort(complaints->items, count, sizeof(*complaints->items), compare);
 		errors->text = calloc(count, sizeof(*errors->text));

@@ -18,6 +18,7 @@ struct complaints {
 	const char *file;        /* borrowed; the file that line numbers refer to */
 	struct complaint *items; /* private */
 	size_t count;
+	size_t passing;     /* those that may be over without a change of the file */
 	bool out_of_memory; /* something was lost, perhaps a complaint */
 };
 

@@ -28,6 +28,7 @@ struct config_request {
 struct config_errors {
 	char **text;
 	size_t count;
+	bool may_pass; /* none is in the file: a folder is not there, perhaps not yet */
 };
 
 /*

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -40,10 +41,32 @@ static void check(struct loader *loader, unsigned line, const char *key, const c
 {
 	const char *problem = path_problem(path, socket);
 
-	if (problem)
+	if (!problem)
+		return;
+	complaints_add(&loader->complaints, line,
+	               "%s: \"%s%s\" %s; expected a path in a folder that can be written to", key,
+	               socket ? "unix:" : "", path, problem);
+	loader->complaints.passing++;
+}
+
+/* A dump replaces what is there, and its temporary file too. */
+static bool is_for_dumps(const struct loader *loader, const char *path)
+{
+	const struct config_global *global = loader->global.settings;
+	size_t length = strlen(global->dump_file);
+
+	return strncmp(path, global->dump_file, length) == 0 &&
+	       (path[length] == '\0' || strcmp(path + length, ".tmp") == 0);
+}
+
+static void check_socket(struct loader *loader, unsigned line, const char *path)
+{
+	if (is_for_dumps(loader, path))
 		complaints_add(&loader->complaints, line,
-		               "%s: \"%s%s\" %s; expected a path in a folder that can be written to", key,
-		               socket ? "unix:" : "", path, problem);
+		               "listen: \"unix:%s\" is where dump_file is written; expected another path",
+		               path);
+	else
+		check(loader, line, "listen", path, true);
 }
 
 static void check_dump_file(struct loader *loader)
@@ -61,8 +84,7 @@ static void check_listens(struct loader *loader, const struct section *section)
 		const struct address *address = &section->relay.listen[i];
 
 		if (address->kind == ADDRESS_LITERAL && endpoint_is_path(&address->endpoint))
-			check(loader, section->listen_lines[i], "listen", address->endpoint.un.sun_path,
-			      true);
+			check_socket(loader, section->listen_lines[i], address->endpoint.un.sun_path);
 	}
 }
 

@@ -95,6 +95,8 @@ static int create(const char *temporary, struct stat *created)
 {
 	int fd, error;
 
+	if (is_special(temporary))
+		return -EEXIST;
 	(void)unlink(temporary);
 	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)

@@ -112,6 +112,22 @@ what_cannot_start() {
 }
 scenario "what cannot start does not pass --test: 78" what_cannot_start
 
+# A folder may come later, so the service manager is to try again.
+folder_that_is_late() {
+	printf '%s\n' "[relay a]" "listen = unix:$PWD/late/socket" "target = 127.0.0.1:9" >late.ini
+	weir_run 78 --test -c late.ini
+	weir_run 1 -c late.ini
+	says weir.log 'late.ini:2: listen: .* is in a folder that does not exist; expected'
+	echo "no_such_key = 1" >>late.ini
+	weir_run 78 -c late.ini
+	mkdir late
+	sed -i '$d' late.ini
+	weir_run 0 --test -c late.ini
+	weir_run 78 --test -c late.ini -o dump_file="$PWD/late/socket"
+	says weir.log 'is where dump_file is written'
+}
+scenario "a folder that is not there yet: 1" folder_that_is_late
+
 test_starts_nothing() {
 	peer holder listen 127.0.0.1:0 port-file holder.port await over
 	target_port holder
