@@ -14,7 +14,7 @@ struct event_base;
 
 /* At most this many quick look-ups run at a time, and this many slow ones besides. */
 #define LOOKUPS_QUICK 4
-#define LOOKUPS_SLOW  12
+#define LOOKUPS_SLOW  60
 /* A look-up that takes longer than this many milliseconds is slow. */
 #define LOOKUPS_SLOW_MS 500
 

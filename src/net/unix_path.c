@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 /* How long to wait for another process that has locked the folder, and how often to look. */
-#define LOCK_WAIT_MS 1000
+#define LOCK_WAIT_MS 100
 #define LOCK_POLL_MS 5
 
 /*

@@ -139,7 +139,7 @@ static void tell_limit(struct acceptor *acceptor)
 		log_warning("relay %s: %smax_connections (%" PRIu64 ") reached, accepting pauses",
 		            acceptor->relay->config->name, full == acceptor->all->slots ? "" : "its ",
 		            full->max);
-	if (!acceptor->told)
+	if (!acceptor->told && !acceptor->relay->at_limit.told)
 		arm_retry(acceptor->all);
 }
 
