@@ -127,6 +127,33 @@ START_TEST(nothing_is_measured_without_the_key)
 }
 END_TEST
 
+/* What it has yet to take is with the kernel then. */
+START_TEST(reader_is_held_to_it_after_both_have_ended)
+{
+	int size = 1024 * 1024;
+	struct pair *pair;
+
+	begin(TEXTS(RATE));
+	client = join();
+	server = meet_open(target);
+	pair = only_pair();
+	setsockopt(pair->client.fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	shutdown(client, SHUT_WR);
+	assert_ends(server, LOOP_FIN, 0);
+	sent = received = 0;
+	LOOP_UNTIL(base, (sent += loop_send(server, sent, 300000 - sent), sent == 300000));
+	shutdown(server, SHUT_WR);
+	LOOP_UNTIL(base, pair->target.from.sink == SINK_ENDED);
+	for (int i = 0; i < 500 && set.count > 0; i++) {
+		pair->acknowledged_at = clock_ms();   /* it is not stall_timeout alone that ends it */
+		loop_receive(client, &received, 100); /* 10,000 bytes a second */
+		run_for(10);
+	}
+	ck_assert_uint_eq(set.count, 0);
+	assert_over("stall_timeout");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("pair_rate");
@@ -138,6 +165,7 @@ int main(void)
 	tcase_add_test(tcase, empty_queue_ends_the_measuring);
 	tcase_add_test(tcase, late_daemon_measures_anew);
 	tcase_add_test(tcase, nothing_is_measured_without_the_key);
+	tcase_add_test(tcase, reader_is_held_to_it_after_both_have_ended);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
 }
