@@ -309,8 +309,7 @@ int socket_connect(const struct endpoint *endpoint, const struct socket_tuning *
 	return fd;
 }
 
-/* Returns a socket's pending error and clears it. */
-static int take_error(int fd)
+int socket_take_error(int fd)
 {
 	int error = 0;
 	socklen_t length = sizeof(error);
@@ -326,7 +325,7 @@ int socket_connect_result(int fd)
 
 	if (poll(&wanted, 1, 0) <= 0)
 		return -EINPROGRESS;
-	return (wanted.revents & (POLLERR | POLLHUP)) ? take_error(fd) : 0;
+	return (wanted.revents & (POLLERR | POLLHUP)) ? socket_take_error(fd) : 0;
 }
 
 bool socket_is_its_own_peer(int fd, const struct endpoint *endpoint)

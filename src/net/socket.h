@@ -75,6 +75,8 @@ int socket_connect(const struct endpoint *endpoint, const struct socket_tuning *
 bool socket_error_is_shortage(int error);
 /* The result of socket_connect so far: 0 if connected, -EINPROGRESS, or the -errno of the failure. */
 int socket_connect_result(int fd);
+/* Takes the pending error of a socket: -errno, or 0 if it has none. No later call reports it. */
+int socket_take_error(int fd);
 /*
  * True if a socket that has connected to endpoint is connected to itself. TCP allows that (RFC 9293,
  * simultaneous open). It happens when nothing listens on endpoint and the kernel chooses endpoint's port as

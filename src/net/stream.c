@@ -3,6 +3,7 @@
 #include "net/stream.h"
 
 #include "base/number.h"
+#include "net/socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -138,12 +139,9 @@ bool stream_failed(const int *fds, size_t count, bool failed[STREAM_BATCH])
 
 int stream_take_error(int fd)
 {
-	int error = 0;
-	socklen_t length = sizeof(error);
+	int error = socket_take_error(fd);
 
-	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0 || error == 0)
-		return -ECONNRESET;
-	return -error;
+	return error ? error : -ECONNRESET;
 }
 
 bool stream_error_is_silence(int error)

@@ -153,10 +153,6 @@ storm_to_log() {
 }
 scenario "a storm of signals under load, to the log" storm_to_log
 
-weir_peak() {
-	awk '$1 == "VmHWM:" { print $2 }' "/proc/$WEIR_PID/status"
-}
-
 # Three dumps of 3,000 pairs. Each takes 264 bytes a pair while it is made, and a few buffers. All of it goes
 # back, also after the first: the allocator likes to keep what was freed once.
 memory_goes_back() {
@@ -178,9 +174,6 @@ memory_goes_back() {
 	touch out
 	peers_end
 	weir_stop
-}
-weir_rss_at_most() {
-	[ "$(weir_rss)" -le "$1" ]
 }
 file_dump() {
 	rm -f dump

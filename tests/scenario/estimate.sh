@@ -31,7 +31,7 @@ measured_kib() {
 		kill -USR1 "$WEIR_PID"
 		wait_for "a dump" test -e dump
 	done
-	awk '$1 == "VmHWM:" { print $2 }' "/proc/$WEIR_PID/status"
+	weir_peak
 }
 
 # The estimate is above what was measured, $1. If all memory was used, it is so by at most half and 4 MiB.

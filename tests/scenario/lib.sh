@@ -137,6 +137,30 @@ weir_rss() {
 	awk '$1 == "VmRSS:" { print $2 }' "/proc/$WEIR_PID/status"
 }
 
+weir_rss_at_most() {
+	[ "$(weir_rss)" -le "$1" ]
+}
+
+# The most that it has ever been.
+weir_peak() {
+	awk '$1 == "VmHWM:" { print $2 }' "/proc/$WEIR_PID/status"
+}
+
+so_many_served() {
+	[ "$(grep -c 'reason=eof' weir.log)" -ge "$1" ]
+}
+
+# stop_amid_clients COUNT: TERM, once so many were served. Each of the others is served or refused.
+stop_amid_clients() {
+	wait_for "a part of the clients" so_many_served "$1"
+	kill -TERM "$WEIR_PID"
+	weir_expect_status 0
+	peer_end client
+	expect_equal "clients that were neither served nor refused" "" \
+		"$(grep -v 'Connection refused' client.err | head -n 3)"
+	expect_at_least "clients that came too late" 1 "$(wc -l <client.err)"
+}
+
 # User and system time in ticks.
 weir_ticks() {
 	local stat

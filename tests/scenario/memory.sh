@@ -4,10 +4,6 @@
 # shellcheck source=lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
 
-rss_at_most() {
-	[ "$(weir_rss)" -le "$1" ]
-}
-
 needs_plain_build() {
 	[ $SANITIZED = no ] || skip "the sanitizers keep memory"
 }
@@ -61,7 +57,7 @@ ended_pairs() {
 	touch go
 	peers_end
 	# What stays: libevent's records of each descriptor on each worker, and a little for the next pairs.
-	wait_for "the memory of the pairs to be back" rss_at_most $((idle_kib + 1024 + $1 * 256))
+	wait_for "the memory of the pairs to be back" weir_rss_at_most $((idle_kib + 1024 + $1 * 256))
 }
 scenario "memory of ended pairs is given back" ended_pairs 1
 scenario "memory of ended pairs is given back by four workers" ended_pairs 4
@@ -79,7 +75,7 @@ queues_that_were() {
 	expect_at_least "KiB of the burst" $((15 * 1024)) $(($(weir_rss) - idle_kib))
 	touch go
 	peers_end
-	wait_for "memory to be back" rss_at_most $((idle_kib + 1024))
+	wait_for "memory to be back" weir_rss_at_most $((idle_kib + 1024))
 }
 scenario "memory is given back after a burst that was copied" queues_that_were
 

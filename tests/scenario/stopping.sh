@@ -160,17 +160,7 @@ rush() {
 	target -s echo
 	weir_relay "$@"
 	client -i -n 3000 -j 1000 mirror send 10 recv 10 fin expect-fin
-	wait_for "a part of the clients" so_many_served 500
-	kill -TERM "$WEIR_PID"
-	weir_expect_status 0
-	peer_end client
-	expect_equal "clients that were neither served nor refused" "" \
-		"$(grep -v 'Connection refused' client.err | head -n 3)"
-	expect_at_least "clients that came too late" 1 "$(wc -l <client.err)"
-}
-
-so_many_served() {
-	[ "$(grep -c 'reason=eof' weir.log)" -ge "$1" ]
+	stop_amid_clients 500
 }
 scenario "TERM while clients come: each is served or refused" rush -o workers=4
 

@@ -109,17 +109,7 @@ stopped_in_handshakes() {
 	far_target -s echo
 	far_relay
 	client -i -n 300 -j 1500 mirror send 10 recv 10 fin expect-fin
-	wait_for "a part of the clients" so_many_served 50
-	kill -TERM "$WEIR_PID"
-	weir_expect_status 0
-	peer_end client
-	expect_equal "clients that were neither served nor refused" "" \
-		"$(grep -v 'Connection refused' client.err | head -n 3)"
-	expect_at_least "clients that came too late" 1 "$(wc -l <client.err)"
-}
-
-so_many_served() {
-	[ "$(grep -c 'reason=eof' weir.log)" -ge "$1" ]
+	stop_amid_clients 50
 }
 scenario "TERM in the middle of handshakes: each client is served or refused" stopped_in_handshakes
 

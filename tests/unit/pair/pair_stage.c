@@ -308,6 +308,22 @@ uint64_t fill(int fd, const struct flow *flow)
 	return sent;
 }
 
+void end_with_answer(int client, int server, size_t answer)
+{
+	const struct pair *pair = only_pair();
+	int size = 4 * (int)answer;
+	uint64_t sent = 0;
+
+	setsockopt(pair->client.fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	shutdown(client, SHUT_WR);
+	assert_ends(server, LOOP_FIN, 0);
+	LOOP_UNTIL(base, (sent += loop_send(server, sent, answer - sent), sent == answer));
+	shutdown(server, SHUT_WR);
+	LOOP_UNTIL(base, pair->target.from.sink == SINK_ENDED);
+	ck_assert_int_eq(pair->client.from.sink, SINK_ENDED);
+	ck_assert_uint_eq(pair->target.from.bytes, answer);
+}
+
 void assert_over(const char *reason)
 {
 	char text[64];

@@ -71,6 +71,11 @@ void assert_receives(int fd, uint64_t *received, uint64_t until);
 void send_all(int fd, uint64_t offset, uint64_t length);
 /* Sends until the flow has paused its source and the kernels in between are full too. */
 uint64_t fill(int fd, const struct flow *flow);
+/*
+ * Ends both streams of the only pair, after an answer of so many bytes. All of it is with the kernel then,
+ * and the client has read nothing.
+ */
+void end_with_answer(int client, int server, size_t answer);
 void assert_over(const char *reason);
 TCase *make_case(const char *name);
 

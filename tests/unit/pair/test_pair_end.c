@@ -10,23 +10,11 @@ static int client, server;
 /* Both streams have ended and everything is with the kernel, but the client has not read its answer. */
 static struct pair *end_unread(const char *const *options)
 {
-	int size = 4 * ANSWER;
-	uint64_t sent = 0;
-	struct pair *pair;
-
 	begin(options);
 	client = join();
 	server = meet_open(target);
-	pair = only_pair();
-	setsockopt(pair->client.fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-	shutdown(client, SHUT_WR);
-	assert_ends(server, LOOP_FIN, 0);
-	LOOP_UNTIL(base, (sent += loop_send(server, sent, ANSWER - sent), sent == ANSWER));
-	shutdown(server, SHUT_WR);
-	LOOP_UNTIL(base, pair->target.from.sink == SINK_ENDED);
-	ck_assert_int_eq(pair->client.from.sink, SINK_ENDED);
-	ck_assert_uint_eq(pair->target.from.bytes, ANSWER);
-	return pair;
+	end_with_answer(client, server, ANSWER);
+	return only_pair();
 }
 
 START_TEST(pair_counts_until_its_last_bytes_are_acknowledged)

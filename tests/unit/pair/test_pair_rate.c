@@ -130,20 +130,14 @@ END_TEST
 /* What it has yet to take is with the kernel then. */
 START_TEST(reader_is_held_to_it_after_both_have_ended)
 {
-	int size = 1024 * 1024;
 	struct pair *pair;
 
 	begin(TEXTS(RATE));
 	client = join();
 	server = meet_open(target);
 	pair = only_pair();
-	setsockopt(pair->client.fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-	shutdown(client, SHUT_WR);
-	assert_ends(server, LOOP_FIN, 0);
-	sent = received = 0;
-	LOOP_UNTIL(base, (sent += loop_send(server, sent, 300000 - sent), sent == 300000));
-	shutdown(server, SHUT_WR);
-	LOOP_UNTIL(base, pair->target.from.sink == SINK_ENDED);
+	end_with_answer(client, server, 300000);
+	received = 0;
 	for (int i = 0; i < 500 && set.count > 0; i++) {
 		pair->acknowledged_at = clock_ms();   /* it is not stall_timeout alone that ends it */
 		loop_receive(client, &received, 100); /* 10,000 bytes a second */
