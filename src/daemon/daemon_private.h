@@ -52,6 +52,7 @@ struct daemon {
 	struct mailbox answers; /* from the workers */
 	unsigned undrained;     /* workers that may still accept */
 	enum daemon_phase phase;
+	bool time_is_up;    /* draining has lasted for drain_timeout */
 	bool report_wanted; /* as soon as there are workers to ask */
 	bool dump_hangs;    /* its thread is left behind */
 	int status;         /* exit status */

@@ -46,11 +46,21 @@ EVENT_CALLBACK(on_drain_timer, struct daemon, daemon)
 	go_on_draining(daemon);
 }
 
+/*
+ * Resets all pairs, once no worker accepts any more: the slots that pairs give back would otherwise let in
+ * clients that wait at another worker, only to be reset.
+ */
+static void end_draining(struct daemon *daemon)
+{
+	daemon->time_is_up = true;
+	order_all(daemon, daemon->undrained > 0 ? WORKER_HALT : WORKER_SHUTDOWN);
+}
+
 EVENT_CALLBACK(on_drain_deadline, struct daemon, daemon)
 {
 	log_warning("%" PRIu64 " pairs are still there after drain_timeout: resetting them",
 	            slots_used(&daemon->slots));
-	order_all(daemon, WORKER_SHUTDOWN);
+	end_draining(daemon);
 }
 
 static void drain(struct daemon *daemon, const char *signal_name)
@@ -65,7 +75,7 @@ static void drain(struct daemon *daemon, const char *signal_name)
 	           signal_name, slots_used(&daemon->slots), timeout);
 	order_all(daemon, WORKER_DRAIN);
 	if (timeout == 0 || event_add(daemon->drain_deadline, &deadline) < 0)
-		order_all(daemon, WORKER_SHUTDOWN);
+		end_draining(daemon);
 }
 
 void daemon_terminate(struct daemon *daemon, const char *signal_name)
@@ -82,6 +92,8 @@ void daemon_terminate(struct daemon *daemon, const char *signal_name)
 void daemon_take_drained(struct daemon *daemon)
 {
 	daemon->undrained--;
+	if (daemon->undrained == 0 && daemon->time_is_up)
+		order_all(daemon, WORKER_SHUTDOWN);
 	go_on_draining(daemon);
 }
 

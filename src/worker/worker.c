@@ -89,6 +89,13 @@ EVENT_CALLBACK(on_survey_more, struct worker, worker)
 	answer(worker, &worker->reported, WORKER_REPORTED);
 }
 
+static void halt(struct worker *worker)
+{
+	if (worker->draining)
+		acceptors_stop(&worker->acceptors);
+	note_drained(worker);
+}
+
 static void take_order(void *arg, struct message *message)
 {
 	struct worker *worker = arg;
@@ -100,10 +107,11 @@ static void take_order(void *arg, struct message *message)
 		acceptors_close(&worker->acceptors);
 		note_drained(worker);
 		break;
+	case WORKER_HALT:
+		halt(worker);
+		break;
 	case WORKER_SHUTDOWN:
-		if (worker->draining)
-			acceptors_stop(&worker->acceptors);
-		note_drained(worker);
+		halt(worker);
 		pair_set_hurry(&worker->set);
 		pair_set_shutdown(&worker->set);
 		break;

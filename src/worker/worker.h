@@ -54,6 +54,7 @@ enum worker_order {
 	 * WORKER_DRAINED once nobody waits.
 	 */
 	WORKER_DRAIN,
+	WORKER_HALT,     /* while draining, serve nobody else; WORKER_DRAINED follows */
 	WORKER_SHUTDOWN, /* reset all pairs; while draining, serve nobody else */
 	WORKER_REPORT,   /* only one at a time; answered by WORKER_REPORTED */
 	WORKER_RESUME,   /* there may be room for a pair that an acceptor waits for */
