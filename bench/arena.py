@@ -64,8 +64,9 @@ class Load:
 class Arena:
     """A context in which a relay runs in front of a fresh server. Clients opened in it end with it."""
 
-    def __init__(self, program, relay, workers, pinned):
+    def __init__(self, program, path, relay, workers, pinned):
         self.program = program
+        self.path = path
         self.relay = relay
         self.workers = workers
         self.pinned = pinned and bool(LOAD_CPUS)
@@ -75,27 +76,29 @@ class Arena:
     def __enter__(self):
         with self.stack as stack:
             self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="weir-bench-")))
-            server = self._load("serve")
-            target = int(server.line(OPEN_TIMEOUT).split()[1])
-            self.running = stack.enter_context(RunningRelay(self.relay, target, self.workers, self.pinned, self.folder))
+            self.places = stack.enter_context(self.path.places())
+            server = self._load(self.places.target, "serve", f"{self.places.target.address}:0")
+            target = server.line(OPEN_TIMEOUT).removeprefix("serving ")
+            self.running = stack.enter_context(RunningRelay(self.relay, self.places.relay, target, self.workers,
+                                                            self.pinned, self.folder))
             self.stack = stack.pop_all()
         return self
 
     def __exit__(self, *_):
         self.stack.close()
 
-    def _load(self, *arguments):
+    def _load(self, place, *arguments):
         self.loads += 1
         command = [self.program, *map(str, arguments)]
         if self.pinned:
             command = ["taskset", "-c", ",".join(map(str, LOAD_CPUS)), *command]
-        load = Load(command, self.folder / f"load-{self.loads}.log")
+        load = Load([*place.prefix, *command], self.folder / f"load-{self.loads}.log")
         self.stack.callback(load.close)
         return load
 
     def client(self, kind, *arguments):
         """A client that has printed that it is ready for start()."""
-        load = self._load(kind, *arguments, self.running.port)
+        load = self._load(self.places.client, kind, *arguments, self.running.address)
         if load.line(OPEN_TIMEOUT) != "ready":
             raise Failed("the load generator is not ready")
         return load

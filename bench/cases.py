@@ -25,6 +25,7 @@ class Case:
     workers: Optional[int] = 1  # None: each relay's own default
     pairs: int = 1  # how many are open at the same time
     rounds: Optional[int] = None  # at most this many; None: as many as asked for
+    paths: tuple = ("loopback",)  # where it is measured unless it is named
 
 
 CPU_PER_GIB = Metric("cpu_s_per_gib", "relay CPU, s per GiB", of_relay=True)

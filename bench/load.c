@@ -42,8 +42,8 @@ void *load_alloc(size_t count, size_t size)
 static void usage(void) __attribute__((noreturn));
 static void usage(void)
 {
-	fputs("usage: load serve\n"
-	      "       load bulk|echo|connect|hold PORT [-n CONNECTIONS] [-b BYTES] [-t DURATION] [-T "
+	fputs("usage: load serve ADDRESS\n"
+	      "       load bulk|echo|connect|hold ADDRESS [-n CONNECTIONS] [-b BYTES] [-t DURATION] [-T "
 	      "TIMEOUT]\n"
 	      "            [-c COUNT] [-s SIZE] [-r BYTES_PER_SECOND] [-p PIECE] [-B BUFFER] [-u] [-d] "
 	      "[-v]\n",
@@ -76,6 +76,15 @@ static uint64_t duration(const char *text)
 	if (units_parse_duration(text, &value) != 0 || value == 0)
 		usage();
 	return value;
+}
+
+static struct endpoint endpoint(const char *text)
+{
+	struct address address;
+
+	if (address_parse(text, &address) != 0 || address.kind != ADDRESS_LITERAL)
+		usage();
+	return address.endpoint;
 }
 
 static void take_option(struct load_options *options, int option)
@@ -158,10 +167,10 @@ int main(int argc, char **argv)
 	argc -= optind;
 	raise_descriptor_limit();
 	stream_init();
-	if (argc == 1 && strcmp(argv[0], "serve") == 0)
-		return load_serve();
 	if (argc != 2)
 		usage();
-	options.port = (uint16_t)number(argv[1], 1, UINT16_MAX);
+	options.address = endpoint(argv[1]);
+	if (strcmp(argv[0], "serve") == 0)
+		return load_serve(&options.address);
 	return run_client(argv[0], &options);
 }

@@ -1,6 +1,5 @@
 /*
- * The load generator: a server and several kinds of client, on loopback, for measuring the relay between
- * them.
+ * The load generator: a server and several kinds of client, for measuring the relay between them.
  *
  * Every connection starts with a struct load_request from the client. The server answers it with one byte, so
  * a client that has it knows that its pair is complete. Both ends run on one machine, so numbers travel in
@@ -10,6 +9,7 @@
 #define WEIR_BENCH_LOAD_H
 
 #include "load_stream.h"
+#include "net/address.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,7 +36,7 @@ struct load_request {
 };
 
 struct load_options {
-	uint16_t port;
+	struct endpoint address; /* of the relay, or of the server without one */
 	unsigned connections;
 	unsigned flags;        /* of enum load_flag, for bulk and hold */
 	uint64_t bytes;        /* bulk: all connections and both directions together */
@@ -53,9 +53,10 @@ struct load_options {
  * One kind of load each; all return the exit status. A client opens its connections, prints "ready", starts
  * when it reads a line on standard input, and prints one JSON object. When standard input ends, it closes its
  * connections and ends. load_connect opens its connections only after the start. load_hold starts at once and
- * prints no result. load_serve prints its port and serves until standard input ends.
+ * prints no result. load_serve listens at the address, prints the one it got, and serves until standard input
+ * ends.
  */
-int load_serve(void);
+int load_serve(const struct endpoint *address);
 int load_bulk(const struct load_options *options);
 int load_echo(const struct load_options *options);
 int load_connect(const struct load_options *options);

@@ -37,13 +37,10 @@ static int client_socket(const struct load_options *options)
 
 int client_open(const struct load_options *options, const struct load_request *request)
 {
-	const struct sockaddr_in address = {.sin_family = AF_INET,
-	                                    .sin_port = htons(options->port),
-	                                    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	int fd = client_socket(options);
 	char answer;
 
-	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) != 0)
+	if (connect(fd, &options->address.any, options->address.length) != 0)
 		load_die("connect");
 	if (send(fd, request, sizeof(*request), MSG_NOSIGNAL) != (ssize_t)sizeof(*request))
 		load_die("send a request");

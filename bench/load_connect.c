@@ -7,7 +7,6 @@
 #include "load_client.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,9 +31,7 @@ struct visits {
 /* Starts one more connection, unless all have been started. */
 static void visitor_connect(struct visits *visits, struct visitor *visitor)
 {
-	const struct sockaddr_in address = {.sin_family = AF_INET,
-	                                    .sin_port = htons(visits->options->port),
-	                                    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	const struct endpoint *address = &visits->options->address;
 
 	if (visits->started == visits->options->count)
 		return;
@@ -43,8 +40,7 @@ static void visitor_connect(struct visits *visits, struct visitor *visitor)
 	visitor->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (visitor->fd < 0)
 		load_die("socket");
-	if (connect(visitor->fd, (const struct sockaddr *)&address, sizeof(address)) != 0 &&
-	    errno != EINPROGRESS)
+	if (connect(visitor->fd, &address->any, address->length) != 0 && errno != EINPROGRESS)
 		load_die("connect");
 	client_watch(visits->epoll, EPOLL_CTL_ADD, visitor->fd, EPOLLOUT, visitor);
 }

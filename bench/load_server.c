@@ -278,16 +278,16 @@ static void bulk_loop(struct server *server)
 	}
 }
 
-static int listen_anywhere(uint16_t *port)
+/* Writes the address that it got to text. */
+static int listen_at(const struct endpoint *wanted, char text[ADDRESS_TEXT_MAX])
 {
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t length = sizeof(address);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	struct endpoint got = {.length = sizeof(got.un)};
+	int fd = socket(wanted->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
-	if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof(address)) != 0 ||
-	    listen(fd, BACKLOG) != 0 || getsockname(fd, (struct sockaddr *)&address, &length) != 0)
+	if (fd < 0 || bind(fd, &wanted->any, wanted->length) != 0 || listen(fd, BACKLOG) != 0 ||
+	    getsockname(fd, &got.any, &got.length) != 0)
 		load_die("listen");
-	*port = ntohs(address.sin_port);
+	endpoint_format(&got.any, got.length, text);
 	return fd;
 }
 
@@ -308,13 +308,13 @@ static void watch(int epoll, int fd, void *subject)
 		load_die("epoll_ctl");
 }
 
-int load_serve(void)
+int load_serve(const struct endpoint *address)
 {
 	static struct server server;
+	char text[ADDRESS_TEXT_MAX];
 	pthread_t thread;
-	uint16_t port;
 
-	server.listener = listen_anywhere(&port);
+	server.listener = listen_at(address, text);
 	server.bulk_epoll = new_epoll();
 	server.echo_epoll = new_epoll();
 	watch(server.bulk_epoll, server.listener, &server);
@@ -323,7 +323,7 @@ int load_serve(void)
 	if (errno != 0)
 		load_die("pthread_create");
 
-	printf("port %u\n", port);
+	printf("serving %s\n", text);
 	if (fflush(stdout) != 0)
 		load_die("standard output");
 	bulk_loop(&server);

@@ -14,8 +14,10 @@ CLEANFILES += bench/load$(EXEEXT)
 
 EXTRA_DIST += \
 	bench/README.md bench/RESULTS.md \
+	bench/activate.py \
 	bench/arena.py \
 	bench/cases.py \
+	bench/paths.py \
 	bench/processes.py \
 	bench/relays.py \
 	bench/report.py \

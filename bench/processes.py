@@ -114,10 +114,17 @@ def tcp_memory_kib():
     return int(re.search(r"^TCP:.* mem (\d+)", text, re.MULTILINE).group(1)) * PAGE_KIB
 
 
-def is_listening(port):
-    """Whether any socket listens on this IPv4 port. It does not connect, as that would open a first pair."""
+def is_listening(pid, port):
+    """
+    Whether any socket in the process's network listens on this IPv4 port. It does not connect, as that would
+    open a first pair.
+    """
     suffix = f":{port:04X}"
-    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+    try:
+        lines = Path(f"/proc/{pid}/net/tcp").read_text().splitlines()
+    except OSError:
+        return False  # the process has ended
+    for line in lines[1:]:
         fields = line.split()
         if fields[1].endswith(suffix) and fields[3] == LISTEN_STATE:
             return True

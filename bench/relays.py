@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ import processes
 
 START_TIMEOUT = 5.0
 STOP_TIMEOUT = 5.0
-FIRST_PASSED_FD = 3  # SD_LISTEN_FDS_START
+ACTIVATE = str(Path(__file__).with_name("activate.py"))
 
 _, DESCRIPTORS = resource.getrlimit(resource.RLIMIT_NOFILE)
 *LOAD_CPUS, RELAY_CPU = sorted(os.sched_getaffinity(0))  # a pinned relay has the last CPU to itself
@@ -29,10 +30,15 @@ class Failed(Exception):
 
 @dataclass(frozen=True)
 class Setup:
-    port: int  # where the relay listens
-    target: int  # the target's port
+    host: str  # where the relay listens
+    port: int
+    target: str  # HOST:PORT
     workers: Optional[int]  # None: the relay's own default
     folder: Path  # for its files
+
+    @property
+    def listen(self):
+        return f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True)
@@ -65,8 +71,8 @@ defaults
     timeout client 1h
     timeout server 1h
 listen relay
-    bind 127.0.0.1:{setup.port}
-    server target 127.0.0.1:{setup.target}
+    bind {setup.listen}
+    server target {setup.target}
 """
     )
     return ["haproxy", "-db", "-f", str(config)]
@@ -89,8 +95,8 @@ worker_rlimit_nofile {DESCRIPTORS};
 events {{ worker_connections {2 * CAPACITY + 100}; }}
 stream {{
     server {{
-        listen 127.0.0.1:{setup.port} backlog=4096;
-        proxy_pass 127.0.0.1:{setup.target};
+        listen {setup.listen} backlog=4096;
+        proxy_pass {setup.target};
         proxy_buffer_size {buffer_size};
         proxy_half_close on;
         proxy_timeout 1h;
@@ -102,20 +108,20 @@ stream {{
 
 
 def _socket_proxyd(setup):
-    return ["/lib/systemd/systemd-socket-proxyd", f"--connections-max={CAPACITY}", f"127.0.0.1:{setup.target}"]
+    return ["/lib/systemd/systemd-socket-proxyd", f"--connections-max={CAPACITY}", setup.target]
 
 
 def _socat(setup):
     return [
         "socat", "-b", "65536", "-t", "3600",
-        f"TCP-LISTEN:{setup.port},bind=127.0.0.1,reuseaddr,fork,backlog=4096,nodelay",
-        f"TCP:127.0.0.1:{setup.target},nodelay",
+        f"TCP-LISTEN:{setup.port},bind={setup.host},reuseaddr,fork,backlog=4096,nodelay",
+        f"TCP:{setup.target},nodelay",
     ]
 
 
 def _weir(path, setup, *options):
     workers = setup.workers or "auto"
-    command = [path, "-l", f"127.0.0.1:{setup.port}", "-T", f"127.0.0.1:{setup.target}", "-o", f"workers={workers}"]
+    command = [path, "-l", setup.listen, "-T", setup.target, "-o", f"workers={workers}"]
     for option in ("log_connections=off", *options):
         command += ["-o", option]
     return command
@@ -160,23 +166,25 @@ def is_installed(relay):
 
 
 def _free_port():
+    """A port that nobody uses here. In a namespace of the relay's own every port is free."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
 class RunningRelay:
-    """A relay between its port and a target, from entering the context to leaving it."""
+    """A relay in its place in front of a target, from entering the context to leaving it."""
 
-    def __init__(self, relay, target, workers, pinned, folder):
+    def __init__(self, relay, place, target, workers, pinned, folder):
         self.relay = relay
+        self.place = place
         self.pinned = pinned
         self.folder = folder
         self.process = None
-        self.port = target
+        self.address = target
         if relay.executable:
-            self.port = _free_port()
-            self.setup = Setup(self.port, target, workers, folder)
+            self.setup = Setup(place.address, _free_port(), target, workers, folder)
+            self.address = self.setup.listen
 
     def __enter__(self):
         if self.relay.executable:
@@ -203,29 +211,20 @@ class RunningRelay:
 
     def _command(self):
         command = self.relay.command(self.setup)
-        return ["taskset", "-c", str(RELAY_CPU), *command] if self.pinned else command
+        if self.relay.activated:
+            command = [sys.executable, ACTIVATE, self.setup.host, str(self.setup.port), *command]
+        if self.pinned:
+            command = ["taskset", "-c", str(RELAY_CPU), *command]
+        return [*self.place.prefix, *command]
 
     def _start(self):
         with open(self.folder / "relay.log", "wb") as log:
-            options = dict(stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
-            command = self._command()
-            self.process = self._activate(command, options) if self.relay.activated \
-                else subprocess.Popen(command, **options)
-
-    def _activate(self, command, options):
-        """Starts the relay as the service manager does: the listening socket is descriptor 3."""
-        with socket.create_server(("127.0.0.1", self.port), backlog=4096) as listener:
-            return subprocess.Popen(
-                ["/bin/sh", "-c", 'LISTEN_PID=$$; export LISTEN_PID; exec "$@"', "sh", *command],
-                env={**os.environ, "LISTEN_FDS": "1"},
-                pass_fds=(FIRST_PASSED_FD,),
-                preexec_fn=lambda: os.dup2(listener.fileno(), FIRST_PASSED_FD),
-                **options,
-            )
+            self.process = subprocess.Popen(self._command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            start_new_session=True)
 
     def _wait_until_listening(self):
         deadline = time.monotonic() + START_TIMEOUT
-        while not processes.is_listening(self.port):
+        while not processes.is_listening(self.process.pid, self.setup.port):
             if self.process.poll() is not None:
                 raise Failed(f"ended with status {self.process.returncode} at its start: {self._last_words()}")
             if time.monotonic() > deadline:

@@ -16,6 +16,7 @@ class Sample:
     round: int
     values: dict  # metric key to figure; empty where the relay failed
     failure: str = ""
+    path: str = "loopback"
 
 
 @dataclass
@@ -44,10 +45,13 @@ def spread_percent(figures):
 
 
 class Report:
-    def __init__(self, cases, relays, samples):
+    """What was measured on one path."""
+
+    def __init__(self, path, cases, relays, samples):
+        self.path = path
         self.cases = cases
         self.relays = relays
-        self.samples = samples
+        self.samples = [sample for sample in samples if sample.path == path]
 
     def _samples(self, case, relay):
         return [sample for sample in self.samples if sample.case == case.name and sample.relay == relay.name]
@@ -125,7 +129,7 @@ class Report:
             tables = [self._table(section, [case for case in cases if metric in case.metrics], metric)
                       for metric in metrics]
             tables[-1].notes = self._notes(cases)
-            yield section, tables
+            yield section if self.path == "loopback" else f"{section}, {self.path}", tables
 
 
 def section_label(section):

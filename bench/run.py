@@ -12,6 +12,7 @@ from dataclasses import asdict
 from datetime import date
 
 import cases
+import paths
 import relays
 import report
 from arena import Arena
@@ -23,6 +24,8 @@ def parse_arguments():
                                      description="weir side by side with other relays")
     parser.add_argument("--case", action="append", metavar="PATTERN", help="only these cases, as in bulk-*; repeatable")
     parser.add_argument("--relay", action="append", metavar="NAME", help="only these relays; repeatable")
+    parser.add_argument("--path", action="append", choices=paths.PATHS, help="how clients reach the relay and it the "
+                        "target; default: loopback; repeatable")
     parser.add_argument("--rounds", type=int, default=3, help="how often a case meets each relay; default %(default)s")
     parser.add_argument("--no-pin", action="store_true", help="let the scheduler place relay and load where it likes")
     parser.add_argument("--list", action="store_true", help="name the cases and the relays, measure nothing")
@@ -35,16 +38,21 @@ def parse_arguments():
     arguments = parser.parse_args()
     if arguments.rounds < 1:
         parser.error("--rounds: at least 1")
+    arguments.path = list(dict.fromkeys(arguments.path or ["loopback"]))
     return parser, arguments
 
 
-def choose_cases(parser, patterns):
+def is_named(case, patterns):
+    return any(fnmatch.fnmatchcase(case.name, pattern) for pattern in patterns)
+
+
+def choose_cases(parser, patterns, path):
+    """The cases named, or those that say something about the path."""
     known = cases.all_cases()
     for pattern in patterns or []:
         if not any(fnmatch.fnmatchcase(case.name, pattern) for case in known):
             parser.error(f"--case {pattern}: no such case; --list names them")
-    return [case for case in known
-            if not patterns or any(fnmatch.fnmatchcase(case.name, pattern) for pattern in patterns)]
+    return [case for case in known if (is_named(case, patterns) if patterns else path in case.paths)]
 
 
 def choose_relays(parser, arguments):
@@ -65,6 +73,16 @@ def print_list(arguments):
         print(f"case   {case.name:18} {case.section}: {case.title}")
     for relay in relays.all_relays(arguments.weir, arguments.before):
         print(f"relay  {relay.name:18} {relay.about}")
+    for path in paths.PATHS.values():
+        print(f"path   {path.name:18} {path.about}")
+
+
+def check_paths(parser, names):
+    for name in names:
+        try:
+            paths.check(paths.PATHS[name])
+        except paths.Unavailable as reason:
+            parser.error(f"--path {name}: {reason}")
 
 
 def is_asked(case, relay):
@@ -74,36 +92,36 @@ def is_asked(case, relay):
     return case.pairs <= relay.pairs
 
 
-def measure_once(arguments, case, relay, turn):
+def measure_once(arguments, path, case, relay, turn):
     pinned = case.workers is not None and not arguments.no_pin
     try:
         if case.pairs * relay.descriptors > relays.DESCRIPTORS:
             raise Failed(f"needs {relay.descriptors} descriptors per pair")
-        with Arena(arguments.load, relay, case.workers, pinned) as arena:
-            return report.Sample(case.name, relay.name, turn, case.run(arena))
+        with Arena(arguments.load, paths.PATHS[path], relay, case.workers, pinned) as arena:
+            return report.Sample(case.name, relay.name, turn, case.run(arena), path=path)
     except Failed as failure:
-        return report.Sample(case.name, relay.name, turn, {}, str(failure))
+        return report.Sample(case.name, relay.name, turn, {}, str(failure), path)
 
 
-def measure(arguments, chosen_cases, chosen_relays):
-    """Yields samples. A relay that failed a case does not run it again, as its cell says so anyway."""
+def measure(arguments, chosen, chosen_relays):
+    """Measures the chosen (path, case) pairs. Yields samples. A relay that failed a case does not run it again, as its cell says so anyway."""
     failed, rounds = set(), arguments.rounds
     for turn in range(rounds):
-        for index, case in enumerate(chosen_cases):
+        for index, (path, case) in enumerate(chosen):
             if case.rounds is not None and turn >= case.rounds:
                 continue
             start = time.monotonic()
             first = (turn + index) % len(chosen_relays)
             for relay in chosen_relays[first:] + chosen_relays[:first]:
-                if not is_asked(case, relay) or (case.name, relay.name) in failed:
+                if not is_asked(case, relay) or (path, case.name, relay.name) in failed:
                     continue
-                sample = measure_once(arguments, case, relay, turn)
+                sample = measure_once(arguments, path, case, relay, turn)
                 if sample.failure:
-                    failed.add((case.name, relay.name))
+                    failed.add((path, case.name, relay.name))
                     print(f"  {relay.name} fails: {sample.failure}", file=sys.stderr)
                 yield sample
             seconds = time.monotonic() - start
-            print(f"round {turn + 1} of {rounds}: {case.name}, {seconds:.0f} s", file=sys.stderr)
+            print(f"round {turn + 1} of {rounds}: {case.name} on {path}, {seconds:.0f} s", file=sys.stderr)
 
 
 def processor():
@@ -112,7 +130,7 @@ def processor():
     return names[0] if names else platform.machine()
 
 
-def surroundings(arguments, chosen_cases, chosen_relays, load_before, seconds):
+def surroundings(arguments, chosen, chosen_relays, load_before, seconds):
     return {
         "date": date.today().isoformat(),
         "kernel": platform.release(),
@@ -122,7 +140,7 @@ def surroundings(arguments, chosen_cases, chosen_relays, load_before, seconds):
         "rounds": arguments.rounds,
         "pinned": not arguments.no_pin and bool(relays.LOAD_CPUS),
         "seconds": round(seconds),
-        "cases": [case.name for case in chosen_cases],
+        "paths": {path: [case.name for place, case in chosen if place == path] for path in arguments.path},
         "relays": {relay.name: {"about": relay.about, "version": relays.version(relay)} for relay in chosen_relays},
     }
 
@@ -133,6 +151,8 @@ def print_surroundings(facts):
     placement = "has a CPU to itself" if facts["pinned"] else "runs on any CPU"
     print(f"- {facts['rounds']} rounds in {facts['seconds']} s; load average before {facts['load_average_before']:.2f}")
     print(f"- one worker {placement}")
+    for name in facts["paths"]:
+        print(f"- {name}: {paths.PATHS[name].about}")
     for name, relay in facts["relays"].items():
         print(f"- {name}: {relay['about']}" + (f" ({relay['version']})" if relay["version"] else ""))
     print()
@@ -147,29 +167,33 @@ def write_json(path, facts, samples):
 def read_json(path):
     with open(path, encoding="utf-8") as file:
         facts = json.load(file)
+    # An earlier run knew loopback only.
+    facts.setdefault("paths", {"loopback": facts.pop("cases", [])})
     return facts, [report.Sample(**sample) for sample in facts.pop("samples")]
 
 
 def measure_all(parser, arguments):
-    chosen_cases = choose_cases(parser, arguments.case)
+    chosen = [(path, case) for path in arguments.path for case in choose_cases(parser, arguments.case, path)]
     chosen_relays = choose_relays(parser, arguments)
+    check_paths(parser, arguments.path)
     resource.setrlimit(resource.RLIMIT_NOFILE, (relays.DESCRIPTORS, relays.DESCRIPTORS))
 
     load_before, start, samples = os.getloadavg()[0], time.monotonic(), []
     try:
-        for sample in measure(arguments, chosen_cases, chosen_relays):
+        for sample in measure(arguments, chosen, chosen_relays):
             samples.append(sample)
     except KeyboardInterrupt:
         print("interrupted: what follows is not the whole", file=sys.stderr)
-    return surroundings(arguments, chosen_cases, chosen_relays, load_before, time.monotonic() - start), samples
+    return surroundings(arguments, chosen, chosen_relays, load_before, time.monotonic() - start), samples
 
 
 def print_tables(arguments, facts, samples):
-    measured_cases = [case for case in cases.all_cases() if case.name in facts["cases"]]
     measured_relays = [relay for relay in relays.all_relays(arguments.weir, arguments.before) if relay.name in facts["relays"]]
-    result = report.Report(measured_cases, measured_relays, samples)
     print_surroundings(facts)
-    print(report.as_markdown(result) if arguments.markdown else report.as_text(result))
+    for path, names in facts["paths"].items():
+        measured_cases = [case for case in cases.all_cases() if case.name in names]
+        result = report.Report(path, measured_cases, measured_relays, samples)
+        print(report.as_markdown(result) if arguments.markdown else report.as_text(result))
 
 
 def main():
