@@ -38,6 +38,8 @@ struct connection {
 	bool waiting; /* for the byte that asks to give */
 	bool wrong;   /* a wrong byte arrived */
 	bool ended;   /* the client has sent its last byte */
+	uint64_t ack; /* the answer to an upload, once it is known */
+	size_t ack_left;
 };
 
 static void connection_free(struct connection *connection)
@@ -82,15 +84,30 @@ static int serve_echo(struct connection *connection)
 }
 
 /*
- * The client has sent its last byte and been given everything. A failure to send the acknowledgement is not
- * checked here: the client fails without it.
+ * Acknowledges an upload behind the last byte given, which may fill the socket. 1 when all is sent, 0 when
+ * there is no room, or -errno.
  */
-static void finish_transfer(struct connection *connection)
+static int send_ack(struct connection *connection)
 {
-	uint64_t count = connection->wrong ? LOAD_ACK_WRONG : connection->in.done;
+	const char *rest = (const char *)&connection->ack + sizeof(connection->ack) - connection->ack_left;
+	ssize_t sent = send(connection->fd, rest, connection->ack_left, MSG_NOSIGNAL);
 
-	if (connection->request.flags & LOAD_TAKE)
-		send_whole(connection->fd, &count, sizeof(count));
+	if (sent < 0)
+		return errno == EAGAIN ? 0 : -errno;
+	connection->ack_left -= (size_t)sent;
+	return connection->ack_left == 0;
+}
+
+/* The client has sent its last byte and been given everything. Returns the same as send_ack. */
+static int finish_transfer(struct connection *connection)
+{
+	if (!(connection->request.flags & LOAD_TAKE))
+		return 1;
+	if (connection->ack_left == 0) {
+		connection->ack = connection->wrong ? LOAD_ACK_WRONG : connection->in.done;
+		connection->ack_left = sizeof(connection->ack);
+	}
+	return send_ack(connection);
 }
 
 /*
@@ -140,12 +157,12 @@ static int serve_transfer(struct connection *connection, uint32_t events)
 	if (connection->out.done < connection->out.total)
 		wanted |= EPOLLOUT;
 	if (wanted == 0) {
-		finish_transfer(connection);
-		return 1;
+		result = finish_transfer(connection);
+		wanted = EPOLLOUT;
 	}
-	if (wanted != connection->events)
+	if (result == 0 && wanted != connection->events)
 		connection_watch(connection, connection->epoll, EPOLL_CTL_MOD, wanted);
-	return 0;
+	return result;
 }
 
 static int start_request(struct server *server, struct connection *connection)
