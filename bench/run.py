@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import resource
+import signal
 import sys
 import time
 from dataclasses import asdict
@@ -197,6 +198,7 @@ def print_tables(arguments, facts, samples):
 
 
 def main():
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as ^C does, and leaves no relay behind
     parser, arguments = parse_arguments()
     if arguments.list:
         print_list(arguments)
