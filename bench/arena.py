@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import processes
-from relays import LOAD_CPUS, Failed, RunningRelay
+from relays import LOAD_CPUS, Failed, RunningRelay, free_address
 
 OPEN_TIMEOUT = 30.0
 RUN_TIMEOUT = 90.0
@@ -64,11 +64,11 @@ class Load:
 class Arena:
     """A context in which a relay runs in front of a fresh server. Clients opened in it end with it."""
 
-    def __init__(self, program, path, relay, workers, pinned):
+    def __init__(self, program, path, relay, case, pinned):
         self.program = program
         self.path = path
         self.relay = relay
-        self.workers = workers
+        self.case = case
         self.pinned = pinned and bool(LOAD_CPUS)
         self.stack = ExitStack()
         self.loads = 0
@@ -77,15 +77,22 @@ class Arena:
         with self.stack as stack:
             self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="weir-bench-")))
             self.places = stack.enter_context(self.path.places())
-            server = self._load(self.places.target, "serve", f"{self.places.target.address}:0")
+            listen, target = self._addresses()
+            server = self._load(self.places.target, "serve", target)
             target = server.line(OPEN_TIMEOUT).removeprefix("serving ")
-            self.running = stack.enter_context(RunningRelay(self.relay, self.places.relay, target, self.workers,
-                                                            self.pinned, self.folder))
+            self.running = stack.enter_context(RunningRelay(self.relay, self.places.relay, listen, target,
+                                                            self.case.workers, self.pinned, self.folder))
             self.stack = stack.pop_all()
         return self
 
     def __exit__(self, *_):
         self.stack.close()
+
+    def _addresses(self):
+        """Where the relay listens, and where the target does."""
+        if self.case.is_unix:
+            return f"unix:{self.folder}/relay", f"unix:{self.folder}/target"
+        return free_address(self.places.relay), f"{self.places.target.address}:0"
 
     def _load(self, place, *arguments):
         self.loads += 1

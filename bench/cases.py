@@ -26,6 +26,7 @@ class Case:
     pairs: int = 1  # how many are open at the same time
     rounds: Optional[int] = None  # at most this many; None: as many as asked for
     paths: tuple = ("loopback",)  # where it is measured unless it is named
+    is_unix: bool = False  # over unix sockets on both sides
 
 
 CPU_PER_GIB = Metric("cpu_s_per_gib", "relay CPU, s per GiB", of_relay=True)
@@ -181,7 +182,9 @@ def growth(pairs, active):
     return run
 
 
+EVERYWHERE = ("loopback", "veth")
 BULK = (CPU_PER_GIB, GBIT)
+CONNECT = (CPU_PER_CONNECTION, CONNECTIONS)
 ECHO = (CPU_PER_TRIP, TRIPS, P50, P99)
 STOPPED = (HELD, KERNEL, CPU_PERCENT, NEWCOMER, P50, P99)
 
@@ -190,14 +193,31 @@ def _bulk_cases():
     for connections in (1, 4, 16, 64, 200):
         for direction in FLAGS:
             yield Case("Bulk data, one worker", f"bulk-{direction}-{connections}", f"{direction}, {connections}", BULK,
-                       bulk(direction, connections, "1G"), pairs=connections)
+                       bulk(direction, connections, "1G"), pairs=connections,
+                       paths=("loopback",) if connections == 4 else EVERYWHERE)
 
 
 def _echo_cases():
     for size in ("64", "4K"):
         for connections in (1, 64):
             yield Case("Round trips, one worker", f"echo-{size}-{connections}", f"{size} bytes, {connections}", ECHO,
-                       echo(connections, size, "1s"), pairs=connections)
+                       echo(connections, size, "1s"), pairs=connections,
+                       paths=EVERYWHERE if (size, connections) == ("64", 64) else ("loopback",))
+
+
+def _connect_cases():
+    yield Case("Short connections, one worker", "connect", "16 at a time", CONNECT, connect(5000), pairs=16,
+               paths=EVERYWHERE)
+
+
+def _unix_cases():
+    section = "Unix sockets"
+    yield Case(section, "unix-connect", "16 at a time", CONNECT, connect(5000), pairs=16, is_unix=True)
+    yield Case(section, "unix-connect-8", "16 at a time, 8 workers", CONNECT, connect(5000), workers=8, pairs=16,
+               is_unix=True)
+    for direction in FLAGS:
+        yield Case(section, f"unix-bulk-{direction}-16", f"{direction}, 16", BULK, bulk(direction, 16, "1G"), pairs=16,
+                   is_unix=True)
 
 
 def _growth_cases():
@@ -211,8 +231,7 @@ def _default_cases():
     yield Case(section, "auto-bulk-both-16", "both, 16", BULK, bulk("both", 16, "1G"), workers=None, pairs=16)
     yield Case(section, "auto-echo-64-64", "64 bytes, 64", (CPU_PER_TRIP, TRIPS), echo(64, "64", "1s"), workers=None,
                pairs=64)
-    yield Case(section, "auto-connect", "16 at a time", (CPU_PER_CONNECTION, CONNECTIONS), connect(5000),
-               workers=None, pairs=16)
+    yield Case(section, "auto-connect", "16 at a time", CONNECT, connect(5000), workers=None, pairs=16)
 
 
 def all_cases():
@@ -221,15 +240,15 @@ def all_cases():
         Case("Every byte compared", "verify", "both, 16", (VERIFIED,), verified(16), pairs=16, rounds=1),
         *_bulk_cases(),
         *_echo_cases(),
-        Case("Short connections, one worker", "connect", "16 at a time", (CPU_PER_CONNECTION, CONNECTIONS),
-             connect(5000), pairs=16),
+        *_connect_cases(),
+        *_unix_cases(),
         *(Case("Idle pairs", f"idle-{pairs}", f"{pairs}", (HELD_PER_PAIR, KERNEL_PER_PAIR), idle(pairs),
                pairs=pairs, rounds=1) for pairs in (1000, 8000)),
         Case(stopped_section, "stopped-80", "80", STOPPED, stopped(80), pairs=80, rounds=1),
         Case(stopped_section, "stopped-1000", "1000, with 64 KiB at the ends", STOPPED,
              stopped(1000, "-B", "64K"), pairs=1000, rounds=1),
         Case("Round trips beside bulk data", "latency", "8 beside 16", (P50, P99, P999, GBIT), latency_under_bulk,
-             pairs=24),
+             pairs=24, paths=EVERYWHERE),
         Case("Fast readers beside a slow one", "slow-reader", "8 beside 1", BULK, slow_reader, pairs=9),
         *(Case("Slow readers of 32 MiB/s each", f"paced-{readers}", f"{readers}", (CPU_PERCENT,), paced(readers),
                pairs=readers) for readers in (1, 16)),

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,14 @@ uint64_t load_now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+void load_set_no_delay(int fd, const struct endpoint *address)
+{
+	if (address->any.sa_family == AF_UNIX)
+		return;
+	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)) != 0)
+		load_die("TCP_NODELAY");
 }
 
 void *load_alloc(size_t count, size_t size)

@@ -68,6 +68,8 @@ int load_hold(const struct load_options *options);
  */
 void load_die(const char *what) __attribute__((noreturn));
 uint64_t load_now_ns(void);
+/* Lets small messages leave at once, where the kernel would wait for more. */
+void load_set_no_delay(int fd, const struct endpoint *address);
 /* calloc(3) that exits on failure. */
 void *load_alloc(size_t count, size_t size);
 

@@ -55,6 +55,7 @@ static void transfer_open(struct bulk *bulk, struct transfer *transfer, uint64_t
 	                               .seed = seed};
 
 	transfer->in = (struct stream){.total = request.give, .seed = seed};
+	transfer->in.copied = bulk->options->address.any.sa_family == AF_UNIX;
 	transfer->out = (struct stream){.total = uploads(bulk) ? bytes : 0, .seed = seed};
 	transfer->ack_left = uploads(bulk) ? sizeof(transfer->ack) : 0;
 	transfer->fd = client_open(bulk->options, &request);

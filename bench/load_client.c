@@ -4,8 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -23,11 +21,11 @@ static void set_option(int fd, int level, int name, const void *value, socklen_t
 static int client_socket(const struct load_options *options)
 {
 	const struct timeval limit = {.tv_sec = OPEN_TIMEOUT};
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(options->address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		load_die("socket");
-	set_option(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+	load_set_no_delay(fd, &options->address);
 	set_option(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 	set_option(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 	if (options->buffer != 0)

@@ -37,7 +37,7 @@ static void visitor_connect(struct visits *visits, struct visitor *visitor)
 		return;
 	visits->started++;
 	visitor->asked = false;
-	visitor->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	visitor->fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (visitor->fd < 0)
 		load_die("socket");
 	if (connect(visitor->fd, &address->any, address->length) != 0 && errno != EINPROGRESS)

@@ -4,8 +4,6 @@
 #include "load.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +21,7 @@
  * relay's delay. A connection is in one epoll set at a time, and only that set's thread touches it.
  */
 struct server {
+	const struct endpoint *address;
 	int listener;
 	int bulk_epoll;
 	int echo_epoll;
@@ -176,6 +175,7 @@ static int start_request(struct server *server, struct connection *connection)
 		return -errno;
 	connection->waiting = request->flags & LOAD_GIVE;
 	connection->in = (struct stream){.total = LOAD_FOREVER, .seed = request->seed};
+	connection->in.copied = server->address->any.sa_family == AF_UNIX;
 	if (send_whole(connection->fd, "!", 1) < 0)
 		return -ENOBUFS;
 	if (!(request->flags & LOAD_ECHO))
@@ -242,8 +242,9 @@ static void accept_waiting(struct server *server)
 
 		if (fd < 0 && (errno == EAGAIN || errno == ECONNABORTED))
 			return;
-		if (fd < 0 || setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)) != 0)
+		if (fd < 0)
 			load_die("accept");
+		load_set_no_delay(fd, server->address);
 		connection = load_alloc(1, sizeof(*connection));
 		connection->fd = fd;
 		connection_watch(connection, server->bulk_epoll, EPOLL_CTL_ADD, EPOLLIN);
@@ -295,13 +296,14 @@ static void bulk_loop(struct server *server)
 	}
 }
 
-/* Writes the address that it got to text. */
+/* Writes the address that it got to text. A port may be one that a past run left in TIME_WAIT. */
 static int listen_at(const struct endpoint *wanted, char text[ADDRESS_TEXT_MAX])
 {
 	struct endpoint got = {.length = sizeof(got.un)};
 	int fd = socket(wanted->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
-	if (fd < 0 || bind(fd, &wanted->any, wanted->length) != 0 || listen(fd, BACKLOG) != 0 ||
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)) != 0 ||
+	    bind(fd, &wanted->any, wanted->length) != 0 || listen(fd, BACKLOG) != 0 ||
 	    getsockname(fd, &got.any, &got.length) != 0)
 		load_die("listen");
 	endpoint_format(&got.any, got.length, text);
@@ -331,6 +333,7 @@ int load_serve(const struct endpoint *address)
 	char text[ADDRESS_TEXT_MAX];
 	pthread_t thread;
 
+	server.address = address;
 	server.listener = listen_at(address, text);
 	server.bulk_epoll = new_epoll();
 	server.echo_epoll = new_epoll();

@@ -54,12 +54,12 @@ int stream_send(struct stream *stream, int fd)
 	return 0;
 }
 
-static ssize_t receive_compared(struct stream *stream, int fd, size_t length)
+static ssize_t receive_copied(struct stream *stream, int fd, bool verify)
 {
 	static _Thread_local unsigned char taken[PERIOD];
-	ssize_t received = recv(fd, taken, length, 0);
+	ssize_t received = recv(fd, taken, at_most(stream->total - stream->done, PERIOD), 0);
 
-	if (received > 0 && memcmp(taken, pattern_at(stream), (size_t)received) != 0) {
+	if (verify && received > 0 && memcmp(taken, pattern_at(stream), (size_t)received) != 0) {
 		errno = EILSEQ;
 		return -1;
 	}
@@ -69,9 +69,9 @@ static ssize_t receive_compared(struct stream *stream, int fd, size_t length)
 int stream_receive(struct stream *stream, int fd, bool verify)
 {
 	for (int i = 0; i < TURN && stream->done < stream->total; i++) {
-		size_t length = at_most(stream->total - stream->done, verify ? PERIOD : DISCARD_SIZE);
-		ssize_t received =
-		        verify ? receive_compared(stream, fd, length) : recv(fd, NULL, length, MSG_TRUNC);
+		size_t left = at_most(stream->total - stream->done, DISCARD_SIZE);
+		ssize_t received = verify || stream->copied ? receive_copied(stream, fd, verify)
+		                                            : recv(fd, NULL, left, MSG_TRUNC);
 
 		if (received < 0)
 			return would_block();

@@ -15,6 +15,7 @@ struct stream {
 	uint64_t total; /* done <= total */
 	uint64_t seed;
 	size_t piece; /* the most bytes of one send(2), 0 = no limit */
+	bool copied;  /* the socket is a unix socket, which cannot discard uncopied */
 };
 
 /* Must be called before the first stream. */
@@ -23,7 +24,8 @@ void stream_init(void);
 int stream_send(struct stream *stream, int fd);
 /*
  * Takes what has arrived, at most up to total or until its turn is over. Without verify the kernel discards
- * it uncopied. Returns 1 at the end of stream, 0 before it, -EILSEQ when a byte is wrong, or -errno.
+ * it, uncopied if it can. Returns 1 at the end of stream, 0 before it, -EILSEQ when a byte is wrong, or
+ * -errno.
  */
 int stream_receive(struct stream *stream, int fd, bool verify);
 

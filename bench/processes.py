@@ -11,6 +11,7 @@ from pathlib import Path
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 PAGE_KIB = os.sysconf("SC_PAGE_SIZE") // 1024
 LISTEN_STATE = "0A"
+ACCEPTS = "00010000"  # a unix socket that listens
 ATTEMPTS = 10
 
 
@@ -119,18 +120,23 @@ def tcp_memory_kib():
     return int(re.search(r"^TCP:.* mem (\d+)", text, re.MULTILINE).group(1)) * PAGE_KIB
 
 
-def is_listening(pid, port):
-    """
-    Whether any socket in the process's network listens on this IPv4 port. It does not connect, as that would
-    open a first pair.
-    """
-    suffix = f":{port:04X}"
+def _sockets(pid, kind):
+    """The fields of each line in a table of the process's network."""
     try:
-        lines = Path(f"/proc/{pid}/net/tcp").read_text().splitlines()
+        return [line.split() for line in Path(f"/proc/{pid}/net/{kind}").read_text().splitlines()[1:]]
     except OSError:
-        return False  # the process has ended
-    for line in lines[1:]:
-        fields = line.split()
-        if fields[1].endswith(suffix) and fields[3] == LISTEN_STATE:
-            return True
-    return False
+        return []  # the process has ended
+
+
+def is_listening(pid, address):
+    """
+    Whether any socket in the process's network listens there, at HOST:PORT or unix:PATH. It does not connect, as
+    that would open a first pair.
+    """
+    if address.startswith("unix:"):
+        path = address.removeprefix("unix:")
+        # HAProxy binds to a longer name and renames the file.
+        return os.path.exists(path) and any(
+            fields[3] == ACCEPTS and fields[-1].startswith(path) for fields in _sockets(pid, "unix"))
+    suffix = f":{int(address.rpartition(':')[2]):04X}"
+    return any(fields[1].endswith(suffix) and fields[3] == LISTEN_STATE for fields in _sockets(pid, "tcp"))

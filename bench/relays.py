@@ -22,6 +22,7 @@ _, DESCRIPTORS = resource.getrlimit(resource.RLIMIT_NOFILE)
 *LOAD_CPUS, RELAY_CPU = sorted(os.sched_getaffinity(0))  # a pinned relay has the last CPU to itself
 CAPACITY = min(9000, (DESCRIPTORS - 2000) // 2)  # pairs that every relay is set up for
 PIPES = 600  # haproxy reserves two descriptors for each, besides those of its connections
+QUIET = "log_connections=off"
 
 
 class Failed(Exception):
@@ -30,15 +31,10 @@ class Failed(Exception):
 
 @dataclass(frozen=True)
 class Setup:
-    host: str  # where the relay listens
-    port: int
-    target: str  # HOST:PORT
+    listen: str  # HOST:PORT or unix:PATH
+    target: str  # the same
     workers: Optional[int]  # None: the relay's own default
     folder: Path  # for its files
-
-    @property
-    def listen(self):
-        return f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True)
@@ -56,6 +52,10 @@ class Relay:
     is_default: bool = True  # measured when no relays are named
 
 
+def _haproxy_address(address):
+    return address.replace("unix:", "unix@")
+
+
 def _haproxy(setup, tuning="", option=""):
     threads = f"nbthread {setup.workers}" if setup.workers else ""
     config = setup.folder / "haproxy.cfg"
@@ -71,8 +71,8 @@ defaults
     timeout client 1h
     timeout server 1h
 listen relay
-    bind {setup.listen}
-    server target {setup.target}
+    bind {_haproxy_address(setup.listen)}
+    server target {_haproxy_address(setup.target)}
 """
     )
     return ["haproxy", "-db", "-f", str(config)]
@@ -88,6 +88,7 @@ def _nginx(setup, buffer_size):
     config.write_text(
         f"""load_module /usr/lib/nginx/modules/ngx_stream_module.so;
 daemon off;
+user root;
 pid {setup.folder}/nginx.pid;
 error_log {setup.folder}/error.log;
 worker_processes {setup.workers or "auto"};
@@ -108,21 +109,21 @@ stream {{
 
 
 def _socket_proxyd(setup):
-    return ["/lib/systemd/systemd-socket-proxyd", f"--connections-max={CAPACITY}", setup.target]
+    return ["/lib/systemd/systemd-socket-proxyd", f"--connections-max={CAPACITY}", setup.target.removeprefix("unix:")]
 
 
 def _socat(setup):
-    return [
-        "socat", "-b", "65536", "-t", "3600",
-        f"TCP-LISTEN:{setup.port},bind={setup.host},reuseaddr,fork,backlog=4096,nodelay",
-        f"TCP:{setup.target},nodelay",
-    ]
+    host, _, port = setup.listen.rpartition(":")
+    ends = (f"TCP-LISTEN:{port},bind={host},reuseaddr,fork,backlog=4096,nodelay", f"TCP:{setup.target},nodelay")
+    if host == "unix":
+        ends = (f"UNIX-LISTEN:{port},fork,backlog=4096", setup.target.replace("unix:", "UNIX-CONNECT:"))
+    return ["socat", "-b", "65536", "-t", "3600", *ends]
 
 
 def _weir(path, setup, *options):
     workers = setup.workers or "auto"
     command = [path, "-l", setup.listen, "-T", setup.target, "-o", f"workers={workers}"]
-    for option in ("log_connections=off", *options):
+    for option in options:
         command += ["-o", option]
     return command
 
@@ -143,11 +144,11 @@ def all_relays(weir, before=None):
         Relay("socat", "fork, 64 KiB buffers, patient after a half-close", "socat", _socat, version=("-V",),
               pairs=1000, scales=False),
         Relay("weir", "as shipped, without a log line per pair, which no other writes", weir,
-              lambda setup: _weir(weir, setup), version=("--version",), is_peer=False),
+              lambda setup: _weir(weir, setup, QUIET), version=("--version",), is_peer=False),
         Relay("weir-copy", "the same with splice = off", weir,
-              lambda setup: _weir(weir, setup, "splice=off"), version=("--version",), is_peer=False,
+              lambda setup: _weir(weir, setup, QUIET, "splice=off"), version=("--version",), is_peer=False,
               is_default=False),
-        *([Relay("before", "another build of weir, as shipped", before, lambda setup: _weir(before, setup),
+        *([Relay("before", "another build of weir, as weir", before, lambda setup: _weir(before, setup, QUIET),
                  version=("--version",))] if before else []),
     ]
 
@@ -165,17 +166,18 @@ def is_installed(relay):
     return not relay.executable or shutil.which(relay.executable) is not None
 
 
-def _free_port():
-    """A port that nobody uses here. In a namespace of the relay's own every port is free."""
+def free_address(place):
+    """Where a relay can listen: at a port that nobody uses here. In a namespace of its own every port is free."""
     with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port in TIME_WAIT is free
         probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        return f"{place.address}:{probe.getsockname()[1]}"
 
 
 class RunningRelay:
     """A relay in its place in front of a target, from entering the context to leaving it."""
 
-    def __init__(self, relay, place, target, workers, pinned, folder):
+    def __init__(self, relay, place, listen, target, workers, pinned, folder):
         self.relay = relay
         self.place = place
         self.pinned = pinned
@@ -183,8 +185,8 @@ class RunningRelay:
         self.process = None
         self.address = target
         if relay.executable:
-            self.setup = Setup(place.address, _free_port(), target, workers, folder)
-            self.address = self.setup.listen
+            self.setup = Setup(listen, target, workers, folder)
+            self.address = listen
 
     def __enter__(self):
         if self.relay.executable:
@@ -212,7 +214,7 @@ class RunningRelay:
     def _command(self):
         command = self.relay.command(self.setup)
         if self.relay.activated:
-            command = [sys.executable, ACTIVATE, self.setup.host, str(self.setup.port), *command]
+            command = [sys.executable, ACTIVATE, self.setup.listen, *command]
         if self.pinned:
             command = ["taskset", "-c", str(RELAY_CPU), *command]
         return [*self.place.prefix, *command]
@@ -224,7 +226,7 @@ class RunningRelay:
 
     def _wait_until_listening(self):
         deadline = time.monotonic() + START_TIMEOUT
-        while not processes.is_listening(self.process.pid, self.setup.port):
+        while not processes.is_listening(self.process.pid, self.setup.listen):
             if self.process.poll() is not None:
                 raise Failed(f"ended with status {self.process.returncode} at its start: {self._last_words()}")
             if time.monotonic() > deadline:

@@ -114,9 +114,10 @@ class Report:
 
     def _table(self, section, cases, metric):
         better = "lower" if metric.lower_is_better else "higher"
-        head = [section_label(section), *(relay.name for relay in self.relays), f"{SUBJECT} / best peer"]
+        relays = [relay for relay in self.relays if any(self._samples(case, relay) for case in cases)]
+        head = [section_label(section), *(relay.name for relay in relays), f"{SUBJECT} / best peer"]
         rows = [
-            [case.title, *(self._cell(case, relay, metric) for relay in self.relays), self._ratio_cell(case, metric)]
+            [case.title, *(self._cell(case, relay, metric) for relay in relays), self._ratio_cell(case, metric)]
             for case in cases
         ]
         return Table(f"{metric.title} ({better} is better)", head, rows, [])

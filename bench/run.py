@@ -88,7 +88,7 @@ def check_paths(parser, names):
 
 def is_asked(case, relay):
     """Whether the case makes sense for the relay at all."""
-    if case.workers is None and not relay.scales:
+    if case.workers != 1 and not relay.scales:
         return False
     return case.pairs <= relay.pairs
 
@@ -98,7 +98,7 @@ def measure_once(arguments, path, case, relay, turn):
     try:
         if case.pairs * relay.descriptors > relays.DESCRIPTORS:
             raise Failed(f"needs {relay.descriptors} descriptors per pair")
-        with Arena(arguments.load, paths.PATHS[path], relay, case.workers, pinned) as arena:
+        with Arena(arguments.load, paths.PATHS[path], relay, case, pinned) as arena:
             return report.Sample(case.name, relay.name, turn, case.run(arena), path=path)
     except Failed as failure:
         return report.Sample(case.name, relay.name, turn, {}, str(failure), path)
