@@ -27,6 +27,7 @@ class Case:
     rounds: Optional[int] = None  # at most this many; None: as many as asked for
     paths: tuple = ("loopback",)  # where it is measured unless it is named
     is_unix: bool = False  # over unix sockets on both sides
+    with_peers: bool = True
 
 
 CPU_PER_GIB = Metric("cpu_s_per_gib", "relay CPU, s per GiB", of_relay=True)
@@ -34,6 +35,10 @@ GBIT = Metric("gbit_per_s", "throughput, Gbit/s", lower_is_better=False)
 CPU_PER_TRIP = Metric("cpu_us_per_trip", "relay CPU, µs per round trip", of_relay=True)
 TRIPS = Metric("trips_per_s", "round trips per second", lower_is_better=False)
 CPU_PER_CONNECTION = Metric("cpu_us_per_connection", "relay CPU, µs per connection", of_relay=True)
+FIRST_TENTH = Metric("first_tenth_us", "relay CPU in the first tenth, µs per connection", of_relay=True)
+LAST_TENTH = Metric("last_tenth_us", "relay CPU in the last tenth, µs per connection", of_relay=True)
+LAST_OVER_FIRST = Metric("last_over_first", "the last tenth's CPU over the first's", of_relay=True)
+FAILED_CONNECTIONS = Metric("failed_connections", "connections that failed")
 CONNECTIONS = Metric("connections_per_s", "connections per second", lower_is_better=False)
 HELD_PER_PAIR = Metric("held_kib_per_pair", "relay memory, KiB per pair", of_relay=True)
 KERNEL_PER_PAIR = Metric("kernel_kib_per_pair", "kernel TCP buffers, KiB per pair")
@@ -95,6 +100,43 @@ def connect(count):
             CPU_PER_CONNECTION.key: result["cpu_ns"] / 1e3 / result["connections"],
             CONNECTIONS.key: result["connections"] / result["seconds"],
         }
+
+    return run
+
+
+def _tenths(arena, count, seconds):
+    """Results of one tenth after the other, until the time is over."""
+    end = time.monotonic() + seconds
+    for _ in range(10):
+        milliseconds = int((end - time.monotonic()) * 1000)
+        if milliseconds <= 0:
+            return
+        result = arena.run("connect", "-f", "-n", 16, "-c", count // 10, "-T", f"{milliseconds}ms", failures=True)
+        result["failed"] -= result["connections"] < count // 10  # it counts "not complete in time" as one more
+        if result["connections"] > 0:
+            yield result
+
+
+def connect_fin(count, seconds):
+    """
+    Clients that end first, which leaves the relay's own port in TIME_WAIT. A relay that takes too long is cut
+    off, and its last tenth is the last that it has begun.
+    """
+
+    def run(arena):
+        tenths = list(_tenths(arena, count, seconds))
+        done = sum(tenth["connections"] for tenth in tenths)
+        each = [tenth["cpu_ns"] / 1e3 / tenth["connections"] for tenth in tenths]
+        figures = {
+            CPU_PER_CONNECTION.key: sum(tenth["cpu_ns"] for tenth in tenths) / 1e3 / done,
+            FIRST_TENTH.key: each[0],
+            LAST_TENTH.key: each[-1],
+            LAST_OVER_FIRST.key: each[-1] / each[0] if each[0] > 0 else 0,
+            FAILED_CONNECTIONS.key: sum(tenth["failed"] for tenth in tenths),
+        }
+        if done < count:
+            figures["note"] = f"cut off after {seconds} s and {done} connections"
+        return figures
 
     return run
 
@@ -185,6 +227,7 @@ def growth(pairs, active):
 EVERYWHERE = ("loopback", "veth")
 BULK = (CPU_PER_GIB, GBIT)
 CONNECT = (CPU_PER_CONNECTION, CONNECTIONS)
+CONNECT_FIN = (CPU_PER_CONNECTION, FIRST_TENTH, LAST_TENTH, LAST_OVER_FIRST, FAILED_CONNECTIONS)
 ECHO = (CPU_PER_TRIP, TRIPS, P50, P99)
 STOPPED = (HELD, KERNEL, CPU_PERCENT, NEWCOMER, P50, P99)
 
@@ -208,6 +251,11 @@ def _echo_cases():
 def _connect_cases():
     yield Case("Short connections, one worker", "connect", "16 at a time", CONNECT, connect(5000), pairs=16,
                paths=EVERYWHERE)
+    section = "Clients that end first, one worker"
+    yield Case(section, "connect-fin", "60,000, at most 30 s", CONNECT_FIN, connect_fin(60000, 30), pairs=16, rounds=1,
+               paths=EVERYWHERE)
+    yield Case(section, "connect-fin-100000", "100,000", CONNECT_FIN, connect_fin(100000, 60), pairs=16, rounds=1,
+               paths=("veth",), with_peers=False)
 
 
 def _unix_cases():

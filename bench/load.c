@@ -54,7 +54,7 @@ static void usage(void)
 	fputs("usage: load serve ADDRESS\n"
 	      "       load bulk|echo|connect|hold ADDRESS [-n CONNECTIONS] [-b BYTES] [-t DURATION] [-T "
 	      "TIMEOUT]\n"
-	      "            [-c COUNT] [-s SIZE] [-r BYTES_PER_SECOND] [-p PIECE] [-B BUFFER] [-u] [-d] "
+	      "            [-c COUNT] [-s SIZE] [-r BYTES_PER_SECOND] [-p PIECE] [-B BUFFER] [-f] [-u] [-d] "
 	      "[-v]\n",
 	      stderr);
 	exit(EX_USAGE);
@@ -126,6 +126,9 @@ static void take_option(struct load_options *options, int option)
 	case 'B':
 		options->buffer = (uint32_t)size(optarg, 1u << 30);
 		break;
+	case 'f':
+		options->finish = true;
+		break;
 	case 'u':
 		options->flags |= LOAD_TAKE;
 		break;
@@ -170,7 +173,7 @@ int main(int argc, char **argv)
 	        .connections = 1, .bytes = 64u << 20, .count = 1000, .size = 64, .timeout = 60000};
 	int option;
 
-	while ((option = getopt(argc, argv, "n:b:t:T:c:s:r:p:B:udv")) != -1)
+	while ((option = getopt(argc, argv, "n:b:t:T:c:s:r:p:B:fudv")) != -1)
 		take_option(&options, option);
 	argv += optind;
 	argc -= optind;

@@ -45,6 +45,7 @@ struct load_options {
 	uint64_t timeout;      /* ms until a run counts as failed */
 	uint64_t size;         /* echo: bytes of one message */
 	uint64_t rate;         /* hold: bytes per second that each connection reads */
+	bool finish;           /* connect: end first, and wait for the other end */
 	uint32_t piece;        /* hold: the most bytes that the server gives in one call; 0 = no limit */
 	uint32_t buffer; /* SO_RCVBUF here; hold: also SO_SNDBUF at the server; 0 = the kernel's own tuning */
 };

@@ -1,6 +1,6 @@
 /*
  * Short connections, a few at a time. Each one connects, sends the request, takes the one byte that answers
- * it, and closes.
+ * it, and closes; or it ends its stream, and closes when the other end has come.
  */
 #include "build_config.h"
 
@@ -16,9 +16,15 @@
 
 #define EVENTS 64
 
+enum step {
+	CONNECTING,
+	ASKED,
+	ENDED, /* we are, the relay is not */
+};
+
 struct visitor {
 	int fd;
-	bool asked;
+	enum step step;
 };
 
 struct visits {
@@ -36,7 +42,7 @@ static void visitor_connect(struct visits *visits, struct visitor *visitor)
 	if (visits->started == visits->options->count)
 		return;
 	visits->started++;
-	visitor->asked = false;
+	visitor->step = CONNECTING;
 	visitor->fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (visitor->fd < 0)
 		load_die("socket");
@@ -62,7 +68,7 @@ static void visitor_ask(struct visits *visits, struct visitor *visitor)
 		visitor_end(visits, visitor, strerror(errno));
 		return;
 	}
-	visitor->asked = true;
+	visitor->step = ASKED;
 	client_watch(visits->epoll, EPOLL_CTL_MOD, visitor->fd, EPOLLIN, visitor);
 }
 
@@ -73,11 +79,43 @@ static void visitor_take(struct visits *visits, struct visitor *visitor)
 
 	if (received < 0 && errno == EAGAIN)
 		return;
-	if (received == 1)
-		visitor_end(visits, visitor, NULL);
-	else
+	if (received != 1)
 		visitor_end(visits, visitor,
 		            received < 0 ? strerror(errno) : "end of stream instead of the answer");
+	else if (!visits->options->finish)
+		visitor_end(visits, visitor, NULL);
+	else if (shutdown(visitor->fd, SHUT_WR) != 0)
+		visitor_end(visits, visitor, strerror(errno));
+	else
+		visitor->step = ENDED;
+}
+
+static void visitor_take_end(struct visits *visits, struct visitor *visitor)
+{
+	char extra;
+	ssize_t received = recv(visitor->fd, &extra, 1, 0);
+
+	if (received < 0 && errno == EAGAIN)
+		return;
+	if (received == 0)
+		visitor_end(visits, visitor, NULL);
+	else
+		visitor_end(visits, visitor, received < 0 ? strerror(errno) : "more bytes than the answer");
+}
+
+static void visitor_progress(struct visits *visits, struct visitor *visitor)
+{
+	switch (visitor->step) {
+	case CONNECTING:
+		visitor_ask(visits, visitor);
+		break;
+	case ASKED:
+		visitor_take(visits, visitor);
+		break;
+	case ENDED:
+		visitor_take_end(visits, visitor);
+		break;
+	}
 }
 
 static void visits_run(struct visits *visits)
@@ -90,14 +128,8 @@ static void visits_run(struct visits *visits)
 
 		if (count < 0 && errno != EINTR)
 			load_die("epoll_wait");
-		for (int i = 0; i < count; i++) {
-			struct visitor *visitor = events[i].data.ptr;
-
-			if (visitor->asked)
-				visitor_take(visits, visitor);
-			else
-				visitor_ask(visits, visitor);
-		}
+		for (int i = 0; i < count; i++)
+			visitor_progress(visits, events[i].data.ptr);
 	}
 	if (visits->finished < visits->options->count)
 		client_failed(&visits->failures, "not complete in time");

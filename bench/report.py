@@ -17,6 +17,7 @@ class Sample:
     values: dict  # metric key to figure; empty where the relay failed
     failure: str = ""
     path: str = "loopback"
+    note: str = ""  # what its figures do not say
 
 
 @dataclass
@@ -101,16 +102,16 @@ class Report:
         return f"{ratio:.2f} ({self.best_peer(case, metric)[0]})"
 
     def _notes(self, cases):
-        """Why cells say that a relay fails, once per relay and reason."""
+        """Why cells say that a relay fails, and what else is to be said, once per relay and reason."""
         reasons = {}
         for case in cases:
             for relay in self.relays:
                 for sample in self._samples(case, relay):
-                    if sample.failure:
-                        names = reasons.setdefault((relay.name, sample.failure), [])
-                        if case.name not in names:
-                            names.append(case.name)
-        return [f"{relay} fails {', '.join(names)}: {reason}" for (relay, reason), names in reasons.items()]
+                    if sample.failure or sample.note:
+                        start = f"{relay.name} fails" if sample.failure else f"{relay.name} in"
+                        names = reasons.setdefault((start, sample.failure or sample.note), {})
+                        names[case.name] = True
+        return [f"{start} {', '.join(names)}: {reason}" for (start, reason), names in reasons.items()]
 
     def _table(self, section, cases, metric):
         better = "lower" if metric.lower_is_better else "higher"

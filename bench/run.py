@@ -90,6 +90,8 @@ def is_asked(case, relay):
     """Whether the case makes sense for the relay at all."""
     if case.workers != 1 and not relay.scales:
         return False
+    if relay.is_peer and not case.with_peers:
+        return False
     return case.pairs <= relay.pairs
 
 
@@ -99,7 +101,8 @@ def measure_once(arguments, path, case, relay, turn):
         if case.pairs * relay.descriptors > relays.DESCRIPTORS:
             raise Failed(f"needs {relay.descriptors} descriptors per pair")
         with Arena(arguments.load, paths.PATHS[path], relay, case, pinned) as arena:
-            return report.Sample(case.name, relay.name, turn, case.run(arena), path=path)
+            values = case.run(arena)
+            return report.Sample(case.name, relay.name, turn, values, path=path, note=values.pop("note", ""))
     except Failed as failure:
         return report.Sample(case.name, relay.name, turn, {}, str(failure), path)
 
