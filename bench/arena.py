@@ -113,6 +113,9 @@ class Arena:
     def cpu_ns(self):
         return self.running.cpu_ns()
 
+    def spread(self):
+        return self.running.spread()
+
     def run(self, kind, *arguments, failures=False):
         """Runs a client and returns its result, with the CPU time that the relay used meanwhile."""
         client = self.client(kind, *arguments)

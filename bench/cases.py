@@ -27,6 +27,7 @@ class Case:
     rounds: Optional[int] = None  # at most this many; None: as many as asked for
     paths: tuple = ("loopback",)  # where it is measured unless it is named
     is_unix: bool = False  # over unix sockets on both sides
+    asks_spread: bool = False  # how many pairs each worker has
     with_peers: bool = True
 
 
@@ -39,6 +40,7 @@ FIRST_TENTH = Metric("first_tenth_us", "relay CPU in the first tenth, µs per co
 LAST_TENTH = Metric("last_tenth_us", "relay CPU in the last tenth, µs per connection", of_relay=True)
 LAST_OVER_FIRST = Metric("last_over_first", "the last tenth's CPU over the first's", of_relay=True)
 FAILED_CONNECTIONS = Metric("failed_connections", "connections that failed")
+BUSIEST = Metric("busiest_over_mean", "the busiest worker's pairs over the mean", of_relay=True)
 CONNECTIONS = Metric("connections_per_s", "connections per second", lower_is_better=False)
 HELD_PER_PAIR = Metric("held_kib_per_pair", "relay memory, KiB per pair", of_relay=True)
 KERNEL_PER_PAIR = Metric("kernel_kib_per_pair", "kernel TCP buffers, KiB per pair")
@@ -137,6 +139,15 @@ def connect_fin(count, seconds):
         if done < count:
             figures["note"] = f"cut off after {seconds} s and {done} connections"
         return figures
+
+    return run
+
+
+def balance(pairs, workers):
+    def run(arena):
+        arena.client("hold", "-n", pairs)
+        counts = arena.spread()
+        return {BUSIEST.key: max(counts) / (sum(counts) / workers)}
 
     return run
 
@@ -268,6 +279,12 @@ def _unix_cases():
                    is_unix=True)
 
 
+def _balance_cases():
+    for pairs in (8, 32, 200):
+        yield Case("Long-lived pairs on 4 workers", f"balance-{pairs}", f"{pairs}", (BUSIEST,), balance(pairs, 4),
+                   workers=4, pairs=pairs, asks_spread=True)
+
+
 def _growth_cases():
     for pairs in (10, 100, 1000, 8000):
         yield Case("Cost of a round trip as idle pairs grow, 10 active", f"growth-{pairs}", f"{pairs} pairs",
@@ -290,6 +307,7 @@ def all_cases():
         *_echo_cases(),
         *_connect_cases(),
         *_unix_cases(),
+        *_balance_cases(),
         *(Case("Idle pairs", f"idle-{pairs}", f"{pairs}", (HELD_PER_PAIR, KERNEL_PER_PAIR), idle(pairs),
                pairs=pairs, rounds=1) for pairs in (1000, 8000)),
         Case(stopped_section, "stopped-80", "80", STOPPED, stopped(80), pairs=80, rounds=1),

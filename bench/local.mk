@@ -22,6 +22,7 @@ EXTRA_DIST += \
 	bench/relays.py \
 	bench/report.py \
 	bench/run.py \
+	bench/spread.py \
 	scripts/bench
 
 .PHONY: bench

@@ -79,15 +79,15 @@ def resident_kib(root):
     return total
 
 
-def _pipes(pid):
-    """The pipes of the process: the name of each, with a path that opens it."""
+def descriptors(pid, kind):
+    """The process's descriptors of one kind, as in pipe: and socket: - the name of each, with a path to it."""
     found = {}
     for path in Path(f"/proc/{pid}/fd").iterdir():
         try:
             name = os.readlink(path)
         except FileNotFoundError:
             continue  # closed meanwhile
-        if name.startswith("pipe:"):
+        if name.startswith(kind):
             found[name] = path
     return found
 
@@ -108,7 +108,7 @@ def piped_kib(root):
     pipes = {}
     for pid in tree(root):
         try:
-            pipes.update(_pipes(pid))
+            pipes.update(descriptors(pid, "pipe:"))
         except (FileNotFoundError, ProcessLookupError):
             continue
     return sum(map(_unread_bytes, pipes.values())) / 1024

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Callable, Optional
 
 import processes
+import spread
 
 START_TIMEOUT = 5.0
 STOP_TIMEOUT = 5.0
@@ -50,6 +51,7 @@ class Relay:
     scales: bool = True  # its number of workers can be chosen
     is_peer: bool = True
     is_default: bool = True  # measured when no relays are named
+    spread: Optional[Callable] = None  # of spread.py
 
 
 def _haproxy_address(address):
@@ -62,6 +64,7 @@ def _haproxy(setup, tuning="", option=""):
     config.write_text(
         f"""global
     maxconn {CAPACITY}
+    stats socket {setup.folder}/stats
     {threads}
     {tuning}
 defaults
@@ -123,7 +126,7 @@ def _socat(setup):
 def _weir(path, setup, *options):
     workers = setup.workers or "auto"
     command = [path, "-l", setup.listen, "-T", setup.target, "-o", f"workers={workers}"]
-    for option in options:
+    for option in (f"dump_file={setup.folder}/dump", "dump_format=json", *options):
         command += ["-o", option]
     return command
 
@@ -135,21 +138,24 @@ def all_relays(weir, before=None):
     """Every relay, in the order of the tables. weir and before are the paths of this and an earlier build."""
     return [
         DIRECT,
-        Relay("haproxy", "as shipped", "haproxy", _haproxy),
-        Relay("haproxy-splice", "option splice-auto, 256 KiB buffers, 1 MiB pipes", "haproxy", _haproxy_splice),
-        Relay("nginx-16k", "proxy_half_close on, 16 KiB buffers", "nginx", lambda setup: _nginx(setup, "16k")),
-        Relay("nginx-256k", "the same with 256 KiB buffers", "nginx", lambda setup: _nginx(setup, "256k")),
+        Relay("haproxy", "as shipped", "haproxy", _haproxy, spread=spread.of_haproxy),
+        Relay("haproxy-splice", "option splice-auto, 256 KiB buffers, 1 MiB pipes", "haproxy", _haproxy_splice,
+              spread=spread.of_haproxy),
+        Relay("nginx-16k", "proxy_half_close on, 16 KiB buffers", "nginx", lambda setup: _nginx(setup, "16k"),
+              spread=spread.of_nginx),
+        Relay("nginx-256k", "the same with 256 KiB buffers", "nginx", lambda setup: _nginx(setup, "256k"),
+              spread=spread.of_nginx),
         Relay("socket-proxyd", "systemd-socket-proxyd as shipped", "/lib/systemd/systemd-socket-proxyd",
               _socket_proxyd, version=("--version",), descriptors=6, activated=True, scales=False),
         Relay("socat", "fork, 64 KiB buffers, patient after a half-close", "socat", _socat, version=("-V",),
               pairs=1000, scales=False),
         Relay("weir", "as shipped, without a log line per pair, which no other writes", weir,
-              lambda setup: _weir(weir, setup, QUIET), version=("--version",), is_peer=False),
+              lambda setup: _weir(weir, setup, QUIET), version=("--version",), is_peer=False, spread=spread.of_weir),
         Relay("weir-copy", "the same with splice = off", weir,
               lambda setup: _weir(weir, setup, QUIET, "splice=off"), version=("--version",), is_peer=False,
-              is_default=False),
+              is_default=False, spread=spread.of_weir),
         *([Relay("before", "another build of weir, as weir", before, lambda setup: _weir(before, setup, QUIET),
-                 version=("--version",))] if before else []),
+                 version=("--version",), spread=spread.of_weir)] if before else []),
     ]
 
 
@@ -210,6 +216,10 @@ class RunningRelay:
         if not self.process:
             return 0
         return processes.resident_kib(self.process.pid) + processes.piped_kib(self.process.pid)
+
+    def spread(self):
+        """The pairs of each worker that has any."""
+        return self.relay.spread(self.process.pid, self.folder)
 
     def _command(self):
         command = self.relay.command(self.setup)

@@ -88,7 +88,7 @@ def check_paths(parser, names):
 
 def is_asked(case, relay):
     """Whether the case makes sense for the relay at all."""
-    if case.workers != 1 and not relay.scales:
+    if case.workers != 1 and not relay.scales or case.asks_spread and not relay.spread:
         return False
     if relay.is_peer and not case.with_peers:
         return False
