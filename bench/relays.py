@@ -51,6 +51,7 @@ class Relay:
     scales: bool = True  # its number of workers can be chosen
     is_peer: bool = True
     is_default: bool = True  # measured when no relays are named
+    cases: tuple = ()  # the only cases it is measured in unless it is named; none: all
     spread: Optional[Callable] = None  # of spread.py
 
 
@@ -151,6 +152,9 @@ def all_relays(weir, before=None):
               pairs=1000, scales=False),
         Relay("weir", "as shipped, without a log line per pair, which no other writes", weir,
               lambda setup: _weir(weir, setup, QUIET), version=("--version",), is_peer=False, spread=spread.of_weir),
+        Relay("weir-log", "the same with the line per pair, written to a file", weir,
+              lambda setup: _weir(weir, setup), version=("--version",), is_peer=False, cases=("connect",),
+              spread=spread.of_weir),
         Relay("weir-copy", "the same with splice = off", weir,
               lambda setup: _weir(weir, setup, QUIET, "splice=off"), version=("--version",), is_peer=False,
               is_default=False, spread=spread.of_weir),

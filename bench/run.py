@@ -86,11 +86,11 @@ def check_paths(parser, names):
             parser.error(f"--path {name}: {reason}")
 
 
-def is_asked(case, relay):
+def is_asked(case, relay, is_named):
     """Whether the case makes sense for the relay at all."""
     if case.workers != 1 and not relay.scales or case.asks_spread and not relay.spread:
         return False
-    if relay.is_peer and not case.with_peers:
+    if relay.is_peer and not case.with_peers or relay.cases and not is_named and case.name not in relay.cases:
         return False
     return case.pairs <= relay.pairs
 
@@ -117,7 +117,7 @@ def measure(arguments, chosen, chosen_relays):
             start = time.monotonic()
             first = (turn + index) % len(chosen_relays)
             for relay in chosen_relays[first:] + chosen_relays[:first]:
-                if not is_asked(case, relay) or (path, case.name, relay.name) in failed:
+                if not is_asked(case, relay, relay.name in (arguments.relay or [])) or (path, case.name, relay.name) in failed:
                     continue
                 sample = measure_once(arguments, path, case, relay, turn)
                 if sample.failure:
