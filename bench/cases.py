@@ -28,7 +28,7 @@ class Case:
     paths: tuple = ("loopback",)  # where it is measured unless it is named
     is_unix: bool = False  # over unix sockets on both sides
     asks_spread: bool = False  # how many pairs each worker has
-    with_peers: bool = True
+    with_peers: bool = True  # false: a goal of weir alone
 
 
 CPU_PER_GIB = Metric("cpu_s_per_gib", "relay CPU, s per GiB", of_relay=True)

@@ -17,6 +17,7 @@ EXTRA_DIST += \
 	bench/activate.py \
 	bench/arena.py \
 	bench/cases.py \
+	bench/goals.py \
 	bench/paths.py \
 	bench/processes.py \
 	bench/relays.py \

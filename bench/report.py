@@ -50,9 +50,9 @@ class Report:
 
     def __init__(self, path, cases, relays, samples):
         self.path = path
-        self.cases = cases
         self.relays = relays
         self.samples = [sample for sample in samples if sample.path == path]
+        self.cases = [case for case in cases if any(sample.case == case.name for sample in self.samples)]
 
     def _samples(self, case, relay):
         return [sample for sample in self.samples if sample.case == case.name and sample.relay == relay.name]
@@ -86,17 +86,23 @@ class Report:
         value, name = min(medians) if metric.lower_is_better else max(medians)
         return name, value
 
-    def ratio(self, case, metric) -> Optional[float]:
-        """weir's median over the best peer's."""
-        subject = next((relay for relay in self.relays if relay.name == SUBJECT), None)
-        figures = subject and self._figures(case, subject, metric)
-        best = self.best_peer(case, metric)
-        if not figures or not best or best[1] <= 0:
+    def median(self, case_name, relay_name, metric) -> Optional[float]:
+        """None without figures."""
+        case = next((case for case in self.cases if case.name == case_name), None)
+        relay = next((relay for relay in self.relays if relay.name == relay_name), None)
+        figures = self._figures(case, relay, metric) if case and relay else []
+        return statistics.median(figures) if figures else None
+
+    def ratio(self, case_name, metric, subject=SUBJECT) -> Optional[float]:
+        """The subject's median over the best peer's."""
+        median = self.median(case_name, subject, metric)
+        if median is None:
             return None
-        return statistics.median(figures) / best[1]
+        best = self.best_peer(next(case for case in self.cases if case.name == case_name), metric)
+        return median / best[1] if best and best[1] > 0 else None
 
     def _ratio_cell(self, case, metric):
-        ratio = self.ratio(case, metric)
+        ratio = self.ratio(case.name, metric)
         if ratio is None:
             return NOT_ASKED
         return f"{ratio:.2f} ({self.best_peer(case, metric)[0]})"
@@ -131,7 +137,7 @@ class Report:
             tables = [self._table(section, [case for case in cases if metric in case.metrics], metric)
                       for metric in metrics]
             tables[-1].notes = self._notes(cases)
-            yield section if self.path == "loopback" else f"{section}, {self.path}", tables
+            yield section, tables
 
 
 def section_label(section):
@@ -142,29 +148,35 @@ def section_label(section):
 def as_text(report):
     lines = []
     for section, tables in report.sections():
-        lines += [section, "=" * len(section)]
+        title = f"{section}, over {report.path}"
+        lines += [title, "=" * len(title)]
         for table in tables:
-            widths = [max(len(row[i]) for row in [table.head, *table.rows]) for i in range(len(table.head))]
-            lines += ["", table.title]
-            lines += ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip()
-                      for row in [table.head, *table.rows]]
-            lines += table.notes
+            lines += ["", *table_as_text(table)]
         lines.append("")
     return "\n".join(lines)
 
 
+def table_as_text(table):
+    widths = [max(len(row[i]) for row in [table.head, *table.rows]) for i in range(len(table.head))]
+    rows = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip()
+            for row in [table.head, *table.rows]]
+    return [table.title, *rows, *table.notes]
+
+
 def as_markdown(report):
-    lines = []
+    lines = [f"## Over {report.path}", ""]
     for section, tables in report.sections():
-        lines += [f"## {section}", ""]
+        lines += [f"### {section}", ""]
         for table in tables:
-            lines += [f"**{table.title}**", ""]
-            lines += [_markdown_row(table.head), _markdown_row(["---"] * len(table.head))]
-            lines += [_markdown_row(row) for row in table.rows]
-            lines += ["", *(f"- {note}" for note in table.notes)]
-            if table.notes:
-                lines.append("")
+            lines += [f"**{table.title}**", "", *table_as_markdown(table)]
     return "\n".join(lines)
+
+
+def table_as_markdown(table):
+    lines = [_markdown_row(row) for row in [table.head, ["---"] * len(table.head), *table.rows]] + [""]
+    if table.notes:
+        lines += [*(f"- {note}" for note in table.notes), ""]
+    return lines
 
 
 def _markdown_row(cells):

@@ -13,6 +13,7 @@ from dataclasses import asdict
 from datetime import date
 
 import cases
+import goals
 import paths
 import relays
 import report
@@ -71,7 +72,7 @@ def choose_relays(parser, arguments):
 
 def print_list(arguments):
     for case in cases.all_cases():
-        print(f"case   {case.name:18} {case.section}: {case.title}")
+        print(f"case   {case.name:18} {case.section}: {case.title}; {', '.join(case.paths)}")
     for relay in relays.all_relays(arguments.weir, arguments.before):
         print(f"relay  {relay.name:18} {relay.about}")
     for path in paths.PATHS.values():
@@ -86,11 +87,11 @@ def check_paths(parser, names):
             parser.error(f"--path {name}: {reason}")
 
 
-def is_asked(case, relay, is_named):
+def is_asked(case, relay, by_name):
     """Whether the case makes sense for the relay at all."""
     if case.workers != 1 and not relay.scales or case.asks_spread and not relay.spread:
         return False
-    if relay.is_peer and not case.with_peers or relay.cases and not is_named and case.name not in relay.cases:
+    if relay.is_peer and not case.with_peers or relay.cases and not by_name and case.name not in relay.cases:
         return False
     return case.pairs <= relay.pairs
 
@@ -108,7 +109,10 @@ def measure_once(arguments, path, case, relay, turn):
 
 
 def measure(arguments, chosen, chosen_relays):
-    """Measures the chosen (path, case) pairs. Yields samples. A relay that failed a case does not run it again, as its cell says so anyway."""
+    """
+    Measures the chosen (path, case) pairs and yields samples. A relay that failed a case does not run it again, as
+    its cell says so anyway.
+    """
     failed, rounds = set(), arguments.rounds
     for turn in range(rounds):
         for index, (path, case) in enumerate(chosen):
@@ -117,7 +121,8 @@ def measure(arguments, chosen, chosen_relays):
             start = time.monotonic()
             first = (turn + index) % len(chosen_relays)
             for relay in chosen_relays[first:] + chosen_relays[:first]:
-                if not is_asked(case, relay, relay.name in (arguments.relay or [])) or (path, case.name, relay.name) in failed:
+                by_name = relay.name in (arguments.relay or [])
+                if not is_asked(case, relay, by_name) or (path, case.name, relay.name) in failed:
                     continue
                 sample = measure_once(arguments, path, case, relay, turn)
                 if sample.failure:
@@ -192,12 +197,31 @@ def measure_all(parser, arguments):
 
 
 def print_tables(arguments, facts, samples):
-    measured_relays = [relay for relay in relays.all_relays(arguments.weir, arguments.before) if relay.name in facts["relays"]]
+    known_relays = relays.all_relays(arguments.weir, arguments.before)
+    measured_relays = [relay for relay in known_relays if relay.name in facts["relays"]]
+    results = [report.Report(path, [case for case in cases.all_cases() if case.name in names], measured_relays, samples)
+               for path, names in facts["paths"].items()]
+    print_all = print_markdown if arguments.markdown else print_text
+    print_all(facts, results, goals.table(results))
+
+
+def print_text(facts, results, aims):
     print_surroundings(facts)
-    for path, names in facts["paths"].items():
-        measured_cases = [case for case in cases.all_cases() if case.name in names]
-        result = report.Report(path, measured_cases, measured_relays, samples)
-        print(report.as_markdown(result) if arguments.markdown else report.as_text(result))
+    for result in results:
+        print(report.as_text(result))
+    if aims.rows:
+        print("\n".join(report.table_as_text(aims)))
+
+
+def print_markdown(facts, results, aims):
+    """As the end of RESULTS.md has it."""
+    print("## What was aimed at, and what came out\n")
+    print(goals.ABOUT)
+    print("\n".join(report.table_as_markdown(aims)))
+    print("## The run\n")
+    print_surroundings(facts)
+    for result in results:
+        print(report.as_markdown(result))
 
 
 def main():
