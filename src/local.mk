@@ -12,6 +12,7 @@ src_libweir_a_SOURCES = \
 	src/base/printable.c src/base/printable.h \
 	src/base/refcount.h \
 	src/base/slab.c src/base/slab.h \
+	src/base/timers.c src/base/timers.h \
 	src/config/complaints.c src/config/complaints.h \
 	src/config/config.c src/config/config.h \
 	src/daemon/daemon.c src/daemon/daemon.h src/daemon/daemon_private.h \

@@ -66,7 +66,7 @@ static void free_pair(struct pair *pair)
 {
 	struct pair_set *set = pair->set;
 
-	event_del(pair->timer);
+	timers_stop(&set->timers, &pair->timer);
 	pair_watch(&pair->client, false);
 	pair_watch(&pair->target, false);
 	LIST_REMOVE(pair, entry);
@@ -283,11 +283,11 @@ static void settle_flow(struct flow *flow)
 	pair_settle(flow->owner);
 }
 
-EVENT_CALLBACK(on_timer, struct pair, pair)
+static void on_timer(struct timer *timer)
 {
+	struct pair *pair = (struct pair *)(void *)((char *)timer - offsetof(struct pair, timer));
 	enum reason expired = pair_expired(pair);
 
-	pair->timer_due = PAIR_NEVER;
 	if (!expired && !pair_rate_is_kept(pair))
 		expired = REASON_STALL_TIMEOUT;
 	if (expired && pair_is_connected(pair)) {
@@ -313,7 +313,7 @@ static size_t events_offset(void)
 
 static size_t allocation_size(void)
 {
-	return events_offset() + 3 * event_get_struct_event_size();
+	return events_offset() + 2 * event_get_struct_event_size();
 }
 
 size_t pair_cost(void)
@@ -333,8 +333,6 @@ static struct pair *allocate(struct pair_set *set)
 	events = (char *)pair + events_offset();
 	pair->client.event = (struct event *)(void *)events;
 	pair->target.event = (struct event *)(void *)(events + event_size);
-	pair->timer = (struct event *)(void *)(events + 2 * event_size);
-	event_assign(pair->timer, set->io.base, -1, 0, on_timer, pair);
 	return pair;
 }
 
@@ -384,7 +382,6 @@ int pair_new(struct pair_set *set, struct admission *ticket, int client_fd,
 	pair->ticket = *ticket; /* consumed */
 	pair->id = 1 + set->worker + set->made++ * set->id_step;
 	pair->born = clock_ms();
-	pair->timer_due = PAIR_NEVER;
 	init_peer(pair, &pair->client, &pair->target, UPLOAD, client_fd);
 	init_peer(pair, &pair->target, &pair->client, DOWNLOAD, -1);
 	LIST_INSERT_HEAD(&set->pairs, pair, entry);
@@ -404,7 +401,9 @@ int pair_set_init(struct pair_set *set, unsigned workers)
 	set->count = set->made = 0;
 	set->survey = NULL;
 	set->io.turns = &set->turns;
-	error = flow_turns_init(&set->turns, set->io.base);
+	error = timers_init(&set->timers, set->io.base, on_timer);
+	if (!error)
+		error = flow_turns_init(&set->turns, set->io.base);
 	if (!error)
 		error = pair_damp_init(set);
 	return error ? error : pair_watch_init(set);
@@ -439,4 +438,5 @@ void pair_set_deinit(struct pair_set *set)
 	pair_damp_deinit(set);
 	pair_watch_deinit(set);
 	flow_turns_deinit(&set->turns);
+	timers_deinit(&set->timers);
 }

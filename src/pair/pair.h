@@ -9,6 +9,7 @@
 #define WEIR_PAIR_H
 
 #include "base/slab.h"
+#include "base/timers.h"
 #include "flow/flow.h"
 #include "relay/admission.h"
 #include "relay/relay.h"
@@ -39,6 +40,7 @@ struct pair_set {
 	/* private */
 	struct flow_turns turns;
 	struct slab slab;
+	struct timers timers;
 	struct pair_list pairs;
 	struct peer_list blind;       /* peers from which nothing is read: see pair_watch.c */
 	struct event *watch_timer;    /* while there are blind peers */

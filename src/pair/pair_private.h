@@ -7,6 +7,7 @@
 #define WEIR_PAIR_PRIVATE_H
 
 #include "base/backoff.h"
+#include "base/timers.h"
 #include "pair/pair.h"
 #include "pair/reason.h"
 
@@ -58,8 +59,7 @@ struct pair {
 	struct backoff postpone; /* how long PHASE_WAITING lasts, without jitter */
 	const struct peer *ended_first;
 	uint64_t born, attempt_began; /* clock_ms */
-	struct event *timer;
-	uint64_t timer_due;      /* clock_ms at which the timer fires */
+	struct timer timer;
 	uint64_t unacknowledged; /* PHASE_ENDING: bytes, and when that last shrank */
 	uint64_t acknowledged_at;
 	struct backoff look; /* PHASE_FAILING, PHASE_ENDING: how long until the next look */
@@ -110,7 +110,7 @@ void pair_connect_again(struct pair *pair, bool expired);
 uint64_t pair_connect_wait(const struct pair *pair);
 
 /* pair_time.c */
-#define PAIR_NEVER UINT64_MAX /* clock_ms */
+#define PAIR_NEVER TIMERS_NEVER
 
 /* clock_ms of the last byte either way. */
 uint64_t pair_last_activity(const struct pair *pair);

@@ -6,8 +6,6 @@
 #include "net/stream.h"
 #include "pair/pair_private.h"
 
-#include <event2/event.h>
-
 struct deadline {
 	uint64_t at; /* clock_ms */
 	enum reason reason;
@@ -112,14 +110,8 @@ enum reason pair_expired(const struct pair *pair)
 void pair_arm_timer(struct pair *pair)
 {
 	uint64_t at = next_look(pair);
-	struct timeval left;
-	uint64_t now;
 
-	if (at >= pair->timer_due)
-		return;
-	now = clock_ms();
-	left = clock_timeval(at > now ? at - now : 0);
 	/* If out of memory, the pair's next event tries again. */
-	if (event_add(pair->timer, &left) == 0)
-		pair->timer_due = at;
+	if (at < timer_due(&pair->timer))
+		(void)timers_set(&pair->set->timers, &pair->timer, at);
 }

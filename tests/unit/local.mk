@@ -44,6 +44,7 @@ UNIT_TESTS = \
 	tests/unit/base/test_pool \
 	tests/unit/base/test_slab \
 	tests/unit/base/test_slots \
+	tests/unit/base/test_timers \
 	tests/unit/net/test_socket \
 	tests/unit/net/test_stream \
 	tests/unit/base/test_units \
@@ -72,6 +73,10 @@ tests_unit_base_test_pool_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_base_test_pool_LDADD = $(UNIT_LIBS)
 tests_unit_base_test_slab_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_base_test_slab_LDADD = $(UNIT_LIBS)
+tests_unit_base_test_timers_SOURCES = tests/unit/base/test_timers.c tests/unit/faults.c
+tests_unit_base_test_timers_LDFLAGS = $(FAULTS_WRAP)
+tests_unit_base_test_timers_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_base_test_timers_LDADD = $(UNIT_LIBS)
 tests_unit_flow_test_flow_chains_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_flow_test_flow_chains_LDADD = $(UNIT_LIBS)
 tests_unit_flow_test_budget_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)

@@ -260,6 +260,13 @@ void be_quiet_since(struct pair *pair, uint64_t ms)
 	pair->target.from.last_read = pair->target.from.last_progress = pair->target.from.ended = then;
 }
 
+void fire_timer(struct pair *pair)
+{
+	timers_stop(&set.timers, &pair->timer);
+	set.timers.fire(&pair->timer);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+}
+
 void run_for(uint64_t ms)
 {
 	uint64_t end = clock_ms() + ms;

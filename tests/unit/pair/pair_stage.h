@@ -61,6 +61,8 @@ struct pair *only_pair(void);
 int meet_open(int listener);
 /* As if the last byte of either flow, and every end, had been so long ago. */
 void be_quiet_since(struct pair *pair, uint64_t ms);
+/* As if the time had come, before the loop looks at sockets; then one pass of it. */
+void fire_timer(struct pair *pair);
 /* Runs the loop for a while without a condition: to see that nothing happens. */
 void run_for(uint64_t ms);
 /* Receives until the stream ends, and says how; the bytes are counted. */

@@ -369,7 +369,7 @@ START_TEST(look_at_a_pair_that_connects_changes_nothing)
 {
 	open_relay(TEXTS(relays_address(silent())), TEXTS("connect_timeout=1m"));
 	join();
-	event_active(only_pair()->timer, EV_TIMEOUT, 1);
+	fire_timer(only_pair());
 	run_for(20);
 	ck_assert(!pair_is_connected(only_pair()));
 	ck_assert_uint_eq(only_pair()->attempt, 0);

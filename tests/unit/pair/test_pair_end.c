@@ -128,8 +128,7 @@ START_TEST(deadline_that_is_late_itself_ends_no_wait)
 	run_for(300);
 	read_some(pair);
 	pair->acknowledged_at = clock_ms() - 20000;
-	event_active(pair->timer, EV_TIMEOUT, 1);
-	event_base_loop(base, EVLOOP_NONBLOCK);
+	fire_timer(pair);
 	ck_assert_uint_eq(set.count, 1);
 }
 END_TEST
@@ -151,8 +150,7 @@ START_TEST(pair_that_waits_can_be_hurried)
 	uint64_t received = 0;
 
 	backoff_reset(&pair->look, 60000);
-	event_del(pair->timer);
-	pair->timer_due = clock_ms() + 60000;
+	ck_assert_int_eq(timers_set(&set.timers, &pair->timer, clock_ms() + 60000), 0);
 	LOOP_UNTIL(base, (loop_receive(client, &received, ANSWER), received == ANSWER));
 	ck_assert_uint_eq(set.count, 1);
 	LOOP_UNTIL(base, (pair_set_hurry(&set), set.count == 0));

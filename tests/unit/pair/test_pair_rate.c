@@ -103,16 +103,14 @@ START_TEST(late_daemon_measures_anew)
 	pair = begin_stuck(TEXTS("min_rate=64K", "stall_timeout=10s", "high_watermark=64K"));
 	pair->target.pace.since = before - 60000;
 	pair->target.pace.look_at = before - 50000;
-	event_active(pair->timer, EV_TIMEOUT, 1);
-	event_base_loop(base, EVLOOP_NONBLOCK);
+	fire_timer(pair);
 	ck_assert_uint_eq(set.count, 1);
 	ck_assert_uint_ge(pair->target.pace.since, before);
 	ck_assert_uint_gt(pair->target.pace.look_at, before);
 	/* On time, the same ends it. */
 	pair->target.pace.since = before - 60000;
 	pair->target.pace.look_at = clock_ms();
-	event_active(pair->timer, EV_TIMEOUT, 1);
-	event_base_loop(base, EVLOOP_NONBLOCK);
+	fire_timer(pair);
 	assert_over("stall_timeout");
 }
 END_TEST

@@ -157,8 +157,7 @@ START_TEST(closing_waits_for_a_slow_reader)
 	LOOP_UNTIL(base, pair->acknowledged_at > before);
 	ck_assert_uint_lt(received, sent);
 	be_quiet_since(pair, 20000);
-	event_active(pair->timer, EV_TIMEOUT, 1);
-	event_base_loop(base, EVLOOP_NONBLOCK);
+	fire_timer(pair);
 	ck_assert_uint_eq(set.count, 1);
 	ck_assert_int_eq(drain(client, &received), LOOP_RST);
 	ck_assert_uint_eq(received, sent);
@@ -168,8 +167,7 @@ END_TEST
 
 static void look(struct pair *pair)
 {
-	event_active(pair->timer, EV_TIMEOUT, 1);
-	event_base_loop(base, EVLOOP_NONBLOCK);
+	fire_timer(pair);
 }
 
 /* Many pairs that wait for resting readers cost no CPU. A reader that goes on is soon noticed. */

@@ -197,8 +197,7 @@ START_TEST(deadline_that_is_late_itself_ends_nobody)
 	ck_assert_uint_eq(loop_send(_i ? server : client, 0, 1), 1);
 	poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, LOOP_DEADLINE_MS);
 	be_quiet_since(pair, 20000);
-	event_active(pair->timer, EV_TIMEOUT, 1);
-	event_base_loop(base, EVLOOP_NONBLOCK);
+	fire_timer(pair);
 	ck_assert_uint_eq(set.count, 1);
 	assert_receives(_i ? client : server, &received, 1);
 }
@@ -214,7 +213,7 @@ START_TEST(timeouts_of_zero_never_come)
 	shutdown(meet_open(target), SHUT_WR);
 	fill(client, &only_pair()->client.from);
 	assert_ends(client, LOOP_FIN, 0);
-	ck_assert(!event_pending(only_pair()->timer, EV_TIMEOUT, NULL));
+	ck_assert(timer_due(&only_pair()->timer) == TIMERS_NEVER);
 }
 END_TEST
 

@@ -52,7 +52,7 @@ START_TEST(peers_that_owe_nothing_are_not_asked)
 
 	begin_quietly(&server);
 	run_for(TIMEOUT_MS);
-	ck_assert(!event_pending(only_pair()->timer, EV_TIMEOUT, NULL));
+	ck_assert(timer_due(&only_pair()->timer) == TIMERS_NEVER);
 	ck_assert_uint_eq(asked, 0);
 }
 END_TEST
@@ -67,7 +67,7 @@ static void assert_asked_for_a_while(const struct peer *peer)
 	before = asked;
 	run_for(TIMEOUT_MS);
 	ck_assert_uint_eq(asked, before);
-	ck_assert(!event_pending(peer->pair->timer, EV_TIMEOUT, NULL));
+	ck_assert(timer_due(&peer->pair->timer) == TIMERS_NEVER);
 }
 
 START_TEST(peer_that_has_answered_is_not_asked_again)

@@ -1,0 +1,155 @@
+#include "build_config.h"
+
+#include "base/timers.h"
+
+#include "base/clock.h"
+#include "base/evloop.h"
+#include "base/number.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdlib.h>
+
+#define ROOM_MIN 64
+
+/* ---- the heap: the timer at i is due no later than those at 2i + 1 and 2i + 2 ---- */
+
+static void put_at(struct timers *timers, uint32_t i, struct timer *timer)
+{
+	timers->heap[i] = timer;
+	timer->place = i + 1;
+}
+
+static void move_up(struct timers *timers, uint32_t i, struct timer *timer)
+{
+	for (; i > 0 && timer->due < timers->heap[(i - 1) / 2]->due; i = (i - 1) / 2)
+		put_at(timers, i, timers->heap[(i - 1) / 2]);
+	put_at(timers, i, timer);
+}
+
+/* The one below i that is due first, or NULL. */
+static struct timer *first_below(const struct timers *timers, uint32_t i)
+{
+	uint64_t left = 2 * (uint64_t)i + 1, right = left + 1;
+
+	if (left >= timers->count)
+		return NULL;
+	if (right < timers->count && timers->heap[right]->due < timers->heap[left]->due)
+		return timers->heap[right];
+	return timers->heap[left];
+}
+
+static void move_down(struct timers *timers, uint32_t i, struct timer *timer)
+{
+	struct timer *below;
+
+	while ((below = first_below(timers, i)) && below->due < timer->due) {
+		uint32_t next = below->place - 1;
+
+		put_at(timers, i, below);
+		i = next;
+	}
+	put_at(timers, i, timer);
+}
+
+/* Where the timer belongs, from i on. */
+static void settle(struct timers *timers, uint32_t i, struct timer *timer)
+{
+	if (i > 0 && timer->due < timers->heap[(i - 1) / 2]->due)
+		move_up(timers, i, timer);
+	else
+		move_down(timers, i, timer);
+}
+
+static int make_room(struct timers *timers)
+{
+	uint32_t room = timers->room ? 2 * timers->room : ROOM_MIN;
+	struct timer **heap;
+
+	if (timers->count < timers->room)
+		return 0;
+	heap = reallocarray(timers->heap, room, sizeof(struct timer *));
+	if (!heap)
+		return -ENOMEM;
+	timers->heap = heap;
+	timers->room = room;
+	return 0;
+}
+
+/* ---- the event ---- */
+
+/* The event is not moved when a timer is stopped or put off. It may then fire once for nothing. */
+static int arm(struct timers *timers)
+{
+	uint64_t due = timers->count > 0 ? timers->heap[0]->due : TIMERS_NEVER, now;
+	struct timeval left;
+
+	if (due >= timers->armed)
+		return 0;
+	now = clock_ms();
+	left = clock_timeval(due > now ? due - now : 0);
+	if (event_add(timers->event, &left) < 0)
+		return -ENOMEM;
+	timers->armed = due;
+	return 0;
+}
+
+/* Timers that are set meanwhile are due later than now, so this ends. */
+EVENT_CALLBACK(on_due, struct timers, timers)
+{
+	timers->fired = clock_ms();
+	timers->armed = 0;
+	while (timers->count > 0 && timers->heap[0]->due <= timers->fired) {
+		struct timer *timer = timers->heap[0];
+
+		timers_stop(timers, timer);
+		timers->fire(timer);
+	}
+	timers->armed = TIMERS_NEVER;
+	(void)arm(timers); /* libevent has kept the place of the event, so there is memory for it */
+}
+
+int timers_set(struct timers *timers, struct timer *timer, uint64_t due)
+{
+	int error = timer->place ? 0 : make_room(timers);
+
+	if (error)
+		return error;
+	timer->due = max_u64(due, timers->fired + 1);
+	settle(timers, timer->place ? timer->place - 1 : timers->count++, timer);
+	error = arm(timers);
+	if (error)
+		timers_stop(timers, timer);
+	return error;
+}
+
+void timers_stop(struct timers *timers, struct timer *timer)
+{
+	uint32_t place = timer->place;
+	struct timer *last;
+
+	if (place == 0)
+		return;
+	timer->place = 0;
+	last = timers->heap[--timers->count];
+	if (last != timer)
+		settle(timers, place - 1, last);
+	if (timers->count == 0 && timers->armed > 0) {
+		event_del(timers->event);
+		timers->armed = TIMERS_NEVER;
+	}
+}
+
+int timers_init(struct timers *timers, struct event_base *base, void (*fire)(struct timer *timer))
+{
+	*timers = (struct timers){.fire = fire, .armed = TIMERS_NEVER};
+	timers->event = event_new(base, -1, 0, on_due, timers);
+	return timers->event ? 0 : -ENOMEM;
+}
+
+void timers_deinit(struct timers *timers)
+{
+	evloop_free_event(timers->event);
+	free(timers->heap);
+	*timers = (struct timers){.fire = NULL};
+}
