@@ -9,6 +9,7 @@
 struct deadline {
 	uint64_t at; /* clock_ms */
 	enum reason reason;
+	const struct peer *sink; /* the one that takes nothing, if it is because of that */
 };
 
 uint64_t pair_last_activity(const struct pair *pair)
@@ -41,10 +42,15 @@ static void consider(struct deadline *deadline, uint64_t since, uint64_t timeout
 		*deadline = (struct deadline){.at = since + timeout, .reason = reason};
 }
 
-static void consider_stall(struct deadline *deadline, const struct flow *flow, uint64_t timeout)
+static void consider_stall(struct deadline *deadline, const struct peer *sink, uint64_t timeout)
 {
+	const struct flow *flow = &sink->opposite->from;
+	uint64_t before = deadline->at;
+
 	if (flow_has_backlog(flow))
 		consider(deadline, flow->last_progress, timeout, REASON_STALL_TIMEOUT);
+	if (deadline->at < before)
+		deadline->sink = sink;
 }
 
 static struct deadline next_deadline(const struct pair *pair)
@@ -60,8 +66,8 @@ static struct deadline next_deadline(const struct pair *pair)
 	if (half_closed(pair))
 		consider(&deadline, half_closed_since(pair), config->half_close_timeout,
 		         REASON_HALF_CLOSE_TIMEOUT);
-	consider_stall(&deadline, &pair->client.from, config->stall_timeout);
-	consider_stall(&deadline, &pair->target.from, config->stall_timeout);
+	consider_stall(&deadline, &pair->client, config->stall_timeout);
+	consider_stall(&deadline, &pair->target, config->stall_timeout);
 	if (pair->phase == PHASE_ENDING)
 		consider(&deadline, pair->acknowledged_at, config->stall_timeout, REASON_STALL_TIMEOUT);
 	return deadline;
@@ -91,12 +97,15 @@ static bool peer_has_news(const struct pair *pair, const struct peer *peer)
 
 /*
  * An event that the pair waits for has come but was not handled yet. The daemon was late then (stopped, or
- * short of CPU), and no pair may time out because of that.
+ * short of CPU), and no pair may time out because of that. For a flow that is stuck, only its own sink counts:
+ * the other flow may always have something to read.
  */
-static bool has_news(const struct pair *pair)
+static bool has_news(const struct pair *pair, const struct deadline *deadline)
 {
 	if (pair->phase == PHASE_ENDING && pair_unacknowledged(pair) < pair->unacknowledged)
 		return true;
+	if (deadline->sink)
+		return stream_is_writable(deadline->sink->fd);
 	return peer_has_news(pair, &pair->client) || peer_has_news(pair, &pair->target);
 }
 
@@ -104,7 +113,7 @@ enum reason pair_expired(const struct pair *pair)
 {
 	struct deadline deadline = next_deadline(pair);
 
-	return clock_ms() >= deadline.at && !has_news(pair) ? deadline.reason : REASON_NONE;
+	return clock_ms() >= deadline.at && !has_news(pair, &deadline) ? deadline.reason : REASON_NONE;
 }
 
 void pair_arm_timer(struct pair *pair)

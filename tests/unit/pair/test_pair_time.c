@@ -115,6 +115,27 @@ START_TEST(stalled_flow_times_out_beside_a_busy_one)
 END_TEST
 
 /* Nor is what the stuck flow itself still reads. */
+/* Something to read is news for the other flow only, however often there is. */
+START_TEST(stalled_flow_times_out_although_the_other_has_news)
+{
+	struct pair *pair;
+	int client, server;
+
+	begin(TEXTS("upload_high_watermark=64K", "stall_timeout=10s"));
+	client = join();
+	server = meet_open(target);
+	pair = only_pair();
+	fill(client, &pair->client.from);
+	ck_assert_uint_eq(loop_send(server, 0, 1), 1);
+	poll(&(struct pollfd){.fd = pair->target.fd, .events = POLLIN}, 1, LOOP_DEADLINE_MS);
+	pair->client.from.last_progress = clock_ms() - 20000;
+	timers_stop(&set.timers, &pair->timer);
+	set.timers.fire(&pair->timer);
+	ck_assert_uint_eq(set.count, 0);
+	assert_over("stall_timeout");
+}
+END_TEST
+
 START_TEST(flow_that_only_reads_is_stalled)
 {
 	struct pair *pair;
@@ -226,6 +247,7 @@ static TCase *time_case(void)
 	tcase_add_test(tcase, half_close_timeout_begins_with_the_end);
 	tcase_add_test(tcase, stall_timeout_resets_both);
 	tcase_add_test(tcase, stalled_flow_times_out_beside_a_busy_one);
+	tcase_add_test(tcase, stalled_flow_times_out_although_the_other_has_news);
 	tcase_add_test(tcase, flow_that_only_reads_is_stalled);
 	tcase_add_test(tcase, stall_without_memory_is_counted_from_the_first_wait);
 	tcase_add_test(tcase, hung_up_client_does_not_keep_a_pair);
