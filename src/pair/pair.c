@@ -67,8 +67,7 @@ static void free_pair(struct pair *pair)
 	struct pair_set *set = pair->set;
 
 	timers_stop(&set->timers, &pair->timer);
-	pair_watch(&pair->client, false);
-	pair_watch(&pair->target, false);
+	pair_unwatch(pair);
 	LIST_REMOVE(pair, entry);
 	set->count--;
 	target_choice_deinit(&pair->choice);
@@ -257,13 +256,6 @@ static enum reason judge_connecting(struct pair *pair)
 	return pair->attempt_error == -ETIMEDOUT ? REASON_CONNECT_TIMEOUT : REASON_CONNECT_FAILED;
 }
 
-static bool is_blind(const struct pair *pair, const struct peer *peer)
-{
-	bool has_socket = peer == &pair->client || pair_is_connected(pair);
-
-	return has_socket && !flow_reads(&peer->from) && !pair_peer_failed(peer);
-}
-
 void pair_settle(struct pair *pair)
 {
 	enum reason reason = pair_is_connected(pair) ? judge_open(pair) : judge_connecting(pair);
@@ -273,8 +265,7 @@ void pair_settle(struct pair *pair)
 		close_pair(pair, reason);
 		return;
 	}
-	pair_watch(&pair->client, is_blind(pair, &pair->client));
-	pair_watch(&pair->target, is_blind(pair, &pair->target));
+	pair_watch(pair);
 	pair_arm_timer(pair);
 }
 

@@ -20,11 +20,9 @@
 #include <sys/queue.h>
 
 struct pair;
-struct peer;
 struct pair_survey;
 
 LIST_HEAD(pair_list, pair);
-LIST_HEAD(peer_list, peer);
 
 /* Pairs are from a pool with units of this size, in bytes: several fit into each. */
 #define PAIR_UNIT_SIZE 8192
@@ -42,8 +40,8 @@ struct pair_set {
 	struct slab slab;
 	struct timers timers;
 	struct pair_list pairs;
-	struct peer_list blind;       /* peers from which nothing is read: see pair_watch.c */
-	struct event *watch_timer;    /* while there are blind peers */
+	struct pair_list blind;       /* pairs with a peer from which nothing is read: see pair_watch.c */
+	struct event *watch_timer;    /* while there are any */
 	LIST_HEAD(, damper) left_out; /* have close lines that were left out and not counted yet */
 	struct event *count_timer;    /* until they are */
 	uint64_t count, made;

@@ -34,8 +34,6 @@ struct peer {
 	struct flow from;    /* the flow whose source this peer is */
 	struct event *event; /* reads for that flow; the target's first waits for the connection */
 	int fd;              /* -1: none (yet) */
-	bool blind;          /* nothing is read from it, so it is on a list of peers to watch */
-	LIST_ENTRY(peer) watch_entry;
 	struct sink_pace pace;
 	uint64_t acknowledged; /* flow_sent towards it when it had acknowledged all of that */
 	uint64_t
@@ -65,6 +63,8 @@ struct pair {
 	struct backoff look; /* PHASE_FAILING, PHASE_ENDING: how long until the next look */
 	size_t record;       /* 1 + its place in the current survey, or 0 */
 	LIST_ENTRY(pair) entry;
+	bool blind; /* nothing is read from a peer, so it is on the list of pairs to watch */
+	LIST_ENTRY(pair) watch_entry;
 };
 
 static inline struct counters *pair_counters(const struct pair *pair)
@@ -119,8 +119,10 @@ enum reason pair_expired(const struct pair *pair);
 /* A deadline moves with every byte; the timer does not. If it fires early, it is set again. */
 void pair_arm_timer(struct pair *pair);
 
-/* pair_watch.c: puts a peer on the list of peers to watch, or takes it off. */
-void pair_watch(struct peer *peer, bool blind);
+/* pair_watch.c: puts the pair on the list of pairs to watch if that is needed, or takes it off. */
+void pair_watch(struct pair *pair);
+/* The pair ends: takes it off. */
+void pair_unwatch(struct pair *pair);
 int pair_watch_init(struct pair_set *set);
 void pair_watch_deinit(struct pair_set *set);
 

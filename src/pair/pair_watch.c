@@ -21,63 +21,88 @@ static void start_timer(struct pair_set *set)
 {
 	const struct timeval interval = clock_timeval(WATCH_INTERVAL_MS);
 
-	/* If out of memory, the next peer to go blind tries again. */
+	/* If out of memory, the next pair to go blind tries again. */
 	if (!event_pending(set->watch_timer, EV_TIMEOUT, NULL))
 		(void)event_add(set->watch_timer, &interval);
 }
 
-void pair_watch(struct peer *peer, bool blind)
+static bool is_blind(const struct peer *peer)
 {
-	struct pair_set *set = peer->pair->set;
+	bool has_socket = peer == &peer->pair->client || pair_is_connected(peer->pair);
 
-	if (peer->blind == blind)
+	return has_socket && !flow_reads(&peer->from) && !pair_peer_failed(peer);
+}
+
+void pair_unwatch(struct pair *pair)
+{
+	if (pair->blind)
+		LIST_REMOVE(pair, watch_entry);
+	pair->blind = false;
+}
+
+void pair_watch(struct pair *pair)
+{
+	bool blind = is_blind(&pair->client) || is_blind(&pair->target);
+
+	if (!blind)
+		pair_unwatch(pair);
+	if (pair->blind == blind)
 		return;
-	peer->blind = blind;
-	if (!blind) {
-		LIST_REMOVE(peer, watch_entry);
-		return;
-	}
-	LIST_INSERT_HEAD(&set->blind, peer, watch_entry);
-	start_timer(set);
+	pair->blind = true;
+	LIST_INSERT_HEAD(&pair->set->blind, pair, watch_entry);
+	start_timer(pair->set);
+}
+
+static size_t add_if_blind(struct peer *batch[], size_t count, struct peer *peer)
+{
+	if (!is_blind(peer))
+		return count;
+	batch[count] = peer;
+	return count + 1;
 }
 
 /*
- * Checks a batch that begins with peer. Peers that have failed are marked and moved to failed. Returns where
- * the next batch begins.
+ * Checks a batch of peers, from pair on. Peers that have failed are marked and their pairs moved to failed.
+ * Returns where the next batch begins.
  */
-static struct peer *ask_batch(struct peer *peer, struct peer_list *failed)
+static struct pair *ask_batch(struct pair *pair, struct pair_list *failed)
 {
 	struct peer *batch[STREAM_BATCH];
 	bool has_failed[STREAM_BATCH];
 	int fds[STREAM_BATCH] = {0}; /* gcc cannot see that there is at least one */
 	size_t count = 0;
 
-	for (; peer && count < STREAM_BATCH; peer = LIST_NEXT(peer, watch_entry)) {
-		batch[count] = peer;
-		fds[count++] = peer->fd;
+	for (; pair && count + 2 <= STREAM_BATCH; pair = LIST_NEXT(pair, watch_entry)) {
+		count = add_if_blind(batch, count, &pair->client);
+		count = add_if_blind(batch, count, &pair->target);
 	}
+	for (size_t i = 0; i < count; i++)
+		fds[i] = batch[i]->fd;
 	if (!stream_failed(fds, count, has_failed))
-		return peer;
+		return pair;
 	for (size_t i = 0; i < count; i++) {
 		if (!has_failed[i])
 			continue;
 		flow_source_failed(&batch[i]->from, stream_take_error(fds[i]));
-		LIST_REMOVE(batch[i], watch_entry);
-		LIST_INSERT_HEAD(failed, batch[i], watch_entry);
+		LIST_REMOVE(batch[i]->pair, watch_entry);
+		LIST_INSERT_HEAD(failed, batch[i]->pair, watch_entry);
 	}
-	return peer;
+	return pair;
 }
 
 EVENT_CALLBACK(on_watch, struct pair_set, set)
 {
-	struct peer_list failed = LIST_HEAD_INITIALIZER(failed);
-	struct peer *peer = LIST_FIRST(&set->blind);
+	struct pair_list failed = LIST_HEAD_INITIALIZER(failed);
+	struct pair *pair = LIST_FIRST(&set->blind);
 
-	while (peer)
-		peer = ask_batch(peer, &failed);
-	/* A failed peer is not blind, so settling takes it off the list or frees it. */
-	while ((peer = LIST_FIRST(&failed)))
-		pair_settle(peer->pair);
+	while (pair)
+		pair = ask_batch(pair, &failed);
+	/* Settling may free the pair, and its other peer may still be blind. */
+	while ((pair = LIST_FIRST(&failed))) {
+		LIST_REMOVE(pair, watch_entry);
+		LIST_INSERT_HEAD(&set->blind, pair, watch_entry);
+		pair_settle(pair);
+	}
 	if (!LIST_EMPTY(&set->blind))
 		start_timer(set);
 }

@@ -253,6 +253,32 @@ START_TEST(half_closed_client_that_resets_is_noticed)
 }
 END_TEST
 
+/* Nothing is read from either peer, and only one of them fails. _i: whether that is the target. */
+START_TEST(paused_peer_fails_while_the_other_rests)
+{
+	uint64_t began, taken, received = 0;
+	const struct flow *from;
+	struct pair *pair;
+	int client, server;
+
+	begin(TEXTS("high_watermark=64K"));
+	client = join();
+	server = meet_open(target);
+	pair = only_pair();
+	fill(client, &pair->client.from);
+	fill(server, &pair->target.from);
+	from = _i ? &pair->target.from : &pair->client.from;
+	taken = from->bytes + from->queued;
+	began = clock_ms();
+	reset(_i ? server : client);
+	LOOP_UNTIL(base, pair->phase == PHASE_FAILING);
+	ck_assert_uint_le(clock_ms() - began, NOTICED_MS);
+	ck_assert_int_eq(drain(_i ? client : server, &received), LOOP_RST);
+	ck_assert_uint_ge(received, taken);
+	assert_over(_i ? "target_reset" : "client_reset");
+}
+END_TEST
+
 /*
  * A failure that comes just after one look, with the next look late by as much again, is still noticed in
  * time. Read from the timer itself, so a busy machine changes nothing.
@@ -264,7 +290,8 @@ START_TEST(failures_are_looked_for_twice_in_the_time_to_notice_them)
 	begin(NULL);
 	join();
 	meet_open(target);
-	pair_watch(&only_pair()->client, true);
+	only_pair()->client.from.pause = PAUSE_HIGH;
+	pair_watch(only_pair());
 	ck_assert(event_pending(set.watch_timer, EV_TIMEOUT, &due));
 	ck_assert_int_eq(gettimeofday(&now, NULL), 0);
 	timersub(&due, &now, &left);
@@ -363,6 +390,7 @@ static TCase *reset_case(void)
 	tcase_add_test(tcase, failed_client_that_is_paused_is_bounded_by_half_close_timeout);
 	tcase_add_test(tcase, paused_client_that_resets_is_noticed);
 	tcase_add_loop_test(tcase, half_closed_client_that_resets_is_noticed, 0, 2);
+	tcase_add_loop_test(tcase, paused_peer_fails_while_the_other_rests, 0, 2);
 	tcase_add_test(tcase, failures_are_looked_for_twice_in_the_time_to_notice_them);
 	tcase_add_test(tcase, resets_noticed_at_once_leave_the_others_alone);
 	tcase_add_test(tcase, resets_among_many_silent_peers_are_noticed);
