@@ -68,6 +68,8 @@ static void free_pair(struct pair *pair)
 
 	timers_stop(&set->timers, &pair->timer);
 	pair_unwatch(pair);
+	pair_rate_forget(&pair->client);
+	pair_rate_forget(&pair->target);
 	LIST_REMOVE(pair, entry);
 	set->count--;
 	target_choice_deinit(&pair->choice);

@@ -23,7 +23,7 @@ enum phase {
 
 /* How fast a sink with bytes queued takes them; see pair_rate.c. */
 struct sink_pace {
-	uint64_t look_at;      /* clock_ms; 0: nothing is queued, or min_rate is off */
+	uint64_t look_at;      /* clock_ms */
 	uint64_t since, taken; /* clock_ms from which it is measured, 0: not yet; bytes taken by then */
 };
 
@@ -31,11 +31,11 @@ struct sink_pace {
 struct peer {
 	struct pair *pair;
 	struct peer *opposite;
-	struct flow from;    /* the flow whose source this peer is */
-	struct event *event; /* reads for that flow; the target's first waits for the connection */
-	int fd;              /* -1: none (yet) */
-	struct sink_pace pace;
-	uint64_t acknowledged; /* flow_sent towards it when it had acknowledged all of that */
+	struct flow from;       /* the flow whose source this peer is */
+	struct event *event;    /* reads for that flow; the target's first waits for the connection */
+	int fd;                 /* -1: none (yet) */
+	struct sink_pace *pace; /* while it has bytes queued and there is a min_rate; otherwise NULL */
+	uint64_t acknowledged;  /* flow_sent towards it when it had acknowledged all of that */
 	uint64_t
 	        owing_since; /* clock_ms; what was sent before is acknowledged, or its window was shut then */
 	uint64_t look_at;    /* clock_ms at which we see what it has answered; 0: it owes nothing */
@@ -141,6 +141,8 @@ uint64_t pair_unanswered_ms(const struct peer *peer, uint64_t now);
 uint64_t pair_rate_next(struct pair *pair);
 /* False if a sink has taken less than min_rate over a whole stall_timeout. */
 bool pair_rate_is_kept(struct pair *pair);
+/* The sink is no longer measured. */
+void pair_rate_forget(struct peer *sink);
 
 /* pair_damp.c */
 /* False if the close line of the pair is left out. It is counted then. */

@@ -12,6 +12,8 @@
 #include "net/stream.h"
 #include "pair/pair_private.h"
 
+#include <stdlib.h>
+
 #define LOOKS 8 /* within stall_timeout */
 
 static uint64_t look_interval(const struct config_relay *config)
@@ -32,18 +34,28 @@ static bool is_behind(const struct peer *sink)
 	       (sink->pair->phase == PHASE_ENDING && stream_unacknowledged(sink->fd) > 1);
 }
 
+void pair_rate_forget(struct peer *sink)
+{
+	free(sink->pace);
+	sink->pace = NULL;
+}
+
+static void begin(struct peer *sink, uint64_t first_look)
+{
+	sink->pace = calloc(1, sizeof(*sink->pace));
+	if (sink->pace)
+		sink->pace->look_at = first_look;
+}
+
+/* A short backlog costs no system call: it is over before the first look. */
 static uint64_t next_look(struct peer *sink, const struct config_relay *config)
 {
-	struct sink_pace *pace = &sink->pace;
-
-	if (!is_behind(sink)) {
-		pace->look_at = 0;
-		return PAIR_NEVER;
-	}
-	/* A short backlog costs no call: it is over before the first look. */
-	if (pace->look_at == 0)
-		*pace = (struct sink_pace){.look_at = clock_ms() + look_interval(config)};
-	return pace->look_at;
+	if (!is_behind(sink))
+		pair_rate_forget(sink);
+	else if (!sink->pace)
+		begin(sink,
+		      clock_ms() + look_interval(config)); /* if out of memory, the next event tries again */
+	return sink->pace ? sink->pace->look_at : PAIR_NEVER;
 }
 
 uint64_t pair_rate_next(struct pair *pair)
@@ -58,13 +70,13 @@ uint64_t pair_rate_next(struct pair *pair)
 /* False if the sink has taken too little. */
 static bool keeps_pace(struct peer *sink, const struct config_relay *config, uint64_t now)
 {
-	struct sink_pace *pace = &sink->pace;
+	struct sink_pace *pace = sink->pace;
 	uint64_t interval = look_interval(config);
-	bool late = now > pace->look_at + interval;
+	bool late = pace && now > pace->look_at + interval;
 	uint64_t least = config->min_rate * (config->stall_timeout / 1000) +
 	                 config->min_rate * (config->stall_timeout % 1000) / 1000;
 
-	if (pace->look_at == 0 || now < pace->look_at)
+	if (!pace || now < pace->look_at)
 		return true;
 	pace->look_at = now + interval;
 	if (pace->since > 0 && !late) {
