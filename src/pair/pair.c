@@ -49,6 +49,25 @@ bool pair_peer_has_ended(const struct peer *peer)
 	return peer->from.source != SOURCE_OPEN || pair_peer_failed(peer);
 }
 
+/* ---- memory: a pair and the events of its peers are one block, so a client costs one allocation ---- */
+
+static size_t events_offset(void)
+{
+	return (sizeof(struct pair) + 15) / 16 * 16;
+}
+
+static size_t allocation_size(void)
+{
+	return events_offset() + 2 * event_get_struct_event_size();
+}
+
+struct event *pair_event(const struct peer *peer)
+{
+	size_t before = peer == &peer->pair->client ? 0 : event_get_struct_event_size();
+
+	return (struct event *)(void *)((char *)peer->pair + events_offset() + before);
+}
+
 /* ---- closing ---- */
 
 void pair_close_socket(struct peer *peer, bool reset)
@@ -103,7 +122,7 @@ static void close_pair(struct pair *pair, enum reason reason)
 	flow_deinit(&pair->client.from);
 	flow_deinit(&pair->target.from);
 	if (!pair_is_connected(pair) && pair->target.fd >= 0)
-		event_del(pair->target.event);
+		event_del(pair_event(&pair->target));
 	pair_log_close(pair, reason);
 	pair_count_close(pair, reason);
 	pair_survey_forget(pair);
@@ -299,34 +318,9 @@ static void on_timer(struct timer *timer)
 
 /* ---- pairs of a worker ---- */
 
-static size_t events_offset(void)
-{
-	return (sizeof(struct pair) + 15) / 16 * 16;
-}
-
-static size_t allocation_size(void)
-{
-	return events_offset() + 2 * event_get_struct_event_size();
-}
-
 size_t pair_cost(void)
 {
 	return allocation_size() + 2 * BUFFEREVENT_COST;
-}
-
-/* The pair and its events share one block of memory, so that an accepted client costs one allocation. */
-static struct pair *allocate(struct pair_set *set)
-{
-	size_t event_size = event_get_struct_event_size();
-	struct pair *pair = slab_get(&set->slab);
-	char *events;
-
-	if (!pair)
-		return NULL;
-	events = (char *)pair + events_offset();
-	pair->client.event = (struct event *)(void *)events;
-	pair->target.event = (struct event *)(void *)(events + event_size);
-	return pair;
 }
 
 static void init_peer(struct pair *pair, struct peer *peer, struct peer *opposite, enum direction from,
@@ -363,7 +357,7 @@ int pair_new(struct pair_set *set, struct admission *ticket, int client_fd,
              const union client_address *client)
 {
 	struct relay *relay = ticket->relay;
-	struct pair *pair = allocate(set);
+	struct pair *pair = slab_get(&set->slab);
 
 	relay->counters[set->worker].accepted++;
 	if (!pair) {

@@ -27,7 +27,7 @@ static void fail_attempt(struct pair *pair, int error)
 	if (pair->attempt + 1 >= pair->attempts)
 		targets_note_unserved(pair->relay->targets, &pair->choice, why);
 	if (pair->target.fd >= 0)
-		event_del(pair->target.event);
+		event_del(pair_event(&pair->target));
 	/* If the target was connected after all, it must not see an empty stream that looks complete. */
 	pair_close_socket(&pair->target, true);
 	pair->attempt++;
@@ -49,8 +49,8 @@ static void open_flows(struct pair *pair)
 	pair->phase = PHASE_OPEN;
 	targets_note_attempt(pair->relay->targets, &pair->choice, 0);
 	shortage_end(&pair->relay->is_short, pair->relay->config->name);
-	flow_attach(&client->from, client->fd, target->fd, client->event);
-	flow_attach(&target->from, target->fd, client->fd, target->event);
+	flow_attach(&client->from, client->fd, target->fd, pair_event(client));
+	flow_attach(&target->from, target->fd, client->fd, pair_event(target));
 	bound_sinks(pair);
 	flow_start(&client->from);
 	flow_start(&target->from);
@@ -66,7 +66,7 @@ static int check_connection(struct pair *pair)
 	int error = socket_connect_result(pair->target.fd);
 
 	if (error == -EINPROGRESS)
-		return event_add(pair->target.event, NULL) < 0 ? -ENOMEM : 0;
+		return event_add(pair_event(&pair->target), NULL) < 0 ? -ENOMEM : 0;
 	if (!error && socket_is_its_own_peer(pair->target.fd, pair->choice.endpoint))
 		return -ECONNREFUSED; /* nothing else listens there */
 	if (error && stream_unread(pair->target.fd) == 0)
@@ -85,7 +85,7 @@ static int try_choice(struct pair *pair)
 	if (fd < 0)
 		return fd;
 	pair->target.fd = fd;
-	event_assign(pair->target.event, pair->set->io.base, fd, EV_WRITE, on_connected, pair);
+	event_assign(pair_event(&pair->target), pair->set->io.base, fd, EV_WRITE, on_connected, pair);
 	return check_connection(pair);
 }
 

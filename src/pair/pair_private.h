@@ -32,7 +32,6 @@ struct peer {
 	struct pair *pair;
 	struct peer *opposite;
 	struct flow from;       /* the flow whose source this peer is */
-	struct event *event;    /* reads for that flow; the target's first waits for the connection */
 	int fd;                 /* -1: none (yet) */
 	struct sink_pace *pace; /* while it has bytes queued and there is a min_rate; otherwise NULL */
 	uint64_t acknowledged;  /* flow_sent towards it when it had acknowledged all of that */
@@ -90,6 +89,9 @@ bool pair_peer_has_ended(const struct peer *peer);
 uint64_t pair_unacknowledged(const struct pair *pair);
 /* Acts on the state of a pair. It may close and free the pair, so a callback calls it last. */
 void pair_settle(struct pair *pair);
+
+/* The peer's event: it reads for the flow from it. The target's first waits for the connection. */
+struct event *pair_event(const struct peer *peer);
 
 /* Closes the peer's socket, if it has one. With reset, the other end sees a reset. */
 void pair_close_socket(struct peer *peer, bool reset);

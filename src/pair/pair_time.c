@@ -97,8 +97,8 @@ static bool peer_has_news(const struct pair *pair, const struct peer *peer)
 
 /*
  * An event that the pair waits for has come but was not handled yet. The daemon was late then (stopped, or
- * short of CPU), and no pair may time out because of that. For a flow that is stuck, only its own sink counts:
- * the other flow may always have something to read.
+ * short of CPU), and no pair may time out because of that. For a flow that is stuck, only its own sink
+ * counts: the other flow may always have something to read.
  */
 static bool has_news(const struct pair *pair, const struct deadline *deadline)
 {
