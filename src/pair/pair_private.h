@@ -13,7 +13,7 @@
 
 struct event;
 
-enum phase {
+enum __attribute__((packed)) phase {
 	PHASE_WAITING,    /* the next attempt to connect a target is postponed */
 	PHASE_CONNECTING, /* an attempt is under way */
 	PHASE_OPEN,       /* connected; each flow runs or has ended well */
@@ -45,25 +45,31 @@ struct pair {
 	struct relay *relay;
 	struct peer client, target;
 	uint64_t id;
-	uint64_t start;              /* where among the targets its attempts began */
-	struct target_choice choice; /* the target address being tried, or connected */
-	unsigned attempt, attempts;
+	uint64_t born; /* clock_ms */
 	struct admission ticket;
-	enum phase phase;
-	int attempt_error;       /* -errno of the last attempt that failed, or 0 */
-	int wait_reason;         /* -errno: why PHASE_WAITING */
-	bool answered;           /* a byte or the end has come from the target */
-	struct backoff postpone; /* how long PHASE_WAITING lasts, without jitter */
-	const struct peer *ended_first;
-	uint64_t born, attempt_began; /* clock_ms */
+	struct target_choice choice; /* the target address being tried, or connected */
+	union {
+		struct {                /* PHASE_WAITING, PHASE_CONNECTING */
+			uint64_t start; /* where among the targets its attempts began */
+			unsigned attempt, attempts;
+			uint64_t attempt_began;  /* clock_ms */
+			int attempt_error;       /* -errno of the last attempt that failed, or 0 */
+			int wait_reason;         /* -errno: why PHASE_WAITING */
+			struct backoff postpone; /* how long PHASE_WAITING lasts, without jitter */
+		};
+		struct {                         /* PHASE_FAILING, PHASE_ENDING */
+			struct backoff look;     /* how long until the next look */
+			uint64_t unacknowledged; /* PHASE_ENDING: bytes, and when that last shrank */
+			uint64_t acknowledged_at;
+		};
+	};
 	struct timer timer;
-	uint64_t unacknowledged; /* PHASE_ENDING: bytes, and when that last shrank */
-	uint64_t acknowledged_at;
-	struct backoff look; /* PHASE_FAILING, PHASE_ENDING: how long until the next look */
-	size_t record;       /* 1 + its place in the current survey, or 0 */
-	LIST_ENTRY(pair) entry;
-	bool blind; /* nothing is read from a peer, so it is on the list of pairs to watch */
-	LIST_ENTRY(pair) watch_entry;
+	LIST_ENTRY(pair) entry, watch_entry;
+	const struct peer *ended_first;
+	uint32_t record; /* 1 + its place in the current survey, or 0; there are never so many pairs */
+	enum phase phase;
+	bool answered; /* a byte or the end has come from the target */
+	bool blind;    /* nothing is read from a peer, so it is on the list of pairs to watch */
 };
 
 static inline struct counters *pair_counters(const struct pair *pair)

@@ -147,7 +147,7 @@ struct pair_record *pair_survey_begin(struct pair_set *set, uint64_t now, size_t
 	LIST_FOREACH (pair, &set->pairs, entry) {
 		describe(pair, now, &survey->records[survey->count]);
 		survey->pairs[survey->count++] = pair;
-		pair->record = survey->count;
+		pair->record = (uint32_t)survey->count;
 	}
 	*count = survey->count;
 	return survey->records;

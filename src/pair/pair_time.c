@@ -16,9 +16,11 @@ uint64_t pair_last_activity(const struct pair *pair)
 {
 	const struct flow *up = &pair->client.from, *down = &pair->target.from;
 
+	uint64_t acknowledged = pair->phase == PHASE_ENDING ? pair->acknowledged_at : 0;
+
 	return max_u64(max_u64(max_u64(up->last_read, up->last_progress),
 	                       max_u64(down->last_read, down->last_progress)),
-	               max_u64(pair->acknowledged_at, pair->born));
+	               max_u64(acknowledged, pair->born));
 }
 
 /* Not once both ends were passed on: nobody is waited for to end then, only to acknowledge. */
