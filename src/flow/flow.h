@@ -75,16 +75,17 @@ struct flow_io {
 	        struct flow *flow); /* called last, after every event that a flow acts on; may free it */
 };
 
-enum flow_source {
+enum __attribute__((packed)) flow_source {
 	SOURCE_OPEN,
 	SOURCE_DOOMED, /* its peer has failed: unread bytes are still delivered, then it is SOURCE_FAILED */
 	SOURCE_ENDED,  /* FIN seen */
 	SOURCE_FAILED, /* reset or error seen, or a doomed source was read empty */
 };
-enum flow_sink { SINK_OPEN, SINK_ENDED, SINK_FAILED }; /* FIN passed on; reset or error seen, or cut */
+/* FIN passed on; reset or error seen, or cut */
+enum __attribute__((packed)) flow_sink { SINK_OPEN, SINK_ENDED, SINK_FAILED };
 
 /* Why a source is paused. */
-enum flow_pause {
+enum __attribute__((packed)) flow_pause {
 	PAUSE_NONE,   /* it is not */
 	PAUSE_HIGH,   /* the queue has reached the high watermark */
 	PAUSE_MEMORY, /* memory_max leaves no room */
@@ -100,20 +101,23 @@ struct flow {
 	struct bufferevent
 	        *buffer;        /* on the sink, while bytes are queued in its output buffer; otherwise NULL */
 	int source_fd, sink_fd; /* borrowed; the owner closes them after flow_deinit */
-	/* Bytes that may be unacknowledged in the sink's kernel buffer, where its size was set; else 0. */
-	uint64_t sink_size;
+	/*
+	 * Bytes that may be unacknowledged in the sink's kernel buffer, where its size was set; else 0.
+	 * (SO_SNDBUF is an int.)
+	 */
+	uint32_t sink_size;
 	int source_error, sink_error; /* -errno of SOURCE_FAILED and SINK_FAILED, where known */
 	int fault; /* -errno of a failure of our own (no memory, no event); the owner must close */
 	enum flow_source source;
 	enum flow_sink sink;
-	bool started;
-	bool readable_added; /* whether the event is added */
-	bool writable_added;
 	enum flow_pause pause;
-	bool may_splice;
-	bool bulk; /* moves enough to be worth a pipe */
 	unsigned char bulk_reads;
 	unsigned char turn; /* what it will do when its turn comes; bits of enum flow_turn */
+	bool bulk : 1;      /* moves enough to be worth a pipe */
+	bool may_splice : 1;
+	bool started : 1;
+	bool readable_added : 1; /* whether the event is added */
+	bool writable_added : 1;
 	TAILQ_ENTRY(flow) turn_entry;
 
 	uint64_t queued, peak; /* bytes */

@@ -23,7 +23,7 @@
 
 void flow_bound_sink(struct flow *flow)
 {
-	flow->sink_size = stream_send_buffer(flow->sink_fd);
+	flow->sink_size = (uint32_t)stream_send_buffer(flow->sink_fd);
 }
 
 size_t flow_sink_step(const struct flow *flow)
