@@ -379,14 +379,12 @@ bool flow_discard(struct flow *flow)
 	return move.received > 0;
 }
 
-void flow_init(struct flow *flow, const struct flow_io *io, const struct flow_limits *limits, bool may_splice,
-               void *owner)
+void flow_init(struct flow *flow, const struct flow_io *io, const struct flow_limits *limits, bool may_splice)
 {
 	memset(flow, 0, sizeof(*flow));
 	flow->io = io;
 	flow->limits = limits;
 	flow->may_splice = may_splice && io->pipes;
-	flow->owner = owner;
 	flow->source_fd = -1;
 	flow->sink_fd = -1;
 }

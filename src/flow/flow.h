@@ -94,7 +94,6 @@ enum __attribute__((packed)) flow_pause {
 struct flow {
 	const struct flow_io *io;
 	const struct flow_limits *limits;
-	void *owner;
 	struct event *readable; /* on the source; the owner's memory, event_get_struct_event_size() bytes */
 	struct event *writable; /* on the sink, while weir waits for it itself; otherwise NULL */
 	struct pipe *pipe;      /* while bytes are queued in it; otherwise NULL */
@@ -131,8 +130,8 @@ struct flow {
 	uint64_t last_progress; /* clock_ms of the last byte that the sink took, or when the queue began */
 };
 
-void flow_init(struct flow *flow, const struct flow_io *io, const struct flow_limits *limits, bool may_splice,
-               void *owner);
+void flow_init(struct flow *flow, const struct flow_io *io, const struct flow_limits *limits,
+               bool may_splice);
 /* Connects the flow to its sockets. readable as in the struct. */
 void flow_attach(struct flow *flow, int source_fd, int sink_fd, struct event *readable);
 /* The size of the sink's kernel buffer was set, so no more is written than it has room for. */

@@ -292,7 +292,9 @@ void pair_settle(struct pair *pair)
 
 static void settle_flow(struct flow *flow)
 {
-	pair_settle(flow->owner);
+	struct peer *source = (struct peer *)(void *)((char *)flow - offsetof(struct peer, from));
+
+	pair_settle(source->pair);
 }
 
 static void on_timer(struct timer *timer)
@@ -330,7 +332,7 @@ static void init_peer(struct pair *pair, struct peer *peer, struct peer *opposit
 	peer->opposite = opposite;
 	peer->fd = fd;
 	flow_init(&peer->from, &pair->set->io, &pair->relay->config->limits[from],
-	          pair->relay->config->splice == SPLICE_AUTO, pair);
+	          pair->relay->config->splice == SPLICE_AUTO);
 }
 
 /* There is no memory for a pair, so only the client has to be closed. */
