@@ -36,6 +36,7 @@ src_libweir_a_SOURCES = \
 	src/flow/flow_bulk.c \
 	src/flow/flow_copy.c \
 	src/flow/flow_memory.c \
+	src/flow/flow_pause.c \
 	src/flow/flow_queue.c \
 	src/flow/flow_report.c \
 	src/flow/flow_room.c \

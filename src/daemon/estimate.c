@@ -31,7 +31,8 @@
 #define ENTRANCE_COST 1024
 #define ACCEPTOR_COST 512 /* one for each entrance and worker */
 #define WATCHED_COST  48  /* libevent's record of a descriptor, in each worker that ever watched it */
-#define PAIR_MORE     192 /* besides pair_cost: its place among timers and origins and in a survey; min_rate */
+/* Besides pair_cost: its place among timers and origins and in a survey; its pauses; what min_rate counts. */
+#define PAIR_MORE 288
 
 /* The kernel's own defaults, in bytes; used if /proc does not have the values. */
 #define TCP_RMEM_MAX (6 * 1024 * 1024)

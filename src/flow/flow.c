@@ -8,6 +8,7 @@
 #include "net/stream.h"
 
 #include <event2/event.h>
+#include <stdlib.h>
 #include <string.h>
 
 bool flow_reads(const struct flow *flow)
@@ -99,26 +100,10 @@ static void derive_events(struct flow *flow)
 
 /* ---- pausing ---- */
 
-static void pause_source(struct flow *flow, enum flow_pause why)
-{
-	flow->pause = why;
-	flow->pauses++;
-	flow->paused_since = clock_ms();
-}
-
-static void resume_source(struct flow *flow)
-{
-	uint64_t length = clock_ms() - flow->paused_since;
-
-	flow->pause = PAUSE_NONE;
-	flow->paused_ms += length;
-	flow->longest_pause_ms = max_u64(flow->longest_pause_ms, length);
-}
-
 static void resume_at_low(struct flow *flow)
 {
 	if (flow->pause && flow->queued <= flow_memory_low(flow))
-		resume_source(flow);
+		flow_pause_end(flow);
 }
 
 /* ---- ends and failures ---- */
@@ -131,7 +116,7 @@ void flow_sink_failed(struct flow *flow, int error)
 	flow->sink_error = error;
 	flow_queue_close(flow);
 	if (flow->pause)
-		resume_source(flow);
+		flow_pause_end(flow);
 	derive_events(flow);
 }
 
@@ -319,7 +304,7 @@ static void pass_through(struct flow *flow)
 	if (move.sink.said != SAID_NOT_NOW || move.fault)
 		return;
 	flow->last_progress = clock_ms();
-	pause_source(flow, PAUSE_MEMORY); /* until the sink is writable */
+	flow_pause_begin(flow, PAUSE_MEMORY); /* until the sink is writable */
 }
 
 static void move_bytes(struct flow *flow)
@@ -329,7 +314,7 @@ static void move_bytes(struct flow *flow)
 	size_t room = flow_memory_claim(flow, splices ? PIPE_SIZE : scratch);
 
 	if (room == 0 && flow->queued > 0)
-		pause_source(flow, PAUSE_MEMORY);
+		flow_pause_begin(flow, PAUSE_MEMORY);
 	else if (room == 0)
 		pass_through(flow);
 	else if (!splices || !splice_in(flow, room))
@@ -340,7 +325,7 @@ static void pump(struct flow *flow)
 {
 	move_bytes(flow);
 	if (flow->queued >= flow->limits->high)
-		pause_source(flow, PAUSE_HIGH);
+		flow_pause_begin(flow, PAUSE_HIGH);
 	flow->peak = max_u64(flow->peak, flow->queued);
 	flow_queue_trim(flow);
 	pass_on_end(flow);
@@ -404,7 +389,7 @@ void flow_start(struct flow *flow)
 	derive_events(flow);
 }
 
-void flow_deinit(struct flow *flow)
+void flow_stop(struct flow *flow)
 {
 	if (flow->readable_added)
 		event_del(flow->readable);
@@ -415,5 +400,12 @@ void flow_deinit(struct flow *flow)
 	flow_turn_leave(flow);
 	flow_queue_close(flow);
 	if (flow->pause)
-		resume_source(flow);
+		flow_pause_end(flow);
+}
+
+void flow_deinit(struct flow *flow)
+{
+	flow_stop(flow);
+	free(flow->pauses);
+	flow->pauses = NULL;
 }

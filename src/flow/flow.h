@@ -91,6 +91,12 @@ enum __attribute__((packed)) flow_pause {
 	PAUSE_MEMORY, /* memory_max leaves no room */
 };
 
+/* What is counted of a flow's pauses. */
+struct flow_pauses {
+	uint64_t count, total_ms, longest_ms; /* the last one only once it is over */
+	uint64_t since;                       /* clock_ms at which the last one began */
+};
+
 struct flow {
 	const struct flow_io *io;
 	const struct flow_limits *limits;
@@ -99,7 +105,7 @@ struct flow {
 	struct pipe *pipe;      /* while bytes are queued in it; otherwise NULL */
 	struct bufferevent
 	        *buffer;        /* on the sink, while bytes are queued in its output buffer; otherwise NULL */
-	int source_fd, sink_fd; /* borrowed; the owner closes them after flow_deinit */
+	int source_fd, sink_fd; /* borrowed; the owner closes them after flow_stop */
 	/*
 	 * Bytes that may be unacknowledged in the sink's kernel buffer, where its size was set; else 0.
 	 * (SO_SNDBUF is an int.)
@@ -118,13 +124,12 @@ struct flow {
 	bool readable_added : 1; /* whether the event is added */
 	bool writable_added : 1;
 	TAILQ_ENTRY(flow) turn_entry;
+	struct flow_pauses *pauses; /* NULL before the first */
 
-	uint64_t queued, peak; /* bytes */
-	uint64_t held;         /* bytes of the budget */
-	uint64_t bytes;        /* written to the sink */
-	uint64_t dropped;      /* read and never written, because the sink failed */
-	uint64_t pauses, paused_ms, longest_pause_ms;
-	uint64_t paused_since;  /* clock_ms */
+	uint64_t queued, peak;  /* bytes */
+	uint64_t held;          /* bytes of the budget */
+	uint64_t bytes;         /* written to the sink */
+	uint64_t dropped;       /* read and never written, because the sink failed */
 	uint64_t ended;         /* clock_ms at which the source ended or failed, or 0 */
 	uint64_t last_read;     /* clock_ms of the last byte from the source */
 	uint64_t last_progress; /* clock_ms of the last byte that the sink took, or when the queue began */
@@ -159,7 +164,12 @@ uint64_t flow_sent(const struct flow *flow);
 /* The flow wants to read: it is started, both ends are open, it is not paused, and there is no fault. */
 bool flow_reads(const struct flow *flow);
 /* Removes the events and the queue. The sockets stay open. A zeroed flow is fine. */
+void flow_stop(struct flow *flow);
+/* Stops the flow, if that was not done. Nothing is known of its pauses any more. */
 void flow_deinit(struct flow *flow);
+
+/* All its pauses, as of now (clock_ms), including one that still lasts. */
+struct flow_pauses flow_pauses_until(const struct flow *flow, uint64_t now);
 
 /* Adds what the flow has moved and how long it was paused until now, including a pause that still lasts. */
 void flow_count(const struct flow *flow, enum direction direction, uint64_t now, struct counters *counters);

@@ -8,6 +8,7 @@
  *   flow_queue.c   both parts of the queue together
  *   flow_bulk.c    which flows are worth a pipe
  *   flow_memory.c  how much may be queued
+ *   flow_pause.c   how often and how long a source was paused
  *   flow_room.c    how much may be written
  *   flow_turns.c   whose turn it is
  *   flow_report.c  the dump's record
@@ -98,6 +99,11 @@ void flow_memory_return(struct flow *flow);
  * with the free memory.
  */
 uint64_t flow_memory_low(const struct flow *flow);
+
+/* flow_pause.c */
+
+void flow_pause_begin(struct flow *flow, enum flow_pause why);
+void flow_pause_end(struct flow *flow);
 
 /* flow_room.c */
 

@@ -1,7 +1,6 @@
 /* What the dump shows of a flow. */
 #include "build_config.h"
 
-#include "base/number.h"
 #include "flow/flow_private.h"
 
 /* If the sink has taken nothing for this long, it is the sink that limits the flow, not our memory. */
@@ -25,22 +24,19 @@ static enum reading describe_reading(const struct flow *flow)
 	return flow->pause ? READING_PAUSED : READING_ON;
 }
 
-static uint64_t running_pause(const struct flow *flow, uint64_t now)
-{
-	return flow->pause ? now - flow->paused_since : 0;
-}
-
 void flow_count(const struct flow *flow, enum direction direction, uint64_t now, struct counters *counters)
 {
+	struct flow_pauses pauses = flow_pauses_until(flow, now);
+
 	counters->bytes[direction] += flow->bytes;
-	counters->pauses += flow->pauses;
-	counters->paused_ms += flow->paused_ms + running_pause(flow, now);
+	counters->pauses += pauses.count;
+	counters->paused_ms += pauses.total_ms;
 }
 
 void flow_describe(const struct flow *flow, uint64_t now, enum limited_by sink_side,
                    struct flow_record *record)
 {
-	uint64_t pause = running_pause(flow, now);
+	struct flow_pauses pauses = flow_pauses_until(flow, now);
 
 	*record = (struct flow_record){
 	        .queued = flow->queued,
@@ -48,9 +44,9 @@ void flow_describe(const struct flow *flow, uint64_t now, enum limited_by sink_s
 	        .high = flow->limits->high,
 	        .low = flow->limits->low,
 	        .reading = describe_reading(flow),
-	        .pauses = flow->pauses,
-	        .paused_ms = flow->paused_ms + pause,
-	        .longest_pause_ms = max_u64(flow->longest_pause_ms, pause),
+	        .pauses = pauses.count,
+	        .paused_ms = pauses.total_ms,
+	        .longest_pause_ms = pauses.longest_ms,
 	        .bytes = flow->bytes,
 	        .limited_by = limited_by(flow, now, sink_side),
 	};

@@ -81,14 +81,20 @@ void pair_close_socket(struct peer *peer, bool reset)
 	peer->fd = -1; /* consumed */
 }
 
+static void free_peer(struct peer *peer)
+{
+	pair_rate_forget(peer);
+	flow_deinit(&peer->from);
+}
+
 static void free_pair(struct pair *pair)
 {
 	struct pair_set *set = pair->set;
 
 	timers_stop(&set->timers, &pair->timer);
 	pair_unwatch(pair);
-	pair_rate_forget(&pair->client);
-	pair_rate_forget(&pair->target);
+	free_peer(&pair->client);
+	free_peer(&pair->target);
 	LIST_REMOVE(pair, entry);
 	set->count--;
 	target_choice_deinit(&pair->choice);
@@ -119,8 +125,8 @@ static void close_pair(struct pair *pair, enum reason reason)
 {
 	bool clean = looks_clean(pair, reason);
 
-	flow_deinit(&pair->client.from);
-	flow_deinit(&pair->target.from);
+	flow_stop(&pair->client.from);
+	flow_stop(&pair->target.from);
 	if (!pair_is_connected(pair) && pair->target.fd >= 0)
 		event_del(pair_event(&pair->target));
 	pair_log_close(pair, reason);

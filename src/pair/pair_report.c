@@ -38,6 +38,8 @@ void pair_log_close(struct pair *pair, enum reason reason)
 {
 	const struct flow *up = &pair->client.from, *down = &pair->target.from;
 	char client[ADDRESS_TEXT_MAX], target[ADDRESS_TEXT_MAX];
+	struct flow_pauses up_pauses, down_pauses;
+	uint64_t now;
 
 	if (!pair->set->log_connections || !log_wants(reasons[reason].level))
 		return;
@@ -45,15 +47,19 @@ void pair_log_close(struct pair *pair, enum reason reason)
 		return;
 	client_address_format(&pair->ticket.client, client);
 	format_target(pair, target);
+	now = clock_ms();
+	up_pauses = flow_pauses_until(up, now);
+	down_pauses = flow_pauses_until(down, now);
 	log_write(reasons[reason].level,
 	          "closed pair=%" PRIu64 " relay=%s client=%s target=%s duration_ms=%" PRIu64
 	          " upload_bytes=%" PRIu64 " download_bytes=%" PRIu64 " upload_peak=%" PRIu64
 	          " download_peak=%" PRIu64 " upload_pauses=%" PRIu64 " upload_paused_ms=%" PRIu64
 	          " download_pauses=%" PRIu64 " download_paused_ms=%" PRIu64 " dropped=%" PRIu64
 	          " ended_first=%s reason=%s",
-	          pair->id, pair->relay->config->name, client, target, clock_ms() - pair->born, up->bytes,
-	          down->bytes, up->peak, down->peak, up->pauses, up->paused_ms, down->pauses, down->paused_ms,
-	          up->dropped + down->dropped, ended_first_name(pair, reason), reasons[reason].name);
+	          pair->id, pair->relay->config->name, client, target, now - pair->born, up->bytes,
+	          down->bytes, up->peak, down->peak, up_pauses.count, up_pauses.total_ms, down_pauses.count,
+	          down_pauses.total_ms, up->dropped + down->dropped, ended_first_name(pair, reason),
+	          reasons[reason].name);
 }
 
 static void count_flows(const struct pair *pair, uint64_t now, struct counters *counters)

@@ -182,12 +182,12 @@ START_TEST(living_pairs_are_counted_for_their_relay)
 	meet_open(target);
 	up = &only_pair()->client.from;
 	fill(client, up);
-	pair_set_count(&set, up->paused_since + 1000, &record);
+	pair_set_count(&set, up->pauses->since + 1000, &record);
 	ck_assert_uint_eq(record.pairs, 1);
 	ck_assert_uint_eq(record.counters.bytes[UPLOAD], 7 + up->bytes);
 	ck_assert_uint_eq(record.counters.bytes[DOWNLOAD], 8);
-	ck_assert_uint_eq(record.counters.pauses, up->pauses);
-	ck_assert_uint_eq(record.counters.paused_ms, up->paused_ms + 1000);
+	ck_assert_uint_eq(record.counters.pauses, up->pauses->count);
+	ck_assert_uint_eq(record.counters.paused_ms, up->pauses->total_ms + 1000);
 }
 END_TEST
 

@@ -1,0 +1,42 @@
+/*
+ * Pauses of a source, which are counted and timed. Most flows never have one, so what is known of them exists
+ * from the first one on. If there is no memory for that, a pause is not counted.
+ */
+#include "build_config.h"
+
+#include "base/clock.h"
+#include "base/number.h"
+#include "flow/flow_private.h"
+
+#include <stdlib.h>
+
+void flow_pause_begin(struct flow *flow, enum flow_pause why)
+{
+	flow->pause = why;
+	if (!flow->pauses)
+		flow->pauses = calloc(1, sizeof(*flow->pauses));
+	if (!flow->pauses)
+		return;
+	flow->pauses->count++;
+	flow->pauses->since = clock_ms();
+}
+
+struct flow_pauses flow_pauses_until(const struct flow *flow, uint64_t now)
+{
+	struct flow_pauses pauses = {0};
+
+	if (flow->pauses)
+		pauses = *flow->pauses;
+	if (flow->pauses && flow->pause) {
+		pauses.total_ms += now - pauses.since;
+		pauses.longest_ms = max_u64(pauses.longest_ms, now - pauses.since);
+	}
+	return pauses;
+}
+
+void flow_pause_end(struct flow *flow)
+{
+	if (flow->pauses)
+		*flow->pauses = flow_pauses_until(flow, clock_ms());
+	flow->pause = PAUSE_NONE;
+}
