@@ -22,11 +22,6 @@ bool flow_has_backlog(const struct flow *flow)
 	return flow->queued > 0 || flow->pause;
 }
 
-uint64_t flow_sent(const struct flow *flow)
-{
-	return flow->bytes + (flow->sink == SINK_ENDED);
-}
-
 bool flow_finished(const struct flow *flow)
 {
 	return flow->sink != SINK_OPEN || (!flow_has_source(flow) && flow->queued == 0);

@@ -159,8 +159,6 @@ bool flow_discard(struct flow *flow);
 bool flow_finished(const struct flow *flow);
 /* Bytes wait for the sink: in a queue, or still with the source because memory is short. */
 bool flow_has_backlog(const struct flow *flow);
-/* Grows with everything that was sent to the sink: its bytes, and one for the end. */
-uint64_t flow_sent(const struct flow *flow);
 /* The flow wants to read: it is started, both ends are open, it is not paused, and there is no fault. */
 bool flow_reads(const struct flow *flow);
 /* Removes the events and the queue. The sockets stay open. A zeroed flow is fine. */

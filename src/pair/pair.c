@@ -154,12 +154,10 @@ static enum reason failure_reason(const struct pair *pair, const struct peer *pe
 
 static void note_ended_first(struct pair *pair)
 {
-	if (pair->ended_first)
+	if (pair->client.ended_first || pair->target.ended_first)
 		return;
-	if (pair_peer_has_ended(&pair->client))
-		pair->ended_first = &pair->client;
-	else if (pair_peer_has_ended(&pair->target))
-		pair->ended_first = &pair->target;
+	pair->client.ended_first = pair_peer_has_ended(&pair->client);
+	pair->target.ended_first = !pair->client.ended_first && pair_peer_has_ended(&pair->target);
 }
 
 /* A failed peer takes no more bytes, and its end will not be a clean one. */
@@ -234,7 +232,7 @@ static enum reason advance_failure(struct pair *pair, const struct peer *failed)
 		backoff_reset(&pair->look, LOOK_MIN_MS);
 	}
 	if (pair_peer_failed(opposite))
-		return failure_reason(pair, pair->ended_first);
+		return failure_reason(pair, failed->ended_first ? failed : opposite);
 	if (flow_discard(&opposite->from))
 		backoff_reset(&pair->look, LOOK_MIN_MS);
 	if (!flow_finished(&failed->from))

@@ -63,7 +63,7 @@ bool pair_may_log_close(struct pair *pair)
  */
 static bool has_ended_in_turn(const struct pair *pair)
 {
-	return pair->target.from.source == SOURCE_ENDED && pair->ended_first == &pair->client &&
+	return pair->target.from.source == SOURCE_ENDED && pair->client.ended_first &&
 	       pair->client.from.bytes > 0;
 }
 

@@ -32,12 +32,12 @@ struct peer {
 	struct pair *pair;
 	struct peer *opposite;
 	struct flow from;       /* the flow whose source this peer is */
-	int fd;                 /* -1: none (yet) */
 	struct sink_pace *pace; /* while it has bytes queued and there is a min_rate; otherwise NULL */
-	uint64_t acknowledged;  /* flow_sent towards it when it had acknowledged all of that */
-	uint64_t
-	        owing_since; /* clock_ms; what was sent before is acknowledged, or its window was shut then */
-	uint64_t look_at;    /* clock_ms at which we see what it has answered; 0: it owes nothing */
+	/* clock_ms; what was sent to it before is acknowledged, or its window was shut then. */
+	uint64_t owing_since;
+	uint64_t look_at; /* clock_ms at which we see what it has answered; 0: it owes nothing */
+	int fd;           /* -1: none (yet) */
+	bool ended_first; /* it has ended or failed before its opposite */
 };
 
 struct pair {
@@ -65,7 +65,6 @@ struct pair {
 	};
 	struct timer timer;
 	LIST_ENTRY(pair) entry, watch_entry;
-	const struct peer *ended_first;
 	uint32_t record; /* 1 + its place in the current survey, or 0; there are never so many pairs */
 	enum phase phase;
 	bool answered; /* a byte or the end has come from the target */

@@ -19,8 +19,10 @@ struct pair_survey {
 
 static const char *ended_first_name(const struct pair *pair, enum reason reason)
 {
-	if (pair->ended_first)
-		return pair->ended_first == &pair->client ? "client" : "target";
+	if (pair->client.ended_first)
+		return "client";
+	if (pair->target.ended_first)
+		return "target";
 	return reason == REASON_CONNECT_FAILED || reason == REASON_CONNECT_TIMEOUT ? "none" : "relay";
 }
 

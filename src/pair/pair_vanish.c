@@ -26,13 +26,25 @@ static uint64_t look_interval(const struct pair *pair)
 	return max_u64(pair->relay->config->vanish_timeout / LOOKS, 1);
 }
 
-/* Something was sent to it since everything was acknowledged. A pair that is ending waits for just that. */
-static bool owes(const struct peer *peer)
+/*
+ * It was sent something, a byte or the end, since it was last seen to owe nothing. If both were in the same
+ * millisecond, one look more does no harm.
+ */
+static bool was_sent_more(const struct peer *peer)
 {
 	const struct flow *to = &peer->opposite->from;
 
-	return to->sink != SINK_FAILED &&
-	       (flow_sent(to) != peer->acknowledged || peer->pair->phase == PHASE_ENDING);
+	if (to->sink == SINK_ENDED && to->ended >= peer->owing_since)
+		return true;
+	return to->bytes > 0 && to->last_progress >= peer->owing_since;
+}
+
+/* Something may not be acknowledged. A pair that is ending waits for just that. */
+static bool owes(const struct peer *peer)
+{
+	if (peer->opposite->from.sink == SINK_FAILED)
+		return false;
+	return peer->look_at > 0 || was_sent_more(peer) || peer->pair->phase == PHASE_ENDING;
 }
 
 static uint64_t next_look(struct peer *peer)
@@ -70,7 +82,7 @@ static void look(struct peer *peer, uint64_t now)
 	struct stream_unanswered left = stream_unanswered(peer->fd);
 
 	if (!left.outstanding) {
-		peer->acknowledged = flow_sent(to);
+		peer->owing_since = now;
 		peer->look_at = 0;
 		return;
 	}
