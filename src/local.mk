@@ -66,6 +66,7 @@ src_libweir_a_SOURCES = \
 	src/relay/relay.c src/relay/relay.h \
 	src/relay/shortage.c src/relay/shortage.h \
 	src/net/address_list.c src/net/address_list.h \
+	src/net/local_ports.c src/net/local_ports.h \
 	src/net/lookups.c src/net/lookups.h \
 	src/net/resolver.c src/net/resolver.h \
 	src/config/clashes.c src/config/clashes.h \

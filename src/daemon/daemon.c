@@ -173,6 +173,7 @@ static void tear_down(struct daemon *daemon)
 	mailbox_close(&daemon->answers);
 	if (daemon->base)
 		event_base_free(daemon->base);
+	local_ports_free(daemon->ports);
 	memory_deinit(&daemon->memory);
 	slots_deinit(&daemon->slots);
 	slots_deinit(&daemon->pipes);

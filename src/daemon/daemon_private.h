@@ -13,6 +13,7 @@
 #include "daemon/memory.h"
 #include "daemon/preparation.h"
 #include "flow/budget.h"
+#include "net/local_ports.h"
 #include "net/lookups.h"
 #include "net/resolver.h"
 #include "relay/loops.h"
@@ -35,6 +36,7 @@ struct daemon {
 	struct budget budget;
 	struct slots slots, pipes;
 	struct memory memory;
+	struct local_ports *ports;
 	struct lookups *lookups;
 	struct resolver *resolver;
 	struct preparation *preparation; /* of the relays, while starting */

@@ -69,6 +69,7 @@ static int listen_at_entrances(struct daemon *daemon)
 static int init_workers(struct daemon *daemon)
 {
 	daemon->workers = calloc(daemon->worker_count, sizeof(struct worker *));
+	daemon->ports = local_ports_read(); /* without, the kernel chooses */
 	daemon->shared = (struct worker_context){
 	        .worker_count = daemon->worker_count,
 	        .relays = daemon->relays,
@@ -77,6 +78,7 @@ static int init_workers(struct daemon *daemon)
 	        .slots = &daemon->slots,
 	        .pipes = &daemon->pipes,
 	        .pool = &daemon->memory.pairs,
+	        .ports = daemon->ports,
 	        .answers = &daemon->answers,
 	        .gate = &daemon->gate,
 	        .log_connections = daemon->config->global.log_connections,

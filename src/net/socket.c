@@ -3,6 +3,7 @@
 #include "net/socket.h"
 
 #include "base/units.h"
+#include "net/local_ports.h"
 #include "net/unix_path.h"
 
 #include <errno.h>
@@ -291,22 +292,40 @@ bool socket_error_is_shortage(int error)
 	       error == -ENOMEM;
 }
 
-int socket_connect(const struct endpoint *endpoint, const struct socket_tuning *tuning)
+/* If no port can be had, the kernel chooses one in connect(2). */
+static int connect_once(const struct endpoint *endpoint, const struct socket_tuning *tuning,
+                        struct local_ports *ports, unsigned *tries, bool *bound)
 {
 	const struct endpoint to = endpoint_reached(endpoint);
 	int fd = open_tuned(endpoint, tuning);
+	int error;
 
 	if (fd < 0)
 		return fd;
 	if (endpoint_is_loopback(&to))
 		leave_congestion_uncontrolled(fd);
-	if (connect(fd, &endpoint->any, endpoint->length) < 0 && errno != EINPROGRESS) {
-		int error = -errno;
+	*bound = ports && local_ports_bind(ports, fd, NULL, endpoint, tries) == 0;
+	if (connect(fd, &endpoint->any, endpoint->length) == 0 || errno == EINPROGRESS)
+		return fd;
+	error = -errno;
+	close(fd);
+	return error;
+}
 
-		close(fd);
-		return error == -EADDRNOTAVAIL && !has_no_address_for(endpoint) ? -EADDRINUSE : error;
-	}
-	return fd;
+int socket_connect(const struct endpoint *endpoint, const struct socket_tuning *tuning,
+                   struct local_ports *ports)
+{
+	unsigned tries = LOCAL_PORTS_TRIES;
+	bool bound = false;
+	int fd;
+
+	if (endpoint->any.sa_family == AF_UNIX)
+		ports = NULL;
+	/* In use towards this endpoint. The socket stays bound to the port, so the next try needs another. */
+	do
+		fd = connect_once(endpoint, tuning, ports, &tries, &bound);
+	while (fd == -EADDRNOTAVAIL && bound);
+	return fd == -EADDRNOTAVAIL && !has_no_address_for(endpoint) ? -EADDRINUSE : fd;
 }
 
 int socket_take_error(int fd)

@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct local_ports;
+
 /* Where a client came from. A unix client has no address worth keeping, so only the family is set. */
 union client_address {
 	struct sockaddr any;
@@ -66,9 +68,11 @@ void socket_tune_client(int fd, const union client_address *client);
 uint64_t socket_shut_out(int fd);
 /*
  * Begins to connect. The descriptor becomes writable once it is connected or has failed. Then call
- * socket_connect_result. -EADDRINUSE means that no local port is free.
+ * socket_connect_result. The local port is one of ports, or the kernel's choice if ports is NULL or has none
+ * that is free. -EADDRINUSE means that the kernel has none either.
  */
-int socket_connect(const struct endpoint *endpoint, const struct socket_tuning *tuning);
+int socket_connect(const struct endpoint *endpoint, const struct socket_tuning *tuning,
+                   struct local_ports *ports);
 /*
  * True if socket_connect failed with error (-errno) because weir, not the target, has run out of something.
  */

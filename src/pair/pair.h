@@ -19,6 +19,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+struct local_ports;
 struct pair;
 struct pair_survey;
 
@@ -35,6 +36,8 @@ struct pair_set {
 	bool log_connections;     /* one line per closed pair */
 	void (*ended)(void *arg); /* a pair has ended and given back all that it held */
 	void *arg;
+	/* Of all workers, for connecting. NULL: the kernel chooses. */
+	struct local_ports *ports;
 	/* private */
 	struct flow_turns turns;
 	struct slab slab;
@@ -50,8 +53,8 @@ struct pair_set {
 };
 
 /*
- * The caller fills in set->io (except settle and turns), worker, pool, log_connections, ended and arg first.
- * workers is the number of workers. 0 or -errno.
+ * The caller fills in set->io (except settle and turns), worker, pool, ports, log_connections, ended and arg
+ * first. workers is the number of workers. 0 or -errno.
  */
 int pair_set_init(struct pair_set *set, unsigned workers);
 /* Resets the pairs that are left. Also takes a zeroed set, or one whose init failed or that was ended. */

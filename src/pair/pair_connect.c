@@ -80,7 +80,7 @@ static int check_connection(struct pair *pair)
 /* A target on this machine is connected, or has refused, by the time that connect(2) returns. */
 static int try_choice(struct pair *pair)
 {
-	int fd = socket_connect(pair->choice.endpoint, &pair->relay->target_tuning);
+	int fd = socket_connect(pair->choice.endpoint, &pair->relay->target_tuning, pair->set->ports);
 
 	if (fd < 0)
 		return fd;

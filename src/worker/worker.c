@@ -196,6 +196,7 @@ static int init_pairs(struct worker *worker)
 	set->io.scratch = malloc(SCRATCH_SIZE);
 	set->worker = worker->number;
 	set->pool = context->pool;
+	set->ports = context->ports;
 	set->log_connections = context->log_connections;
 	set->ended = on_pair_ended;
 	set->arg = worker;

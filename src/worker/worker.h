@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct local_ports;
 struct worker;
 
 /*
@@ -37,6 +38,8 @@ struct worker_context {
 	struct mailbox *answers; /* where the workers answer */
 	struct worker_gate *gate;
 	bool log_connections;
+	/* For connecting to targets. NULL: the kernel chooses. */
+	struct local_ports *ports;
 };
 
 /* A worker that accepts once it is started. NULL when out of memory or descriptors. */

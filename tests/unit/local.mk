@@ -39,6 +39,7 @@ UNIT_TESTS = \
 	tests/unit/relay/test_loops \
 	tests/unit/relay/test_relay \
 	tests/unit/relay/test_targets \
+	tests/unit/net/test_local_ports \
 	tests/unit/net/test_lookups \
 	tests/unit/net/test_resolver \
 	tests/unit/base/test_pool \
@@ -193,6 +194,10 @@ tests_unit_relay_test_relay_LDADD = $(UNIT_LIBS)
 tests_unit_relay_test_targets_SOURCES = tests/unit/relay/test_targets.c tests/unit/relay/relay_stage.c
 tests_unit_relay_test_targets_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_relay_test_targets_LDADD = $(UNIT_LIBS)
+tests_unit_net_test_local_ports_SOURCES = tests/unit/net/test_local_ports.c tests/unit/net/socket_stage.c
+tests_unit_net_test_local_ports_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_net_test_local_ports_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime
+tests_unit_net_test_local_ports_LDADD = $(UNIT_LIBS)
 tests_unit_net_test_lookups_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_net_test_lookups_LDADD = $(UNIT_LIBS)
 tests_unit_net_test_resolver_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)

@@ -366,4 +366,40 @@ address_comes_late() {
 scenario "free_bind: an IPv4 address that comes late" address_comes_late 192.0.2.7
 scenario "free_bind: an IPv6 address that comes late" address_comes_late '[2001:db8::7]' nodad
 
+# Clients that end first leave the relay's connections to the target in TIME_WAIT, for a minute. There are far
+# fewer ports than connections, and most of them are for other programs. The clients come by a unix socket,
+# which needs no port.
+many_to_one_target() {
+	local range=/proc/sys/net/ipv4/ip_local_port_range batch first
+	wire_up
+	far_target -s recv 10 expect-fin fin
+	first=$TARGET
+	echo "40000 40199" >$range
+	echo 40005-40006 >/proc/sys/net/ipv4/ip_local_reserved_ports
+	peer holder -s listen 0.0.0.0:40001 port-file listening accept
+	peer other_holder -s listen 10.9.0.1:40003 port-file holding accept
+	wait_for "two ports to be taken" test -e listening -a -e holding
+	weir_start -l "unix:$PWD/socket" -T "$first" -o "workers=$1"
+	RELAY=unix:$PWD/socket
+	for batch in {1..20}; do
+		client_as "c$batch" -n 50 send 10 fin expect-fin
+		peer_end "c$batch"
+	done
+	weir_dump
+	has relay connect_failed=0 shortages=0 accepted=1000 || fail "a connection failed or had to wait"
+	ss -Htan state time-wait dst "$first" | sed 's/.*10\.9\.0\.1:\([0-9]*\) .*/\1/' | sort -u >ports
+	expect_equal "ports of other programs" "" "$(awk '$1 % 2 == 0 || $1 <= 40005' ports | head -n 3)"
+	expect_at_most "ports" 75 "$(wc -l <ports)"
+	expect_at_least "ports" 70 "$(wc -l <ports)"
+	peer same -n 40 connect "$first" send 10 fin expect-fin
+	peer other -n 40 connect "10.9.0.4:${first##*:}" send 10 fin expect-fin
+	peer_end same
+	peer_end other
+	echo "32768 60999" >$range
+	echo "" >/proc/sys/net/ipv4/ip_local_reserved_ports
+}
+STRANGERS=yes # some reach the target without weir
+scenario "many connections to one target: ports suffice, others have theirs" many_to_one_target 1
+scenario "many connections to one target, with four workers" many_to_one_target 4
+
 finish
