@@ -127,6 +127,7 @@ scenario "why a target has refused is not to be had" refused_first getsockopt:EN
 scenario "accept4 finds nobody" unnoticed accept4:EINTR,EAGAIN,ECONNABORTED,EPERM,EPROTO,ENETDOWN,ETIMEDOUT
 scenario "waiting is interrupted" unnoticed poll:EINTR,ENOMEM epoll_wait:EINTR,ENOMEM read:EINTR,EAGAIN
 scenario "no socket, no room in a backlog, for a while" unnoticed socket:EMFILE,ENFILE,ENOBUFS,ENOMEM connect:EAGAIN
+scenario "local ports are in use or forbidden" unnoticed bind:EADDRINUSE,EACCES,EPERM connect:EADDRNOTAVAIL
 scenario "targets cannot be connected" noticed socket:EACCES,EAFNOSUPPORT setsockopt:ENOMEM,ENOBUFS,EINVAL \
 	connect:EADDRNOTAVAIL,ECONNREFUSED,ENETUNREACH,ETIMEDOUT,ENOBUFS,EPERM
 scenario "shutdown and ioctl fail" noticed shutdown:ENOTCONN ioctl:EINVAL,ENOMEM
