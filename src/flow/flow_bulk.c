@@ -1,12 +1,15 @@
 /* Which flows are worth a pipe. */
 #include "build_config.h"
 
+#include "base/number.h"
 #include "flow/flow_private.h"
 #include "flow/pipe_pool.h"
 
 /*
- * A large read counts up, a smaller one counts down, between 0 and BULK_ENTER. A flow is bulk, and so worth a
- * pipe, from when the count reaches BULK_ENTER until it is back at 0.
+ * A large read counts up, by one for each BULK_READ in it, and a smaller one counts down, between 0 and
+ * BULK_ENTER. A flow is bulk, and so worth a pipe, from when the count reaches BULK_ENTER until it is back at
+ * 0. What counts is bytes, not reads: a connection that moves a few MiB would copy a good part of them in
+ * four reads of the scratch buffer's size.
  */
 #define BULK_READ  (32 * 1024)
 #define BULK_ENTER 4
@@ -14,7 +17,7 @@
 void flow_bulk_note(struct flow *flow, size_t bytes)
 {
 	if (bytes >= BULK_READ)
-		flow->bulk_reads += flow->bulk_reads < BULK_ENTER;
+		flow->bulk_reads = (unsigned char)min_u64(flow->bulk_reads + bytes / BULK_READ, BULK_ENTER);
 	else
 		flow->bulk_reads -= flow->bulk_reads > 0;
 	flow->bulk = flow->bulk_reads > 0 && (flow->bulk || flow->bulk_reads == BULK_ENTER);

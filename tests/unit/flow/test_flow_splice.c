@@ -62,6 +62,24 @@ START_TEST(large_reads_lead_to_a_pipe_and_small_ones_back)
 }
 END_TEST
 
+/* The count is of bytes: a connection of a few MiB would else be half over before it is worth a pipe. */
+START_TEST(one_read_of_128K_leads_to_a_pipe)
+{
+	be_small();
+	flow_bulk_note(&flow, 128 * 1024 - 1);
+	ck_assert(!flow.bulk);
+	be_small();
+	flow_bulk_note(&flow, 128 * 1024);
+	ck_assert(flow.bulk);
+	flow_bulk_note(&flow, 1024 * 1024);
+	for (int i = 0; i < 3; i++)
+		flow_bulk_note(&flow, 1);
+	ck_assert(flow.bulk);
+	flow_bulk_note(&flow, 1); /* however much came before */
+	ck_assert(!flow.bulk);
+}
+END_TEST
+
 START_TEST(empty_pipe_goes_back_to_the_pool)
 {
 	uint64_t sent = 0, received = 0;
@@ -216,6 +234,7 @@ int main(void)
 	tcase_set_timeout(tcase, 20);
 	tcase_add_checked_fixture(tcase, setup_splice, teardown);
 	tcase_add_test(tcase, large_reads_lead_to_a_pipe_and_small_ones_back);
+	tcase_add_test(tcase, one_read_of_128K_leads_to_a_pipe);
 	tcase_add_test(tcase, empty_pipe_goes_back_to_the_pool);
 	tcase_add_test(tcase, pipe_with_bytes_is_not_used_again);
 	tcase_add_test(tcase, without_a_pipe_the_flow_copies);
