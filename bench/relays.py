@@ -158,6 +158,9 @@ def all_relays(weir, before=None):
         Relay("weir-copy", "the same with splice = off", weir,
               lambda setup: _weir(weir, setup, QUIET, "splice=off"), version=("--version",), is_peer=False,
               is_default=False, spread=spread.of_weir),
+        Relay("weir-16m", "the same with high_watermark = 16M", weir,
+              lambda setup: _weir(weir, setup, QUIET, "high_watermark=16M"), version=("--version",), is_peer=False,
+              is_default=False, spread=spread.of_weir),
         *([Relay("before", "another build of weir, as weir", before, lambda setup: _weir(before, setup, QUIET),
                  version=("--version",), spread=spread.of_weir)] if before else []),
     ]

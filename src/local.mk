@@ -37,6 +37,7 @@ src_libweir_a_SOURCES = \
 	src/flow/flow_copy.c \
 	src/flow/flow_memory.c \
 	src/flow/flow_pause.c \
+	src/flow/flow_pipes.c \
 	src/flow/flow_queue.c \
 	src/flow/flow_report.c \
 	src/flow/flow_room.c \

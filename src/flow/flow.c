@@ -55,11 +55,11 @@ static void derive_readable(struct flow *flow)
 
 static void on_writable(int fd, short what, void *flow);
 
-/* We wait for the sink ourselves if bytes are in a pipe, or if the source is paused without a queue. */
+/* We wait for the sink ourselves if a pipe is next, or if the source is paused without a queue. */
 static void derive_writable(struct flow *flow)
 {
 	bool needed = flow->sink == SINK_OPEN && flow->fault == 0 &&
-	              (flow->pipe || (flow->pause && flow->queued == 0));
+	              (flow_queue_begins_in_pipe(flow) || (flow->pause && flow->queued == 0));
 	bool wanted = needed && !(flow->turn & TURN_WRITE);
 
 	if (wanted && !flow->writable)
@@ -78,10 +78,10 @@ static void derive_writable(struct flow *flow)
 	}
 }
 
-/* libevent writes the output buffer. It may start only when the pipe is empty: the pipe holds older bytes. */
+/* libevent writes the buffers, each when it is next. */
 static void derive_writing(struct flow *flow)
 {
-	if (flow->buffer && !flow->pipe && flow_buffer_write(flow->buffer) < 0)
+	if (flow->buffer && !flow_queue_begins_in_pipe(flow) && flow_buffer_write(flow->buffer) < 0)
 		fail(flow, -ENOMEM);
 }
 
@@ -203,14 +203,14 @@ static void push(struct flow *flow)
 {
 	struct flow_move move = {0};
 
-	if (flow->pipe)
-		move = flow_splice_push(flow->pipe, flow->sink_fd, flow_sink_step(flow));
+	if (flow_queue_begins_in_pipe(flow))
+		move = flow_splice_push(flow->pipes, flow->sink_fd, flow_sink_step(flow));
 	drained(flow, &move);
 }
 
 EVENT_CALLBACK(on_writable, struct flow, flow)
 {
-	if (flow->pipe && flow_turn_defer(flow, TURN_WRITE)) {
+	if (flow->pipes && flow_turn_defer(flow, TURN_WRITE)) {
 		derive_events(flow);
 		return;
 	}
@@ -222,8 +222,9 @@ EVENT_CALLBACK(on_writable, struct flow, flow)
 static void on_written(struct bufferevent *buffer, void *arg)
 {
 	struct flow *flow = arg;
-	struct flow_move move = {.sent = flow->queued - flow_buffer_length(buffer)};
+	struct flow_move move = {.sent = flow->queued - flow_queue_length(flow)};
 
+	(void)buffer;
 	drained(flow, &move);
 	flow->io->settle(flow);
 }
@@ -251,13 +252,8 @@ static size_t room_past_queue(const struct flow *flow)
 /* False if recv(2) must be asked. */
 static bool splice_in(struct flow *flow, size_t room)
 {
-	struct flow_move move;
+	struct flow_move move = flow_pipes_fill(flow, room, room_past_queue(flow));
 
-	if (!flow->pipe)
-		flow->pipe = pipe_pool_get(flow->io->pipes);
-	if (!flow->pipe)
-		return false;
-	move = flow_splice(flow->source_fd, flow->pipe, flow->sink_fd, room, room_past_queue(flow));
 	if (move.received == 0) {
 		flow_splice_failed(flow, &move.source);
 		return false;
@@ -273,7 +269,7 @@ static int enqueue(struct flow *flow, const unsigned char *data, size_t length)
 	if (!flow->buffer)
 		flow->buffer = flow_buffer_open(flow->io->base, flow->sink_fd, flow_sink_step(flow),
 		                                on_written, on_write_failed, flow);
-	return flow->buffer ? flow_buffer_append(flow->buffer, data, length) : -ENOMEM;
+	return flow->buffer ? flow_buffer_append(flow->buffer, flow->pipes != NULL, data, length) : -ENOMEM;
 }
 
 static void copy(struct flow *flow, size_t room)

@@ -7,13 +7,15 @@
  *   queue at low    ─► the source is resumed
  *   source ended    ─► when the queue is empty: shutdown(sink, SHUT_WR)
  *
- *                 ┌─ splice ─► pipe ───────────┐ first
- *   source socket ┤                            ├─► sink socket
- *                 └─ recv ───► output buffer ──┘ when the pipe is empty
+ *                 ┌─ splice ─────────► pipes ─┐
+ *   source socket ┤                           ├─► sink socket, the oldest bytes first
+ *                 └─ recv ───► head or tail ──┘
  *
  * Invariants, at every moment outside this module:
- *   queued is the bytes in the pipe (the older ones) plus those in the output buffer; each exists exactly
- *     while it holds bytes, and nothing goes into the pipe while the buffer exists
+ *   queued is the bytes in the head, the pipes and the tail, which are written in this order; each exists
+ *     exactly while it holds bytes. What is copied goes into the tail if there are pipes, otherwise into the
+ *     head. What is spliced goes into the newest pipe, and nothing is spliced while there is a tail. When the
+ *     pipes are empty, the tail becomes the head. Head and tail are the buffers of one bufferevent
  *   queued <= limits->high, and the queue's memory <= held, which is counted in the budget
  *   the source is paused exactly from when the queue reaches high, or memory leaves no room for it, until
  *     the queue is down to low (while memory is short, to the lower mark of flow_memory_low); a flow that is
@@ -102,10 +104,9 @@ struct flow {
 	const struct flow_limits *limits;
 	struct event *readable; /* on the source; the owner's memory, event_get_struct_event_size() bytes */
 	struct event *writable; /* on the sink, while weir waits for it itself; otherwise NULL */
-	struct pipe *pipe;      /* while bytes are queued in it; otherwise NULL */
-	struct bufferevent
-	        *buffer;        /* on the sink, while bytes are queued in its output buffer; otherwise NULL */
-	int source_fd, sink_fd; /* borrowed; the owner closes them after flow_stop */
+	struct pipe *pipes;     /* those in which bytes are queued, oldest first */
+	struct bufferevent *buffer; /* on the sink, while bytes are queued in its buffers; otherwise NULL */
+	int source_fd, sink_fd;     /* borrowed; the owner closes them after flow_stop */
 	/*
 	 * Bytes that may be unacknowledged in the sink's kernel buffer, where its size was set; else 0.
 	 * (SO_SNDBUF is an int.)

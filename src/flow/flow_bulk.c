@@ -10,6 +10,9 @@
  * BULK_ENTER. A flow is bulk, and so worth a pipe, from when the count reaches BULK_ENTER until it is back at
  * 0. What counts is bytes, not reads: a connection that moves a few MiB would copy a good part of them in
  * four reads of the scratch buffer's size.
+ *
+ * While bytes are queued, a small read does not count. It says nothing about the source, and the first copy
+ * would keep all that follows out of the pipes until these are empty.
  */
 #define BULK_READ  (32 * 1024)
 #define BULK_ENTER 4
@@ -18,19 +21,21 @@ void flow_bulk_note(struct flow *flow, size_t bytes)
 {
 	if (bytes >= BULK_READ)
 		flow->bulk_reads = (unsigned char)min_u64(flow->bulk_reads + bytes / BULK_READ, BULK_ENTER);
-	else
+	else if (flow->queued == 0)
 		flow->bulk_reads -= flow->bulk_reads > 0;
 	flow->bulk = flow->bulk_reads > 0 && (flow->bulk || flow->bulk_reads == BULK_ENTER);
 }
 
 bool flow_wants_pipe(const struct flow *flow)
 {
-	return flow->bulk && flow->may_splice && !flow->buffer &&
-	       (flow->pipe || pipe_pool_has(flow->io->pipes));
+	return flow->bulk && flow->may_splice && !flow_queue_ends_in_tail(flow) &&
+	       (flow->pipes || pipe_pool_has(flow->io->pipes));
 }
 
 void flow_splice_failed(struct flow *flow, const struct flow_answer *source)
 {
+	if (source->said == SAID_NOTHING)
+		return;
 	if (flow->queued == 0) {
 		flow->bulk = false;
 		flow->bulk_reads = 0;

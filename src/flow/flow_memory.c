@@ -10,6 +10,12 @@ uint64_t flow_queue_cost(uint64_t queued)
 	return queued == 0 ? 0 : (queued / FLOW_CHAIN_PAYLOAD + 2) * FLOW_CHAIN_SIZE;
 }
 
+/* The last chain of the head is partly filled too, while there are pipes and perhaps a tail behind it. */
+static uint64_t cost_of_parts(const struct flow *flow)
+{
+	return flow->buffer && flow->pipes ? FLOW_CHAIN_SIZE : 0;
+}
+
 /* The longest queue that costs no more than held: the inverse of flow_queue_cost. */
 static uint64_t queue_capacity(uint64_t held)
 {
@@ -20,21 +26,21 @@ static uint64_t queue_capacity(uint64_t held)
 
 uint64_t flow_memory_claim(struct flow *flow, uint64_t most)
 {
-	uint64_t room, cost, capacity;
+	uint64_t room, cost, capacity, parts = cost_of_parts(flow);
 
 	if (flow->queued >= flow->limits->high)
 		return 0;
 	room = min_u64(flow->limits->high - flow->queued, most);
-	cost = flow_queue_cost(flow->queued + room);
+	cost = flow_queue_cost(flow->queued + room) + parts;
 	if (cost > flow->held)
 		flow->held = budget_claim(flow->io->budget, flow->held, cost);
-	capacity = queue_capacity(flow->held);
+	capacity = flow->held < parts ? 0 : queue_capacity(flow->held - parts);
 	return capacity > flow->queued ? min_u64(room, capacity - flow->queued) : 0;
 }
 
 void flow_memory_return(struct flow *flow)
 {
-	uint64_t cost = flow_queue_cost(flow->queued);
+	uint64_t cost = flow_queue_cost(flow->queued) + cost_of_parts(flow);
 
 	if (cost >= flow->held)
 		return;

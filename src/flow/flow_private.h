@@ -3,9 +3,10 @@
  *
  *   flow.c         what to do next; accounts for what was moved
  *   flow_copy.c    moves bytes through user space
- *   flow_buffer.c  the part of the queue that is in the sink's output buffer
- *   flow_splice.c  the part of the queue that is in a pipe
- *   flow_queue.c   both parts of the queue together
+ *   flow_buffer.c  the parts of the queue that are in the buffers of a bufferevent on the sink
+ *   flow_splice.c  moves bytes into a pipe and out of it
+ *   flow_pipes.c   the pipes of a flow
+ *   flow_queue.c   the parts of the queue together
  *   flow_bulk.c    which flows are worth a pipe
  *   flow_memory.c  how much may be queued
  *   flow_pause.c   how often and how long a source was paused
@@ -69,8 +70,29 @@ static inline bool flow_has_source(const struct flow *flow)
 /* flow.c: does what the flow put off with flow_turn_defer. The caller settles. */
 void flow_take_turn(struct flow *flow, unsigned turn);
 
+/* flow_pipes.c */
+
+/* bytes */
+uint64_t flow_pipes_length(const struct flow *flow);
+/*
+ * Moves at most take bytes from the source into the newest pipe, or into another one if that is full and
+ * worth it, and at most give bytes from there on to the sink. The answers are those of flow_splice; without a
+ * pipe the source says nothing.
+ */
+struct flow_move flow_pipes_fill(struct flow *flow, size_t take, size_t give);
+/* Gives back the empty ones. */
+void flow_pipes_trim(struct flow *flow);
+/* Gives back all. What is still in them is dropped. */
+void flow_pipes_close(struct flow *flow);
+
 /* flow_queue.c */
 
+/* The oldest bytes are in a pipe. */
+bool flow_queue_begins_in_pipe(const struct flow *flow);
+/* The newest bytes are in the buffer, behind pipes. */
+bool flow_queue_ends_in_tail(const struct flow *flow);
+/* Bytes in all parts together. */
+uint64_t flow_queue_length(const struct flow *flow);
 /* Gives back the empty parts of the queue, and the memory that the queue no longer needs. */
 void flow_queue_trim(struct flow *flow);
 /* Drops and counts whatever is still queued. */
@@ -78,13 +100,14 @@ void flow_queue_close(struct flow *flow);
 
 /* flow_bulk.c */
 
-/* Notes that this many bytes were read at once. */
+/* Notes that this many bytes were read at once. What is queued are older ones. */
 void flow_bulk_note(struct flow *flow, size_t bytes);
-/* A bulk flow takes a pipe if one is available, but not while the buffer, which is written last, exists. */
+/* A bulk flow takes a pipe if one is available, but not while there is a tail, which is written last. */
 bool flow_wants_pipe(const struct flow *flow);
 /*
- * splice(2) moved nothing. It can report an end or a reset too early, before an urgent byte, or the pipe may
- * have no slot left. Therefore recv(2) must be asked. An error is gone from the socket now, so it is kept.
+ * splice(2) moved nothing, or there was no pipe. It can report an end or a reset too early, before an urgent
+ * byte, or the pipe may have no slot left. Therefore recv(2) must be asked. An error is gone from the socket
+ * now, so it is kept.
  */
 void flow_splice_failed(struct flow *flow, const struct flow_answer *source);
 
@@ -139,20 +162,28 @@ struct flow_move flow_take_away(int source, unsigned char *scratch, size_t size)
 /* flow_buffer.c */
 
 /*
- * An empty output buffer on the sink, which libevent does not write yet, and then at most step bytes each
- * time that the sink is writable. NULL when out of memory. From flow_buffer_write on, written is called after
- * every write. failed is called when writing fails, with the reason in errno. Either may close the buffer.
+ * The buffers of a bufferevent on the sink. The head is its output buffer, which libevent writes. The tail is
+ * what comes after the flow's pipes. It is in the input buffer, which nothing is ever read into, and becomes
+ * the head without a copy.
+ *
+ * Both are empty at first. libevent does not write yet, and then at most step bytes each time that the sink
+ * is writable. NULL when out of memory. From flow_buffer_write on, written is called after every write.
+ * failed is called when writing fails, with the reason in errno. Either may close the buffer.
  */
 struct bufferevent *flow_buffer_open(struct event_base *base, int sink, size_t step,
                                      void (*written)(struct bufferevent *buffer, void *arg),
                                      void (*failed)(struct bufferevent *buffer, short what, void *arg),
                                      void *arg);
 /* 0 or -ENOMEM. After -ENOMEM it is undefined how much was appended. */
-int flow_buffer_append(struct bufferevent *buffer, const unsigned char *data, size_t length);
-/* Lets libevent write. May be called more than once. 0 or -ENOMEM. */
+int flow_buffer_append(struct bufferevent *buffer, bool to_tail, const unsigned char *data, size_t length);
+/*
+ * Lets libevent write. If the head is empty, the tail becomes the head: there must be no pipe left. May be
+ * called more than once. 0 or -ENOMEM.
+ */
 int flow_buffer_write(struct bufferevent *buffer);
 /* bytes */
-size_t flow_buffer_length(struct bufferevent *buffer);
+size_t flow_buffer_head(struct bufferevent *buffer);
+size_t flow_buffer_tail(struct bufferevent *buffer);
 /* Frees the buffer and what is in it. Takes NULL. */
 void flow_buffer_close(struct bufferevent *buffer);
 

@@ -1,30 +1,46 @@
-/* The two forms of the queue together. */
+/* The parts of the queue together. */
 #include "build_config.h"
 
 #include "flow/flow_private.h"
-#include "flow/pipe_pool.h"
+
+bool flow_queue_begins_in_pipe(const struct flow *flow)
+{
+	return flow->pipes && (!flow->buffer || flow_buffer_head(flow->buffer) == 0);
+}
+
+bool flow_queue_ends_in_tail(const struct flow *flow)
+{
+	return flow->buffer && flow_buffer_tail(flow->buffer) > 0;
+}
+
+uint64_t flow_queue_length(const struct flow *flow)
+{
+	uint64_t buffered = 0;
+
+	if (flow->buffer)
+		buffered = flow_buffer_head(flow->buffer) + flow_buffer_tail(flow->buffer);
+	return flow_pipes_length(flow) + buffered;
+}
+
+static void close_buffer(struct flow *flow)
+{
+	flow_buffer_close(flow->buffer);
+	flow->buffer = NULL;
+}
 
 void flow_queue_close(struct flow *flow)
 {
 	flow->dropped += flow->queued;
 	flow->queued = 0;
-	if (flow->pipe)
-		pipe_pool_put(flow->io->pipes, flow->pipe);
-	flow->pipe = NULL;
-	flow_buffer_close(flow->buffer);
-	flow->buffer = NULL;
+	flow_pipes_close(flow);
+	close_buffer(flow);
 	flow_memory_return(flow);
 }
 
 void flow_queue_trim(struct flow *flow)
 {
-	if (flow->pipe && flow->pipe->length == 0) {
-		pipe_pool_put(flow->io->pipes, flow->pipe);
-		flow->pipe = NULL;
-	}
-	if (flow->buffer && flow_buffer_length(flow->buffer) == 0) {
-		flow_buffer_close(flow->buffer);
-		flow->buffer = NULL;
-	}
+	flow_pipes_trim(flow);
+	if (flow->buffer && flow_buffer_head(flow->buffer) == 0 && flow_buffer_tail(flow->buffer) == 0)
+		close_buffer(flow);
 	flow_memory_return(flow);
 }

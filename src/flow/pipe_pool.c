@@ -77,6 +77,12 @@ bool pipe_pool_has(const struct pipe_pool *pool)
 	return pool->idle || (!slots_full(pool->slots) && clock_ms() >= pool->retry_at);
 }
 
+bool pipe_pool_has_plenty(const struct pipe_pool *pool)
+{
+	return pipe_pool_has(pool) &&
+	       (pool->slots->max == 0 || slots_used(pool->slots) < pool->slots->max / 2);
+}
+
 struct pipe *pipe_pool_get(struct pipe_pool *pool)
 {
 	struct pipe *pipe = pool->idle;
@@ -85,6 +91,7 @@ struct pipe *pipe_pool_get(struct pipe_pool *pool)
 		return make_pipe(pool);
 	pool->idle = pipe->next;
 	pool->idle_count--;
+	pipe->next = NULL;
 	return pipe;
 }
 

@@ -17,7 +17,7 @@
 struct pipe {
 	int in, out;       /* in is written to, out is read from */
 	size_t length;     /* bytes in it; kept up to date by whoever moves them */
-	struct pipe *next; /* in the pool */
+	struct pipe *next; /* in the pool, or in a queue: the one that holds newer bytes */
 };
 
 struct pipe_pool {
@@ -32,7 +32,9 @@ void pipe_pool_deinit(struct pipe_pool *pool);
 
 /* Whether it is worth asking for a pipe. */
 bool pipe_pool_has(const struct pipe_pool *pool);
-/* An empty pipe, or NULL if none is available now. */
+/* Whether a flow that has a pipe may ask for another. Half of all pipes are for flows that have none. */
+bool pipe_pool_has_plenty(const struct pipe_pool *pool);
+/* An empty pipe with no next, or NULL if none is available now. */
 struct pipe *pipe_pool_get(struct pipe_pool *pool);
 /* Takes a pipe back. If it still holds bytes, it is closed and they are dropped. */
 void pipe_pool_put(struct pipe_pool *pool, struct pipe *pipe);

@@ -54,16 +54,23 @@ static void counting_free(void *memory)
 
 void assert_queue(void)
 {
-	size_t piped = flow.pipe ? flow.pipe->length : 0;
-	size_t buffered = flow.buffer ? flow_buffer_length(flow.buffer) : 0;
+	size_t piped = 0, head = 0, tail = 0;
 	int in_pipe = 0;
 
-	if (flow.pipe)
-		ck_assert_int_eq(ioctl(flow.pipe->out, FIONREAD, &in_pipe), 0);
-	ck_assert_uint_eq(piped, (size_t)in_pipe);
-	ck_assert_int_eq(flow.pipe != NULL, piped > 0);
-	ck_assert_int_eq(flow.buffer != NULL, buffered > 0);
-	ck_assert_uint_eq(flow.queued, piped + buffered);
+	for (const struct pipe *pipe = flow.pipes; pipe; pipe = pipe->next) {
+		ck_assert_int_eq(ioctl(pipe->out, FIONREAD, &in_pipe), 0);
+		ck_assert_int_gt(in_pipe, 0);
+		ck_assert_uint_eq(pipe->length, (size_t)in_pipe);
+		piped += pipe->length;
+	}
+	if (flow.buffer) {
+		head = flow_buffer_head(flow.buffer);
+		tail = flow_buffer_tail(flow.buffer);
+	}
+	ck_assert_int_eq(flow.buffer != NULL, head + tail > 0);
+	if (tail > 0)
+		ck_assert_ptr_nonnull(flow.pipes);
+	ck_assert_uint_eq(flow.queued, piped + head + tail);
 }
 
 static void note_settled(struct flow *which)
@@ -72,6 +79,9 @@ static void note_settled(struct flow *which)
 	ck_assert_uint_le(flow.queued, limits.high);
 	ck_assert_uint_le(budget_used(&budget), budget.max);
 	ck_assert_uint_ge(flow.held, flow_queue_cost(flow.queued));
+	if (flow.buffer && flow.pipes && flow_buffer_head(flow.buffer) > 0 &&
+	    flow_buffer_tail(flow.buffer) > 0)
+		ck_assert_uint_ge(flow.held, flow_queue_cost(flow.queued) + FLOW_CHAIN_SIZE);
 	assert_queue();
 	settled++;
 	if (after_settle)

@@ -41,7 +41,7 @@ void teardown(void);
 /* For the next read; small reads would soon end it. Where splicing is off, be_bulk does nothing. */
 void be_bulk(void);
 void be_small(void);
-/* Either form of the queue exists exactly while it holds bytes, and both together hold what is queued. */
+/* Each part of the queue exists exactly while it holds bytes, and all together hold what is queued. */
 void assert_queue(void);
 /* Nothing happens that the flow would have to act on. */
 void assert_quiet(void);

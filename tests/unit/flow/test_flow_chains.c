@@ -50,16 +50,16 @@ static unsigned chains(void)
 START_TEST(a_small_queue_is_one_chain)
 {
 	for (int i = 0; i < 40; i++)
-		ck_assert_int_eq(flow_buffer_append(buffer, data, 100), 0);
+		ck_assert_int_eq(flow_buffer_append(buffer, false, data, 100), 0);
 	ck_assert_uint_eq(chains(), 1);
-	ck_assert_int_eq(flow_buffer_append(buffer, data, 100), 0);
+	ck_assert_int_eq(flow_buffer_append(buffer, false, data, 100), 0);
 	ck_assert_uint_eq(chains(), 2);
 }
 END_TEST
 
 START_TEST(every_chain_is_full)
 {
-	ck_assert_int_eq(flow_buffer_append(buffer, data, 3 * FLOW_CHAIN_PAYLOAD), 0);
+	ck_assert_int_eq(flow_buffer_append(buffer, false, data, 3 * FLOW_CHAIN_PAYLOAD), 0);
 	ck_assert_uint_eq(chains(), 3);
 	flow_buffer_close(buffer);
 	event_base_loop(base, EVLOOP_NONBLOCK);
@@ -72,9 +72,9 @@ END_TEST
 START_TEST(more_than_the_pool_has_is_from_malloc)
 {
 	for (int i = 0; i < 1000; i++)
-		ck_assert_int_eq(flow_buffer_append(buffer, data, FLOW_CHAIN_PAYLOAD), 0);
+		ck_assert_int_eq(flow_buffer_append(buffer, false, data, FLOW_CHAIN_PAYLOAD), 0);
 	ck_assert_uint_eq(chains(), pool.count);
-	ck_assert_uint_eq(flow_buffer_length(buffer), 1000 * FLOW_CHAIN_PAYLOAD);
+	ck_assert_uint_eq(flow_buffer_head(buffer), 1000 * FLOW_CHAIN_PAYLOAD);
 }
 END_TEST
 

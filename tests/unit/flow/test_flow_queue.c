@@ -1,4 +1,4 @@
-/* The two forms of a flow's queue: a pipe, then an output buffer. */
+/* The parts of a flow's queue: the head of the buffer, pipes, the tail of the buffer. */
 #include "build_config.h"
 
 #include "faults.h"
@@ -8,6 +8,21 @@
 
 #include <netinet/tcp.h>
 #include <stdlib.h>
+
+static size_t head(void)
+{
+	return flow.buffer ? flow_buffer_head(flow.buffer) : 0;
+}
+
+static size_t piped(void)
+{
+	return flow_pipes_length(&flow);
+}
+
+static size_t tail(void)
+{
+	return flow.buffer ? flow_buffer_tail(flow.buffer) : 0;
+}
 
 /* Sends the next piece once the flow has taken those before it: pieces that meet in the kernel become one. */
 static uint64_t send_piece(uint64_t offset, uint64_t sent, size_t piece)
@@ -30,7 +45,7 @@ static void queue_in_pipe(uint64_t offset, uint64_t *sent, uint64_t length)
 	uint64_t end = *sent + length, queued = flow.queued + length;
 
 	LOOP_UNTIL(base, (be_bulk(), *sent += send_piece(offset, *sent, end - *sent), flow.queued == queued));
-	ck_assert_ptr_null(flow.buffer);
+	ck_assert_uint_ge(piped(), length);
 }
 
 /* Queues length bytes in the buffer, after those in the pipe if there is one. */
@@ -43,20 +58,29 @@ static void queue_in_buffer(uint64_t offset, uint64_t *sent, uint64_t length)
 	ck_assert_ptr_nonnull(flow.buffer);
 }
 
-enum form { PIPE_ONLY, PIPE_THEN_BUFFER, BUFFER_ONLY, FORMS };
+enum form { PIPE_ONLY, PIPE_THEN_TAIL, HEAD_ONLY, HEAD_THEN_PIPE, ALL_PARTS, FORMS };
 
-/* Queues 3000 bytes in one of the forms, for a sink that takes nothing. Returns how much the sink has. */
+/*
+ * Queues 3000 bytes in one of the forms, the last 2000 in the tail if there is one, for a sink that takes
+ * nothing. Returns how much the sink has.
+ */
 static uint64_t queue_as(enum form form, uint64_t *sent)
 {
+	bool has_head = form >= HEAD_ONLY, has_pipe = form != HEAD_ONLY;
+	bool has_tail = form == PIPE_THEN_TAIL || form == ALL_PARTS;
 	uint64_t stuffed = hold_sink();
 
 	*sent = 0;
-	if (form != BUFFER_ONLY)
-		queue_in_pipe(stuffed, sent, form == PIPE_ONLY ? 3000 : 1000);
-	if (form != PIPE_ONLY)
-		queue_in_buffer(stuffed, sent, 3000 - *sent);
-	ck_assert_int_eq(flow.pipe != NULL, form != BUFFER_ONLY);
-	ck_assert_int_eq(flow.buffer != NULL, form != PIPE_ONLY);
+	if (has_head)
+		queue_in_buffer(stuffed, sent, has_pipe ? 500 : 3000);
+	if (has_pipe)
+		queue_in_pipe(stuffed, sent, (has_tail ? 1000 : 3000) - *sent);
+	if (has_tail)
+		queue_in_buffer(stuffed, sent, 2000);
+	ck_assert_uint_eq(*sent, 3000);
+	ck_assert_int_eq(head() > 0, has_head);
+	ck_assert_int_eq(piped() > 0, has_pipe);
+	ck_assert_int_eq(tail() > 0, has_tail);
 	be_bulk();
 	return stuffed;
 }
@@ -67,12 +91,12 @@ static uint64_t queue_as(enum form form, uint64_t *sent)
  */
 START_TEST(full_pipe_is_no_reason_to_pause)
 {
-	uint64_t stuffed = hold_sink(), sent = 0, received = 0, piped;
+	uint64_t stuffed = hold_sink(), sent = 0, received = 0, in_pipe;
 
 	LOOP_UNTIL(base, (be_bulk(), sent += send_piece(stuffed, sent, 1), flow.buffer));
-	piped = flow.pipe->length;
-	ck_assert_uint_le(piped, PIPE_SIZE / 4096);
-	ck_assert_uint_eq(flow.queued, piped + 1);
+	in_pipe = flow.pipes->length;
+	ck_assert_uint_le(in_pipe, PIPE_SIZE / 4096);
+	ck_assert_uint_eq(flow.queued, in_pipe + 1);
 	LOOP_UNTIL(base,
 	           (be_bulk(), sent += send_piece(stuffed, sent, HIGH - 1 - sent), flow.queued == HIGH - 1));
 	assert_quiet();
@@ -82,7 +106,8 @@ START_TEST(full_pipe_is_no_reason_to_pause)
 	LOOP_UNTIL(base, flow.pause);
 	ck_assert_int_eq(flow.pause, PAUSE_HIGH);
 	ck_assert_uint_eq(flow.queued, HIGH);
-	ck_assert_uint_eq(flow.pipe->length, piped);
+	ck_assert_uint_eq(flow.pipes->length, in_pipe);
+	ck_assert_uint_eq(slots_used(&pipe_slots), 1); /* a second one would not be worth it */
 	LOOP_UNTIL(base, (loop_receive(sink[1], &received, BULK), received == stuffed + sent));
 	ck_assert_uint_eq(flow_pauses_until(&flow, clock_ms()).count, 1);
 }
@@ -103,9 +128,10 @@ static void take_from_pipe(size_t length)
 {
 	unsigned char data[HIGH];
 
-	ck_assert_int_eq(read(flow.pipe->out, data, length), (int)length);
-	flow.pipe->length -= length;
+	ck_assert_int_eq(read(flow.pipes->out, data, length), (int)length);
+	flow.pipes->length -= length;
 	flow.queued -= length;
+	flow.bytes += length;
 	flow_take_turn(&flow, TURN_WRITE);
 }
 
@@ -123,17 +149,135 @@ START_TEST(queue_is_read_on_at_low_to_the_byte)
 }
 END_TEST
 
-/* Also when the pipe was emptied long ago and the flow is still bulk. */
-START_TEST(nothing_is_spliced_past_a_buffer)
+/* What is in the tail came later than what is in the pipes, so nothing goes into those any more. */
+START_TEST(nothing_is_spliced_past_a_tail)
 {
-	uint64_t sent, stuffed = queue_as(BUFFER_ONLY, &sent), received = 0;
+	uint64_t sent, stuffed = queue_as((enum form)_i, &sent), received = 0;
+	size_t before = piped();
 
 	LOOP_UNTIL(base, (be_bulk(), sent += send_piece(stuffed, sent, 1000), sent >= 10000));
 	LOOP_UNTIL(base, flow.queued == sent);
-	ck_assert_ptr_null(flow.pipe);
+	ck_assert_uint_eq(piped(), before);
+	ck_assert_uint_eq(slots_used(&pipe_slots), 1);
 	LOOP_UNTIL(base, (loop_receive(sink[1], &received, BULK), received == stuffed + sent));
+}
+END_TEST
+
+/* A reader that is never quite caught up would else be copied for from its first small reads on, for ever. */
+START_TEST(bulk_is_spliced_behind_a_head)
+{
+	uint64_t sent, stuffed = queue_as(HEAD_ONLY, &sent), received = 0, held = flow.held;
+
+	LOOP_UNTIL(base, (be_bulk(), sent += send_piece(stuffed, sent, 1000), sent >= 10000));
+	LOOP_UNTIL(base, flow.queued == sent);
+	ck_assert_uint_eq(head(), 3000);
+	ck_assert_uint_eq(piped(), sent - 3000);
+	ck_assert_uint_eq(flow_pauses_until(&flow, clock_ms()).count, 0);
+	ck_assert_uint_gt(flow.held, held);
+	ck_assert(!flow.writable_added); /* libevent waits for the sink, and only it */
+	while (head() > 0) {
+		loop_receive(sink[1], &received, 1000);
+		event_base_loop(base, EVLOOP_NONBLOCK);
+	}
+	LOOP_UNTIL(base, (loop_receive(sink[1], &received, BULK), received == stuffed + sent));
+	ck_assert_uint_eq(budget_used(&budget), 0);
+}
+END_TEST
+
+/* Else a copy of a few bytes would keep all that follows out of the pipe. */
+START_TEST(small_reads_behind_a_queue_stay_bulk)
+{
+	uint64_t sent, stuffed = queue_as(PIPE_ONLY, &sent), received = 0;
+
+	flow.bulk_reads = 1;
+	LOOP_UNTIL(base, (sent += send_piece(stuffed, sent, 100), flow.queued == 4000));
+	ck_assert(flow.bulk);
+	ck_assert_ptr_null(flow.buffer);
+	LOOP_UNTIL(base, (loop_receive(sink[1], &received, BULK), received == stuffed + sent));
+	LOOP_UNTIL(base, (sent += send_piece(stuffed, sent, 100), !flow.bulk));
+}
+END_TEST
+
+/* The tail becomes the head when the pipes are empty, and then there may be pipes behind it again. */
+START_TEST(tail_becomes_the_head)
+{
+	uint64_t sent, stuffed = queue_as(PIPE_THEN_TAIL, &sent), received = 0;
+
+	take_from_pipe(1000);
+	ck_assert_ptr_null(flow.pipes);
+	ck_assert_uint_eq(head(), 2000);
+	ck_assert_uint_eq(tail(), 0);
+	queue_in_pipe(stuffed, &sent, 1000);
+	ck_assert_uint_eq(head(), 2000);
+	queue_in_buffer(stuffed, &sent, 1000);
+	ck_assert_uint_eq(tail(), 1000);
+	while (received < stuffed)
+		loop_receive(sink[1], &received, stuffed - received);
+	received += 1000; /* which were taken */
+	LOOP_UNTIL(base, (loop_receive(sink[1], &received, BULK), received == stuffed + sent));
+	ck_assert_uint_eq(flow.queued, 0);
+}
+END_TEST
+
+#define LONG_HIGH (4 * 1024 * 1024)
+
+static void setup_long(void)
+{
+	limits.high = LONG_HIGH;
+	limits.low = LOW;
+	splicing = true;
+	begin(16 * LONG_HIGH);
+}
+
+static void fill_long(uint64_t stuffed, uint64_t *sent)
+{
+	LOOP_UNTIL(base, (be_bulk(), *sent += loop_send(source[1], stuffed + *sent, BULK), flow.pause));
+	ck_assert_int_eq(flow.pause, PAUSE_HIGH);
+	ck_assert_uint_eq(flow.queued, LONG_HIGH);
+	ck_assert_uint_eq(flow_pauses_until(&flow, clock_ms()).count, 1);
+}
+
+/* A queue that is longer than a pipe has more pipes, is paused once, and gives all of them back. */
+START_TEST(long_queue_is_in_several_pipes)
+{
+	uint64_t stuffed = hold_sink(), sent = 0, received = 0;
+
+	fill_long(stuffed, &sent);
+	ck_assert_ptr_null(flow.buffer);
+	ck_assert_uint_ge(slots_used(&pipe_slots), 2);
+	LOOP_UNTIL(base, (loop_receive(sink[1], &received, BULK), received == stuffed + sent));
+	ck_assert_ptr_null(flow.pipes);
+	ck_assert_uint_eq(pipes.idle_count, slots_used(&pipe_slots));
+	ck_assert_uint_eq(budget_used(&budget), 0);
+}
+END_TEST
+
+/* Where there are no more pipes, the rest goes into the tail. */
+START_TEST(long_queue_without_pipes_has_a_tail)
+{
+	uint64_t stuffed = hold_sink(), sent = 0, received = 0;
+
+	slots_init(&pipe_slots, 2); /* and half of them are for other flows */
+	fill_long(stuffed, &sent);
+	ck_assert_uint_eq(slots_used(&pipe_slots), 1);
+	ck_assert_uint_eq(head(), 0);
+	ck_assert_uint_gt(tail(), 0);
+	shutdown(source[1], SHUT_WR);
+	LOOP_UNTIL(base, loop_receive(sink[1], &received, BULK) == LOOP_FIN);
+	ck_assert_uint_eq(received, stuffed + sent);
+}
+END_TEST
+
+START_TEST(long_queue_can_be_dropped)
+{
+	uint64_t stuffed = hold_sink(), sent = 0;
+
+	fill_long(stuffed, &sent);
+	flow_sink_failed(&flow, -ECONNRESET);
+	ck_assert_uint_eq(flow.dropped, LONG_HIGH);
+	ck_assert_ptr_null(flow.pipes);
 	ck_assert_uint_eq(slots_used(&pipe_slots), 0);
-	LOOP_UNTIL(base, (be_bulk(), sent += send_piece(stuffed, sent, 1000), slots_used(&pipe_slots) == 1));
+	ck_assert_uint_eq(budget_used(&budget), 0);
 }
 END_TEST
 
@@ -148,7 +292,7 @@ START_TEST(end_waits_behind_either_form)
 	assert_quiet();
 	LOOP_UNTIL(base, loop_receive(sink[1], &received, BULK) == LOOP_FIN);
 	ck_assert_uint_eq(received, stuffed + sent);
-	ck_assert(!flow.pipe && !flow.buffer);
+	ck_assert(!flow.pipes && !flow.buffer);
 }
 END_TEST
 
@@ -254,7 +398,7 @@ END_TEST
 /* The rest of its turn would send fresh bytes after the hole. */
 START_TEST(turn_ends_with_a_fault)
 {
-	uint64_t sent, stuffed = queue_as(PIPE_THEN_BUFFER, &sent), received = 0;
+	uint64_t sent, stuffed = queue_as(PIPE_THEN_TAIL, &sent), received = 0;
 
 	ck_assert_uint_eq(loop_send(source[1], stuffed + sent, 100), 100);
 	while (!stream_is_writable(sink[0]) || stream_unread(source[0]) < 100)
@@ -273,7 +417,7 @@ START_TEST(buffer_that_nobody_would_write_behind_a_pipe_is_a_fault)
 {
 	uint64_t sent, received = 0;
 
-	queue_as(PIPE_THEN_BUFFER, &sent);
+	queue_as(PIPE_THEN_TAIL, &sent);
 	fault_set(FAULT_ENABLE, 1, ENOMEM);
 	LOOP_UNTIL(base, (loop_receive(sink[1], &received, BULK), flow.fault));
 	ck_assert_int_eq(flow.fault, -ENOMEM);
@@ -297,32 +441,30 @@ END_TEST
 static struct {
 	uint64_t in, out; /* bytes read from the source, written to the sink */
 	uint64_t queued;
-	size_t piped, buffered;
+	size_t head, piped, tail;
 	enum flow_pause pause;
 } last;
 
-static uint64_t others;                       /* memory that other flows use */
-static unsigned seen[2][2][PAUSE_MEMORY + 1]; /* settled with a pipe, a buffer, so paused */
-
-static size_t piped(void)
-{
-	return flow.pipe ? flow.pipe->length : 0;
-}
+static uint64_t others;                          /* memory that other flows use */
+static unsigned seen[2][2][2][PAUSE_MEMORY + 1]; /* settled with a head, a pipe, a tail, so paused */
 
 static void remember(void)
 {
 	last.in = flow.bytes + flow.queued + flow.dropped;
 	last.out = flow.bytes;
 	last.queued = flow.queued;
+	last.head = head();
 	last.piped = piped();
-	last.buffered = flow.queued - piped();
+	last.tail = tail();
 	last.pause = flow.pause;
 }
 
 /* The flow's share of the memory does not pay for a queue that is one byte longer. */
 static bool memory_is_short(void)
 {
-	return flow_queue_cost(flow.queued + 1) > budget_share(&budget, flow.held);
+	uint64_t parts = flow.buffer && flow.pipes ? FLOW_CHAIN_SIZE : 0;
+
+	return flow_queue_cost(flow.queued + 1) + parts > budget_share(&budget, flow.held);
 }
 
 static uint64_t low_mark(void)
@@ -345,19 +487,36 @@ static void assert_pause(uint64_t in)
 	}
 }
 
+static uint64_t take(uint64_t *from, uint64_t wanted)
+{
+	uint64_t taken = wanted < *from ? wanted : *from;
+
+	*from -= taken;
+	return wanted - taken;
+}
+
 /*
- * First in, first out: nothing goes into the pipe past a buffer, and nothing leaves a buffer past the pipe.
+ * First in, first out. What was sent came from the head, then the pipes, then the tail, and what was left to
+ * send had only just come in. What came in and was not sent is behind all that was there.
  */
 static void assert_order(uint64_t in, uint64_t out)
 {
-	size_t buffered = flow.queued - piped();
+	uint64_t front = last.head, middle = last.piped, back = last.tail, fresh = in;
 
-	if (last.buffered > 0)
-		ck_assert_uint_le(piped(), last.piped);
-	if (last.buffered > 0 && last.piped > 0)
-		ck_assert_uint_eq(buffered, last.buffered + in);
-	if (last.piped > 0)
-		ck_assert_uint_ge(piped() + in + out, last.piped);
+	ck_assert_uint_eq(take(&fresh, take(&back, take(&middle, take(&front, out)))), 0);
+	if (front == 0 && middle == 0) {
+		front = back;
+		back = 0;
+	}
+	if (piped() > middle && back == 0)
+		middle += fresh;
+	else if (middle > 0)
+		back += fresh;
+	else
+		front += fresh;
+	ck_assert_uint_eq(head(), front);
+	ck_assert_uint_eq(piped(), middle);
+	ck_assert_uint_eq(tail(), back);
 }
 
 static void assert_model(void)
@@ -371,20 +530,22 @@ static void assert_model(void)
 		assert_order(in, out);
 	}
 	ck_assert_int_eq(flow.fault, 0);
-	seen[piped() > 0][flow.queued > piped()][flow.pause]++;
+	seen[head() > 0][piped() > 0][tail() > 0][flow.pause]++;
 	remember();
 }
 
-/* Each mixture of the two forms was met often, reading and paused for either reason. */
+/* Each form of the queue was met, reading and paused for either reason. */
 static void assert_all_was_seen(void)
 {
-	for (int pipe = 0; pipe < 2; pipe++)
-		for (int buffer = 0; buffer < 2; buffer++)
-			for (int pause = PAUSE_NONE; pause <= PAUSE_MEMORY; pause++)
-				ck_assert_msg(seen[pipe][buffer][pause] > 3 ||
-				                      (pause == PAUSE_HIGH && !pipe && !buffer),
-				              "pipe %d, buffer %d, pause %d: %u times", pipe, buffer, pause,
-				              seen[pipe][buffer][pause]);
+	for (int form = 0; form < 8; form++)
+		for (int pause = PAUSE_NONE; pause <= PAUSE_MEMORY; pause++) {
+			bool has_head = form & 1, has_pipe = form & 2, has_tail = form & 4;
+			bool possible = has_tail ? has_pipe : form > 0 || pause != PAUSE_HIGH;
+			unsigned times = seen[has_head][has_pipe][has_tail][pause];
+
+			ck_assert_msg(possible ? times > 0 : times == 0, "form %d, pause %d: %u times", form,
+			              pause, times);
+		}
 }
 
 static uint64_t below(uint64_t limit)
@@ -422,9 +583,9 @@ static void take_step(uint64_t *sent, uint64_t *received)
 		*sent += loop_send(source[1], *sent, some_bytes());
 	else if (what < 60)
 		loop_receive(sink[1], received, some_bytes());
-	else if (what < 64)
+	else if (what < 70)
 		change_form();
-	else if (what < 66)
+	else if (what < 75)
 		change_memory();
 	else
 		event_base_loop(base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
@@ -508,14 +669,19 @@ END_TEST
 int main(void)
 {
 	Suite *suite = suite_create("flow_queue");
-	TCase *tcase = tcase_create("forms"), *random = tcase_create("model");
+	TCase *tcase = tcase_create("forms"), *lengthy = tcase_create("long"),
+	      *random = tcase_create("model");
 
 	tcase_set_timeout(tcase, 20);
 	tcase_add_checked_fixture(tcase, setup_splice, teardown);
 	tcase_add_test(tcase, full_pipe_is_no_reason_to_pause);
 	tcase_add_test(tcase, queue_at_high_is_paused_at_once);
 	tcase_add_test(tcase, queue_is_read_on_at_low_to_the_byte);
-	tcase_add_test(tcase, nothing_is_spliced_past_a_buffer);
+	tcase_add_loop_test(tcase, nothing_is_spliced_past_a_tail, PIPE_THEN_TAIL, PIPE_THEN_TAIL + 1);
+	tcase_add_loop_test(tcase, nothing_is_spliced_past_a_tail, ALL_PARTS, ALL_PARTS + 1);
+	tcase_add_test(tcase, bulk_is_spliced_behind_a_head);
+	tcase_add_test(tcase, small_reads_behind_a_queue_stay_bulk);
+	tcase_add_test(tcase, tail_becomes_the_head);
 	tcase_add_loop_test(tcase, end_waits_behind_either_form, 0, FORMS);
 	tcase_add_loop_test(tcase, reset_of_the_source_waits_behind_either_form, 0, FORMS);
 	tcase_add_loop_test(tcase, reset_of_the_sink_drops_either_form, 0, FORMS);
@@ -527,6 +693,12 @@ int main(void)
 	tcase_add_test(tcase, turn_ends_with_a_fault);
 	tcase_add_test(tcase, buffer_that_nobody_would_write_behind_a_pipe_is_a_fault);
 	suite_add_tcase(suite, tcase);
+	tcase_set_timeout(lengthy, 20);
+	tcase_add_checked_fixture(lengthy, setup_long, teardown);
+	tcase_add_test(lengthy, long_queue_is_in_several_pipes);
+	tcase_add_test(lengthy, long_queue_without_pipes_has_a_tail);
+	tcase_add_test(lengthy, long_queue_can_be_dropped);
+	suite_add_tcase(suite, lengthy);
 	tcase_set_timeout(random, 120);
 	tcase_add_loop_test(random, queue_is_what_the_model_says, 1, 9);
 	suite_add_tcase(suite, random);

@@ -58,7 +58,7 @@ START_TEST(large_reads_lead_to_a_pipe_and_small_ones_back)
 	ck_assert(flow.bulk);
 	read_at_once(&sent, &received, SCRATCH - 1);
 	ck_assert(!flow.bulk);
-	ck_assert_ptr_null(flow.pipe);
+	ck_assert_ptr_null(flow.pipes);
 }
 END_TEST
 
@@ -85,7 +85,7 @@ START_TEST(empty_pipe_goes_back_to_the_pool)
 	uint64_t sent = 0, received = 0;
 
 	pass(&sent, &received, BULK, BULK);
-	ck_assert_ptr_null(flow.pipe);
+	ck_assert_ptr_null(flow.pipes);
 	ck_assert_uint_eq(slots_used(&pipe_slots), 1);
 	ck_assert_uint_eq(pipes.idle_count, 1);
 }
@@ -94,7 +94,7 @@ END_TEST
 START_TEST(pipe_with_bytes_is_not_used_again)
 {
 	fill();
-	ck_assert_ptr_nonnull(flow.pipe);
+	ck_assert_ptr_nonnull(flow.pipes);
 	flow_sink_failed(&flow, -ECONNRESET);
 	ck_assert_uint_eq(slots_used(&pipe_slots), 0);
 	ck_assert_uint_eq(pipes.idle_count, 0);
