@@ -186,6 +186,9 @@ for splice in auto off; do
 	PIECES='pieces 64'
 	HIGHS='65536 1048576'
 	scenario "stopped sinks, splice $splice: paused at high, in pieces of 64 bytes" stopped $splice upload download
+	PIECES='pieces 64 send 16K pieces 256K send 768K pieces 64 send 16K pieces 256K'
+	HIGHS='1048576 4194304'
+	scenario "stopped sinks, splice $splice: paused at high, in small and large pieces by turns" stopped $splice upload download
 	HIGHS=${highs[*]}
 done
 
