@@ -5,6 +5,7 @@ src_libweir_a_SOURCES = \
 	src/flow/budget.c src/flow/budget.h \
 	src/base/backoff.h \
 	src/base/clock.h \
+	src/base/decimal.h \
 	src/base/episode.h \
 	src/base/evmemory.c src/base/evmemory.h \
 	src/base/number.h \
@@ -49,6 +50,7 @@ src_libweir_a_SOURCES = \
 	src/worker/acceptor.c src/worker/acceptor.h \
 	src/config/loader.c src/config/loader.h \
 	src/base/log.c src/base/log.h \
+	src/base/log_line.c src/base/log_line.h \
 	src/base/log_prefix.c src/base/log_prefix.h \
 	src/config/options.c src/config/options.h \
 	src/pair/pair.c src/pair/pair.h src/pair/pair_private.h \

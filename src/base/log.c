@@ -1,6 +1,7 @@
 #include "build_config.h"
 
 #include "base/log.h"
+#include "base/log_line.h"
 #include "base/log_prefix.h"
 #include "base/number.h"
 #include "base/printable.h"
@@ -15,9 +16,14 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define LINE_MAX_BYTES 2048         /* of a line's text; a longer one is cut */
 #define BATCH_BYTES    (256 * 1024) /* lines that wait for the writer */
 #define BLOCK_LINE_MAX (16 * 1024)  /* bytes of a line in a block; the rest is cut */
+/*
+ * After a write the thread rests so long, and then writes what has come meanwhile with one call. To wake it
+ * for each line would cost the caller more than the line itself.
+ */
+#define REST_MS    5
+#define REST_BYTES (BATCH_BYTES / 2) /* with so much to write it does not rest */
 
 /*
  * bytes[0 to used) are whole lines. There are two batches: one is being filled, the other is the writer's.
@@ -36,14 +42,18 @@ struct batch {
  */
 static struct {
 	pthread_mutex_t lock;
-	pthread_cond_t work;  /* for the thread: it may write something, or end */
+	pthread_cond_t
+	        work; /* for the thread: it may write something, or end; needed only while it listens */
 	pthread_cond_t idle;  /* writing is false */
 	pthread_cond_t ended; /* for log_stop: running is false */
 	pthread_t thread;
 	bool running; /* the thread writes; otherwise the caller does */
 	bool stopping;
-	bool writing;     /* there is a writer */
-	unsigned waiting; /* how many more want to become the writer */
+	bool listens;         /* the thread waits for the next line, however long that takes */
+	bool hurry;           /* it does not rest before the next write */
+	uint64_t rests_until; /* clock_ms */
+	bool writing;         /* there is a writer */
+	unsigned waiting;     /* how many more want to become the writer */
 	struct batch batches[2];
 	struct batch *filling;
 } state = {
@@ -111,26 +121,35 @@ static void advance(struct iovec *parts, size_t count, size_t written)
 	}
 }
 
-/* Writes prefix and text, which ends with a newline, however long that takes. False on an error. */
-static bool emit(struct log_prefix *prefix, char *text, size_t length)
+/* Whether what has been written of part, a newline, a prefix and a text, ends within a line. */
+static bool ends_torn(const struct iovec *part, const struct log_prefix *prefix, const char *text)
+{
+	const char *next = part[2].iov_base;
+
+	return next > text ? next[-1] != '\n' : part[1].iov_len < prefix->length;
+}
+
+/*
+ * Writes prefix and text, whole lines, however long that takes. Returns how many bytes of the text are left
+ * after an error, or 0.
+ */
+static size_t emit(struct log_prefix *prefix, char *text, size_t length)
 {
 	char newline = '\n';
 	struct iovec part[] = {{&newline, writer.torn}, {prefix->text, prefix->length}, {text, length}};
 	const size_t parts = sizeof(part) / sizeof(part[0]);
-	size_t left = writer.torn + prefix->length + length;
 
-	while (left > 0) {
+	while (part[2].iov_len > 0) {
 		ssize_t n = writev(STDERR_FILENO, part, (int)parts);
 
 		if (n > 0) {
 			advance(part, parts, (size_t)n);
-			left -= (size_t)n;
-			writer.torn = left > 0;
+			writer.torn = ends_torn(part, prefix, text);
 		} else if (n == 0 || (errno != EINTR && (errno != EAGAIN || !wait_writable()))) {
-			return false;
+			break;
 		}
 	}
-	return true;
+	return part[2].iov_len;
 }
 
 /* Writes how many lines are missing here. If that fails too, the count is kept for the next time. */
@@ -145,27 +164,30 @@ static void write_missing(void)
 	log_prefix_make(&prefix, LOG_LEVEL_WARNING);
 	length = snprintf(text, sizeof(text), "log: %ju lines dropped, standard error did not take them\n",
 	                  (uintmax_t)writer.unwritten);
-	if (emit(&prefix, text, (size_t)length))
+	if (emit(&prefix, text, (size_t)length) == 0)
 		writer.unwritten = 0;
 }
 
 static void write_line(struct log_prefix *prefix, char *text, size_t length)
 {
 	write_missing();
-	if (!emit(prefix, text, length))
+	if (emit(prefix, text, length) > 0)
 		writer.unwritten++;
 }
 
+/* All lines at once. A line that is refused is left out, and those after it are tried again. */
 static void write_batch(struct batch *batch)
 {
 	struct log_prefix none = {.length = 0}; /* the lines of a batch have their own */
 	char *line = batch->bytes, *const end = batch->bytes + batch->used;
 
 	while (line < end) {
-		size_t length = (size_t)((char *)memchr(line, '\n', (size_t)(end - line)) + 1 - line);
-
-		write_line(&none, line, length);
-		line += length;
+		write_missing();
+		line = end - emit(&none, line, (size_t)(end - line));
+		if (line == end)
+			break;
+		writer.unwritten++;
+		line = (char *)memchr(line, '\n', (size_t)(end - line)) + 1;
 	}
 	writer.unwritten += batch->refused;
 	write_missing();
@@ -182,7 +204,18 @@ static struct batch *batch_swap(void)
 	return filled;
 }
 
-static void batch_add(const struct log_prefix *prefix, const char *text, size_t length)
+/* The thread is woken if it has nothing to do. While it rests or writes, only what is urgent hurries it. */
+static void call_thread(bool urgent)
+{
+	if (urgent && !state.listens)
+		state.hurry = true;
+	if (urgent || state.listens)
+		pthread_cond_signal(&state.work);
+	state.listens = false;
+}
+
+/* A warning may be the last thing that is said before the process ends in disorder. */
+static void batch_add(enum log_level level, const struct log_prefix *prefix, const char *text, size_t length)
 {
 	struct batch *batch = state.filling;
 
@@ -193,7 +226,7 @@ static void batch_add(const struct log_prefix *prefix, const char *text, size_t 
 	memcpy(batch->bytes + batch->used, prefix->text, prefix->length);
 	memcpy(batch->bytes + batch->used + prefix->length, text, length);
 	batch->used += prefix->length + length;
-	pthread_cond_signal(&state.work);
+	call_thread(level < LOG_LEVEL_INFO || batch->used > REST_BYTES);
 }
 
 /* Becomes the writer, once there is no other. The lock is held. */
@@ -223,6 +256,26 @@ static void write_pending(void)
 	pthread_mutex_lock(&state.lock);
 }
 
+static bool rests(void)
+{
+	return !state.hurry && !state.stopping && clock_ms() < state.rests_until;
+}
+
+/* Until the rest is over, or something comes that does not wait for that. */
+static void rest(void)
+{
+	while (rests())
+		(void)thread_cond_wait(&state.work, &state.lock, state.rests_until);
+	state.hurry = false;
+}
+
+static void listen_for_work(void)
+{
+	state.listens = true;
+	pthread_cond_wait(&state.work, &state.lock);
+	state.listens = false;
+}
+
 /* The thread lets all others write first, because it is never out of work while lines come fast. */
 static void *thread_main(void *arg)
 {
@@ -235,12 +288,15 @@ static void *thread_main(void *arg)
 			state.writing = true;
 			write_pending();
 			end_writing();
+			state.rests_until = clock_ms() + REST_MS;
+			rest();
 		} else if (may_write && state.stopping) {
 			break;
 		} else {
-			pthread_cond_wait(&state.work, &state.lock);
+			listen_for_work();
 		}
 	}
+	log_prefix_release();
 	state.running = false;
 	pthread_cond_signal(&state.ended);
 	pthread_mutex_unlock(&state.lock);
@@ -255,9 +311,12 @@ int log_start(void)
 	if (state.running)
 		r = -EBUSY;
 	if (r == 0)
+		r = thread_cond_init(&state.work);
+	if (r == 0)
 		r = thread_cond_init(&state.ended);
 	if (r == 0) {
 		state.stopping = false;
+		log_prefix_hold();
 		r = thread_start(&state.thread, "weir-log", thread_main, NULL);
 		state.running = r == 0;
 	}
@@ -297,37 +356,42 @@ void log_stop(uint64_t timeout_ms)
 		pthread_detach(state.thread);
 }
 
-void log_write(enum log_level level, const char *format, ...)
+void log_line_write(struct log_line *line, enum log_level level)
 {
-	char text[LINE_MAX_BYTES + 1];
 	struct log_prefix prefix;
 	int saved = errno;
+
+	printable_line(line->text, line->length);
+	line->text[line->length++] = '\n';
+	log_prefix_make(&prefix, level);
+
+	pthread_mutex_lock(&state.lock);
+	if (state.running) {
+		batch_add(level, &prefix, line->text, line->length);
+	} else {
+		begin_writing();
+		write_line(&prefix, line->text, line->length);
+		end_writing();
+	}
+	pthread_mutex_unlock(&state.lock);
+	errno = saved; /* so a log line between a failure and its check is harmless */
+}
+
+void log_write(enum log_level level, const char *format, ...)
+{
+	struct log_line line;
+	int saved = errno;
 	va_list args;
-	size_t length;
 	int n;
 
 	if (!log_wants(level))
 		return;
 	va_start(args, format);
-	n = vsnprintf(text, sizeof(text), format, args);
+	n = vsnprintf(line.text, sizeof(line.text), format, args);
 	va_end(args);
-	length = n < 0 ? 0 : (size_t)n;
-	if (length > LINE_MAX_BYTES)
-		length = LINE_MAX_BYTES;
-	printable_line(text, length);
-	text[length++] = '\n';
-	log_prefix_make(&prefix, level);
-
-	pthread_mutex_lock(&state.lock);
-	if (state.running) {
-		batch_add(&prefix, text, length);
-	} else {
-		begin_writing();
-		write_line(&prefix, text, length);
-		end_writing();
-	}
-	pthread_mutex_unlock(&state.lock);
-	errno = saved; /* so a log line between a failure and its check is harmless */
+	line.length = min_u64(n < 0 ? 0 : (uint64_t)n, LOG_LINE_MAX);
+	errno = saved;
+	log_line_write(&line, level);
 }
 
 /* A block that is being written, and its last line, which has no end yet. */

@@ -8,6 +8,9 @@
  * lines are written directly. A line that standard error refuses (no space left, no reader) is also dropped
  * and counted, and never tried again.
  *
+ * The thread writes a line at once if it has not written for 5 ms, and otherwise when these are over,
+ * together with all that have come by then. Notices and worse do not wait, and neither does log_stop.
+ *
  * All functions may be called from any thread, but log_start and log_stop from one thread at a time.
  */
 #ifndef WEIR_LOG_H

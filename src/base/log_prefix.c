@@ -27,32 +27,75 @@ static bool stderr_is_journal(void)
 	return strcmp(stream, own) == 0;
 }
 
-/* The local time in ISO 8601. Its offset has a colon, which strftime(3) cannot write. */
-static size_t format_time(char *buf, size_t size)
+/* What log_prefix_hold has found out. */
+static _Atomic enum { UNKNOWN, ELSEWHERE, JOURNAL } held;
+
+void log_prefix_hold(void)
 {
-	struct timespec now;
+	held = stderr_is_journal() ? JOURNAL : ELSEWHERE;
+}
+
+void log_prefix_release(void)
+{
+	held = UNKNOWN;
+}
+
+static bool goes_to_journal(void)
+{
+	int known = held;
+
+	return known == UNKNOWN ? stderr_is_journal() : known == JOURNAL;
+}
+
+/* A second as text: all of the local time in ISO 8601 except for the milliseconds. */
+struct second {
+	time_t time;
+	char until[32], offset[16];
+};
+
+/* The offset has a colon, which strftime(3) cannot write. */
+static void describe_second(struct second *second, time_t time)
+{
 	struct tm local = {0};
-	char seconds[32];
-	long offset;
+	char hours[8] = "";
+
+	localtime_r(&time, &local);
+	strftime(second->until, sizeof(second->until), "%Y-%m-%dT%H:%M:%S.", &local);
+	strftime(hours, sizeof(hours), "%z", &local);
+	snprintf(second->offset, sizeof(second->offset), "%.3s:%s ", hours, hours + 3);
+	second->time = time;
+}
+
+/* Most lines of a busy log are of the second of the one before. */
+static char *write_time(char *at)
+{
+	static _Thread_local struct second second = {.time = -1};
+	struct timespec now;
+	unsigned ms;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	localtime_r(&now.tv_sec, &local);
-	offset = labs(local.tm_gmtoff) / 60;
-	strftime(seconds, sizeof(seconds), "%Y-%m-%dT%H:%M:%S", &local);
-	return (size_t)snprintf(buf, size, "%s.%03ld%c%02ld:%02ld", seconds, now.tv_nsec / 1000000,
-	                        local.tm_gmtoff < 0 ? '-' : '+', offset / 60, offset % 60);
+	if (now.tv_sec != second.time)
+		describe_second(&second, now.tv_sec);
+	ms = (unsigned)(now.tv_nsec / 1000000);
+	at = stpcpy(at, second.until);
+	*at++ = (char)('0' + ms / 100);
+	*at++ = (char)('0' + ms / 10 % 10);
+	*at++ = (char)('0' + ms % 10);
+	return stpcpy(at, second.offset);
 }
 
 void log_prefix_make(struct log_prefix *prefix, enum log_level level)
 {
-	size_t length = 0;
+	char *end = prefix->text;
 
-	if (stderr_is_journal()) {
+	if (goes_to_journal()) {
 		/* sd-daemon(3) uses syslog's numbers, in which an error is 3. */
-		prefix->length = (size_t)snprintf(prefix->text, sizeof(prefix->text), "<%d>", (int)level + 3);
-		return;
+		*end++ = '<';
+		*end++ = (char)('3' + (int)level);
+		*end++ = '>';
+	} else {
+		end = stpcpy(write_time(end), log_level_name(level));
+		*end++ = ' ';
 	}
-	length = format_time(prefix->text, sizeof(prefix->text));
-	prefix->length = length + (size_t)snprintf(prefix->text + length, sizeof(prefix->text) - length,
-	                                           " %s ", log_level_name(level));
+	prefix->length = (size_t)(end - prefix->text);
 }

@@ -12,6 +12,13 @@ struct log_prefix {
 	size_t length;
 };
 
+/*
+ * From here on, standard error stays what it is, so that it need not be asked for each line whether it is the
+ * journal. Until log_prefix_release.
+ */
+void log_prefix_hold(void);
+void log_prefix_release(void);
+
 /* The prefix of a line that is written now. */
 void log_prefix_make(struct log_prefix *prefix, enum log_level level);
 

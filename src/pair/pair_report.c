@@ -2,11 +2,10 @@
 #include "build_config.h"
 
 #include "base/clock.h"
-#include "base/log.h"
+#include "base/log_line.h"
 #include "net/stream.h"
 #include "pair/pair_private.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,42 +25,55 @@ static const char *ended_first_name(const struct pair *pair, enum reason reason)
 	return reason == REASON_CONNECT_FAILED || reason == REASON_CONNECT_TIMEOUT ? "none" : "relay";
 }
 
-static void format_target(const struct pair *pair, char text[ADDRESS_TEXT_MAX])
+static void add_peers(struct log_line *line, const struct pair *pair)
 {
 	const struct endpoint *target = pair->choice.endpoint;
+	char text[ADDRESS_TEXT_MAX];
 
-	if (target)
-		endpoint_format(&target->any, target->length, text);
-	else
-		strcpy(text, "-");
+	log_line_add(line, " relay=");
+	log_line_add(line, pair->relay->config->name);
+	log_line_add(line, " client=");
+	log_line_add(line, client_address_format(&pair->ticket.client, text));
+	log_line_add(line, " target=");
+	log_line_add(line, target ? endpoint_format(&target->any, target->length, text) : "-");
+}
+
+static void add_flows(struct log_line *line, const struct flow *up, const struct flow *down, uint64_t now)
+{
+	struct flow_pauses up_pauses = flow_pauses_until(up, now);
+	struct flow_pauses down_pauses = flow_pauses_until(down, now);
+
+	log_line_add_number(line, " upload_bytes=", up->bytes);
+	log_line_add_number(line, " download_bytes=", down->bytes);
+	log_line_add_number(line, " upload_peak=", up->peak);
+	log_line_add_number(line, " download_peak=", down->peak);
+	log_line_add_number(line, " upload_pauses=", up_pauses.count);
+	log_line_add_number(line, " upload_paused_ms=", up_pauses.total_ms);
+	log_line_add_number(line, " download_pauses=", down_pauses.count);
+	log_line_add_number(line, " download_paused_ms=", down_pauses.total_ms);
+	log_line_add_number(line, " dropped=", up->dropped + down->dropped);
 }
 
 void pair_log_close(struct pair *pair, enum reason reason)
 {
-	const struct flow *up = &pair->client.from, *down = &pair->target.from;
-	char client[ADDRESS_TEXT_MAX], target[ADDRESS_TEXT_MAX];
-	struct flow_pauses up_pauses, down_pauses;
+	struct log_line line;
 	uint64_t now;
 
 	if (!pair->set->log_connections || !log_wants(reasons[reason].level))
 		return;
 	if (!pair_may_log_close(pair))
 		return;
-	client_address_format(&pair->ticket.client, client);
-	format_target(pair, target);
 	now = clock_ms();
-	up_pauses = flow_pauses_until(up, now);
-	down_pauses = flow_pauses_until(down, now);
-	log_write(reasons[reason].level,
-	          "closed pair=%" PRIu64 " relay=%s client=%s target=%s duration_ms=%" PRIu64
-	          " upload_bytes=%" PRIu64 " download_bytes=%" PRIu64 " upload_peak=%" PRIu64
-	          " download_peak=%" PRIu64 " upload_pauses=%" PRIu64 " upload_paused_ms=%" PRIu64
-	          " download_pauses=%" PRIu64 " download_paused_ms=%" PRIu64 " dropped=%" PRIu64
-	          " ended_first=%s reason=%s",
-	          pair->id, pair->relay->config->name, client, target, now - pair->born, up->bytes,
-	          down->bytes, up->peak, down->peak, up_pauses.count, up_pauses.total_ms, down_pauses.count,
-	          down_pauses.total_ms, up->dropped + down->dropped, ended_first_name(pair, reason),
-	          reasons[reason].name);
+	line.length = 0; /* to clear all of it would take longer than to fill it */
+	log_line_add_number(&line, "closed pair=", pair->id);
+	add_peers(&line, pair);
+	log_line_add_number(&line, " duration_ms=", now - pair->born);
+	add_flows(&line, &pair->client.from, &pair->target.from, now);
+	log_line_add(&line, " ended_first=");
+	log_line_add(&line, ended_first_name(pair, reason));
+	log_line_add(&line, " reason=");
+	log_line_add(&line, reasons[reason].name);
+	log_line_write(&line, reasons[reason].level);
 }
 
 static void count_flows(const struct pair *pair, uint64_t now, struct counters *counters)

@@ -1,6 +1,6 @@
 #include "build_config.h"
 
-#include "base/log.h"
+#include "base/log_line.h"
 #include "unit.h"
 
 #include <dirent.h>
@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -387,6 +388,161 @@ START_TEST(test_torn_line)
 }
 END_TEST
 
+/*
+ * The file takes the first two of four lines, and half of the third or nothing of it. However many of them
+ * are written at once, the same is missing.
+ */
+START_TEST(test_batch_that_is_cut)
+{
+	const size_t line = strlen("<6>") + 40 + 1;
+	struct rlimit limit, saved;
+	char path[] = "/tmp/test_log.XXXXXX", expected[512];
+	FILE *file;
+
+	close(mkstemp(path));
+	stderr_from(path, O_WRONLY | O_APPEND);
+	set_journal_stream(0);
+	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &saved), 0);
+	limit = saved;
+	limit.rlim_cur = 2 * line + (_i ? line / 2 : 0);
+	ck_assert_int_eq(log_start(), 0);
+	setrlimit(RLIMIT_FSIZE, &limit); /* no assertion under this limit: each writes to a file */
+	for (int i = 0; i < 4; i++)
+		log_info("%040d", i);
+	log_stop(PATIENCE_MS);
+	setrlimit(RLIMIT_FSIZE, &saved);
+	log_info("whole");
+	file = fopen(path, "r");
+	unlink(path);
+	got_length = fread(got, 1, sizeof(got) - 1, file);
+	got[got_length] = '\0';
+	fclose(file);
+	snprintf(
+	        expected, sizeof(expected),
+	        "<6>%040d\n<6>%040d\n%s<4>log: 2 lines dropped, standard error did not take them\n<6>whole\n",
+	        0, 1, _i ? "<6>0000000000000000000\n" : "");
+	ck_assert_str_eq(got, expected);
+}
+END_TEST
+
+/* Each packet is one call that wrote. */
+static unsigned packets_until(int socket, const char *last)
+{
+	unsigned packets = 0;
+	static char packet[512 * 1024];
+
+	for (;;) {
+		ssize_t n = read(socket, packet, sizeof(packet) - 1);
+
+		ck_assert_int_gt(n, 0);
+		packet[n] = '\0';
+		packets++;
+		if (strstr(packet, last))
+			return packets;
+	}
+}
+
+static int stderr_to_packets(void)
+{
+	int ends[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+	ck_assert_int_eq(dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
+	close(ends[1]);
+	return ends[0];
+}
+
+/* A call for each line used to cost as much as the rest of a short connection. */
+START_TEST(lines_of_a_storm_are_written_together)
+{
+	int packets = stderr_to_packets();
+
+	ck_assert_int_eq(log_start(), 0);
+	for (int i = 0; i < 2000; i++)
+		log_info("number %d", i);
+	log_info("last");
+	ck_assert_uint_le(packets_until(packets, " info last\n"), 100);
+	log_stop(PATIENCE_MS);
+	close(packets);
+}
+END_TEST
+
+/* How long lines that follow on another take to be written: the best of some, in ns. */
+static uint64_t least_delay(int packets, void (*write_lines)(void))
+{
+	uint64_t least = UINT64_MAX;
+
+	for (int i = 0; i < 20; i++) {
+		struct timespec from, to;
+		uint64_t delay;
+
+		poll(NULL, 0, 20); /* the thread has nothing to do by now */
+		log_info("first");
+		packets_until(packets, "first");
+		clock_gettime(CLOCK_MONOTONIC, &from);
+		write_lines();
+		packets_until(packets, "last");
+		clock_gettime(CLOCK_MONOTONIC, &to);
+		delay = (uint64_t)(to.tv_sec - from.tv_sec) * 1000000000 +
+		        (uint64_t)(to.tv_nsec - from.tv_nsec);
+		least = delay < least ? delay : least;
+	}
+	return least;
+}
+
+static void write_info(void)
+{
+	log_info("last");
+}
+
+static void write_notice(void)
+{
+	log_notice("last");
+}
+
+static void write_much(void)
+{
+	for (int i = 0; i < 90; i++)
+		log_info("%01500d%s", 0, i == 89 ? "last" : "");
+}
+
+/* The thread rests between writes, but not while something urgent or half a buffer waits. */
+START_TEST(only_what_can_wait_waits)
+{
+	int packets = stderr_to_packets();
+	uint64_t rested;
+
+	ck_assert_int_eq(log_start(), 0);
+	rested = least_delay(packets, write_info);
+	ck_assert_uint_gt(rested, 2 * least_delay(packets, write_notice));
+	ck_assert_uint_gt(rested, 2 * least_delay(packets, write_much));
+	log_stop(PATIENCE_MS);
+	close(packets);
+}
+END_TEST
+
+START_TEST(line_of_pieces)
+{
+	struct log_line line = {.length = 0};
+	char text[LOG_LINE_MAX];
+
+	set_journal_stream(0);
+	log_line_add(&line, "a\tb");
+	log_line_add_number(&line, " none=", 0);
+	log_line_add_number(&line, " all=", UINT64_MAX);
+	log_line_write(&line, LOG_LEVEL_INFO);
+	read_until("<6>a?b none=0 all=18446744073709551615");
+	line.length = 0;
+	memset(text, 'x', sizeof(text));
+	text[sizeof(text) - 1] = '\0';
+	log_line_add(&line, text);
+	log_line_add_number(&line, "", 987);
+	log_line_add(&line, "more");
+	log_line_write(&line, LOG_LEVEL_INFO);
+	read_until("x9");
+}
+END_TEST
+
 START_TEST(test_nobody_reads)
 {
 	char late[256] = "";
@@ -643,6 +799,10 @@ int main(void)
 	tcase_add_test(tc, test_stop_does_not_wait_for_a_reader);
 	tcase_add_test(tc, test_full_disk);
 	tcase_add_test(tc, test_torn_line);
+	tcase_add_loop_test(tc, test_batch_that_is_cut, 0, 2);
+	tcase_add_test(tc, lines_of_a_storm_are_written_together);
+	tcase_add_test(tc, only_what_can_wait_waits);
+	tcase_add_test(tc, line_of_pieces);
 	tcase_add_test(tc, test_nobody_reads);
 	tcase_add_test(tc, block_is_not_mixed_with_lines);
 	tcase_add_test(tc, block_is_written_as_it_is_read);

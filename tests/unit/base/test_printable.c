@@ -4,6 +4,7 @@
 #include "base/printable.h"
 #include "unit.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -82,6 +83,26 @@ START_TEST(word_reads_back)
 }
 END_TEST
 
+static void check_byte(int byte, size_t at)
+{
+	char text[20], expected[20];
+
+	memset(text, 'a', sizeof(text));
+	memset(expected, 'a', sizeof(expected));
+	text[at] = (char)byte;
+	expected[at] = (char)(byte < ' ' || byte >= 0x7f ? '?' : byte);
+	printable_line(text, sizeof(text));
+	ck_assert_mem_eq(text, expected, sizeof(text));
+}
+
+START_TEST(one_byte_among_plain_ones_is_judged)
+{
+	for (int byte = 0; byte <= UCHAR_MAX; byte++)
+		for (size_t at = 0; at < 20; at++)
+			check_byte(byte, at);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("printable");
@@ -89,6 +110,7 @@ int main(void)
 
 	tcase_add_loop_test(tcase, sample_is_judged, 0, sizeof(samples) / sizeof(samples[0]));
 	tcase_add_test(tcase, character_that_is_cut_off_is_replaced);
+	tcase_add_test(tcase, one_byte_among_plain_ones_is_judged);
 	tcase_add_test(tcase, word_reads_back);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
