@@ -48,6 +48,7 @@ src_libweir_a_SOURCES = \
 	src/relay/entrance.c src/relay/entrance.h \
 	src/relay/entrances.c src/relay/entrances.h \
 	src/worker/acceptor.c src/worker/acceptor.h \
+	src/worker/asking.h \
 	src/config/loader.c src/config/loader.h \
 	src/base/log.c src/base/log.h \
 	src/base/log_line.c src/base/log_line.h \

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/evloop.h"
 #include "base/log.h"
+#include "worker/asking.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -41,8 +42,9 @@ struct acceptor {
 	bool wanting;             /* in the list of those with a shortage */
 	struct slots *awaited;    /* at a limit: the slots that were full */
 	struct slots_waiter waiter; /* in their list, until told */
-	unsigned errors;            /* of clients, in a row */
-	bool told;                  /* has logged that it pauses; until the backlog was found empty */
+	struct asking asking;
+	unsigned errors; /* of clients, in a row */
+	bool told;       /* has logged that it pauses; until the backlog was found empty */
 	bool closing;
 	uint64_t linger_until; /* closing: clock_ms at which no handshake can be under way any more */
 	LIST_ENTRY(acceptor) entry;
@@ -247,13 +249,27 @@ static void end_closing(struct acceptor *acceptor)
 	all->closed(all->arg);
 }
 
+/* An acceptor that has logged that it pauses must know when nobody waits any more. */
+static enum outcome accept_batch(struct acceptor *acceptor)
+{
+	const bool due = acceptor->told || asking_is_due(&acceptor->asking);
+	enum outcome outcome = MORE;
+	int tries = 0;
+
+	while (outcome == MORE && tries < ACCEPT_BATCH && (due || tries == 0 || acceptor->errors > 0)) {
+		outcome = accept_one(acceptor);
+		tries++;
+	}
+	if (due && tries > 1)
+		asking_note(&acceptor->asking, outcome == MORE ? tries : tries - 1);
+	return outcome;
+}
+
 /* May free the acceptor. */
 static enum outcome accept_some(struct acceptor *acceptor)
 {
-	enum outcome outcome = MORE;
+	enum outcome outcome = accept_batch(acceptor);
 
-	for (int i = 0; i < ACCEPT_BATCH && outcome == MORE; i++)
-		outcome = accept_one(acceptor);
 	if (outcome == AT_LIMIT)
 		return outcome;
 	acceptor->awaited = NULL; /* it was told */

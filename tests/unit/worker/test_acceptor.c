@@ -7,6 +7,7 @@
 #include "relays.h"
 #include "unit.h"
 #include "worker/acceptor.h"
+#include "worker/asking.h"
 
 #include <netinet/tcp.h>
 #include <sys/resource.h>
@@ -759,6 +760,40 @@ START_TEST(paused_listener_can_be_freed)
 }
 END_TEST
 
+/* To find nobody costs as much as a message. It used to be done after each client. */
+START_TEST(clients_one_by_one_are_hardly_asked_for)
+{
+	begin(NULL);
+	fault_set(FAULT_ACCEPT, 32 + 32 / 4, EMFILE);
+	for (int i = 0; i < 32; i++) {
+		knock();
+		while (set.made <= (uint64_t)i)
+			event_base_loop(base, EVLOOP_NONBLOCK);
+	}
+	fault_set(FAULT_ACCEPT, 0, 0);
+	ck_assert_uint_eq(captured("cannot accept"), 0);
+}
+END_TEST
+
+/* After clients that came one by one, a crowd is soon taken in by the dozen. */
+START_TEST(crowd_is_soon_noticed)
+{
+	unsigned passes = 0;
+
+	begin(NULL);
+	for (int i = 0; i < 20; i++) {
+		knock();
+		while (set.made <= (uint64_t)i)
+			event_base_loop(base, EVLOOP_NONBLOCK);
+	}
+	for (int i = 0; i < 80; i++)
+		knock();
+	for (; set.made < 100; passes++)
+		event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+	ck_assert_uint_le(passes, ASKING_SKIPS_MAX + 3);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("acceptor");
@@ -797,6 +832,8 @@ int main(void)
 	tcase_add_test(tcase, acceptors_close_one_after_the_other);
 	tcase_add_test(tcase, freed_acceptor_does_not_accept);
 	tcase_add_test(tcase, paused_listener_can_be_freed);
+	tcase_add_test(tcase, clients_one_by_one_are_hardly_asked_for);
+	tcase_add_test(tcase, crowd_is_soon_noticed);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
 }
