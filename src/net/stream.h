@@ -36,7 +36,9 @@ int stream_finish(int fd);
  * Both close fd. A TCP socket resets when it is closed (net/socket.h sets that up). That holds for
  * stream_reset and for any end of the process, so a stream that was cut short never looks complete. Only
  * stream_close sends what is left and then an end of stream. A unix socket has no reset, so both just close
- * it.
+ * it. Once a stream has ended in both directions and the other end has acknowledged that
+ * (stream_unacknowledged is 0), nothing is left to be sent or reset: then both do the same, and stream_reset
+ * is one system call less.
  */
 void stream_reset(int fd);
 void stream_close(int fd);

@@ -74,8 +74,8 @@ void pair_close_socket(struct peer *peer, bool reset)
 {
 	if (peer->fd < 0)
 		return;
-	if (reset)
-		stream_reset(peer->fd);
+	if (reset || peer->over)
+		stream_reset(peer->fd); /* of what is over, nothing is left to reset */
 	else
 		stream_close(peer->fd);
 	peer->fd = -1; /* consumed */
@@ -182,7 +182,7 @@ static void begin_ending(struct pair *pair, uint64_t first_look)
  * What the peer has yet to acknowledge. A FIN that was passed on counts as a byte, but after clean ends
  * nobody waits for that. A peer that was sent nothing need not be asked.
  */
-static uint64_t unacknowledged(const struct peer *peer)
+static uint64_t unacknowledged(struct peer *peer)
 {
 	bool clean = !pair_peer_failed(peer->opposite);
 	uint64_t left;
@@ -190,10 +190,12 @@ static uint64_t unacknowledged(const struct peer *peer)
 	if (pair_peer_failed(peer) || (clean && peer->opposite->from.bytes == 0))
 		return 0;
 	left = stream_unacknowledged(peer->fd);
+	peer->over =
+	        left == 0 && peer->from.source == SOURCE_ENDED && peer->opposite->from.sink == SINK_ENDED;
 	return clean && left > 0 ? left - 1 : left;
 }
 
-uint64_t pair_unacknowledged(const struct pair *pair)
+uint64_t pair_unacknowledged(struct pair *pair)
 {
 	return unacknowledged(&pair->client) + unacknowledged(&pair->target);
 }

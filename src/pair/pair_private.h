@@ -38,6 +38,7 @@ struct peer {
 	uint64_t look_at; /* clock_ms at which we see what it has answered; 0: it owes nothing */
 	int fd;           /* -1: none (yet) */
 	bool ended_first; /* it has ended or failed before its opposite */
+	bool over;        /* both ends of its streams have come and are acknowledged */
 };
 
 struct pair {
@@ -91,7 +92,7 @@ bool pair_peer_failed(const struct peer *peer);
 /* True if its stream has ended or it has failed. */
 bool pair_peer_has_ended(const struct peer *peer);
 /* PHASE_ENDING: bytes that the kernel holds until a peer has acknowledged them. */
-uint64_t pair_unacknowledged(const struct pair *pair);
+uint64_t pair_unacknowledged(struct pair *pair);
 /* Acts on the state of a pair. It may close and free the pair, so a callback calls it last. */
 void pair_settle(struct pair *pair);
 
@@ -122,7 +123,7 @@ uint64_t pair_connect_wait(const struct pair *pair);
 /* clock_ms of the last byte either way. */
 uint64_t pair_last_activity(const struct pair *pair);
 /* Which deadline has passed, or REASON_NONE. If the daemon itself was late, no pair times out. */
-enum reason pair_expired(const struct pair *pair);
+enum reason pair_expired(struct pair *pair);
 /* A deadline moves with every byte; the timer does not. If it fires early, it is set again. */
 void pair_arm_timer(struct pair *pair);
 

@@ -102,7 +102,7 @@ static bool peer_has_news(const struct pair *pair, const struct peer *peer)
  * short of CPU), and no pair may time out because of that. For a flow that is stuck, only its own sink
  * counts: the other flow may always have something to read.
  */
-static bool has_news(const struct pair *pair, const struct deadline *deadline)
+static bool has_news(struct pair *pair, const struct deadline *deadline)
 {
 	if (pair->phase == PHASE_ENDING && pair_unacknowledged(pair) < pair->unacknowledged)
 		return true;
@@ -111,7 +111,7 @@ static bool has_news(const struct pair *pair, const struct deadline *deadline)
 	return peer_has_news(pair, &pair->client) || peer_has_news(pair, &pair->target);
 }
 
-enum reason pair_expired(const struct pair *pair)
+enum reason pair_expired(struct pair *pair)
 {
 	struct deadline deadline = next_deadline(pair);
 

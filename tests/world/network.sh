@@ -161,6 +161,22 @@ end_is_lost() {
 }
 scenario "an end of stream that is not acknowledged keeps no pair" end_is_lost
 
+# weir has no pair any more when its end to the client is lost. It is the kernel that sends it again.
+end_is_sent_again() {
+	wire_up
+	far_target send 1000 expect-fin touch ended await down fin
+	far_relay
+	client recv 1000 fin await up expect-fin
+	wait_for "the client's end" test -e ended
+	link 2 down 1
+	touch down
+	wait_closed reason=eof
+	link 2 down 0
+	touch up
+	peers_end
+}
+scenario "the last end of stream is lost and sent again" end_is_sent_again
+
 idle_client_vanishes() {
 	wire_up
 	far_target recv 1000 touch there expect-rst
