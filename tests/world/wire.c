@@ -1,10 +1,14 @@
 /*
- * wire INTERFACE CONTROL-FIFO
+ * wire INTERFACE CONTROL-FIFO [large]
  *
  * A network cable with bad habits, for one machine in one network namespace. It holds a TUN interface whose
  * address ends in .1. Every other address of that network is a link. A packet to a link comes back with
  * source and destination exchanged: whoever connects to link .2 reaches a listener on .1, and is seen there
  * as .2. The exchange leaves every checksum right.
+ *
+ * With the word "large" it takes TCP segments before the kernel has cut them to the MTU, up to 64 KiB each.
+ * It carries four times as much then, and what it delays or loses is such a segment. At most ON_THE_WAY_MAX
+ * bytes are on their way; the rest is lost.
  *
  * Lines in CONTROL-FIFO say how a link behaves: "LINK KEY VALUE", where LINK is the last byte of its address.
  *
@@ -20,6 +24,7 @@
 #include <fcntl.h>
 #include <linux/if.h>
 #include <linux/if_tun.h>
+#include <linux/virtio_net.h>
 #include <netinet/ip.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -33,7 +38,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LINKS = 256, PACKET_MAX = 2048, LATE_MS = 12, ON_THE_WAY_MAX = 20000 };
+enum { LINKS = 256, PACKET_MAX = 65536 + 64, LATE_MS = 12, TURN = 64, ON_THE_WAY_MAX = 48 << 20 };
+
+#define NS_PER_MS 1000000u
 
 struct link {
 	unsigned delay, jitter, late, loss, down;
@@ -44,13 +51,14 @@ struct packet {
 	TAILQ_ENTRY(packet) next;
 	uint64_t due;
 	size_t length;
-	unsigned char bytes[];
+	unsigned char bytes[]; /* with the virtio header, if there is one */
 };
 
 static struct link links[LINKS];
 /* Sorted by the time they are due. */
 static TAILQ_HEAD(packet_queue, packet) on_the_way = TAILQ_HEAD_INITIALIZER(on_the_way);
-static size_t on_the_way_count;
+static size_t on_the_way_bytes;
+static size_t header_size; /* of the virtio header before each packet */
 static int tun, control;
 
 static _Noreturn void die(const char *what)
@@ -64,7 +72,7 @@ static uint64_t clock_now(void)
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
 /* The same decisions in every run. */
@@ -75,12 +83,12 @@ static bool chance(unsigned percent)
 
 static uint64_t due_time(struct link *link)
 {
-	uint64_t due = clock_now() + link->delay;
+	uint64_t due = clock_now() + (uint64_t)link->delay * NS_PER_MS;
 
 	if (link->jitter)
-		due += (unsigned)random() % link->jitter;
+		due += (uint64_t)random() % ((uint64_t)link->jitter * NS_PER_MS);
 	if (chance(link->late))
-		return due + LATE_MS;
+		return due + (uint64_t)LATE_MS * NS_PER_MS;
 	if (due < link->last_due)
 		due = link->last_due;
 	link->last_due = due;
@@ -97,7 +105,7 @@ static void insert(struct packet *packet)
 		TAILQ_INSERT_AFTER(&on_the_way, before, packet, next);
 	else
 		TAILQ_INSERT_HEAD(&on_the_way, packet, next);
-	on_the_way_count++;
+	on_the_way_bytes += packet->length;
 }
 
 static void send_packet(struct packet *packet)
@@ -106,32 +114,40 @@ static void send_packet(struct packet *packet)
 	if (write(tun, packet->bytes, packet->length) < 0 && errno != EIO && errno != EAGAIN)
 		die("write");
 	TAILQ_REMOVE(&on_the_way, packet, next);
-	on_the_way_count--;
+	on_the_way_bytes -= packet->length;
 	free(packet);
 }
 
-static uint64_t send_due(void)
+/* Returns how long it is until the next packet is due. */
+static struct timespec send_due(void)
 {
-	uint64_t now = clock_now();
+	uint64_t now = clock_now(), left;
 	struct packet *packet;
 
 	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): send_packet takes it off the queue */
 	while ((packet = TAILQ_FIRST(&on_the_way)) && packet->due <= now)
 		send_packet(packet);
-	return packet ? packet->due - now : 1000;
+	left = packet ? packet->due - now : 1000 * NS_PER_MS;
+	return (struct timespec){.tv_sec = (time_t)(left / 1000000000), .tv_nsec = (long)(left % 1000000000)};
+}
+
+static bool is_lost(const struct link *link, size_t length)
+{
+	return link->down || chance(link->loss) || on_the_way_bytes + length > ON_THE_WAY_MAX;
 }
 
 static void take(const unsigned char *bytes, size_t length)
 {
 	struct iphdr header;
 	struct packet *packet;
+	unsigned char *copy;
 	struct link *link;
 
-	if (length < sizeof(header))
+	if (length < header_size + sizeof(header))
 		return;
-	memcpy(&header, bytes, sizeof(header));
+	memcpy(&header, bytes + header_size, sizeof(header));
 	link = &links[ntohl(header.daddr) & 0xff];
-	if (header.version != 4 || link->down || chance(link->loss) || on_the_way_count >= ON_THE_WAY_MAX)
+	if (header.version != 4 || is_lost(link, length))
 		return;
 	packet = malloc(sizeof(*packet) + length);
 	if (!packet)
@@ -139,17 +155,19 @@ static void take(const unsigned char *bytes, size_t length)
 	packet->due = due_time(link);
 	packet->length = length;
 	memcpy(packet->bytes, bytes, length);
-	memcpy(packet->bytes + offsetof(struct iphdr, saddr), &header.daddr, sizeof(header.daddr));
-	memcpy(packet->bytes + offsetof(struct iphdr, daddr), &header.saddr, sizeof(header.saddr));
+	copy = packet->bytes + header_size;
+	memcpy(copy + offsetof(struct iphdr, saddr), &header.daddr, sizeof(header.daddr));
+	memcpy(copy + offsetof(struct iphdr, daddr), &header.saddr, sizeof(header.saddr));
 	insert(packet);
 }
 
-static void take_all(void)
+/* Not for ever: some packets may have become due. */
+static void take_some(void)
 {
-	unsigned char bytes[PACKET_MAX];
+	static unsigned char bytes[PACKET_MAX];
 	ssize_t length;
 
-	while ((length = read(tun, bytes, sizeof(bytes))) > 0)
+	for (int i = 0; i < TURN && (length = read(tun, bytes, sizeof(bytes))) > 0; i++)
 		take(bytes, (size_t)length);
 }
 
@@ -186,36 +204,41 @@ static void obey_all(FILE *orders)
 	clearerr(orders);
 }
 
-static void open_tun(const char *name)
+/* A segment keeps its virtio header, which says how to cut it, until the kernel takes it back. */
+static void open_tun(const char *name, bool large)
 {
-	struct ifreq request = {.ifr_flags = IFF_TUN | IFF_NO_PI};
+	struct ifreq request = {.ifr_flags = IFF_TUN | IFF_NO_PI | (large ? IFF_VNET_HDR : 0)};
 
 	tun = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
 	if (tun < 0 || ioctl(tun, TUNSETIFF, &request) < 0)
 		die(name);
+	if (ioctl(tun, TUNSETOFFLOAD, large ? TUN_F_CSUM | TUN_F_TSO4 : 0) < 0)
+		die("TUNSETOFFLOAD");
+	header_size = large ? sizeof(struct virtio_net_hdr) : 0;
 }
 
 int main(int argc, char *argv[])
 {
 	FILE *orders;
 
-	if (argc != 3)
+	if (argc != 3 && (argc != 4 || strcmp(argv[3], "large") != 0))
 		return EXIT_FAILURE;
-	open_tun(argv[1]);
+	open_tun(argv[1], argc == 4);
 	control = open(argv[2], O_RDWR | O_NONBLOCK | O_CLOEXEC); /* for writing too: it never ends */
 	orders = control < 0 ? NULL : fdopen(control, "r");
 	if (!orders)
 		die(argv[2]);
 	for (;;) {
 		struct pollfd fds[] = {{.fd = tun, .events = POLLIN}, {.fd = control, .events = POLLIN}};
+		struct timespec left = send_due();
 
 		/* NOLINTNEXTLINE(-Wanalyzer-malloc-leak): orders is in use below, for ever */
-		if (poll(fds, 2, (int)send_due()) < 0)
+		if (ppoll(fds, 2, &left, NULL) < 0)
 			die("poll");
 		if (fds[1].revents)
 			obey_all(orders);
 		if (fds[0].revents)
-			take_all();
+			take_some();
 	}
 }
