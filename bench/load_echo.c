@@ -2,6 +2,7 @@
 #include "build_config.h"
 
 #include "load_client.h"
+#include "load_samples.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -10,8 +11,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#define EVENTS      256
-#define SAMPLES_MAX (4u << 20)
+#define EVENTS 256
 
 struct caller {
 	int fd;
@@ -24,8 +24,7 @@ struct echo {
 	int epoll;
 	char *message;
 	struct caller *callers;
-	uint32_t *samples; /* ns of each round trip; the first SAMPLES_MAX are kept */
-	uint64_t round_trips;
+	struct samples samples; /* of each round trip */
 	struct client_failures failures;
 };
 
@@ -47,13 +46,6 @@ static void caller_send(struct echo *echo, struct caller *caller)
 		caller_end(echo, caller, sent < 0 ? strerror(errno) : "the message was not taken whole");
 }
 
-static void record(struct echo *echo, uint64_t ns)
-{
-	if (echo->round_trips < SAMPLES_MAX)
-		echo->samples[echo->round_trips] = ns < UINT32_MAX ? (uint32_t)ns : UINT32_MAX;
-	echo->round_trips++;
-}
-
 static void caller_receive(struct echo *echo, struct caller *caller)
 {
 	static char answer[65536];
@@ -68,7 +60,7 @@ static void caller_receive(struct echo *echo, struct caller *caller)
 	caller->left -= (size_t)received;
 	if (caller->left > 0)
 		return;
-	record(echo, load_now_ns() - caller->sent_ns);
+	samples_add(&echo->samples, load_now_ns() - caller->sent_ns);
 	caller_send(echo, caller);
 }
 
@@ -107,31 +99,11 @@ static uint64_t echo_open(struct echo *echo)
 	return slowest;
 }
 
-static int compare(const void *a, const void *b)
-{
-	uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
-
-	return (left > right) - (left < right);
-}
-
-static double percentile_us(const struct echo *echo, double part)
-{
-	uint64_t kept = echo->round_trips < SAMPLES_MAX ? echo->round_trips : SAMPLES_MAX;
-
-	/* NOLINTNEXTLINE(knownConditionTrueFalse): the event loop's callbacks count round trips */
-	return kept == 0 ? 0 : (double)echo->samples[(uint64_t)((double)(kept - 1) * part)] / 1e3;
-}
-
 static void echo_print(struct echo *echo, double seconds, uint64_t slowest_open)
 {
-	uint64_t kept = echo->round_trips < SAMPLES_MAX ? echo->round_trips : SAMPLES_MAX;
-
-	qsort(echo->samples, kept, sizeof(*echo->samples), compare);
 	printf("{\"seconds\": %.6f, \"round_trips\": %llu, \"open_us\": %.1f, ", seconds,
-	       (unsigned long long)echo->round_trips, (double)slowest_open / 1e3);
-	printf("\"p50_us\": %.1f, \"p99_us\": %.1f, \"p999_us\": %.1f, \"max_us\": %.1f, ",
-	       percentile_us(echo, 0.5), percentile_us(echo, 0.99), percentile_us(echo, 0.999),
-	       percentile_us(echo, 1));
+	       (unsigned long long)echo->samples.count, (double)slowest_open / 1e3);
+	samples_print(&echo->samples);
 	client_print_failures(&echo->failures);
 }
 
@@ -142,7 +114,7 @@ int load_echo(const struct load_options *options)
 
 	echo.message = load_alloc(1, options->size);
 	echo.callers = load_alloc(options->connections, sizeof(*echo.callers));
-	echo.samples = load_alloc(SAMPLES_MAX, sizeof(*echo.samples));
+	samples_init(&echo.samples);
 	slowest_open = echo_open(&echo);
 	client_start();
 
@@ -150,7 +122,7 @@ int load_echo(const struct load_options *options)
 	echo_run(&echo);
 	echo_print(&echo, (double)(load_now_ns() - start) / 1e9, slowest_open);
 	client_finish();
-	free(echo.samples);
+	samples_deinit(&echo.samples);
 	free(echo.callers);
 	free(echo.message);
 	return EXIT_SUCCESS;
