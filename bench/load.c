@@ -16,6 +16,7 @@
 #include <time.h>
 
 #define MESSAGE_MAX 65536
+#define PIECE_MAX   (1u << 20)
 
 void load_die(const char *what)
 {
@@ -52,10 +53,11 @@ static void usage(void) __attribute__((noreturn));
 static void usage(void)
 {
 	fputs("usage: load serve ADDRESS\n"
-	      "       load bulk|echo|connect|hold ADDRESS [-n CONNECTIONS] [-b BYTES] [-t DURATION] [-T "
+	      "       load bulk|echo|connect|hold|live ADDRESS [-n CONNECTIONS] [-b BYTES] [-t DURATION] [-T "
 	      "TIMEOUT]\n"
 	      "            [-c COUNT] [-s SIZE] [-r BYTES_PER_SECOND] [-p PIECE] [-B BUFFER] [-f] [-u] [-d] "
-	      "[-v]\n",
+	      "[-v]\n"
+	      "            [-R SOURCE_BYTES_PER_SECOND] [-j REST] [-w WARMUP]\n",
 	      stderr);
 	exit(EX_USAGE);
 }
@@ -121,7 +123,16 @@ static void take_option(struct load_options *options, int option)
 		options->rate = size(optarg, 1u << 30);
 		break;
 	case 'p':
-		options->piece = (uint32_t)size(optarg, MESSAGE_MAX);
+		options->piece = (uint32_t)size(optarg, PIECE_MAX);
+		break;
+	case 'R':
+		options->source_rate = size(optarg, 1u << 30);
+		break;
+	case 'j':
+		options->rest = duration(optarg);
+		break;
+	case 'w':
+		options->warmup = duration(optarg);
 		break;
 	case 'B':
 		options->buffer = (uint32_t)size(optarg, 1u << 30);
@@ -154,6 +165,13 @@ static void raise_descriptor_limit(void)
 		load_die("setrlimit");
 }
 
+/* A piece begins with a time stamp, and so does every part of it. */
+static bool is_live(const struct load_options *options)
+{
+	return options->milliseconds != 0 && options->size >= 64 && options->piece != 0 &&
+	       options->piece % options->size == 0;
+}
+
 static int run_client(const char *kind, const struct load_options *options)
 {
 	if (strcmp(kind, "bulk") == 0 && options->flags & (LOAD_TAKE | LOAD_GIVE))
@@ -164,6 +182,8 @@ static int run_client(const char *kind, const struct load_options *options)
 		return load_connect(options);
 	if (strcmp(kind, "hold") == 0)
 		return load_hold(options);
+	if (strcmp(kind, "live") == 0 && is_live(options))
+		return load_live(options);
 	usage();
 }
 
@@ -173,7 +193,7 @@ int main(int argc, char **argv)
 	        .connections = 1, .bytes = 64u << 20, .count = 1000, .size = 64, .timeout = 60000};
 	int option;
 
-	while ((option = getopt(argc, argv, "n:b:t:T:c:s:r:p:B:fudv")) != -1)
+	while ((option = getopt(argc, argv, "n:b:t:T:c:s:r:p:R:j:w:B:fudv")) != -1)
 		take_option(&options, option);
 	argv += optind;
 	argc -= optind;

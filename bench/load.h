@@ -24,6 +24,7 @@ enum load_flag {
 	LOAD_TAKE = 2,   /* take everything up to the end of stream, then answer with its length in 8 bytes */
 	LOAD_GIVE = 4,   /* send give bytes; without LOAD_TAKE the end of stream follows at once */
 	LOAD_VERIFY = 8, /* compare every byte taken */
+	LOAD_LIVE = 16,  /* with LOAD_GIVE: give a live stream without end, see load_live.c */
 };
 
 struct load_request {
@@ -33,6 +34,8 @@ struct load_request {
 	uint64_t seed;        /* where in the pattern both directions start */
 	uint32_t send_buffer; /* the server's SO_SNDBUF, 0 = the kernel's own tuning */
 	uint32_t piece;       /* the most bytes that the server gives in one call, 0 = as many as it likes */
+	uint32_t stamp;       /* live: bytes from one time stamp to the next */
+	uint64_t rate;        /* live: bytes per second, a piece at once; 0 = no limit */
 };
 
 struct load_options {
@@ -43,11 +46,15 @@ struct load_options {
 	uint64_t count;        /* connect: how many connections */
 	uint64_t milliseconds; /* how long; bulk without it ends with the last byte */
 	uint64_t timeout;      /* ms until a run counts as failed */
-	uint64_t size;         /* echo: bytes of one message */
-	uint64_t rate;         /* hold: bytes per second that each connection reads */
+	uint64_t size;         /* echo: bytes of one message; live: from one time stamp to the next */
+	uint64_t rate;         /* hold, live: bytes per second that each connection reads */
+	uint64_t source_rate;  /* live: bytes per second that the server gives; 0 = no limit */
+	uint64_t rest;         /* live: ms for which the client reads, then rests, in turn; 0 = no rests */
+	uint64_t warmup;       /* live: ms before what is measured */
 	bool finish;           /* connect: end first, and wait for the other end */
-	uint32_t piece;        /* hold: the most bytes that the server gives in one call; 0 = no limit */
-	uint32_t buffer; /* SO_RCVBUF here; hold: also SO_SNDBUF at the server; 0 = the kernel's own tuning */
+	uint32_t piece;        /* hold, live: the most bytes that the server gives in one call */
+	/* SO_RCVBUF here; hold, live: SO_SNDBUF at the server too; 0 = the kernel's own tuning */
+	uint32_t buffer;
 };
 
 /*
@@ -62,6 +69,7 @@ int load_bulk(const struct load_options *options);
 int load_echo(const struct load_options *options);
 int load_connect(const struct load_options *options);
 int load_hold(const struct load_options *options);
+int load_live(const struct load_options *options);
 
 /*
  * Prints what failed, and errno, to standard error and exits. A load that differs from the one asked for must

@@ -2,8 +2,10 @@
 #include "build_config.h"
 
 #include "load.h"
+#include "load_live.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -188,6 +190,17 @@ static int start_request(struct server *server, struct connection *connection)
 	return 0;
 }
 
+/* Hands the socket to the live source. What is left here ends. A duplicate would stay in the epoll set. */
+static int start_live(const struct connection *connection)
+{
+	int fd = fcntl(connection->fd, F_DUPFD_CLOEXEC, 0);
+
+	if (fd < 0 || epoll_ctl(connection->epoll, EPOLL_CTL_DEL, connection->fd, NULL) != 0)
+		load_die("hand a socket over");
+	live_give(fd, &connection->request);
+	return 1;
+}
+
 static int read_word(struct connection *connection)
 {
 	const struct load_request *request = &connection->request;
@@ -198,6 +211,8 @@ static int read_word(struct connection *connection)
 		return errno == EAGAIN ? 0 : -errno;
 	if (received == 0)
 		return -ECONNRESET;
+	if (request->flags & LOAD_LIVE)
+		return start_live(connection);
 	connection->waiting = false;
 	connection->out =
 	        (struct stream){.total = request->give, .seed = request->seed, .piece = request->piece};

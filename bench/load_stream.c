@@ -41,7 +41,7 @@ static int would_block(void)
 
 int stream_send(struct stream *stream, int fd)
 {
-	size_t limit = stream->piece > 0 ? stream->piece : PERIOD;
+	size_t limit = stream->piece > 0 ? at_most(stream->piece, PERIOD) : PERIOD;
 
 	for (int i = 0; i < TURN && stream->done < stream->total; i++) {
 		size_t length = at_most(stream->total - stream->done, limit);

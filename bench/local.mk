@@ -7,6 +7,7 @@ bench_load_SOURCES = \
 	bench/load_connect.c \
 	bench/load_echo.c \
 	bench/load_hold.c \
+	bench/load_live.c bench/load_live.h \
 	bench/load_samples.c bench/load_samples.h \
 	bench/load_server.c \
 	bench/load_stream.c bench/load_stream.h
