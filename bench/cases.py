@@ -40,6 +40,7 @@ FIRST_TENTH = Metric("first_tenth_us", "relay CPU in the first tenth, µs per co
 LAST_TENTH = Metric("last_tenth_us", "relay CPU in the last tenth, µs per connection", of_relay=True)
 LAST_OVER_FIRST = Metric("last_over_first", "the last tenth's CPU over the first's", of_relay=True)
 FAILED_CONNECTIONS = Metric("failed_connections", "connections that failed")
+LATE_CONNECTIONS = Metric("late_connections", "connections that were not made in time")
 BUSIEST = Metric("busiest_over_mean", "the busiest worker's pairs over the mean", of_relay=True)
 CONNECTIONS = Metric("connections_per_s", "connections per second", lower_is_better=False)
 HELD_PER_PAIR = Metric("held_kib_per_pair", "relay memory, KiB per pair", of_relay=True)
@@ -135,6 +136,7 @@ def connect_fin(count, seconds):
             LAST_TENTH.key: each[-1],
             LAST_OVER_FIRST.key: each[-1] / each[0] if each[0] > 0 else 0,
             FAILED_CONNECTIONS.key: sum(tenth["failed"] for tenth in tenths),
+            LATE_CONNECTIONS.key: count - done,
         }
         if done < count:
             figures["note"] = f"cut off after {seconds} s and {done} connections"
@@ -238,7 +240,8 @@ def growth(pairs, active):
 EVERYWHERE = ("loopback", "veth")
 BULK = (CPU_PER_GIB, GBIT)
 CONNECT = (CPU_PER_CONNECTION, CONNECTIONS)
-CONNECT_FIN = (CPU_PER_CONNECTION, FIRST_TENTH, LAST_TENTH, LAST_OVER_FIRST, FAILED_CONNECTIONS)
+CONNECT_FIN = (CPU_PER_CONNECTION, FIRST_TENTH, LAST_TENTH, LAST_OVER_FIRST, FAILED_CONNECTIONS,
+               LATE_CONNECTIONS)
 ECHO = (CPU_PER_TRIP, TRIPS, P50, P99)
 STOPPED = (HELD, KERNEL, CPU_PERCENT, NEWCOMER, P50, P99)
 

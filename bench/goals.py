@@ -65,6 +65,7 @@ GOALS = (
     Goal("clients end first, 60,000, 100,000: last tenth's CPU over the first's", ("connect-fin", "connect-fin-100000"),
          cases.LAST_OVER_FIRST, 1.2, _itself),
     Goal("the same: failed", ("connect-fin", "connect-fin-100000"), cases.FAILED_CONNECTIONS, 0, _itself),
+    Goal("the same: not made in time", ("connect-fin", "connect-fin-100000"), cases.LATE_CONNECTIONS, 0, _itself),
     Goal("8, 32, 200 pairs on 4 workers: busiest over mean", _names("balance-{}", 8, 32, 200), cases.BUSIEST, 1.0,
          _itself),
     Goal("idle pair, of 1,000: KiB", ("idle-1000",), cases.HELD_PER_PAIR, 1.0, _itself),
