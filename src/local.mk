@@ -1,6 +1,7 @@
 # The daemon is a library plus a small main.c, so that tests link the library.
 noinst_LIBRARIES = src/libweir.a
 src_libweir_a_SOURCES = \
+	src/net/accept_error.c src/net/accept_error.h \
 	src/net/address.c src/net/address.h \
 	src/flow/budget.c src/flow/budget.h \
 	src/base/backoff.h \

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/evloop.h"
 #include "base/log.h"
+#include "net/accept_error.h"
 #include "worker/asking.h"
 
 #include <errno.h>
@@ -162,28 +163,6 @@ static void tell_calm(struct acceptor *acceptor)
 
 /* ---- accepting ---- */
 
-/* Errors of accept(2) caused by the client or the network. The next client may be fine. */
-static bool is_of_client(int error)
-{
-	switch (-error) {
-	case EINTR:
-	case ECONNABORTED:
-	case EPERM:
-	case EPROTO:
-	case ENOPROTOOPT:
-	case ENETDOWN:
-	case ENETUNREACH:
-	case EHOSTDOWN:
-	case EHOSTUNREACH:
-	case ENONET:
-	case EOPNOTSUPP:
-	case ETIMEDOUT:
-		return true;
-	default:
-		return false;
-	}
-}
-
 static enum outcome heed_error(struct acceptor *acceptor, int error)
 {
 	if (error == -EAGAIN) {
@@ -191,12 +170,12 @@ static enum outcome heed_error(struct acceptor *acceptor, int error)
 		tell_calm(acceptor);
 		return EMPTY;
 	}
-	if (is_of_client(error) && acceptor->errors < ERRORS_MAX) {
+	if (accept_error_is_of_client(error) && acceptor->errors < ERRORS_MAX) {
 		acceptor->errors++;
 		return MORE;
 	}
 	tell_shortage(acceptor, error);
-	if (!acceptor->closing || !is_of_client(error))
+	if (!acceptor->closing || !accept_error_is_of_client(error))
 		return SHORTAGE;
 	acceptor->linger_until = 0; /* an error that lasts would hold up the end */
 	return EMPTY;
