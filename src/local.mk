@@ -50,6 +50,8 @@ src_libweir_a_SOURCES = \
 	src/relay/entrances.c src/relay/entrances.h \
 	src/worker/acceptor.c src/worker/acceptor.h \
 	src/worker/asking.h \
+	src/worker/handover.c src/worker/handover.h \
+	src/worker/newcomers.c src/worker/newcomers.h \
 	src/config/loader.c src/config/loader.h \
 	src/base/log.c src/base/log.h \
 	src/base/log_line.c src/base/log_line.h \

@@ -18,6 +18,7 @@
 #include "net/resolver.h"
 #include "relay/loops.h"
 #include "relay/relay.h"
+#include "worker/handover.h"
 #include "worker/worker.h"
 
 #include <stdbool.h>
@@ -45,6 +46,7 @@ struct daemon {
 	struct loops *loops; /* among the relays */
 	struct worker **workers;
 	unsigned worker_count;
+	struct handover *handover; /* between the workers; NULL if there is only one */
 	struct worker_gate gate;
 	struct worker_context shared; /* the part of all this that the workers see */
 	struct collector *collector;

@@ -66,8 +66,19 @@ static int listen_at_entrances(struct daemon *daemon)
 	return error;
 }
 
+/* One worker has nobody to hand clients to. */
+static int init_handover(struct daemon *daemon)
+{
+	if (daemon->worker_count == 1)
+		return 0;
+	daemon->handover = handover_new(daemon->worker_count);
+	return daemon->handover ? 0 : -ENOMEM;
+}
+
 static int init_workers(struct daemon *daemon)
 {
+	if (init_handover(daemon) < 0)
+		return -ENOMEM;
 	daemon->workers = calloc(daemon->worker_count, sizeof(struct worker *));
 	daemon->ports = local_ports_read(); /* without, the kernel chooses */
 	daemon->shared = (struct worker_context){
@@ -75,6 +86,7 @@ static int init_workers(struct daemon *daemon)
 	        .relays = daemon->relays,
 	        .relay_count = daemon->relay_count,
 	        .budget = &daemon->budget,
+	        .handover = daemon->handover,
 	        .slots = &daemon->slots,
 	        .pipes = &daemon->pipes,
 	        .pool = &daemon->memory.pairs,

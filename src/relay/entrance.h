@@ -1,4 +1,4 @@
-/* One listening address at run time: one socket for each worker, or one that all workers share. */
+/* One listening address at run time: one socket for each worker, or one for all (see relay_socket). */
 #ifndef WEIR_ENTRANCE_H
 #define WEIR_ENTRANCE_H
 

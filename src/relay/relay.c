@@ -116,6 +116,15 @@ int relay_listen(struct relay *relay)
 	return entrances_listen(&relay->entrances, relay->config->name);
 }
 
+int relay_socket(const struct relay *relay, size_t nth, unsigned worker)
+{
+	const struct entrance *entrance = &relay->entrances.list[nth];
+
+	if (entrance->count < relay->workers && (relay->number + nth) % relay->workers != worker)
+		return -1;
+	return entrance_fd(entrance, worker);
+}
+
 void relay_unlisten(struct relay *relay)
 {
 	entrances_close(&relay->entrances);

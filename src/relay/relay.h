@@ -64,6 +64,11 @@ int relay_check_apart(const struct relay *relay, const struct relay *other);
 /* Lets clients in on all of them and logs each. 0 or -errno; the error is logged. */
 int relay_listen(struct relay *relay);
 /*
+ * The socket of the relay's nth entrance that this worker accepts on. -1: the entrance has one for all, and
+ * another worker accepts on it, so that one client wakes one worker.
+ */
+int relay_socket(const struct relay *relay, size_t nth, unsigned worker);
+/*
  * Closes the listening sockets. No worker may still wait on them. Their addresses are kept, because pairs may
  * still be choosing a target.
  */

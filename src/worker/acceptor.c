@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "net/accept_error.h"
 #include "worker/asking.h"
+#include "worker/handover.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -183,26 +184,24 @@ static enum outcome heed_error(struct acceptor *acceptor, int error)
 
 static enum outcome accept_one(struct acceptor *acceptor)
 {
-	union client_address client = {.any = {.sa_family = AF_UNIX}};
+	struct newcomer client = {.address.any.sa_family = AF_UNIX};
 	struct acceptors *all = acceptor->all;
-	struct admission ticket;
-	struct slots *full = admission_take(&ticket, all->slots, acceptor->relay);
-	int fd;
+	struct slots *full = admission_take(&client.ticket, all->slots, acceptor->relay);
 
 	if (full) {
 		await(acceptor, full);
 		tell_limit(acceptor);
 		return AT_LIMIT;
 	}
-	fd = socket_accept(acceptor->fd, &acceptor->relay->client_tuning, &client);
-	if (fd < 0) {
-		admission_give(&ticket);
-		return heed_error(acceptor, fd);
+	client.fd = socket_accept(acceptor->fd, &acceptor->relay->client_tuning, &client.address);
+	if (client.fd < 0) {
+		admission_give(&client.ticket);
+		return heed_error(acceptor, client.fd);
 	}
 	acceptor->errors = 0;
 	if (acceptor->tunes_clients)
-		socket_tune_client(fd, &client);
-	if (pair_new(all->set, &ticket, fd, &client) == 0)
+		socket_tune_client(client.fd, &client.address);
+	if (handover_serve(all->handover, all->set, &client) == 0)
 		return MORE;
 	tell_shortage(acceptor, -ENOMEM);
 	return SHORTAGE;

@@ -15,14 +15,16 @@
 
 struct acceptor;
 struct event;
+struct handover;
 
 LIST_HEAD(acceptor_list, acceptor);
 TAILQ_HEAD(acceptor_wanting, acceptor);
 
 /* All acceptors of one worker. */
 struct acceptors {
-	struct pair_set *set; /* gets the pairs; borrowed, as is the next */
-	struct slots *slots;  /* pairs of all workers */
+	struct pair_set *set; /* gets the pairs that are not handed over; borrowed, as are the next two */
+	struct handover *handover; /* NULL: there are no other workers */
+	struct slots *slots;       /* pairs of all workers */
 	/* There may be a slot for one that waits: acceptors_resume is due. Any thread; must not block. */
 	void (*told)(void *arg);
 	void (*closed)(void *arg); /* acceptor_close has come to its end */

@@ -8,6 +8,7 @@
 #include "flow/pipe_pool.h"
 #include "pair/pair.h"
 #include "worker/acceptor.h"
+#include "worker/handover.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -121,6 +122,9 @@ static void take_order(void *arg, struct message *message)
 	case WORKER_RESUME:
 		acceptors_resume(&worker->acceptors);
 		break;
+	case WORKER_TAKE:
+		handover_take(worker->context->handover, &worker->set);
+		break;
 	case WORKER_STOP:
 	case WORKER_ORDERS:
 		event_base_loopbreak(worker->base);
@@ -169,6 +173,7 @@ static void on_pair_ended(void *arg)
 {
 	struct worker *worker = arg;
 
+	handover_pair_ended(worker->context->handover, worker->number);
 	acceptors_pair_ended(&worker->acceptors);
 }
 
@@ -203,24 +208,33 @@ static int init_pairs(struct worker *worker)
 	return set->io.scratch ? pair_set_init(set, context->worker_count) : -ENOMEM;
 }
 
+/* Any thread. */
+static void on_newcomer(void *arg)
+{
+	worker_order(arg, WORKER_TAKE);
+}
+
 static int init_acceptors(struct worker *worker)
 {
 	struct acceptors *acceptors = &worker->acceptors;
 
 	acceptors->set = &worker->set;
+	acceptors->handover = worker->context->handover;
 	acceptors->slots = worker->context->slots;
 	acceptors->told = on_told;
 	acceptors->closed = note_drained;
 	acceptors->arg = worker;
+	if (acceptors->handover)
+		handover_join(acceptors->handover, worker->number, on_newcomer, worker);
 	if (acceptors_init(acceptors) < 0)
 		return -ENOMEM;
 	for (size_t r = 0; r < worker->context->relay_count; r++) {
 		struct relay *relay = worker->context->relays[r];
 
 		for (size_t i = 0; i < relay->entrances.count; i++) {
-			int fd = entrance_fd(&relay->entrances.list[i], worker->number);
+			int fd = relay_socket(relay, i, worker->number);
 
-			if (!acceptor_new(acceptors, relay, fd))
+			if (fd >= 0 && !acceptor_new(acceptors, relay, fd))
 				return -ENOMEM;
 		}
 	}

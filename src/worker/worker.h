@@ -1,6 +1,7 @@
 /*
- * One thread with its own event base, which no other thread touches. It accepts clients, and their pairs stay
- * on it all their lives. The daemon gives it orders through a mailbox, and it answers with messages.
+ * One thread with its own event base, which no other thread touches. It accepts clients and
+ * hands some of them over to other workers; see handover.h. A pair stays where it began all its life. The
+ * daemon gives orders through a mailbox, and the worker answers with messages.
  */
 #ifndef WEIR_WORKER_H
 #define WEIR_WORKER_H
@@ -15,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct handover;
 struct local_ports;
 struct worker;
 
@@ -32,10 +34,11 @@ struct worker_context {
 	struct relay **relays;
 	size_t relay_count;
 	struct budget *budget;
-	struct slots *slots;     /* pairs of all workers */
-	struct slots *pipes;     /* pipes of all workers */
-	struct pool *pool;       /* memory of the pairs of all workers; NULL: malloc(3) */
-	struct mailbox *answers; /* where the workers answer */
+	struct handover *handover; /* NULL: there is one worker only */
+	struct slots *slots;       /* pairs of all workers */
+	struct slots *pipes;       /* pipes of all workers */
+	struct pool *pool;         /* memory of the pairs of all workers; NULL: malloc(3) */
+	struct mailbox *answers;   /* where the workers answer */
 	struct worker_gate *gate;
 	bool log_connections;
 	/* For connecting to targets. NULL: the kernel chooses. */
@@ -61,6 +64,7 @@ enum worker_order {
 	WORKER_SHUTDOWN, /* reset all pairs; while draining, serve nobody else */
 	WORKER_REPORT,   /* only one at a time; answered by WORKER_REPORTED */
 	WORKER_RESUME,   /* there may be room for a pair that an acceptor waits for */
+	WORKER_TAKE,     /* there are clients that another worker hands over */
 	WORKER_STOP,     /* end the thread; pairs that are left are reset */
 	WORKER_ORDERS,
 };

@@ -27,6 +27,7 @@ SCENARIOS = \
 	tests/scenario/addresses.sh \
 	tests/scenario/connecting.sh \
 	tests/scenario/dump.sh \
+	tests/scenario/workers.sh \
 	tests/scenario/command.sh \
 	tests/scenario/selftest.sh
 TESTS += $(SCENARIOS)

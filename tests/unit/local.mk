@@ -20,6 +20,7 @@ UNIT_TESTS = \
 	tests/unit/flow/test_flow_splice \
 	tests/unit/flow/test_flow_turns \
 	tests/unit/worker/test_acceptor \
+	tests/unit/worker/test_handover \
 	tests/unit/base/test_log \
 	tests/unit/base/test_jobs \
 	tests/unit/base/test_mailbox \
@@ -129,6 +130,10 @@ tests_unit_flow_test_flow_queue_SOURCES = tests/unit/flow/test_flow_queue.c test
 tests_unit_flow_test_flow_queue_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_flow_test_flow_queue_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_flow_test_flow_queue_LDADD = $(UNIT_LIBS)
+tests_unit_worker_test_handover_SOURCES = tests/unit/worker/test_handover.c tests/unit/faults.c
+tests_unit_worker_test_handover_LDFLAGS = $(FAULTS_WRAP)
+tests_unit_worker_test_handover_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_worker_test_handover_LDADD = $(UNIT_LIBS)
 tests_unit_worker_test_acceptor_SOURCES = tests/unit/worker/test_acceptor.c tests/unit/faults.c
 tests_unit_worker_test_acceptor_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_worker_test_acceptor_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)

@@ -38,6 +38,9 @@ START_TEST(listens_on_every_address)
 	close(relays_connect(entrance_fd(&relay->entrances.list[0], 1)));
 	close(relays_connect(entrance_fd(&relay->entrances.list[1], 0)));
 	ck_assert_uint_eq(relay->entrances.list[2].count, 1);
+	ck_assert_int_eq(relay_socket(relay, 1, 1), entrance_fd(&relay->entrances.list[1], 1));
+	ck_assert_int_eq(relay_socket(relay, 2, 0), entrance_fd(&relay->entrances.list[2], 0));
+	ck_assert_int_eq(relay_socket(relay, 2, 1), -1);
 	relay_unlisten(relay);
 	for (size_t i = 0; i < relay->entrances.count; i++)
 		ck_assert_uint_eq(relay->entrances.list[i].count, 0);

@@ -4,6 +4,7 @@
 #include "base/evloop.h"
 #include "relays.h"
 #include "unit.h"
+#include "worker/handover.h"
 #include "worker/worker.h"
 
 #include <pthread.h>
@@ -16,6 +17,7 @@
 static struct worker_context context;
 static struct worker_gate gate = {.mutex = PTHREAD_MUTEX_INITIALIZER, .open = true};
 static struct worker *worker[WORKERS];
+static struct handover *handover;
 static struct relay *relay;
 static struct budget budget;
 static struct slots slots, pipes;
@@ -87,11 +89,14 @@ static void setup(void)
 	ck_assert_int_eq(relays_listen(relay), 0);
 	base = evloop_new();
 	ck_assert_int_eq(mailbox_open(&mailbox, base, take_answer, &answers), 0);
+	handover = handover_new(WORKERS);
+	ck_assert_ptr_nonnull(handover);
 	context = (struct worker_context){
 	        .worker_count = WORKERS,
 	        .relays = &relay,
 	        .relay_count = 1,
 	        .budget = &budget,
+	        .handover = handover,
 	        .slots = &slots,
 	        .pipes = &pipes,
 	        .log_connections = true,
@@ -112,6 +117,8 @@ static void stop(void)
 		worker_free(worker[i]);
 		worker[i] = NULL;
 	}
+	handover_free(handover);
+	handover = NULL;
 }
 
 static void teardown(void)
@@ -234,9 +241,8 @@ START_TEST(workers_share_the_clients)
 	ck_assert_uint_eq(answers.accepted, MANY);
 	ck_assert_uint_eq(answers.states[STATE_OPEN], MANY);
 	stop();
-	/* one of them gets none with a probability of only 2 to the power of -79 */
-	ck_assert_uint_gt(relay->counters[0].accepted, 0);
-	ck_assert_uint_gt(relay->counters[1].accepted, 0);
+	ck_assert_uint_eq(relay->counters[0].accepted, MANY / 2);
+	ck_assert_uint_eq(relay->counters[1].accepted, MANY / 2);
 	ck_assert_uint_eq(captured("reason=shutdown"), MANY);
 }
 END_TEST
@@ -416,6 +422,59 @@ START_TEST(orders_before_the_start_are_carried_out)
 }
 END_TEST
 
+/* Worker 1 is not running yet: clients of its own, and some that worker 0 has handed over to it. */
+static void crowd(void)
+{
+	uint64_t end = clock_ms() + LOOP_DEADLINE_MS;
+
+	ck_assert_int_eq(worker_start(worker[0]), 0);
+	for (int i = 0; i < MANY; i++)
+		keep(relays_connect(entrance_fd(&relay->entrances.list[0], 0)));
+	while (!handover_waits(handover, 1))
+		ck_assert_uint_lt(clock_ms(), end);
+}
+
+START_TEST(draining_serves_newcomers)
+{
+	crowd();
+	order_all(WORKER_DRAIN);
+	ck_assert_int_eq(worker_start(worker[1]), 0);
+	for (int i = 0; i < MANY; i++)
+		accept_target();
+	wait_for(&answers.drained, WORKERS);
+	ck_assert_uint_eq(report(), MANY);
+}
+END_TEST
+
+/* As the daemon does at the drain deadline. Each has its line, as if its pair had begun before. */
+START_TEST(shutdown_resets_newcomers)
+{
+	crowd();
+	order_all(WORKER_DRAIN);
+	order_all(WORKER_HALT);
+	wait_for(&answers.drained, 1);
+	ck_assert(handover_waits(handover, 1));
+	ck_assert_int_eq(worker_start(worker[1]), 0);
+	wait_for(&answers.drained, WORKERS);
+	order_all(WORKER_SHUTDOWN);
+	ck_assert_uint_eq(report(), 0);
+	ck_assert_uint_eq(slots_used(&slots), 0);
+	ck_assert_uint_gt(answers.accepted, 0);
+	ck_assert_uint_eq(captured("reason=shutdown"), answers.accepted);
+}
+END_TEST
+
+START_TEST(stopping_resets_newcomers)
+{
+	crowd();
+	stop();
+	ck_assert_uint_eq(slots_used(&slots), 0);
+	relay_unlisten(relay);
+	for (int i = 1; i <= MANY; i++)
+		assert_ends(mine[i], LOOP_RST);
+}
+END_TEST
+
 static void *order_often(void *arg)
 {
 	(void)arg;
@@ -467,6 +526,9 @@ int main(void)
 	tcase_add_test(tcase, dumps_beside_coming_and_going_clients);
 	tcase_add_test(tcase, draining_keeps_pairs_and_takes_no_clients);
 	tcase_add_test(tcase, draining_serves_those_who_wait);
+	tcase_add_test(tcase, draining_serves_newcomers);
+	tcase_add_test(tcase, shutdown_resets_newcomers);
+	tcase_add_test(tcase, stopping_resets_newcomers);
 	tcase_add_test(tcase, draining_at_a_limit_serves_one_after_the_other);
 	tcase_add_test(tcase, shutdown_ends_draining);
 	tcase_add_test(tcase, shutdown_resets_and_goes_on);

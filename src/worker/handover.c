@@ -1,0 +1,176 @@
+#include "build_config.h"
+
+#include "worker/handover.h"
+
+#include "base/log.h"
+#include "base/number.h"
+#include "net/stream.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * How many others are looked at for one client: each costs a miss of the cache. Where there are more, the next
+ * client looks at the next.
+ */
+#define LOOK_AT_MOST 16
+
+struct desk {
+	alignas(CACHE_LINE) _Atomic unsigned pairs; /* on the worker, and newcomers */
+	unsigned next;                              /* the worker's own: whom it looks at first next time */
+	void (*tell)(void *arg);
+	void *arg;
+	struct newcomers newcomers;
+};
+
+struct handover {
+	unsigned workers;
+	struct desk desks[];
+};
+
+/* ---- counting ---- */
+
+static unsigned pairs_of(struct desk *desk)
+{
+	return atomic_load_explicit(&desk->pairs, memory_order_relaxed);
+}
+
+static void count(struct desk *desk)
+{
+	atomic_fetch_add_explicit(&desk->pairs, 1, memory_order_relaxed);
+}
+
+static void uncount(struct desk *desk)
+{
+	atomic_fetch_sub_explicit(&desk->pairs, 1, memory_order_relaxed);
+}
+
+void handover_pair_ended(struct handover *handover, unsigned worker)
+{
+	if (handover)
+		uncount(&handover->desks[worker]);
+}
+
+/* ---- handing over ---- */
+
+/* The desk with the fewest pairs, if they are fewer than ours, or NULL. Several that have as few take turns. */
+static struct desk *find_least(struct handover *handover, struct desk *ours)
+{
+	unsigned least = pairs_of(ours), at = ours->next, others = handover->workers - 1;
+	struct desk *found = NULL;
+
+	for (uint64_t left = min_u64(others, LOOK_AT_MOST); left > 0 && least > 0; at++) {
+		struct desk *desk = &handover->desks[at % handover->workers];
+
+		if (desk == ours)
+			continue;
+		left--;
+		if (pairs_of(desk) >= least)
+			continue;
+		found = desk;
+		least = pairs_of(desk);
+		ours->next = at + 1;
+	}
+	if (others > LOOK_AT_MOST)
+		ours->next = at;
+	return found;
+}
+
+static bool hand_over(struct desk *desk, const struct newcomer *newcomer)
+{
+	count(desk);
+	if (!newcomers_put(&desk->newcomers, newcomer)) {
+		uncount(desk);
+		return false;
+	}
+	desk->tell(desk->arg);
+	return true;
+}
+
+/* It is counted already. */
+static int begin(struct desk *desk, struct pair_set *set, struct newcomer *newcomer)
+{
+	int error = pair_new(set, &newcomer->ticket, newcomer->fd, &newcomer->address);
+
+	if (error)
+		uncount(desk);
+	return error;
+}
+
+int handover_serve(struct handover *handover, struct pair_set *set, struct newcomer *newcomer)
+{
+	struct desk *ours, *least;
+
+	if (!handover)
+		return pair_new(set, &newcomer->ticket, newcomer->fd, &newcomer->address);
+	ours = &handover->desks[set->worker];
+	least = find_least(handover, ours);
+	if (least && hand_over(least, newcomer))
+		return 0;
+	count(ours);
+	return begin(ours, set, newcomer);
+}
+
+/* No acceptor of this worker has met it, so none pauses. */
+static void tell_shortage(struct relay *relay, unsigned worker)
+{
+	relay->counters[worker].shortages++;
+	if (!relay_begin_limit(relay))
+		return;
+	log_error("relay %s: cannot accept: %s", relay->config->name, strerror(ENOMEM));
+	relay_end_limit(relay);
+}
+
+/* This comes to an end: whoever has taken the clients of others soon has no longer the fewest pairs. */
+void handover_take(struct handover *handover, struct pair_set *set)
+{
+	struct desk *ours = &handover->desks[set->worker];
+	struct newcomer newcomer;
+
+	while (newcomers_take(&ours->newcomers, &newcomer)) {
+		struct relay *relay = newcomer.ticket.relay;
+
+		if (begin(ours, set, &newcomer) < 0)
+			tell_shortage(relay, set->worker);
+	}
+}
+
+bool handover_waits(struct handover *handover, unsigned worker)
+{
+	return newcomers_wait(&handover->desks[worker].newcomers);
+}
+
+/* ---- life ---- */
+
+struct handover *handover_new(unsigned workers)
+{
+	size_t size = sizeof(struct handover) + workers * sizeof(struct desk);
+	struct handover *handover = aligned_alloc(CACHE_LINE, size);
+
+	if (!handover)
+		return NULL;
+	memset(handover, 0, size);
+	handover->workers = workers;
+	for (unsigned i = 0; i < workers; i++)
+		newcomers_init(&handover->desks[i].newcomers);
+	return handover;
+}
+
+void handover_join(struct handover *handover, unsigned worker, void (*tell)(void *arg), void *arg)
+{
+	handover->desks[worker].tell = tell;
+	handover->desks[worker].arg = arg;
+}
+
+void handover_free(struct handover *handover)
+{
+	struct newcomer newcomer;
+
+	for (unsigned i = 0; handover && i < handover->workers; i++)
+		while (newcomers_take(&handover->desks[i].newcomers, &newcomer)) {
+			stream_reset(newcomer.fd);
+			admission_give(&newcomer.ticket);
+		}
+	free(handover);
+}

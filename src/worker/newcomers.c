@@ -1,0 +1,59 @@
+#include "build_config.h"
+
+#include "worker/newcomers.h"
+
+void newcomers_init(struct newcomers *newcomers)
+{
+	atomic_init(&newcomers->in, 0);
+	atomic_init(&newcomers->out, 0);
+	for (unsigned i = 0; i < NEWCOMERS_MAX; i++)
+		atomic_init(&newcomers->places[i].turn, i);
+}
+
+/*
+ * Whoever moves *count on has the place that it stood for, provided that it is the place's turn: turn is count
+ * + ahead. False if it is not yet.
+ */
+static bool claim(struct newcomers *newcomers, _Atomic unsigned *count, unsigned ahead, unsigned *claimed)
+{
+	unsigned at = atomic_load_explicit(count, memory_order_relaxed);
+
+	for (;;) {
+		unsigned turn = atomic_load_explicit(&newcomers->places[at % NEWCOMERS_MAX].turn,
+		                                     memory_order_acquire);
+		int late = (int)(at + ahead - turn);
+
+		if (late > 0)
+			return false;
+		if (late < 0)
+			at = atomic_load_explicit(count, memory_order_relaxed);
+		else if (atomic_compare_exchange_weak_explicit(count, &at, at + 1, memory_order_relaxed,
+		                                               memory_order_relaxed))
+			break;
+	}
+	*claimed = at;
+	return true;
+}
+
+bool newcomers_put(struct newcomers *newcomers, const struct newcomer *newcomer)
+{
+	unsigned at;
+
+	if (!claim(newcomers, &newcomers->in, 0, &at))
+		return false;
+	newcomers->places[at % NEWCOMERS_MAX].newcomer = *newcomer;
+	atomic_store_explicit(&newcomers->places[at % NEWCOMERS_MAX].turn, at + 1, memory_order_release);
+	return true;
+}
+
+bool newcomers_take(struct newcomers *newcomers, struct newcomer *newcomer)
+{
+	unsigned at;
+
+	if (!claim(newcomers, &newcomers->out, 1, &at))
+		return false;
+	*newcomer = newcomers->places[at % NEWCOMERS_MAX].newcomer;
+	atomic_store_explicit(&newcomers->places[at % NEWCOMERS_MAX].turn, at + NEWCOMERS_MAX,
+	                      memory_order_release);
+	return true;
+}

@@ -1,0 +1,52 @@
+/*
+ * Clients that were accepted and have no pair yet: a bounded queue that any thread may fill and empty. No
+ * thread ever waits for another in here, so one that is stopped holds up nobody. (The queue is Dmitry
+ * Vyukov's "bounded MPMC queue".)
+ */
+#ifndef WEIR_NEWCOMERS_H
+#define WEIR_NEWCOMERS_H
+
+#include "net/socket.h"
+#include "relay/admission.h"
+
+#include <stdalign.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+/*
+ * A power of two. Enough for a burst at a single unix socket; when a worker is stuck, so many may have to wait
+ * until that is noticed.
+ */
+#define NEWCOMERS_MAX 64
+#define CACHE_LINE    64 /* bytes */
+
+/* A client with its ticket; both are owned. */
+struct newcomer {
+	int fd;
+	union client_address address;
+	struct admission ticket;
+};
+
+struct newcomers {
+	/* private: counted without end; a place may be filled when its turn is in, emptied when it is out + 1 */
+	alignas(CACHE_LINE) _Atomic unsigned in;
+	alignas(CACHE_LINE) _Atomic unsigned out;
+	struct {
+		_Atomic unsigned turn;
+		struct newcomer newcomer;
+	} places[NEWCOMERS_MAX];
+};
+
+void newcomers_init(struct newcomers *newcomers);
+/* False if the queue is full. Otherwise the newcomer is consumed. */
+bool newcomers_put(struct newcomers *newcomers, const struct newcomer *newcomer);
+/* False if there is none. The caller owns what it gets. */
+bool newcomers_take(struct newcomers *newcomers, struct newcomer *newcomer);
+/* Whether there are any, or some are just being put in. */
+static inline bool newcomers_wait(struct newcomers *newcomers)
+{
+	return atomic_load_explicit(&newcomers->in, memory_order_relaxed) !=
+	       atomic_load_explicit(&newcomers->out, memory_order_relaxed);
+}
+
+#endif
