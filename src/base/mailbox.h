@@ -18,6 +18,12 @@ struct message {
 	_Atomic bool posted;  /* private: it is in a mailbox */
 };
 
+/* Whether it was posted and is not yet being delivered. */
+static inline bool message_is_posted(const struct message *message)
+{
+	return atomic_load(&message->posted);
+}
+
 struct mailbox {
 	/* private: an eventfd(2), the event that waits for it, and the messages, newest first */
 	int fd; /* -1: not open */

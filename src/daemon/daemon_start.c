@@ -75,6 +75,14 @@ static int init_handover(struct daemon *daemon)
 	return daemon->handover ? 0 : -ENOMEM;
 }
 
+static int init_watchdog(struct daemon *daemon)
+{
+	if (daemon->worker_count == 1)
+		return 0;
+	daemon->watchdog = watchdog_new(daemon->base, &daemon->shared, daemon->workers);
+	return daemon->watchdog ? 0 : -ENOMEM;
+}
+
 static int init_workers(struct daemon *daemon)
 {
 	if (init_handover(daemon) < 0)
@@ -107,7 +115,7 @@ static int init_workers(struct daemon *daemon)
 		if (!daemon->workers[i])
 			return -ENOMEM;
 	}
-	return 0;
+	return init_watchdog(daemon);
 }
 
 /*

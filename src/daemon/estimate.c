@@ -29,8 +29,8 @@
 #define RELAY_COST    4096              /* its settings and targets */
 #define COUNTED_COST  512               /* counters and the like of a relay, for each worker */
 #define ENTRANCE_COST 1024
-#define ACCEPTOR_COST 512 /* one for each entrance and worker */
-#define WATCHED_COST  48  /* libevent's record of a descriptor, in each worker that ever watched it */
+#define ACCEPTOR_COST 1024 /* one for each entrance and worker, and one more while another stands in */
+#define WATCHED_COST  48   /* libevent's record of a descriptor, in each worker that ever watched it */
 /* Besides pair_cost: its place among timers and origins and in a survey; its pauses; what min_rate counts. */
 #define PAIR_MORE 288
 

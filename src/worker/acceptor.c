@@ -337,6 +337,17 @@ void acceptors_stop(struct acceptors *acceptors)
 		acceptor_free(acceptor);
 }
 
+void acceptors_leave(struct acceptors *acceptors, int fd)
+{
+	struct acceptor *acceptor;
+
+	LIST_FOREACH (acceptor, &acceptors->list, entry)
+		if (acceptor->fd == fd) {
+			acceptor_free(acceptor);
+			return;
+		}
+}
+
 void acceptors_deinit(struct acceptors *acceptors)
 {
 	acceptors_stop(acceptors);

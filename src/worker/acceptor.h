@@ -54,6 +54,8 @@ void acceptors_pair_ended(struct acceptors *acceptors);
 
 /* Accepts on fd (borrowed) for relay, as long as there are slots for a pair. NULL when out of memory. */
 struct acceptor *acceptor_new(struct acceptors *acceptors, struct relay *relay, int fd);
+/* Frees the one that accepts on fd, if there is one. Clients that wait there are left to others. */
+void acceptors_leave(struct acceptors *acceptors, int fd);
 void acceptor_free(struct acceptor *acceptor);
 /*
  * Lets no new client in, and serves those that are there already, as slots become free. Then it frees the

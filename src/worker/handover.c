@@ -11,14 +11,15 @@
 #include <string.h>
 
 /*
- * How many others are looked at for one client: each costs a miss of the cache. Where there are more, the next
- * client looks at the next.
+ * How many others are looked at for one client: each costs a miss of the cache. Where there are more, the
+ * next client looks at the next.
  */
 #define LOOK_AT_MOST 16
 
 struct desk {
 	alignas(CACHE_LINE) _Atomic unsigned pairs; /* on the worker, and newcomers */
-	unsigned next;                              /* the worker's own: whom it looks at first next time */
+	_Atomic unsigned stand_in;
+	unsigned next; /* the worker's own: whom it looks at first next time */
 	void (*tell)(void *arg);
 	void *arg;
 	struct newcomers newcomers;
@@ -54,7 +55,12 @@ void handover_pair_ended(struct handover *handover, unsigned worker)
 
 /* ---- handing over ---- */
 
-/* The desk with the fewest pairs, if they are fewer than ours, or NULL. Several that have as few take turns. */
+static bool is_stuck(struct desk *desk)
+{
+	return atomic_load_explicit(&desk->stand_in, memory_order_relaxed) != HANDOVER_NOBODY;
+}
+
+/* The desk with the fewest pairs, if they are fewer than ours, or NULL. Those that have as few take turns. */
 static struct desk *find_least(struct handover *handover, struct desk *ours)
 {
 	unsigned least = pairs_of(ours), at = ours->next, others = handover->workers - 1;
@@ -66,7 +72,7 @@ static struct desk *find_least(struct handover *handover, struct desk *ours)
 		if (desk == ours)
 			continue;
 		left--;
-		if (pairs_of(desk) >= least)
+		if (pairs_of(desk) >= least || is_stuck(desk))
 			continue;
 		found = desk;
 		least = pairs_of(desk);
@@ -123,14 +129,18 @@ static void tell_shortage(struct relay *relay, unsigned worker)
 }
 
 /* This comes to an end: whoever has taken the clients of others soon has no longer the fewest pairs. */
-void handover_take(struct handover *handover, struct pair_set *set)
+void handover_take(struct handover *handover, struct pair_set *set, unsigned whose)
 {
-	struct desk *ours = &handover->desks[set->worker];
+	struct desk *desk = &handover->desks[whose], *ours = &handover->desks[set->worker];
 	struct newcomer newcomer;
 
-	while (newcomers_take(&ours->newcomers, &newcomer)) {
+	while (newcomers_take(&desk->newcomers, &newcomer)) {
 		struct relay *relay = newcomer.ticket.relay;
 
+		if (desk != ours) {
+			count(ours);
+			uncount(desk);
+		}
 		if (begin(ours, set, &newcomer) < 0)
 			tell_shortage(relay, set->worker);
 	}
@@ -139,6 +149,18 @@ void handover_take(struct handover *handover, struct pair_set *set)
 bool handover_waits(struct handover *handover, unsigned worker)
 {
 	return newcomers_wait(&handover->desks[worker].newcomers);
+}
+
+/* ---- standing in ---- */
+
+void handover_set_stand_in(struct handover *handover, unsigned worker, unsigned stand_in)
+{
+	atomic_store(&handover->desks[worker].stand_in, stand_in);
+}
+
+unsigned handover_stand_in(struct handover *handover, unsigned worker)
+{
+	return atomic_load(&handover->desks[worker].stand_in);
 }
 
 /* ---- life ---- */
@@ -152,8 +174,10 @@ struct handover *handover_new(unsigned workers)
 		return NULL;
 	memset(handover, 0, size);
 	handover->workers = workers;
-	for (unsigned i = 0; i < workers; i++)
+	for (unsigned i = 0; i < workers; i++) {
 		newcomers_init(&handover->desks[i].newcomers);
+		atomic_init(&handover->desks[i].stand_in, HANDOVER_NOBODY);
+	}
 	return handover;
 }
 

@@ -11,9 +11,12 @@
 #include "pair/pair.h"
 #include "worker/newcomers.h"
 
+#include <limits.h>
 #include <stdbool.h>
 
 struct handover;
+
+#define HANDOVER_NOBODY UINT_MAX
 
 /* For this many workers, two or more. NULL when out of memory. */
 struct handover *handover_new(unsigned workers);
@@ -27,11 +30,18 @@ void handover_join(struct handover *handover, unsigned worker, void (*tell)(void
  * there was no memory for a pair, and the client was reset. handover is NULL if there is only one worker.
  */
 int handover_serve(struct handover *handover, struct pair_set *set, struct newcomer *newcomer);
-/* Begins the pairs of the newcomers of the worker of set. */
-void handover_take(struct handover *handover, struct pair_set *set);
+/* Begins the pairs of whose newcomers on the worker of set: its own, or those of a worker that is stuck. */
+void handover_take(struct handover *handover, struct pair_set *set, unsigned whose);
 /* A pair of the worker has ended. */
 void handover_pair_ended(struct handover *handover, unsigned worker);
 /* Whether the worker has newcomers. Any thread. */
 bool handover_waits(struct handover *handover, unsigned worker);
+
+/*
+ * The worker is stuck. Until HANDOVER_NOBODY stands in, it is handed no clients, and another accepts those
+ * of its own. Any thread.
+ */
+void handover_set_stand_in(struct handover *handover, unsigned worker, unsigned stand_in);
+unsigned handover_stand_in(struct handover *handover, unsigned worker);
 
 #endif

@@ -11,8 +11,8 @@ void newcomers_init(struct newcomers *newcomers)
 }
 
 /*
- * Whoever moves *count on has the place that it stood for, provided that it is the place's turn: turn is count
- * + ahead. False if it is not yet.
+ * Whoever moves *count on has the place that it stood for. That has to be the place's turn: turn is count +
+ * ahead. False if it is not yet.
  */
 static bool claim(struct newcomers *newcomers, _Atomic unsigned *count, unsigned ahead, unsigned *claimed)
 {

@@ -14,8 +14,8 @@
 #include <stdbool.h>
 
 /*
- * A power of two. Enough for a burst at a single unix socket; when a worker is stuck, so many may have to wait
- * until that is noticed.
+ * A power of two. Enough for a burst at a single unix socket. When a worker is stuck, so many may have to
+ * wait until that is noticed.
  */
 #define NEWCOMERS_MAX 64
 #define CACHE_LINE    64 /* bytes */
@@ -28,7 +28,7 @@ struct newcomer {
 };
 
 struct newcomers {
-	/* private: counted without end; a place may be filled when its turn is in, emptied when it is out + 1 */
+	/* private: counted without end. A place is filled when its turn is in, emptied when it is out + 1. */
 	alignas(CACHE_LINE) _Atomic unsigned in;
 	alignas(CACHE_LINE) _Atomic unsigned out;
 	struct {

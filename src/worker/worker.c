@@ -30,7 +30,8 @@ struct worker {
 	struct pair_set set;
 	struct pipe_pool pipes;
 	struct acceptors acceptors;
-	bool draining; /* WORKER_DRAIN is not answered yet */
+	bool *stands_in; /* for each worker; NULL if there is only one */
+	bool draining;   /* WORKER_DRAIN is not answered yet */
 	struct mailbox mailbox;
 	struct message orders[WORKER_ORDERS];
 	struct worker_answer drained, reported;
@@ -38,6 +39,63 @@ struct worker {
 	pthread_t thread;
 	bool started;
 };
+
+/* ---- clients ---- */
+
+static int add_acceptor(struct worker *worker, struct relay *relay, int fd)
+{
+	return acceptor_new(&worker->acceptors, relay, fd) ? 0 : -ENOMEM;
+}
+
+static int remove_acceptor(struct worker *worker, struct relay *relay, int fd)
+{
+	(void)relay;
+	acceptors_leave(&worker->acceptors, fd);
+	return 0;
+}
+
+/* Does this for all listening sockets of one worker, which may be another, as long as it returns 0. */
+static int for_sockets(struct worker *worker, unsigned whose,
+                       int (*todo)(struct worker *worker, struct relay *relay, int fd))
+{
+	int error = 0;
+
+	for (size_t r = 0; !error && r < worker->context->relay_count; r++) {
+		struct relay *relay = worker->context->relays[r];
+
+		for (size_t i = 0; !error && i < relay->entrances.count; i++) {
+			int fd = relay_socket(relay, i, whose);
+
+			if (fd >= 0)
+				error = todo(worker, relay, fd);
+		}
+	}
+	return error;
+}
+
+/* Without memory for all sockets of that worker it is for none, until the order comes again. */
+static void stand_in_for(struct worker *worker, unsigned whose, bool due)
+{
+	bool done = worker->stands_in[whose];
+
+	if (due && !done)
+		done = for_sockets(worker, whose, add_acceptor) == 0;
+	if (!due || !done)
+		for_sockets(worker, whose, remove_acceptor);
+	worker->stands_in[whose] = due && done;
+}
+
+static void stand_in(struct worker *worker)
+{
+	for (unsigned i = 0; i < worker->context->worker_count; i++) {
+		bool due = handover_stand_in(worker->context->handover, i) == worker->number;
+
+		if (due || worker->stands_in[i])
+			stand_in_for(worker, i, due);
+		if (due)
+			handover_take(worker->context->handover, &worker->set, i);
+	}
+}
 
 /* ---- orders ---- */
 
@@ -123,12 +181,20 @@ static void take_order(void *arg, struct message *message)
 		acceptors_resume(&worker->acceptors);
 		break;
 	case WORKER_TAKE:
-		handover_take(worker->context->handover, &worker->set);
+		handover_take(worker->context->handover, &worker->set, worker->number);
+		break;
+	case WORKER_STAND_IN:
+		stand_in(worker);
 		break;
 	case WORKER_STOP:
 	case WORKER_ORDERS:
 		event_base_loopbreak(worker->base);
 	}
+}
+
+bool worker_has_taken(const struct worker *worker, enum worker_order order)
+{
+	return !message_is_posted(&worker->orders[order]);
 }
 
 void worker_order(struct worker *worker, enum worker_order order)
@@ -214,6 +280,15 @@ static void on_newcomer(void *arg)
 	worker_order(arg, WORKER_TAKE);
 }
 
+static int init_handover(struct worker *worker)
+{
+	if (!worker->context->handover)
+		return 0;
+	worker->stands_in = calloc(worker->context->worker_count, sizeof(*worker->stands_in));
+	handover_join(worker->context->handover, worker->number, on_newcomer, worker);
+	return worker->stands_in ? 0 : -ENOMEM;
+}
+
 static int init_acceptors(struct worker *worker)
 {
 	struct acceptors *acceptors = &worker->acceptors;
@@ -224,21 +299,9 @@ static int init_acceptors(struct worker *worker)
 	acceptors->told = on_told;
 	acceptors->closed = note_drained;
 	acceptors->arg = worker;
-	if (acceptors->handover)
-		handover_join(acceptors->handover, worker->number, on_newcomer, worker);
 	if (acceptors_init(acceptors) < 0)
 		return -ENOMEM;
-	for (size_t r = 0; r < worker->context->relay_count; r++) {
-		struct relay *relay = worker->context->relays[r];
-
-		for (size_t i = 0; i < relay->entrances.count; i++) {
-			int fd = relay_socket(relay, i, worker->number);
-
-			if (fd >= 0 && !acceptor_new(acceptors, relay, fd))
-				return -ENOMEM;
-		}
-	}
-	return 0;
+	return for_sockets(worker, worker->number, add_acceptor);
 }
 
 struct worker *worker_new(const struct worker_context *context, unsigned number)
@@ -250,7 +313,8 @@ struct worker *worker_new(const struct worker_context *context, unsigned number)
 	worker->context = context;
 	worker->number = number;
 	worker->mailbox.fd = -1;
-	if (init_events(worker) < 0 || init_pairs(worker) < 0 || init_acceptors(worker) < 0) {
+	if (init_events(worker) < 0 || init_pairs(worker) < 0 || init_handover(worker) < 0 ||
+	    init_acceptors(worker) < 0) {
 		worker_free(worker);
 		return NULL;
 	}
@@ -289,6 +353,7 @@ void worker_free(struct worker *worker)
 		event_base_free(worker->base);
 	pipe_pool_deinit(&worker->pipes);
 	free(worker->set.io.scratch);
+	free(worker->stands_in);
 	report_part_deinit(&worker->reported.part);
 	free(worker);
 }

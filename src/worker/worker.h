@@ -65,10 +65,14 @@ enum worker_order {
 	WORKER_REPORT,   /* only one at a time; answered by WORKER_REPORTED */
 	WORKER_RESUME,   /* there may be room for a pair that an acceptor waits for */
 	WORKER_TAKE,     /* there are clients that another worker hands over */
+	WORKER_STAND_IN, /* see for whom handover.h says that this worker stands in; not after WORKER_DRAIN */
 	WORKER_STOP,     /* end the thread; pairs that are left are reset */
 	WORKER_ORDERS,
 };
 void worker_order(struct worker *worker, enum worker_order order);
+
+/* Whether the worker has begun to carry out the last of these. If not for long, it is stuck. Any thread. */
+bool worker_has_taken(const struct worker *worker, enum worker_order order);
 
 enum worker_answered {
 	WORKER_DRAINED,  /* accepts no longer; once all have answered, the entrances may be closed */

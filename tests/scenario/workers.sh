@@ -3,6 +3,8 @@
 # shellcheck source=lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
 
+WEIR_ARGS="$WEIR_ARGS -o workers=4" # whatever else is asked for
+
 # Of the last dump: how many pairs each worker has, as "2 2 2 2".
 pairs_of_workers() {
 	value worker pair | sort -n | uniq -c | awk '{ print $1 }' | xargs
@@ -19,7 +21,7 @@ come() {
 
 spread_evenly() {
 	target -s echo
-	weir_start -l "$1" -T "$TARGET" -o workers=4
+	weir_start -l "$1" -T "$TARGET"
 	come 8
 	weir_dump
 	expect_equal "pairs of the workers" "2 2 2 2" "$(pairs_of_workers)"
@@ -32,7 +34,7 @@ scenario "8 clients of a unix socket on 4 workers: 2 each" spread_evenly "unix:@
 many_at_once() {
 	local each
 	target -s echo
-	WEIR_NOFILE=4000 weir_start -l "$1" -T "$TARGET" -o workers=4
+	WEIR_NOFILE=4000 weir_start -l "$1" -T "$TARGET"
 	needs_pairs 200
 	client -n 200 -j 1000 mirror send 10 recv 10 touch in await out fin expect-fin
 	wait_for "the clients to be in" test -e in
@@ -54,7 +56,7 @@ woken_by_one_client() {
 	printf '#!/bin/sh\nexec strace -D -f -qq -e trace=accept4 -o "%s" "%s" "$@"\n' "$PWD/calls" "$WEIR" >starter
 	chmod +x starter
 	WEIR=$PWD/starter
-	weir_start -l "unix:$PWD/relay" -T "$TARGET" -o workers=8
+	weir_start -l "unix:$PWD/relay" -T "$TARGET"
 	come 20
 	touch out
 	peers_end

@@ -1,7 +1,9 @@
 # What the world does to a daemon: networks, clocks, names, crowds.
 check_PROGRAMS += \
+	tests/world/halt \
 	tests/world/honest \
 	tests/world/wire
+tests_world_halt_SOURCES = tests/world/halt.c
 tests_world_honest_SOURCES = tests/world/honest.c
 tests_world_wire_SOURCES = tests/world/wire.c
 

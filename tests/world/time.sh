@@ -5,6 +5,7 @@
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
 
 CLOCK=${CLOCK:-$PWD/tests/world/clock.so}
+HALT=${HALT:-$PWD/tests/world/halt}
 SHORT_TIMEOUTS=(-o idle_timeout=1s -o stall_timeout=1s -o half_close_timeout=1s -o connect_timeout=1s)
 
 # Readers that are slow enough to be there for seconds, and fast enough to empty the kernel's buffers within a
@@ -97,6 +98,84 @@ stopped_and_idle() {
 	wait_closed reason=idle_timeout
 }
 scenario "stopped: an idle pair is timed out when it goes on" stopped_and_idle
+
+# Whatever else is asked for.
+two_workers() {
+	WEIR_ARGS="$WEIR_ARGS -o workers=2"
+}
+
+# halt_worker NUMBER: it is stopped, until there is a file "go".
+halt_worker() {
+	local task status=0
+	for task in "/proc/$WEIR_PID/task/"*; do
+		if [ "$(<"$task/comm")" = "worker-$1" ]; then "$HALT" "${task##*/}" "$PWD/go" & fi
+	done
+	halt=$!
+	wait_for "the worker to be stopped" eval "[ -e go.stopped ] || ! kill -0 $halt 2>/dev/null"
+	[ -e go.stopped ] || wait $halt || status=$?
+	[ $status != 77 ] || skip "threads cannot be stopped here"
+	[ -e go.stopped ] || fail "the worker cannot be stopped"
+}
+
+# The other one accepts its clients as well. Those that have waited for that have waited well below a second.
+worker_stopped() {
+	local halt
+	target -s echo
+	two_workers
+	weir_start -l "$1" -T "$TARGET"
+	halt_worker 0
+	client -n 200 -j 2000 deadline 20 mirror send 10 recv 10 fin expect-fin
+	peer_end client
+	[ ! -e go ] || fail "the worker was not stopped any more"
+	touch go
+	wait $halt
+	weir_dump
+	has weir pairs=0
+	has relay accepted=200 || fail "not 200 clients"
+	client_as again -n 20 mirror send 10 recv 10 fin expect-fin
+}
+scenario "a worker is stopped: another accepts its clients" worker_stopped 127.0.0.1:0
+scenario "a worker is stopped, and with it a unix socket" worker_stopped "unix:@weir-time-$$"
+
+# A slot that is free again is told to the one that waits longest, and that is the one that is stopped.
+worker_stopped_at_limit() {
+	local halt i
+	EXPECT_LOG='max_connections .* reached'
+	target -s echo
+	two_workers
+	weir_relay -o max_connections=1
+	client_as in mirror send 10 recv 10 touch in await out fin expect-fin
+	wait_for "a client to be in" test -e in
+	for ((i = 0; i < 20; i++)); do
+		client_as "later-$i" deadline 20 mirror send 10 recv 10 fin expect-fin
+	done
+	wait_log "$EXPECT_LOG"
+	weir_dump
+	halt_worker $(($(value worker pair) == 0))
+	touch out
+	for ((i = 0; i < 20; i++)); do peer_end "later-$i"; done
+	touch go
+	wait $halt
+}
+scenario "a worker is stopped at a limit: the others go on" worker_stopped_at_limit
+
+drained_while_stopped() {
+	local halt
+	target -s echo
+	two_workers
+	weir_relay
+	halt_worker 0
+	client -i -n 1500 -j 1000 mirror send 10 recv 10 fin expect-fin
+	wait_for "a part of the clients" so_many_served 200
+	kill -TERM "$WEIR_PID"
+	wait_log "no new clients"
+	touch go
+	weir_expect_status 0
+	peer_end client
+	expect_equal "clients that were neither served nor refused" "" \
+		"$(grep -v 'Connection refused' client.err | head -n 3)"
+}
+scenario "TERM while a worker is stopped: each client is served or refused" drained_while_stopped
 
 storm_until_served() {
 	local i

@@ -100,14 +100,12 @@ static int serve(void)
 	return handover_serve(handover, &set, &newcomer);
 }
 
-/* How many newcomers the worker has. Their pairs begin in the only set that there is. */
+/* How many newcomers the worker has; they come to worker 0. */
 static uint64_t take(unsigned whose)
 {
 	uint64_t before = set.count;
 
-	set.worker = whose;
-	handover_take(handover, &set);
-	set.worker = 0;
+	handover_take(handover, &set, whose);
 	return set.count - before;
 }
 
@@ -190,6 +188,36 @@ START_TEST(full_queue_costs_nobody)
 	serve_many(200);
 	ck_assert_uint_eq(set.count, 200 - NEWCOMERS_MAX);
 	ck_assert_uint_eq(take(1), NEWCOMERS_MAX);
+	pair_set_shutdown(&set);
+	serve_many(2); /* nothing that did not go in counts */
+	ck_assert_uint_eq(take(1), 1);
+}
+END_TEST
+
+START_TEST(stuck_worker_gets_none)
+{
+	begin(2);
+	ck_assert_uint_eq(handover_stand_in(handover, 1), HANDOVER_NOBODY);
+	handover_set_stand_in(handover, 1, 0);
+	ck_assert_uint_eq(handover_stand_in(handover, 1), 0);
+	serve_many(4);
+	ck_assert_uint_eq(set.count, 4);
+	handover_set_stand_in(handover, 1, HANDOVER_NOBODY);
+	serve_many(4);
+	ck_assert_uint_eq(take(1), 4);
+}
+END_TEST
+
+/* Its newcomers count where they are taken to. */
+START_TEST(newcomers_of_a_stuck_worker_are_taken)
+{
+	begin(3);
+	serve_many(6);
+	ck_assert_uint_eq(take(1), 2);
+	ck_assert_uint_eq(set.count, 4); /* 4, 0, 2 */
+	serve_many(6);
+	ck_assert_uint_eq(take(1), 4);
+	ck_assert_uint_eq(take(2), 4);
 }
 END_TEST
 
@@ -216,10 +244,10 @@ START_TEST(newcomers_without_memory_for_their_pairs_are_reset)
 	fault_set_lasting(FAULT_MEMORY, ENOMEM);
 	taken = take(1);
 	fault_set(FAULT_MEMORY, 0, 0);
-	refused = relay->counters[1].refused;
+	refused = relay->counters[0].refused;
 	ck_assert_uint_gt(refused, 0);
 	ck_assert_uint_eq(taken + refused, handed);
-	ck_assert_uint_eq(relay->counters[1].shortages, refused);
+	ck_assert_uint_eq(relay->counters[0].shortages, refused);
 	ck_assert_uint_eq(slots_used(&slots), 80 - refused);
 	ck_assert_uint_eq(captured("cannot accept: Cannot allocate memory"), 1);
 	LOOP_UNTIL(base, count_resets() == refused);
@@ -316,6 +344,8 @@ int main(void)
 	tcase_add_test(tcase, short_connections_stay);
 	tcase_add_test(tcase, one_worker_counts_nothing);
 	tcase_add_test(tcase, full_queue_costs_nobody);
+	tcase_add_test(tcase, stuck_worker_gets_none);
+	tcase_add_test(tcase, newcomers_of_a_stuck_worker_are_taken);
 	tcase_add_test(tcase, newcomers_without_memory_for_their_pairs_are_reset);
 	tcase_add_test(tcase, newcomers_that_are_left_are_reset);
 	suite_add_tcase(suite, tcase);

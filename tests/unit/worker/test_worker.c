@@ -475,6 +475,46 @@ START_TEST(stopping_resets_newcomers)
 }
 END_TEST
 
+/* Worker 1 is stuck, as it is not running. Nobody is left behind. Once it runs, it is as before. */
+START_TEST(another_stands_in)
+{
+	int server;
+
+	crowd();
+	handover_set_stand_in(handover, 1, 0);
+	worker_order(worker[0], WORKER_STAND_IN);
+	for (int i = 0; i < MANY; i++)
+		accept_target();
+	join(&server);
+	ck_assert_uint_eq(relay->counters[1].accepted, 0);
+	ck_assert(!worker_has_taken(worker[1], WORKER_TAKE));
+	handover_set_stand_in(handover, 1, HANDOVER_NOBODY);
+	worker_order(worker[0], WORKER_STAND_IN);
+	ck_assert_int_eq(worker_start(worker[1]), 0);
+	for (int i = 0; i < MANY / 2; i++)
+		join(&server);
+	ck_assert_uint_eq(report(), MANY + 1 + MANY / 2);
+	stop();
+	ck_assert_uint_eq(relay->counters[0].accepted, MANY + 1);
+	ck_assert_uint_eq(relay->counters[1].accepted, MANY / 2);
+}
+END_TEST
+
+START_TEST(draining_includes_the_one_stood_in_for)
+{
+	crowd();
+	handover_set_stand_in(handover, 1, 0);
+	worker_order(worker[0], WORKER_STAND_IN);
+	worker_order(worker[0], WORKER_DRAIN);
+	for (int i = 0; i < MANY; i++)
+		accept_target();
+	wait_for(&answers.drained, 1);
+	worker_order(worker[1], WORKER_DRAIN);
+	ck_assert_int_eq(worker_start(worker[1]), 0);
+	wait_for(&answers.drained, WORKERS);
+}
+END_TEST
+
 static void *order_often(void *arg)
 {
 	(void)arg;
@@ -529,6 +569,8 @@ int main(void)
 	tcase_add_test(tcase, draining_serves_newcomers);
 	tcase_add_test(tcase, shutdown_resets_newcomers);
 	tcase_add_test(tcase, stopping_resets_newcomers);
+	tcase_add_test(tcase, another_stands_in);
+	tcase_add_test(tcase, draining_includes_the_one_stood_in_for);
 	tcase_add_test(tcase, draining_at_a_limit_serves_one_after_the_other);
 	tcase_add_test(tcase, shutdown_ends_draining);
 	tcase_add_test(tcase, shutdown_resets_and_goes_on);

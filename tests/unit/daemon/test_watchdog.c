@@ -1,0 +1,249 @@
+/* A watchdog over two or three workers, some of which are stuck: their threads do not run yet. */
+#include "build_config.h"
+
+#include "base/evloop.h"
+#include "daemon/watchdog.h"
+#include "relays.h"
+#include "unit.h"
+#include "worker/handover.h"
+
+#include <signal.h>
+
+#define WORKERS 3
+#define CLIENTS 30
+
+static struct worker_context context;
+static struct worker_gate gate = {.mutex = PTHREAD_MUTEX_INITIALIZER, .open = true};
+static struct worker *worker[WORKERS];
+static struct watchdog *watchdog;
+static struct relay *relay;
+static struct budget budget;
+static struct slots slots, pipes;
+static struct event_base *base;
+static struct mailbox answers;
+static int target, client[4 * CLIENTS];
+static size_t client_count;
+
+static void take_answer(void *arg, struct message *message)
+{
+	(void)arg;
+	(void)message;
+}
+
+static void begin(const char *listen, const char *option)
+{
+	relay = relays_new(TEXTS(listen), TEXTS(relays_address(target)), TEXTS(option), NULL, WORKERS);
+	ck_assert_int_eq(relays_listen(relay), 0);
+	context.relays = &relay;
+	for (unsigned i = 0; i < WORKERS; i++) {
+		worker[i] = worker_new(&context, i);
+		ck_assert_ptr_nonnull(worker[i]);
+	}
+	watchdog = watchdog_new(base, &context, worker);
+	ck_assert_ptr_nonnull(watchdog);
+}
+
+static void setup(void)
+{
+	struct sockaddr_in address;
+
+	signal(SIGPIPE, SIG_IGN);
+	capture_begin();
+	budget_init(&budget, 1024 * 1024);
+	slots_init(&slots, 0);
+	slots_init(&pipes, 4);
+	target = loop_listen(&address);
+	ck_assert_int_eq(listen(target, 1024), 0);
+	base = evloop_new();
+	ck_assert_int_eq(mailbox_open(&answers, base, take_answer, NULL), 0);
+	context = (struct worker_context){
+	        .worker_count = WORKERS,
+	        .relay_count = 1,
+	        .budget = &budget,
+	        .handover = handover_new(WORKERS),
+	        .slots = &slots,
+	        .pipes = &pipes,
+	        .answers = &answers,
+	        .gate = &gate,
+	};
+	client_count = 0;
+}
+
+static void teardown(void)
+{
+	for (unsigned i = 0; i < WORKERS; i++)
+		worker_stop(worker[i]);
+	for (unsigned i = 0; i < WORKERS; i++)
+		worker_free(worker[i]);
+	watchdog_free(watchdog);
+	handover_free(context.handover);
+	ck_assert_uint_eq(slots_used(&slots), 0);
+	relay_put(relay);
+	mailbox_close(&answers);
+	event_base_free(base);
+	for (size_t i = 0; i < client_count; i++)
+		close(client[i]);
+	close(target);
+	capture_end();
+}
+
+static void start(unsigned number)
+{
+	ck_assert_int_eq(worker_start(worker[number]), 0);
+}
+
+static void come(unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		client[client_count++] = relays_connect(entrance_fd(&relay->entrances.list[0], 0));
+}
+
+/* So many are connected to the target, and stay. */
+static bool served(unsigned count)
+{
+	return slots_used(&slots) == count && !handover_waits(context.handover, 0) &&
+	       !handover_waits(context.handover, 1) && !handover_waits(context.handover, 2);
+}
+
+static unsigned stand_in(unsigned number)
+{
+	return handover_stand_in(context.handover, number);
+}
+
+START_TEST(clients_of_stuck_workers_are_served)
+{
+	begin("127.0.0.1:0", NULL);
+	start(2);
+	come(CLIENTS);
+	LOOP_UNTIL(base, served(CLIENTS));
+	ck_assert_uint_eq(stand_in(0), 2);
+	ck_assert_uint_eq(stand_in(1), 2);
+	ck_assert_uint_eq(stand_in(2), HANDOVER_NOBODY);
+	come(CLIENTS);
+	LOOP_UNTIL(base, served(2 * CLIENTS));
+	start(0);
+	start(1);
+	LOOP_UNTIL(base, stand_in(0) == HANDOVER_NOBODY && stand_in(1) == HANDOVER_NOBODY);
+	come(CLIENTS);
+	LOOP_UNTIL(base, served(3 * CLIENTS));
+}
+END_TEST
+
+/* Its one worker is number 0. */
+START_TEST(unix_clients_of_a_stuck_worker_are_served)
+{
+	char listen[64];
+
+	snprintf(listen, sizeof(listen), "unix:@weir-watchdog-%d", getpid());
+	begin(listen, NULL);
+	ck_assert_int_ge(relay_socket(relay, 0, 0), 0);
+	ck_assert_int_eq(relay_socket(relay, 0, 1), -1);
+	start(1);
+	come(CLIENTS);
+	LOOP_UNTIL(base, served(CLIENTS));
+	ck_assert_uint_eq(stand_in(0), 1);
+}
+END_TEST
+
+/* Whoever stands in may get stuck as well. With all of them stuck there is nobody, until one is back. */
+START_TEST(nobody_is_left_to_stand_in)
+{
+	begin("127.0.0.1:0", NULL);
+	handover_set_stand_in(context.handover, 0, 1);
+	come(CLIENTS);
+	for (uint64_t end = clock_ms() + 300; clock_ms() < end;)
+		event_base_loop(base, EVLOOP_ONCE);
+	ck_assert_uint_eq(stand_in(0), HANDOVER_NOBODY);
+	start(2);
+	LOOP_UNTIL(base, served(CLIENTS));
+	ck_assert_uint_eq(stand_in(0), 2);
+}
+END_TEST
+
+/* At a limit nobody is asked. */
+START_TEST(clients_that_wait_at_a_limit_are_left_alone)
+{
+	begin("127.0.0.1:0", "defaults.max_connections=1");
+	ck_assert(slots_take(&relay->slots));
+	start(2);
+	come(CLIENTS);
+	for (uint64_t end = clock_ms() + 300; clock_ms() < end;)
+		event_base_loop(base, EVLOOP_ONCE);
+	ck_assert_uint_eq(stand_in(0), HANDOVER_NOBODY);
+	ck_assert(worker_has_taken(worker[0], WORKER_STAND_IN));
+	slots_give(&relay->slots);
+}
+END_TEST
+
+static void note_told(struct slots_waiter *waiter)
+{
+	(void)waiter;
+}
+
+/* The first of those that wait for a slot was told of one, and does nothing. The next is told as well. */
+START_TEST(slot_that_is_left_alone_is_passed_on)
+{
+	struct slots_waiter stuck = {.tell = note_told}, other = {.tell = note_told};
+
+	begin("127.0.0.1:0", "defaults.max_connections=1");
+	ck_assert(slots_take(&relay->slots));
+	slots_wait(&relay->slots, &stuck);
+	slots_wait(&relay->slots, &other);
+	come(1);
+	slots_give(&relay->slots);
+	ck_assert(!slots_awaited(&stuck));
+	ck_assert(slots_awaited(&other));
+	LOOP_UNTIL(base, !slots_awaited(&other));
+}
+END_TEST
+
+/* How many passes the loop makes in ms milliseconds; one is that of the timer. */
+static unsigned passes_in(unsigned ms)
+{
+	uint64_t end = clock_ms() + ms;
+	unsigned passes = 0;
+
+	for (uint64_t now; (now = clock_ms()) < end; passes++) {
+		event_base_loopexit(base, &(struct timeval){.tv_usec = (suseconds_t)(end - now) * 1000});
+		event_base_loop(base, EVLOOP_ONCE);
+	}
+	return passes;
+}
+
+/* A look every 50 ms would be six passes. */
+static bool is_quiet(void)
+{
+	return passes_in(300) <= 2;
+}
+
+START_TEST(it_looks_only_while_clients_wait)
+{
+	begin("127.0.0.1:0", NULL);
+	for (unsigned i = 0; i < WORKERS; i++)
+		start(i);
+	LOOP_UNTIL(base, is_quiet());
+	come(CLIENTS);
+	LOOP_UNTIL(base, served(CLIENTS));
+	LOOP_UNTIL(base, is_quiet());
+	watchdog_stop(watchdog);
+	come(CLIENTS);
+	ck_assert(is_quiet());
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("watchdog");
+	TCase *tcase = tcase_create("watchdog");
+
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_set_timeout(tcase, 30);
+	tcase_add_test(tcase, clients_of_stuck_workers_are_served);
+	tcase_add_test(tcase, unix_clients_of_a_stuck_worker_are_served);
+	tcase_add_test(tcase, nobody_is_left_to_stand_in);
+	tcase_add_test(tcase, clients_that_wait_at_a_limit_are_left_alone);
+	tcase_add_test(tcase, slot_that_is_left_alone_is_passed_on);
+	tcase_add_test(tcase, it_looks_only_while_clients_wait);
+	suite_add_tcase(suite, tcase);
+	return unit_run(suite);
+}
