@@ -253,7 +253,7 @@ one_target_without_ports() {
 	RELAY=unix:$PWD/socket
 	client -n 2 mirror send 10 recv 10 fin expect-fin
 	peer_end client
-	expect_equal "pairs with the second target" 2 "$(grep -c "target=$TARGET .*reason=eof" weir.log)"
+	wait_for "pairs with the second target" log_counts 2 "target=$TARGET .*reason=eof"
 	touch out
 	peer_end others
 }

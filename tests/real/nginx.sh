@@ -60,7 +60,7 @@ keep_alive() {
 	expect_same html/b got.b
 	expect_same html/a got.again
 	wait_closed reason=eof
-	expect_equal "connections" 1 "$(grep -c ' closed pair=' weir.log)"
+	wait_for "connections" log_counts 1 ' closed pair='
 	server_stop
 }
 scenario "three downloads on one connection" keep_alive

@@ -230,6 +230,11 @@ dump_until() {
 
 # --- the log ---
 
+# log_counts N PATTERN: exactly so many lines so far. Under load, lines come up to 5 ms late.
+log_counts() {
+	[ "$(grep -c -- "$2" weir.log)" -eq "$1" ]
+}
+
 log_has() {
 	grep -qs -e "$1" weir.log
 }

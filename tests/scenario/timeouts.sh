@@ -117,7 +117,7 @@ many_idle() {
 	needs_pairs 500
 	client -n 500 send 10 expect-rst
 	peer_end client
-	expect_equal "close lines" 500 "$(grep -c reason=idle_timeout weir.log)"
+	wait_for "close lines" log_counts 500 reason=idle_timeout
 }
 scenario "500 idle connections end" many_idle
 

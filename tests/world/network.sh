@@ -89,7 +89,7 @@ transfers() {
 	client -n 8 deadline 60 duplex $SIZE $SIZE fin expect-fin
 	wait_for "the end of 8 pairs" ended_pairs 8
 	peers_end
-	expect_equal "pairs that ended well" 8 "$(grep -c 'reason=eof' weir.log)"
+	wait_for "pairs that ended well" log_counts 8 'reason=eof'
 }
 
 over_bad_links() {
@@ -370,7 +370,7 @@ the_other_address() {
 	far_relay -T "10.9.0.4:${TARGET##*:}" -o connect_timeout=400ms
 	client -n 4 mirror send 1000 recv 1000 fin expect-fin
 	peer_end client
-	expect_equal "pairs with the other address" 4 "$(grep -c 'target=10.9.0.4:.* reason=eof' weir.log)"
+	wait_for "pairs with the other address" log_counts 4 'target=10.9.0.4:.* reason=eof'
 }
 
 scenario "one of two target addresses vanishes: the other one serves" the_other_address

@@ -68,7 +68,7 @@ expect_good_ends() {
 		if [[ $name == *-* ]]; then peer_end "$name"; fi
 	done
 	wait_for "no pairs" weir_has_no_pairs
-	expect_equal "pairs that ended well" 16 "$(grep -c 'reason=eof' weir.log)"
+	wait_for "pairs that ended well" log_counts 16 'reason=eof'
 }
 
 # Half of the clients are there when it stops, half come while it is stopped.
