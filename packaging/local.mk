@@ -20,4 +20,6 @@ EXTRA_DIST += \
 	debian/tests/relay \
 	debian/weir.lintian-overrides \
 	debian/weir.postinst \
-	debian/weir.postrm
+	debian/weir.postrm \
+	packaging/rpmlint.toml \
+	packaging/weir.spec
