@@ -5,6 +5,10 @@ REAL = \
 	tests/real/postgres.sh \
 	tests/real/redis.sh \
 	tests/real/ssh.sh \
-	tests/real/unit.sh
+	tests/real/unit.sh \
+	tests/real/package.sh
 TESTS += $(REAL)
-EXTRA_DIST += $(REAL) tests/real/lib.sh
+EXTRA_DIST += $(REAL) tests/real/lib.sh tests/real/machine.sh
+
+clean-local:
+	rm -rf tests/real/machines

@@ -1,0 +1,159 @@
+#!/bin/bash
+# The Debian package: installed, started, upgraded, removed and purged on a machine of its own. WEIR_PACKAGE
+# is the package; "scripts/test package" builds one.
+root=${srcdir:-$(dirname "$0")/../..}/tests
+# shellcheck source=../scenario/lib.sh
+. "$root/scenario/lib.sh"
+# shellcheck source=machine.sh
+. "$root/real/machine.sh"
+root=$(cd "$root" && pwd)
+[ -n "${WEIR_PACKAGE:-}" ] || { echo "1..0 # SKIP no package was built: see scripts/test package"; exit 0; }
+WEIR_PACKAGE=$(realpath "$WEIR_PACKAGE")
+machine_needs
+
+# install FILE: the way an administrator does, to whom a question would be an error here.
+install_package() {
+	machine sh -c 'cat >/root/weir.deb' <"$1"
+	machine apt-get install -qq -y /root/weir.deb </dev/null >install.out 2>&1 || { cat install.out; fail "apt-get failed"; }
+	cat install.out
+}
+
+remove_package() {
+	machine apt-get "$1" -qq -y weir
+}
+
+# The same package with a higher version, as newer.deb.
+make_newer_package() {
+	dpkg-deb --raw-extract "$WEIR_PACKAGE" newer
+	sed -i 's/^Version: .*/&+newer/' newer/DEBIAN/control
+	dpkg-deb --build --root-owner-group -Znone newer newer.deb >/dev/null
+}
+
+version() {
+	machine dpkg-query -W -f '${Version}' weir
+}
+
+expect_service() {
+	expect_equal "enabled at boot" "$1" "$(machine systemctl is-enabled weir 2>&1)"
+	expect_equal "the state of the service" "$2" "$(machine systemctl is-active weir)"
+}
+
+main_pid() {
+	machine systemctl show --property=MainPID --value weir
+}
+
+# The installed package with a relay from port 7000 to an echo target, as the package's own test makes it.
+begin() {
+	machine_boot
+	install_package "$WEIR_PACKAGE"
+	machine bash -s <"$root/../debian/tests/relay"
+	machine systemd-run --quiet systemd-socket-activate --listen=127.0.0.1:7001 --accept --inetd cat
+	wait_for "the echo target" machine bash -c ': </dev/tcp/127.0.0.1/7001'
+}
+
+# A connection that says something once it is up and again when /tmp/go exists, and what it heard.
+connection_begin() {
+	machine bash -c 'exec 3<>/dev/tcp/127.0.0.1/7000
+		echo before >&3; read -r -t 10 answer <&3; echo "$answer"
+		until [ -e /tmp/go ]; do sleep 0.02; done
+		echo after >&3; read -r -t 10 answer <&3; echo "$answer"' >connection.out 2>&1 &
+	CONNECTION=$!
+	wait_for "a connection" grep -q before connection.out
+}
+
+connection_end() {
+	machine touch /tmp/go
+	wait "$CONNECTION" || :
+	expect_equal "what a connection heard" "$1" "$(tail -n 1 connection.out)"
+}
+
+installs() {
+	machine_boot
+	install_package "$WEIR_PACKAGE"
+	expect_service disabled inactive
+	machine getent passwd weir
+	status=0
+	machine weir --test >test.out 2>&1 || status=$?
+	cat test.out
+	expect_equal "the exit status of weir --test with the configuration as it comes" 78 "$status"
+}
+scenario "installing neither enables nor starts the service" installs
+
+relays() {
+	local start
+	start=$(now_ms)
+	begin
+	echo "# from nothing to a relayed byte: $(($(now_ms) - start)) ms, the boot of the machine included" >&9
+	expect_service enabled active
+	expect_equal "who weir runs as" weir "$(machine stat -c %U "/proc/$(main_pid)")"
+}
+exec 9>&1
+scenario "edited, enabled and started, it relays" relays
+
+upgrades() {
+	local pid
+	begin
+	make_newer_package
+	connection_begin
+	pid=$(main_pid)
+	machine sh -c "echo '# mine' >>/etc/weir/relay.ini"
+	install_package newer.deb
+	expect_equal "the installed version" "$(dpkg-deb -f newer.deb Version)" "$(version)"
+	grep 'systemctl restart weir' install.out || fail "the upgrade did not say that the old program goes on"
+	expect_equal "the process of the service" "$pid" "$(main_pid)"
+	machine tail -n 1 /etc/weir/relay.ini | grep '# mine' || fail "relay.ini was changed"
+	connection_end after
+	machine systemctl restart weir
+	expect_service enabled active
+	install_package newer.deb
+	! grep 'systemctl restart weir' install.out || fail "the current program was called an old one"
+}
+scenario "an upgrade leaves the service and its pairs alone, and says so" upgrades
+
+upgrades_unused() {
+	machine_boot
+	install_package "$WEIR_PACKAGE"
+	make_newer_package
+	install_package newer.deb
+	! grep 'systemctl restart weir' install.out || fail "a program that does not run was called an old one"
+	expect_service disabled inactive
+}
+scenario "an upgrade does not enable or start what was not" upgrades_unused
+
+removes() {
+	begin
+	connection_begin
+	remove_package remove &
+	remove=$!
+	wait_for "the drain" machine sh -c 'journalctl --unit=weir | grep -q SIGTERM'
+	connection_end after
+	wait $remove
+	expect_equal "processes of weir" "" "$(machine sh -c 'ls -d /proc/[0-9]*/exe | xargs -n 1 readlink | grep sbin/weir' || :)"
+	expect_equal "the program" "" "$(machine sh -c 'ls /usr/sbin/weir 2>/dev/null' || :)"
+	machine grep -q 'listen = 127.0.0.1:7000' /etc/weir/relay.ini || fail "the configuration is gone"
+	remove_package purge
+}
+scenario "removing drains, stops and keeps the configuration" removes
+
+# But for what the system notes of every package and service.
+files() {
+	machine find / -xdev ! -path '/root/*' ! -path '/var/lib/dpkg/*' ! -path '/var/log/*' ! -path '/var/cache/*' \
+		! -path '/var/lib/apt/*' ! -path '/var/lib/systemd/*' ! -path '/var/tmp/*' ! -name '*-' | sort
+	machine find /run/weir 2>/dev/null || :
+	machine find /var/lib/systemd/deb-systemd-helper-enabled /var/lib/systemd/deb-systemd-helper-masked | sort
+}
+
+purges() {
+	machine_boot
+	files >before
+	install_package "$WEIR_PACKAGE"
+	machine bash -s <"$root/../debian/tests/relay"
+	machine touch /run/weir/dump
+	remove_package purge
+	files >after
+	diff before after || fail "purging left something behind, or took too much"
+	machine getent passwd weir || fail "the user is gone, and files may still belong to it"
+}
+scenario "purging leaves nothing behind but the user" purges
+
+finish
