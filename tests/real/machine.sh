@@ -37,7 +37,8 @@ machine_root() (
 	[ "$(cat "$MACHINES/made" 2>/dev/null)" != "$suite $MACHINE_PACKAGES" ] || return 0
 	rm -rf "$MACHINES/root" "$MACHINES/made"
 	mmdebstrap --quiet --variant=apt --include="$MACHINE_PACKAGES" --dpkgopt=force-unsafe-io \
-		--aptopt='Acquire::Languages "none"' "$suite" "$MACHINES/root" >"$MACHINES/log" 2>&1 ||
+		--aptopt='Acquire::Languages "none"' --customize-hook='echo 127.0.0.1 localhost >"$1/etc/hosts"' \
+		"$suite" "$MACHINES/root" >"$MACHINES/log" 2>&1 ||
 		{ sed 's/^/# /' "$MACHINES/log"; return 1; }
 	echo "$suite $MACHINE_PACKAGES" >"$MACHINES/made"
 )

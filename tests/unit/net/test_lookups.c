@@ -13,6 +13,7 @@
 #include <netdb.h>
 #include <pthread.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct event_base *base;
 static struct lookups *lookups;
@@ -264,6 +265,10 @@ START_TEST(test_localhost)
 	int error = 0;
 	struct address_list *list = lookup_now("localhost", NULL, &error);
 
+	/* Packages are built on systems so small that the name is not known. */
+	if (list == NULL && error == EAI_NONAME && access("/etc/hosts", R_OK) != 0) {
+		return;
+	}
 	ck_assert_msg(list != NULL, "%s", gai_strerror(error));
 	ck_assert_uint_ge(list->count, 1);
 	for (size_t i = 0; i < list->count; i++) {
