@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import processes
-from relays import LOAD_CPUS, Failed, RunningRelay, free_address
+from relays import LOAD_CPUS, Failed, RunningRelay, Setup, free_address
 
 OPEN_TIMEOUT = 30.0
 RUN_TIMEOUT = 90.0
@@ -79,9 +79,12 @@ class Arena:
             self.places = stack.enter_context(self.path.places())
             listen, target = self._addresses()
             server = self._load(self.places.target, "serve", target)
-            target = server.line(OPEN_TIMEOUT).removeprefix("serving ")
-            self.running = stack.enter_context(RunningRelay(self.relay, self.places.relay, listen, target,
-                                                            self.case.workers, self.pinned, self.folder))
+            target = self.places.target.reached(server.line(OPEN_TIMEOUT).removeprefix("serving "))
+            setup = Setup(listen, target, self.case.workers, self.folder, self.case.options)
+            self.running = stack.enter_context(RunningRelay(self.relay, self.places.relay, setup, self.pinned))
+            if self.relay.crowd:
+                self.client("hold", "-d", "-n", self.relay.crowd, "-B", "64K")
+                self.settled_memory()
             self.stack = stack.pop_all()
         return self
 

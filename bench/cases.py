@@ -26,9 +26,11 @@ class Case:
     pairs: int = 1  # how many are open at the same time
     rounds: Optional[int] = None  # at most this many; None: as many as asked for
     paths: tuple = ("loopback",)  # where it is measured unless it is named
+    only_named: bool = False  # measured only if it is named, and then on its own paths
     is_unix: bool = False  # over unix sockets on both sides
     asks_spread: bool = False  # how many pairs each worker has
-    with_peers: bool = True  # false: a goal of weir alone
+    relays: tuple = ("*",)  # patterns of the relays it makes sense for
+    options: tuple = ()  # of weir
 
 
 CPU_PER_GIB = Metric("cpu_s_per_gib", "relay CPU, s per GiB", of_relay=True)
@@ -269,7 +271,7 @@ def _connect_cases():
     yield Case(section, "connect-fin", "60,000, at most 30 s", CONNECT_FIN, connect_fin(60000, 30), pairs=16, rounds=1,
                paths=EVERYWHERE)
     yield Case(section, "connect-fin-100000", "100,000", CONNECT_FIN, connect_fin(100000, 60), pairs=16, rounds=1,
-               paths=("veth",), with_peers=False)
+               paths=("veth",), relays=("direct", "weir*", "before"))
 
 
 def _unix_cases():

@@ -20,6 +20,7 @@ EXTRA_DIST += \
 	bench/arena.py \
 	bench/cases.py \
 	bench/goals.py \
+	bench/marks.py \
 	bench/paths.py \
 	bench/processes.py \
 	bench/relays.py \
@@ -29,4 +30,4 @@ EXTRA_DIST += \
 	scripts/bench
 
 .PHONY: bench
-bench: bench/load$(EXEEXT)
+bench: bench/load$(EXEEXT) tests/world/wire$(EXEEXT)

@@ -2,11 +2,17 @@
 
 import os
 import subprocess
+import tempfile
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Callable, ContextManager
 
+from relays import LOAD_CPUS
+
 CONGESTION_CONTROL = "cubic"
+FAR_MS = 20  # the round trip on a long path
+WIRE = os.environ.get("WIRE", "wire")  # the program, tests/world/wire.c
+WIRE_NETWORK = "203.0.113"
 CLIENT_NETWORK, TARGET_NETWORK = "192.0.2", "198.51.100"  # documentation addresses: they clash with nothing
 
 
@@ -20,6 +26,11 @@ class Place:
 
     address: str
     prefix: tuple = ()
+    far_address: str = ""  # how the others reach it, if not at its address
+
+    def reached(self, address):
+        """What the others connect to for what listens here at that address."""
+        return address.replace(self.address, self.far_address) if self.far_address else address
 
 
 @dataclass(frozen=True)
@@ -114,11 +125,56 @@ def _veth():
         )
 
 
+def _wire(stack, pid):
+    """
+    Joins link 2 of a wire to that namespace: whoever connects to .2 reaches .1 later. The wire stays off the
+    relay's CPU.
+    """
+    configure(pid, "ip tuntap add dev wire mode tun vnet_hdr\nip link set wire txqueuelen 10000\n"
+                   + attach("wire", WIRE_NETWORK, 1))
+    orders = os.path.join(stack.enter_context(tempfile.TemporaryDirectory(prefix="weir-wire-")), "orders")
+    os.mkfifo(orders)
+    placed = ("taskset", "-c", ",".join(map(str, LOAD_CPUS))) if LOAD_CPUS else ()
+    program = subprocess.Popen([*prefix(pid), *placed, WIRE, "wire", orders, "large"])
+    stack.callback(program.wait)
+    stack.callback(program.terminate)
+    with open(orders, "r+b", buffering=0) as fifo:
+        fifo.write(f"2 delay {FAR_MS // 2}\n".encode())
+        _wait_for_wire(pid, program)
+
+
+def _wait_for_wire(pid, program):
+    """Waits until a packet has come back over link 2: the wire is there and has read its order."""
+    probe = ("import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); "
+             f"s.bind(('{WIRE_NETWORK}.1', 0)); s.settimeout(0.1)\n"
+             "for _ in range(50):\n"
+             f" s.sendto(b'x', ('{WIRE_NETWORK}.2', s.getsockname()[1]))\n"
+             " try: s.recv(1); break\n"
+             " except TimeoutError: pass\n"
+             "else: raise SystemExit(1)\n")
+    if subprocess.run([*prefix(pid), "python3", "-c", probe], check=False).returncode != 0:
+        raise Unavailable(f"the wire carries nothing; {WIRE} has ended with {program.poll()}")
+
+
+@contextmanager
+def _far(arrange):
+    """One namespace for all. arrange makes places of a near one and one that is reached over the wire."""
+    with ExitStack() as stack:
+        pid = stack.enter_context(namespace())
+        _wire(stack, pid)
+        there = prefix(pid)
+        yield arrange(Place("127.0.0.1", there), Place(f"{WIRE_NETWORK}.1", there, f"{WIRE_NETWORK}.2"))
+
+
 PATHS = {
     path.name: path
     for path in (
         Path("loopback", "everything on 127.0.0.1", _loopback),
         Path("veth", f"a network namespace each, veth pairs between them, {CONGESTION_CONTROL}", _veth, needs_root=True),
+        Path("far-client", f"{FAR_MS} ms round trip between client and relay, {CONGESTION_CONTROL}; the target near",
+             lambda: _far(lambda near, far: Places(near, far, near)), needs_root=True),
+        Path("far-target", f"{FAR_MS} ms round trip between relay and target, {CONGESTION_CONTROL}; the client near",
+             lambda: _far(lambda near, far: Places(near, near, far)), needs_root=True),
     )
 }
 

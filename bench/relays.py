@@ -1,6 +1,7 @@
 """The relays that are compared, each set up as someone who knows it well would do it."""
 
 import os
+import re
 import resource
 import shutil
 import signal
@@ -36,6 +37,7 @@ class Setup:
     target: str  # the same
     workers: Optional[int]  # None: the relay's own default
     folder: Path  # for its files
+    options: tuple = ()  # of weir, that the case asks for
 
 
 @dataclass(frozen=True)
@@ -50,9 +52,9 @@ class Relay:
     activated: bool = False  # gets its listening socket from the service manager
     scales: bool = True  # its number of workers can be chosen
     is_peer: bool = True
-    is_default: bool = True  # measured when no relays are named
-    cases: tuple = ()  # the only cases it is measured in unless it is named; none: all
+    cases: tuple = ("*",)  # patterns of those it is measured in unless it is named
     spread: Optional[Callable] = None  # of spread.py
+    crowd: int = 0  # so many stopped readers beside what is measured
 
 
 def _haproxy_address(address):
@@ -127,9 +129,26 @@ def _socat(setup):
 def _weir(path, setup, *options):
     workers = setup.workers or "auto"
     command = [path, "-l", setup.listen, "-T", setup.target, "-o", f"workers={workers}"]
-    for option in (f"dump_file={setup.folder}/dump", "dump_format=json", *options):
+    for option in (f"dump_file={setup.folder}/dump", "dump_format=json", *options, *setup.options):
         command += ["-o", option]
     return command
+
+
+def _relay_of_weir(name, about, path, *options, is_peer=False, **rest):
+    return Relay(name, about, path, lambda setup: _weir(path, setup, *options), version=("--version",),
+                 is_peer=is_peer, spread=spread.of_weir, **rest)
+
+
+def _queues(weir):
+    """
+    weir with queues of different lengths. Without memory for a queue it passes on what the sink takes and leaves
+    the rest with the source: the crowd, which reads nothing, holds all memory.
+    """
+    yield _relay_of_weir("queue-none", "weir without a queue: stopped readers hold all of its memory", weir,
+                         "memory_max=64K", cases=("marks-*",), crowd=8)
+    for high in ("4K", "64K", "1M", "16M"):
+        yield _relay_of_weir(f"queue-{high}", f"weir with high_watermark = {high}", weir, f"high_watermark={high}",
+                             cases=("marks-*",))
 
 
 DIRECT = Relay("direct", "no relay at all: what the load generator can do", "", lambda setup: [], is_peer=False)
@@ -150,19 +169,12 @@ def all_relays(weir, before=None):
               _socket_proxyd, version=("--version",), descriptors=6, activated=True, scales=False),
         Relay("socat", "fork, 64 KiB buffers, patient after a half-close", "socat", _socat, version=("-V",),
               pairs=1000, scales=False),
-        Relay("weir", "as shipped, without a log line per pair, which no other writes", weir,
-              lambda setup: _weir(weir, setup, QUIET), version=("--version",), is_peer=False, spread=spread.of_weir),
-        Relay("weir-log", "the same with the line per pair, written to a file", weir,
-              lambda setup: _weir(weir, setup), version=("--version",), is_peer=False, cases=("connect",),
-              spread=spread.of_weir),
-        Relay("weir-copy", "the same with splice = off", weir,
-              lambda setup: _weir(weir, setup, QUIET, "splice=off"), version=("--version",), is_peer=False,
-              is_default=False, spread=spread.of_weir),
-        Relay("weir-16m", "the same with high_watermark = 16M", weir,
-              lambda setup: _weir(weir, setup, QUIET, "high_watermark=16M"), version=("--version",), is_peer=False,
-              is_default=False, spread=spread.of_weir),
-        *([Relay("before", "another build of weir, as weir", before, lambda setup: _weir(before, setup, QUIET),
-                 version=("--version",), spread=spread.of_weir)] if before else []),
+        _relay_of_weir("weir", "as shipped, without a log line per pair, which no other writes", weir, QUIET),
+        _relay_of_weir("weir-log", "the same with the line per pair, written to a file", weir, cases=("connect",)),
+        _relay_of_weir("weir-copy", "the same with splice = off", weir, QUIET, "splice=off", cases=()),
+        _relay_of_weir("weir-16m", "the same with high_watermark = 16M", weir, QUIET, "high_watermark=16M", cases=()),
+        *_queues(weir),
+        *([_relay_of_weir("before", "another build of weir, as weir", before, QUIET, is_peer=True)] if before else []),
     ]
 
 
@@ -190,16 +202,13 @@ def free_address(place):
 class RunningRelay:
     """A relay in its place in front of a target, from entering the context to leaving it."""
 
-    def __init__(self, relay, place, listen, target, workers, pinned, folder):
+    def __init__(self, relay, place, setup, pinned):
         self.relay = relay
         self.place = place
-        self.pinned = pinned
-        self.folder = folder
+        self.setup = setup
         self.process = None
-        self.address = target
-        if relay.executable:
-            self.setup = Setup(listen, target, workers, folder)
-            self.address = listen
+        self.pinned = pinned
+        self.address = place.reached(setup.listen) if relay.executable else setup.target
 
     def __enter__(self):
         if self.relay.executable:
@@ -226,7 +235,20 @@ class RunningRelay:
 
     def spread(self):
         """The pairs of each worker that has any."""
-        return self.relay.spread(self.process.pid, self.folder)
+        return self.relay.spread(self.process.pid, self.setup.folder)
+
+    def close_line(self):
+        """What weir has logged about the first pair that ended, as a dictionary."""
+        deadline = time.monotonic() + STOP_TIMEOUT
+        while not (lines := re.findall(r" closed (pair=.*)", self._log.read_text())):
+            if time.monotonic() > deadline:
+                raise Failed("no line about a pair that ended")
+            time.sleep(0.01)
+        return dict(field.split("=", 1) for field in lines[0].split() if "=" in field)
+
+    @property
+    def _log(self):
+        return self.setup.folder / "relay.log"
 
     def _command(self):
         command = self.relay.command(self.setup)
@@ -237,7 +259,7 @@ class RunningRelay:
         return [*self.place.prefix, *command]
 
     def _start(self):
-        with open(self.folder / "relay.log", "wb") as log:
+        with open(self._log, "wb") as log:
             self.process = subprocess.Popen(self._command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             start_new_session=True)
 
@@ -251,7 +273,7 @@ class RunningRelay:
             time.sleep(0.01)
 
     def _last_words(self):
-        lines = (self.folder / "relay.log").read_text(errors="replace").strip().splitlines()
+        lines = self._log.read_text(errors="replace").strip().splitlines()
         return lines[-1] if lines else "it said nothing"
 
     def _stop(self):

@@ -122,11 +122,11 @@ class Report:
     def _table(self, section, cases, metric):
         better = "lower" if metric.lower_is_better else "higher"
         relays = [relay for relay in self.relays if any(self._samples(case, relay) for case in cases)]
-        head = [section_label(section), *(relay.name for relay in relays), f"{SUBJECT} / best peer"]
-        rows = [
-            [case.title, *(self._cell(case, relay, metric) for relay in relays), self._ratio_cell(case, metric)]
-            for case in cases
-        ]
+        head = [section_label(section), *(relay.name for relay in relays)]
+        rows = [[case.title, *(self._cell(case, relay, metric) for relay in relays)] for case in cases]
+        if any(relay.name == SUBJECT for relay in relays):
+            head.append(f"{SUBJECT} / best peer")
+            rows = [[*row, self._ratio_cell(case, metric)] for row, case in zip(rows, cases)]
         return Table(f"{metric.title} ({better} is better)", head, rows, [])
 
     def sections(self):

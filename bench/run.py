@@ -14,6 +14,7 @@ from datetime import date
 
 import cases
 import goals
+import marks
 import paths
 import relays
 import report
@@ -33,7 +34,8 @@ def parse_arguments():
     parser.add_argument("--list", action="store_true", help="name the cases and the relays, measure nothing")
     parser.add_argument("--markdown", action="store_true", help="print the tables as Markdown")
     parser.add_argument("--json", metavar="FILE", help="also write every single figure to FILE")
-    parser.add_argument("--from", dest="source", metavar="FILE", help="print the tables of an earlier --json")
+    parser.add_argument("--from", dest="sources", action="append", metavar="FILE",
+                        help="print the tables of an earlier --json; repeatable, for a run in pieces")
     parser.add_argument("--weir", metavar="PATH", default="weir", help="default: this tree's, built now")
     parser.add_argument("--before", metavar="PATH", help="another build of weir, as one more relay: before")
     parser.add_argument("--load", metavar="PATH", required=True, help=argparse.SUPPRESS)
@@ -44,17 +46,31 @@ def parse_arguments():
     return parser, arguments
 
 
-def is_named(case, patterns):
-    return any(fnmatch.fnmatchcase(case.name, pattern) for pattern in patterns)
+def matches(name, patterns):
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def choose_cases(parser, patterns, path):
-    """The cases named, or those that say something about the path."""
-    known = cases.all_cases()
+def known_cases():
+    return [*cases.all_cases(), *marks.all_cases()]
+
+
+def paths_of(case, patterns, paths_wanted):
+    """Where the case is measured: if it is named, on each path wanted; otherwise on those it says something about."""
+    if patterns and not matches(case.name, patterns):
+        return []
+    if case.only_named:
+        return case.paths if patterns else []
+    return paths_wanted if patterns else [path for path in paths_wanted if path in case.paths]
+
+
+def choose_cases(parser, patterns, paths_wanted):
+    """What to measure, as (path, case), path after path."""
+    known = known_cases()
     for pattern in patterns or []:
-        if not any(fnmatch.fnmatchcase(case.name, pattern) for case in known):
+        if not any(matches(case.name, [pattern]) for case in known):
             parser.error(f"--case {pattern}: no such case; --list names them")
-    return [case for case in known if (is_named(case, patterns) if patterns else path in case.paths)]
+    chosen = [(path, case) for case in known for path in paths_of(case, patterns, paths_wanted)]
+    return [place for path in paths.PATHS for place in chosen if place[0] == path]
 
 
 def choose_relays(parser, arguments):
@@ -62,17 +78,31 @@ def choose_relays(parser, arguments):
     for name in arguments.relay or []:
         if name not in [relay.name for relay in known]:
             parser.error(f"--relay {name}: no such relay; --list names them")
-    chosen = [relay for relay in known if relay.name in arguments.relay] if arguments.relay \
-        else [relay for relay in known if relay.is_default]
-    for relay in chosen:
+    return [relay for relay in known if relay.name in arguments.relay] if arguments.relay else known
+
+
+def choose(parser, arguments):
+    """What to measure, as (path, case, relays), path after path."""
+    known = choose_relays(parser, arguments)
+    plan = [(path, case, [relay for relay in known if is_asked(case, relay, by_name=arguments.relay)])
+            for path, case in choose_cases(parser, arguments.case, arguments.path)]
+    plan = [entry for entry in plan if entry[2]]
+    if not plan:
+        parser.error("there is no such case for these relays and paths")
+    for relay in relays_of(plan):
         if not relays.is_installed(relay):
             parser.error(f"{relay.name}: there is no {relay.executable}")
-    return chosen
+    check_paths(parser, dict.fromkeys(path for path, _, _ in plan))
+    return plan
+
+
+def relays_of(plan):
+    return list({relay.name: relay for _, _, asked in plan for relay in asked}.values())
 
 
 def print_list(arguments):
-    for case in cases.all_cases():
-        print(f"case   {case.name:18} {case.section}: {case.title}; {', '.join(case.paths)}")
+    for case in known_cases():
+        print(f"case   {case.name:30} {case.section}: {case.title}; {', '.join(case.paths)}")
     for relay in relays.all_relays(arguments.weir, arguments.before):
         print(f"relay  {relay.name:18} {relay.about}")
     for path in paths.PATHS.values():
@@ -88,10 +118,10 @@ def check_paths(parser, names):
 
 
 def is_asked(case, relay, by_name):
-    """Whether the case makes sense for the relay at all."""
-    if case.workers != 1 and not relay.scales or case.asks_spread and not relay.spread:
+    """Whether the case is measured with the relay: whether it makes sense for it, and is meant for it if unnamed."""
+    if not matches(relay.name, case.relays) or not by_name and not matches(case.name, relay.cases):
         return False
-    if relay.is_peer and not case.with_peers or relay.cases and not by_name and case.name not in relay.cases:
+    if case.workers != 1 and not relay.scales or case.asks_spread and not relay.spread:
         return False
     return case.pairs <= relay.pairs
 
@@ -108,21 +138,20 @@ def measure_once(arguments, path, case, relay, turn):
         return report.Sample(case.name, relay.name, turn, {}, str(failure), path)
 
 
-def measure(arguments, chosen, chosen_relays):
+def measure(arguments, plan):
     """
-    Measures the chosen (path, case) pairs and yields samples. A relay that failed a case does not run it again, as
-    its cell says so anyway.
+    Measures what is planned and yields samples. A relay that failed a case does not run it again, as its cell says
+    so anyway.
     """
     failed, rounds = set(), arguments.rounds
     for turn in range(rounds):
-        for index, (path, case) in enumerate(chosen):
+        for index, (path, case, asked) in enumerate(plan):
             if case.rounds is not None and turn >= case.rounds:
                 continue
             start = time.monotonic()
-            first = (turn + index) % len(chosen_relays)
-            for relay in chosen_relays[first:] + chosen_relays[:first]:
-                by_name = relay.name in (arguments.relay or [])
-                if not is_asked(case, relay, by_name) or (path, case.name, relay.name) in failed:
+            first = (turn + index) % len(asked)
+            for relay in asked[first:] + asked[:first]:
+                if (path, case.name, relay.name) in failed:
                     continue
                 sample = measure_once(arguments, path, case, relay, turn)
                 if sample.failure:
@@ -139,7 +168,7 @@ def processor():
     return names[0] if names else platform.machine()
 
 
-def surroundings(arguments, chosen, chosen_relays, load_before, seconds):
+def surroundings(arguments, plan, load_before, seconds):
     return {
         "date": date.today().isoformat(),
         "kernel": platform.release(),
@@ -149,8 +178,8 @@ def surroundings(arguments, chosen, chosen_relays, load_before, seconds):
         "rounds": arguments.rounds,
         "pinned": not arguments.no_pin and bool(relays.LOAD_CPUS),
         "seconds": round(seconds),
-        "paths": {path: [case.name for place, case in chosen if place == path] for path in arguments.path},
-        "relays": {relay.name: {"about": relay.about, "version": relays.version(relay)} for relay in chosen_relays},
+        "paths": {path: [case.name for place, case, _ in plan if place == path] for path, _, _ in plan},
+        "relays": {relay.name: {"about": relay.about, "version": relays.version(relay)} for relay in relays_of(plan)},
     }
 
 
@@ -181,25 +210,37 @@ def read_json(path):
     return facts, [report.Sample(**sample) for sample in facts.pop("samples")]
 
 
+def read_pieces(files):
+    """One run that was measured in pieces, each with other cases: as if it had been one."""
+    facts, samples = read_json(files[0])
+    for file in files[1:]:
+        more, more_samples = read_json(file)
+        samples += more_samples
+        facts["seconds"] += more["seconds"]
+        facts["relays"] |= more["relays"]
+        for path, names in more["paths"].items():
+            facts["paths"][path] = list(dict.fromkeys(facts["paths"].get(path, []) + names))
+    return facts, samples
+
+
 def measure_all(parser, arguments):
-    chosen = [(path, case) for path in arguments.path for case in choose_cases(parser, arguments.case, path)]
-    chosen_relays = choose_relays(parser, arguments)
-    check_paths(parser, arguments.path)
+    plan = choose(parser, arguments)
     resource.setrlimit(resource.RLIMIT_NOFILE, (relays.DESCRIPTORS, relays.DESCRIPTORS))
 
     load_before, start, samples = os.getloadavg()[0], time.monotonic(), []
     try:
-        for sample in measure(arguments, chosen, chosen_relays):
+        for sample in measure(arguments, plan):
             samples.append(sample)
     except KeyboardInterrupt:
         print("interrupted: what follows is not the whole", file=sys.stderr)
-    return surroundings(arguments, chosen, chosen_relays, load_before, time.monotonic() - start), samples
+    return surroundings(arguments, plan, load_before, time.monotonic() - start), samples
 
 
 def print_tables(arguments, facts, samples):
     known_relays = relays.all_relays(arguments.weir, arguments.before)
     measured_relays = [relay for relay in known_relays if relay.name in facts["relays"]]
-    results = [report.Report(path, [case for case in cases.all_cases() if case.name in names], measured_relays, samples)
+    facts["relays"] = {relay.name: facts["relays"][relay.name] for relay in measured_relays}
+    results = [report.Report(path, [case for case in known_cases() if case.name in names], measured_relays, samples)
                for path, names in facts["paths"].items()]
     print_all = print_markdown if arguments.markdown else print_text
     print_all(facts, results, goals.table(results))
@@ -215,9 +256,10 @@ def print_text(facts, results, aims):
 
 def print_markdown(facts, results, aims):
     """As the end of RESULTS.md has it."""
-    print("## What was aimed at, and what came out\n")
-    print(goals.ABOUT)
-    print("\n".join(report.table_as_markdown(aims)))
+    if aims.rows:
+        print("## What was aimed at, and what came out\n")
+        print(goals.ABOUT)
+        print("\n".join(report.table_as_markdown(aims)))
     print("## The run\n")
     print_surroundings(facts)
     for result in results:
@@ -230,11 +272,12 @@ def main():
     if arguments.list:
         print_list(arguments)
         return 0
-    facts, samples = read_json(arguments.source) if arguments.source else measure_all(parser, arguments)
+    facts, samples = read_pieces(arguments.sources) if arguments.sources else measure_all(parser, arguments)
     if arguments.json:
         write_json(arguments.json, facts, samples)
     print_tables(arguments, facts, samples)
-    return 1 if any(sample.failure and sample.relay == report.SUBJECT for sample in samples) else 0
+    ours = {relay.name for relay in relays.all_relays(arguments.weir) if relay.executable == arguments.weir}
+    return 1 if any(sample.failure and sample.relay in ours for sample in samples) else 0
 
 
 if __name__ == "__main__":
