@@ -1,6 +1,6 @@
 /*
- * A live stream: its source writes a time stamp into it now and then, and its sink compares that with the time
- * at which it reads it. So it measures how old a byte is when it arrives.
+ * A live stream: its source writes a time stamp into it now and then, and its sink compares that with the
+ * time at which it reads it. So it measures how old a byte is when it arrives.
  *
  * A stamp is renewed until its bytes are handed to the kernel. The time for which a source is held up before
  * that does not make its bytes older: a live source has newer ones by then. It is measured by itself.

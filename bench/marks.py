@@ -30,7 +30,12 @@ READERS = {
     "even": ("-r", "32M"),  # a third more than a bursty source gives in the mean
     "jerky": ("-j", "50ms"),  # reads for so long, rests for so long
 }
-TIMES = ("-w", "600ms", "-t", "700ms")
+# Before what is measured (-w), and how long that is (-t). On a long path the congestion window grows for seconds.
+TIMES = {
+    "near": ("-w", "600ms", "-t", "700ms"),
+    "client": ("-w", "3s", "-t", "1s"),
+    "target": ("-w", "3s", "-t", "1s"),
+}
 
 
 @dataclass(frozen=True)
@@ -80,9 +85,9 @@ ROWS = {
 }
 
 
-def live(source, reader, kernel):
+def live(path, source, reader, kernel):
     def run(arena):
-        client = arena.client("live", *TIMES, *SOURCES[source], *READERS[reader], *kernel.load_options())
+        client = arena.client("live", *TIMES[path], *SOURCES[source], *READERS[reader], *kernel.load_options())
         before = arena.cpu_ns()
         client.start()
         result = client.result()
@@ -114,7 +119,7 @@ def _case(path, source, reader, kernel):
     relays = ("queue-*",) if path == "client" or KERNELS[kernel].relay else ("direct", "queue-*")
     return Case("What the marks give and cost", f"marks-{path}-{source}-{reader}-{kernel}",
                 f"{source} to {reader}, {KERNELS[kernel].title}", (RATE, CPU_PER_GIB, PAUSES, HELD, AGE, AGE_P99),
-                live(source, reader, KERNELS[kernel]), paths=(PATHS[path],), only_named=True, relays=relays,
+                live(path, source, reader, KERNELS[kernel]), paths=(PATHS[path],), only_named=True, relays=relays,
                 options=KERNELS[kernel].relay_options())
 
 
