@@ -500,6 +500,44 @@ START_TEST(another_stands_in)
 }
 END_TEST
 
+/* Worker 0 has carried out all orders, and has looked at all its sockets, several times. */
+static void pass_often(void)
+{
+	for (unsigned i = 0; i < MANY; i++) {
+		unsigned reported = answers.reported;
+
+		worker_order(worker[0], WORKER_REPORT);
+		wait_for(&answers.reported, reported + 1);
+	}
+}
+
+static void order_stand_in(unsigned stand_in)
+{
+	handover_set_stand_in(handover, 1, stand_in);
+	worker_order(worker[0], WORKER_STAND_IN);
+	pass_often();
+}
+
+/* However often it was asked to, and however often worker 1 was stuck. */
+START_TEST(relieved_stand_in_accepts_no_longer)
+{
+	ck_assert_int_eq(worker_start(worker[0]), 0);
+	for (int round = 0; round < 2; round++) {
+		order_stand_in(0);
+		order_stand_in(0);
+		for (int i = 0; i < MANY / 2; i++)
+			keep(relays_connect(entrance_fd(&relay->entrances.list[0], 0)));
+		for (int i = 0; i < MANY / 2; i++)
+			accept_target();
+		order_stand_in(HANDOVER_NOBODY);
+	}
+	for (int i = 0; i < MANY / 2; i++)
+		keep(relays_connect(entrance_fd(&relay->entrances.list[0], 0)));
+	pass_often();
+	readable(entrance_fd(&relay->entrances.list[0], 1));
+}
+END_TEST
+
 START_TEST(draining_includes_the_one_stood_in_for)
 {
 	crowd();
@@ -570,6 +608,7 @@ int main(void)
 	tcase_add_test(tcase, shutdown_resets_newcomers);
 	tcase_add_test(tcase, stopping_resets_newcomers);
 	tcase_add_test(tcase, another_stands_in);
+	tcase_add_test(tcase, relieved_stand_in_accepts_no_longer);
 	tcase_add_test(tcase, draining_includes_the_one_stood_in_for);
 	tcase_add_test(tcase, draining_at_a_limit_serves_one_after_the_other);
 	tcase_add_test(tcase, shutdown_ends_draining);
