@@ -177,6 +177,26 @@ drained_while_stopped() {
 }
 scenario "TERM while a worker is stopped: each client is served or refused" drained_while_stopped
 
+# Clients that come to the one that is stopped after TERM are no reason to accept anew.
+nobody_stands_in_after_term() {
+	local halt
+	EXPECT_LOG='still there after drain_timeout'
+	target -s -i echo
+	two_workers
+	weir_start -l "unix:@weir-time-term-$$" -T "$TARGET" -o drain_timeout=1s
+	halt_worker 0
+	kill -TERM "$WEIR_PID"
+	wait_log "no new clients"
+	client -i -n 20 mirror send 10 recv 10 fin expect-fin
+	wait_log "$EXPECT_LOG"
+	expect_equal "clients served" 0 "$(grep -c ' closed pair=' weir.log)"
+	touch go
+	weir_expect_status 0
+	peer_end client
+	wait $halt
+}
+scenario "TERM while a worker is stopped: nobody accepts its clients any more" nobody_stands_in_after_term
+
 storm_until_served() {
 	local i
 	until [ "$(grep -c 'reason=eof' weir.log)" -ge 8 ]; do
