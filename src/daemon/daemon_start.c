@@ -75,12 +75,13 @@ static int init_handover(struct daemon *daemon)
 	return daemon->handover ? 0 : -ENOMEM;
 }
 
-static int init_watchdog(struct daemon *daemon)
+static void init_watchdog(struct daemon *daemon)
 {
 	if (daemon->worker_count == 1)
-		return 0;
+		return;
 	daemon->watchdog = watchdog_new(daemon->base, &daemon->shared, daemon->workers);
-	return daemon->watchdog ? 0 : -ENOMEM;
+	if (!daemon->watchdog)
+		log_warning("no watchdog: clients of a worker that is stuck have to wait for it");
 }
 
 static int init_workers(struct daemon *daemon)
@@ -115,7 +116,8 @@ static int init_workers(struct daemon *daemon)
 		if (!daemon->workers[i])
 			return -ENOMEM;
 	}
-	return init_watchdog(daemon);
+	init_watchdog(daemon);
+	return 0;
 }
 
 /*
