@@ -140,11 +140,26 @@ void timers_stop(struct timers *timers, struct timer *timer)
 	}
 }
 
+/* libevent keeps the place of a timeout that it had once. */
+static int reserve_event(struct timers *timers)
+{
+	static const struct timeval later = {.tv_sec = 3600};
+
+	if (!timers->event || event_add(timers->event, &later) < 0)
+		return -ENOMEM;
+	event_del(timers->event);
+	return 0;
+}
+
+/* What the first timers need is had now, so that they can be set when memory has run out. */
 int timers_init(struct timers *timers, struct event_base *base, void (*fire)(struct timer *timer))
 {
+	int error;
+
 	*timers = (struct timers){.fire = fire, .armed = TIMERS_NEVER};
 	timers->event = event_new(base, -1, 0, on_due, timers);
-	return timers->event ? 0 : -ENOMEM;
+	error = reserve_event(timers);
+	return error ? error : make_room(timers);
 }
 
 void timers_deinit(struct timers *timers)

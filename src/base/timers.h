@@ -28,7 +28,7 @@ struct timers {
 	uint64_t fired;      /* clock_ms at which it last did */
 };
 
-/* 0 or -ENOMEM */
+/* 0 or -ENOMEM; timers_deinit in any case. */
 int timers_init(struct timers *timers, struct event_base *base, void (*fire)(struct timer *timer));
 /* No timer may be set any more. Also takes a zeroed struct. */
 void timers_deinit(struct timers *timers);

@@ -110,8 +110,8 @@ static bool looks_clean(const struct pair *pair, enum reason reason)
 	bool was_reset =
 	        reason == REASON_CLIENT_RESET || reason == REASON_TARGET_RESET || reason == REASON_VANISHED;
 	/* Both ends were passed on: what the kernel still holds is whole. */
-	bool was_over = reason == REASON_SHUTDOWN && pair->client.from.sink == SINK_ENDED &&
-	                pair->target.from.sink == SINK_ENDED;
+	bool was_over = (reason == REASON_SHUTDOWN || reason == REASON_OUT_OF_MEMORY) &&
+	                pair->client.from.sink == SINK_ENDED && pair->target.from.sink == SINK_ENDED;
 
 	return reasons[reason].clean || was_over ||
 	       (was_reset && pair->phase == PHASE_ENDING && pair->relay->config->on_reset == ON_RESET_CLOSE);
@@ -293,7 +293,8 @@ void pair_settle(struct pair *pair)
 		return;
 	}
 	pair_watch(pair);
-	pair_arm_timer(pair);
+	if (pair_arm_timer(pair) < 0)
+		close_pair(pair, REASON_OUT_OF_MEMORY);
 }
 
 static void settle_flow(struct flow *flow)

@@ -124,8 +124,11 @@ uint64_t pair_connect_wait(const struct pair *pair);
 uint64_t pair_last_activity(const struct pair *pair);
 /* Which deadline has passed, or REASON_NONE. If the daemon itself was late, no pair times out. */
 enum reason pair_expired(struct pair *pair);
-/* A deadline moves with every byte; the timer does not. If it fires early, it is set again. */
-void pair_arm_timer(struct pair *pair);
+/*
+ * A deadline moves with every byte; the timer does not. If it fires early, it is set again. 0, or -ENOMEM: no
+ * event may come any more, so the pair must be closed.
+ */
+int pair_arm_timer(struct pair *pair);
 
 /* pair_watch.c: puts the pair on the list of pairs to watch if that is needed, or takes it off. */
 void pair_watch(struct pair *pair);

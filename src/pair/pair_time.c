@@ -49,8 +49,9 @@ static void consider_stall(struct deadline *deadline, const struct peer *sink, u
 	const struct flow *flow = &sink->opposite->from;
 	uint64_t before = deadline->at;
 
-	if (flow_has_backlog(flow))
-		consider(deadline, flow->last_progress, timeout, REASON_STALL_TIMEOUT);
+	if (!flow_has_backlog(flow))
+		return;
+	consider(deadline, flow->last_progress, timeout, REASON_STALL_TIMEOUT);
 	if (deadline->at < before)
 		deadline->sink = sink;
 }
@@ -118,11 +119,9 @@ enum reason pair_expired(struct pair *pair)
 	return clock_ms() >= deadline.at && !has_news(pair, &deadline) ? deadline.reason : REASON_NONE;
 }
 
-void pair_arm_timer(struct pair *pair)
+int pair_arm_timer(struct pair *pair)
 {
 	uint64_t at = next_look(pair);
 
-	/* If out of memory, the pair's next event tries again. */
-	if (at < timer_due(&pair->timer))
-		(void)timers_set(&pair->set->timers, &pair->timer, at);
+	return at < timer_due(&pair->timer) ? timers_set(&pair->set->timers, &pair->timer, at) : 0;
 }

@@ -145,16 +145,49 @@ START_TEST(stopping_the_first_leaves_the_others)
 }
 END_TEST
 
+/* Those that are set are not touched. */
 START_TEST(without_memory_a_timer_is_not_set)
 {
 	static const enum fault missing[] = {FAULT_MEMORY, FAULT_EVENT_ADD};
+	unsigned before;
+	int error;
+
+	for (before = 0; before < timers.room; before++)
+		set(before, clock_ms() + 100);
+	fault_set(missing[_i], 1, ENOMEM);
+	error = timers_set(&timers, &alarms[before].timer, clock_ms() + 10);
+	ck_assert_int_eq(error, -ENOMEM);
+	ck_assert_uint_eq(timer_due(&alarms[before].timer), TIMERS_NEVER);
+	ck_assert_uint_eq(timers.count, before);
+	set(before, clock_ms() + 10);
+	LOOP_UNTIL(base, fired == before + 1);
+}
+END_TEST
+
+/* A pair that needs its first timer when memory has run out must not be forgotten. */
+START_TEST(first_timers_need_no_memory)
+{
+	uint64_t soon = clock_ms() + 10;
+	int error = 0;
+
+	fault_set_lasting(FAULT_MEMORY, ENOMEM);
+	for (unsigned i = 0; i < 64; i++)
+		error = error ? error : timers_set(&timers, &alarms[i].timer, soon);
+	fault_set(FAULT_MEMORY, 0, 0);
+	ck_assert_int_eq(error, 0);
+	LOOP_UNTIL(base, fired == 64);
+}
+END_TEST
+
+/* _i: which does not come to be. */
+START_TEST(timers_without_memory_are_refused)
+{
+	static const enum fault missing[] = {FAULT_EVENT_NEW, FAULT_EVENT_ADD, FAULT_MEMORY};
+	struct timers other;
 
 	fault_set(missing[_i], 1, ENOMEM);
-	ck_assert_int_eq(timers_set(&timers, &alarms[0].timer, clock_ms() + 10), -ENOMEM);
-	ck_assert_uint_eq(timer_due(&alarms[0].timer), TIMERS_NEVER);
-	ck_assert_uint_eq(timers.count, 0);
-	set(0, clock_ms() + 10);
-	LOOP_UNTIL(base, fired == 1);
+	ck_assert_int_eq(timers_init(&other, base, on_fire), -ENOMEM);
+	timers_deinit(&other);
 }
 END_TEST
 
@@ -170,6 +203,8 @@ int main(void)
 	tcase_add_test(tcase, without_timers_nothing_waits);
 	tcase_add_test(tcase, stopping_the_first_leaves_the_others);
 	tcase_add_loop_test(tcase, without_memory_a_timer_is_not_set, 0, 2);
+	tcase_add_test(tcase, first_timers_need_no_memory);
+	tcase_add_loop_test(tcase, timers_without_memory_are_refused, 0, 3);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
 }

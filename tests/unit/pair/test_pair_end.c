@@ -143,6 +143,21 @@ START_TEST(shutdown_cuts_off_nothing_that_has_ended)
 }
 END_TEST
 
+/* Without a timer nobody would ever look at it again: it stayed for ever. */
+START_TEST(pair_that_nobody_would_look_at_again_is_closed)
+{
+	begin(TEXTS("idle_timeout=0", "half_close_timeout=0", "stall_timeout=0", "vanish_timeout=0"));
+	client = join();
+	server = meet_open(target);
+	ck_assert_uint_eq(timer_due(&only_pair()->timer), TIMERS_NEVER);
+	fault_set_lasting(FAULT_EVENT_ADD, ENOMEM);
+	end_with_answer(client, server, ANSWER);
+	assert_over("out_of_memory");
+	fault_set(FAULT_EVENT_ADD, 0, 0);
+	assert_ends(client, LOOP_FIN, ANSWER); /* both streams are whole */
+}
+END_TEST
+
 /* When the end is near, nobody waits for a look that is seconds away. */
 START_TEST(pair_that_waits_can_be_hurried)
 {
@@ -183,6 +198,7 @@ int main(void)
 	tcase_add_test(tcase, slow_reader_does_not_stall);
 	tcase_add_test(tcase, deadline_that_is_late_itself_ends_no_wait);
 	tcase_add_test(tcase, shutdown_cuts_off_nothing_that_has_ended);
+	tcase_add_test(tcase, pair_that_nobody_would_look_at_again_is_closed);
 	tcase_add_test(tcase, pair_that_waits_can_be_hurried);
 	tcase_add_test(tcase, half_close_timeout_is_over_when_both_have_ended);
 	suite_add_tcase(suite, tcase);
