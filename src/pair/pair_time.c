@@ -46,12 +46,9 @@ static void consider(struct deadline *deadline, uint64_t since, uint64_t timeout
 
 static void consider_stall(struct deadline *deadline, const struct peer *sink, uint64_t timeout)
 {
-	const struct flow *flow = &sink->opposite->from;
 	uint64_t before = deadline->at;
 
-	if (!flow_has_backlog(flow))
-		return;
-	consider(deadline, flow->last_progress, timeout, REASON_STALL_TIMEOUT);
+	consider(deadline, sink->opposite->from.last_progress, timeout, REASON_STALL_TIMEOUT);
 	if (deadline->at < before)
 		deadline->sink = sink;
 }
@@ -69,8 +66,10 @@ static struct deadline next_deadline(const struct pair *pair)
 	if (half_closed(pair))
 		consider(&deadline, half_closed_since(pair), config->half_close_timeout,
 		         REASON_HALF_CLOSE_TIMEOUT);
-	consider_stall(&deadline, &pair->client, config->stall_timeout);
-	consider_stall(&deadline, &pair->target, config->stall_timeout);
+	if (flow_has_backlog(&pair->target.from))
+		consider_stall(&deadline, &pair->client, config->stall_timeout);
+	if (flow_has_backlog(&pair->client.from))
+		consider_stall(&deadline, &pair->target, config->stall_timeout);
 	if (pair->phase == PHASE_ENDING)
 		consider(&deadline, pair->acknowledged_at, config->stall_timeout, REASON_STALL_TIMEOUT);
 	return deadline;
