@@ -313,18 +313,20 @@ static int connect_once(const struct endpoint *endpoint, const struct socket_tun
 }
 
 int socket_connect(const struct endpoint *endpoint, const struct socket_tuning *tuning,
-                   struct local_ports *ports)
+                   struct local_ports *ports, bool *bound)
 {
 	unsigned tries = LOCAL_PORTS_TRIES;
-	bool bound = false;
+	bool is_bound = false;
 	int fd;
 
 	if (endpoint->any.sa_family == AF_UNIX)
 		ports = NULL;
 	/* In use towards this endpoint. The socket stays bound to the port, so the next try needs another. */
 	do
-		fd = connect_once(endpoint, tuning, ports, &tries, &bound);
-	while (fd == -EADDRNOTAVAIL && bound);
+		fd = connect_once(endpoint, tuning, ports, &tries, &is_bound);
+	while (fd == -EADDRNOTAVAIL && is_bound);
+	if (bound)
+		*bound = is_bound;
 	return fd == -EADDRNOTAVAIL && !has_no_address_for(endpoint) ? -EADDRINUSE : fd;
 }
 

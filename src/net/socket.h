@@ -69,10 +69,11 @@ uint64_t socket_shut_out(int fd);
 /*
  * Begins to connect. The descriptor becomes writable once it is connected or has failed. Then call
  * socket_connect_result. The local port is one of ports, or the kernel's choice if ports is NULL or has none
- * that is free. -EADDRINUSE means that the kernel has none either.
+ * that is free. -EADDRINUSE means that the kernel has none either. bound: whether it is one of ports, so that
+ * the socket cannot be its own peer; may be NULL.
  */
 int socket_connect(const struct endpoint *endpoint, const struct socket_tuning *tuning,
-                   struct local_ports *ports);
+                   struct local_ports *ports, bool *bound);
 /*
  * True if socket_connect failed with error (-errno) because weir, not the target, has run out of something.
  */

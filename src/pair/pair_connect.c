@@ -67,7 +67,7 @@ static int check_connection(struct pair *pair)
 
 	if (error == -EINPROGRESS)
 		return event_add(pair_event(&pair->target), NULL) < 0 ? -ENOMEM : 0;
-	if (!error && socket_is_its_own_peer(pair->target.fd, pair->choice.endpoint))
+	if (!error && !pair->bound && socket_is_its_own_peer(pair->target.fd, pair->choice.endpoint))
 		return -ECONNREFUSED; /* nothing else listens there */
 	if (error && stream_unread(pair->target.fd) == 0)
 		return error;
@@ -80,7 +80,8 @@ static int check_connection(struct pair *pair)
 /* A target on this machine is connected, or has refused, by the time that connect(2) returns. */
 static int try_choice(struct pair *pair)
 {
-	int fd = socket_connect(pair->choice.endpoint, &pair->relay->target_tuning, pair->set->ports);
+	int fd = socket_connect(pair->choice.endpoint, &pair->relay->target_tuning, pair->set->ports,
+	                        &pair->bound);
 
 	if (fd < 0)
 		return fd;

@@ -69,6 +69,7 @@ struct pair {
 	uint32_t record; /* 1 + its place in the current survey, or 0; there are never so many pairs */
 	enum phase phase;
 	bool answered; /* a byte or the end has come from the target */
+	bool bound;    /* its target's socket has a port that we chose, not the kernel */
 	bool blind;    /* nothing is read from a peer, so it is on the list of pairs to watch */
 };
 

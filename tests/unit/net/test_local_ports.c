@@ -247,9 +247,11 @@ static int listen_at(const struct endpoint *endpoint, struct endpoint *own)
 	return fd;
 }
 
+static bool is_bound; /* the last one of these got one of the ports */
+
 static int connect_from(struct local_ports *ports, const struct endpoint *to)
 {
-	int fd = socket_connect(to, &plain, ports);
+	int fd = socket_connect(to, &plain, ports, &is_bound);
 
 	ck_assert_int_ge(fd, 0);
 	wait_for(fd, POLLOUT);
@@ -273,8 +275,11 @@ START_TEST(port_serves_each_target_once)
 	int fds[3];
 
 	fds[0] = connect_from(ports, &first);
+	ck_assert(is_bound);
 	fds[1] = connect_from(ports, &first);
+	ck_assert(!is_bound);
 	fds[2] = connect_from(ports, &second);
+	ck_assert(is_bound);
 	ck_assert_uint_eq(port_of(fds[0]), endpoint_port(&ours));
 	ck_assert_uint_ne(port_of(fds[1]), endpoint_port(&ours)); /* the kernel's choice */
 	ck_assert_uint_eq(port_of(fds[2]), endpoint_port(&ours));
@@ -321,7 +326,7 @@ START_TEST(unix_target_takes_no_port)
 	struct local_ports *ports = local_ports_new("1000 1003", "");
 	uint16_t first = local_ports_next(ports), second = local_ports_next(ports);
 
-	close(socket_connect(&endpoint, &plain, ports));
+	close(socket_connect(&endpoint, &plain, ports, NULL));
 	ck_assert_uint_eq(local_ports_next(ports), first);
 	ck_assert_uint_eq(local_ports_next(ports), second);
 	close(listener);
@@ -447,9 +452,10 @@ START_TEST(own_port_of_the_target_is_not_used)
 	struct local_ports *ports = one_port(&any, &ours);
 
 	for (int i = 0; i < 10; i++) {
-		int fd = socket_connect(&ours, &plain, ports);
+		int fd = socket_connect(&ours, &plain, ports, &is_bound);
 
 		ck_assert_int_ge(fd, 0);
+		ck_assert(!is_bound); /* so it is looked whether the kernel has chosen that port after all */
 		wait_for(fd, POLLOUT);
 		ck_assert_int_eq(socket_connect_result(fd), -ECONNREFUSED);
 		close(fd);

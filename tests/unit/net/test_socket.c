@@ -25,7 +25,7 @@ START_TEST(listen_accept_connect)
 	assert_flags(listener);
 	endpoint = own_endpoint(listener);
 	ck_assert_int_eq(socket_accept(listener, &tuned, &address), -EAGAIN);
-	client = socket_connect(&endpoint, &plain, NULL);
+	client = socket_connect(&endpoint, &plain, NULL, NULL);
 	assert_flags(client);
 	server = accept_one(listener, &address);
 	assert_flags(server);
@@ -55,9 +55,9 @@ START_TEST(shut_out_keeps_who_waits)
 	int early, late, server;
 
 	endpoint = own_endpoint(listener);
-	early = socket_connect(&endpoint, &plain, NULL);
+	early = socket_connect(&endpoint, &plain, NULL, NULL);
 	ck_assert_int_eq(socket_shut_out(listener) == 0, is_unix);
-	late = socket_connect(&endpoint, &plain, NULL);
+	late = socket_connect(&endpoint, &plain, NULL, NULL);
 	server = accept_one(listener, &address);
 	ck_assert_int_eq(send(early, "x", 1, 0), 1);
 	wait_for(server, POLLIN);
@@ -83,7 +83,7 @@ START_TEST(client_address_is_told)
 	int client, server;
 
 	endpoint = own_endpoint(listener);
-	client = socket_connect(&endpoint, &plain, NULL);
+	client = socket_connect(&endpoint, &plain, NULL, NULL);
 	server = accept_one(listener, &address);
 	own = own_endpoint(client);
 	ck_assert_int_eq(address.in.sin_port, own.in.sin_port);
@@ -104,7 +104,7 @@ START_TEST(dual_stack)
 
 	ck_assert_int_ge(listener, 0);
 	four.in.sin_port = own_endpoint(listener).in6.sin6_port;
-	client = socket_connect(&four, &plain, NULL);
+	client = socket_connect(&four, &plain, NULL, NULL);
 	ck_assert_int_ge(client, 0);
 	wait_for(client, POLLOUT);
 	ck_assert_int_eq(socket_connect_result(client), _i ? 0 : -ECONNREFUSED);
@@ -127,7 +127,7 @@ START_TEST(refused)
 
 	ck_assert_int_eq(bind(holder, &endpoint.any, endpoint.length), 0);
 	endpoint = own_endpoint(holder);
-	client = socket_connect(&endpoint, &plain, NULL);
+	client = socket_connect(&endpoint, &plain, NULL, NULL);
 	ck_assert_int_ge(client, 0);
 	wait_for(client, POLLOUT);
 	ck_assert_int_eq(socket_connect_result(client), -ECONNREFUSED);
@@ -135,7 +135,7 @@ START_TEST(refused)
 	close(client);
 	close(holder);
 	endpoint = path_endpoint();
-	ck_assert_int_eq(socket_connect(&endpoint, &plain, NULL), -ENOENT);
+	ck_assert_int_eq(socket_connect(&endpoint, &plain, NULL, NULL), -ENOENT);
 }
 END_TEST
 
@@ -181,7 +181,7 @@ START_TEST(tuning_is_applied_and_inherited)
 	int client, server;
 
 	endpoint = own_endpoint(listener);
-	client = socket_connect(&endpoint, &tuned, NULL);
+	client = socket_connect(&endpoint, &tuned, NULL, NULL);
 	server = accept_one(listener, &address);
 	assert_tuned(client);
 	assert_tuned(server);
@@ -211,7 +211,7 @@ START_TEST(tuning_of_a_unix_socket)
 {
 	struct endpoint endpoint = path_endpoint();
 	int listener = relays_listen_at(&endpoint, &tuned, SOCKET_SOLE, false);
-	int client = socket_connect(&endpoint, &tuned, NULL);
+	int client = socket_connect(&endpoint, &tuned, NULL, NULL);
 	union client_address address = {.any = {.sa_family = AF_UNIX}};
 	int accepted = accept_one(listener, &address);
 

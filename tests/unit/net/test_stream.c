@@ -197,7 +197,7 @@ static int seen_of(void (*end)(int fd), bool accepted)
 	endpoint.in = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
 	listener = relays_listen_at(&endpoint, &plain, SOCKET_SOLE, false);
 	ck_assert_int_eq(getsockname(listener, &endpoint.any, &endpoint.length), 0);
-	client = socket_connect(&endpoint, &plain, NULL);
+	client = socket_connect(&endpoint, &plain, NULL, NULL);
 	wait_for(listener, POLLIN);
 	server = socket_accept(listener, &plain, &address);
 	other = accepted ? client : server;

@@ -85,7 +85,7 @@ START_TEST(loopback_is_not_paced)
 	int client, server;
 
 	endpoint = own_endpoint(listener);
-	client = socket_connect(&endpoint, &plain, NULL);
+	client = socket_connect(&endpoint, &plain, NULL, NULL);
 	server = accept_one(listener, &address);
 	assert_congestion(client, "reno");
 	assert_congestion(server, "reno");
@@ -108,7 +108,7 @@ START_TEST(target_reached_over_loopback_is_not_paced)
 	int client;
 
 	endpoint = own_endpoint(listener);
-	client = socket_connect(&endpoint, &plain, NULL);
+	client = socket_connect(&endpoint, &plain, NULL, NULL);
 	ck_assert_int_ge(client, 0);
 	assert_congestion(client, "reno");
 	close(client);
