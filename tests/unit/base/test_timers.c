@@ -133,6 +133,17 @@ START_TEST(without_timers_nothing_waits)
 }
 END_TEST
 
+/* What is set after that may be due later than what was stopped. */
+START_TEST(stopping_the_only_one_leaves_no_trace)
+{
+	set(0, clock_ms() + 10);
+	timers_stop(&timers, &alarms[0].timer);
+	set(1, clock_ms() + 50);
+	ck_assert(waits());
+	LOOP_UNTIL(base, fired == 1);
+}
+END_TEST
+
 /* When the first one is stopped, the event may fire for nothing; those that are left are not forgotten. */
 START_TEST(stopping_the_first_leaves_the_others)
 {
@@ -201,6 +212,7 @@ int main(void)
 	tcase_add_test(tcase, none_fires_early);
 	tcase_add_test(tcase, timer_that_is_always_late_fires_once_in_a_pass);
 	tcase_add_test(tcase, without_timers_nothing_waits);
+	tcase_add_test(tcase, stopping_the_only_one_leaves_no_trace);
 	tcase_add_test(tcase, stopping_the_first_leaves_the_others);
 	tcase_add_loop_test(tcase, without_memory_a_timer_is_not_set, 0, 2);
 	tcase_add_test(tcase, first_timers_need_no_memory);
