@@ -462,6 +462,23 @@ START_TEST(pauses_are_timed)
 }
 END_TEST
 
+/* Only what is counted does. */
+START_TEST(pause_needs_no_memory)
+{
+	fault_set_lasting(FAULT_MEMORY, ENOMEM);
+	flow_pause_begin(&flow, PAUSE_HIGH);
+	fault_set(FAULT_MEMORY, 0, 0);
+	ck_assert_int_eq(flow.pause, PAUSE_HIGH);
+	ck_assert_uint_eq(flow_pauses_until(&flow, clock_ms()).count, 0);
+	ck_assert_uint_eq(describe(clock_ms()).paused_ms, 0);
+	flow_pause_end(&flow);
+	ck_assert_int_eq(flow.pause, PAUSE_NONE);
+	flow_pause_begin(&flow, PAUSE_HIGH);
+	flow_pause_end(&flow);
+	ck_assert_uint_eq(flow_pauses_until(&flow, clock_ms()).count, 1);
+}
+END_TEST
+
 static void send_around_an_urgent_byte(void)
 {
 	unsigned char urgent = loop_byte(100);
@@ -545,6 +562,7 @@ static TCase *add_common(TCase *tcase)
 	tcase_add_test(tcase, flow_says_what_holds_it_back);
 	tcase_add_test(tcase, wait_of_a_queue_begins_with_it);
 	tcase_add_test(tcase, pauses_are_timed);
+	tcase_add_test(tcase, pause_needs_no_memory);
 	tcase_add_test(tcase, flow_without_memory_is_held_back_by_the_relay);
 	return tcase;
 }
