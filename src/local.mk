@@ -30,7 +30,7 @@ src_libweir_a_SOURCES = \
 	src/daemon/memory.c src/daemon/memory.h \
 	src/daemon/estimate.c src/daemon/estimate.h \
 	src/daemon/preparation.c src/daemon/preparation.h \
-	src/daemon/watchdog.c src/daemon/watchdog.h \
+	src/daemon/stand_ins.c src/daemon/stand_ins.h \
 	src/base/evloop.c src/base/evloop.h \
 	src/base/jobs.c src/base/jobs.h \
 	src/base/mailbox.c src/base/mailbox.h \

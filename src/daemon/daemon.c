@@ -155,7 +155,7 @@ static void tear_down(struct daemon *daemon)
 	for (unsigned i = 0; daemon->workers && i < daemon->worker_count; i++)
 		worker_free(daemon->workers[i]);
 	free(daemon->workers);
-	watchdog_free(daemon->watchdog);
+	stand_ins_free(daemon->stand_ins);
 	handover_free(daemon->handover);
 	for (size_t i = 0; i < daemon->relay_count; i++)
 		relay_unlisten(daemon->relays[i]);

@@ -12,7 +12,7 @@
 #include "daemon/dump.h"
 #include "daemon/memory.h"
 #include "daemon/preparation.h"
-#include "daemon/watchdog.h"
+#include "daemon/stand_ins.h"
 #include "flow/budget.h"
 #include "net/local_ports.h"
 #include "net/lookups.h"
@@ -47,8 +47,8 @@ struct daemon {
 	struct loops *loops; /* among the relays */
 	struct worker **workers;
 	unsigned worker_count;
-	struct handover *handover; /* between the workers; like watchdog NULL if there is only one */
-	struct watchdog *watchdog; /* over the workers */
+	struct handover *handover; /* between the workers. This and stand_ins are NULL if there is only one */
+	struct stand_ins *stand_ins; /* for workers that are stuck */
 	struct worker_gate gate;
 	struct worker_context shared; /* the part of all this that the workers see */
 	struct collector *collector;

@@ -75,13 +75,13 @@ static int init_handover(struct daemon *daemon)
 	return daemon->handover ? 0 : -ENOMEM;
 }
 
-static void init_watchdog(struct daemon *daemon)
+static void init_stand_ins(struct daemon *daemon)
 {
 	if (daemon->worker_count == 1)
 		return;
-	daemon->watchdog = watchdog_new(daemon->base, &daemon->shared, daemon->workers);
-	if (!daemon->watchdog)
-		log_warning("no watchdog: clients of a worker that is stuck have to wait for it");
+	daemon->stand_ins = stand_ins_new(daemon->base, &daemon->shared, daemon->workers);
+	if (!daemon->stand_ins)
+		log_warning("no stand-ins: clients of a worker that is stuck have to wait for it");
 }
 
 static int init_workers(struct daemon *daemon)
@@ -116,7 +116,7 @@ static int init_workers(struct daemon *daemon)
 		if (!daemon->workers[i])
 			return -ENOMEM;
 	}
-	init_watchdog(daemon);
+	init_stand_ins(daemon);
 	return 0;
 }
 

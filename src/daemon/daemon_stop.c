@@ -69,7 +69,7 @@ static void drain(struct daemon *daemon, const char *signal_name)
 	const struct timeval deadline = clock_timeval(timeout);
 
 	daemon->phase = DRAINING;
-	watchdog_stop(daemon->watchdog);
+	stand_ins_stop(daemon->stand_ins);
 	service_stopping();
 	log_notice("%s: no new clients; %" PRIu64 " pairs, and the clients that wait, have %" PRIu64
 	           " ms to end",

@@ -9,7 +9,7 @@
 without() {
 	STRICT=yes
 	BULK=4M
-	EXPECT_LOG='libevent: epoll_create\|no watchdog\|the log has no thread'
+	EXPECT_LOG='libevent: epoll_create\|no stand-ins\|the log has no thread'
 	faults "$1 $2 1 ${3:-1}"
 	faults_start
 	traffic

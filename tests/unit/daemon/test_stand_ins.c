@@ -1,8 +1,8 @@
-/* A watchdog over two or three workers, some of which are stuck: their threads do not run yet. */
+/* Two or three workers, some of which are stuck: their threads do not run yet. */
 #include "build_config.h"
 
 #include "base/evloop.h"
-#include "daemon/watchdog.h"
+#include "daemon/stand_ins.h"
 #include "relays.h"
 #include "unit.h"
 #include "worker/handover.h"
@@ -15,7 +15,7 @@
 static struct worker_context context;
 static struct worker_gate gate = {.mutex = PTHREAD_MUTEX_INITIALIZER, .open = true};
 static struct worker *worker[WORKERS];
-static struct watchdog *watchdog;
+static struct stand_ins *stand_ins;
 static struct relay *relay;
 static struct budget budget;
 static struct slots slots, pipes;
@@ -39,8 +39,8 @@ static void begin(const char *listen, const char *option)
 		worker[i] = worker_new(&context, i);
 		ck_assert_ptr_nonnull(worker[i]);
 	}
-	watchdog = watchdog_new(base, &context, worker);
-	ck_assert_ptr_nonnull(watchdog);
+	stand_ins = stand_ins_new(base, &context, worker);
+	ck_assert_ptr_nonnull(stand_ins);
 }
 
 static void setup(void)
@@ -75,7 +75,7 @@ static void teardown(void)
 		worker_stop(worker[i]);
 	for (unsigned i = 0; i < WORKERS; i++)
 		worker_free(worker[i]);
-	watchdog_free(watchdog);
+	stand_ins_free(stand_ins);
 	handover_free(context.handover);
 	ck_assert_uint_eq(slots_used(&slots), 0);
 	relay_put(relay);
@@ -134,7 +134,7 @@ START_TEST(unix_clients_of_a_stuck_worker_are_served)
 {
 	char listen[64];
 
-	snprintf(listen, sizeof(listen), "unix:@weir-watchdog-%d", getpid());
+	snprintf(listen, sizeof(listen), "unix:@weir-stand_ins-%d", getpid());
 	begin(listen, NULL);
 	ck_assert_int_ge(relay_socket(relay, 0, 0), 0);
 	ck_assert_int_eq(relay_socket(relay, 0, 1), -1);
@@ -225,7 +225,7 @@ START_TEST(it_looks_only_while_clients_wait)
 	come(CLIENTS);
 	LOOP_UNTIL(base, served(CLIENTS));
 	LOOP_UNTIL(base, is_quiet());
-	watchdog_stop(watchdog);
+	stand_ins_stop(stand_ins);
 	come(CLIENTS);
 	ck_assert(is_quiet());
 }
@@ -233,8 +233,8 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("watchdog");
-	TCase *tcase = tcase_create("watchdog");
+	Suite *suite = suite_create("stand_ins");
+	TCase *tcase = tcase_create("stand_ins");
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_set_timeout(tcase, 30);

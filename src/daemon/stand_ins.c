@@ -1,0 +1,282 @@
+/*
+ *   a client waits ──► 50 ms ──► still waiting: is its worker there?
+ *        ▲                          │           (WORKER_STAND_IN)
+ *        │                       50 ms
+ *   nobody waits                    │
+ *        └──── it has answered ◄────┴────► it has not: another stands in,
+ *                                          until it answers
+ */
+#include "build_config.h"
+
+#include "daemon/stand_ins.h"
+
+#include "base/clock.h"
+#include "base/evloop.h"
+#include "base/log.h"
+#include "worker/handover.h"
+
+#include <event2/event.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+/* How long a worker may leave clients, and then a message, alone. */
+#define LOOK_MS 50
+/* Sockets with clients that one look sees. The next one sees others. */
+#define BATCH 64
+/* Looks that find nothing. Between two, a client may be on its way from one worker to another. */
+#define QUIET_LOOKS 2
+
+struct watched {
+	struct relay *relay;
+	unsigned worker;
+};
+
+struct ward {
+	bool waiting; /* clients wait for it */
+	bool asked;   /* at an earlier look */
+	bool late;    /* it was asked, and has not answered yet */
+};
+
+struct stand_ins {
+	const struct worker_context *shared;
+	struct worker *const *workers;
+	struct ward *wards;      /* one for each worker */
+	struct watched *sockets; /* all listening sockets */
+	size_t socket_count;
+	int epoll;             /* has them, so that a look costs only for those that have clients */
+	struct event *arrival; /* a client has come; not while looking */
+	struct event *look;
+	unsigned quiet; /* looks in a row that found nothing */
+};
+
+static unsigned stand_in_of(const struct stand_ins *stand_ins, unsigned worker)
+{
+	return handover_stand_in(stand_ins->shared->handover, worker);
+}
+
+static void ask(struct stand_ins *stand_ins, unsigned worker)
+{
+	worker_order(stand_ins->workers[worker], WORKER_STAND_IN);
+	stand_ins->wards[worker].asked = true;
+}
+
+/* ---- who waits ---- */
+
+/*
+ * At a limit clients wait as they should. A worker that was told of a free slot may be stuck, so another is
+ * told as well.
+ */
+static bool may_be_accepted(struct stand_ins *stand_ins, struct relay *relay)
+{
+	slots_pass(&relay->slots);
+	slots_pass(stand_ins->shared->slots);
+	return !slots_full(&relay->slots) && !slots_full(stand_ins->shared->slots);
+}
+
+/* True if any client waits. */
+static bool find_waiting(struct stand_ins *stand_ins)
+{
+	struct epoll_event events[BATCH];
+	int count = epoll_wait(stand_ins->epoll, events, BATCH, 0);
+	bool found = count > 0;
+
+	for (int i = 0; i < count; i++) {
+		struct watched *socket = events[i].data.ptr;
+
+		if (may_be_accepted(stand_ins, socket->relay))
+			stand_ins->wards[socket->worker].waiting = true;
+	}
+	for (unsigned i = 0; i < stand_ins->shared->worker_count; i++)
+		if (handover_waits(stand_ins->shared->handover, i)) {
+			stand_ins->wards[i].waiting = true;
+			found = true;
+		}
+	return found;
+}
+
+/* ---- who stands in ---- */
+
+static unsigned choose_stand_in(const struct stand_ins *stand_ins, unsigned worker)
+{
+	unsigned count = stand_ins->shared->worker_count;
+
+	for (unsigned i = 1; i < count; i++) {
+		unsigned other = (worker + i) % count;
+
+		if (!stand_ins->wards[other].late && stand_in_of(stand_ins, other) == HANDOVER_NOBODY)
+			return other;
+	}
+	return HANDOVER_NOBODY;
+}
+
+/* A worker that already stands in is asked again: it may have to take newcomers of the one that is stuck. */
+static void appoint(struct stand_ins *stand_ins, unsigned worker)
+{
+	unsigned before = stand_in_of(stand_ins, worker), now = before;
+
+	if (before == HANDOVER_NOBODY || stand_ins->wards[before].late)
+		now = choose_stand_in(stand_ins, worker);
+	if (now != before) {
+		handover_set_stand_in(stand_ins->shared->handover, worker, now);
+		log_debug("worker %u does not answer", worker);
+	}
+	if (now != before && before != HANDOVER_NOBODY)
+		ask(stand_ins, before);
+	if (now != HANDOVER_NOBODY)
+		ask(stand_ins, now);
+}
+
+static void relieve(struct stand_ins *stand_ins, unsigned worker)
+{
+	unsigned before = stand_in_of(stand_ins, worker);
+
+	if (before == HANDOVER_NOBODY)
+		return;
+	handover_set_stand_in(stand_ins->shared->handover, worker, HANDOVER_NOBODY);
+	log_debug("worker %u answers again", worker);
+	ask(stand_ins, before);
+}
+
+/* ---- looking ---- */
+
+static void judge(struct stand_ins *stand_ins, unsigned worker)
+{
+	struct ward *ward = &stand_ins->wards[worker];
+
+	if (ward->late && ward->waiting)
+		appoint(stand_ins, worker);
+	else if (!ward->late)
+		relieve(stand_ins, worker);
+	if (!ward->late && ward->waiting)
+		ask(stand_ins, worker);
+}
+
+/* True if there is something to look at again. */
+static bool look(struct stand_ins *stand_ins)
+{
+	unsigned count = stand_ins->shared->worker_count;
+	bool again = find_waiting(stand_ins);
+
+	for (unsigned i = 0; i < count; i++) {
+		struct ward *ward = &stand_ins->wards[i];
+
+		ward->late = ward->asked && !worker_has_taken(stand_ins->workers[i], WORKER_STAND_IN);
+		ward->asked = ward->late;
+	}
+	for (unsigned i = 0; i < count; i++) {
+		judge(stand_ins, i);
+		again = again || stand_in_of(stand_ins, i) != HANDOVER_NOBODY;
+		stand_ins->wards[i].waiting = false;
+	}
+	return again;
+}
+
+static void look_later(struct stand_ins *stand_ins)
+{
+	static const struct timeval later = {.tv_usec = LOOK_MS * 1000};
+
+	event_add(stand_ins->look, &later);
+}
+
+EVENT_CALLBACK(on_arrival, struct stand_ins, stand_ins)
+{
+	stand_ins->quiet = 0;
+	look_later(stand_ins);
+}
+
+EVENT_CALLBACK(on_look, struct stand_ins, stand_ins)
+{
+	stand_ins->quiet = look(stand_ins) ? 0 : stand_ins->quiet + 1;
+	if (stand_ins->quiet < QUIET_LOOKS || event_add(stand_ins->arrival, NULL) < 0)
+		look_later(stand_ins);
+}
+
+/* ---- life ---- */
+
+static int watch_socket(struct stand_ins *stand_ins, struct relay *relay, unsigned worker, int fd)
+{
+	struct watched *socket = &stand_ins->sockets[stand_ins->socket_count++];
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = socket};
+
+	*socket = (struct watched){relay, worker};
+	return epoll_ctl(stand_ins->epoll, EPOLL_CTL_ADD, fd, &event);
+}
+
+static int watch_relay(struct stand_ins *stand_ins, struct relay *relay)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < relay->entrances.count; i++)
+		for (unsigned worker = 0; !error && worker < stand_ins->shared->worker_count; worker++) {
+			int fd = relay_socket(relay, i, worker);
+
+			if (fd >= 0)
+				error = watch_socket(stand_ins, relay, worker, fd);
+		}
+	return error;
+}
+
+static int watch_all(struct stand_ins *stand_ins)
+{
+	const struct worker_context *shared = stand_ins->shared;
+	size_t entrances = 0;
+	int error = 0;
+
+	for (size_t i = 0; i < shared->relay_count; i++)
+		entrances += shared->relays[i]->entrances.count;
+	stand_ins->sockets = calloc(entrances * shared->worker_count, sizeof(*stand_ins->sockets));
+	if (!stand_ins->sockets)
+		return -1;
+	for (size_t i = 0; !error && i < shared->relay_count; i++)
+		error = watch_relay(stand_ins, shared->relays[i]);
+	return error;
+}
+
+static int init(struct stand_ins *stand_ins, struct event_base *base)
+{
+	stand_ins->wards = calloc(stand_ins->shared->worker_count, sizeof(*stand_ins->wards));
+	stand_ins->epoll = epoll_create1(EPOLL_CLOEXEC);
+	stand_ins->look = event_new(base, -1, 0, on_look, stand_ins);
+	if (!stand_ins->wards || stand_ins->epoll < 0 || !stand_ins->look || watch_all(stand_ins) < 0)
+		return -1;
+	stand_ins->arrival = event_new(base, stand_ins->epoll, EV_READ, on_arrival, stand_ins);
+	return stand_ins->arrival ? event_add(stand_ins->arrival, NULL) : -1;
+}
+
+struct stand_ins *stand_ins_new(struct event_base *base, const struct worker_context *shared,
+                                struct worker *const *workers)
+{
+	struct stand_ins *stand_ins = calloc(1, sizeof(*stand_ins));
+
+	if (!stand_ins)
+		return NULL;
+	stand_ins->shared = shared;
+	stand_ins->workers = workers;
+	stand_ins->epoll = -1;
+	if (init(stand_ins, base) == 0)
+		return stand_ins;
+	stand_ins_free(stand_ins);
+	return NULL;
+}
+
+void stand_ins_stop(struct stand_ins *stand_ins)
+{
+	if (!stand_ins)
+		return;
+	event_del(stand_ins->arrival);
+	event_del(stand_ins->look);
+}
+
+void stand_ins_free(struct stand_ins *stand_ins)
+{
+	if (!stand_ins)
+		return;
+	evloop_free_event(stand_ins->arrival);
+	evloop_free_event(stand_ins->look);
+	if (stand_ins->epoll >= 0)
+		close(stand_ins->epoll);
+	free(stand_ins->sockets);
+	free(stand_ins->wards);
+	free(stand_ins);
+}

@@ -1,0 +1,23 @@
+/*
+ * Workers that stand in for others. A worker may be stuck: in a call that blocks, stopped, or without a CPU.
+ * Its pairs have to wait, but clients that come meanwhile need not. Another worker accepts them.
+ *
+ * The main thread waits for clients in all listening sockets, as the workers do. Once one has come, it looks
+ * every 50 ms which clients still wait, until there are none. Without clients this costs nothing.
+ */
+#ifndef WEIR_STAND_INS_H
+#define WEIR_STAND_INS_H
+
+#include "worker/worker.h"
+
+struct event_base;
+struct stand_ins;
+
+/* For two or more workers, whose sockets are bound. All is borrowed. NULL if something has run out. */
+struct stand_ins *stand_ins_new(struct event_base *base, const struct worker_context *shared,
+                                struct worker *const *workers);
+/* Looks no more. A worker that stands in goes on until it is drained. Takes NULL. */
+void stand_ins_stop(struct stand_ins *stand_ins);
+void stand_ins_free(struct stand_ins *stand_ins); /* takes NULL */
+
+#endif
