@@ -1,4 +1,4 @@
-/* Numbers as text, where printf(3) would cost more than what is done with the text. */
+/* Numbers as text, where printf(3) would be too slow. */
 #ifndef WEIR_DECIMAL_H
 #define WEIR_DECIMAL_H
 

@@ -19,11 +19,11 @@
 #define BATCH_BYTES    (256 * 1024) /* lines that wait for the writer */
 #define BLOCK_LINE_MAX (16 * 1024)  /* bytes of a line in a block; the rest is cut */
 /*
- * After a write the thread rests so long, and then writes what has come meanwhile with one call. To wake it
- * for each line would cost the caller more than the line itself.
+ * After a write the thread rests for this long. Then it writes what has come meanwhile with one call. Waking
+ * it for each line would cost the caller more than the line itself.
  */
 #define REST_MS    5
-#define REST_BYTES (BATCH_BYTES / 2) /* with so much to write it does not rest */
+#define REST_BYTES (BATCH_BYTES / 2) /* with this much to write it does not rest */
 
 /*
  * bytes[0 to used) are whole lines. There are two batches: one is being filled, the other is the writer's.
@@ -42,8 +42,7 @@ struct batch {
  */
 static struct {
 	pthread_mutex_t lock;
-	pthread_cond_t
-	        work; /* for the thread: it may write something, or end; needed only while it listens */
+	pthread_cond_t work;  /* for the thread, while it listens or has to hurry */
 	pthread_cond_t idle;  /* writing is false */
 	pthread_cond_t ended; /* for log_stop: running is false */
 	pthread_t thread;
@@ -214,7 +213,7 @@ static void call_thread(bool urgent)
 	state.listens = false;
 }
 
-/* A warning may be the last thing that is said before the process ends in disorder. */
+/* A warning may be the last line before the process crashes, so it does not wait. */
 static void batch_add(enum log_level level, const struct log_prefix *prefix, const char *text, size_t length)
 {
 	struct batch *batch = state.filling;

@@ -8,8 +8,8 @@
  * lines are written directly. A line that standard error refuses (no space left, no reader) is also dropped
  * and counted, and never tried again.
  *
- * The thread writes a line at once if it has not written for 5 ms, and otherwise when these are over,
- * together with all that have come by then. Notices and worse do not wait, and neither does log_stop.
+ * The thread writes a line at once if its last write is 5 ms ago or more. Otherwise it waits until then, and
+ * writes all lines that have come meanwhile together. Notices and worse do not wait, nor does log_stop.
  *
  * All functions may be called from any thread, but log_start and log_stop from one thread at a time.
  */

@@ -1,6 +1,6 @@
 /*
- * A line for the log, put together piece by piece. log_write does the same by a format, which takes several
- * times as long: this is for lines that come with every connection.
+ * A line for the log, put together piece by piece, for lines that come with every connection. log_write takes
+ * several times as long, because of its format.
  */
 #ifndef WEIR_LOG_LINE_H
 #define WEIR_LOG_LINE_H
@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LOG_LINE_MAX 2048 /* bytes of text; what is over is cut */
+#define LOG_LINE_MAX 2048 /* bytes of text; the rest is cut */
 
 /* Begin with a length of 0. */
 struct log_line {

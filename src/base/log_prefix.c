@@ -47,7 +47,7 @@ static bool goes_to_journal(void)
 	return known == UNKNOWN ? stderr_is_journal() : known == JOURNAL;
 }
 
-/* A second as text: all of the local time in ISO 8601 except for the milliseconds. */
+/* The text of one second: the local time in ISO 8601, without the milliseconds in the middle. */
 struct second {
 	time_t time;
 	char until[32], offset[16];
@@ -66,7 +66,7 @@ static void describe_second(struct second *second, time_t time)
 	second->time = time;
 }
 
-/* Most lines of a busy log are of the second of the one before. */
+/* Most lines of a busy log fall into the same second as the line before. */
 static char *write_time(char *at)
 {
 	static _Thread_local struct second second = {.time = -1};

@@ -13,8 +13,8 @@ struct log_prefix {
 };
 
 /*
- * From here on, standard error stays what it is, so that it need not be asked for each line whether it is the
- * journal. Until log_prefix_release.
+ * From here on until log_prefix_release, standard error stays what it is. Whether it is the journal is then
+ * checked once, and not for each line.
  */
 void log_prefix_hold(void);
 void log_prefix_release(void);

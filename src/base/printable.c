@@ -53,8 +53,8 @@ size_t printable_find_control(const char *text, size_t length, unsigned *code)
 }
 
 /*
- * How many bytes at text are plain ASCII for certain, eight at a time. A line of the log hardly ever has
- * others. In each byte: the subtraction borrows below ' ', the addition carries at 0x7f.
+ * How many bytes at text are certainly plain ASCII, checked eight at a time. A line of the log hardly ever
+ * has others. In each byte, the subtraction borrows below ' ', and the addition carries at 0x7f.
  */
 static size_t plain_length(const char *text, size_t length)
 {

@@ -27,7 +27,7 @@ static void move_up(struct timers *timers, uint32_t i, struct timer *timer)
 	put_at(timers, i, timer);
 }
 
-/* The one below i that is due first, or NULL. */
+/* Of the two below i, the timer that is due first, or NULL. */
 static struct timer *first_below(const struct timers *timers, uint32_t i)
 {
 	uint64_t left = 2 * (uint64_t)i + 1, right = left + 1;
@@ -52,7 +52,7 @@ static void move_down(struct timers *timers, uint32_t i, struct timer *timer)
 	put_at(timers, i, timer);
 }
 
-/* Where the timer belongs, from i on. */
+/* Puts the timer where it belongs, starting at i. */
 static void settle(struct timers *timers, uint32_t i, struct timer *timer)
 {
 	if (i > 0 && timer->due < timers->heap[(i - 1) / 2]->due)
@@ -78,7 +78,7 @@ static int make_room(struct timers *timers)
 
 /* ---- the event ---- */
 
-/* The event is not moved when a timer is stopped or put off. It may then fire once for nothing. */
+/* Stopping or delaying a timer does not move the event, which may then fire once for nothing. */
 static int arm(struct timers *timers)
 {
 	uint64_t due = timers->count > 0 ? timers->heap[0]->due : TIMERS_NEVER, now;

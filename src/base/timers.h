@@ -1,6 +1,6 @@
 /*
- * Many timers by one of libevent's. A timer of libevent's takes 128 bytes, one of these 16 and a place in an
- * array. They belong to one thread.
+ * Many timers that share one of libevent's. That one takes 128 bytes; each of these takes 16 and a place in
+ * an array. They belong to one thread.
  */
 #ifndef WEIR_TIMERS_H
 #define WEIR_TIMERS_H
@@ -21,7 +21,7 @@ struct timer {
 struct timers {
 	void (*fire)(struct timer *timer); /* it is no longer set, and may be set again or freed */
 	/* private */
-	struct timer **heap; /* an array: none is due before the one at half its place */
+	struct timer **heap; /* see timers.c */
 	uint32_t count, room;
 	struct event *event; /* for the first of them */
 	uint64_t armed;      /* clock_ms at which the event fires, or TIMERS_NEVER; 0 while timers fire */

@@ -1,10 +1,10 @@
 /*
- *   a client waits ──► 50 ms ──► still waiting: is its worker there?
+ *   a client waits ──► 50 ms ──► still waiting: does its worker answer?
  *        ▲                          │           (WORKER_STAND_IN)
  *        │                       50 ms
  *   nobody waits                    │
  *        └──── it has answered ◄────┴────► it has not: another stands in,
- *                                          until it answers
+ *                                          until it does
  */
 #include "build_config.h"
 
@@ -22,9 +22,9 @@
 
 /* How long a worker may leave clients, and then a message, alone. */
 #define LOOK_MS 50
-/* Sockets with clients that one look sees. The next one sees others. */
+/* Sockets with clients that one look sees. The next look sees others. */
 #define BATCH 64
-/* Looks that find nothing. Between two, a client may be on its way from one worker to another. */
+/* After so many looks that found nothing, it stops. At one, a client may be between two workers. */
 #define QUIET_LOOKS 2
 
 struct watched {
@@ -44,7 +44,7 @@ struct stand_ins {
 	struct ward *wards;      /* one for each worker */
 	struct watched *sockets; /* all listening sockets */
 	size_t socket_count;
-	int epoll;             /* has them, so that a look costs only for those that have clients */
+	int epoll;             /* has them all, so that a look costs nothing for those without clients */
 	struct event *arrival; /* a client has come; not while looking */
 	struct event *look;
 	unsigned quiet; /* looks in a row that found nothing */
@@ -64,8 +64,8 @@ static void ask(struct stand_ins *stand_ins, unsigned worker)
 /* ---- who waits ---- */
 
 /*
- * At a limit clients wait as they should. A worker that was told of a free slot may be stuck, so another is
- * told as well.
+ * At a limit, clients are meant to wait. But the worker that was told of a free slot may be stuck, so another
+ * is told as well.
  */
 static bool may_be_accepted(struct stand_ins *stand_ins, struct relay *relay)
 {

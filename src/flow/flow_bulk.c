@@ -8,11 +8,11 @@
 /*
  * A large read counts up, by one for each BULK_READ in it, and a smaller one counts down, between 0 and
  * BULK_ENTER. A flow is bulk, and so worth a pipe, from when the count reaches BULK_ENTER until it is back at
- * 0. What counts is bytes, not reads: a connection that moves a few MiB would copy a good part of them in
- * four reads of the scratch buffer's size.
+ * 0. Bytes count, not reads. With four reads of the scratch buffer's size, a connection that moves a few MiB
+ * would copy much of them.
  *
- * While bytes are queued, a small read does not count. It says nothing about the source, and the first copy
- * would keep all that follows out of the pipes until these are empty.
+ * While bytes are queued, a small read does not count, because it says nothing about the source. If the flow
+ * began to copy, everything that follows would have to wait in the tail until the pipes are empty.
  */
 #define BULK_READ  (32 * 1024)
 #define BULK_ENTER 4

@@ -10,7 +10,7 @@ uint64_t flow_queue_cost(uint64_t queued)
 	return queued == 0 ? 0 : (queued / FLOW_CHAIN_PAYLOAD + 2) * FLOW_CHAIN_SIZE;
 }
 
-/* The last chain of the head is partly filled too, while there are pipes and perhaps a tail behind it. */
+/* While pipes, and perhaps a tail, follow the head, its last chain may be partly filled too. */
 static uint64_t cost_of_parts(const struct flow *flow)
 {
 	return flow->buffer && flow->pipes ? FLOW_CHAIN_SIZE : 0;

@@ -1,6 +1,6 @@
 /*
- * The pipes of one flow, oldest first. One serves while the sink keeps up. A queue that is longer than a
- * pipe, or in pieces that fill its slots early, takes more, as long as there are plenty.
+ * The pipes of one flow, oldest first. While the sink keeps up, one is enough. A queue that is longer than a
+ * pipe, or whose pieces take up the slots early, gets more, as long as there are plenty.
  */
 #include "build_config.h"
 
@@ -36,7 +36,7 @@ static struct pipe *newest(struct pipe *pipes)
 	return pipes;
 }
 
-/* Whether the flow takes another pipe, as this move may have found its newest one full. */
+/* Whether the flow takes another pipe, because this move may have found its newest one full. */
 static bool takes_another(const struct flow *flow, const struct pipe *newest, const struct flow_move *move)
 {
 	return move->received == 0 && move->source.said == SAID_NOT_NOW && newest->length >= WORTH_MORE &&

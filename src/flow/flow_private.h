@@ -89,7 +89,7 @@ void flow_pipes_close(struct flow *flow);
 
 /* The oldest bytes are in a pipe. */
 bool flow_queue_begins_in_pipe(const struct flow *flow);
-/* The newest bytes are in the buffer, behind pipes. */
+/* The newest bytes are in the buffer, after the pipes. */
 bool flow_queue_ends_in_tail(const struct flow *flow);
 /* Bytes in all parts together. */
 uint64_t flow_queue_length(const struct flow *flow);
@@ -100,7 +100,7 @@ void flow_queue_close(struct flow *flow);
 
 /* flow_bulk.c */
 
-/* Notes that this many bytes were read at once. What is queued are older ones. */
+/* Notes that this many bytes were read at once. They are not in queued yet. */
 void flow_bulk_note(struct flow *flow, size_t bytes);
 /* A bulk flow takes a pipe if one is available, but not while there is a tail, which is written last. */
 bool flow_wants_pipe(const struct flow *flow);

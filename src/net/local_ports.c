@@ -15,10 +15,10 @@
 #include <unistd.h>
 
 /*
- * Other programs must not feel this. connect(2) without a port passes over every port that somebody has
- * bound, wherever to, even in TIME_WAIT. With the whole range bound, it fails for all programs. It searches
- * every second port of the range first, from the lowest on, and bind(2) to port 0 searches the
- * others. So weir takes only of the others, at most three quarters of them, and no more than it needs.
+ * Other programs must not notice. connect(2) without a port passes over every port that somebody has bound,
+ * whatever its destination, even in TIME_WAIT. With the whole range bound, it fails for all programs. It
+ * first searches every second port of the range, beginning with the lowest. bind(2) to port 0 searches the
+ * others. weir takes only some of those others: at most three quarters, and no more than it needs.
  */
 #define FEW_PORTS 512
 static unsigned most_of(size_t count)
@@ -27,11 +27,11 @@ static unsigned most_of(size_t count)
 }
 
 /*
- * A port should rest for so long. If the peer has lost the last acknowledgement of the connection before, it
- * sends its FIN again within this time, and is ready for a new connection.
+ * How long a port should rest. If the last acknowledgement of the connection before was lost, the target
+ * sends its FIN again within this time, and is then ready for a new connection.
  */
 #define REST_MS 4000
-/* Ports that have rested for so long are too many. */
+/* If ports rest for longer than this, too many are in use. */
 #define LONG_REST_MS (8 * REST_MS)
 
 #define PORTS 65536
@@ -95,8 +95,8 @@ static bool parse_reserved(const char *text, bool reserved[PORTS])
 }
 
 /*
- * In random order: who sees some of our ports shall not know the next (RFC 6056), and another program that
- * searches from anywhere finds a free one soon.
+ * In random order, so that whoever sees some of our ports cannot guess the next (RFC 6056). Another program
+ * also soon finds a free port, wherever its search begins.
  */
 static bool shuffle(uint16_t *list, unsigned count)
 {
@@ -154,7 +154,7 @@ void local_ports_free(struct local_ports *ports)
 	free(ports);
 }
 
-/* By one read: the kernel answers a second one with the end of the file. */
+/* With one read, because a second one would find the end of the file. */
 static char *read_line(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -184,7 +184,7 @@ struct local_ports *local_ports_read(void)
 
 /* ---- which port next ---- */
 
-/* Races do no harm: a change of a moment ago is lost. */
+/* A race does no harm. At worst, a change that another thread has just made is lost. */
 static void widen(struct local_ports *ports, unsigned in_use)
 {
 	ports->in_use = (unsigned)min_u64(ports->most, 2ULL * in_use);

@@ -1,10 +1,10 @@
 /*
  * The local ports of connections to TCP targets. weir chooses them itself.
  *
- * After a client has ended first, the connection to the target stays in TIME_WAIT for a minute. While
- * thousands do, the kernel takes milliseconds to find a port for one more to the same target, and after
- * 28,000 it finds none. It does not have to search when it is told the port, and then it lets a new
- * connection follow on one in TIME_WAIT if the peer sends timestamps (RFC 6191).
+ * After a client has ended first, the connection to the target stays in TIME_WAIT for a minute. When there
+ * are thousands of these, the kernel takes milliseconds to find a port for one more to the same target. After
+ * 28,000 it finds none. It need not search if the socket is bound to a port already. It then also lets a new
+ * connection follow on one in TIME_WAIT, if the target sends timestamps (RFC 6191).
  *
  * Any thread may use them.
  */
@@ -39,10 +39,10 @@ size_t local_ports_most(const struct local_ports *ports);
 
 /*
  * Binds fd to one of the ports and to the address from, whose port does not matter; NULL: to no address. The
- * port is never that of to, because a connection to ourselves could then be connected to itself. Takes away
- * the tries that it needs. 0; -EADDRINUSE if there are no tries left; or another -errno, after which another
- * try is pointless. After a failure the kernel may choose. In any case, others may follow on the port that fd
- * gets.
+ * port is never that of to, because a socket that connects to this machine could then be connected to itself.
+ * Each try is subtracted from tries. 0; -EADDRINUSE if there are no tries left; or another -errno, after
+ * which another try is pointless. After a failure the kernel may choose. Even then, later connections may
+ * follow on the port that fd gets.
  */
 int local_ports_bind(struct local_ports *ports, int fd, const struct endpoint *from,
                      const struct endpoint *to, unsigned *tries);

@@ -292,7 +292,7 @@ bool socket_error_is_shortage(int error)
 	       error == -ENOMEM;
 }
 
-/* If no port can be had, the kernel chooses one in connect(2). */
+/* If none of ports can be bound, the kernel chooses one in connect(2). */
 static int connect_once(const struct endpoint *endpoint, const struct socket_tuning *tuning,
                         struct local_ports *ports, unsigned *tries, bool *bound)
 {
@@ -321,7 +321,10 @@ int socket_connect(const struct endpoint *endpoint, const struct socket_tuning *
 
 	if (endpoint->any.sa_family == AF_UNIX)
 		ports = NULL;
-	/* In use towards this endpoint. The socket stays bound to the port, so the next try needs another. */
+	/*
+	 * -EADDRNOTAVAIL: the port is in use towards this endpoint. The socket stays bound to it, so the next
+	 * try needs another.
+	 */
 	do
 		fd = connect_once(endpoint, tuning, ports, &tries, &is_bound);
 	while (fd == -EADDRNOTAVAIL && is_bound);

@@ -75,7 +75,7 @@ void pair_close_socket(struct peer *peer, bool reset)
 	if (peer->fd < 0)
 		return;
 	if (reset || peer->over)
-		stream_reset(peer->fd); /* of what is over, nothing is left to reset */
+		stream_reset(peer->fd); /* where it is over, nothing is left to reset */
 	else
 		stream_close(peer->fd);
 	peer->fd = -1; /* consumed */

@@ -38,7 +38,7 @@ struct peer {
 	uint64_t look_at; /* clock_ms at which we see what it has answered; 0: it owes nothing */
 	int fd;           /* -1: none (yet) */
 	bool ended_first; /* it has ended or failed before its opposite */
-	bool over;        /* both ends of its streams have come and are acknowledged */
+	bool over;        /* its stream has ended both ways, and all of that is acknowledged */
 };
 
 struct pair {

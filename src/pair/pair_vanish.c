@@ -27,8 +27,8 @@ static uint64_t look_interval(const struct pair *pair)
 }
 
 /*
- * It was sent something, a byte or the end, since it was last seen to owe nothing. If both were in the same
- * millisecond, one look more does no harm.
+ * It was sent something, a byte or the end, since it was last seen to owe nothing. If that was in the same
+ * millisecond, one more look does no harm.
  */
 static bool was_sent_more(const struct peer *peer)
 {

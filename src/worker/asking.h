@@ -1,16 +1,16 @@
 /*
  * When an acceptor asks whether one more client waits. The kernel makes a socket and a file before it looks,
- * so accept4(2) costs 3 µs if nobody waits (measured). To be told by another pass of the event loop costs
- * less, unless many wait. So after asking for nothing, an acceptor takes just one client when it is told of
- * some: once at first, then ever more often.
+ * so accept4(2) takes 3 µs even if nobody waits (measured). Unless many wait, another pass of the event loop
+ * costs less. Once an acceptor has asked in vain, it therefore takes only one client at the next event. Each
+ * time that it asks in vain again, it does so for more events.
  */
 #ifndef WEIR_ASKING_H
 #define WEIR_ASKING_H
 
 #include <stdbool.h>
 
-#define ASKING_SKIPS_MAX 15 /* so soon a crowd is noticed, in passes of the event loop */
-#define ASKING_CROWD     4  /* so many clients at once were worth asking */
+#define ASKING_SKIPS_MAX 15 /* a crowd is noticed after at most this many passes of the event loop */
+#define ASKING_CROWD     4  /* clients at once that were worth asking */
 
 /* All zero: asks the next time. */
 struct asking {
@@ -27,7 +27,7 @@ static inline bool asking_is_due(struct asking *asking)
 	return false;
 }
 
-/* It was due, and found so many. */
+/* It was due, and found this many. */
 static inline void asking_note(struct asking *asking, int clients)
 {
 	if (clients >= ASKING_CROWD)

@@ -10,16 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/*
- * How many others are looked at for one client: each costs a miss of the cache. Where there are more, the
- * next client looks at the next.
- */
+/* How many others are looked at for one client, because each costs a cache miss. The next client goes on. */
 #define LOOK_AT_MOST 16
 
 struct desk {
 	alignas(CACHE_LINE) _Atomic unsigned pairs; /* on the worker, and newcomers */
 	_Atomic unsigned stand_in;
-	unsigned next; /* the worker's own: whom it looks at first next time */
+	unsigned next; /* the worker's own: which desk it looks at first next time */
 	void (*tell)(void *arg);
 	void *arg;
 	struct newcomers newcomers;
@@ -60,7 +57,7 @@ static bool is_stuck(struct desk *desk)
 	return atomic_load_explicit(&desk->stand_in, memory_order_relaxed) != HANDOVER_NOBODY;
 }
 
-/* The desk with the fewest pairs, if they are fewer than ours, or NULL. Those that have as few take turns. */
+/* The desk with the fewest pairs, or NULL if ours has no more. Of several, the first after the last one. */
 static struct desk *find_least(struct handover *handover, struct desk *ours)
 {
 	unsigned least = pairs_of(ours), at = ours->next, others = handover->workers - 1;
@@ -118,7 +115,7 @@ int handover_serve(struct handover *handover, struct pair_set *set, struct newco
 	return begin(ours, set, newcomer);
 }
 
-/* No acceptor of this worker has met it, so none pauses. */
+/* No acceptor of this worker ran into it, so none pauses. */
 static void tell_shortage(struct relay *relay, unsigned worker)
 {
 	relay->counters[worker].shortages++;
@@ -128,7 +125,7 @@ static void tell_shortage(struct relay *relay, unsigned worker)
 	relay_end_limit(relay);
 }
 
-/* This comes to an end: whoever has taken the clients of others soon has no longer the fewest pairs. */
+/* This ends: a worker that keeps taking clients soon no longer has the fewest pairs, so no more come. */
 void handover_take(struct handover *handover, struct pair_set *set, unsigned whose)
 {
 	struct desk *desk = &handover->desks[whose], *ours = &handover->desks[set->worker];

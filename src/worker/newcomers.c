@@ -7,21 +7,21 @@ void newcomers_init(struct newcomers *newcomers)
 	atomic_init(&newcomers->in, 0);
 	atomic_init(&newcomers->out, 0);
 	for (unsigned i = 0; i < NEWCOMERS_MAX; i++)
-		atomic_init(&newcomers->places[i].turn, i);
+		atomic_init(&newcomers->places[i].sequence, i);
 }
 
 /*
- * Whoever moves *count on has the place that it stood for. That has to be the place's turn: turn is count +
- * ahead. False if it is not yet.
+ * Whoever moves *count on has the place that it stood for. The place is ready when its sequence is count +
+ * ahead. False if it is not ready yet.
  */
 static bool claim(struct newcomers *newcomers, _Atomic unsigned *count, unsigned ahead, unsigned *claimed)
 {
 	unsigned at = atomic_load_explicit(count, memory_order_relaxed);
 
 	for (;;) {
-		unsigned turn = atomic_load_explicit(&newcomers->places[at % NEWCOMERS_MAX].turn,
-		                                     memory_order_acquire);
-		int late = (int)(at + ahead - turn);
+		unsigned sequence = atomic_load_explicit(&newcomers->places[at % NEWCOMERS_MAX].sequence,
+		                                         memory_order_acquire);
+		int late = (int)(at + ahead - sequence);
 
 		if (late > 0)
 			return false;
@@ -42,7 +42,7 @@ bool newcomers_put(struct newcomers *newcomers, const struct newcomer *newcomer)
 	if (!claim(newcomers, &newcomers->in, 0, &at))
 		return false;
 	newcomers->places[at % NEWCOMERS_MAX].newcomer = *newcomer;
-	atomic_store_explicit(&newcomers->places[at % NEWCOMERS_MAX].turn, at + 1, memory_order_release);
+	atomic_store_explicit(&newcomers->places[at % NEWCOMERS_MAX].sequence, at + 1, memory_order_release);
 	return true;
 }
 
@@ -53,7 +53,7 @@ bool newcomers_take(struct newcomers *newcomers, struct newcomer *newcomer)
 	if (!claim(newcomers, &newcomers->out, 1, &at))
 		return false;
 	*newcomer = newcomers->places[at % NEWCOMERS_MAX].newcomer;
-	atomic_store_explicit(&newcomers->places[at % NEWCOMERS_MAX].turn, at + NEWCOMERS_MAX,
+	atomic_store_explicit(&newcomers->places[at % NEWCOMERS_MAX].sequence, at + NEWCOMERS_MAX,
 	                      memory_order_release);
 	return true;
 }

@@ -1,7 +1,7 @@
 /*
- * Clients that were accepted and have no pair yet: a bounded queue that any thread may fill and empty. No
- * thread ever waits for another in here, so one that is stopped holds up nobody. (The queue is Dmitry
- * Vyukov's "bounded MPMC queue".)
+ * Clients that were accepted and have no pair yet: a list with room for a few, which any thread may fill and
+ * empty, first in, first out. No thread waits for another here, so one that is stopped holds up nobody. (The
+ * algorithm is Dmitry Vyukov's "bounded MPMC queue".)
  */
 #ifndef WEIR_NEWCOMERS_H
 #define WEIR_NEWCOMERS_H
@@ -28,17 +28,20 @@ struct newcomer {
 };
 
 struct newcomers {
-	/* private: counted without end. A place is filled when its turn is in, emptied when it is out + 1. */
+	/*
+	 * private: in and out count without end. A place may be filled when its sequence is in, and emptied
+	 * when that is out + 1.
+	 */
 	alignas(CACHE_LINE) _Atomic unsigned in;
 	alignas(CACHE_LINE) _Atomic unsigned out;
 	struct {
-		_Atomic unsigned turn;
+		_Atomic unsigned sequence;
 		struct newcomer newcomer;
 	} places[NEWCOMERS_MAX];
 };
 
 void newcomers_init(struct newcomers *newcomers);
-/* False if the queue is full. Otherwise the newcomer is consumed. */
+/* False if there is no room. Otherwise the newcomer is consumed. */
 bool newcomers_put(struct newcomers *newcomers, const struct newcomer *newcomer);
 /* False if there is none. The caller owns what it gets. */
 bool newcomers_take(struct newcomers *newcomers, struct newcomer *newcomer);

@@ -54,7 +54,7 @@ static int remove_acceptor(struct worker *worker, struct relay *relay, int fd)
 	return 0;
 }
 
-/* Does this for all listening sockets of one worker, which may be another, as long as it returns 0. */
+/* Calls todo for each listening socket of the worker whose, for as long as it returns 0. */
 static int for_sockets(struct worker *worker, unsigned whose,
                        int (*todo)(struct worker *worker, struct relay *relay, int fd))
 {
@@ -73,7 +73,7 @@ static int for_sockets(struct worker *worker, unsigned whose,
 	return error;
 }
 
-/* Without memory for all sockets of that worker it is for none, until the order comes again. */
+/* If there is no memory for all sockets of that worker, none is taken until the order comes again. */
 static void stand_in_for(struct worker *worker, unsigned whose, bool due)
 {
 	bool done = worker->stands_in[whose];

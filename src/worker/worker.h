@@ -1,7 +1,7 @@
 /*
- * One thread with its own event base, which no other thread touches. It accepts clients and
- * hands some of them over to other workers; see handover.h. A pair stays where it began all its life. The
- * daemon gives orders through a mailbox, and the worker answers with messages.
+ * One thread with its own event base, which no other thread touches. It accepts clients and hands some of
+ * them over to other workers; see handover.h. A pair stays on the worker that it began on. The daemon gives
+ * orders through a mailbox, and the worker answers with messages.
  */
 #ifndef WEIR_WORKER_H
 #define WEIR_WORKER_H
@@ -65,13 +65,13 @@ enum worker_order {
 	WORKER_REPORT,   /* only one at a time; answered by WORKER_REPORTED */
 	WORKER_RESUME,   /* there may be room for a pair that an acceptor waits for */
 	WORKER_TAKE,     /* there are clients that another worker hands over */
-	WORKER_STAND_IN, /* see for whom handover.h says that this worker stands in; not after WORKER_DRAIN */
+	WORKER_STAND_IN, /* look up in handover for whom this worker stands in; not after WORKER_DRAIN */
 	WORKER_STOP,     /* end the thread; pairs that are left are reset */
 	WORKER_ORDERS,
 };
 void worker_order(struct worker *worker, enum worker_order order);
 
-/* Whether the worker has begun to carry out the last of these. If not for long, it is stuck. Any thread. */
+/* Whether the worker has begun to carry out the last such order. Until it has, it may be stuck. Any thread. */
 bool worker_has_taken(const struct worker *worker, enum worker_order order);
 
 enum worker_answered {

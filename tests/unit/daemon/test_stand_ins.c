@@ -160,7 +160,7 @@ START_TEST(nobody_is_left_to_stand_in)
 }
 END_TEST
 
-/* At a limit nobody is asked. */
+/* At a limit no worker is asked. */
 START_TEST(clients_that_wait_at_a_limit_are_left_alone)
 {
 	begin("127.0.0.1:0", "defaults.max_connections=1");

@@ -163,7 +163,7 @@ START_TEST(nothing_is_spliced_past_a_tail)
 }
 END_TEST
 
-/* A reader that is never quite caught up would else be copied for from its first small reads on, for ever. */
+/* Otherwise, after its first small reads, a reader that is never quite caught up would be copied for. */
 START_TEST(bulk_is_spliced_behind_a_head)
 {
 	uint64_t sent, stuffed = queue_as(HEAD_ONLY, &sent), received = 0, held = flow.held;
@@ -184,7 +184,7 @@ START_TEST(bulk_is_spliced_behind_a_head)
 }
 END_TEST
 
-/* Else a copy of a few bytes would keep all that follows out of the pipe. */
+/* Otherwise a copy of a few bytes would keep everything that follows out of the pipe. */
 START_TEST(small_reads_behind_a_queue_stay_bulk)
 {
 	uint64_t sent, stuffed = queue_as(PIPE_ONLY, &sent), received = 0;
@@ -198,7 +198,7 @@ START_TEST(small_reads_behind_a_queue_stay_bulk)
 }
 END_TEST
 
-/* The tail becomes the head when the pipes are empty, and then there may be pipes behind it again. */
+/* The tail becomes the head when the pipes are empty, and then pipes may follow it again. */
 START_TEST(tail_becomes_the_head)
 {
 	uint64_t sent, stuffed = queue_as(PIPE_THEN_TAIL, &sent), received = 0;
@@ -497,7 +497,7 @@ static uint64_t take(uint64_t *from, uint64_t wanted)
 
 /*
  * First in, first out. What was sent came from the head, then the pipes, then the tail, and what was left to
- * send had only just come in. What came in and was not sent is behind all that was there.
+ * send had only just come in. What came in and was not sent comes after all that was there.
  */
 static void assert_order(uint64_t in, uint64_t out)
 {

@@ -62,7 +62,7 @@ START_TEST(large_reads_lead_to_a_pipe_and_small_ones_back)
 }
 END_TEST
 
-/* The count is of bytes: a connection of a few MiB would else be half over before it is worth a pipe. */
+/* Bytes count. Otherwise a connection of a few MiB would be half over before it is worth a pipe. */
 START_TEST(one_read_of_128K_leads_to_a_pipe)
 {
 	be_small();

@@ -1,4 +1,4 @@
-/* Who gets a client: the counting, the queues of newcomers, and what is late, stuck or out of memory. */
+/* Which worker gets a client: counting, newcomers, and workers that are late, stuck or out of memory. */
 #include "build_config.h"
 
 #include "base/evloop.h"
