@@ -71,7 +71,7 @@ enum worker_order {
 };
 void worker_order(struct worker *worker, enum worker_order order);
 
-/* Whether the worker has begun to carry out the last such order. Until it has, it may be stuck. Any thread. */
+/* Whether the worker has begun to carry out the last such order. If not, it may be stuck. Any thread. */
 bool worker_has_taken(const struct worker *worker, enum worker_order order);
 
 enum worker_answered {
