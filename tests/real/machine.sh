@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Machines for what needs a service manager: a minimal Debian of its own, booted by systemd-nspawn, without a
-# network but its own loopback. Sourced after tests/scenario/lib.sh, which judges the cases.
+# Machines for what needs a service manager: a minimal Debian of its own, booted by systemd-nspawn, with no
+# network but its loopback. Sourced after tests/scenario/lib.sh, which judges the cases.
 #
 #   machine_needs          at the head of a script: skips all of it where no machine can be had
 #   machine_boot [ARG...]  in a case: boots a machine, which ends with the case; ARG... are for
@@ -66,7 +66,7 @@ machine_boot() {
 	wait_for "a machine" machine_is_up
 }
 
-# The cgroups that nspawn makes below ours have the same names for every machine, and stay behind.
+# nspawn makes cgroups below ours, with the same names for every machine, and does not remove them.
 machine_enter_cgroup() {
 	local tree
 	for tree in $MACHINE_CGROUPS; do
@@ -89,7 +89,7 @@ machine_namespaces() {
 	readlink "/proc/$MACHINE_INIT/ns/pid" "/proc/$MACHINE_INIT/ns/mnt"
 }
 
-# Never on this machine itself, not even when the other is gone and its pid is used again.
+# Never on the host itself, not even when the machine is gone and its pid is used again.
 machine() {
 	[ -n "$MACHINE_NAMESPACES" ] && [ "$(machine_namespaces)" = "$MACHINE_NAMESPACES" ] &&
 		[ "$(readlink "/proc/$MACHINE_INIT/ns/pid")" != "$(readlink /proc/self/ns/pid)" ] &&

@@ -11,7 +11,7 @@ root=$(cd "$root" && pwd)
 WEIR_PACKAGE=$(realpath "$WEIR_PACKAGE")
 machine_needs
 
-# install FILE: the way an administrator does, to whom a question would be an error here.
+# install FILE: as an administrator does, but without a terminal, so that a question would be an error.
 install_package() {
 	machine sh -c 'cat >/root/weir.deb' <"$1"
 	machine apt-get install -qq -y /root/weir.deb </dev/null >install.out 2>&1 || { cat install.out; fail "apt-get failed"; }
@@ -135,7 +135,7 @@ removes() {
 }
 scenario "removing drains, stops and keeps the configuration" removes
 
-# But for what the system notes of every package and service.
+# All files, except what the system notes about every package and service.
 files() {
 	machine find / -xdev ! -path '/root/*' ! -path '/var/lib/dpkg/*' ! -path '/var/log/*' ! -path '/var/cache/*' \
 		! -path '/var/lib/apt/*' ! -path '/var/lib/systemd/*' ! -path '/var/tmp/*' ! -name '*-' | sort
