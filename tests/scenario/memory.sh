@@ -86,7 +86,7 @@ scenario "memory of ended pairs is given back by four workers" ended_pairs 4
 queues_that_were() {
 	local idle_kib
 	needs_plain_build
-	target -n 40 deadline 60 rcvbuf 16K await go recv-all
+	target -n 40 rcvbuf 16K deadline 60 await go recv-all
 	weir_relay -o splice=off -o client_rcvbuf=16K -o client_sndbuf=16K -o target_rcvbuf=16K -o target_sndbuf=16K
 	idle_kib=$(weir_rss)
 	client -n 40 deadline 60 fill 300 touch filled await go fin

@@ -103,7 +103,7 @@ scenario "while one direction is stopped the other runs" other_direction
 # Some relay's 500 targets have stopped reading and have taken all the memory there is for them.
 many_stopped() {
 	local newcomer idle_kib
-	target -n 500 deadline 60 rcvbuf 4K await go recv-all
+	target -n 500 rcvbuf 4K deadline 60 await go recv-all
 	newcomer=$TARGET
 	target_as echo -s echo
 	cat >relay.ini <<-END
@@ -123,7 +123,7 @@ many_stopped() {
 	idle_kib=$(weir_rss)
 	RELAY=$(listening_on stopped)
 	needs_pairs 501
-	client -n 500 deadline 60 sndbuf 8K fill 300 touch filled await go fin
+	client -n 500 sndbuf 8K deadline 60 fill 300 touch filled await go fin
 	wait_for "all clients to be held back" test -e filled
 	weir_dump
 	has weir pairs=500

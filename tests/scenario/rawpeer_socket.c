@@ -40,16 +40,23 @@ static int socket_make(const struct peer *peer, sa_family_t family)
 	return fd;
 }
 
+/* Of a socket that is there it would change nothing, or not what is meant. */
+static enum step buffer_of_next(struct peer *peer, int *size, const struct word *word)
+{
+	if (peer->fd >= 0)
+		return peer_fail(peer, "the socket is made already");
+	*size = (int)word->number[0];
+	return STEP_DONE;
+}
+
 enum step word_rcvbuf(struct peer *peer, struct word *word)
 {
-	peer->rcvbuf = (int)word->number[0];
-	return STEP_DONE;
+	return buffer_of_next(peer, &peer->rcvbuf, word);
 }
 
 enum step word_sndbuf(struct peer *peer, struct word *word)
 {
-	peer->sndbuf = (int)word->number[0];
-	return STEP_DONE;
+	return buffer_of_next(peer, &peer->sndbuf, word);
 }
 
 enum step word_backlog(struct peer *peer, struct word *word)

@@ -74,4 +74,12 @@ deadline() {
 }
 scenario "a deadline is kept" deadline
 
+# In two tests of stopped readers the buffers had been as large as ever.
+buffer_too_late() {
+	target deadline 60 rcvbuf 8K recv 10
+	direct send 10 expect-end
+	notices 'the socket is made already'
+}
+scenario "a buffer of a socket that is there cannot be set" buffer_too_late
+
 finish
