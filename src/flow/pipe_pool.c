@@ -3,6 +3,7 @@
 #include "flow/pipe_pool.h"
 
 #include "base/clock.h"
+#include "base/number.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -12,10 +13,12 @@
 #define IDLE_MAX 8
 /* How long no new pipe is tried after one could not be made. */
 #define RETRY_MS 1000
+/* After that, for how long there are taken to be no more possible than there were then. */
+#define REMEMBER_MS 60000
 
 void pipe_pool_init(struct pipe_pool *pool, struct slots *slots)
 {
-	*pool = (struct pipe_pool){.slots = slots};
+	*pool = (struct pipe_pool){.slots = slots, .possible = UINT64_MAX};
 }
 
 static void close_pipe(struct pipe_pool *pool, struct pipe *pipe)
@@ -67,6 +70,7 @@ static struct pipe *make_pipe(struct pipe_pool *pool)
 	pipe = open_pipe();
 	if (!pipe) {
 		slots_give(pool->slots);
+		pool->possible = slots_used(pool->slots);
 		pool->retry_at = clock_ms() + RETRY_MS;
 	}
 	return pipe;
@@ -77,10 +81,16 @@ bool pipe_pool_has(const struct pipe_pool *pool)
 	return pool->idle || (!slots_full(pool->slots) && clock_ms() >= pool->retry_at);
 }
 
+static uint64_t most_pipes(const struct pipe_pool *pool)
+{
+	uint64_t most = pool->slots->max == 0 ? UINT64_MAX : pool->slots->max;
+
+	return clock_ms() < pool->retry_at + REMEMBER_MS ? min_u64(most, pool->possible) : most;
+}
+
 bool pipe_pool_has_plenty(const struct pipe_pool *pool)
 {
-	return pipe_pool_has(pool) &&
-	       (pool->slots->max == 0 || slots_used(pool->slots) < pool->slots->max / 2);
+	return pipe_pool_has(pool) && slots_used(pool->slots) < most_pipes(pool) / 2;
 }
 
 struct pipe *pipe_pool_get(struct pipe_pool *pool)

@@ -24,6 +24,7 @@ struct pipe_pool {
 	struct slots *slots; /* pipes of all workers, handed out or not; borrowed */
 	struct pipe *idle;   /* empty ones */
 	unsigned idle_count;
+	uint64_t possible; /* how many there were when one could not be made; UINT64_MAX: that has not been */
 	uint64_t retry_at; /* clock_ms: no new pipe is tried before this, after one could not be made */
 };
 

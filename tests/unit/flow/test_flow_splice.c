@@ -8,6 +8,7 @@
 #include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 
 /* Sends, and reads what comes, until so much has passed. */
 static void pass(uint64_t *sent, uint64_t *received, uint64_t length, size_t piece)
@@ -98,6 +99,40 @@ START_TEST(pipe_with_bytes_is_not_used_again)
 	flow_sink_failed(&flow, -ECONNRESET);
 	ck_assert_uint_eq(slots_used(&pipe_slots), 0);
 	ck_assert_uint_eq(pipes.idle_count, 0);
+}
+END_TEST
+
+/* Lets the process have no more descriptors, so that no pipe can be made, or as many as before. */
+static void allow_descriptors(bool more)
+{
+	struct rlimit limit;
+	int next = dup(source[0]);
+
+	close(next);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	limit.rlim_cur = more ? limit.rlim_max : (rlim_t)next;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+/* There may be fewer than the limit says: pipe-user-pages-soft allows a user 64. */
+START_TEST(half_of_the_pipes_that_can_be_are_for_flows_without_one)
+{
+	struct pipe *taken[4];
+
+	slots_init(&pipe_slots, 100);
+	for (unsigned i = 0; i < 4; i++)
+		ck_assert_ptr_nonnull(taken[i] = pipe_pool_get(&pipes));
+	ck_assert(pipe_pool_has_plenty(&pipes));
+	allow_descriptors(false);
+	ck_assert_ptr_null(pipe_pool_get(&pipes));
+	allow_descriptors(true);
+	pipes.retry_at = clock_ms(); /* one may be tried again */
+	ck_assert(pipe_pool_has(&pipes));
+	ck_assert(!pipe_pool_has_plenty(&pipes));
+	pipes.retry_at = clock_ms() - 60000; /* a minute later there may be as many as ever */
+	ck_assert(pipe_pool_has_plenty(&pipes));
+	for (unsigned i = 0; i < 4; i++)
+		pipe_pool_put(&pipes, taken[i]);
 }
 END_TEST
 
@@ -237,6 +272,7 @@ int main(void)
 	tcase_add_test(tcase, one_read_of_128K_leads_to_a_pipe);
 	tcase_add_test(tcase, empty_pipe_goes_back_to_the_pool);
 	tcase_add_test(tcase, pipe_with_bytes_is_not_used_again);
+	tcase_add_test(tcase, half_of_the_pipes_that_can_be_are_for_flows_without_one);
 	tcase_add_test(tcase, without_a_pipe_the_flow_copies);
 	tcase_add_test(tcase, bulk_flow_waits_for_its_turn);
 	tcase_add_test(tcase, ended_flow_gives_up_its_turn);
