@@ -87,6 +87,29 @@ START_TEST(peer_that_has_answered_is_not_asked_again)
 }
 END_TEST
 
+/* A look that found nothing owed may be of the same millisecond as what is sent next. _i: bytes, or the end. */
+START_TEST(what_is_sent_right_after_a_look_is_owed)
+{
+	struct pair *pair;
+	int client, server;
+
+	client = begin_quietly(&server);
+	pair = only_pair();
+	send_all(client, 0, 10);
+	LOOP_UNTIL(base, pair->client.from.bytes == 10);
+	shutdown(client, SHUT_WR);
+	LOOP_UNTIL(base, pair->client.from.sink == SINK_ENDED);
+	pair->client.from.ended = _i ? 1000 : 0;
+	pair->client.from.last_progress = _i ? 0 : 1000;
+	pair->target.owing_since = 1000;
+	pair->target.look_at = 0;
+	ck_assert(pair_vanish_next(pair) != TIMERS_NEVER);
+	pair->target.owing_since = 1001;
+	pair->target.look_at = 0;
+	ck_assert(pair_vanish_next(pair) == TIMERS_NEVER);
+}
+END_TEST
+
 /* _i: whether it is the client that rests. */
 START_TEST(resting_reader_lives_behind_a_shut_window)
 {
@@ -229,6 +252,7 @@ int main(void)
 
 	tcase_add_test(tcase, peers_that_owe_nothing_are_not_asked);
 	tcase_add_test(tcase, peer_that_has_answered_is_not_asked_again);
+	tcase_add_loop_test(tcase, what_is_sent_right_after_a_look_is_owed, 0, 2);
 	tcase_add_loop_test(tcase, resting_reader_lives_behind_a_shut_window, 0, 2);
 	tcase_add_test(tcase, peer_that_leaves_it_unanswered_has_vanished);
 	tcase_add_test(tcase, silence_counts_from_the_last_look_that_found_none);
