@@ -3,18 +3,16 @@
 #include "base/log.h"
 #include "base/log_line.h"
 #include "base/log_prefix.h"
+#include "base/log_writer.h"
 #include "base/number.h"
 #include "base/printable.h"
 #include "base/thread.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
 #define BATCH_BYTES    (256 * 1024) /* lines that wait for the writer */
 #define BLOCK_LINE_MAX (16 * 1024)  /* bytes of a line in a block; the rest is cut */
@@ -62,12 +60,6 @@ static struct {
         .filling = &state.batches[0],
 };
 
-/* Belongs to the writer. */
-static struct {
-	bool torn;          /* an error cut the last line off before its newline */
-	uint64_t unwritten; /* lines lost since the last count of them was written */
-} writer;
-
 static _Atomic int level_max = LOG_LEVEL_INFO;
 
 static const char *const level_names[] = {
@@ -101,95 +93,10 @@ int log_level_parse(const char *name, enum log_level *level)
 	return -EINVAL;
 }
 
-static bool wait_writable(void)
-{
-	struct pollfd pollfd = {.fd = STDERR_FILENO, .events = POLLOUT};
-
-	return poll(&pollfd, 1, -1) >= 0 || errno == EINTR;
-}
-
-static void advance(struct iovec *parts, size_t count, size_t written)
-{
-	for (size_t i = 0; i < count; i++) {
-		struct iovec *part = &parts[i];
-		size_t step = min_u64(written, part->iov_len);
-
-		part->iov_base = (char *)part->iov_base + step;
-		part->iov_len -= step;
-		written -= step;
-	}
-}
-
-/* Whether what has been written of part, a newline, a prefix and a text, ends within a line. */
-static bool ends_torn(const struct iovec *part, const struct log_prefix *prefix, const char *text)
-{
-	const char *next = part[2].iov_base;
-
-	return next > text ? next[-1] != '\n' : part[1].iov_len < prefix->length;
-}
-
-/*
- * Writes prefix and text, whole lines, however long that takes. Returns how many bytes of the text are left
- * after an error, or 0.
- */
-static size_t emit(struct log_prefix *prefix, char *text, size_t length)
-{
-	char newline = '\n';
-	struct iovec part[] = {{&newline, writer.torn}, {prefix->text, prefix->length}, {text, length}};
-	const size_t parts = sizeof(part) / sizeof(part[0]);
-
-	while (part[2].iov_len > 0) {
-		ssize_t n = writev(STDERR_FILENO, part, (int)parts);
-
-		if (n > 0) {
-			advance(part, parts, (size_t)n);
-			writer.torn = ends_torn(part, prefix, text);
-		} else if (n == 0 || (errno != EINTR && (errno != EAGAIN || !wait_writable()))) {
-			break;
-		}
-	}
-	return part[2].iov_len;
-}
-
-/* Writes how many lines are missing here. If that fails too, the count is kept for the next time. */
-static void write_missing(void)
-{
-	struct log_prefix prefix;
-	char text[96];
-	int length;
-
-	if (writer.unwritten == 0)
-		return;
-	log_prefix_make(&prefix, LOG_LEVEL_WARNING);
-	length = snprintf(text, sizeof(text), "log: %ju lines dropped, standard error did not take them\n",
-	                  (uintmax_t)writer.unwritten);
-	if (emit(&prefix, text, (size_t)length) == 0)
-		writer.unwritten = 0;
-}
-
-static void write_line(struct log_prefix *prefix, char *text, size_t length)
-{
-	write_missing();
-	if (emit(prefix, text, length) > 0)
-		writer.unwritten++;
-}
-
-/* All lines at once. A line that is refused is left out, and those after it are tried again. */
 static void write_batch(struct batch *batch)
 {
-	struct log_prefix none = {.length = 0}; /* the lines of a batch have their own */
-	char *line = batch->bytes, *const end = batch->bytes + batch->used;
-
-	while (line < end) {
-		write_missing();
-		line = end - emit(&none, line, (size_t)(end - line));
-		if (line == end)
-			break;
-		writer.unwritten++;
-		line = (char *)memchr(line, '\n', (size_t)(end - line)) + 1;
-	}
-	writer.unwritten += batch->refused;
-	write_missing();
+	log_writer_lines(batch->bytes, batch->used);
+	log_writer_missed(batch->refused);
 	batch->used = 0;
 	batch->refused = 0;
 }
@@ -369,7 +276,7 @@ void log_line_write(struct log_line *line, enum log_level level)
 		batch_add(level, &prefix, line->text, line->length);
 	} else {
 		begin_writing();
-		write_line(&prefix, line->text, line->length);
+		log_writer_line(&prefix, line->text, line->length);
 		end_writing();
 	}
 	pthread_mutex_unlock(&state.lock);
@@ -404,7 +311,7 @@ static void block_end_line(struct block *block)
 {
 	printable_line(block->line, block->used);
 	block->line[block->used++] = '\n';
-	write_line(&block->prefix, block->line, block->used);
+	log_writer_line(&block->prefix, block->line, block->used);
 	block->used = 0;
 }
 

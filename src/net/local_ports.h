@@ -31,9 +31,9 @@ struct local_ports *local_ports_read(void);
 /* Takes NULL. */
 void local_ports_free(struct local_ports *ports);
 
-/* The next port to try. A port comes again after all others that are in use now. */
+/* Exposed for the tests: the next port to try. A port comes again after all others that are in use now. */
 uint16_t local_ports_next(struct local_ports *ports);
-/* How many are in use now, which is few while few connections come, and how many may be. */
+/* Exposed for the tests: how many are in use now, few while few connections come, and how many may be. */
 size_t local_ports_in_use(const struct local_ports *ports);
 size_t local_ports_most(const struct local_ports *ports);
 
