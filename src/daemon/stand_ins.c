@@ -10,6 +10,7 @@
 
 #include "daemon/stand_ins.h"
 
+#include "base/backoff.h"
 #include "base/clock.h"
 #include "base/evloop.h"
 #include "base/log.h"
@@ -22,6 +23,8 @@
 
 /* How long a worker may leave clients, and then a message, alone. */
 #define LOOK_MS 50
+/* The same, ever longer, while all that wait do so at a limit. */
+#define LOOK_MAX_MS 400
 /* Sockets with clients that one look sees. The next look sees others. */
 #define BATCH 64
 /* After so many looks that found nothing, it stops. At one, a client may be between two workers. */
@@ -47,7 +50,8 @@ struct stand_ins {
 	int epoll;             /* has them all, so that a look costs nothing for those without clients */
 	struct event *arrival; /* a client has come; not while looking */
 	struct event *look;
-	unsigned quiet; /* looks in a row that found nothing */
+	struct backoff pause; /* until the next look */
+	unsigned quiet;       /* looks in a row that found nothing */
 };
 
 static unsigned stand_in_of(const struct stand_ins *stand_ins, unsigned worker)
@@ -152,12 +156,13 @@ static void judge(struct stand_ins *stand_ins, unsigned worker)
 		ask(stand_ins, worker);
 }
 
-/* True if there is something to look at again. */
-static bool look(struct stand_ins *stand_ins)
+/* True if there is something to look at again. It is urgent if some worker should do something. */
+static bool look(struct stand_ins *stand_ins, bool *urgent)
 {
 	unsigned count = stand_ins->shared->worker_count;
 	bool again = find_waiting(stand_ins);
 
+	*urgent = false;
 	for (unsigned i = 0; i < count; i++) {
 		struct ward *ward = &stand_ins->wards[i];
 
@@ -166,15 +171,16 @@ static bool look(struct stand_ins *stand_ins)
 	}
 	for (unsigned i = 0; i < count; i++) {
 		judge(stand_ins, i);
-		again = again || stand_in_of(stand_ins, i) != HANDOVER_NOBODY;
+		*urgent = *urgent || stand_ins->wards[i].waiting ||
+		          stand_in_of(stand_ins, i) != HANDOVER_NOBODY;
 		stand_ins->wards[i].waiting = false;
 	}
-	return again;
+	return again || *urgent;
 }
 
 static void look_later(struct stand_ins *stand_ins)
 {
-	static const struct timeval later = {.tv_usec = LOOK_MS * 1000};
+	const struct timeval later = clock_timeval(stand_ins->pause.wait);
 
 	event_add(stand_ins->look, &later);
 }
@@ -182,12 +188,19 @@ static void look_later(struct stand_ins *stand_ins)
 EVENT_CALLBACK(on_arrival, struct stand_ins, stand_ins)
 {
 	stand_ins->quiet = 0;
+	backoff_reset(&stand_ins->pause, LOOK_MS);
 	look_later(stand_ins);
 }
 
 EVENT_CALLBACK(on_look, struct stand_ins, stand_ins)
 {
-	stand_ins->quiet = look(stand_ins) ? 0 : stand_ins->quiet + 1;
+	bool urgent, again = look(stand_ins, &urgent);
+
+	stand_ins->quiet = again ? 0 : stand_ins->quiet + 1;
+	if (again && !urgent)
+		backoff_next(&stand_ins->pause, LOOK_MAX_MS);
+	else
+		backoff_reset(&stand_ins->pause, LOOK_MS);
 	if (stand_ins->quiet < QUIET_LOOKS || event_add(stand_ins->arrival, NULL) < 0)
 		look_later(stand_ins);
 }

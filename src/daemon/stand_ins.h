@@ -3,7 +3,8 @@
  * Its pairs have to wait, but clients that come meanwhile need not. Another worker accepts them.
  *
  * The main thread waits for clients in all listening sockets, as the workers do. Once one has come, it looks
- * every 50 ms which clients still wait, until there are none. Without clients this costs nothing.
+ * every 50 ms which clients still wait, until there are none, and less often while they wait at a limit.
+ * Without clients this costs nothing.
  */
 #ifndef WEIR_STAND_INS_H
 #define WEIR_STAND_INS_H

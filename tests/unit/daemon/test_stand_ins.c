@@ -175,6 +175,33 @@ START_TEST(clients_that_wait_at_a_limit_are_left_alone)
 }
 END_TEST
 
+/* How many passes the loop makes in ms milliseconds; one is that of the timer. */
+static unsigned passes_in(unsigned ms)
+{
+	uint64_t end = clock_ms() + ms;
+	unsigned passes = 0;
+
+	for (uint64_t now; (now = clock_ms()) < end; passes++) {
+		event_base_loopexit(base, &(struct timeval){.tv_usec = (suseconds_t)(end - now) * 1000});
+		event_base_loop(base, EVLOOP_ONCE);
+	}
+	return passes;
+}
+
+/* They may wait for hours. A look every 50 ms would be 18 passes. */
+START_TEST(looks_at_a_limit_become_rare)
+{
+	begin("127.0.0.1:0", "defaults.max_connections=1");
+	ck_assert(slots_take(&relay->slots));
+	come(CLIENTS);
+	passes_in(700);
+	ck_assert_uint_le(passes_in(900), 5);
+	slots_give(&relay->slots);
+	start(2);
+	LOOP_UNTIL(base, served(1));
+}
+END_TEST
+
 static void note_told(struct slots_waiter *waiter)
 {
 	(void)waiter;
@@ -196,19 +223,6 @@ START_TEST(slot_that_is_left_alone_is_passed_on)
 	LOOP_UNTIL(base, !slots_awaited(&other));
 }
 END_TEST
-
-/* How many passes the loop makes in ms milliseconds; one is that of the timer. */
-static unsigned passes_in(unsigned ms)
-{
-	uint64_t end = clock_ms() + ms;
-	unsigned passes = 0;
-
-	for (uint64_t now; (now = clock_ms()) < end; passes++) {
-		event_base_loopexit(base, &(struct timeval){.tv_usec = (suseconds_t)(end - now) * 1000});
-		event_base_loop(base, EVLOOP_ONCE);
-	}
-	return passes;
-}
 
 /* A look every 50 ms would be six passes. */
 static bool is_quiet(void)
@@ -242,6 +256,7 @@ int main(void)
 	tcase_add_test(tcase, unix_clients_of_a_stuck_worker_are_served);
 	tcase_add_test(tcase, nobody_is_left_to_stand_in);
 	tcase_add_test(tcase, clients_that_wait_at_a_limit_are_left_alone);
+	tcase_add_test(tcase, looks_at_a_limit_become_rare);
 	tcase_add_test(tcase, slot_that_is_left_alone_is_passed_on);
 	tcase_add_test(tcase, it_looks_only_while_clients_wait);
 	suite_add_tcase(suite, tcase);
