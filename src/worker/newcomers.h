@@ -1,7 +1,8 @@
 /*
  * Clients that were accepted and have no pair yet: a list with room for a few, which any thread may fill and
- * empty, first in, first out. No thread waits for another here. One that is stopped within newcomers_put holds
- * up the newcomers after its own, but never a thread. (The algorithm is Dmitry Vyukov's "bounded MPMC queue".)
+ * empty, first in, first out. No thread waits for another here. One that is stopped within newcomers_put
+ * holds up the newcomers after its own, but never a thread. (The algorithm is Dmitry Vyukov's "bounded MPMC
+ * queue".)
  */
 #ifndef WEIR_NEWCOMERS_H
 #define WEIR_NEWCOMERS_H

@@ -146,12 +146,19 @@ END_TEST
 /* Without a timer nobody would ever look at it again: it stayed for ever. */
 START_TEST(pair_that_nobody_would_look_at_again_is_closed)
 {
+	int size = 4 * ANSWER;
+
 	begin(TEXTS("idle_timeout=0", "half_close_timeout=0", "stall_timeout=0", "vanish_timeout=0"));
 	client = join();
 	server = meet_open(target);
 	ck_assert_uint_eq(timer_due(&only_pair()->timer), TIMERS_NEVER);
+	setsockopt(only_pair()->client.fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	shutdown(client, SHUT_WR);
+	assert_ends(server, LOOP_FIN, 0);
+	send_all(server, 0, ANSWER);
+	LOOP_UNTIL(base, only_pair()->target.from.bytes == ANSWER);
 	fault_set_lasting(FAULT_EVENT_ADD, ENOMEM);
-	end_with_answer(client, server, ANSWER);
+	shutdown(server, SHUT_WR);
 	assert_over("out_of_memory");
 	fault_set(FAULT_EVENT_ADD, 0, 0);
 	assert_ends(client, LOOP_FIN, ANSWER); /* both streams are whole */

@@ -87,7 +87,7 @@ START_TEST(peer_that_has_answered_is_not_asked_again)
 }
 END_TEST
 
-/* A look that found nothing owed may be of the same millisecond as what is sent next. _i: bytes, or the end. */
+/* A look that found nothing may be of the same millisecond as what is sent next. _i: bytes, or the end. */
 START_TEST(what_is_sent_right_after_a_look_is_owed)
 {
 	struct pair *pair;
