@@ -231,6 +231,28 @@ START_TEST(paused_client_that_resets_is_noticed)
 }
 END_TEST
 
+/* Nothing is read from it and nothing is written to it: only the watch can notice. */
+START_TEST(paused_target_that_resets_is_noticed)
+{
+	uint64_t began, received = 0;
+	struct pair *pair;
+	int client, server;
+
+	begin(TEXTS("high_watermark=64K"));
+	client = join();
+	server = meet_open(target);
+	pair = only_pair();
+	fill(server, &pair->target.from);
+	began = clock_ms();
+	reset(server);
+	LOOP_UNTIL(base, pair_peer_failed(&pair->target));
+	ck_assert_uint_le(clock_ms() - began, NOTICED_MS);
+	ck_assert_int_eq(drain(client, &received), LOOP_RST);
+	ck_assert_uint_ge(received, 64 * 1024);
+	assert_over("target_reset");
+}
+END_TEST
+
 /*
  * Nothing is read from a client that has ended, and nothing is written to it here. _i: 0 it resets at once, 1
  * after a second.
@@ -389,6 +411,7 @@ static TCase *reset_case(void)
 	tcase_add_test(tcase, looks_at_a_reader_who_rests_become_rare);
 	tcase_add_test(tcase, failed_client_that_is_paused_is_bounded_by_half_close_timeout);
 	tcase_add_test(tcase, paused_client_that_resets_is_noticed);
+	tcase_add_test(tcase, paused_target_that_resets_is_noticed);
 	tcase_add_loop_test(tcase, half_closed_client_that_resets_is_noticed, 0, 2);
 	tcase_add_loop_test(tcase, paused_peer_fails_while_the_other_rests, 0, 2);
 	tcase_add_test(tcase, failures_are_looked_for_twice_in_the_time_to_notice_them);
