@@ -93,16 +93,21 @@ START_TEST(deadline_of_a_pair_that_is_ending_is_no_end)
 }
 END_TEST
 
+/* An open pair whose queues are soon full. */
+static struct pair *open_with_short_queues(int *client, int *server)
+{
+	begin(TEXTS("high_watermark=64K"));
+	*client = join();
+	*server = meet_open(target);
+	return only_pair();
+}
+
 /* A client that has sent until it was paused, and then resets. */
 static struct pair *reset_while_paused(int *server)
 {
-	struct pair *pair;
 	int client;
+	struct pair *pair = open_with_short_queues(&client, server);
 
-	begin(TEXTS("high_watermark=64K"));
-	client = join();
-	*server = meet_open(target);
-	pair = only_pair();
 	fill(client, &pair->client.from);
 	reset(client);
 	return pair;
@@ -238,10 +243,7 @@ START_TEST(paused_target_that_resets_is_noticed)
 	struct pair *pair;
 	int client, server;
 
-	begin(TEXTS("high_watermark=64K"));
-	client = join();
-	server = meet_open(target);
-	pair = only_pair();
+	pair = open_with_short_queues(&client, &server);
 	fill(server, &pair->target.from);
 	began = clock_ms();
 	reset(server);
@@ -283,10 +285,7 @@ START_TEST(paused_peer_fails_while_the_other_rests)
 	struct pair *pair;
 	int client, server;
 
-	begin(TEXTS("high_watermark=64K"));
-	client = join();
-	server = meet_open(target);
-	pair = only_pair();
+	pair = open_with_short_queues(&client, &server);
 	fill(client, &pair->client.from);
 	fill(server, &pair->target.from);
 	from = _i ? &pair->target.from : &pair->client.from;
