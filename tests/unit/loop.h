@@ -30,6 +30,22 @@
 		}                                                                                            \
 	} while (0)
 
+/*
+ * How many passes the loop makes in ms milliseconds while it waits for events as a worker does. One of them
+ * is due to the timer that ends the wait.
+ */
+static inline unsigned loop_passes_in(struct event_base *base, unsigned ms)
+{
+	uint64_t end = clock_ms() + ms;
+	unsigned passes = 0;
+
+	for (uint64_t now; (now = clock_ms()) < end; passes++) {
+		event_base_loopexit(base, &(struct timeval){.tv_usec = (suseconds_t)(end - now) * 1000});
+		event_base_loop(base, EVLOOP_ONCE);
+	}
+	return passes;
+}
+
 static inline void loop_nonblocking(int fd)
 {
 	ck_assert_int_eq(fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK), 0);

@@ -175,27 +175,14 @@ START_TEST(clients_that_wait_at_a_limit_are_left_alone)
 }
 END_TEST
 
-/* How many passes the loop makes in ms milliseconds; one is that of the timer. */
-static unsigned passes_in(unsigned ms)
-{
-	uint64_t end = clock_ms() + ms;
-	unsigned passes = 0;
-
-	for (uint64_t now; (now = clock_ms()) < end; passes++) {
-		event_base_loopexit(base, &(struct timeval){.tv_usec = (suseconds_t)(end - now) * 1000});
-		event_base_loop(base, EVLOOP_ONCE);
-	}
-	return passes;
-}
-
 /* They may wait for hours. A look every 50 ms would be 18 passes. */
 START_TEST(looks_at_a_limit_become_rare)
 {
 	begin("127.0.0.1:0", "defaults.max_connections=1");
 	ck_assert(slots_take(&relay->slots));
 	come(CLIENTS);
-	passes_in(700);
-	ck_assert_uint_le(passes_in(900), 5);
+	loop_passes_in(base, 700);
+	ck_assert_uint_le(loop_passes_in(base, 900), 5);
 	slots_give(&relay->slots);
 	start(2);
 	LOOP_UNTIL(base, served(1));
@@ -227,7 +214,7 @@ END_TEST
 /* A look every 50 ms would be six passes. */
 static bool is_quiet(void)
 {
-	return passes_in(300) <= 2;
+	return loop_passes_in(base, 300) <= 2;
 }
 
 START_TEST(it_looks_only_while_clients_wait)

@@ -134,22 +134,6 @@ static void lift_limit(void)
 		slots_pass(&slots);
 }
 
-/*
- * How many passes the loop makes in ms milliseconds while it waits for events as a worker does. One of them
- * is due to the timer that ends the wait.
- */
-static unsigned passes_in(unsigned ms)
-{
-	uint64_t end = clock_ms() + ms;
-	unsigned passes = 0;
-
-	for (uint64_t now; (now = clock_ms()) < end; passes++) {
-		event_base_loopexit(base, &(struct timeval){.tv_usec = (suseconds_t)(end - now) * 1000});
-		event_base_loop(base, EVLOOP_ONCE);
-	}
-	return passes;
-}
-
 /* _i: whether the client comes over IPv6, or over IPv4 to the same socket. */
 START_TEST(loopback_client_of_a_wildcard_is_not_paced)
 {
@@ -214,7 +198,7 @@ START_TEST(limit_pauses_and_resumes)
 	for (int i = 0; i < 4; i++)
 		knock();
 	LOOP_UNTIL(base, set.count == 2);
-	ck_assert_uint_le(passes_in(350), 4);
+	ck_assert_uint_le(loop_passes_in(base, 350), 4);
 	ck_assert_uint_eq(set.count, 2);
 	ck_assert_uint_eq(slots_used(&slots), 2);
 	ck_assert_uint_eq(relay->counters[0].accepted, 2); /* the others wait in the backlog */
@@ -245,7 +229,7 @@ START_TEST(slot_that_another_worker_gives_back_is_told)
 	slots.max = 1;
 	ck_assert(slots_take(&slots)); /* for another worker */
 	knock();
-	passes_in(150);
+	loop_passes_in(base, 150);
 	ck_assert_uint_eq(set.count, 0);
 	slots_give(&slots);
 	LOOP_UNTIL(base, set.count == 1);
@@ -345,7 +329,7 @@ START_TEST(shortage_of_descriptors_pauses_and_resumes)
 	knock();
 	knock();
 	before = forbid_descriptors();
-	ck_assert_uint_le(passes_in(800), 20);
+	ck_assert_uint_le(loop_passes_in(base, 800), 20);
 	ck_assert_uint_eq(set.count, 0);
 	ck_assert_uint_eq(slots_used(&slots), 0);
 	ck_assert_uint_eq(captured("cannot accept: Too many open files; accepting pauses"), 1);
@@ -371,7 +355,7 @@ START_TEST(shortage_ends_with_a_pair)
 	LOOP_UNTIL(base, set.count == 1);
 	knock();
 	before = forbid_descriptors();
-	ck_assert_uint_le(passes_in(1000), 14); /* two per try, and tries become rarer */
+	ck_assert_uint_le(loop_passes_in(base, 1000), 14); /* two per try, and tries become rarer */
 	ck_assert_uint_eq(relay->counters[0].accepted, 1);
 	allow_descriptors(before);
 	began = clock_ms();
@@ -415,7 +399,7 @@ START_TEST(error_that_lasts_pauses_and_is_told)
 	ck_assert_uint_eq(captured("cannot accept: Operation not permitted; accepting pauses"), 1);
 	calls = fault_count(FAULT_ACCEPT);
 	ck_assert_uint_le(calls, 40);
-	passes_in(800);
+	loop_passes_in(base, 800);
 	ck_assert_uint_le(fault_count(FAULT_ACCEPT) - calls, 5);
 	ck_assert_uint_eq(captured("accepting"), 1);
 	if (_i == 1) {
@@ -545,12 +529,12 @@ START_TEST(acceptors_of_a_relay_tell_of_their_trouble_once)
 	knock();
 	knock();
 	LOOP_UNTIL(base, set.count == 1);
-	passes_in(50);
+	loop_passes_in(base, 50);
 	lift_limit();
 	LOOP_UNTIL(base, captured("accepting again") == 1);
 	knock();
 	LOOP_UNTIL(base, set.count == 3);
-	passes_in(150); /* the others see that no client waits any more */
+	loop_passes_in(base, 150); /* the others see that no client waits any more */
 	ck_assert_uint_eq(captured("accepting pauses"), 1);
 	ck_assert_uint_eq(captured("accepting again"), 1);
 	acceptor_free(second);
@@ -583,7 +567,7 @@ START_TEST(episode_that_lasts_is_told_in_the_end)
 	knock();
 	knock();
 	LOOP_UNTIL(base, set.count == 1);
-	passes_in(250);
+	loop_passes_in(base, 250);
 	ck_assert_uint_eq(captured("accepting"), 0);
 	log_was(10000);
 	LOOP_UNTIL(base, captured("accepting pauses") == 1);
@@ -601,10 +585,10 @@ START_TEST(end_of_an_episode_that_was_not_told_is_not_told)
 	knock();
 	knock();
 	LOOP_UNTIL(base, set.count == 1);
-	passes_in(50);
+	loop_passes_in(base, 50);
 	lift_limit();
 	LOOP_UNTIL(base, set.count == 2);
-	passes_in(150);
+	loop_passes_in(base, 150);
 	ck_assert_uint_eq(captured("accepting"), 0);
 }
 END_TEST
@@ -616,7 +600,7 @@ START_TEST(other_acceptors_do_not_tell_it_again)
 	slots.max = 1;
 	knock_beyond_the_limit();
 	log_was(10000);
-	passes_in(350);
+	loop_passes_in(base, 350);
 	ck_assert_uint_eq(captured("accepting"), 1);
 }
 END_TEST
@@ -681,7 +665,7 @@ START_TEST(closing_acceptor_waits_at_a_limit)
 	knock_in_vain();
 	for (size_t i = 0; i < 3; i++) {
 		LOOP_UNTIL(base, relay->counters[0].accepted == i + 1);
-		passes_in(50);
+		loop_passes_in(base, 50);
 		ck_assert_uint_eq(closed, 0);
 		hang_up(i);
 	}
@@ -699,7 +683,7 @@ START_TEST(closing_acceptor_waits_out_a_shortage)
 	knock();
 	before = forbid_descriptors();
 	acceptor_close(LIST_FIRST(&acceptors.list));
-	passes_in(150);
+	loop_passes_in(base, 150);
 	ck_assert_uint_eq(closed, 0);
 	allow_descriptors(before);
 	LOOP_UNTIL(base, closed == 1);
@@ -745,7 +729,7 @@ START_TEST(freed_acceptor_does_not_accept)
 	knock();
 	acceptor_free(LIST_FIRST(&acceptors.list));
 	ck_assert(LIST_EMPTY(&acceptors.list));
-	passes_in(50);
+	loop_passes_in(base, 50);
 	ck_assert_uint_eq(set.count, 0);
 }
 END_TEST
@@ -755,7 +739,7 @@ START_TEST(paused_listener_can_be_freed)
 	begin(TEXTS("defaults.max_connections=1"));
 	knock_beyond_the_limit();
 	acceptor_free(LIST_FIRST(&acceptors.list));
-	passes_in(200);
+	loop_passes_in(base, 200);
 	ck_assert_uint_eq(set.count, 1);
 }
 END_TEST
