@@ -47,6 +47,8 @@ src_libweir_a_SOURCES = \
 	src/flow/flow_splice.c \
 	src/flow/flow_turns.c \
 	src/config/ini_reader.c src/config/ini_reader.h \
+	src/relay/generation.c src/relay/generation.h \
+	src/relay/standing.c src/relay/standing.h \
 	src/relay/entrance.c src/relay/entrance.h \
 	src/relay/entrances.c src/relay/entrances.h \
 	src/worker/acceptor.c src/worker/acceptor.h \
@@ -54,6 +56,7 @@ src_libweir_a_SOURCES = \
 	src/worker/handover.c src/worker/handover.h \
 	src/worker/newcomers.c src/worker/newcomers.h \
 	src/config/loader.c src/config/loader.h \
+	src/base/label.h \
 	src/base/log.c src/base/log.h \
 	src/base/log_line.c src/base/log_line.h \
 	src/base/log_prefix.c src/base/log_prefix.h \

@@ -25,13 +25,10 @@ static struct message *take_all(struct mailbox *mailbox)
 	return oldest;
 }
 
-EVENT_CALLBACK(on_posted, struct mailbox, mailbox)
+void mailbox_take(struct mailbox *mailbox)
 {
 	struct message *message, *next;
-	uint64_t count;
 
-	if (read(mailbox->fd, &count, sizeof(count)) < 0 && errno != EAGAIN && errno != EINTR)
-		return;
 	for (message = take_all(mailbox); message; message = next) {
 		next = message->next;
 		/*
@@ -41,6 +38,15 @@ EVENT_CALLBACK(on_posted, struct mailbox, mailbox)
 		(void)atomic_exchange(&message->posted, false);
 		mailbox->deliver(mailbox->arg, message);
 	}
+}
+
+EVENT_CALLBACK(on_posted, struct mailbox, mailbox)
+{
+	uint64_t count;
+
+	if (read(mailbox->fd, &count, sizeof(count)) < 0 && errno != EAGAIN && errno != EINTR)
+		return;
+	mailbox_take(mailbox);
 }
 
 int mailbox_open(struct mailbox *mailbox, struct event_base *base,

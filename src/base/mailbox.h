@@ -41,6 +41,8 @@ int mailbox_open(struct mailbox *mailbox, struct event_base *base,
                  void (*deliver)(void *arg, struct message *message), void *arg);
 /* Any thread. */
 void mailbox_post(struct mailbox *mailbox, struct message *message);
+/* Delivers what is in it now, instead of the base. Also takes a mailbox that was never opened. */
+void mailbox_take(struct mailbox *mailbox);
 /* Nothing is delivered any more, but posting is still allowed. */
 void mailbox_stop(struct mailbox *mailbox);
 /* Also takes a mailbox that was never opened, if it is zeroed and its fd is -1. */

@@ -9,7 +9,8 @@
 #include <unistd.h>
 
 struct collector {
-	struct config *config;
+	struct standings *standings;
+	const struct generation *generation;
 	struct budget *budget;
 	uint64_t started; /* clock_ms of the daemon's start */
 	collector_take *take;
@@ -20,14 +21,14 @@ struct collector {
 	bool running, wanted;
 };
 
-struct collector *collector_new(struct config *config, struct budget *budget, unsigned workers,
+struct collector *collector_new(struct standings *standings, struct budget *budget, unsigned workers,
                                 collector_take *take, void *arg)
 {
 	struct collector *collector = calloc(1, sizeof(*collector));
 
 	if (!collector)
 		return NULL;
-	collector->config = config;
+	collector->standings = standings;
 	collector->budget = budget;
 	collector->workers = workers;
 	collector->started = clock_ms();
@@ -43,26 +44,62 @@ void collector_free(struct collector *collector)
 	free(collector);
 }
 
+void collector_set_generation(struct collector *collector, const struct generation *generation)
+{
+	collector->generation = generation;
+}
+
+/* Marks in added the relays that are. */
+static void add_active(struct report *report, const struct generation *generation, bool *added)
+{
+	for (size_t i = 0; i < generation->relay_count; i++) {
+		const struct standing *standing = generation->relays[i]->standing;
+
+		report_add_relay(report, standing->label, standing->number, RELAY_ACTIVE);
+		added[standing->number] = true;
+	}
+}
+
+static void add_removed(struct report *report, const struct standings *standings, const bool *added)
+{
+	for (size_t i = 0; i < standings->count; i++)
+		if (standings->list[i] && !added[i])
+			report_add_relay(report, standings->list[i]->label, i, RELAY_REMOVED);
+}
+
+/* NULL when out of memory. */
+static struct report *make_report(const struct collector *collector)
+{
+	const struct standings *standings = collector->standings;
+	struct report *report = report_new(standings->count, collector->workers);
+	bool *added = calloc(standings->count, sizeof(*added));
+
+	if (report && added) {
+		add_active(report, collector->generation, added);
+		add_removed(report, standings, added);
+	} else {
+		report_free(report);
+		report = NULL;
+	}
+	free(added);
+	return report;
+}
+
 void collector_request(struct collector *collector, struct worker **workers)
 {
 	collector->wanted = collector->running;
 	if (collector->running)
 		return;
 	collector->running = true;
-	collector->report = report_new(collector->config, collector->workers);
+	collector->report = make_report(collector);
 	if (!collector->report) {
 		collector->take(collector->arg, NULL);
 		return;
 	}
+	standings_hold(collector->standings);
 	collector->pending = collector->workers;
 	for (unsigned i = 0; i < collector->workers; i++)
 		worker_order(workers[i], WORKER_REPORT);
-}
-
-static void sum_relay(const struct report *report, size_t number)
-{
-	for (size_t i = 0; i < report->part_count; i++)
-		relay_record_add(&report->relays[number], &report->parts[i].relays[number]);
 }
 
 static struct process_record describe_process(const struct collector *collector, const struct report *report)
@@ -91,11 +128,11 @@ static void hand_on(struct collector *collector)
 {
 	struct report *report = collector->report;
 
+	standings_release(collector->standings);
 	collector->report = NULL;
 	if (is_complete(report)) {
 		report->process = describe_process(collector, report);
-		for (size_t i = 0; i < report->relay_count; i++)
-			sum_relay(report, i);
+		report_sum(report);
 	} else {
 		report_free(report);
 		report = NULL;

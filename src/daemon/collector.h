@@ -16,11 +16,16 @@ struct collector;
  */
 typedef void collector_take(void *arg, struct report *report);
 
-/* config and budget are borrowed. NULL when out of memory. */
-struct collector *collector_new(struct config *config, struct budget *budget, unsigned workers,
+/* standings and budget are borrowed. NULL when out of memory. */
+struct collector *collector_new(struct standings *standings, struct budget *budget, unsigned workers,
                                 collector_take *take, void *arg);
 void collector_free(struct collector *collector); /* takes NULL */
 
+/*
+ * From now on, reports have the relays of this generation (borrowed) first. Others follow while they have
+ * pairs.
+ */
+void collector_set_generation(struct collector *collector, const struct generation *generation);
 /* Asks for a report. Main thread. */
 void collector_request(struct collector *collector, struct worker **workers);
 /* Takes over what a part holds, and zeroes it. After the last one, hands on the report. Main thread. */

@@ -131,6 +131,8 @@ static int init_base(struct daemon *daemon)
 		return -ENOMEM;
 	error = mailbox_open(&daemon->answers, daemon->base, take_answer, daemon);
 	if (!error)
+		error = mailbox_open(&daemon->gone, daemon->base, generation_take_gone, NULL);
+	if (!error)
 		error = daemon_init_stopping(daemon);
 	if (!error)
 		error = memory_watch(&daemon->memory, daemon->base);
@@ -157,13 +159,10 @@ static void tear_down(struct daemon *daemon)
 	free(daemon->workers);
 	stand_ins_free(daemon->stand_ins);
 	handover_free(daemon->handover);
-	for (size_t i = 0; i < daemon->relay_count; i++)
-		relay_unlisten(daemon->relays[i]);
-	for (size_t i = 0; i < daemon->relay_count; i++)
-		relay_put(daemon->relays[i]);
-	free(daemon->relays);
-	loops_free(daemon->loops);
 	preparation_free(daemon->preparation);
+	generation_put(daemon->current);
+	mailbox_take(&daemon->gone);
+	standings_free(daemon->standings);
 	resolver_free(daemon->resolver);
 	lookups_free(daemon->lookups);
 	collector_free(daemon->collector);
@@ -172,6 +171,7 @@ static void tear_down(struct daemon *daemon)
 	evloop_free_event(daemon->drain_timer);
 	evloop_free_event(daemon->drain_deadline);
 	memory_unwatch(&daemon->memory);
+	mailbox_close(&daemon->gone);
 	mailbox_close(&daemon->answers);
 	if (daemon->base)
 		event_base_free(daemon->base);
@@ -200,6 +200,7 @@ int daemon_run(struct config *config)
 {
 	struct daemon daemon = {.config = config_get(config),
 	                        .answers = {.fd = -1},
+	                        .gone = {.fd = -1},
 	                        .memory.mailbox.fd = -1,
 	                        .gate = {.mutex = PTHREAD_MUTEX_INITIALIZER}};
 	int error;

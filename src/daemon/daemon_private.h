@@ -17,8 +17,8 @@
 #include "net/local_ports.h"
 #include "net/lookups.h"
 #include "net/resolver.h"
-#include "relay/loops.h"
-#include "relay/relay.h"
+#include "relay/generation.h"
+#include "relay/standing.h"
 #include "worker/handover.h"
 #include "worker/worker.h"
 
@@ -41,10 +41,10 @@ struct daemon {
 	struct local_ports *ports;
 	struct lookups *lookups;
 	struct resolver *resolver;
+	struct standings *standings;
+	struct generation *current;      /* the generation that clients come in to */
+	struct mailbox gone;             /* generations that nobody holds any more */
 	struct preparation *preparation; /* of the relays, while starting */
-	struct relay **relays;
-	size_t relay_count;
-	struct loops *loops; /* among the relays */
 	struct worker **workers;
 	unsigned worker_count;
 	struct handover *handover; /* between the workers. This and stand_ins are NULL if there is only one */

@@ -37,33 +37,15 @@ bool daemon_init_limits(struct daemon *daemon)
 
 static int init_relays(struct daemon *daemon)
 {
-	const struct config *config = daemon->config;
-
 	daemon->lookups = lookups_new(daemon->base, NULL, NULL);
 	if (!daemon->lookups)
 		return -ENOMEM;
 	daemon->resolver = resolver_new(daemon->base, daemon->lookups);
-	daemon->relays = calloc(config->relay_count, sizeof(struct relay *));
-	if (!daemon->resolver || !daemon->relays)
+	daemon->standings = standings_new(daemon->worker_count);
+	if (!daemon->resolver || !daemon->standings)
 		return -ENOMEM;
-	for (size_t i = 0; i < config->relay_count; i++) {
-		struct relay *relay =
-		        relay_new(daemon->config, &config->relays[i], daemon->resolver, daemon->worker_count);
-
-		if (!relay)
-			return -ENOMEM;
-		daemon->relays[daemon->relay_count++] = relay;
-	}
-	return 0;
-}
-
-static int listen_at_entrances(struct daemon *daemon)
-{
-	int error = 0;
-
-	for (size_t i = 0; !error && i < daemon->relay_count; i++)
-		error = relay_listen(daemon->relays[i]);
-	return error;
+	daemon->current = generation_new(daemon->config, daemon->standings, daemon->resolver, &daemon->gone);
+	return daemon->current ? 0 : -ENOMEM;
 }
 
 /* One worker has nobody to hand clients to. */
@@ -92,8 +74,8 @@ static int init_workers(struct daemon *daemon)
 	daemon->ports = local_ports_read(); /* without, the kernel chooses */
 	daemon->shared = (struct worker_context){
 	        .worker_count = daemon->worker_count,
-	        .relays = daemon->relays,
-	        .relay_count = daemon->relay_count,
+	        .generation = daemon->current,
+	        .standings = daemon->standings,
 	        .budget = &daemon->budget,
 	        .handover = daemon->handover,
 	        .slots = &daemon->slots,
@@ -105,12 +87,13 @@ static int init_workers(struct daemon *daemon)
 	        .log_connections = daemon->config->global.log_connections,
 	};
 	daemon->undrained = daemon->worker_count;
-	daemon->loops = loops_new(daemon->relays, daemon->relay_count);
-	daemon->collector = collector_new(daemon->config, &daemon->budget, daemon->worker_count,
+	daemon->collector = collector_new(daemon->standings, &daemon->budget, daemon->worker_count,
 	                                  daemon_take_report, daemon);
 	daemon->dump = dump_new(daemon->base, daemon->config, daemon_report_written, daemon);
-	if (!daemon->loops || !daemon->collector || !daemon->dump || !daemon->workers)
+	if (!daemon->collector || !daemon->dump || !daemon->workers ||
+	    generation_find_loops(daemon->current) < 0)
 		return -ENOMEM;
+	collector_set_generation(daemon->collector, daemon->current);
 	for (unsigned i = 0; i < daemon->worker_count; i++) {
 		daemon->workers[i] = worker_new(&daemon->shared, i);
 		if (!daemon->workers[i])
@@ -133,7 +116,7 @@ static int start_workers(struct daemon *daemon)
 	for (unsigned i = 0; !error && i < daemon->worker_count; i++)
 		error = worker_start(daemon->workers[i]);
 	if (!error)
-		error = listen_at_entrances(daemon);
+		error = generation_listen(daemon->current);
 	daemon->gate.open = !error;
 	pthread_mutex_unlock(&daemon->gate.mutex);
 	return error;
@@ -159,7 +142,7 @@ static void take_prepared(void *arg, int error)
 		return;
 	}
 	daemon->phase = RUNNING;
-	log_notice("weir " PACKAGE_VERSION " is ready: %zu relays, %u workers", daemon->relay_count,
+	log_notice("weir " PACKAGE_VERSION " is ready: %zu relays, %u workers", daemon->current->relay_count,
 	           daemon->worker_count);
 	service_ready("relaying");
 	dump_sweep(daemon->dump);
@@ -169,8 +152,8 @@ static void take_prepared(void *arg, int error)
 
 static int prepare(struct daemon *daemon)
 {
-	daemon->preparation = preparation_new(daemon->base, daemon->lookups, daemon->relays,
-	                                      daemon->relay_count, take_prepared, daemon);
+	daemon->preparation =
+	        preparation_new(daemon->base, daemon->lookups, daemon->current, take_prepared, daemon);
 	return daemon->preparation ? 0 : -ENOMEM;
 }
 

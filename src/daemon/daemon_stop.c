@@ -35,8 +35,7 @@ static void go_on_draining(struct daemon *daemon)
 
 	if (daemon->phase != DRAINING || daemon->undrained > 0)
 		return;
-	for (size_t i = 0; i < daemon->relay_count; i++)
-		relay_unlisten(daemon->relays[i]);
+	generation_unlisten(daemon->current);
 	if (slots_used(&daemon->slots) == 0 || event_add(daemon->drain_timer, &again) < 0)
 		daemon_stop(daemon);
 }

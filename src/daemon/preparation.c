@@ -20,8 +20,7 @@ struct name {
 
 struct preparation {
 	struct lookups *lookups;
-	struct relay *const *relays;
-	size_t relay_count;
+	const struct generation *generation;
 	struct address_list **found; /* one for each listening address of all relays; NULL unless a name */
 	size_t found_count;
 	struct name *names;
@@ -40,7 +39,8 @@ static int check_apart(const struct preparation *preparation, size_t number)
 	int error = 0;
 
 	for (size_t i = 0; !error && i <= number; i++)
-		error = relay_check_apart(preparation->relays[number], preparation->relays[i]);
+		error = relay_check_apart(preparation->generation->relays[number],
+		                          preparation->generation->relays[i]);
 	return error;
 }
 
@@ -50,11 +50,11 @@ static int bind_all(const struct preparation *preparation)
 	struct address_list **found = preparation->found;
 	int error = 0;
 
-	for (size_t i = 0; !error && i < preparation->relay_count; i++) {
-		error = relay_bind(preparation->relays[i], found);
+	for (size_t i = 0; !error && i < preparation->generation->relay_count; i++) {
+		error = relay_bind(preparation->generation->relays[i], found);
 		if (!error)
 			error = check_apart(preparation, i);
-		found += preparation->relays[i]->config->listen_count;
+		found += preparation->generation->relays[i]->config->listen_count;
 	}
 	return error;
 }
@@ -131,8 +131,8 @@ static int begin(struct preparation *preparation)
 	struct address_list **found = preparation->found;
 	int error = 0;
 
-	for (size_t i = 0; !error && i < preparation->relay_count; i++) {
-		const struct config_relay *relay = preparation->relays[i]->config;
+	for (size_t i = 0; !error && i < preparation->generation->relay_count; i++) {
+		const struct config_relay *relay = preparation->generation->relays[i]->config;
 
 		error = begin_names(preparation, relay, found);
 		found += relay->listen_count;
@@ -143,20 +143,18 @@ static int begin(struct preparation *preparation)
 }
 
 struct preparation *preparation_new(struct event_base *base, struct lookups *lookups,
-                                    struct relay *const *relays, size_t count, preparation_done *done,
-                                    void *arg)
+                                    const struct generation *generation, preparation_done *done, void *arg)
 {
 	struct preparation *preparation = calloc(1, sizeof(*preparation));
 
 	if (!preparation)
 		return NULL;
 	preparation->lookups = lookups;
-	preparation->relays = relays;
-	preparation->relay_count = count;
+	preparation->generation = generation;
 	preparation->done = done;
 	preparation->arg = arg;
-	for (size_t i = 0; i < count; i++)
-		preparation->found_count += relays[i]->config->listen_count;
+	for (size_t i = 0; i < generation->relay_count; i++)
+		preparation->found_count += generation->relays[i]->config->listen_count;
 	preparation->found = calloc(preparation->found_count, sizeof(struct address_list *));
 	preparation->names = calloc(preparation->found_count, sizeof(*preparation->names));
 	preparation->known = event_new(base, -1, 0, on_known, preparation);

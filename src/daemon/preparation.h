@@ -6,9 +6,7 @@
 #define WEIR_PREPARATION_H
 
 #include "net/lookups.h"
-#include "relay/relay.h"
-
-#include <stddef.h>
+#include "relay/generation.h"
 
 struct preparation;
 
@@ -18,10 +16,9 @@ struct preparation;
  */
 typedef void preparation_done(void *arg, int error);
 
-/* Everything is borrowed, relays (count of them) too. Main thread. NULL when out of memory. */
+/* Everything is borrowed. Main thread. NULL when out of memory. */
 struct preparation *preparation_new(struct event_base *base, struct lookups *lookups,
-                                    struct relay *const *relays, size_t count, preparation_done *done,
-                                    void *arg);
+                                    const struct generation *generation, preparation_done *done, void *arg);
 /* If it has not called done yet, it never does. Takes NULL. */
 void preparation_free(struct preparation *preparation);
 

@@ -73,9 +73,9 @@ static void ask(struct stand_ins *stand_ins, unsigned worker)
  */
 static bool may_be_accepted(struct stand_ins *stand_ins, struct relay *relay)
 {
-	slots_pass(&relay->slots);
+	slots_pass(&relay->standing->slots);
 	slots_pass(stand_ins->shared->slots);
-	return !slots_full(&relay->slots) && !slots_full(stand_ins->shared->slots);
+	return !slots_full(&relay->standing->slots) && !slots_full(stand_ins->shared->slots);
 }
 
 /* True if any client waits. */
@@ -233,16 +233,17 @@ static int watch_relay(struct stand_ins *stand_ins, struct relay *relay)
 static int watch_all(struct stand_ins *stand_ins)
 {
 	const struct worker_context *shared = stand_ins->shared;
+	const struct generation *generation = shared->generation;
 	size_t entrances = 0;
 	int error = 0;
 
-	for (size_t i = 0; i < shared->relay_count; i++)
-		entrances += shared->relays[i]->entrances.count;
+	for (size_t i = 0; i < generation->relay_count; i++)
+		entrances += generation->relays[i]->entrances.count;
 	stand_ins->sockets = calloc(entrances * shared->worker_count, sizeof(*stand_ins->sockets));
 	if (!stand_ins->sockets)
 		return -1;
-	for (size_t i = 0; !error && i < shared->relay_count; i++)
-		error = watch_relay(stand_ins, shared->relays[i]);
+	for (size_t i = 0; !error && i < generation->relay_count; i++)
+		error = watch_relay(stand_ins, generation->relays[i]);
 	return error;
 }
 

@@ -346,7 +346,7 @@ static void init_peer(struct pair *pair, struct peer *peer, struct peer *opposit
 static void refuse(struct pair_set *set, struct admission *ticket, int client_fd)
 {
 	stream_reset(client_fd);
-	ticket->relay->counters[set->worker].refused++;
+	ticket->relay->standing->tallies[set->worker].counters.refused++;
 	admission_give(ticket);
 }
 
@@ -356,7 +356,7 @@ static void begin(struct pair *pair, const union client_address *client)
 		close_pair(pair, REASON_OVER_LIMIT);
 		return;
 	}
-	damper_take_client(pair_damper(pair), &pair->relay->damping, pair->born);
+	damper_take_client(pair_damper(pair), &pair->relay->standing->damping, pair->born);
 	pair->start = targets_next_start(pair->relay->targets);
 	pair_connect_begin(pair);
 	pair_settle(pair);
@@ -368,7 +368,7 @@ int pair_new(struct pair_set *set, struct admission *ticket, int client_fd,
 	struct relay *relay = ticket->relay;
 	struct pair *pair = slab_get(&set->slab);
 
-	relay->counters[set->worker].accepted++;
+	relay->standing->tallies[set->worker].counters.accepted++;
 	if (!pair) {
 		refuse(set, ticket, client_fd);
 		return -ENOMEM;

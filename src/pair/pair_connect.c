@@ -48,7 +48,7 @@ static void open_flows(struct pair *pair)
 
 	pair->phase = PHASE_OPEN;
 	targets_note_attempt(pair->relay->targets, &pair->choice, 0);
-	shortage_end(&pair->relay->is_short, pair->relay->config->name);
+	shortage_end(&pair->relay->standing->is_short, pair->relay->config->name);
 	flow_attach(&client->from, client->fd, target->fd, pair_event(client));
 	flow_attach(&target->from, target->fd, client->fd, pair_event(target));
 	bound_sinks(pair);
@@ -93,7 +93,7 @@ static int try_choice(struct pair *pair)
 /* What try_choice says. While there is a shortage, nothing is tried. A try that meets one is counted. */
 static int try_unless_short(struct pair *pair)
 {
-	struct shortage *shortage = &pair->relay->shortages[pair->set->worker];
+	struct shortage *shortage = &pair_tally(pair)->shortage;
 	int error = shortage_now(shortage, pair->choice.endpoint);
 
 	if (error)
@@ -122,7 +122,7 @@ static int attempt_connect(struct pair *pair)
 	if (error == -EADDRINUSE && pair->attempt + 1 < pair->attempts)
 		return error;
 	if (error != -EAGAIN)
-		shortage_begin(&pair->relay->is_short, pair->relay->config->name, error);
+		shortage_begin(&pair->relay->standing->is_short, pair->relay->config->name, error);
 	pair->phase = PHASE_WAITING;
 	pair->wait_reason = error;
 	return 0;

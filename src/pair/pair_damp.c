@@ -72,7 +72,7 @@ void pair_note_answer(struct pair *pair)
 	if (pair->answered || (pair->target.from.bytes == 0 && !has_ended_in_turn(pair)))
 		return;
 	pair->answered = true;
-	damper_take_answer(pair_damper(pair), &pair->relay->damping);
+	damper_take_answer(pair_damper(pair), &pair->relay->standing->damping);
 }
 
 /* Most of connect_timeout is left for the attempt itself. */

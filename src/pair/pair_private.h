@@ -73,14 +73,19 @@ struct pair {
 	bool blind;    /* nothing is read from a peer, so it is on the list of pairs to watch */
 };
 
+static inline struct tally *pair_tally(const struct pair *pair)
+{
+	return &pair->relay->standing->tallies[pair->set->worker];
+}
+
 static inline struct counters *pair_counters(const struct pair *pair)
 {
-	return &pair->relay->counters[pair->set->worker];
+	return &pair_tally(pair)->counters;
 }
 
 static inline struct damper *pair_damper(const struct pair *pair)
 {
-	return &pair->relay->dampers[pair->set->worker];
+	return &pair_tally(pair)->damper;
 }
 
 static inline bool pair_is_connected(const struct pair *pair)

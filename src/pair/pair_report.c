@@ -111,7 +111,7 @@ static enum pair_state describe_state(const struct pair *pair)
 static void describe(const struct pair *pair, uint64_t now, struct pair_record *record)
 {
 	record->id = pair->id;
-	record->relay = pair->relay->config->name;
+	record->relay = pair->relay->standing->name;
 	record->worker = pair->set->worker;
 	record->state = describe_state(pair);
 	record->client = pair->ticket.client;
@@ -142,7 +142,7 @@ void pair_set_count(const struct pair_set *set, uint64_t now, struct relay_recor
 	const struct pair *pair;
 
 	LIST_FOREACH (pair, &set->pairs, entry) {
-		struct relay_record *relay = &relays[pair->relay->number];
+		struct relay_record *relay = &relays[pair->relay->standing->number];
 
 		relay->pairs++;
 		count_flows(pair, now, &relay->counters);

@@ -7,9 +7,9 @@ struct slots *admission_take(struct admission *ticket, struct slots *all, struct
 	*ticket = (struct admission){.relay = NULL};
 	if (!slots_take(all))
 		return all;
-	if (!slots_take(&relay->slots)) {
+	if (!slots_take(&relay->standing->slots)) {
 		slots_give(all);
-		return &relay->slots;
+		return &relay->standing->slots;
 	}
 	ticket->all = all;
 	ticket->relay = relay;
@@ -18,7 +18,7 @@ struct slots *admission_take(struct admission *ticket, struct slots *all, struct
 
 bool admission_tell_client(struct admission *ticket, const union client_address *client)
 {
-	struct origins *origins = ticket->relay->origins;
+	struct origins *origins = ticket->relay->standing->origins;
 
 	ticket->client = *client;
 	ticket->of_origin = origins && origins_enter(origins, client);
@@ -27,13 +27,14 @@ bool admission_tell_client(struct admission *ticket, const union client_address 
 
 void admission_give(struct admission *ticket)
 {
-	struct relay *relay = ticket->relay;
+	struct standing *standing;
 
-	if (!relay)
+	if (!ticket->relay)
 		return;
+	standing = ticket->relay->standing;
 	if (ticket->of_origin)
-		origins_leave(relay->origins, &ticket->client);
-	slots_give(&relay->slots);
+		origins_leave(standing->origins, &ticket->client);
+	slots_give(&standing->slots);
 	slots_give(ticket->all);
 	*ticket = (struct admission){.relay = NULL};
 }

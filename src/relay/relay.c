@@ -3,6 +3,7 @@
 #include "relay/relay.h"
 
 #include "base/log.h"
+#include "relay/generation.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -11,26 +12,7 @@ static uint64_t resolve_interval(const struct relay *relay)
 {
 	uint64_t own = relay->config->resolve_interval;
 
-	return own == UNITS_AUTO ? relay->owner->global.resolve_interval : own;
-}
-
-static int init_parts(struct relay *relay, struct resolver *resolver)
-{
-	const struct config_relay *config = relay->config;
-
-	relay->counters = calloc(relay->workers, sizeof(*relay->counters));
-	relay->shortages = calloc(relay->workers, sizeof(*relay->shortages));
-	relay->dampers = calloc(relay->workers, sizeof(*relay->dampers));
-	relay->damping.relay = config->name;
-	relay->targets = targets_new(config, resolver, resolve_interval(relay));
-	if (!relay->counters || !relay->shortages || !relay->dampers || !relay->targets)
-		return -ENOMEM;
-	if (config->max_connections_per_source > 0) {
-		relay->origins = origins_new(config->max_connections_per_source);
-		if (!relay->origins)
-			return -ENOMEM;
-	}
-	return 0;
+	return own == UNITS_AUTO ? relay->generation->config->global.resolve_interval : own;
 }
 
 static void init_tuning(struct relay *relay)
@@ -53,51 +35,51 @@ static void init_tuning(struct relay *relay)
 	relay->target_tuning.sndbuf = config->target_sndbuf;
 }
 
-struct relay *relay_new(struct config *owner, const struct config_relay *config, struct resolver *resolver,
-                        unsigned workers)
+struct relay *relay_new(struct generation *generation, size_t number, struct standings *standings,
+                        struct resolver *resolver)
 {
 	struct relay *relay = calloc(1, sizeof(*relay));
 
 	if (!relay)
 		return NULL;
-	relay->owner = config_get(owner);
-	relay->config = config;
-	relay->number = (size_t)(config - owner->relays);
-	refcount_init(&relay->references);
-	relay->workers = workers;
-	slots_init(&relay->slots, config->max_connections);
+	relay->generation = generation;
+	relay->number = number;
+	relay->config = &generation->config->relays[number];
 	init_tuning(relay);
-	if (init_parts(relay, resolver) < 0) {
-		relay_put(relay);
-		return NULL;
-	}
-	return relay;
+	relay->standing = standing_get(standings, relay->config);
+	relay->targets = targets_new(relay->config, resolver, resolve_interval(relay));
+	if (relay->standing && relay->targets)
+		return relay;
+	relay_free(relay);
+	return NULL;
+}
+
+void relay_free(struct relay *relay)
+{
+	if (!relay)
+		return;
+	entrances_free(&relay->entrances);
+	targets_free(relay->targets);
+	standing_put(relay->standing);
+	free(relay);
 }
 
 struct relay *relay_get(struct relay *relay)
 {
-	refcount_get(&relay->references);
+	generation_get(relay->generation);
 	return relay;
 }
 
 void relay_put(struct relay *relay)
 {
-	if (!relay || !refcount_put(&relay->references))
-		return;
-	entrances_free(&relay->entrances);
-	targets_free(relay->targets);
-	free(relay->counters);
-	free(relay->shortages);
-	free(relay->dampers);
-	origins_free(relay->origins);
-	slots_deinit(&relay->slots);
-	config_put(relay->owner);
-	free(relay);
+	if (relay)
+		generation_put(relay->generation);
 }
 
 int relay_bind(struct relay *relay, struct address_list *const *found)
 {
-	return entrances_bind(&relay->entrances, relay->config, found, &relay->client_tuning, relay->workers);
+	return entrances_bind(&relay->entrances, relay->config, found, &relay->client_tuning,
+	                      relay->generation->workers);
 }
 
 int relay_check_apart(const struct relay *relay, const struct relay *other)
@@ -119,8 +101,9 @@ int relay_listen(struct relay *relay)
 int relay_socket(const struct relay *relay, size_t nth, unsigned worker)
 {
 	const struct entrance *entrance = &relay->entrances.list[nth];
+	unsigned workers = relay->generation->workers;
 
-	if (entrance->count < relay->workers && (relay->number + nth) % relay->workers != worker)
+	if (entrance->count < workers && (relay->number + nth) % workers != worker)
 		return -1;
 	return entrance_fd(entrance, worker);
 }
@@ -128,14 +111,4 @@ int relay_socket(const struct relay *relay, size_t nth, unsigned worker)
 void relay_unlisten(struct relay *relay)
 {
 	entrances_close(&relay->entrances);
-}
-
-bool relay_begin_limit(struct relay *relay)
-{
-	return episode_begin(&relay->at_limit, EPISODE_INTERVAL_MS);
-}
-
-void relay_end_limit(struct relay *relay)
-{
-	(void)episode_end(&relay->at_limit);
 }

@@ -1,58 +1,42 @@
 /*
- * One [relay NAME] at run time: its entrances, targets, limits and counters. Shared by all workers and
- * reference-counted. Every pair holds a reference, so what a pair needs lives as long as the pair.
+ * One [relay NAME] of a generation at run time: its settings, entrances and targets. Shared by all workers.
+ * What must outlive it is in its standing. Every pair holds it, so what a pair needs lives as long as the
+ * pair.
  */
 #ifndef WEIR_RELAY_H
 #define WEIR_RELAY_H
 
-#include "base/episode.h"
-#include "base/refcount.h"
-#include "base/slots.h"
 #include "config/settings.h"
 #include "net/resolver.h"
 #include "net/socket.h"
-#include "relay/damper.h"
 #include "relay/entrances.h"
-#include "relay/origins.h"
-#include "relay/shortage.h"
+#include "relay/standing.h"
 #include "relay/targets.h"
-#include "report/records.h"
 
-#include <stdbool.h>
-#include <stdint.h>
+#include <stddef.h>
+
+struct generation;
 
 struct relay {
 	const struct config_relay *config;
-	size_t number; /* among the relays of its configuration, from 0 */
-	/*
-	 * One for each worker. Only that worker writes and reads it. This keeps a report consistent, and
-	 * nothing is shared on the path that bytes take. What flows have moved is added when their pair ends.
-	 */
-	struct counters *counters;
-	struct shortage *shortages; /* likewise */
-	struct damper *dampers;     /* likewise */
-	struct slots slots;         /* its pairs; limited by max_connections of the relay */
+	size_t number;                 /* among the relays of its generation, from 0 */
+	struct generation *generation; /* which it belongs to, and lives as long as */
+	struct standing *standing;     /* a reference */
 	struct entrances entrances;
-	struct origins *origins; /* count their pairs; NULL: no limit per origin */
 	struct targets *targets;
 	struct socket_tuning client_tuning, target_tuning;
-	struct damping damping;
-	struct episode is_short; /* of something that connecting needs */
-	/* private */
-	struct config *owner;
-	unsigned workers;
-	struct episode at_limit;
-	struct refcount references;
 };
 
 /*
- * A relay with one reference, for this many workers. Adds its host names to resolver and keeps a reference to
- * owner. NULL when out of memory.
+ * The relay of this number in the configuration of generation, which owns it. Adds its host names to
+ * resolver. NULL when out of memory.
  */
-struct relay *relay_new(struct config *owner, const struct config_relay *config, struct resolver *resolver,
-                        unsigned workers);
+struct relay *relay_new(struct generation *generation, size_t number, struct standings *standings,
+                        struct resolver *resolver);
+void relay_free(struct relay *relay); /* takes NULL */
+/* Holds the relay and its generation. Any thread. Put takes NULL. */
 struct relay *relay_get(struct relay *relay);
-void relay_put(struct relay *relay); /* takes NULL */
+void relay_put(struct relay *relay);
 
 /* Takes every listening address, without accepting anybody. As entrances_bind. */
 int relay_bind(struct relay *relay, struct address_list *const *found);
@@ -73,12 +57,5 @@ int relay_socket(const struct relay *relay, size_t nth, unsigned worker);
  * still be choosing a target.
  */
 void relay_unlisten(struct relay *relay);
-
-/*
- * A limit of this relay was reached. True if the caller must log that: once per episode, and at most once in
- * ten seconds. If true, relay_end_limit must follow.
- */
-bool relay_begin_limit(struct relay *relay);
-void relay_end_limit(struct relay *relay);
 
 #endif

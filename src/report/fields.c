@@ -30,6 +30,7 @@ static const struct field relay_fields[] = {
         {"pauses", FIELD_NUMBER, offsetof(struct relay_record, counters.pauses)},
         {"paused_ms", FIELD_NUMBER, offsetof(struct relay_record, counters.paused_ms)},
         {"shortages", FIELD_NUMBER, offsetof(struct relay_record, counters.shortages)},
+        {"state", FIELD_RELAY_STATE, offsetof(struct relay_record, state)},
         {.name = NULL},
 };
 
@@ -125,6 +126,11 @@ static const char *limited_word(enum limited_by limited)
 	return "-";
 }
 
+static const char *relay_state_word(enum relay_state state)
+{
+	return state == RELAY_ACTIVE ? "active" : "removed";
+}
+
 /*
  * One word of printable ASCII, whatever text is. This way a name can neither forge a field nor break JSON.
  * "-" if text is empty or NULL.
@@ -194,6 +200,9 @@ void field_get(const struct field *field, const void *record, struct value *valu
 		break;
 	case FIELD_LIMITED_BY:
 		value->word = limited_word(*(const enum limited_by *)at);
+		break;
+	case FIELD_RELAY_STATE:
+		value->word = relay_state_word(*(const enum relay_state *)at);
 		break;
 	}
 }

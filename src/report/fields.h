@@ -19,6 +19,7 @@ enum field_type {
 	FIELD_DIRECTION,
 	FIELD_READING,
 	FIELD_LIMITED_BY,
+	FIELD_RELAY_STATE,
 };
 
 struct field {

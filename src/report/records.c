@@ -18,24 +18,20 @@ void report_part_deinit(struct report_part *part)
 	*part = (struct report_part){.relays = NULL};
 }
 
-struct report *report_new(struct config *config, size_t part_count)
+struct report *report_new(size_t relay_max, size_t part_count)
 {
 	struct report *report = calloc(1, sizeof(*report));
 
 	if (!report)
 		return NULL;
-	report->config = config_get(config);
-	report->relays = calloc(config->relay_count, sizeof(*report->relays));
+	report->relays = calloc(relay_max, sizeof(*report->relays));
+	report->names = calloc(relay_max, sizeof(struct label *));
 	report->parts = calloc(part_count, sizeof(*report->parts));
-	if (!report->relays || !report->parts) {
-		report_free(report);
-		return NULL;
-	}
-	report->relay_count = config->relay_count;
-	report->part_count = part_count;
-	for (size_t i = 0; i < report->relay_count; i++)
-		report->relays[i].name = config->relays[i].name;
-	return report;
+	report->part_count = report->parts ? part_count : 0;
+	if (report->relays && report->names && report->parts)
+		return report;
+	report_free(report);
+	return NULL;
 }
 
 void report_free(struct report *report)
@@ -44,10 +40,19 @@ void report_free(struct report *report)
 		return;
 	for (size_t i = 0; i < report->part_count; i++)
 		report_part_deinit(&report->parts[i]);
+	for (size_t i = 0; i < report->name_count; i++)
+		label_put(report->names[i]);
 	free(report->parts);
+	free(report->names);
 	free(report->relays);
-	config_put(report->config);
 	free(report);
+}
+
+void report_add_relay(struct report *report, struct label *name, size_t number, enum relay_state state)
+{
+	report->names[report->name_count++] = label_get(name);
+	report->relays[report->relay_count++] =
+	        (struct relay_record){.name = name->text, .number = number, .state = state};
 }
 
 size_t report_pair_count(const struct report *report)
@@ -59,7 +64,7 @@ size_t report_pair_count(const struct report *report)
 	return count;
 }
 
-void relay_record_add(struct relay_record *sum, const struct relay_record *more)
+static void add(struct relay_record *sum, const struct relay_record *more)
 {
 	sum->pairs += more->pairs;
 	sum->counters.accepted += more->counters.accepted;
@@ -70,4 +75,24 @@ void relay_record_add(struct relay_record *sum, const struct relay_record *more)
 	sum->counters.pauses += more->counters.pauses;
 	sum->counters.paused_ms += more->counters.paused_ms;
 	sum->counters.shortages += more->counters.shortages;
+}
+
+static void sum_relay(const struct report *report, struct relay_record *relay)
+{
+	for (size_t i = 0; i < report->part_count; i++)
+		add(relay, &report->parts[i].relays[relay->number]);
+}
+
+void report_sum(struct report *report)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < report->relay_count; i++) {
+		struct relay_record *relay = &report->relays[i];
+
+		sum_relay(report, relay);
+		if (relay->state == RELAY_ACTIVE || relay->pairs > 0)
+			report->relays[kept++] = *relay;
+	}
+	report->relay_count = kept;
 }

@@ -6,6 +6,7 @@
 #ifndef WEIR_RECORDS_H
 #define WEIR_RECORDS_H
 
+#include "base/label.h"
 #include "config/settings.h"
 #include "net/resolver.h"
 #include "net/socket.h"
@@ -15,6 +16,7 @@
 
 enum pair_state { STATE_CONNECTING, STATE_OPEN, STATE_HALF_CLOSED, STATE_CLOSING };
 enum reading { READING_WAITING, READING_ON, READING_PAUSED, READING_ENDED };
+enum relay_state { RELAY_ACTIVE, RELAY_REMOVED };
 enum limited_by { LIMITED_BY_NONE, LIMITED_BY_CLIENT, LIMITED_BY_TARGET, LIMITED_BY_RELAY };
 
 /* What a relay has counted since its start. */
@@ -41,6 +43,8 @@ struct relay_record {
 	const char *name; /* borrowed; NULL in a worker's part */
 	uint64_t pairs;
 	struct counters counters; /* living pairs included */
+	enum relay_state state;   /* removed: it is not in the configuration any more */
+	size_t number;            /* not written: its place in the workers' parts */
 };
 
 #define RECORD_UNKNOWN UINT64_MAX /* a number that is not known */
@@ -59,7 +63,7 @@ struct flow_record {
 /* There are as many of these as pairs, so they hold nothing as text. */
 struct pair_record {
 	uint64_t id;
-	const char *relay; /* borrowed from the configuration */
+	const char *relay; /* borrowed from the report */
 	unsigned worker;
 	enum pair_state state;
 	struct address_list *targets;  /* a reference, because target is in it; or NULL */
@@ -71,7 +75,7 @@ struct pair_record {
 
 /* One worker's part, all of it from one moment. The relays cost little, the pairs most of a report. */
 struct report_part {
-	struct relay_record *relays; /* one for each relay, in the order of the relays; owned */
+	struct relay_record *relays; /* by the numbers of the relays' standings; owned */
 	struct pair_record *pairs;   /* owned; like relays, NULL if there was no memory */
 	size_t pair_count;
 };
@@ -79,11 +83,13 @@ struct report_part {
 /* Holds all that it needs, so it may outlive the workers and be written by any thread. */
 struct report {
 	struct process_record process;
-	struct relay_record *relays; /* owned */
+	struct relay_record *relays; /* owned; those of the configuration first, in its order */
 	size_t relay_count;
 	struct report_part *parts; /* owned */
 	size_t part_count;
-	struct config *config; /* a reference, for the names of its relays */
+	/* private */
+	struct label **names; /* of the relays: references */
+	size_t name_count;
 };
 
 /* Frees count records of one allocation. Takes NULL. */
@@ -92,13 +98,14 @@ void pair_records_free(struct pair_record *records, size_t count);
 /* Frees what a part holds and zeroes it. */
 void report_part_deinit(struct report_part *part);
 
-/* A report of all relays of config, with empty parts. NULL when out of memory. */
-struct report *report_new(struct config *config, size_t part_count);
+/* A report with room for so many relays, none of them added yet, and empty parts. NULL when out of memory. */
+struct report *report_new(size_t relay_max, size_t part_count);
+/* Adds a relay. number is that of its standing. */
+void report_add_relay(struct report *report, struct label *name, size_t number, enum relay_state state);
+/* Adds up what the parts say. Leaves out removed relays without pairs. */
+void report_sum(struct report *report);
 void report_free(struct report *report); /* takes NULL */
 /* The number of pairs in all parts. */
 size_t report_pair_count(const struct report *report);
-
-/* Adds what another worker has counted. */
-void relay_record_add(struct relay_record *sum, const struct relay_record *more);
 
 #endif

@@ -124,14 +124,14 @@ static bool begin_episode(struct acceptor *acceptor)
 {
 	if (acceptor->told)
 		return false;
-	acceptor->told = relay_begin_limit(acceptor->relay);
+	acceptor->told = standing_begin_limit(acceptor->relay->standing);
 	return acceptor->told;
 }
 
 static void end_episode(struct acceptor *acceptor)
 {
 	if (acceptor->told)
-		relay_end_limit(acceptor->relay);
+		standing_end_limit(acceptor->relay->standing);
 	acceptor->told = false;
 }
 
@@ -143,13 +143,13 @@ static void tell_limit(struct acceptor *acceptor)
 		log_warning("relay %s: %smax_connections (%" PRIu64 ") reached, accepting pauses",
 		            acceptor->relay->config->name, full == acceptor->all->slots ? "" : "its ",
 		            full->max);
-	if (!acceptor->told && !acceptor->relay->at_limit.told)
+	if (!acceptor->told && !standing_told_limit(acceptor->relay->standing))
 		arm_retry(acceptor->all);
 }
 
 static void tell_shortage(struct acceptor *acceptor, int error)
 {
-	acceptor->relay->counters[acceptor->all->set->worker].shortages++;
+	acceptor->relay->standing->tallies[acceptor->all->set->worker].counters.shortages++;
 	if (begin_episode(acceptor))
 		log_error("relay %s: cannot accept: %s; accepting pauses", acceptor->relay->config->name,
 		          strerror(-error));
@@ -296,8 +296,10 @@ EVENT_CALLBACK(on_retry, struct acceptors, all)
 
 static void resume(struct acceptor *acceptor)
 {
-	if (acceptor->told && !slots_full(acceptor->all->slots) && !slots_full(&acceptor->relay->slots))
-		relay_end_limit(acceptor->relay); /* another acceptor may have something to log */
+	if (acceptor->told && !slots_full(acceptor->all->slots) &&
+	    !slots_full(&acceptor->relay->standing->slots))
+		standing_end_limit(
+		        acceptor->relay->standing); /* another acceptor may have something to log */
 	accept_some(acceptor);
 }
 

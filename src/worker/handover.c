@@ -116,13 +116,13 @@ int handover_serve(struct handover *handover, struct pair_set *set, struct newco
 }
 
 /* No acceptor of this worker ran into it, so none pauses. */
-static void tell_shortage(struct relay *relay, unsigned worker)
+static void tell_shortage(struct standing *standing, unsigned worker)
 {
-	relay->counters[worker].shortages++;
-	if (!relay_begin_limit(relay))
+	standing->tallies[worker].counters.shortages++;
+	if (!standing_begin_limit(standing))
 		return;
-	log_error("relay %s: cannot accept: %s", relay->config->name, strerror(ENOMEM));
-	relay_end_limit(relay);
+	log_error("relay %s: cannot accept: %s", standing->name, strerror(ENOMEM));
+	standing_end_limit(standing);
 }
 
 /* This ends: a worker that keeps taking clients soon no longer has the fewest pairs, so no more come. */
@@ -132,14 +132,14 @@ void handover_take(struct handover *handover, struct pair_set *set, unsigned who
 	struct newcomer newcomer;
 
 	while (newcomers_take(&desk->newcomers, &newcomer)) {
-		struct relay *relay = newcomer.ticket.relay;
+		struct standing *standing = newcomer.ticket.relay->standing;
 
 		if (desk != ours) {
 			count(ours);
 			uncount(desk);
 		}
 		if (begin(ours, set, &newcomer) < 0)
-			tell_shortage(relay, set->worker);
+			tell_shortage(standing, set->worker);
 	}
 }
 

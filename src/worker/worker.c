@@ -58,10 +58,11 @@ static int remove_acceptor(struct worker *worker, struct relay *relay, int fd)
 static int for_sockets(struct worker *worker, unsigned whose,
                        int (*todo)(struct worker *worker, struct relay *relay, int fd))
 {
+	const struct generation *generation = worker->context->generation;
 	int error = 0;
 
-	for (size_t r = 0; !error && r < worker->context->relay_count; r++) {
-		struct relay *relay = worker->context->relays[r];
+	for (size_t r = 0; !error && r < generation->relay_count; r++) {
+		struct relay *relay = generation->relays[r];
 
 		for (size_t i = 0; !error && i < relay->entrances.count; i++) {
 			int fd = relay_socket(relay, i, whose);
@@ -116,13 +117,24 @@ static void note_drained(void *arg)
 	answer(worker, &worker->drained, WORKER_DRAINED);
 }
 
+/* The collector holds the standings until all workers have answered. */
+static struct relay_record *report_counters(const struct worker *worker)
+{
+	const struct standings *standings = worker->context->standings;
+	struct relay_record *records = calloc(standings->count, sizeof(*records));
+
+	for (size_t i = 0; records && i < standings->count; i++)
+		if (standings->list[i])
+			records[i].counters = standings->list[i]->tallies[worker->number].counters;
+	return records;
+}
+
 static void begin_report(struct worker *worker)
 {
-	const struct worker_context *context = worker->context;
 	struct report_part *part = &worker->reported.part;
 	uint64_t now = clock_ms();
 
-	*part = (struct report_part){.relays = calloc(context->relay_count, sizeof(struct relay_record))};
+	*part = (struct report_part){.relays = report_counters(worker)};
 	if (part->relays)
 		part->pairs = pair_survey_begin(&worker->set, now, &part->pair_count);
 	if (!part->pairs) {
@@ -130,8 +142,6 @@ static void begin_report(struct worker *worker)
 		answer(worker, &worker->reported, WORKER_REPORTED);
 		return;
 	}
-	for (size_t i = 0; i < context->relay_count; i++)
-		part->relays[i].counters = context->relays[i]->counters[worker->number];
 	pair_set_count(&worker->set, now, part->relays);
 	event_active(worker->survey_more, EV_TIMEOUT, 0);
 }

@@ -9,7 +9,8 @@
 #include "base/mailbox.h"
 #include "base/slots.h"
 #include "flow/budget.h"
-#include "relay/relay.h"
+#include "relay/generation.h"
+#include "relay/standing.h"
 #include "report/records.h"
 
 #include <pthread.h>
@@ -31,8 +32,8 @@ struct worker_gate {
 /* What workers share. Borrowed; must outlive them. */
 struct worker_context {
 	unsigned worker_count;
-	struct relay **relays;
-	size_t relay_count;
+	struct generation *generation;
+	const struct standings *standings;
 	struct budget *budget;
 	struct handover *handover; /* NULL: there is one worker only */
 	struct slots *slots;       /* pairs of all workers */

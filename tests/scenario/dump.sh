@@ -11,7 +11,7 @@ keys_of() {
 expect_contract() {
 	expect_equal "keys of weir" "version pid time uptime_ms workers pairs used memory_max " "$(keys_of weir)"
 	expect_equal "keys of relay" \
-		"name pairs accepted refused connect_failed upload_bytes download_bytes pauses paused_ms shortages " \
+		"name pairs accepted refused connect_failed upload_bytes download_bytes pauses paused_ms shortages state " \
 		"$(keys_of relay)"
 	expect_equal "keys of pair" "id relay worker state client target age_ms idle_ms " "$(keys_of pair)"
 	expect_equal "keys of flow" \

@@ -38,8 +38,10 @@ UNIT_TESTS = \
 	tests/unit/relay/test_admission \
 	tests/unit/relay/test_damper \
 	tests/unit/relay/test_entrance \
+	tests/unit/relay/test_generation \
 	tests/unit/relay/test_loops \
 	tests/unit/relay/test_relay \
+	tests/unit/relay/test_standing \
 	tests/unit/relay/test_targets \
 	tests/unit/net/test_local_ports \
 	tests/unit/net/test_lookups \
@@ -193,6 +195,12 @@ tests_unit_relay_test_damper_LDADD = $(UNIT_LIBS)
 tests_unit_relay_test_entrance_SOURCES = tests/unit/relay/test_entrance.c tests/unit/net/socket_stage.c
 tests_unit_relay_test_entrance_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_relay_test_entrance_LDADD = $(UNIT_LIBS)
+tests_unit_relay_test_generation_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_relay_test_generation_LDADD = $(UNIT_LIBS)
+tests_unit_relay_test_standing_SOURCES = tests/unit/relay/test_standing.c tests/unit/faults.c
+tests_unit_relay_test_standing_LDFLAGS = $(FAULTS_WRAP)
+tests_unit_relay_test_standing_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_relay_test_standing_LDADD = $(UNIT_LIBS)
 tests_unit_relay_test_loops_SOURCES = tests/unit/relay/test_loops.c tests/unit/relay/relay_stage.c
 tests_unit_relay_test_loops_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_relay_test_loops_LDADD = $(UNIT_LIBS)

@@ -8,6 +8,7 @@
 #include "capture.h"
 #include "config/config.h"
 #include "loop.h"
+#include "relay/generation.h"
 #include "relay/relay.h"
 
 #include <dirent.h>
@@ -54,16 +55,28 @@ static inline struct config *relays_config(const char *const *listen, const char
 	return config;
 }
 
-/* The relay of such a configuration. It keeps the configuration alive. */
+/* The relay of such a configuration, the only one of its generation. It must be freed with relays_free. */
 static inline struct relay *relays_new(const char *const *listen, const char *const *target,
                                        const char *const *option, struct resolver *resolver, unsigned workers)
 {
 	struct config *config = relays_config(listen, target, option);
-	struct relay *relay = relay_new(config, &config->relays[0], resolver, workers);
+	struct standings *standings = standings_new(workers);
+	struct generation *generation;
 
-	ck_assert_ptr_nonnull(relay);
+	ck_assert_ptr_nonnull(standings);
+	generation = generation_new(config, standings, resolver, NULL);
+	ck_assert_ptr_nonnull(generation);
 	config_put(config);
-	return relay;
+	return generation->relays[0];
+}
+
+/* Nobody holds it any more. Takes NULL. */
+static inline void relays_free(struct relay *relay)
+{
+	struct standings *standings = relay ? relay->standing->standings : NULL;
+
+	relay_put(relay);
+	standings_free(standings);
 }
 
 /* A socket that listens, or -errno. */

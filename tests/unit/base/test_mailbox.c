@@ -101,6 +101,22 @@ static void *post_many(void *arg)
 	return NULL;
 }
 
+/* At the end of the process, the base no longer runs. */
+START_TEST(messages_are_delivered_without_the_base)
+{
+	struct mailbox unopened = {.fd = -1};
+
+	mailbox_post(&mailbox, &one);
+	mailbox_post(&mailbox, &two);
+	mailbox_take(&mailbox);
+	ck_assert_uint_eq(count, 2);
+	ck_assert_ptr_eq(delivered[0], &one);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	ck_assert_uint_eq(count, 2);
+	mailbox_take(&unopened);
+}
+END_TEST
+
 START_TEST(messages_of_many_threads_all_come)
 {
 	pthread_t threads[THREADS];
@@ -125,6 +141,7 @@ int main(void)
 	tcase_add_test(tcase, message_that_is_posted_twice_comes_once);
 	tcase_add_test(tcase, message_may_be_posted_by_its_own_delivery);
 	tcase_add_test(tcase, stopped_mailbox_may_be_posted_to);
+	tcase_add_test(tcase, messages_are_delivered_without_the_base);
 	tcase_add_test(tcase, messages_of_many_threads_all_come);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);

@@ -70,7 +70,7 @@ static void teardown(void)
 
 static struct report *make_report(void)
 {
-	struct report *report = report_new(config, 1);
+	struct report *report = report_new(1, 1);
 
 	ck_assert_ptr_nonnull(report);
 	return report;

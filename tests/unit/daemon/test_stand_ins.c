@@ -34,7 +34,8 @@ static void begin(const char *listen, const char *option)
 {
 	relay = relays_new(TEXTS(listen), TEXTS(relays_address(target)), TEXTS(option), NULL, WORKERS);
 	ck_assert_int_eq(relays_listen(relay), 0);
-	context.relays = &relay;
+	context.generation = relay->generation;
+	context.standings = relay->standing->standings;
 	for (unsigned i = 0; i < WORKERS; i++) {
 		worker[i] = worker_new(&context, i);
 		ck_assert_ptr_nonnull(worker[i]);
@@ -58,7 +59,6 @@ static void setup(void)
 	ck_assert_int_eq(mailbox_open(&answers, base, take_answer, NULL), 0);
 	context = (struct worker_context){
 	        .worker_count = WORKERS,
-	        .relay_count = 1,
 	        .budget = &budget,
 	        .handover = handover_new(WORKERS),
 	        .slots = &slots,
@@ -78,7 +78,7 @@ static void teardown(void)
 	stand_ins_free(stand_ins);
 	handover_free(context.handover);
 	ck_assert_uint_eq(slots_used(&slots), 0);
-	relay_put(relay);
+	relays_free(relay);
 	mailbox_close(&answers);
 	event_base_free(base);
 	for (size_t i = 0; i < client_count; i++)
@@ -164,14 +164,14 @@ END_TEST
 START_TEST(clients_that_wait_at_a_limit_are_left_alone)
 {
 	begin("127.0.0.1:0", "defaults.max_connections=1");
-	ck_assert(slots_take(&relay->slots));
+	ck_assert(slots_take(&relay->standing->slots));
 	start(2);
 	come(CLIENTS);
 	for (uint64_t end = clock_ms() + 300; clock_ms() < end;)
 		event_base_loop(base, EVLOOP_ONCE);
 	ck_assert_uint_eq(stand_in(0), HANDOVER_NOBODY);
 	ck_assert(worker_has_taken(worker[0], WORKER_STAND_IN));
-	slots_give(&relay->slots);
+	slots_give(&relay->standing->slots);
 }
 END_TEST
 
@@ -179,11 +179,11 @@ END_TEST
 START_TEST(looks_at_a_limit_become_rare)
 {
 	begin("127.0.0.1:0", "defaults.max_connections=1");
-	ck_assert(slots_take(&relay->slots));
+	ck_assert(slots_take(&relay->standing->slots));
 	come(CLIENTS);
 	loop_passes_in(base, 700);
 	ck_assert_uint_le(loop_passes_in(base, 900), 5);
-	slots_give(&relay->slots);
+	slots_give(&relay->standing->slots);
 	start(2);
 	LOOP_UNTIL(base, served(1));
 }
@@ -200,11 +200,11 @@ START_TEST(slot_that_is_left_alone_is_passed_on)
 	struct slots_waiter stuck = {.tell = note_told}, other = {.tell = note_told};
 
 	begin("127.0.0.1:0", "defaults.max_connections=1");
-	ck_assert(slots_take(&relay->slots));
-	slots_wait(&relay->slots, &stuck);
-	slots_wait(&relay->slots, &other);
+	ck_assert(slots_take(&relay->standing->slots));
+	slots_wait(&relay->standing->slots, &stuck);
+	slots_wait(&relay->standing->slots, &other);
 	come(1);
-	slots_give(&relay->slots);
+	slots_give(&relay->standing->slots);
 	ck_assert(!slots_awaited(&stuck));
 	ck_assert(slots_awaited(&other));
 	LOOP_UNTIL(base, !slots_awaited(&other));

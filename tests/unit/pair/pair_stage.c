@@ -166,7 +166,7 @@ void setup(void)
 
 void open_relay(const char *const *targets, const char *const *options)
 {
-	relay_put(relay);
+	relays_free(relay);
 	relay = relays_new(LISTEN, targets, options, NULL, 1);
 }
 
@@ -180,11 +180,11 @@ void teardown(void)
 	pair_set_deinit(&set);
 	ck_assert_uint_eq(set.count, 0);
 	ck_assert_uint_eq(slots_used(&slots), 0);
-	ck_assert_uint_eq(slots_used(&relay->slots), 0);
+	ck_assert_uint_eq(slots_used(&relay->standing->slots), 0);
 	ck_assert_uint_eq(budget_used(&budget), 0);
 	pipe_pool_deinit(&pipes);
 	ck_assert_uint_eq(slots_used(&pipe_slots), 0);
-	relay_put(relay);
+	relays_free(relay);
 	event_base_loop(base, EVLOOP_NONBLOCK);
 	event_base_free(base);
 	free(set.io.scratch);
@@ -340,7 +340,7 @@ void assert_over(const char *reason)
 	ck_assert_msg(captured(text) == 1, "not closed with %s", text);
 	ck_assert_uint_eq(ended, 1);
 	ck_assert_uint_eq(slots_used(&slots), 0);
-	ck_assert_uint_eq(slots_used(&relay->slots), 0);
+	ck_assert_uint_eq(slots_used(&relay->standing->slots), 0);
 }
 
 TCase *make_case(const char *name)

@@ -16,8 +16,8 @@ START_TEST(refused_target_resets_the_client)
 	client = join();
 	assert_ends(client, LOOP_RST, 0);
 	assert_over("connect_failed");
-	ck_assert_uint_eq(relay->counters[0].connect_failed, 1);
-	ck_assert_uint_eq(relay->counters[0].refused, 0);
+	ck_assert_uint_eq(relay->standing->tallies[0].counters.connect_failed, 1);
+	ck_assert_uint_eq(relay->standing->tallies[0].counters.refused, 0);
 	ck_assert_uint_eq(captured("ended_first=none"), 1);
 }
 END_TEST
@@ -32,7 +32,7 @@ START_TEST(second_target_is_taken_when_the_first_refuses)
 	server = meet_open(target);
 	send_all(client, 0, 100);
 	assert_receives(server, &received, 100);
-	ck_assert_uint_eq(relay->counters[0].connect_failed, 0);
+	ck_assert_uint_eq(relay->standing->tallies[0].counters.connect_failed, 0);
 }
 END_TEST
 
@@ -72,7 +72,7 @@ START_TEST(silent_target_times_out)
 	assert_ends(client, LOOP_RST, 0);
 	ck_assert_uint_ge(clock_ms() - began, 95);
 	assert_over("connect_timeout");
-	ck_assert_uint_eq(relay->counters[0].connect_failed, 1);
+	ck_assert_uint_eq(relay->standing->tallies[0].counters.connect_failed, 1);
 }
 END_TEST
 
@@ -97,7 +97,7 @@ START_TEST(client_that_resets_while_connecting_is_noticed)
 	reset(client);
 	assert_over("client_reset");
 	ck_assert_uint_le(clock_ms() - began, NOTICED_MS);
-	ck_assert_uint_eq(relay->counters[0].connect_failed, 0);
+	ck_assert_uint_eq(relay->standing->tallies[0].counters.connect_failed, 0);
 }
 END_TEST
 
@@ -246,7 +246,7 @@ START_TEST(shortage_that_lasts_is_told)
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	ck_assert_uint_eq(captured("relay command-line: connecting has to wait: Too many open files"), 1);
 	ck_assert_uint_eq(captured("cannot connect to target"), 0); /* which would blame the target */
-	ck_assert_uint_ge(relay->counters[0].shortages, 1);
+	ck_assert_uint_ge(relay->standing->tallies[0].counters.shortages, 1);
 	join();
 	meet(target);
 	LOOP_UNTIL(base, captured("relay command-line: connecting goes on") == 1);
@@ -260,18 +260,18 @@ START_TEST(shortage_is_met_by_one_pair_at_a_time)
 	join_with(FAULT_SOCKET, 1, EMFILE);
 	for (int i = 0; i < 20; i++)
 		join();
-	ck_assert_uint_eq(relay->counters[0].shortages, 1);
+	ck_assert_uint_eq(relay->standing->tallies[0].counters.shortages, 1);
 	for (int i = 0; i < 21; i++)
 		meet(target);
 	LOOP_UNTIL(base, pair_is_connected(LIST_FIRST(&set.pairs)));
-	ck_assert_uint_eq(relay->counters[0].shortages, 1);
+	ck_assert_uint_eq(relay->standing->tallies[0].counters.shortages, 1);
 }
 END_TEST
 
 static void damp(void)
 {
-	relay->dampers[0].on = true;
-	relay->dampers[0].last = clock_ms();
+	relay->standing->tallies[0].damper.on = true;
+	relay->standing->tallies[0].damper.last = clock_ms();
 }
 
 START_TEST(pair_of_a_damped_relay_waits)
@@ -286,10 +286,10 @@ START_TEST(pair_of_a_damped_relay_waits)
 	ck_assert_int_eq(only_pair()->phase, PHASE_WAITING);
 	peer = meet(target);
 	ck_assert_uint_ge(clock_ms() - began, DAMPER_WAIT_MS - 2);
-	ck_assert(relay->dampers[0].on); /* connecting alone is no answer */
+	ck_assert(relay->standing->tallies[0].damper.on); /* connecting alone is no answer */
 	ck_assert_uint_eq(loop_send(peer, 0, 10), 10);
 	assert_receives(client, &received, 10);
-	ck_assert(!relay->dampers[0].on);
+	ck_assert(!relay->standing->tallies[0].damper.on);
 	join();
 	ck_assert(LIST_FIRST(&set.pairs)->phase != PHASE_WAITING);
 }
@@ -307,9 +307,9 @@ START_TEST(end_of_the_target_is_an_answer)
 	ck_assert_uint_eq(loop_send(client, 0, 10), 10);
 	shutdown(client, SHUT_WR);
 	LOOP_UNTIL(base, only_pair()->client.from.sink == SINK_ENDED);
-	ck_assert(relay->dampers[0].on);
+	ck_assert(relay->standing->tallies[0].damper.on);
 	shutdown(peer, SHUT_WR);
-	LOOP_UNTIL(base, !relay->dampers[0].on);
+	LOOP_UNTIL(base, !relay->standing->tallies[0].damper.on);
 }
 END_TEST
 

@@ -24,7 +24,7 @@ START_TEST(pair_counts_until_its_last_bytes_are_acknowledged)
 	run_for(300);
 	ck_assert_uint_eq(set.count, 1);
 	ck_assert_uint_eq(slots_used(&slots), 1);
-	ck_assert_uint_eq(slots_used(&relay->slots), 1);
+	ck_assert_uint_eq(slots_used(&relay->standing->slots), 1);
 	ck_assert_int_eq(pair->phase, PHASE_ENDING);
 	ck_assert_uint_eq(captured("closed pair"), 0);
 	assert_ends(client, LOOP_FIN, ANSWER);

@@ -17,7 +17,7 @@ START_TEST(round_trip_and_clean_end)
 	client = join();
 	server = meet_open(target);
 	ck_assert_uint_eq(slots_used(&slots), 1);
-	ck_assert_uint_eq(slots_used(&relay->slots), 1);
+	ck_assert_uint_eq(slots_used(&relay->standing->slots), 1);
 	send_all(client, 0, 5000);
 	assert_receives(server, &received, 5000);
 	send_all(server, 0, 3000);
@@ -30,11 +30,11 @@ START_TEST(round_trip_and_clean_end)
 	LOOP_UNTIL(base, loop_receive(client, &received, 1) == LOOP_FIN);
 	assert_over("eof");
 	ck_assert_uint_eq(captured("ended_first=client"), 1);
-	ck_assert_uint_eq(relay->counters[0].accepted, 1);
-	ck_assert_uint_eq(relay->counters[0].refused, 0);
-	ck_assert_uint_eq(relay->counters[0].connect_failed, 0);
-	ck_assert_uint_eq(relay->counters[0].bytes[UPLOAD], 5000);
-	ck_assert_uint_eq(relay->counters[0].bytes[DOWNLOAD], 3000);
+	ck_assert_uint_eq(relay->standing->tallies[0].counters.accepted, 1);
+	ck_assert_uint_eq(relay->standing->tallies[0].counters.refused, 0);
+	ck_assert_uint_eq(relay->standing->tallies[0].counters.connect_failed, 0);
+	ck_assert_uint_eq(relay->standing->tallies[0].counters.bytes[UPLOAD], 5000);
+	ck_assert_uint_eq(relay->standing->tallies[0].counters.bytes[DOWNLOAD], 3000);
 }
 END_TEST
 
@@ -111,8 +111,8 @@ START_TEST(too_many_pairs_of_one_source)
 	ck_assert_int_eq(drain(third, &received), LOOP_RST);
 	ck_assert_uint_eq(set.count, 2);
 	ck_assert_uint_eq(slots_used(&slots), 2);
-	ck_assert_uint_eq(relay->counters[0].accepted, 3);
-	ck_assert_uint_eq(relay->counters[0].refused, 1);
+	ck_assert_uint_eq(relay->standing->tallies[0].counters.accepted, 3);
+	ck_assert_uint_eq(relay->standing->tallies[0].counters.refused, 1);
 	ck_assert_uint_eq(captured("reason=over_limit"), 1);
 	reset(first);
 	LOOP_UNTIL(base, set.count == 1);
@@ -254,7 +254,7 @@ START_TEST(quiet_log_has_no_close_lines)
 	shutdown(client, SHUT_WR);
 	LOOP_UNTIL(base, set.count == 0);
 	ck_assert_uint_eq(captured("closed"), 0);
-	ck_assert_uint_eq(relay->counters[0].bytes[UPLOAD], 100);
+	ck_assert_uint_eq(relay->standing->tallies[0].counters.bytes[UPLOAD], 100);
 }
 END_TEST
 
@@ -310,7 +310,7 @@ START_TEST(failing_allocation_costs_one_pair_at_most)
 	fail_after = 0;
 	if (how[0] == LOOP_FIN)
 		ck_assert_uint_eq(down[1], FAILING_BYTES);
-	if (how[1] == LOOP_FIN && relay->counters[0].connect_failed == 0)
+	if (how[1] == LOOP_FIN && relay->standing->tallies[0].counters.connect_failed == 0)
 		ck_assert_uint_eq(up[1], FAILING_BYTES);
 	ck_assert_uint_eq(ended, 1);
 	ck_assert_uint_eq(slots_used(&slots), 0);

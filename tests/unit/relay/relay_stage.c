@@ -68,7 +68,7 @@ void setup(void)
 
 void teardown(void)
 {
-	relay_put(relay);
+	relays_free(relay);
 	resolver_free(resolver);
 	lookups_free(lookups);
 	event_base_free(base);

@@ -24,12 +24,12 @@ static union client_address ipv6(const char *text, uint16_t port)
 
 static bool enter(union client_address client)
 {
-	return origins_enter(relay->origins, &client);
+	return origins_enter(relay->standing->origins, &client);
 }
 
 static void leave(union client_address client)
 {
-	origins_leave(relay->origins, &client);
+	origins_leave(relay->standing->origins, &client);
 }
 
 START_TEST(origins_are_limited_each)
@@ -86,21 +86,21 @@ START_TEST(ticket_takes_all_limits_or_none)
 	ck_assert_ptr_null(admission_take(&tickets[1], &all, relay));
 	ck_assert(!admission_tell_client(&tickets[1], &client)); /* it still has what it took before */
 	ck_assert_uint_eq(slots_used(&all), 2);
-	ck_assert_ptr_eq(admission_take(&tickets[2], &all, relay), &relay->slots);
+	ck_assert_ptr_eq(admission_take(&tickets[2], &all, relay), &relay->standing->slots);
 	ck_assert_uint_eq(slots_used(&all), 2);
 	admission_give(&tickets[2]); /* holds nothing */
 	admission_give(&tickets[1]);
 	ck_assert_uint_eq(slots_used(&all), 1);
-	ck_assert_uint_eq(slots_used(&relay->slots), 1);
+	ck_assert_uint_eq(slots_used(&relay->standing->slots), 1);
 	ck_assert(!enter(client)); /* the first still holds the origin's only place */
 	admission_give(&tickets[0]);
 	admission_give(&tickets[0]); /* a second time does nothing */
 	ck_assert_uint_eq(slots_used(&all), 0);
-	ck_assert_uint_eq(slots_used(&relay->slots), 0);
+	ck_assert_uint_eq(slots_used(&relay->standing->slots), 0);
 	slots_init(&all, 1);
 	ck_assert_ptr_null(admission_take(&tickets[0], &all, relay));
 	ck_assert_ptr_eq(admission_take(&tickets[1], &all, relay), &all);
-	ck_assert_uint_eq(slots_used(&relay->slots), 1);
+	ck_assert_uint_eq(slots_used(&relay->standing->slots), 1);
 	ck_assert(admission_tell_client(&tickets[0], &other));
 	ck_assert(!enter(other));
 	admission_give(&tickets[0]);
@@ -116,7 +116,7 @@ START_TEST(origins_without_limit_are_not_counted)
 
 	slots_init(&all, 0);
 	begin(TEXTS("127.0.0.1:1"), NULL);
-	ck_assert_ptr_null(relay->origins);
+	ck_assert_ptr_null(relay->standing->origins);
 	for (int i = 0; i < 1000; i++) {
 		ck_assert_ptr_null(admission_take(&ticket, &all, relay));
 		ck_assert(admission_tell_client(&ticket, &client));

@@ -48,7 +48,7 @@ static void leave(void)
 	loops_free(loops);
 	loops_free(NULL);
 	for (size_t i = 0; i < count; i++)
-		relay_put(relays[i]);
+		relays_free(relays[i]);
 	teardown();
 }
 

@@ -5,28 +5,6 @@
 
 #include <pthread.h>
 
-START_TEST(reached_limit_is_logged_at_most_once_in_ten_seconds)
-{
-	begin(TEXTS("127.0.0.1:1"), NULL);
-	ck_assert(relay_begin_limit(relay));
-	relay_end_limit(relay);
-	ck_assert(!relay_begin_limit(relay));
-	relay->at_limit.logged = clock_ms() - 10000;
-	ck_assert(relay_begin_limit(relay));
-}
-END_TEST
-
-START_TEST(limit_that_stands_is_not_logged_again)
-{
-	begin(TEXTS("127.0.0.1:1"), NULL);
-	ck_assert(relay_begin_limit(relay));
-	relay->at_limit.logged = clock_ms() - 10000;
-	ck_assert(!relay_begin_limit(relay));
-	relay_end_limit(relay);
-	ck_assert(relay_begin_limit(relay));
-}
-END_TEST
-
 START_TEST(listens_on_every_address)
 {
 	relay = relays_new(TEXTS("127.0.0.1:0", "*:0", "unix:@weir-test-relay"), TEXTS("127.0.0.1:1"), NULL,
@@ -126,7 +104,7 @@ START_TEST(address_of_a_name_that_another_relay_has)
 	ck_assert_int_eq(relay_check_apart(other, relay), -EADDRINUSE);
 	ck_assert_uint_eq(captured("cannot listen on 127.0.0.2:"), 2);
 	ck_assert_uint_eq(captured("relay command-line does"), 2);
-	relay_put(other);
+	relays_free(other);
 }
 END_TEST
 
@@ -166,8 +144,6 @@ int main(void)
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_set_timeout(tcase, 20);
-	tcase_add_test(tcase, reached_limit_is_logged_at_most_once_in_ten_seconds);
-	tcase_add_test(tcase, limit_that_stands_is_not_logged_again);
 	tcase_add_test(tcase, listens_on_every_address);
 	tcase_add_test(tcase, address_in_use_is_logged);
 	tcase_add_test(tcase, address_of_a_name_that_is_not_here_is_left_out);

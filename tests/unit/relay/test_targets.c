@@ -110,7 +110,7 @@ START_TEST(name_that_is_not_known_yet)
 	ck_assert_uint_eq(targets_attempts(relay->targets), 0);
 	resolve(relay);
 	ck_assert_uint_eq(targets_attempts(relay->targets), 3);
-	relay_put(relay);
+	relays_free(relay);
 	relay = relays_new(LISTEN, TEXTS("gone.example:80", "127.0.0.1:1"), NULL, resolver, 1);
 	ck_assert_uint_eq(targets_attempts(relay->targets), 1); /* there is something to try */
 }
@@ -123,7 +123,7 @@ START_TEST(choice_outlives_relay_and_resolver)
 
 	begin(TEXTS("one.example:81"), NULL);
 	ck_assert_int_eq(targets_choose(relay->targets, 0, 0, &choice), 0);
-	relay_put(relay);
+	relays_free(relay);
 	resolver_free(resolver);
 	relay = NULL;
 	resolver = NULL;

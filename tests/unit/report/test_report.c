@@ -81,7 +81,7 @@ static char golden[] =
         "weir version=0.1.0 pid=4242 time=2026-01-01T00:00:00Z uptime_ms=3600000 workers=2 pairs=1 "
         "used=1048576 memory_max=268435456\n"
         "relay name=db pairs=1 accepted=1042 refused=0 connect_failed=3 upload_bytes=1 download_bytes=2 "
-        "pauses=4 paused_ms=977 shortages=0\n"
+        "pauses=4 paused_ms=977 shortages=0 state=active\n"
         "pair id=17 relay=db worker=0 state=open client=10.0.0.5:51234 target=10.0.0.9:5432 age_ms=12300 "
         "idle_ms=4\n"
         "flow pair=17 direction=upload queued=0 peak=65536 high=1048576 low=524288 reading=on pauses=0 "
@@ -106,7 +106,7 @@ static char *write_report(enum dump_format format, const struct records *records
 	        {.pairs = records->pairs, .pair_count = half},
 	        {.pairs = records->pairs + half, .pair_count = records->pair_count - half},
 	};
-	const struct report report = {process, records->relays, records->relay_count, parts, 2, NULL};
+	const struct report report = {process, records->relays, records->relay_count, parts, 2, NULL, 0};
 	char *text = NULL;
 	FILE *out = open_memstream(&text, length);
 	int error = format == DUMP_JSON ? report_write_json(&report, out) : report_write_text(&report, out);
@@ -267,7 +267,7 @@ static void make_pairs(struct pair_record pairs[4])
 
 START_TEST(test_json_equals_text)
 {
-	struct relay_record relays[] = {relay, {"web", 2, {3, 4, 5, {6, 7}, 8, 9, 10}}};
+	struct relay_record relays[] = {relay, {"web", 2, {3, 4, 5, {6, 7}, 8, 9, 10}, RELAY_REMOVED, 1}};
 	struct pair_record pairs[4];
 	const struct records records = {relays, 2, pairs, 4};
 	json_t *json;
@@ -290,9 +290,11 @@ START_TEST(test_words)
 	        " state=connecting ", " state=open ",       " state=half_closed ", " state=closing ",
 	        " reading=waiting ",  " reading=on ",       " reading=paused ",    " reading=ended ",
 	        " limited_by=none ",  " limited_by=relay ", " limited_by=client ", " limited_by=target ",
+	        " state=active\n",    " state=removed\n",
 	};
+	struct relay_record relays[] = {relay, {.name = "web", .state = RELAY_REMOVED}};
 	struct pair_record pairs[4];
-	const struct records records = {&relay, 1, pairs, 4};
+	const struct records records = {relays, 2, pairs, 4};
 	char *text;
 
 	make_pairs(pairs);
@@ -415,7 +417,7 @@ END_TEST
 START_TEST(test_full_disk)
 {
 	struct report_part part = {.pairs = &pair, .pair_count = 1};
-	const struct report report = {process, &relay, 1, &part, 1, NULL};
+	const struct report report = {process, &relay, 1, &part, 1, NULL, 0};
 	FILE *full = fopen("/dev/full", "w");
 
 	ck_assert_ptr_nonnull(full);
@@ -426,22 +428,61 @@ START_TEST(test_full_disk)
 }
 END_TEST
 
+/* A part of a worker, with one relay that has counted something, at place 1. */
+static void fill_part(struct report_part *part, uint64_t unit)
+{
+	part->relays = calloc(2, sizeof(*part->relays));
+	ck_assert_ptr_nonnull(part->relays);
+	part->relays[1] = (struct relay_record){
+	        .pairs = 8 * unit,
+	        .counters = {unit, 2 * unit, 3 * unit, {4 * unit, 5 * unit}, 6 * unit, 7 * unit, 8 * unit},
+	};
+}
+
 START_TEST(counters_add_up)
 {
-	struct relay_record sum = {"db", 8, {1, 2, 3, {4, 5}, 6, 7, 8}};
-	const struct relay_record more = {NULL, 80, {10, 20, 30, {40, 50}, 60, 70, 80}};
+	struct label *name = label_new("db");
+	struct report *report = report_new(1, 2);
+	struct relay_record *sum = report->relays;
 
-	relay_record_add(&sum, &more);
-	ck_assert_str_eq(sum.name, "db");
-	ck_assert_uint_eq(sum.pairs, 88);
-	ck_assert_uint_eq(sum.counters.accepted, 11);
-	ck_assert_uint_eq(sum.counters.refused, 22);
-	ck_assert_uint_eq(sum.counters.connect_failed, 33);
-	ck_assert_uint_eq(sum.counters.bytes[UPLOAD], 44);
-	ck_assert_uint_eq(sum.counters.bytes[DOWNLOAD], 55);
-	ck_assert_uint_eq(sum.counters.pauses, 66);
-	ck_assert_uint_eq(sum.counters.paused_ms, 77);
-	ck_assert_uint_eq(sum.counters.shortages, 88);
+	report_add_relay(report, name, 1, RELAY_ACTIVE);
+	label_put(name); /* the report has a reference */
+	fill_part(&report->parts[0], 1);
+	fill_part(&report->parts[1], 10);
+	report_sum(report);
+	ck_assert_uint_eq(report->relay_count, 1);
+	ck_assert_str_eq(sum->name, "db");
+	ck_assert_uint_eq(sum->pairs, 88);
+	ck_assert_uint_eq(sum->counters.accepted, 11);
+	ck_assert_uint_eq(sum->counters.refused, 22);
+	ck_assert_uint_eq(sum->counters.connect_failed, 33);
+	ck_assert_uint_eq(sum->counters.bytes[UPLOAD], 44);
+	ck_assert_uint_eq(sum->counters.bytes[DOWNLOAD], 55);
+	ck_assert_uint_eq(sum->counters.pauses, 66);
+	ck_assert_uint_eq(sum->counters.paused_ms, 77);
+	ck_assert_uint_eq(sum->counters.shortages, 88);
+	report_free(report);
+}
+END_TEST
+
+START_TEST(removed_relay_is_reported_while_it_has_pairs)
+{
+	struct label *names[] = {label_new("new"), label_new("idle"), label_new("old"), label_new("gone")};
+	struct report *report = report_new(4, 1);
+
+	report_add_relay(report, names[0], 0, RELAY_ACTIVE);
+	for (size_t i = 1; i < 4; i++)
+		report_add_relay(report, names[i], i, RELAY_REMOVED);
+	for (size_t i = 0; i < 4; i++)
+		label_put(names[i]);
+	report->parts[0].relays = calloc(4, sizeof(struct relay_record));
+	report->parts[0].relays[2].pairs = 1;
+	report_sum(report);
+	ck_assert_uint_eq(report->relay_count, 2);
+	ck_assert_str_eq(report->relays[0].name, "new");
+	ck_assert_str_eq(report->relays[1].name, "old");
+	ck_assert_uint_eq(report->relays[1].pairs, 1);
+	report_free(report);
 }
 END_TEST
 
@@ -691,6 +732,7 @@ int main(void)
 	tcase_add_test(records, test_out_of_memory);
 	tcase_add_test(records, test_full_disk);
 	tcase_add_test(records, counters_add_up);
+	tcase_add_test(records, removed_relay_is_reported_while_it_has_pairs);
 	suite_add_tcase(suite, records);
 
 	tcase_add_checked_fixture(file, setup_folder, teardown_folder);

@@ -100,8 +100,8 @@ static void teardown(void)
 	event_free(told);
 	pair_set_deinit(&set);
 	ck_assert_uint_eq(slots_used(&slots), 0);
-	ck_assert_uint_eq(slots_used(&relay->slots), 0);
-	relay_put(relay);
+	ck_assert_uint_eq(slots_used(&relay->standing->slots), 0);
+	relays_free(relay);
 	event_base_loop(base, EVLOOP_NONBLOCK);
 	event_base_free(base);
 	free(set.io.scratch);
@@ -171,9 +171,9 @@ START_TEST(clients_are_accepted)
 	for (int i = 0; i < 80; i++) /* more than one batch */
 		knock();
 	LOOP_UNTIL(base, set.count == 80);
-	ck_assert_uint_eq(relay->counters[0].accepted, 80);
+	ck_assert_uint_eq(relay->standing->tallies[0].counters.accepted, 80);
 	ck_assert_uint_eq(slots_used(&slots), 80);
-	ck_assert_uint_eq(slots_used(&relay->slots), 80);
+	ck_assert_uint_eq(slots_used(&relay->standing->slots), 80);
 }
 END_TEST
 
@@ -201,21 +201,22 @@ START_TEST(limit_pauses_and_resumes)
 	ck_assert_uint_le(loop_passes_in(base, 350), 4);
 	ck_assert_uint_eq(set.count, 2);
 	ck_assert_uint_eq(slots_used(&slots), 2);
-	ck_assert_uint_eq(relay->counters[0].accepted, 2); /* the others wait in the backlog */
+	ck_assert_uint_eq(relay->standing->tallies[0].counters.accepted,
+	                  2); /* the others wait in the backlog */
 	ck_assert_uint_eq(captured("max_connections (2) reached, accepting pauses"), 1);
 	ck_assert_uint_eq(captured(": its max_connections"), !_i);
 	hang_up(0);
-	LOOP_UNTIL(base, relay->counters[0].accepted == 3);
+	LOOP_UNTIL(base, relay->standing->tallies[0].counters.accepted == 3);
 	hang_up(1);
-	LOOP_UNTIL(base, relay->counters[0].accepted == 4);
+	LOOP_UNTIL(base, relay->standing->tallies[0].counters.accepted == 4);
 	hang_up(2);
 	hang_up(3);
 	LOOP_UNTIL(base, set.count == 0);
 	knock();
-	LOOP_UNTIL(base, relay->counters[0].accepted == 5);
+	LOOP_UNTIL(base, relay->standing->tallies[0].counters.accepted == 5);
 	LOOP_UNTIL(base, captured("accepting again") == 1);
 	ck_assert_uint_eq(captured("accepting pauses"), 1);
-	relay->at_limit.logged = 0; /* as if the last line were long ago */
+	relay->standing->at_limit.logged = 0; /* as if the last line were long ago */
 	knock();
 	knock();
 	LOOP_UNTIL(base, captured("accepting pauses") == 2);
@@ -263,13 +264,13 @@ START_TEST(slot_beyond_another_limit_is_passed_on)
 	struct slots_waiter other = {.tell = note_told};
 
 	begin(TEXTS("defaults.max_connections=1"));
-	ck_assert(slots_take(&relay->slots));
+	ck_assert(slots_take(&relay->standing->slots));
 	knock();
-	LOOP_UNTIL(base, relay->slots.waiting == 1);
-	slots_wait(&relay->slots, &other);
+	LOOP_UNTIL(base, relay->standing->slots.waiting == 1);
+	slots_wait(&relay->standing->slots, &other);
 	slots.max = 1;
 	ck_assert(slots_take(&slots));
-	slots_give(&relay->slots);
+	slots_give(&relay->standing->slots);
 	ck_assert(slots_awaited(&other));
 	LOOP_UNTIL(base, slots.waiting == 1);
 	ck_assert(!slots_awaited(&other));
@@ -356,11 +357,11 @@ START_TEST(shortage_ends_with_a_pair)
 	knock();
 	before = forbid_descriptors();
 	ck_assert_uint_le(loop_passes_in(base, 1000), 14); /* two per try, and tries become rarer */
-	ck_assert_uint_eq(relay->counters[0].accepted, 1);
+	ck_assert_uint_eq(relay->standing->tallies[0].counters.accepted, 1);
 	allow_descriptors(before);
 	began = clock_ms();
 	hang_up(first);
-	LOOP_UNTIL(base, relay->counters[0].accepted == 2);
+	LOOP_UNTIL(base, relay->standing->tallies[0].counters.accepted == 2);
 	ck_assert_uint_le(clock_ms() - began, 500);
 }
 END_TEST
@@ -378,7 +379,7 @@ START_TEST(error_of_one_client_leaves_the_next_alone)
 	event_base_loop(base, EVLOOP_ONCE);
 	ck_assert_uint_eq(set.count, 1);
 	ck_assert_uint_eq(slots_used(&slots), 1);
-	ck_assert_uint_eq(slots_used(&relay->slots), 1);
+	ck_assert_uint_eq(slots_used(&relay->standing->slots), 1);
 	ck_assert_uint_eq(captured("accept"), 0);
 }
 END_TEST
@@ -460,8 +461,8 @@ START_TEST(client_without_memory_for_its_pair_is_reset)
 	LOOP_UNTIL(base, loop_receive(client[first], &received, 1) == LOOP_RST);
 	ck_assert_uint_eq(set.count, 0);
 	ck_assert_uint_eq(slots_used(&slots), 0);
-	ck_assert_uint_eq(slots_used(&relay->slots), 0);
-	ck_assert_uint_eq(relay->counters[0].refused, 1);
+	ck_assert_uint_eq(slots_used(&relay->standing->slots), 0);
+	ck_assert_uint_eq(relay->standing->tallies[0].counters.refused, 1);
 	ck_assert_uint_eq(captured("cannot accept: Cannot allocate memory; accepting pauses"), 1);
 	knock();
 	event_base_loop(base, EVLOOP_NONBLOCK);
@@ -489,15 +490,15 @@ END_TEST
 START_TEST(pause_ends_even_if_events_fail)
 {
 	begin(TEXTS("defaults.max_connections=1"));
-	ck_assert(slots_take(&relay->slots));
+	ck_assert(slots_take(&relay->standing->slots));
 	knock();
 	LOOP_UNTIL(base, captured("accepting pauses") == 1);
-	relay->slots.max = 3;
+	relay->standing->slots.max = 3;
 	fault_set(FAULT_EVENT_ADD, (size_t)_i, ENOMEM);
-	slots_give(&relay->slots);
-	LOOP_UNTIL(base, relay->counters[0].accepted == 1);
+	slots_give(&relay->standing->slots);
+	LOOP_UNTIL(base, relay->standing->tallies[0].counters.accepted == 1);
 	knock();
-	LOOP_UNTIL(base, relay->counters[0].accepted == 2);
+	LOOP_UNTIL(base, relay->standing->tallies[0].counters.accepted == 2);
 }
 END_TEST
 
@@ -552,7 +553,7 @@ static void knock_beyond_the_limit(void)
 /* As if the last line about a limit were ms milliseconds old. */
 static void log_was(uint64_t ms)
 {
-	relay->at_limit.logged = clock_ms() - ms;
+	relay->standing->at_limit.logged = clock_ms() - ms;
 }
 
 /*
@@ -614,9 +615,9 @@ START_TEST(later_episode_of_another_acceptor_is_told)
 	LOOP_UNTIL(base, captured("accepting pauses") == 1);
 	lift_limit();
 	log_was(10000);
-	ck_assert(!relay_begin_limit(relay));
+	ck_assert(!standing_begin_limit(relay->standing));
 	acceptors_resume(&acceptors);
-	ck_assert(relay_begin_limit(relay));
+	ck_assert(standing_begin_limit(relay->standing));
 }
 END_TEST
 
@@ -664,14 +665,14 @@ START_TEST(closing_acceptor_waits_at_a_limit)
 	acceptor_close(LIST_FIRST(&acceptors.list));
 	knock_in_vain();
 	for (size_t i = 0; i < 3; i++) {
-		LOOP_UNTIL(base, relay->counters[0].accepted == i + 1);
+		LOOP_UNTIL(base, relay->standing->tallies[0].counters.accepted == i + 1);
 		loop_passes_in(base, 50);
 		ck_assert_uint_eq(closed, 0);
 		hang_up(i);
 	}
 	LOOP_UNTIL(base, closed == 1);
-	ck_assert_uint_eq(relay->counters[0].accepted, 3);
-	ck_assert_uint_eq(slots_used(&relay->slots), 0);
+	ck_assert_uint_eq(relay->standing->tallies[0].counters.accepted, 3);
+	ck_assert_uint_eq(slots_used(&relay->standing->slots), 0);
 }
 END_TEST
 

@@ -75,8 +75,8 @@ static void teardown(void)
 	handover_free(handover);
 	handover = NULL;
 	ck_assert_uint_eq(slots_used(&slots), 0);
-	ck_assert_uint_eq(slots_used(&relay->slots), 0);
-	relay_put(relay);
+	ck_assert_uint_eq(slots_used(&relay->standing->slots), 0);
+	relays_free(relay);
 	event_base_loop(base, EVLOOP_NONBLOCK);
 	event_base_free(base);
 	free(set.io.scratch);
@@ -244,10 +244,10 @@ START_TEST(newcomers_without_memory_for_their_pairs_are_reset)
 	fault_set_lasting(FAULT_MEMORY, ENOMEM);
 	taken = take(1);
 	fault_set(FAULT_MEMORY, 0, 0);
-	refused = relay->counters[0].refused;
+	refused = relay->standing->tallies[0].counters.refused;
 	ck_assert_uint_gt(refused, 0);
 	ck_assert_uint_eq(taken + refused, handed);
-	ck_assert_uint_eq(relay->counters[0].shortages, refused);
+	ck_assert_uint_eq(relay->standing->tallies[0].counters.shortages, refused);
 	ck_assert_uint_eq(slots_used(&slots), 80 - refused);
 	ck_assert_uint_eq(captured("cannot accept: Cannot allocate memory"), 1);
 	LOOP_UNTIL(base, count_resets() == refused);

@@ -93,8 +93,8 @@ static void setup(void)
 	ck_assert_ptr_nonnull(handover);
 	context = (struct worker_context){
 	        .worker_count = WORKERS,
-	        .relays = &relay,
-	        .relay_count = 1,
+	        .generation = relay->generation,
+	        .standings = relay->standing->standings,
 	        .budget = &budget,
 	        .handover = handover,
 	        .slots = &slots,
@@ -126,9 +126,9 @@ static void teardown(void)
 	stop();
 	ck_assert_uint_eq(slots_used(&slots), 0);
 	ck_assert_uint_eq(slots_used(&pipes), 0);
-	ck_assert_uint_eq(slots_used(&relay->slots), 0);
+	ck_assert_uint_eq(slots_used(&relay->standing->slots), 0);
 	ck_assert_uint_eq(budget_used(&budget), 0);
-	relay_put(relay);
+	relays_free(relay);
 	mailbox_close(&mailbox);
 	event_base_free(base);
 	for (size_t i = 0; i < mine_count; i++)
@@ -241,8 +241,8 @@ START_TEST(workers_share_the_clients)
 	ck_assert_uint_eq(answers.accepted, MANY);
 	ck_assert_uint_eq(answers.states[STATE_OPEN], MANY);
 	stop();
-	ck_assert_uint_eq(relay->counters[0].accepted, MANY / 2);
-	ck_assert_uint_eq(relay->counters[1].accepted, MANY / 2);
+	ck_assert_uint_eq(relay->standing->tallies[0].counters.accepted, MANY / 2);
+	ck_assert_uint_eq(relay->standing->tallies[1].counters.accepted, MANY / 2);
 	ck_assert_uint_eq(captured("reason=shutdown"), MANY);
 }
 END_TEST
@@ -486,7 +486,7 @@ START_TEST(another_stands_in)
 	for (int i = 0; i < MANY; i++)
 		accept_target();
 	join(&server);
-	ck_assert_uint_eq(relay->counters[1].accepted, 0);
+	ck_assert_uint_eq(relay->standing->tallies[1].counters.accepted, 0);
 	ck_assert(!worker_has_taken(worker[1], WORKER_TAKE));
 	handover_set_stand_in(handover, 1, HANDOVER_NOBODY);
 	worker_order(worker[0], WORKER_STAND_IN);
@@ -495,8 +495,8 @@ START_TEST(another_stands_in)
 		join(&server);
 	ck_assert_uint_eq(report(), MANY + 1 + MANY / 2);
 	stop();
-	ck_assert_uint_eq(relay->counters[0].accepted, MANY + 1);
-	ck_assert_uint_eq(relay->counters[1].accepted, MANY / 2);
+	ck_assert_uint_eq(relay->standing->tallies[0].counters.accepted, MANY + 1);
+	ck_assert_uint_eq(relay->standing->tallies[1].counters.accepted, MANY / 2);
 }
 END_TEST
 

@@ -1,0 +1,93 @@
+#include "build_config.h"
+
+#include "relay/generation.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static void generation_free(struct generation *generation)
+{
+	for (size_t i = 0; i < generation->relay_count; i++)
+		relay_free(generation->relays[i]);
+	free(generation->relays);
+	loops_free(generation->loops);
+	config_put(generation->config);
+	free(generation);
+}
+
+static int make_relays(struct generation *generation, struct standings *standings, struct resolver *resolver)
+{
+	const struct config *config = generation->config;
+
+	generation->relays = calloc(config->relay_count, sizeof(struct relay *));
+	if (!generation->relays)
+		return -ENOMEM;
+	for (size_t i = 0; i < config->relay_count; i++) {
+		struct relay *relay = relay_new(generation, i, standings, resolver);
+
+		if (!relay)
+			return -ENOMEM;
+		generation->relays[generation->relay_count++] = relay;
+	}
+	return 0;
+}
+
+struct generation *generation_new(struct config *config, struct standings *standings,
+                                  struct resolver *resolver, struct mailbox *mailbox)
+{
+	struct generation *generation = calloc(1, sizeof(*generation));
+
+	if (!generation)
+		return NULL;
+	refcount_init(&generation->references);
+	generation->mailbox = mailbox;
+	generation->workers = standings->workers;
+	generation->config = config_get(config);
+	if (make_relays(generation, standings, resolver) == 0)
+		return generation;
+	generation_free(generation);
+	return NULL;
+}
+
+struct generation *generation_get(struct generation *generation)
+{
+	refcount_get(&generation->references);
+	return generation;
+}
+
+void generation_put(struct generation *generation)
+{
+	if (!generation || !refcount_put(&generation->references))
+		return;
+	if (generation->mailbox)
+		mailbox_post(generation->mailbox, &generation->gone);
+	else
+		generation_free(generation);
+}
+
+void generation_take_gone(void *arg, struct message *message)
+{
+	(void)arg;
+	generation_free((struct generation *)message);
+}
+
+int generation_find_loops(struct generation *generation)
+{
+	generation->loops = loops_new(generation->relays, generation->relay_count);
+	return generation->loops ? 0 : -ENOMEM;
+}
+
+int generation_listen(struct generation *generation)
+{
+	int error = 0;
+
+	for (size_t i = 0; !error && i < generation->relay_count; i++)
+		error = relay_listen(generation->relays[i]);
+	return error;
+}
+
+void generation_unlisten(struct generation *generation)
+{
+	for (size_t i = 0; i < generation->relay_count; i++)
+		relay_unlisten(generation->relays[i]);
+}

@@ -1,0 +1,81 @@
+/*
+ * What is known about a relay by its name, over all generations that have a relay of that name: counters,
+ * limits in use, episodes of trouble. It is kept as long as there is such a generation.
+ *
+ * Standings are made, found and freed on the main thread. Others reach one through a relay, which they hold.
+ */
+#ifndef WEIR_STANDING_H
+#define WEIR_STANDING_H
+
+#include "base/episode.h"
+#include "base/label.h"
+#include "base/slots.h"
+#include "config/settings.h"
+#include "relay/damper.h"
+#include "relay/origins.h"
+#include "relay/shortage.h"
+#include "report/records.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * What one worker knows, which only that worker writes and reads. This keeps a report consistent, and nothing
+ * is shared on the path that bytes take. What flows have moved is added when their pair ends.
+ */
+struct tally {
+	struct counters counters;
+	struct shortage shortage;
+	struct damper damper;
+};
+
+struct standing {
+	const char *name; /* the text of label */
+	struct label *label;
+	size_t number;           /* its place in standings; stays the same */
+	struct slots slots;      /* its pairs; limited by max_connections of the relay */
+	struct origins *origins; /* count their pairs; NULL: no limit per origin */
+	struct damping damping;
+	struct episode is_short; /* of something that connecting needs */
+	/* private */
+	struct episode at_limit;
+	struct standings *standings;
+	unsigned references;
+	struct tally tallies[]; /* one for each worker; not private */
+};
+
+struct standings {
+	unsigned workers;
+	struct standing **list; /* by their numbers; NULL where there is none */
+	size_t count;           /* length of list */
+	/* private */
+	void *by_name; /* tsearch(3) */
+	size_t lowest; /* no smaller number is free */
+	bool held;
+};
+
+/* For this many workers. NULL when out of memory. */
+struct standings *standings_new(unsigned workers);
+/* All must have been put. Takes NULL. */
+void standings_free(struct standings *standings);
+/*
+ * From now on the list stays as it is, so that other threads may read it, until it is released. No standing
+ * may be made meanwhile.
+ */
+void standings_hold(struct standings *standings);
+void standings_release(struct standings *standings);
+
+/* A reference to the standing of this relay. It is made if there is none. NULL when out of memory. */
+struct standing *standing_get(struct standings *standings, const struct config_relay *config);
+void standing_put(struct standing *standing); /* takes NULL */
+
+/*
+ * A limit of the relay was reached. True if the caller must log that: once per episode, and at most once in
+ * ten seconds. If true, standing_end_limit must follow. Any thread, like all below.
+ */
+bool standing_begin_limit(struct standing *standing);
+void standing_end_limit(struct standing *standing);
+/* Whether a line has said so, and no line yet that it is over. */
+bool standing_told_limit(const struct standing *standing);
+
+#endif
