@@ -100,7 +100,6 @@ static void free_pair(struct pair *pair)
 	target_choice_deinit(&pair->choice);
 	admission_give(&pair->ticket);
 	set->ended(set->arg);
-	relay_put(pair->relay);
 	slab_put(&set->slab, pair);
 }
 
@@ -342,14 +341,6 @@ static void init_peer(struct pair *pair, struct peer *peer, struct peer *opposit
 	          pair->relay->config->splice == SPLICE_AUTO);
 }
 
-/* There is no memory for a pair, so only the client has to be closed. */
-static void refuse(struct pair_set *set, struct admission *ticket, int client_fd)
-{
-	stream_reset(client_fd);
-	ticket->relay->standing->tallies[set->worker].counters.refused++;
-	admission_give(ticket);
-}
-
 static void begin(struct pair *pair, const union client_address *client)
 {
 	if (!admission_tell_client(&pair->ticket, client)) {
@@ -365,16 +356,17 @@ static void begin(struct pair *pair, const union client_address *client)
 int pair_new(struct pair_set *set, struct admission *ticket, int client_fd,
              const union client_address *client)
 {
-	struct relay *relay = ticket->relay;
+	struct counters *counters = &ticket->relay->standing->tallies[set->worker].counters;
 	struct pair *pair = slab_get(&set->slab);
 
-	relay->standing->tallies[set->worker].counters.accepted++;
+	counters->accepted++;
 	if (!pair) {
-		refuse(set, ticket, client_fd);
+		stream_reset(client_fd);
+		counters->refused++;
 		return -ENOMEM;
 	}
 	pair->set = set;
-	pair->relay = relay_get(relay);
+	pair->relay = ticket->relay;
 	pair->ticket = *ticket; /* consumed */
 	pair->id = 1 + set->worker + set->made++ * set->id_step;
 	pair->born = clock_ms();

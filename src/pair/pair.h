@@ -72,8 +72,8 @@ size_t pair_cost(void);
 
 /*
  * Takes over a client and its ticket. Both are given back when the pair ends. If the client's origin has too
- * many pairs, or there is no memory for a pair, that is at once, and the client is reset. 0, or -ENOMEM if
- * there was no memory.
+ * many pairs, that is at once, and the client is reset. 0, or -ENOMEM if there was no memory for a pair. Then
+ * the client was reset, and the ticket is still the caller's.
  */
 int pair_new(struct pair_set *set, struct admission *ticket, int client_fd,
              const union client_address *client);

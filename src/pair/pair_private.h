@@ -43,7 +43,7 @@ struct peer {
 
 struct pair {
 	struct pair_set *set;
-	struct relay *relay;
+	struct relay *relay; /* that of the ticket, which holds it */
 	struct peer client, target;
 	uint64_t id;
 	uint64_t born; /* clock_ms */

@@ -12,7 +12,7 @@ struct slots *admission_take(struct admission *ticket, struct slots *all, struct
 		return &relay->standing->slots;
 	}
 	ticket->all = all;
-	ticket->relay = relay;
+	ticket->relay = relay_get(relay);
 	return NULL;
 }
 
@@ -36,5 +36,6 @@ void admission_give(struct admission *ticket)
 		origins_leave(standing->origins, &ticket->client);
 	slots_give(&standing->slots);
 	slots_give(ticket->all);
+	relay_put(ticket->relay);
 	*ticket = (struct admission){.relay = NULL};
 }

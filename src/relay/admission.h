@@ -13,7 +13,7 @@
 
 struct admission {
 	struct slots *all;           /* borrowed */
-	struct relay *relay;         /* borrowed; NULL: the ticket holds nothing */
+	struct relay *relay;         /* a reference; NULL: the ticket holds nothing */
 	union client_address client; /* valid after admission_tell_client */
 	bool of_origin;              /* it is counted among the pairs of its origin */
 };

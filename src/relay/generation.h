@@ -1,6 +1,6 @@
 /*
- * One configuration and the relays made of it. It does not change once clients come in. Every pair and every
- * acceptor holds it through a relay of it (relay_get), so what they began with stays as it is. The relays of
+ * One configuration and the relays made of it. It does not change once clients come in. Every client's ticket
+ * and every acceptor hold it through a relay of it (relay_get), so what they began with stays as it is. The relays of
  * a generation die together, because some lead to others.
  *
  * Generations are made and freed on the main thread.

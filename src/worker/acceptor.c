@@ -203,6 +203,7 @@ static enum outcome accept_one(struct acceptor *acceptor)
 		socket_tune_client(client.fd, &client.address);
 	if (handover_serve(all->handover, all->set, &client) == 0)
 		return MORE;
+	admission_give(&client.ticket);
 	tell_shortage(acceptor, -ENOMEM);
 	return SHORTAGE;
 }

@@ -132,14 +132,14 @@ void handover_take(struct handover *handover, struct pair_set *set, unsigned who
 	struct newcomer newcomer;
 
 	while (newcomers_take(&desk->newcomers, &newcomer)) {
-		struct standing *standing = newcomer.ticket.relay->standing;
-
 		if (desk != ours) {
 			count(ours);
 			uncount(desk);
 		}
-		if (begin(ours, set, &newcomer) < 0)
-			tell_shortage(standing, set->worker);
+		if (begin(ours, set, &newcomer) == 0)
+			continue;
+		tell_shortage(newcomer.ticket.relay->standing, set->worker);
+		admission_give(&newcomer.ticket);
 	}
 }
 

@@ -27,7 +27,8 @@ void handover_join(struct handover *handover, unsigned worker, void (*tell)(void
 
 /*
  * The worker of set has accepted this client. Begins its pair there, or hands it over. 0, or -ENOMEM if there
- * was no memory for a pair, and the client was reset. handover is NULL if there is only one worker.
+ * was no memory for a pair. Then the client was reset, and the ticket is still the caller's. handover is NULL
+ * if there is only one worker.
  */
 int handover_serve(struct handover *handover, struct pair_set *set, struct newcomer *newcomer);
 /*

@@ -108,6 +108,27 @@ START_TEST(ticket_takes_all_limits_or_none)
 }
 END_TEST
 
+/* A client may still be on its way to its worker when nothing else holds the relay any more. */
+START_TEST(ticket_holds_its_relay)
+{
+	struct admission ticket;
+	struct standings *standings;
+	struct slots all;
+
+	slots_init(&all, 0);
+	begin(TEXTS("127.0.0.1:1"), NULL);
+	standings = relay->standing->standings;
+	ck_assert_ptr_null(admission_take(&ticket, &all, relay));
+	relay_put(relay);
+	ck_assert_str_eq(ticket.relay->config->name, "command-line"); /* a sanitizer would see more */
+	ck_assert_ptr_nonnull(standings->list[0]);
+	admission_give(&ticket);
+	ck_assert_ptr_null(standings->list[0]);
+	standings_free(standings);
+	relay = NULL;
+}
+END_TEST
+
 START_TEST(origins_without_limit_are_not_counted)
 {
 	union client_address client = ipv4("10.0.0.1", 1);
@@ -123,6 +144,8 @@ START_TEST(origins_without_limit_are_not_counted)
 	}
 	admission_give(&ticket);
 	ck_assert_uint_eq(slots_used(&all), 999);
+	for (int i = 0; i < 999; i++)
+		relay_put(relay); /* which the lost tickets held */
 }
 END_TEST
 
@@ -183,6 +206,7 @@ int main(void)
 	tcase_add_test(tcase, origins_are_limited_each);
 	tcase_add_test(tcase, mapped_ipv4_is_the_same_origin);
 	tcase_add_test(tcase, ticket_takes_all_limits_or_none);
+	tcase_add_test(tcase, ticket_holds_its_relay);
 	tcase_add_test(tcase, origins_without_limit_are_not_counted);
 	suite_add_tcase(suite, tcase);
 	tcase_set_timeout(alone, 20);
