@@ -51,6 +51,7 @@ src_libweir_a_SOURCES = \
 	src/relay/standing.c src/relay/standing.h \
 	src/relay/entrance.c src/relay/entrance.h \
 	src/relay/entrances.c src/relay/entrances.h \
+	src/relay/facade.c src/relay/facade.h \
 	src/worker/acceptor.c src/worker/acceptor.h \
 	src/worker/asking.h \
 	src/worker/handover.c src/worker/handover.h \

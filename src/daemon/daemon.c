@@ -163,6 +163,7 @@ static void tear_down(struct daemon *daemon)
 	generation_put(daemon->current);
 	mailbox_take(&daemon->gone);
 	standings_free(daemon->standings);
+	facade_deinit(&daemon->facade);
 	resolver_free(daemon->resolver);
 	lookups_free(daemon->lookups);
 	collector_free(daemon->collector);
@@ -217,6 +218,7 @@ int daemon_run(struct config *config)
 		log_warning("the log has no thread of its own and may hold up relaying: %s",
 		            strerror(-error));
 	daemon.worker_count = estimate_workers(config);
+	facade_init(&daemon.facade, daemon.worker_count);
 	if (daemon_init_limits(&daemon))
 		serve(&daemon);
 	else

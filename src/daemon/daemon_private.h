@@ -17,6 +17,7 @@
 #include "net/local_ports.h"
 #include "net/lookups.h"
 #include "net/resolver.h"
+#include "relay/facade.h"
 #include "relay/generation.h"
 #include "relay/standing.h"
 #include "worker/handover.h"
@@ -42,8 +43,9 @@ struct daemon {
 	struct lookups *lookups;
 	struct resolver *resolver;
 	struct standings *standings;
-	struct generation *current;      /* the generation that clients come in to */
-	struct mailbox gone;             /* generations that nobody holds any more */
+	struct generation *current; /* the generation that clients come in to */
+	struct mailbox gone;        /* generations that nobody holds any more */
+	struct facade facade;
 	struct preparation *preparation; /* of the relays, while starting */
 	struct worker **workers;
 	unsigned worker_count;

@@ -152,8 +152,8 @@ static void take_prepared(void *arg, int error)
 
 static int prepare(struct daemon *daemon)
 {
-	daemon->preparation =
-	        preparation_new(daemon->base, daemon->lookups, daemon->current, take_prepared, daemon);
+	daemon->preparation = preparation_new(daemon->base, daemon->lookups, &daemon->facade, daemon->current,
+	                                      take_prepared, daemon);
 	return daemon->preparation ? 0 : -ENOMEM;
 }
 

@@ -20,6 +20,7 @@ struct name {
 
 struct preparation {
 	struct lookups *lookups;
+	struct facade *facade;
 	const struct generation *generation;
 	struct address_list **found; /* one for each listening address of all relays; NULL unless a name */
 	size_t found_count;
@@ -44,18 +45,33 @@ static int check_apart(const struct preparation *preparation, size_t number)
 	return error;
 }
 
-/* 0 or -errno; the error is logged. */
-static int bind_all(const struct preparation *preparation)
+/* Binds those relays that have entrances already, or those that do not. */
+static int bind_some(const struct preparation *preparation, bool known)
 {
 	struct address_list **found = preparation->found;
 	int error = 0;
 
 	for (size_t i = 0; !error && i < preparation->generation->relay_count; i++) {
-		error = relay_bind(preparation->generation->relays[i], found);
-		if (!error)
-			error = check_apart(preparation, i);
-		found += preparation->generation->relays[i]->config->listen_count;
+		struct relay *relay = preparation->generation->relays[i];
+
+		if (facade_has(preparation->facade, relay->config->name) == known)
+			error = relay_bind(relay, preparation->facade, found);
+		found += relay->config->listen_count;
 	}
+	return error;
+}
+
+/* 0 or -errno; the error is logged. */
+static int bind_all(const struct preparation *preparation)
+{
+	int error;
+
+	facade_begin(preparation->facade);
+	error = bind_some(preparation, true);
+	if (!error)
+		error = bind_some(preparation, false);
+	for (size_t i = 0; !error && i < preparation->generation->relay_count; i++)
+		error = check_apart(preparation, i);
 	return error;
 }
 
@@ -142,7 +158,7 @@ static int begin(struct preparation *preparation)
 	return error;
 }
 
-struct preparation *preparation_new(struct event_base *base, struct lookups *lookups,
+struct preparation *preparation_new(struct event_base *base, struct lookups *lookups, struct facade *facade,
                                     const struct generation *generation, preparation_done *done, void *arg)
 {
 	struct preparation *preparation = calloc(1, sizeof(*preparation));
@@ -150,6 +166,7 @@ struct preparation *preparation_new(struct event_base *base, struct lookups *loo
 	if (!preparation)
 		return NULL;
 	preparation->lookups = lookups;
+	preparation->facade = facade;
 	preparation->generation = generation;
 	preparation->done = done;
 	preparation->arg = arg;

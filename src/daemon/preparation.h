@@ -1,5 +1,5 @@
 /*
- * Prepares relays for their clients: looks up the host names that they listen on and binds all entrances.
+ * Prepares relays for their clients: looks up the host names that they listen on and takes all entrances.
  * None of this holds up the main thread.
  */
 #ifndef WEIR_PREPARATION_H
@@ -11,13 +11,13 @@
 struct preparation;
 
 /*
- * Every entrance is bound, or error is -errno. After an error some may be bound; what was wrong is logged.
+ * Every entrance is taken, or error is -errno. After an error some may be; what was wrong is logged.
  * Called once, never from within preparation_new.
  */
 typedef void preparation_done(void *arg, int error);
 
 /* Everything is borrowed. Main thread. NULL when out of memory. */
-struct preparation *preparation_new(struct event_base *base, struct lookups *lookups,
+struct preparation *preparation_new(struct event_base *base, struct lookups *lookups, struct facade *facade,
                                     const struct generation *generation, preparation_done *done, void *arg);
 /* If it has not called done yet, it never does. Takes NULL. */
 void preparation_free(struct preparation *preparation);

@@ -222,7 +222,7 @@ static int watch_relay(struct stand_ins *stand_ins, struct relay *relay)
 
 	for (size_t i = 0; i < relay->entrances.count; i++)
 		for (unsigned worker = 0; !error && worker < stand_ins->shared->worker_count; worker++) {
-			int fd = relay_socket(relay, i, worker);
+			int fd = entrance_fd(relay->entrances.list[i], worker);
 
 			if (fd >= 0)
 				error = watch_socket(stand_ins, relay, worker, fd);

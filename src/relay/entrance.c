@@ -10,7 +10,14 @@
 
 int entrance_fd(const struct entrance *entrance, unsigned worker)
 {
-	return entrance->fds[worker % entrance->count];
+	if (entrance->shared)
+		return worker == entrance->host ? entrance->fds[0] : -1;
+	return entrance->fds[worker];
+}
+
+bool entrance_key_equal(const struct entrance_key *a, const struct entrance_key *b)
+{
+	return a->dual_stack == b->dual_stack && endpoint_equal(&a->endpoint, &b->endpoint);
 }
 
 /* Another daemon may have taken over the path since then. */
@@ -34,12 +41,13 @@ void entrance_close(struct entrance *entrance)
 	free(entrance->fds);
 	entrance->fds = NULL;
 	entrance->count = 0;
+	entrance->listens = false;
 }
 
 static int add_socket(struct entrance *entrance, const struct socket_tuning *tuning,
                       enum socket_sharing sharing)
 {
-	int fd = socket_bind(&entrance->endpoint, tuning, sharing, entrance->dual_stack);
+	int fd = socket_bind(&entrance->endpoint, tuning, sharing, entrance->key.dual_stack);
 
 	if (fd < 0)
 		return fd;
@@ -80,19 +88,20 @@ static int bind_unix(struct entrance *entrance, const struct socket_tuning *tuni
 {
 	int error = add_socket(entrance, tuning, SOCKET_SOLE);
 
+	entrance->shared = true;
 	return error ? error : remember_path(entrance);
 }
 
-int entrance_bind(struct entrance *entrance, const struct endpoint *endpoint,
-                  const struct socket_tuning *tuning, bool dual_stack, unsigned workers)
+int entrance_bind(struct entrance *entrance, const struct entrance_key *key,
+                  const struct socket_tuning *tuning, unsigned workers)
 {
 	int error;
 
-	*entrance = (struct entrance){.endpoint = *endpoint, .dual_stack = dual_stack};
+	*entrance = (struct entrance){.key = *key, .endpoint = key->endpoint};
 	entrance->fds = calloc(workers, sizeof(*entrance->fds));
 	if (!entrance->fds)
 		return -ENOMEM;
-	if (endpoint->any.sa_family == AF_UNIX)
+	if (key->endpoint.any.sa_family == AF_UNIX)
 		error = bind_unix(entrance, tuning);
 	else
 		error = bind_tcp(entrance, tuning, workers);
@@ -111,12 +120,16 @@ int entrance_bind(struct entrance *entrance, const struct endpoint *endpoint,
  */
 int entrance_listen(struct entrance *entrance)
 {
-	int error = socket_listen(entrance->fds[0]);
+	int error;
 
+	if (entrance->listens)
+		return 0;
+	error = socket_listen(entrance->fds[0]);
 	if (!error && entrance->count > 1)
 		error = socket_share(entrance->fds[0]);
 	for (unsigned i = 1; !error && i < entrance->count; i++)
 		error = socket_listen(entrance->fds[i]);
+	entrance->listens = !error;
 	return error;
 }
 
@@ -128,7 +141,7 @@ static bool is_for_all(const struct entrance *entrance, sa_family_t family)
 	if (own->any.sa_family == AF_INET)
 		return family == AF_INET && own->in.sin_addr.s_addr == htonl(INADDR_ANY);
 	return own->any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&own->in6.sin6_addr) &&
-	       (family == AF_INET6 || (family == AF_INET && entrance->dual_stack));
+	       (family == AF_INET6 || (family == AF_INET && entrance->key.dual_stack));
 }
 
 bool entrance_overlaps(const struct entrance *a, const struct entrance *b)

@@ -1,33 +1,56 @@
-/* One listening address at run time: one socket for each worker, or one for all (see relay_socket). */
+/*
+ * One listening address at run time: one socket for each worker, or one for all. It outlives the generation
+ * that it was made for if a later one has the same address; see facade.h.
+ */
 #ifndef WEIR_ENTRANCE_H
 #define WEIR_ENTRANCE_H
 
+#include "config/settings.h"
 #include "net/address.h"
 #include "net/socket.h"
 
 #include <stdbool.h>
+#include <sys/queue.h>
 #include <sys/types.h>
 
+struct facade;
+
+/* What an entrance is found again by: its address as it was configured. */
+struct entrance_key {
+	struct endpoint endpoint; /* with port 0, any entrance that was asked for like that */
+	bool dual_stack;          /* as in socket_bind */
+};
+
 struct entrance {
-	struct endpoint endpoint; /* its actual address; kept when it is closed */
-	bool dual_stack;
-	bool by_name;                /* of a host name, so not known until it was looked up */
+	struct entrance_key key;
+	struct endpoint endpoint;    /* its actual address; kept when it is closed */
 	char text[ADDRESS_TEXT_MAX]; /* endpoint as text */
 	char *unlink_path;           /* a unix path of ours, removed on close if it is still ours; owned */
 	dev_t device;                /* with inode: the socket that we made at that path */
 	ino_t inode;
 	int *fds;       /* owned, like the descriptors in it */
 	unsigned count; /* the number of workers, or 1 if they share */
+	bool shared;    /* they share */
+	unsigned host;  /* then: the worker that accepts for all */
+	bool listens;
+	/* private to facade.c */
+	struct facade *facade;
+	unsigned references, round;
+	char relay[RELAY_NAME_MAX + 1]; /* which has it, or had it last */
+	TAILQ_ENTRY(entrance) entry;
 };
 
 /*
- * Takes endpoint for this many workers, without accepting anybody. TCP gets a socket for each, and the kernel
- * spreads the clients. A unix address gets one for all. dual_stack as in socket_bind. 0 or -errno; on failure
- * nothing is left open.
+ * Takes the address of key for this many workers, without accepting anybody. TCP gets a socket for each, and
+ * the kernel spreads the clients. A unix address gets one for all. 0 or -errno; on failure nothing is left
+ * open.
  */
-int entrance_bind(struct entrance *entrance, const struct endpoint *endpoint,
-                  const struct socket_tuning *tuning, bool dual_stack, unsigned workers);
-/* Lets clients in, at most once. 0 or -errno; entrance_close must follow in any case. */
+int entrance_bind(struct entrance *entrance, const struct entrance_key *key,
+                  const struct socket_tuning *tuning, unsigned workers);
+/*
+ * Lets clients in. Does nothing if it has done so before. 0 or -errno; entrance_close must follow in any
+ * case.
+ */
 int entrance_listen(struct entrance *entrance);
 /* True if both take clients of the same address. */
 bool entrance_overlaps(const struct entrance *a, const struct entrance *b);
@@ -38,7 +61,11 @@ bool entrance_overlaps(const struct entrance *a, const struct entrance *b);
 bool entrance_matches(const struct entrance *entrance, const struct endpoint *endpoint);
 /* Closes the sockets and removes a unix path. A zeroed or closed entrance is fine. */
 void entrance_close(struct entrance *entrance);
-/* The descriptor that a worker waits on. */
+bool entrance_key_equal(const struct entrance_key *a, const struct entrance_key *b);
+/*
+ * The descriptor that a worker waits on. -1: the workers share one, and another accepts for all, so that one
+ * client wakes one worker.
+ */
 int entrance_fd(const struct entrance *entrance, unsigned worker);
 
 #endif

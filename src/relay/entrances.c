@@ -11,25 +11,26 @@
 /* What every entrance of a relay is bound with. */
 struct binding {
 	struct entrances *entrances;
+	struct facade *facade;
 	const char *relay;
 	const struct socket_tuning *tuning;
-	unsigned workers;
+	const struct entrance *in_the_way; /* of ours, where binding failed last */
 };
 
-static int bind_endpoint(const struct binding *binding, const struct endpoint *endpoint, bool dual_stack)
+static int bind_key(struct binding *binding, const struct entrance_key *key)
 {
 	struct entrances *entrances = binding->entrances;
-	struct entrance *grown;
+	struct entrance **grown;
 	int error;
 
-	grown = reallocarray(entrances->list, entrances->count + 1, sizeof(*grown));
+	grown = reallocarray(entrances->list, entrances->count + 1, sizeof(struct entrance *));
 	if (!grown)
 		return -ENOMEM;
 	entrances->list = grown;
-	error = entrance_bind(&grown[entrances->count], endpoint, binding->tuning, dual_stack,
-	                      binding->workers);
+	error = facade_take(binding->facade, key, binding->tuning, binding->relay, &grown[entrances->count]);
 	if (!error)
 		entrances->count++;
+	binding->in_the_way = error == -EADDRINUSE ? facade_find_overlap(binding->facade, key) : NULL;
 	return error;
 }
 
@@ -40,29 +41,35 @@ static bool is_not_here(int error)
 }
 
 /* One IPv6 socket that takes IPv4 clients too, or an IPv4 socket if the kernel has no IPv6. */
-static int bind_wildcard(const struct binding *binding, uint16_t port)
+static int bind_wildcard(struct binding *binding, uint16_t port)
 {
-	struct endpoint any6 = {.length = sizeof(any6.in6)};
-	struct endpoint any4 = {.length = sizeof(any4.in)};
+	struct entrance_key any6 = {.endpoint.length = sizeof(any6.endpoint.in6), .dual_stack = true};
+	struct entrance_key any4 = {.endpoint.length = sizeof(any4.endpoint.in)};
 	int error;
 
-	any6.in6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons(port)};
-	any4.in = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port)};
-	error = bind_endpoint(binding, &any6, true);
-	return is_not_here(error) ? bind_endpoint(binding, &any4, false) : error;
+	any6.endpoint.in6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons(port)};
+	any4.endpoint.in = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port)};
+	error = bind_key(binding, &any6);
+	return is_not_here(error) ? bind_key(binding, &any4) : error;
 }
 
-static int fail(const struct binding *binding, const char *address, int error)
+static int fail(struct binding *binding, const char *address, int error)
 {
-	log_error("relay %s: cannot listen on %s: %s", binding->relay, address, strerror(-error));
+	const struct entrance *other = binding->in_the_way;
+
+	if (other)
+		log_error("relay %s: cannot listen on %s: relay %s has %s", binding->relay, address,
+		          other->relay, other->text);
+	else
+		log_error("relay %s: cannot listen on %s: %s", binding->relay, address, strerror(-error));
 	return error;
 }
 
 /* Binds one address of a name. If this machine has it, it is counted in here. If not, that is no error. */
-static int bind_found(const struct binding *binding, const struct endpoint *endpoint, size_t *here)
+static int bind_found(struct binding *binding, const struct endpoint *endpoint, size_t *here)
 {
 	struct entrances *entrances = binding->entrances;
-	int error = bind_endpoint(binding, endpoint, false);
+	int error = bind_key(binding, &(struct entrance_key){.endpoint = *endpoint});
 	char text[ADDRESS_TEXT_MAX];
 
 	endpoint_format(&endpoint->any, endpoint->length, text);
@@ -72,13 +79,13 @@ static int bind_found(const struct binding *binding, const struct endpoint *endp
 	}
 	if (error)
 		return fail(binding, text, error);
-	entrances->list[entrances->count - 1].by_name = entrances->by_name = true;
+	entrances->by_name = true;
 	++*here;
 	return 0;
 }
 
 /* A name like localhost often has an IPv6 address, whether the machine has IPv6 or not. */
-static int bind_name(const struct binding *binding, const char *name, const struct address_list *found)
+static int bind_name(struct binding *binding, const char *name, const struct address_list *found)
 {
 	size_t here = 0;
 	int error = 0;
@@ -90,7 +97,7 @@ static int bind_name(const struct binding *binding, const char *name, const stru
 	return error;
 }
 
-static int bind_address(const struct binding *binding, const struct address *address,
+static int bind_address(struct binding *binding, const struct address *address,
                         const struct address_list *found)
 {
 	char text[ADDRESS_TEXT_MAX];
@@ -102,24 +109,19 @@ static int bind_address(const struct binding *binding, const struct address *add
 	if (address->kind == ADDRESS_WILDCARD)
 		error = bind_wildcard(binding, address->port);
 	else
-		error = bind_endpoint(binding, &address->endpoint, false);
+		error = bind_key(binding, &(struct entrance_key){.endpoint = address->endpoint});
 	return error ? fail(binding, text, error) : 0;
 }
 
-int entrances_bind(struct entrances *entrances, const struct config_relay *config,
-                   struct address_list *const *found, const struct socket_tuning *tuning, unsigned workers)
+int entrances_bind(struct entrances *entrances, struct facade *facade, const struct config_relay *config,
+                   struct address_list *const *found, const struct socket_tuning *tuning)
 {
-	const struct binding binding = {entrances, config->name, tuning, workers};
+	struct binding binding = {entrances, facade, config->name, tuning, NULL};
 	int error = 0;
 
 	for (size_t i = 0; !error && i < config->listen_count; i++)
 		error = bind_address(&binding, &config->listen[i], found ? found[i] : NULL);
 	return error;
-}
-
-static bool need_comparing(const struct entrance *a, const struct entrance *b)
-{
-	return a != b && (a->by_name || b->by_name);
 }
 
 const struct entrance *entrances_overlap(const struct entrances *a, const struct entrances *b)
@@ -128,18 +130,20 @@ const struct entrance *entrances_overlap(const struct entrances *a, const struct
 		return NULL;
 	for (size_t i = 0; i < a->count; i++)
 		for (size_t j = 0; j < b->count; j++)
-			if (need_comparing(&a->list[i], &b->list[j]) &&
-			    entrance_overlaps(&a->list[i], &b->list[j]))
-				return &a->list[i];
+			if (a->list[i] != b->list[j] && entrance_overlaps(a->list[i], b->list[j]))
+				return a->list[i];
 	return NULL;
 }
 
 int entrances_listen(struct entrances *entrances, const char *relay)
 {
 	for (size_t i = 0; i < entrances->count; i++) {
-		struct entrance *entrance = &entrances->list[i];
-		int error = entrance_listen(entrance);
+		struct entrance *entrance = entrances->list[i];
+		int error;
 
+		if (entrance->listens)
+			continue;
+		error = entrance_listen(entrance);
 		if (error) {
 			log_error("relay %s: cannot listen on %s: %s", relay, entrance->text,
 			          strerror(-error));
@@ -153,12 +157,13 @@ int entrances_listen(struct entrances *entrances, const char *relay)
 void entrances_close(struct entrances *entrances)
 {
 	for (size_t i = 0; i < entrances->count; i++)
-		entrance_close(&entrances->list[i]);
+		entrance_close(entrances->list[i]);
 }
 
 void entrances_free(struct entrances *entrances)
 {
-	entrances_close(entrances);
+	for (size_t i = 0; i < entrances->count; i++)
+		facade_put(entrances->list[i]);
 	free(entrances->list);
 	*entrances = (struct entrances){.list = NULL};
 }

@@ -4,31 +4,34 @@
 
 #include "config/settings.h"
 #include "net/address_list.h"
-#include "relay/entrance.h"
+#include "relay/facade.h"
 
 #include <stddef.h>
 
 struct entrances {
-	struct entrance *list;
+	struct entrance **list; /* a reference to each */
 	size_t count;
-	bool by_name; /* some of them are */
+	bool by_name; /* some are addresses of a host name */
 };
 
 /*
- * Takes every listening address of the relay for this many workers, without accepting anybody. "*:80" is one
+ * Takes every listening address of the relay from the facade, without accepting anybody new. "*:80" is one
  * socket for both families. found has a list for each listening address: what a host name stands for, or NULL
  * where there is no name. It may be NULL if none is a name. Addresses of a name that this machine does not
  * have are left out, unless it has none of them. 0 or -errno; the error is logged. entrances_free must follow
  * in any case.
  */
-int entrances_bind(struct entrances *entrances, const struct config_relay *config,
-                   struct address_list *const *found, const struct socket_tuning *tuning, unsigned workers);
+int entrances_bind(struct entrances *entrances, struct facade *facade, const struct config_relay *config,
+                   struct address_list *const *found, const struct socket_tuning *tuning);
 /*
- * An entrance of a whose clients could also come in at one of b, or NULL. Only those of host names are looked
- * at: the configuration has been checked for the others. a and b may be the same.
+ * An entrance of a whose clients could also come in at one of b, or NULL. They are only looked at if a host
+ * name is among them: the configuration has been checked for the others. a and b may be the same.
  */
 const struct entrance *entrances_overlap(const struct entrances *a, const struct entrances *b);
-/* Lets clients in on all of them and logs each. relay is its name. 0 or -errno; the error is logged. */
+/*
+ * Lets clients in on all of them and logs each, except those that do so already. relay is its name. 0 or
+ * -errno; the error is logged.
+ */
 int entrances_listen(struct entrances *entrances, const char *relay);
 /* Closes the sockets. The addresses are kept, for loops.h. */
 void entrances_close(struct entrances *entrances);

@@ -109,7 +109,7 @@ static void add_ways_in(struct loops *loops, size_t number)
 	const struct entrances *entrances = &loops->relays[number]->entrances;
 
 	for (size_t i = 0; i < entrances->count; i++) {
-		const struct entrance *entrance = &entrances->list[i];
+		const struct entrance *entrance = entrances->list[i];
 
 		loops->ways_in[loops->way_count++] =
 		        (struct way_in){port_of(&entrance->endpoint), entrance, number};

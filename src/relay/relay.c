@@ -76,10 +76,9 @@ void relay_put(struct relay *relay)
 		generation_put(relay->generation);
 }
 
-int relay_bind(struct relay *relay, struct address_list *const *found)
+int relay_bind(struct relay *relay, struct facade *facade, struct address_list *const *found)
 {
-	return entrances_bind(&relay->entrances, relay->config, found, &relay->client_tuning,
-	                      relay->generation->workers);
+	return entrances_bind(&relay->entrances, facade, relay->config, found, &relay->client_tuning);
 }
 
 int relay_check_apart(const struct relay *relay, const struct relay *other)
@@ -96,16 +95,6 @@ int relay_check_apart(const struct relay *relay, const struct relay *other)
 int relay_listen(struct relay *relay)
 {
 	return entrances_listen(&relay->entrances, relay->config->name);
-}
-
-int relay_socket(const struct relay *relay, size_t nth, unsigned worker)
-{
-	const struct entrance *entrance = &relay->entrances.list[nth];
-	unsigned workers = relay->generation->workers;
-
-	if (entrance->count < workers && (relay->number + nth) % workers != worker)
-		return -1;
-	return entrance_fd(entrance, worker);
 }
 
 void relay_unlisten(struct relay *relay)

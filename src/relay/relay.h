@@ -39,7 +39,7 @@ struct relay *relay_get(struct relay *relay);
 void relay_put(struct relay *relay);
 
 /* Takes every listening address, without accepting anybody. As entrances_bind. */
-int relay_bind(struct relay *relay, struct address_list *const *found);
+int relay_bind(struct relay *relay, struct facade *facade, struct address_list *const *found);
 /*
  * Checks that no client could come in at an entrance of both, which is only in doubt for host names. other
  * may be the same relay. 0 or -EADDRINUSE; the error is logged.
@@ -47,11 +47,6 @@ int relay_bind(struct relay *relay, struct address_list *const *found);
 int relay_check_apart(const struct relay *relay, const struct relay *other);
 /* Lets clients in on all of them and logs each. 0 or -errno; the error is logged. */
 int relay_listen(struct relay *relay);
-/*
- * The socket of the relay's nth entrance that this worker accepts on. -1: the entrance has one for all, and
- * another worker accepts on it, so that one client wakes one worker.
- */
-int relay_socket(const struct relay *relay, size_t nth, unsigned worker);
 /*
  * Closes the listening sockets. No worker may still wait on them. Their addresses are kept, because pairs may
  * still be choosing a target.

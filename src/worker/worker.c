@@ -65,7 +65,7 @@ static int for_sockets(struct worker *worker, unsigned whose,
 		struct relay *relay = generation->relays[r];
 
 		for (size_t i = 0; !error && i < relay->entrances.count; i++) {
-			int fd = relay_socket(relay, i, whose);
+			int fd = entrance_fd(relay->entrances.list[i], whose);
 
 			if (fd >= 0)
 				error = todo(worker, relay, fd);

@@ -38,6 +38,7 @@ UNIT_TESTS = \
 	tests/unit/relay/test_admission \
 	tests/unit/relay/test_damper \
 	tests/unit/relay/test_entrance \
+	tests/unit/relay/test_facade \
 	tests/unit/relay/test_generation \
 	tests/unit/relay/test_loops \
 	tests/unit/relay/test_relay \
@@ -201,6 +202,9 @@ tests_unit_relay_test_standing_SOURCES = tests/unit/relay/test_standing.c tests/
 tests_unit_relay_test_standing_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_relay_test_standing_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_relay_test_standing_LDADD = $(UNIT_LIBS)
+tests_unit_relay_test_facade_SOURCES = tests/unit/relay/test_facade.c tests/unit/relay/relay_stage.c
+tests_unit_relay_test_facade_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_relay_test_facade_LDADD = $(UNIT_LIBS)
 tests_unit_relay_test_loops_SOURCES = tests/unit/relay/test_loops.c tests/unit/relay/relay_stage.c
 tests_unit_relay_test_loops_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_relay_test_loops_LDADD = $(UNIT_LIBS)

@@ -55,6 +55,17 @@ static inline struct config *relays_config(const char *const *listen, const char
 	return config;
 }
 
+/* Where relays_listen takes entrances. No relay takes over those of another. */
+static inline struct facade *relays_facade(unsigned workers)
+{
+	static struct facade facade;
+
+	if (facade.workers == 0)
+		facade_init(&facade, workers);
+	facade.workers = workers;
+	return &facade;
+}
+
 /* The relay of such a configuration, the only one of its generation. It must be freed with relays_free. */
 static inline struct relay *relays_new(const char *const *listen, const char *const *target,
                                        const char *const *option, struct resolver *resolver, unsigned workers)
@@ -94,7 +105,7 @@ static inline int relays_listen_at(const struct endpoint *endpoint, const struct
 /* As the daemon does when it starts. */
 static inline int relays_listen(struct relay *relay)
 {
-	int error = relay_bind(relay, NULL);
+	int error = relay_bind(relay, relays_facade(relay->generation->workers), NULL);
 
 	return error ? error : relay_listen(relay);
 }

@@ -95,7 +95,7 @@ static void start(unsigned number)
 static void come(unsigned count)
 {
 	for (unsigned i = 0; i < count; i++)
-		client[client_count++] = relays_connect(entrance_fd(&relay->entrances.list[0], 0));
+		client[client_count++] = relays_connect(entrance_fd(relay->entrances.list[0], 0));
 }
 
 /* So many are connected to the target, and stay. */
@@ -136,8 +136,8 @@ START_TEST(unix_clients_of_a_stuck_worker_are_served)
 
 	snprintf(listen, sizeof(listen), "unix:@weir-stand_ins-%d", getpid());
 	begin(listen, NULL);
-	ck_assert_int_ge(relay_socket(relay, 0, 0), 0);
-	ck_assert_int_eq(relay_socket(relay, 0, 1), -1);
+	ck_assert_int_ge(entrance_fd(relay->entrances.list[0], 0), 0);
+	ck_assert_int_eq(entrance_fd(relay->entrances.list[0], 1), -1);
 	start(1);
 	come(CLIENTS);
 	LOOP_UNTIL(base, served(CLIENTS));

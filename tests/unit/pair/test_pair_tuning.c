@@ -56,7 +56,7 @@ static void read_pair(const char *const *options, int values[SIDES][TUNED])
 
 	begin(options);
 	ck_assert_int_eq(relays_listen(relay), 0);
-	entrance = entrance_fd(&relay->entrances.list[0], 0);
+	entrance = entrance_fd(relay->entrances.list[0], 0);
 	keep(relays_connect(entrance));
 	LOOP_UNTIL(base, (fd = socket_accept(entrance, &relay->client_tuning, &address)) >= 0);
 	ck_assert_ptr_null(admission_take(&ticket, &slots, relay));

@@ -105,13 +105,13 @@ START_TEST(entrances_of_all_relays_open_and_close)
 {
 	struct generation *generation = make(NULL);
 
-	ck_assert_int_eq(relay_bind(generation->relays[0], NULL), 0);
+	ck_assert_int_eq(relay_bind(generation->relays[0], relays_facade(generation->workers), NULL), 0);
 	ck_assert_int_eq(generation_find_loops(generation), 0);
 	ck_assert_int_eq(generation_listen(generation), 0);
 	ck_assert_uint_eq(captured("listening on"), 1);
-	close(relays_connect(relay_socket(generation->relays[0], 0, 0)));
+	close(relays_connect(entrance_fd(generation->relays[0]->entrances.list[0], 0)));
 	generation_unlisten(generation);
-	ck_assert_uint_eq(generation->relays[0]->entrances.list[0].count, 0);
+	ck_assert_uint_eq(generation->relays[0]->entrances.list[0]->count, 0);
 	generation_put(generation);
 }
 END_TEST

@@ -20,7 +20,7 @@ static void add(const char *entrance, const char *const *targets)
 
 	ck_assert_int_eq(relays_listen(added), 0);
 	ck_assert_int_eq(address_parse(entrance, &address), 0);
-	added->entrances.list[0].endpoint = address.endpoint;
+	added->entrances.list[0]->endpoint = address.endpoint;
 	relays[count++] = added;
 }
 
@@ -60,7 +60,7 @@ START_TEST(two_relays_by_names)
 	join();
 	ck_assert_int_eq(choose_first(0), -EDEADLK);
 	ck_assert_int_eq(choose_first(1), 0); /* its first address leads elsewhere */
-	ck_assert(loops_lead_back(loops, 1, &relays[0]->entrances.list[0].endpoint));
+	ck_assert(loops_lead_back(loops, 1, &relays[0]->entrances.list[0]->endpoint));
 }
 END_TEST
 
@@ -83,7 +83,7 @@ START_TEST(ring_of_three)
 	join();
 	ck_assert_int_eq(choose_first(0), -EDEADLK);
 	ck_assert_int_eq(choose_first(1), 0);
-	ck_assert(loops_lead_back(loops, 1, &relays[2]->entrances.list[0].endpoint));
+	ck_assert(loops_lead_back(loops, 1, &relays[2]->entrances.list[0]->endpoint));
 }
 END_TEST
 

@@ -147,7 +147,7 @@ static void move_to(const char *listen, const char *address)
 	                   resolver, 2);
 	ck_assert_int_eq(relays_listen(relay), 0);
 	/* IPv4 and IPv6 have the port in the same place. */
-	relay->entrances.list[1].endpoint.in.sin_port = htons(1);
+	relay->entrances.list[1]->endpoint.in.sin_port = htons(1);
 	loops = loops_new(&relay, 1);
 	resolve(relay);
 }
@@ -198,7 +198,7 @@ END_TEST
 START_TEST(another_port_does_not_lead_back)
 {
 	move_to("*:0", "127.0.0.1:0");
-	relay->entrances.list[1].endpoint.in6.sin6_port ^= 1;
+	relay->entrances.list[1]->endpoint.in6.sin6_port ^= 1;
 	loops_free(loops);
 	loops = loops_new(&relay, 1);
 	ck_assert_int_eq(choose_only(), 0);

@@ -90,7 +90,7 @@ static void begin(const char *const *options)
 {
 	relay = relays_new(LISTEN, TEXTS(relays_address(target)), options, NULL, 1);
 	ck_assert_int_eq(relays_listen(relay), 0);
-	gate = entrance_fd(&relay->entrances.list[0], 0);
+	gate = entrance_fd(relay->entrances.list[0], 0);
 	ck_assert_ptr_nonnull(acceptor_new(&acceptors, relay, gate));
 }
 
@@ -144,7 +144,7 @@ START_TEST(loopback_client_of_a_wildcard_is_not_paced)
 
 	relay = relays_new(TEXTS("*:0"), TEXTS(relays_address(target)), NULL, NULL, 1);
 	ck_assert_int_eq(relays_listen(relay), 0);
-	gate = entrance_fd(&relay->entrances.list[0], 0);
+	gate = entrance_fd(relay->entrances.list[0], 0);
 	(void)setsockopt(gate, IPPROTO_TCP, TCP_CONGESTION, "cubic", 5);
 	ck_assert_ptr_nonnull(acceptor_new(&acceptors, relay, gate));
 	ck_assert_int_eq(getsockname(gate, &to.any, &to.length), 0);
@@ -647,7 +647,7 @@ END_TEST
 
 static void knock_in_vain(void)
 {
-	const struct endpoint *entrance = &relay->entrances.list[0].endpoint;
+	const struct endpoint *entrance = &relay->entrances.list[0]->endpoint;
 	int fd = socket(entrance->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	ck_assert_int_lt(connect(fd, &entrance->any, entrance->length), 0);
@@ -700,7 +700,7 @@ START_TEST(closing_acceptor_of_a_unix_entrance)
 	snprintf(name, sizeof(name), "unix:@weir-test-acceptor-%d", (int)getpid());
 	relay = relays_new(TEXTS(name), TEXTS(relays_address(target)), NULL, NULL, 1);
 	ck_assert_int_eq(relays_listen(relay), 0);
-	gate = entrance_fd(&relay->entrances.list[0], 0);
+	gate = entrance_fd(relay->entrances.list[0], 0);
 	ck_assert_ptr_nonnull(acceptor_new(&acceptors, relay, gate));
 	for (int i = 0; i < 40; i++)
 		knock();

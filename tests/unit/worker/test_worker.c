@@ -167,7 +167,7 @@ static int accept_target(void)
 /* A client whose pair is known to be open, because a byte went through. */
 static int join(int *server)
 {
-	int fd = keep(relays_connect(entrance_fd(&relay->entrances.list[0], 0)));
+	int fd = keep(relays_connect(entrance_fd(relay->entrances.list[0], 0)));
 	uint64_t received = 0;
 
 	*server = accept_target();
@@ -277,7 +277,7 @@ END_TEST
 /* A connect(2) that does not wait. */
 static int knock(void)
 {
-	const struct endpoint *entrance = &relay->entrances.list[0].endpoint;
+	const struct endpoint *entrance = &relay->entrances.list[0]->endpoint;
 	int fd = keep(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
 
 	ck_assert_int_lt(connect(fd, &entrance->any, entrance->length), 0);
@@ -326,7 +326,7 @@ START_TEST(draining_serves_those_who_wait)
 	int client[MANY];
 
 	for (int i = 0; i < MANY; i++) {
-		client[i] = keep(relays_connect(entrance_fd(&relay->entrances.list[0], 0)));
+		client[i] = keep(relays_connect(entrance_fd(relay->entrances.list[0], 0)));
 		ck_assert_uint_eq(loop_send(client[i], 0, 1), 1);
 	}
 	order_all(WORKER_DRAIN);
@@ -346,7 +346,7 @@ START_TEST(draining_at_a_limit_serves_one_after_the_other)
 
 	slots.max = 1;
 	for (int i = 0; i < MANY / 4; i++)
-		keep(relays_connect(entrance_fd(&relay->entrances.list[0], 0)));
+		keep(relays_connect(entrance_fd(relay->entrances.list[0], 0)));
 	order_all(WORKER_DRAIN);
 	start();
 	for (int i = 0; i < MANY / 4; i++) {
@@ -366,8 +366,8 @@ START_TEST(shutdown_ends_draining)
 	int first, second, server;
 
 	slots.max = 1;
-	first = keep(relays_connect(entrance_fd(&relay->entrances.list[0], 0)));
-	second = keep(relays_connect(entrance_fd(&relay->entrances.list[0], 0)));
+	first = keep(relays_connect(entrance_fd(relay->entrances.list[0], 0)));
+	second = keep(relays_connect(entrance_fd(relay->entrances.list[0], 0)));
 	order_all(WORKER_DRAIN);
 	start();
 	server = accept_target();
@@ -429,7 +429,7 @@ static void crowd(void)
 
 	ck_assert_int_eq(worker_start(worker[0]), 0);
 	for (int i = 0; i < MANY; i++)
-		keep(relays_connect(entrance_fd(&relay->entrances.list[0], 0)));
+		keep(relays_connect(entrance_fd(relay->entrances.list[0], 0)));
 	while (!handover_waits(handover, 1))
 		ck_assert_uint_lt(clock_ms(), end);
 }
@@ -526,15 +526,15 @@ START_TEST(relieved_stand_in_accepts_no_longer)
 		order_stand_in(0);
 		order_stand_in(0);
 		for (int i = 0; i < MANY / 2; i++)
-			keep(relays_connect(entrance_fd(&relay->entrances.list[0], 0)));
+			keep(relays_connect(entrance_fd(relay->entrances.list[0], 0)));
 		for (int i = 0; i < MANY / 2; i++)
 			accept_target();
 		order_stand_in(HANDOVER_NOBODY);
 	}
 	for (int i = 0; i < MANY / 2; i++)
-		keep(relays_connect(entrance_fd(&relay->entrances.list[0], 0)));
+		keep(relays_connect(entrance_fd(relay->entrances.list[0], 0)));
 	pass_often();
-	readable(entrance_fd(&relay->entrances.list[0], 1));
+	readable(entrance_fd(relay->entrances.list[0], 1));
 }
 END_TEST
 

@@ -1,0 +1,268 @@
+/* Entrances that later generations take over. */
+#include "build_config.h"
+
+#include "relay/relay_stage.h"
+
+#include <errno.h>
+
+#define WORKERS 2
+#define MOST    4
+
+static struct facade facade;
+static struct entrance *taken[MOST];
+static size_t taken_count;
+static unsigned fds_before;
+static const struct socket_tuning plain = {.rcvbuf = UNITS_AUTO,
+                                           .sndbuf = UNITS_AUTO,
+                                           .notsent_lowat = UNITS_AUTO,
+                                           .keepalive_idle = UNITS_AUTO,
+                                           .keepalive_interval = UNITS_AUTO,
+                                           .keepalive_count = UNITS_AUTO};
+
+static void setup_facade(void)
+{
+	setup();
+	facade_init(&facade, WORKERS);
+	taken_count = 0;
+	fds_before = relays_count_fds();
+}
+
+static void leave_all(void)
+{
+	while (taken_count > 0)
+		facade_put(taken[--taken_count]);
+}
+
+static void teardown_facade(void)
+{
+	leave_all();
+	ck_assert_uint_eq(relays_count_fds(), fds_before);
+	facade_deinit(&facade);
+	relay = NULL;
+	teardown();
+}
+
+static struct entrance_key key_of(const char *text)
+{
+	struct entrance_key key = {.dual_stack = false};
+	struct address address;
+
+	ck_assert_int_eq(address_parse(text, &address), 0);
+	key.endpoint = address.endpoint;
+	return key;
+}
+
+static int try_to_take(const char *text, const char *name)
+{
+	const struct entrance_key key = key_of(text);
+	int error = facade_take(&facade, &key, &plain, name, &taken[taken_count]);
+
+	if (!error)
+		taken_count++;
+	return error;
+}
+
+static struct entrance *take(const char *text, const char *name)
+{
+	ck_assert_uint_lt(taken_count, MOST);
+	ck_assert_int_eq(try_to_take(text, name), 0);
+	ck_assert_int_eq(entrance_listen(taken[taken_count - 1]), 0);
+	return taken[taken_count - 1];
+}
+
+START_TEST(same_address_is_the_same_entrance)
+{
+	struct entrance *first = take("127.0.0.1:0", "a"), *same;
+	int fd = entrance_fd(first, 1), client = relays_connect(fd);
+
+	facade_begin(&facade);
+	same = take("127.0.0.1:0", "a");
+	ck_assert_ptr_eq(same, first);
+	ck_assert_int_eq(entrance_fd(same, 1), fd);
+	facade_put(first);
+	taken[0] = taken[--taken_count];
+	close(relays_connect(fd));
+	close(client);
+}
+END_TEST
+
+START_TEST(entrance_moves_to_another_relay)
+{
+	struct entrance *first = take("unix:@weir-test-facade", "a");
+
+	facade_begin(&facade);
+	ck_assert_ptr_eq(take("unix:@weir-test-facade", "b"), first);
+}
+END_TEST
+
+/* Without a new round it is one configuration, which gets each entrance once. */
+START_TEST(entrance_is_taken_once)
+{
+	struct entrance *first = take("127.0.0.1:0", "a"), *second = take("127.0.0.1:0", "a");
+
+	ck_assert_ptr_ne(first, second);
+	facade_begin(&facade);
+	ck_assert_ptr_eq(take("127.0.0.1:0", "a"), first);
+	ck_assert_ptr_eq(take("127.0.0.1:0", "a"), second);
+}
+END_TEST
+
+START_TEST(own_entrance_goes_first)
+{
+	struct entrance *of_a = take("127.0.0.1:0", "a"), *of_b = take("127.0.0.1:0", "b");
+
+	facade_begin(&facade);
+	ck_assert(facade_has(&facade, "b"));
+	ck_assert(!facade_has(&facade, "c"));
+	ck_assert_ptr_eq(take("127.0.0.1:0", "b"), of_b);
+	ck_assert_ptr_eq(take("127.0.0.1:0", "c"), of_a);
+}
+END_TEST
+
+static const char *const others[][2] = {
+        {"127.0.0.1:0", "127.0.0.2:0"},
+        {"127.0.0.1:0", "[::1]:0"},
+        {"unix:@weir-test-facade", "unix:@weir-test-facade2"},
+        {"0.0.0.0:0", "127.0.0.1:0"},
+};
+
+START_TEST(another_address_is_another_entrance)
+{
+	struct entrance *first = take(others[_i][0], "a");
+
+	facade_begin(&facade);
+	ck_assert_ptr_ne(take(others[_i][1], "a"), first);
+}
+END_TEST
+
+/* The same port was asked for by number: that is not what port 0 is found again by. */
+START_TEST(port_that_was_chosen_is_not_one_that_was_asked_for)
+{
+	char text[ADDRESS_TEXT_MAX];
+
+	memcpy(text, take("127.0.0.1:0", "a")->text, sizeof(text));
+	facade_begin(&facade);
+	ck_assert_int_eq(try_to_take(text, "a"), -EADDRINUSE);
+	leave_all();
+	take(text, "a");
+}
+END_TEST
+
+START_TEST(both_families_are_another_address_than_one)
+{
+	struct entrance_key key = key_of("[::]:0");
+	struct entrance *first = take("[::]:0", "a");
+
+	key.dual_stack = true;
+	facade_begin(&facade);
+	ck_assert_int_eq(facade_take(&facade, &key, &plain, "a", &taken[taken_count]), 0);
+	ck_assert_ptr_ne(taken[taken_count++], first);
+}
+END_TEST
+
+/* The new one is closed again, and the one that was there goes on. */
+START_TEST(generation_that_fails_changes_nothing)
+{
+	struct entrance *first = take("127.0.0.1:0", "a");
+	int fd = entrance_fd(first, 0);
+	unsigned fds = relays_count_fds();
+
+	facade_begin(&facade);
+	ck_assert_ptr_eq(take("127.0.0.1:0", "b"), first);
+	take("127.0.0.2:0", "b");
+	facade_put(taken[--taken_count]);
+	facade_put(taken[--taken_count]);
+	ck_assert_uint_eq(relays_count_fds(), fds);
+	close(relays_connect(fd));
+	ck_assert(facade_has(&facade, "a"));
+	ck_assert(!facade_has(&facade, "b"));
+	facade_begin(&facade);
+	ck_assert_ptr_eq(take("127.0.0.1:0", "a"), first);
+}
+END_TEST
+
+/* Whichever generation has it. One worker accepts for all, and not always the same. */
+START_TEST(unix_entrance_keeps_its_worker)
+{
+	struct entrance *first = take("unix:@weir-test-facade", "a"),
+	                *second = take("unix:@weir-test-facade2", "a");
+	int fd = entrance_fd(second, 1);
+
+	ck_assert_int_ge(entrance_fd(first, 0), 0);
+	ck_assert_int_eq(entrance_fd(first, 1), -1);
+	ck_assert_int_eq(entrance_fd(second, 0), -1);
+	ck_assert_int_ge(fd, 0);
+	facade_begin(&facade);
+	take("unix:@weir-test-facade2", "b");
+	ck_assert_int_eq(entrance_fd(second, 1), fd);
+}
+END_TEST
+
+/* ---- of relays ---- */
+
+static struct relay *bind_relay(const char *const *listen, int expected)
+{
+	struct relay *bound = relays_new(listen, TEXTS("127.0.0.1:1"), NULL, resolver, WORKERS);
+
+	facade_begin(&facade);
+	ck_assert_int_eq(relay_bind(bound, &facade, NULL), expected);
+	return bound;
+}
+
+START_TEST(relay_listens_on_what_is_new)
+{
+	struct relay *before = bind_relay(TEXTS("127.0.0.1:0", "*:0"), 0), *after;
+
+	ck_assert_int_eq(relay_listen(before), 0);
+	ck_assert_uint_eq(captured("listening on"), 2);
+	after = bind_relay(TEXTS("*:0", "127.0.0.2:0"), 0);
+	ck_assert_ptr_eq(after->entrances.list[0], before->entrances.list[1]);
+	relays_free(before);
+	ck_assert_int_eq(relay_listen(after), 0);
+	ck_assert_uint_eq(captured("listening on"), 3);
+	close(relays_connect(entrance_fd(after->entrances.list[0], 1)));
+	close(relays_connect(entrance_fd(after->entrances.list[1], 0)));
+	relays_free(after);
+}
+END_TEST
+
+/* *:80 instead of 127.0.0.1:80 needs two steps. The log says what is in the way. */
+START_TEST(what_is_in_the_way_is_named)
+{
+	struct relay *before = bind_relay(TEXTS("127.0.0.1:0"), 0), *after;
+	const struct entrance *first = before->entrances.list[0];
+	char all[32], line[2 * ADDRESS_TEXT_MAX];
+
+	ck_assert_int_eq(relay_listen(before), 0);
+	snprintf(all, sizeof(all), "*:%u", endpoint_port(&first->endpoint));
+	after = bind_relay(TEXTS(all), -EADDRINUSE);
+	snprintf(line, sizeof(line), "cannot listen on %s: relay command-line has %s", all, first->text);
+	ck_assert_uint_eq(captured(line), 1);
+	relays_free(after);
+	close(relays_connect(entrance_fd(first, 1)));
+	relays_free(before);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("facade");
+	TCase *tcase = tcase_create("facade");
+
+	tcase_add_checked_fixture(tcase, setup_facade, teardown_facade);
+	tcase_set_timeout(tcase, 20);
+	tcase_add_test(tcase, same_address_is_the_same_entrance);
+	tcase_add_test(tcase, entrance_moves_to_another_relay);
+	tcase_add_test(tcase, entrance_is_taken_once);
+	tcase_add_test(tcase, own_entrance_goes_first);
+	tcase_add_loop_test(tcase, another_address_is_another_entrance, 0,
+	                    sizeof(others) / sizeof(others[0]));
+	tcase_add_test(tcase, port_that_was_chosen_is_not_one_that_was_asked_for);
+	tcase_add_test(tcase, both_families_are_another_address_than_one);
+	tcase_add_test(tcase, generation_that_fails_changes_nothing);
+	tcase_add_test(tcase, unix_entrance_keeps_its_worker);
+	tcase_add_test(tcase, relay_listens_on_what_is_new);
+	tcase_add_test(tcase, what_is_in_the_way_is_named);
+	suite_add_tcase(suite, tcase);
+	return unit_run(suite);
+}
