@@ -270,6 +270,13 @@ uint64_t socket_shut_out(int fd)
 	return endpoint_is_loopback(&own) ? LOCAL_HANDSHAKE_MS : HANDSHAKE_MS;
 }
 
+void socket_let_in(int fd)
+{
+	const int none = 0;
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &none, sizeof(none));
+}
+
 /*
  * connect(2) says EADDRNOTAVAIL in two cases: no local port is free, or no address of ours leads there. A UDP
  * socket tells them apart, because it does not need one of those ports. Connecting it sends nothing.

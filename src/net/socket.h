@@ -66,6 +66,8 @@ void socket_tune_client(int fd, const union client_address *client);
  * between is refused once fd is closed; a unix client is refused at once.
  */
 uint64_t socket_shut_out(int fd);
+/* Undoes socket_shut_out of a TCP socket. A unix socket stays shut. */
+void socket_let_in(int fd);
 /*
  * Begins to connect. The descriptor becomes writable once it is connected or has failed. Then call
  * socket_connect_result. The local port is one of ports, or the kernel's choice if ports is NULL or has none

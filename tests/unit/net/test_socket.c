@@ -75,6 +75,30 @@ START_TEST(shut_out_keeps_who_waits)
 }
 END_TEST
 
+/* A client that was shut out gets in with its next SYN. It never knew. */
+START_TEST(let_in_again)
+{
+	struct endpoint endpoint = endpoint_of("127.0.0.1:0");
+	int listener = relays_listen_at(&endpoint, &plain, SOCKET_SOLE, false);
+	union client_address address;
+	int late, server;
+
+	endpoint = own_endpoint(listener);
+	socket_let_in(listener); /* it was not shut out */
+	socket_shut_out(listener);
+	late = socket_connect(&endpoint, &plain, NULL, NULL);
+	ck_assert_int_eq(socket_connect_result(late), -EINPROGRESS);
+	socket_let_in(listener);
+	close(relays_connect(listener));
+	close(accept_one(listener, &address));
+	server = accept_one(listener, &address);
+	ck_assert_int_eq(socket_connect_result(late), 0);
+	close(late);
+	close(server);
+	close(listener);
+}
+END_TEST
+
 START_TEST(client_address_is_told)
 {
 	struct endpoint endpoint = endpoint_of("127.0.0.1:0"), own;
@@ -429,6 +453,7 @@ int main(void)
 	tcase_set_timeout(tcase, 20);
 	tcase_add_loop_test(tcase, listen_accept_connect, 0, 4);
 	tcase_add_loop_test(tcase, shut_out_keeps_who_waits, 0, 4);
+	tcase_add_test(tcase, let_in_again);
 	tcase_add_test(tcase, client_address_is_told);
 	tcase_add_loop_test(tcase, dual_stack, 0, 2);
 	tcase_add_test(tcase, refused);
