@@ -57,13 +57,17 @@ static int init_handover(struct daemon *daemon)
 	return daemon->handover ? 0 : -ENOMEM;
 }
 
-static void init_stand_ins(struct daemon *daemon)
+static int init_stand_ins(struct daemon *daemon)
 {
 	if (daemon->worker_count == 1)
-		return;
+		return 0;
 	daemon->stand_ins = stand_ins_new(daemon->base, &daemon->shared, daemon->workers);
 	if (!daemon->stand_ins)
 		log_warning("no stand-ins: clients of a worker that is stuck have to wait for it");
+	if (stand_ins_prepare(daemon->stand_ins, daemon->current) < 0)
+		return -ENOMEM;
+	stand_ins_adopt(daemon->stand_ins);
+	return 0;
 }
 
 static int init_workers(struct daemon *daemon)
@@ -99,8 +103,7 @@ static int init_workers(struct daemon *daemon)
 		if (!daemon->workers[i])
 			return -ENOMEM;
 	}
-	init_stand_ins(daemon);
-	return 0;
+	return init_stand_ins(daemon);
 }
 
 /*

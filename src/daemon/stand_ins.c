@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "worker/handover.h"
 
+#include <errno.h>
 #include <event2/event.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -35,6 +36,14 @@ struct watched {
 	unsigned worker;
 };
 
+/* All listening sockets of a generation. */
+struct lookout {
+	struct watched *sockets;
+	size_t socket_count;
+	int epoll;             /* has them all, so that a look costs nothing for those without clients */
+	struct event *arrival; /* a client has come; not while looking */
+};
+
 struct ward {
 	bool waiting; /* clients wait for it */
 	bool asked;   /* at an earlier look */
@@ -44,11 +53,9 @@ struct ward {
 struct stand_ins {
 	const struct worker_context *shared;
 	struct worker *const *workers;
-	struct ward *wards;      /* one for each worker */
-	struct watched *sockets; /* all listening sockets */
-	size_t socket_count;
-	int epoll;             /* has them all, so that a look costs nothing for those without clients */
-	struct event *arrival; /* a client has come; not while looking */
+	struct event_base *base;
+	struct ward *wards;                 /* one for each worker */
+	struct lookout *lookout, *prepared; /* NULL: none yet; none */
 	struct event *look;
 	struct backoff pause; /* until the next look */
 	unsigned quiet;       /* looks in a row that found nothing */
@@ -82,7 +89,7 @@ static bool may_be_accepted(struct stand_ins *stand_ins, struct relay *relay)
 static bool find_waiting(struct stand_ins *stand_ins)
 {
 	struct epoll_event events[BATCH];
-	int count = epoll_wait(stand_ins->epoll, events, BATCH, 0);
+	int count = epoll_wait(stand_ins->lookout->epoll, events, BATCH, 0);
 	bool found = count > 0;
 
 	for (int i = 0; i < count; i++) {
@@ -185,11 +192,16 @@ static void look_later(struct stand_ins *stand_ins)
 	event_add(stand_ins->look, &later);
 }
 
-EVENT_CALLBACK(on_arrival, struct stand_ins, stand_ins)
+static void begin_looking(struct stand_ins *stand_ins)
 {
 	stand_ins->quiet = 0;
 	backoff_reset(&stand_ins->pause, LOOK_MS);
 	look_later(stand_ins);
+}
+
+EVENT_CALLBACK(on_arrival, struct stand_ins, stand_ins)
+{
+	begin_looking(stand_ins);
 }
 
 EVENT_CALLBACK(on_look, struct stand_ins, stand_ins)
@@ -201,62 +213,109 @@ EVENT_CALLBACK(on_look, struct stand_ins, stand_ins)
 		backoff_next(&stand_ins->pause, LOOK_MAX_MS);
 	else
 		backoff_reset(&stand_ins->pause, LOOK_MS);
-	if (stand_ins->quiet < QUIET_LOOKS || event_add(stand_ins->arrival, NULL) < 0)
+	if (stand_ins->quiet < QUIET_LOOKS || event_add(stand_ins->lookout->arrival, NULL) < 0)
 		look_later(stand_ins);
 }
 
-/* ---- life ---- */
+/* ---- lookouts ---- */
 
-static int watch_socket(struct stand_ins *stand_ins, struct relay *relay, unsigned worker, int fd)
+static void lookout_free(struct lookout *lookout)
 {
-	struct watched *socket = &stand_ins->sockets[stand_ins->socket_count++];
+	if (!lookout)
+		return;
+	evloop_free_event(lookout->arrival);
+	if (lookout->epoll >= 0)
+		close(lookout->epoll);
+	free(lookout->sockets);
+	free(lookout);
+}
+
+static int watch_socket(struct lookout *lookout, struct relay *relay, unsigned worker, int fd)
+{
+	struct watched *socket = &lookout->sockets[lookout->socket_count++];
 	struct epoll_event event = {.events = EPOLLIN, .data.ptr = socket};
 
 	*socket = (struct watched){relay, worker};
-	return epoll_ctl(stand_ins->epoll, EPOLL_CTL_ADD, fd, &event);
+	return epoll_ctl(lookout->epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
-static int watch_relay(struct stand_ins *stand_ins, struct relay *relay)
+static int watch_relay(struct lookout *lookout, struct relay *relay, unsigned workers)
 {
 	int error = 0;
 
 	for (size_t i = 0; i < relay->entrances.count; i++)
-		for (unsigned worker = 0; !error && worker < stand_ins->shared->worker_count; worker++) {
+		for (unsigned worker = 0; !error && worker < workers; worker++) {
 			int fd = entrance_fd(relay->entrances.list[i], worker);
 
 			if (fd >= 0)
-				error = watch_socket(stand_ins, relay, worker, fd);
+				error = watch_socket(lookout, relay, worker, fd);
 		}
 	return error;
 }
 
-static int watch_all(struct stand_ins *stand_ins)
+static int watch_all(struct lookout *lookout, const struct generation *generation)
 {
-	const struct worker_context *shared = stand_ins->shared;
-	const struct generation *generation = shared->generation;
 	size_t entrances = 0;
 	int error = 0;
 
 	for (size_t i = 0; i < generation->relay_count; i++)
 		entrances += generation->relays[i]->entrances.count;
-	stand_ins->sockets = calloc(entrances * shared->worker_count, sizeof(*stand_ins->sockets));
-	if (!stand_ins->sockets)
-		return -1;
+	lookout->sockets = calloc(entrances * generation->workers, sizeof(*lookout->sockets));
+	if (!lookout->sockets)
+		return -ENOMEM;
 	for (size_t i = 0; !error && i < generation->relay_count; i++)
-		error = watch_relay(stand_ins, generation->relays[i]);
+		error = watch_relay(lookout, generation->relays[i], generation->workers);
 	return error;
 }
 
-static int init(struct stand_ins *stand_ins, struct event_base *base)
+static int init_lookout(struct lookout *lookout, struct stand_ins *stand_ins,
+                        const struct generation *generation)
 {
-	stand_ins->wards = calloc(stand_ins->shared->worker_count, sizeof(*stand_ins->wards));
-	stand_ins->epoll = epoll_create1(EPOLL_CLOEXEC);
-	stand_ins->look = event_new(base, -1, 0, on_look, stand_ins);
-	if (!stand_ins->wards || stand_ins->epoll < 0 || !stand_ins->look || watch_all(stand_ins) < 0)
-		return -1;
-	stand_ins->arrival = event_new(base, stand_ins->epoll, EV_READ, on_arrival, stand_ins);
-	return stand_ins->arrival ? event_add(stand_ins->arrival, NULL) : -1;
+	lookout->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (lookout->epoll < 0)
+		return -errno;
+	lookout->arrival = event_new(stand_ins->base, lookout->epoll, EV_READ, on_arrival, stand_ins);
+	return lookout->arrival ? watch_all(lookout, generation) : -ENOMEM;
 }
+
+int stand_ins_prepare(struct stand_ins *stand_ins, const struct generation *generation)
+{
+	struct lookout *lookout;
+	int error;
+
+	if (!stand_ins)
+		return 0;
+	lookout = calloc(1, sizeof(*lookout));
+	if (!lookout)
+		return -ENOMEM;
+	error = init_lookout(lookout, stand_ins, generation);
+	if (error)
+		lookout_free(lookout);
+	else
+		stand_ins->prepared = lookout;
+	return error;
+}
+
+void stand_ins_forget_prepared(struct stand_ins *stand_ins)
+{
+	if (!stand_ins)
+		return;
+	lookout_free(stand_ins->prepared);
+	stand_ins->prepared = NULL;
+}
+
+/* Begins with a look, whatever it was doing. Somebody may have come already. */
+void stand_ins_adopt(struct stand_ins *stand_ins)
+{
+	if (!stand_ins)
+		return;
+	lookout_free(stand_ins->lookout);
+	stand_ins->lookout = stand_ins->prepared;
+	stand_ins->prepared = NULL;
+	begin_looking(stand_ins);
+}
+
+/* ---- life ---- */
 
 struct stand_ins *stand_ins_new(struct event_base *base, const struct worker_context *shared,
                                 struct worker *const *workers)
@@ -267,8 +326,10 @@ struct stand_ins *stand_ins_new(struct event_base *base, const struct worker_con
 		return NULL;
 	stand_ins->shared = shared;
 	stand_ins->workers = workers;
-	stand_ins->epoll = -1;
-	if (init(stand_ins, base) == 0)
+	stand_ins->base = base;
+	stand_ins->wards = calloc(shared->worker_count, sizeof(*stand_ins->wards));
+	stand_ins->look = event_new(base, -1, 0, on_look, stand_ins);
+	if (stand_ins->wards && stand_ins->look)
 		return stand_ins;
 	stand_ins_free(stand_ins);
 	return NULL;
@@ -278,7 +339,8 @@ void stand_ins_stop(struct stand_ins *stand_ins)
 {
 	if (!stand_ins)
 		return;
-	event_del(stand_ins->arrival);
+	if (stand_ins->lookout)
+		event_del(stand_ins->lookout->arrival);
 	event_del(stand_ins->look);
 }
 
@@ -286,11 +348,9 @@ void stand_ins_free(struct stand_ins *stand_ins)
 {
 	if (!stand_ins)
 		return;
-	evloop_free_event(stand_ins->arrival);
+	lookout_free(stand_ins->lookout);
+	lookout_free(stand_ins->prepared);
 	evloop_free_event(stand_ins->look);
-	if (stand_ins->epoll >= 0)
-		close(stand_ins->epoll);
-	free(stand_ins->sockets);
 	free(stand_ins->wards);
 	free(stand_ins);
 }

@@ -14,9 +14,18 @@
 struct event_base;
 struct stand_ins;
 
-/* For two or more workers, whose sockets are bound. All is borrowed. NULL if something has run out. */
+/* For two or more workers. All is borrowed. NULL when out of memory. */
 struct stand_ins *stand_ins_new(struct event_base *base, const struct worker_context *shared,
                                 struct worker *const *workers);
+/*
+ * Makes what is needed to look at the sockets of the generation, which are bound. 0 or -errno. Then
+ * stand_ins_adopt or stand_ins_forget_prepared must follow, before any other call of this. All three take
+ * NULL.
+ */
+int stand_ins_prepare(struct stand_ins *stand_ins, const struct generation *generation);
+void stand_ins_forget_prepared(struct stand_ins *stand_ins);
+/* Looks at the sockets of that generation from now on, no longer at any others. */
+void stand_ins_adopt(struct stand_ins *stand_ins);
 /* Looks no more. A worker that stands in goes on until it is drained. Takes NULL. */
 void stand_ins_stop(struct stand_ins *stand_ins);
 void stand_ins_free(struct stand_ins *stand_ins); /* takes NULL */

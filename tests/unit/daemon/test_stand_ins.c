@@ -42,6 +42,8 @@ static void begin(const char *listen, const char *option)
 	}
 	stand_ins = stand_ins_new(base, &context, worker);
 	ck_assert_ptr_nonnull(stand_ins);
+	ck_assert_int_eq(stand_ins_prepare(stand_ins, relay->generation), 0);
+	stand_ins_adopt(stand_ins);
 }
 
 static void setup(void)
