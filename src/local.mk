@@ -52,7 +52,9 @@ src_libweir_a_SOURCES = \
 	src/relay/entrance.c src/relay/entrance.h \
 	src/relay/entrances.c src/relay/entrances.h \
 	src/relay/facade.c src/relay/facade.h \
-	src/worker/acceptor.c src/worker/acceptor.h \
+	src/worker/acceptor.c src/worker/acceptor.h src/worker/acceptor_private.h \
+	src/worker/acceptor_life.c \
+	src/worker/adoption.c src/worker/adoption.h \
 	src/worker/asking.h \
 	src/worker/handover.c src/worker/handover.h \
 	src/worker/newcomers.c src/worker/newcomers.h \

@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <malloc.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -100,6 +99,8 @@ static void take_answer(void *arg, struct message *message)
 	struct daemon *daemon = arg;
 
 	switch (answer->what) {
+	case WORKER_ADOPTED:
+		break;
 	case WORKER_DRAINED:
 		daemon_take_drained(daemon);
 		break;
@@ -132,6 +133,8 @@ static int init_base(struct daemon *daemon)
 	error = mailbox_open(&daemon->answers, daemon->base, take_answer, daemon);
 	if (!error)
 		error = mailbox_open(&daemon->gone, daemon->base, generation_take_gone, NULL);
+	if (!error)
+		error = facade_watch(&daemon->facade, daemon->base);
 	if (!error)
 		error = daemon_init_stopping(daemon);
 	if (!error)
@@ -202,8 +205,7 @@ int daemon_run(struct config *config)
 	struct daemon daemon = {.config = config_get(config),
 	                        .answers = {.fd = -1},
 	                        .gone = {.fd = -1},
-	                        .memory.mailbox.fd = -1,
-	                        .gate = {.mutex = PTHREAD_MUTEX_INITIALIZER}};
+	                        .memory.mailbox.fd = -1};
 	int error;
 
 	/*

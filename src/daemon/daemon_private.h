@@ -50,8 +50,7 @@ struct daemon {
 	struct worker **workers;
 	unsigned worker_count;
 	struct handover *handover; /* between the workers. This and stand_ins are NULL if there is only one */
-	struct stand_ins *stand_ins; /* for workers that are stuck */
-	struct worker_gate gate;
+	struct stand_ins *stand_ins;  /* for workers that are stuck */
 	struct worker_context shared; /* the part of all this that the workers see */
 	struct collector *collector;
 	struct dump *dump;

@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <event2/event.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,17 +56,13 @@ static int init_handover(struct daemon *daemon)
 	return daemon->handover ? 0 : -ENOMEM;
 }
 
-static int init_stand_ins(struct daemon *daemon)
+static void init_stand_ins(struct daemon *daemon)
 {
 	if (daemon->worker_count == 1)
-		return 0;
+		return;
 	daemon->stand_ins = stand_ins_new(daemon->base, &daemon->shared, daemon->workers);
 	if (!daemon->stand_ins)
 		log_warning("no stand-ins: clients of a worker that is stuck have to wait for it");
-	if (stand_ins_prepare(daemon->stand_ins, daemon->current) < 0)
-		return -ENOMEM;
-	stand_ins_adopt(daemon->stand_ins);
-	return 0;
 }
 
 static int init_workers(struct daemon *daemon)
@@ -78,7 +73,6 @@ static int init_workers(struct daemon *daemon)
 	daemon->ports = local_ports_read(); /* without, the kernel chooses */
 	daemon->shared = (struct worker_context){
 	        .worker_count = daemon->worker_count,
-	        .generation = daemon->current,
 	        .standings = daemon->standings,
 	        .budget = &daemon->budget,
 	        .handover = daemon->handover,
@@ -87,7 +81,6 @@ static int init_workers(struct daemon *daemon)
 	        .pool = &daemon->memory.pairs,
 	        .ports = daemon->ports,
 	        .answers = &daemon->answers,
-	        .gate = &daemon->gate,
 	        .log_connections = daemon->config->global.log_connections,
 	};
 	daemon->undrained = daemon->worker_count;
@@ -103,26 +96,39 @@ static int init_workers(struct daemon *daemon)
 		if (!daemon->workers[i])
 			return -ENOMEM;
 	}
-	return init_stand_ins(daemon);
+	init_stand_ins(daemon);
+	return 0;
 }
 
-/*
- * Clients are let in last, when nothing else can fail, because closing a listening socket resets the clients
- * that wait in it. Meanwhile the threads wait at the gate: a socket that does not listen yet would make them
- * spin.
- */
 static int start_workers(struct daemon *daemon)
 {
 	int error = 0;
 
-	pthread_mutex_lock(&daemon->gate.mutex);
 	for (unsigned i = 0; !error && i < daemon->worker_count; i++)
 		error = worker_start(daemon->workers[i]);
-	if (!error)
-		error = generation_listen(daemon->current);
-	daemon->gate.open = !error;
-	pthread_mutex_unlock(&daemon->gate.mutex);
 	return error;
+}
+
+/*
+ * Allocates all that it takes. Clients are let in last, when nothing else can fail, because closing a
+ * listening socket resets the clients that wait in it.
+ */
+static int prepare_adoption(struct daemon *daemon, struct generation *generation)
+{
+	int error = stand_ins_prepare(daemon->stand_ins, generation);
+
+	for (unsigned i = 0; !error && i < daemon->worker_count; i++)
+		error = worker_prepare(daemon->workers[i], generation);
+	return error ? error : generation_listen(generation);
+}
+
+/* From here on nothing can fail. */
+static void adopt(struct daemon *daemon)
+{
+	(void)facade_commit(&daemon->facade);
+	stand_ins_adopt(daemon->stand_ins);
+	for (unsigned i = 0; i < daemon->worker_count; i++)
+		worker_order(daemon->workers[i], WORKER_ADOPT);
 }
 
 void daemon_fail_start(struct daemon *daemon, int error)
@@ -140,10 +146,13 @@ static void take_prepared(void *arg, int error)
 		error = init_workers(daemon);
 	if (!error)
 		error = start_workers(daemon);
+	if (!error)
+		error = prepare_adoption(daemon, daemon->current);
 	if (error) {
 		daemon_fail_start(daemon, error);
 		return;
 	}
+	adopt(daemon);
 	daemon->phase = RUNNING;
 	log_notice("weir " PACKAGE_VERSION " is ready: %zu relays, %u workers", daemon->current->relay_count,
 	           daemon->worker_count);

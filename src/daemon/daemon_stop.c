@@ -28,14 +28,12 @@ void daemon_stop(struct daemon *daemon)
 		event_base_loopbreak(daemon->base);
 }
 
-/* Closes the listening sockets once no worker waits on them, so that new clients are refused at once. */
 static void go_on_draining(struct daemon *daemon)
 {
 	const struct timeval again = clock_timeval(DRAIN_POLL_MS);
 
 	if (daemon->phase != DRAINING || daemon->undrained > 0)
 		return;
-	generation_unlisten(daemon->current);
 	if (slots_used(&daemon->slots) == 0 || event_add(daemon->drain_timer, &again) < 0)
 		daemon_stop(daemon);
 }
@@ -73,6 +71,7 @@ static void drain(struct daemon *daemon, const char *signal_name)
 	log_notice("%s: no new clients; %" PRIu64 " pairs, and the clients that wait, have %" PRIu64
 	           " ms to end",
 	           signal_name, slots_used(&daemon->slots), timeout);
+	facade_shut(&daemon->facade);
 	order_all(daemon, WORKER_DRAIN);
 	if (timeout == 0 || event_add(daemon->drain_deadline, &deadline) < 0)
 		end_draining(daemon);

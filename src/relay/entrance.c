@@ -2,6 +2,8 @@
 
 #include "relay/entrance.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,13 +31,34 @@ static bool is_still_ours(const struct entrance *entrance)
 	       status.st_ino == entrance->inode;
 }
 
-void entrance_close(struct entrance *entrance)
+/* While the socket is open, no other file can have its inode. */
+static void remove_path(struct entrance *entrance)
 {
-	/* While the socket is open, no other file can have its inode. */
 	if (entrance->unlink_path && is_still_ours(entrance))
 		unlink(entrance->unlink_path);
 	free(entrance->unlink_path);
 	entrance->unlink_path = NULL;
+}
+
+void entrance_shut_out(struct entrance *entrance)
+{
+	uint64_t linger = 0;
+
+	remove_path(entrance);
+	for (unsigned i = 0; i < entrance->count; i++)
+		linger = socket_shut_out(entrance->fds[i]);
+	entrance->linger_until = clock_ms() + linger;
+}
+
+void entrance_let_in(struct entrance *entrance)
+{
+	for (unsigned i = 0; i < entrance->count; i++)
+		socket_let_in(entrance->fds[i]);
+}
+
+void entrance_close(struct entrance *entrance)
+{
+	remove_path(entrance);
 	for (unsigned i = 0; i < entrance->count; i++)
 		close(entrance->fds[i]);
 	free(entrance->fds);

@@ -9,7 +9,9 @@
 #include "net/address.h"
 #include "net/socket.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/queue.h>
 #include <sys/types.h>
 
@@ -19,6 +21,13 @@ struct facade;
 struct entrance_key {
 	struct endpoint endpoint; /* with port 0, any entrance that was asked for like that */
 	bool dual_stack;          /* as in socket_bind */
+};
+
+enum entrance_state {
+	ENTRANCE_NEW,  /* taken, by a generation that may still come to nothing */
+	ENTRANCE_OPEN, /* the generation that is in force has it */
+	ENTRANCE_SHUT, /* it does not any more; clients that wait are served */
+	ENTRANCE_CLOSED,
 };
 
 struct entrance {
@@ -33,10 +42,14 @@ struct entrance {
 	bool shared;    /* they share */
 	unsigned host;  /* then: the worker that accepts for all */
 	bool listens;
+	uint64_t linger_until; /* shut out: clock_ms at which no handshake can be under way any more */
 	/* private to facade.c */
 	struct facade *facade;
+	enum entrance_state state;
 	unsigned references, round;
 	char relay[RELAY_NAME_MAX + 1]; /* which has it, or had it last */
+	const char *taker;              /* which took it in this round */
+	_Atomic unsigned acceptors;
 	TAILQ_ENTRY(entrance) entry;
 };
 
@@ -59,6 +72,17 @@ bool entrance_overlaps(const struct entrance *a, const struct entrance *b);
  * on this machine, but only if the ports match.
  */
 bool entrance_matches(const struct entrance *entrance, const struct endpoint *endpoint);
+/*
+ * Lets no new client in. Those that wait can still be accepted, and are meant to be until linger_until at
+ * least. A unix path is removed, so that it can be bound again.
+ */
+void entrance_shut_out(struct entrance *entrance);
+/* Undoes that, if entrance_may_let_in. A unix socket stays shut. */
+void entrance_let_in(struct entrance *entrance);
+static inline bool entrance_may_let_in(const struct entrance *entrance)
+{
+	return entrance->endpoint.any.sa_family != AF_UNIX;
+}
 /* Closes the sockets and removes a unix path. A zeroed or closed entrance is fine. */
 void entrance_close(struct entrance *entrance);
 bool entrance_key_equal(const struct entrance_key *a, const struct entrance_key *b);

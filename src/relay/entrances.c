@@ -154,12 +154,6 @@ int entrances_listen(struct entrances *entrances, const char *relay)
 	return 0;
 }
 
-void entrances_close(struct entrances *entrances)
-{
-	for (size_t i = 0; i < entrances->count; i++)
-		entrance_close(entrances->list[i]);
-}
-
 void entrances_free(struct entrances *entrances)
 {
 	for (size_t i = 0; i < entrances->count; i++)

@@ -33,8 +33,6 @@ const struct entrance *entrances_overlap(const struct entrances *a, const struct
  * -errno; the error is logged.
  */
 int entrances_listen(struct entrances *entrances, const char *relay);
-/* Closes the sockets. The addresses are kept, for loops.h. */
-void entrances_close(struct entrances *entrances);
 void entrances_free(struct entrances *entrances);
 
 #endif

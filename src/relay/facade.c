@@ -2,26 +2,12 @@
 
 #include "relay/facade.h"
 
+#include "base/log.h"
+
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-void facade_init(struct facade *facade, unsigned workers)
-{
-	*facade = (struct facade){.workers = workers};
-	TAILQ_INIT(&facade->all);
-}
-
-void facade_deinit(struct facade *facade)
-{
-	struct entrance *entrance;
-
-	while ((entrance = TAILQ_FIRST(&facade->all))) {
-		TAILQ_REMOVE(&facade->all, entrance, entry);
-		entrance_close(entrance);
-		free(entrance);
-	}
-}
 
 void facade_begin(struct facade *facade)
 {
@@ -38,10 +24,20 @@ bool facade_has(const struct facade *facade, const char *relay)
 	return false;
 }
 
-static bool is_free(const struct entrance *entrance, const struct entrance_key *key)
+/* ---- taking ---- */
+
+static bool can_be_taken(const struct entrance *entrance)
 {
-	return entrance->round != entrance->facade->round && entrance->count > 0 &&
-	       entrance_key_equal(&entrance->key, key);
+	switch (entrance->state) {
+	case ENTRANCE_NEW: /* of a generation that has failed and is about to be freed */
+	case ENTRANCE_OPEN:
+		return entrance->round != entrance->facade->round;
+	case ENTRANCE_SHUT:
+		return entrance->round != entrance->facade->round && entrance_may_let_in(entrance);
+	case ENTRANCE_CLOSED:
+		break;
+	}
+	return false;
 }
 
 static struct entrance *find(const struct facade *facade, const struct entrance_key *key, const char *relay)
@@ -49,7 +45,7 @@ static struct entrance *find(const struct facade *facade, const struct entrance_
 	struct entrance *entrance, *found = NULL;
 
 	TAILQ_FOREACH(entrance, &facade->all, entry)
-	if (is_free(entrance, key)) {
+	if (can_be_taken(entrance) && entrance_key_equal(&entrance->key, key)) {
 		if (strcmp(entrance->relay, relay) == 0)
 			return entrance;
 		if (!found)
@@ -74,7 +70,7 @@ static int make(struct facade *facade, const struct entrance_key *key, const str
 	if (entrance->shared)
 		entrance->host = facade->next_host++ % facade->workers;
 	entrance->facade = facade;
-	strncpy(entrance->relay, relay, RELAY_NAME_MAX);
+	snprintf(entrance->relay, sizeof(entrance->relay), "%s", relay);
 	TAILQ_INSERT_TAIL(&facade->all, entrance, entry);
 	*made = entrance;
 	return 0;
@@ -91,17 +87,126 @@ int facade_take(struct facade *facade, const struct entrance_key *key, const str
 	if (error)
 		return error;
 	(*taken)->round = facade->round;
+	(*taken)->taker = relay;
 	(*taken)->references++;
 	return 0;
 }
 
-void facade_put(struct entrance *entrance)
+static void forget(struct entrance *entrance)
 {
-	if (--entrance->references > 0)
-		return;
 	TAILQ_REMOVE(&entrance->facade->all, entrance, entry);
 	entrance_close(entrance);
 	free(entrance);
+}
+
+void facade_put(struct entrance *entrance)
+{
+	if (--entrance->references == 0)
+		forget(entrance);
+}
+
+/* ---- committing ---- */
+
+static void open_up(struct entrance *entrance, struct facade_change *change)
+{
+	if (entrance->state == ENTRANCE_SHUT)
+		entrance_let_in(entrance);
+	if (entrance->state == ENTRANCE_NEW)
+		entrance->references++; /* until it is closed */
+	if (entrance->state == ENTRANCE_OPEN)
+		change->kept++;
+	else
+		change->added++;
+	entrance->state = ENTRANCE_OPEN;
+	snprintf(entrance->relay, sizeof(entrance->relay), "%s", entrance->taker);
+}
+
+static void shut_out(struct entrance *entrance, struct facade_change *change)
+{
+	entrance_shut_out(entrance);
+	entrance->state = ENTRANCE_SHUT;
+	change->removed++;
+	log_notice("relay %s: no longer listening on %s", entrance->relay, entrance->text);
+}
+
+static struct entrance *find_left(const struct facade *facade)
+{
+	struct entrance *entrance;
+
+	TAILQ_FOREACH(entrance, &facade->all, entry)
+	if (entrance->state == ENTRANCE_SHUT && atomic_load(&entrance->acceptors) == 0)
+		return entrance;
+	return NULL;
+}
+
+static void close_left(struct facade *facade)
+{
+	struct entrance *entrance;
+
+	while ((entrance = find_left(facade))) {
+		entrance_close(entrance);
+		entrance->state = ENTRANCE_CLOSED;
+		facade_put(entrance);
+	}
+}
+
+struct facade_change facade_commit(struct facade *facade)
+{
+	struct facade_change change = {.kept = 0};
+	struct entrance *entrance;
+
+	TAILQ_FOREACH(entrance, &facade->all, entry)
+	if (entrance->round == facade->round)
+		open_up(entrance, &change);
+	else if (entrance->state == ENTRANCE_OPEN)
+		shut_out(entrance, &change);
+	close_left(facade);
+	return change;
+}
+
+void facade_shut(struct facade *facade)
+{
+	facade_begin(facade);
+	(void)facade_commit(facade);
+}
+
+void facade_enter(struct entrance *entrance)
+{
+	atomic_fetch_add(&entrance->acceptors, 1);
+}
+
+void facade_leave(struct entrance *entrance)
+{
+	if (atomic_fetch_sub(&entrance->acceptors, 1) == 1)
+		mailbox_post(&entrance->facade->mailbox, &entrance->facade->left);
+}
+
+/* ---- life ---- */
+
+static void take_left(void *arg, struct message *message)
+{
+	(void)message;
+	close_left(arg);
+}
+
+void facade_init(struct facade *facade, unsigned workers)
+{
+	*facade = (struct facade){.workers = workers, .mailbox.fd = -1};
+	TAILQ_INIT(&facade->all);
+}
+
+int facade_watch(struct facade *facade, struct event_base *base)
+{
+	return mailbox_open(&facade->mailbox, base, take_left, facade);
+}
+
+void facade_deinit(struct facade *facade)
+{
+	struct entrance *entrance;
+
+	mailbox_close(&facade->mailbox);
+	while ((entrance = TAILQ_FIRST(&facade->all)))
+		forget(entrance);
 }
 
 const struct entrance *facade_find_overlap(const struct facade *facade, const struct entrance_key *key)

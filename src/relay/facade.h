@@ -1,11 +1,22 @@
 /*
  * All entrances of the daemon, whichever relay has them. A generation that has an address takes over the
- * entrance that stands there, so its sockets stay, with the clients that wait in them. Main thread only.
+ * entrance that stands there, so its sockets stay, with the clients that wait in them.
+ *
+ *   taken ─► NEW ── facade_commit ─► OPEN ── the next one does not have it ─► SHUT ─► CLOSED
+ *                                      ▲                                       │  nobody accepts
+ *                                      └────────── the one after has it ───────┘  on it any more
+ *
+ * Main thread only, but for facade_enter and facade_leave.
  */
 #ifndef WEIR_FACADE_H
 #define WEIR_FACADE_H
 
+#include "base/mailbox.h"
 #include "relay/entrance.h"
+
+#include <stddef.h>
+
+struct event_base;
 
 TAILQ_HEAD(facade_entrances, entrance);
 
@@ -15,10 +26,22 @@ struct facade {
 	struct facade_entrances all; /* oldest first */
 	unsigned round;
 	unsigned next_host;
+	struct mailbox mailbox;
+	struct message left; /* nobody accepts on some entrance any more */
+};
+
+/* What a commit has done, in entrances. */
+struct facade_change {
+	size_t kept, added, removed;
 };
 
 void facade_init(struct facade *facade, unsigned workers);
-/* All entrances must have been put. */
+/*
+ * From now on, entrances that are shut are closed once nobody accepts on them. 0 or -errno; facade_deinit
+ * must follow in either case.
+ */
+int facade_watch(struct facade *facade, struct event_base *base);
+/* Closes all entrances. Nobody may have or use one any more. */
 void facade_deinit(struct facade *facade);
 
 /*
@@ -36,6 +59,21 @@ bool facade_has(const struct facade *facade, const char *relay);
 int facade_take(struct facade *facade, const struct entrance_key *key, const struct socket_tuning *tuning,
                 const char *relay, struct entrance **taken);
 void facade_put(struct entrance *entrance);
+/*
+ * What was taken since facade_begin is open. What was open and was not taken lets no new client in, and is
+ * closed once the acceptors have served those that wait.
+ */
+struct facade_change facade_commit(struct facade *facade);
+/* Lets no new client in anywhere: commits a generation without entrances. */
+void facade_shut(struct facade *facade);
+
+/*
+ * From facade_enter to facade_leave somebody may accept on the entrance, so it is not closed. Whoever calls
+ * them holds a relay that has the entrance. Any thread.
+ */
+void facade_enter(struct entrance *entrance);
+void facade_leave(struct entrance *entrance);
+
 /* An entrance that takes clients of the same address as one with this key would, or NULL. */
 const struct entrance *facade_find_overlap(const struct facade *facade, const struct entrance_key *key);
 

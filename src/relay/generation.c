@@ -85,9 +85,3 @@ int generation_listen(struct generation *generation)
 		error = relay_listen(generation->relays[i]);
 	return error;
 }
-
-void generation_unlisten(struct generation *generation)
-{
-	for (size_t i = 0; i < generation->relay_count; i++)
-		relay_unlisten(generation->relays[i]);
-}

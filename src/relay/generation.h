@@ -1,7 +1,7 @@
 /*
  * One configuration and the relays made of it. It does not change once clients come in. Every client's ticket
- * and every acceptor hold it through a relay of it (relay_get), so what they began with stays as it is. The relays of
- * a generation die together, because some lead to others.
+ * and every acceptor hold it through a relay of it (relay_get), so what they began with stays as it is. The
+ * relays of a generation die together, because some lead to others.
  *
  * Generations are made and freed on the main thread.
  */
@@ -48,7 +48,5 @@ void generation_take_gone(void *arg, struct message *message);
 int generation_find_loops(struct generation *generation);
 /* As relay_listen, for all relays. */
 int generation_listen(struct generation *generation);
-/* As relay_unlisten, for all relays. */
-void generation_unlisten(struct generation *generation);
 
 #endif

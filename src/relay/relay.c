@@ -96,8 +96,3 @@ int relay_listen(struct relay *relay)
 {
 	return entrances_listen(&relay->entrances, relay->config->name);
 }
-
-void relay_unlisten(struct relay *relay)
-{
-	entrances_close(&relay->entrances);
-}

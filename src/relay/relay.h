@@ -47,10 +47,5 @@ int relay_bind(struct relay *relay, struct facade *facade, struct address_list *
 int relay_check_apart(const struct relay *relay, const struct relay *other);
 /* Lets clients in on all of them and logs each. 0 or -errno; the error is logged. */
 int relay_listen(struct relay *relay);
-/*
- * Closes the listening sockets. No worker may still wait on them. Their addresses are kept, because pairs may
- * still be choosing a target.
- */
-void relay_unlisten(struct relay *relay);
 
 #endif

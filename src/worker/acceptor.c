@@ -10,13 +10,12 @@
  */
 #include "build_config.h"
 
-#include "worker/acceptor.h"
+#include "worker/acceptor_private.h"
 
 #include "base/clock.h"
 #include "base/evloop.h"
 #include "base/log.h"
 #include "net/accept_error.h"
-#include "worker/asking.h"
 #include "worker/handover.h"
 
 #include <errno.h>
@@ -34,25 +33,6 @@
 #define PAUSE_MIN_MS 100
 #define PAUSE_MAX_MS 1000
 
-struct acceptor {
-	struct acceptors *all;
-	struct relay *relay;
-	int fd;
-	bool tunes_clients;       /* see socket_has_clients_of_both */
-	struct event *acceptable; /* added exactly while watching */
-	bool watching;            /* the backlog was found empty, or there was too much in it for one pass */
-	bool wanting;             /* in the list of those with a shortage */
-	struct slots *awaited;    /* at a limit: the slots that were full */
-	struct slots_waiter waiter; /* in their list, until told */
-	struct asking asking;
-	unsigned errors; /* of clients, in a row */
-	bool told;       /* has logged that it pauses; until the backlog was found empty */
-	bool closing;
-	uint64_t linger_until; /* closing: clock_ms at which no handshake can be under way any more */
-	LIST_ENTRY(acceptor) entry;
-	TAILQ_ENTRY(acceptor) wanting_entry;
-};
-
 /* What became of an attempt to accept. */
 enum outcome { MORE, EMPTY, AT_LIMIT, SHORTAGE }; /* MORE: there may be more clients */
 
@@ -67,21 +47,21 @@ static void arm_retry(struct acceptors *all)
 		event_active(all->retry, EV_TIMEOUT, 0);
 }
 
-static void unwatch(struct acceptor *acceptor)
+void acceptor_unwatch(struct acceptor *acceptor)
 {
 	event_del(acceptor->acceptable);
 	acceptor->watching = false;
 }
 
-static void want(struct acceptor *acceptor)
+void acceptor_want(struct acceptor *acceptor)
 {
-	unwatch(acceptor);
+	acceptor_unwatch(acceptor);
 	acceptor->wanting = true;
 	TAILQ_INSERT_TAIL(&acceptor->all->wanting, acceptor, wanting_entry);
 	arm_retry(acceptor->all);
 }
 
-static void want_no_more(struct acceptor *acceptor)
+void acceptor_want_no_more(struct acceptor *acceptor)
 {
 	if (acceptor->wanting)
 		TAILQ_REMOVE(&acceptor->all->wanting, acceptor, wanting_entry);
@@ -93,14 +73,14 @@ static void await(struct acceptor *acceptor, struct slots *slots)
 {
 	struct slots *before = acceptor->awaited;
 
-	unwatch(acceptor);
+	acceptor_unwatch(acceptor);
 	acceptor->awaited = slots;
 	slots_wait(slots, &acceptor->waiter);
 	if (before && before != slots)
 		slots_pass(before);
 }
 
-static void await_no_more(struct acceptor *acceptor)
+void acceptor_await_no_more(struct acceptor *acceptor)
 {
 	if (acceptor->awaited)
 		slots_forget(acceptor->awaited, &acceptor->waiter);
@@ -128,7 +108,7 @@ static bool begin_episode(struct acceptor *acceptor)
 	return acceptor->told;
 }
 
-static void end_episode(struct acceptor *acceptor)
+void acceptor_end_episode(struct acceptor *acceptor)
 {
 	if (acceptor->told)
 		standing_end_limit(acceptor->relay->standing);
@@ -159,7 +139,7 @@ static void tell_calm(struct acceptor *acceptor)
 {
 	if (acceptor->told)
 		log_notice("relay %s: accepting again", acceptor->relay->config->name);
-	end_episode(acceptor);
+	acceptor_end_episode(acceptor);
 }
 
 /* ---- accepting ---- */
@@ -208,8 +188,8 @@ static enum outcome accept_one(struct acceptor *acceptor)
 	return SHORTAGE;
 }
 
-/* Waits for the next client. While closing, no longer than a handshake may still be under way. */
-static bool watch(struct acceptor *acceptor)
+/* While closing, no longer than a handshake may still be under way. */
+bool acceptor_watch(struct acceptor *acceptor)
 {
 	uint64_t now = clock_ms(), until = acceptor->linger_until;
 	const struct timeval left = clock_timeval(until > now ? until - now : 0);
@@ -256,16 +236,36 @@ static enum outcome accept_some(struct acceptor *acceptor)
 		end_closing(acceptor);
 		return outcome;
 	}
-	if (outcome != SHORTAGE && !watch(acceptor))
+	if (outcome != SHORTAGE && !acceptor_watch(acceptor))
 		outcome = SHORTAGE;
 	if (outcome == SHORTAGE)
-		want(acceptor);
+		acceptor_want(acceptor);
 	return outcome;
+}
+
+void acceptor_accept(struct acceptor *acceptor)
+{
+	(void)accept_some(acceptor);
 }
 
 EVENT_CALLBACK(on_acceptable, struct acceptor, acceptor)
 {
-	accept_some(acceptor);
+	acceptor_accept(acceptor);
+}
+
+bool acceptor_init_events(struct acceptor *acceptor)
+{
+	acceptor->waiter.tell = on_told;
+	acceptor->acceptable = event_new(acceptor->all->set->io.base, acceptor->fd, EV_READ | EV_PERSIST,
+	                                 on_acceptable, acceptor);
+	return acceptor->acceptable;
+}
+
+void acceptor_unlimit(struct acceptor *acceptor)
+{
+	acceptor_unwatch(acceptor);
+	(void)event_assign(acceptor->acceptable, acceptor->all->set->io.base, acceptor->fd,
+	                   EV_READ | EV_PERSIST, on_acceptable, acceptor);
 }
 
 /* One after the other, until one meets a shortage again. It is then the last to be tried next time. */
@@ -274,7 +274,7 @@ static void try_again(struct acceptors *all)
 	struct acceptor *acceptor;
 
 	while ((acceptor = TAILQ_FIRST(&all->wanting))) {
-		want_no_more(acceptor);
+		acceptor_want_no_more(acceptor);
 		if (accept_some(acceptor) == SHORTAGE)
 			return;
 	}
@@ -332,79 +332,9 @@ int acceptors_init(struct acceptors *acceptors)
 	return acceptors->retry ? 0 : -ENOMEM;
 }
 
-void acceptors_stop(struct acceptors *acceptors)
-{
-	struct acceptor *acceptor;
-
-	while ((acceptor = LIST_FIRST(&acceptors->list)))
-		acceptor_free(acceptor);
-}
-
-void acceptors_leave(struct acceptors *acceptors, int fd)
-{
-	struct acceptor *acceptor;
-
-	LIST_FOREACH (acceptor, &acceptors->list, entry)
-		if (acceptor->fd == fd) {
-			acceptor_free(acceptor);
-			return;
-		}
-}
-
 void acceptors_deinit(struct acceptors *acceptors)
 {
 	acceptors_stop(acceptors);
 	evloop_free_event(acceptors->retry);
 	acceptors->retry = NULL;
-}
-
-void acceptors_close(struct acceptors *acceptors)
-{
-	struct acceptor *acceptor, *next;
-
-	for (acceptor = LIST_FIRST(&acceptors->list); acceptor; acceptor = next) {
-		next = LIST_NEXT(acceptor, entry);
-		acceptor_close(acceptor);
-	}
-}
-
-struct acceptor *acceptor_new(struct acceptors *acceptors, struct relay *relay, int fd)
-{
-	struct acceptor *acceptor = calloc(1, sizeof(*acceptor));
-
-	if (!acceptor)
-		return NULL;
-	acceptor->all = acceptors;
-	acceptor->relay = relay_get(relay);
-	acceptor->fd = fd;
-	acceptor->tunes_clients = socket_has_clients_of_both(fd);
-	acceptor->waiter.tell = on_told;
-	LIST_INSERT_HEAD(&acceptors->list, acceptor, entry);
-	acceptor->acceptable =
-	        event_new(acceptors->set->io.base, fd, EV_READ | EV_PERSIST, on_acceptable, acceptor);
-	if (!acceptor->acceptable || event_add(acceptor->acceptable, NULL) < 0) {
-		acceptor_free(acceptor);
-		return NULL;
-	}
-	acceptor->watching = true;
-	return acceptor;
-}
-
-void acceptor_close(struct acceptor *acceptor)
-{
-	acceptor->closing = true;
-	acceptor->linger_until = clock_ms() + socket_shut_out(acceptor->fd);
-	if (acceptor->watching)
-		accept_some(acceptor);
-}
-
-void acceptor_free(struct acceptor *acceptor)
-{
-	LIST_REMOVE(acceptor, entry);
-	evloop_free_event(acceptor->acceptable);
-	want_no_more(acceptor);
-	await_no_more(acceptor);
-	end_episode(acceptor);
-	relay_put(acceptor->relay);
-	free(acceptor);
 }

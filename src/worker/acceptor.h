@@ -43,24 +43,38 @@ struct acceptors {
 int acceptors_init(struct acceptors *acceptors);
 /* Frees those that are left. Also takes a zeroed one. */
 void acceptors_deinit(struct acceptors *acceptors);
-/* Frees all. Their clients stay in the backlog. */
-void acceptors_stop(struct acceptors *acceptors);
-/* Closes all, as acceptor_close does. */
-void acceptors_close(struct acceptors *acceptors);
 /* Those that were told of a free slot go on. */
 void acceptors_resume(struct acceptors *acceptors);
 /* A pair of this worker has ended, which may have ended a shortage. */
 void acceptors_pair_ended(struct acceptors *acceptors);
 
-/* Accepts on fd (borrowed) for relay, as long as there are slots for a pair. NULL when out of memory. */
-struct acceptor *acceptor_new(struct acceptors *acceptors, struct relay *relay, int fd);
-/* Frees the one that accepts on fd, if there is one. Clients that wait there are left to others. */
-void acceptors_leave(struct acceptors *acceptors, int fd);
-void acceptor_free(struct acceptor *acceptor);
+/* Frees all. Their clients stay in the backlog. */
+void acceptors_stop(struct acceptors *acceptors);
+/* Closes all, as acceptor_close does. */
+void acceptors_close(struct acceptors *acceptors);
+/* Frees those on sockets of the worker whose. Clients that wait there are left to others. */
+void acceptors_leave(struct acceptors *acceptors, unsigned whose);
+/* Whether one accepts on that worker's socket of the entrance. */
+bool acceptors_have(const struct acceptors *acceptors, const struct entrance *entrance, unsigned whose);
+
 /*
- * Lets no new client in, and serves those that are there already, as slots become free. Then it frees the
- * acceptor, calls closed, and the socket may be closed. All that may happen before this returns.
+ * An acceptor for the worker whose's socket of the entrance, which it must have, and which the relay must
+ * have. Any thread may make it, and free it until it has begun. NULL when out of memory.
+ */
+struct acceptor *acceptor_prepare(struct acceptors *acceptors, struct relay *relay, struct entrance *entrance,
+                                  unsigned whose);
+/* Accepts from now on, as long as there are slots for a pair. If something is lacking, it tries again. */
+void acceptor_begin(struct acceptor *acceptor);
+/* One that has begun. NULL when out of memory. */
+struct acceptor *acceptor_new(struct acceptors *acceptors, struct relay *relay, struct entrance *entrance,
+                              unsigned whose);
+/* From now on its clients are those of this relay, which has the entrance. It is open again if it closed. */
+void acceptor_set_relay(struct acceptor *acceptor, struct relay *relay);
+/*
+ * The entrance is shut out. Serves those that are there already, as slots become free. Then it frees the
+ * acceptor and calls closed. All that may happen before this returns.
  */
 void acceptor_close(struct acceptor *acceptor);
+void acceptor_free(struct acceptor *acceptor);
 
 #endif

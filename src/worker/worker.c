@@ -8,6 +8,7 @@
 #include "flow/pipe_pool.h"
 #include "pair/pair.h"
 #include "worker/acceptor.h"
+#include "worker/adoption.h"
 #include "worker/handover.h"
 
 #include <errno.h>
@@ -26,6 +27,8 @@
 struct worker {
 	const struct worker_context *context;
 	unsigned number;
+	struct adoption *adoption;     /* the main thread's, from worker_prepare until it is ordered */
+	struct generation *generation; /* that clients come in to; a reference */
 	struct event_base *base;
 	struct pair_set set;
 	struct pipe_pool pipes;
@@ -34,7 +37,7 @@ struct worker {
 	bool draining;   /* WORKER_DRAIN is not answered yet */
 	struct mailbox mailbox;
 	struct message orders[WORKER_ORDERS];
-	struct worker_answer drained, reported;
+	struct worker_answer adopted, drained, reported;
 	struct event *survey_more; /* goes on with a survey after other events were served */
 	pthread_t thread;
 	bool started;
@@ -42,34 +45,26 @@ struct worker {
 
 /* ---- clients ---- */
 
-static int add_acceptor(struct worker *worker, struct relay *relay, int fd)
+/* Accepts on the socket of that worker, if the entrance has one for it. */
+static int stand_in_at(struct worker *worker, unsigned whose, struct relay *relay, struct entrance *entrance)
 {
-	return acceptor_new(&worker->acceptors, relay, fd) ? 0 : -ENOMEM;
+	struct acceptors *acceptors = &worker->acceptors;
+
+	if (entrance_fd(entrance, whose) < 0 || acceptors_have(acceptors, entrance, whose))
+		return 0;
+	return acceptor_new(acceptors, relay, entrance, whose) ? 0 : -ENOMEM;
 }
 
-static int remove_acceptor(struct worker *worker, struct relay *relay, int fd)
+static int stand_in_at_all(struct worker *worker, unsigned whose)
 {
-	(void)relay;
-	acceptors_leave(&worker->acceptors, fd);
-	return 0;
-}
-
-/* Calls todo for each listening socket of the worker whose, for as long as it returns 0. */
-static int for_sockets(struct worker *worker, unsigned whose,
-                       int (*todo)(struct worker *worker, struct relay *relay, int fd))
-{
-	const struct generation *generation = worker->context->generation;
+	const struct generation *generation = worker->generation;
 	int error = 0;
 
 	for (size_t r = 0; !error && r < generation->relay_count; r++) {
 		struct relay *relay = generation->relays[r];
 
-		for (size_t i = 0; !error && i < relay->entrances.count; i++) {
-			int fd = entrance_fd(relay->entrances.list[i], whose);
-
-			if (fd >= 0)
-				error = todo(worker, relay, fd);
-		}
+		for (size_t i = 0; !error && i < relay->entrances.count; i++)
+			error = stand_in_at(worker, whose, relay, relay->entrances.list[i]);
 	}
 	return error;
 }
@@ -77,13 +72,9 @@ static int for_sockets(struct worker *worker, unsigned whose,
 /* If there is no memory for all sockets of that worker, none is taken until the order comes again. */
 static void stand_in_for(struct worker *worker, unsigned whose, bool due)
 {
-	bool done = worker->stands_in[whose];
-
-	if (due && !done)
-		done = for_sockets(worker, whose, add_acceptor) == 0;
-	if (!due || !done)
-		for_sockets(worker, whose, remove_acceptor);
-	worker->stands_in[whose] = due && done;
+	worker->stands_in[whose] = due && stand_in_at_all(worker, whose) == 0;
+	if (!worker->stands_in[whose])
+		acceptors_leave(&worker->acceptors, whose);
 }
 
 static void stand_in(struct worker *worker)
@@ -105,6 +96,22 @@ static void answer(struct worker *worker, struct worker_answer *answer, enum wor
 	answer->what = what;
 	answer->worker = worker->number;
 	mailbox_post(worker->context->answers, &answer->message);
+}
+
+/* Whoever it stands in for may have got entrances that it does not know. */
+static void adopt(struct worker *worker)
+{
+	struct adoption *adoption = worker->adoption;
+
+	worker->adoption = NULL;
+	adoption_carry_out(adoption, &worker->acceptors);
+	generation_put(worker->generation);
+	worker->generation = generation_get(adoption->generation);
+	adoption_free(adoption);
+	for (unsigned i = 0; worker->stands_in && i < worker->context->worker_count; i++)
+		if (worker->stands_in[i])
+			stand_in_for(worker, i, true);
+	answer(worker, &worker->adopted, WORKER_ADOPTED);
 }
 
 static void note_drained(void *arg)
@@ -170,6 +177,9 @@ static void take_order(void *arg, struct message *message)
 	struct worker *worker = arg;
 
 	switch ((enum worker_order)(message - worker->orders)) {
+	case WORKER_ADOPT:
+		adopt(worker);
+		break;
 	case WORKER_DRAIN:
 		worker->draining = true;
 		pair_set_hurry(&worker->set);
@@ -212,24 +222,25 @@ void worker_order(struct worker *worker, enum worker_order order)
 	mailbox_post(&worker->mailbox, &worker->orders[order]);
 }
 
-/* ---- thread ---- */
-
-static bool pass_gate(struct worker_gate *gate)
+int worker_prepare(struct worker *worker, struct generation *generation)
 {
-	bool open;
-
-	pthread_mutex_lock(&gate->mutex);
-	open = gate->open;
-	pthread_mutex_unlock(&gate->mutex);
-	return open;
+	worker->adoption = adoption_new(&worker->acceptors, worker->number, generation);
+	return worker->adoption ? 0 : -ENOMEM;
 }
+
+void worker_forget_prepared(struct worker *worker)
+{
+	adoption_free(worker->adoption);
+	worker->adoption = NULL;
+}
+
+/* ---- thread ---- */
 
 static void *run(void *arg)
 {
 	struct worker *worker = arg;
 
-	if (pass_gate(worker->context->gate))
-		evloop_run(worker->base);
+	evloop_run(worker->base);
 	mailbox_stop(&worker->mailbox);
 	event_del(worker->survey_more);
 	acceptors_stop(&worker->acceptors);
@@ -309,9 +320,7 @@ static int init_acceptors(struct worker *worker)
 	acceptors->told = on_told;
 	acceptors->closed = note_drained;
 	acceptors->arg = worker;
-	if (acceptors_init(acceptors) < 0)
-		return -ENOMEM;
-	return for_sockets(worker, worker->number, add_acceptor);
+	return acceptors_init(acceptors);
 }
 
 struct worker *worker_new(const struct worker_context *context, unsigned number)
@@ -355,8 +364,10 @@ void worker_free(struct worker *worker)
 {
 	if (!worker)
 		return;
+	worker_forget_prepared(worker);
 	acceptors_deinit(&worker->acceptors);
 	pair_set_deinit(&worker->set);
+	generation_put(worker->generation);
 	evloop_free_event(worker->survey_more);
 	mailbox_close(&worker->mailbox);
 	if (worker->base)

@@ -21,18 +21,9 @@ struct handover;
 struct local_ports;
 struct worker;
 
-/*
- * Where the threads wait until all is ready. Whoever starts them holds the mutex meanwhile, then sets open.
- */
-struct worker_gate {
-	pthread_mutex_t mutex;
-	bool open; /* false: the threads end, because the start has failed */
-};
-
 /* What workers share. Borrowed; must outlive them. */
 struct worker_context {
 	unsigned worker_count;
-	struct generation *generation;
 	const struct standings *standings;
 	struct budget *budget;
 	struct handover *handover; /* NULL: there is one worker only */
@@ -40,13 +31,12 @@ struct worker_context {
 	struct slots *pipes;       /* pipes of all workers */
 	struct pool *pool;         /* memory of the pairs of all workers; NULL: malloc(3) */
 	struct mailbox *answers;   /* where the workers answer */
-	struct worker_gate *gate;
 	bool log_connections;
 	/* For connecting to targets. NULL: the kernel chooses. */
 	struct local_ports *ports;
 };
 
-/* A worker that accepts once it is started. NULL when out of memory or descriptors. */
+/* A worker that accepts once it has adopted a generation. NULL when out of memory or descriptors. */
 struct worker *worker_new(const struct worker_context *context, unsigned number);
 /* 0 or -errno */
 int worker_start(struct worker *worker);
@@ -57,7 +47,13 @@ int worker_start(struct worker *worker);
  */
 enum worker_order {
 	/*
-	 * Let no new client in, serve those that wait to be accepted, and let pairs end. Answered by
+	 * Take over the generation that worker_prepare was called with: its entrances are open, and whatever
+	 * else the worker accepts on is shut out. Answered by WORKER_ADOPTED. Pairs keep what they began
+	 * with. Not after WORKER_DRAIN.
+	 */
+	WORKER_ADOPT,
+	/*
+	 * All entrances are shut out. Serve those that wait to be accepted, and let pairs end. Answered by
 	 * WORKER_DRAINED once nobody waits.
 	 */
 	WORKER_DRAIN,
@@ -72,11 +68,19 @@ enum worker_order {
 };
 void worker_order(struct worker *worker, enum worker_order order);
 
+/*
+ * Allocates what adopting the generation takes. Its entrances are bound. 0 or -ENOMEM. Then WORKER_ADOPT or
+ * worker_forget_prepared must follow, before any other call of this.
+ */
+int worker_prepare(struct worker *worker, struct generation *generation);
+void worker_forget_prepared(struct worker *worker);
+
 /* Whether the worker has begun to carry out the last such order. If not, it may be stuck. Any thread. */
 bool worker_has_taken(const struct worker *worker, enum worker_order order);
 
 enum worker_answered {
-	WORKER_DRAINED,  /* accepts no longer; once all have answered, the entrances may be closed */
+	WORKER_ADOPTED,  /* accepts for the new generation */
+	WORKER_DRAINED,  /* accepts no longer */
 	WORKER_REPORTED, /* part is filled in; the receiver owns it */
 };
 

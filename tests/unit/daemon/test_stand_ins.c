@@ -13,7 +13,6 @@
 #define CLIENTS 30
 
 static struct worker_context context;
-static struct worker_gate gate = {.mutex = PTHREAD_MUTEX_INITIALIZER, .open = true};
 static struct worker *worker[WORKERS];
 static struct stand_ins *stand_ins;
 static struct relay *relay;
@@ -30,15 +29,21 @@ static void take_answer(void *arg, struct message *message)
 	(void)message;
 }
 
+static void adopt(unsigned number)
+{
+	ck_assert_int_eq(worker_prepare(worker[number], relay->generation), 0);
+	worker_order(worker[number], WORKER_ADOPT);
+}
+
 static void begin(const char *listen, const char *option)
 {
 	relay = relays_new(TEXTS(listen), TEXTS(relays_address(target)), TEXTS(option), NULL, WORKERS);
 	ck_assert_int_eq(relays_listen(relay), 0);
-	context.generation = relay->generation;
 	context.standings = relay->standing->standings;
 	for (unsigned i = 0; i < WORKERS; i++) {
 		worker[i] = worker_new(&context, i);
 		ck_assert_ptr_nonnull(worker[i]);
+		adopt(i);
 	}
 	stand_ins = stand_ins_new(base, &context, worker);
 	ck_assert_ptr_nonnull(stand_ins);
@@ -66,7 +71,6 @@ static void setup(void)
 	        .slots = &slots,
 	        .pipes = &pipes,
 	        .answers = &answers,
-	        .gate = &gate,
 	};
 	client_count = 0;
 }

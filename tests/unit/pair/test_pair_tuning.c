@@ -65,7 +65,7 @@ static void read_pair(const char *const *options, int values[SIDES][TUNED])
 	read_options(only_pair()->client.fd, values[CLIENT]);
 	read_options(only_pair()->target.fd, values[TARGET]);
 	pair_set_shutdown(&set);
-	relay_unlisten(relay);
+	entrance_close(relay->entrances.list[0]);
 }
 
 START_TEST(key_reaches_its_option_on_its_side)

@@ -15,7 +15,6 @@
 #define MEMORY_MAX (16 * 1024 * 1024)
 
 static struct worker_context context;
-static struct worker_gate gate = {.mutex = PTHREAD_MUTEX_INITIALIZER, .open = true};
 static struct worker *worker[WORKERS];
 static struct handover *handover;
 static struct relay *relay;
@@ -29,7 +28,7 @@ static unsigned fds_before;
 static struct event_base *base; /* the test's own; gets the workers' answers */
 static struct mailbox mailbox;
 static struct {
-	unsigned drained, reported;
+	unsigned adopted, drained, reported;
 	uint64_t accepted;
 	size_t pairs, states[4];
 } answers;
@@ -51,6 +50,10 @@ static void take_answer(void *arg, struct message *message)
 
 	ck_assert_ptr_eq(arg, &answers);
 	ck_assert_uint_lt(answer->worker, WORKERS);
+	if (answer->what == WORKER_ADOPTED) {
+		answers.adopted++;
+		return;
+	}
 	if (answer->what == WORKER_DRAINED) {
 		answers.drained++;
 		return;
@@ -65,12 +68,31 @@ static void wait_for(const unsigned *counter, unsigned least)
 	LOOP_UNTIL(base, *counter >= least);
 }
 
+/* The last worker has left the entrance. */
+static void wait_closed(void)
+{
+	LOOP_UNTIL(base, relay->entrances.list[0]->count == 0);
+}
+
 static int keep(int fd)
 {
 	ck_assert_int_ge(fd, 0);
 	ck_assert_uint_lt(mine_count, sizeof(mine) / sizeof(mine[0]));
 	mine[mine_count++] = fd;
 	return fd;
+}
+
+static void order_all(enum worker_order order)
+{
+	for (unsigned i = 0; i < WORKERS; i++)
+		worker_order(worker[i], order);
+}
+
+/* As the daemon does. */
+static void drain(void)
+{
+	facade_shut(relays_facade(WORKERS));
+	order_all(WORKER_DRAIN);
 }
 
 static void setup(void)
@@ -89,11 +111,12 @@ static void setup(void)
 	ck_assert_int_eq(relays_listen(relay), 0);
 	base = evloop_new();
 	ck_assert_int_eq(mailbox_open(&mailbox, base, take_answer, &answers), 0);
+	ck_assert_int_eq(facade_watch(relays_facade(WORKERS), base), 0);
+	(void)facade_commit(relays_facade(WORKERS));
 	handover = handover_new(WORKERS);
 	ck_assert_ptr_nonnull(handover);
 	context = (struct worker_context){
 	        .worker_count = WORKERS,
-	        .generation = relay->generation,
 	        .standings = relay->standing->standings,
 	        .budget = &budget,
 	        .handover = handover,
@@ -101,12 +124,13 @@ static void setup(void)
 	        .pipes = &pipes,
 	        .log_connections = true,
 	        .answers = &mailbox,
-	        .gate = &gate,
 	};
 	for (unsigned i = 0; i < WORKERS; i++) {
 		worker[i] = worker_new(&context, i);
 		ck_assert_ptr_nonnull(worker[i]);
+		ck_assert_int_eq(worker_prepare(worker[i], relay->generation), 0);
 	}
+	order_all(WORKER_ADOPT);
 }
 
 static void stop(void)
@@ -129,6 +153,7 @@ static void teardown(void)
 	ck_assert_uint_eq(slots_used(&relay->standing->slots), 0);
 	ck_assert_uint_eq(budget_used(&budget), 0);
 	relays_free(relay);
+	facade_deinit(relays_facade(WORKERS));
 	mailbox_close(&mailbox);
 	event_base_free(base);
 	for (size_t i = 0; i < mine_count; i++)
@@ -141,12 +166,6 @@ static void start(void)
 {
 	for (unsigned i = 0; i < WORKERS; i++)
 		ck_assert_int_eq(worker_start(worker[i]), 0);
-}
-
-static void order_all(enum worker_order order)
-{
-	for (unsigned i = 0; i < WORKERS; i++)
-		worker_order(worker[i], order);
 }
 
 static void readable(int fd)
@@ -302,7 +321,7 @@ START_TEST(draining_keeps_pairs_and_takes_no_clients)
 
 	start();
 	client = join(&server);
-	order_all(WORKER_DRAIN);
+	drain();
 	wait_for(&answers.drained, WORKERS);
 	late = knock();
 	ck_assert_uint_eq(loop_send(server, 0, 100), 100);
@@ -311,7 +330,7 @@ START_TEST(draining_keeps_pairs_and_takes_no_clients)
 		ck_assert_int_eq(loop_receive(client, &received, 100 - received), LOOP_OPEN);
 	}
 	ck_assert_uint_eq(report(), 1);
-	relay_unlisten(relay);
+	wait_closed();
 	ck_assert_int_eq(result_of(late), ECONNREFUSED);
 	shutdown(client, SHUT_WR);
 	assert_ends(server, LOOP_FIN);
@@ -329,12 +348,12 @@ START_TEST(draining_serves_those_who_wait)
 		client[i] = keep(relays_connect(entrance_fd(relay->entrances.list[0], 0)));
 		ck_assert_uint_eq(loop_send(client[i], 0, 1), 1);
 	}
-	order_all(WORKER_DRAIN);
+	drain();
 	start();
 	for (int i = 0; i < MANY; i++)
 		readable(accept_target());
 	wait_for(&answers.drained, WORKERS);
-	relay_unlisten(relay);
+	wait_closed();
 	ck_assert_uint_eq(report(), MANY);
 }
 END_TEST
@@ -347,7 +366,7 @@ START_TEST(draining_at_a_limit_serves_one_after_the_other)
 	slots.max = 1;
 	for (int i = 0; i < MANY / 4; i++)
 		keep(relays_connect(entrance_fd(relay->entrances.list[0], 0)));
-	order_all(WORKER_DRAIN);
+	drain();
 	start();
 	for (int i = 0; i < MANY / 4; i++) {
 		readable(target);
@@ -368,7 +387,7 @@ START_TEST(shutdown_ends_draining)
 	slots.max = 1;
 	first = keep(relays_connect(entrance_fd(relay->entrances.list[0], 0)));
 	second = keep(relays_connect(entrance_fd(relay->entrances.list[0], 0)));
-	order_all(WORKER_DRAIN);
+	drain();
 	start();
 	server = accept_target();
 	order_all(WORKER_SHUTDOWN);
@@ -378,7 +397,7 @@ START_TEST(shutdown_ends_draining)
 	order_all(WORKER_SHUTDOWN);
 	ck_assert_uint_eq(report(), 0);
 	ck_assert_uint_eq(answers.drained, WORKERS);
-	relay_unlisten(relay);
+	wait_closed();
 	assert_ends(first, LOOP_RST);
 	assert_ends(second, LOOP_RST);
 }
@@ -414,7 +433,7 @@ END_TEST
 
 START_TEST(orders_before_the_start_are_carried_out)
 {
-	order_all(WORKER_DRAIN);
+	drain();
 	order_all(WORKER_REPORT);
 	start();
 	wait_for(&answers.drained, WORKERS);
@@ -437,7 +456,7 @@ static void crowd(void)
 START_TEST(draining_serves_newcomers)
 {
 	crowd();
-	order_all(WORKER_DRAIN);
+	drain();
 	ck_assert_int_eq(worker_start(worker[1]), 0);
 	for (int i = 0; i < MANY; i++)
 		accept_target();
@@ -450,7 +469,7 @@ END_TEST
 START_TEST(shutdown_resets_newcomers)
 {
 	crowd();
-	order_all(WORKER_DRAIN);
+	drain();
 	order_all(WORKER_HALT);
 	wait_for(&answers.drained, 1);
 	ck_assert(handover_waits(handover, 1));
@@ -469,7 +488,7 @@ START_TEST(stopping_resets_newcomers)
 	crowd();
 	stop();
 	ck_assert_uint_eq(slots_used(&slots), 0);
-	relay_unlisten(relay);
+	entrance_close(relay->entrances.list[0]);
 	for (int i = 1; i <= MANY; i++)
 		assert_ends(mine[i], LOOP_RST);
 }
@@ -543,6 +562,7 @@ START_TEST(draining_includes_the_one_stood_in_for)
 	crowd();
 	handover_set_stand_in(handover, 1, 0);
 	worker_order(worker[0], WORKER_STAND_IN);
+	facade_shut(relays_facade(WORKERS));
 	worker_order(worker[0], WORKER_DRAIN);
 	for (int i = 0; i < MANY; i++)
 		accept_target();

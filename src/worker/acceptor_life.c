@@ -1,0 +1,145 @@
+/* How acceptors begin, get another relay, and end. */
+#include "build_config.h"
+
+#include "worker/acceptor_private.h"
+
+#include "base/evloop.h"
+#include "net/socket.h"
+
+#include <stdlib.h>
+
+/* ---- one ---- */
+
+struct acceptor *acceptor_prepare(struct acceptors *acceptors, struct relay *relay, struct entrance *entrance,
+                                  unsigned whose)
+{
+	struct acceptor *acceptor = calloc(1, sizeof(*acceptor));
+
+	if (!acceptor)
+		return NULL;
+	acceptor->all = acceptors;
+	acceptor->entrance = entrance;
+	acceptor->whose = whose;
+	acceptor->fd = entrance_fd(entrance, whose);
+	acceptor->tunes_clients = socket_has_clients_of_both(acceptor->fd);
+	if (!acceptor_init_events(acceptor)) {
+		free(acceptor);
+		return NULL;
+	}
+	acceptor->relay = relay_get(relay);
+	facade_enter(entrance);
+	return acceptor;
+}
+
+void acceptor_begin(struct acceptor *acceptor)
+{
+	acceptor->begun = true;
+	LIST_INSERT_HEAD(&acceptor->all->list, acceptor, entry);
+	if (!acceptor_watch(acceptor))
+		acceptor_want(acceptor);
+}
+
+struct acceptor *acceptor_new(struct acceptors *acceptors, struct relay *relay, struct entrance *entrance,
+                              unsigned whose)
+{
+	struct acceptor *acceptor = acceptor_prepare(acceptors, relay, entrance, whose);
+
+	if (acceptor)
+		acceptor_begin(acceptor);
+	return acceptor;
+}
+
+static void reopen(struct acceptor *acceptor)
+{
+	acceptor->closing = false;
+	acceptor_unlimit(acceptor);
+	if (!acceptor->awaited && !acceptor->wanting)
+		acceptor_accept(acceptor);
+}
+
+/* What it has logged, and the slot that it waits for, are matters of the relay's standing. */
+static void leave_standing(struct acceptor *acceptor)
+{
+	acceptor_end_episode(acceptor);
+	acceptor_await_no_more(acceptor);
+}
+
+void acceptor_set_relay(struct acceptor *acceptor, struct relay *relay)
+{
+	struct relay *before = acceptor->relay;
+	bool moves = before->standing != relay->standing, waited = acceptor->awaited;
+
+	if (moves)
+		leave_standing(acceptor);
+	acceptor->relay = relay_get(relay);
+	relay_put(before);
+	if (acceptor->closing)
+		reopen(acceptor);
+	else if (moves && waited)
+		acceptor_accept(acceptor);
+}
+
+void acceptor_close(struct acceptor *acceptor)
+{
+	if (acceptor->closing)
+		return;
+	acceptor->closing = true;
+	acceptor->linger_until = acceptor->entrance->linger_until;
+	if (acceptor->watching)
+		acceptor_accept(acceptor);
+}
+
+void acceptor_free(struct acceptor *acceptor)
+{
+	if (acceptor->begun) {
+		LIST_REMOVE(acceptor, entry);
+		acceptor_want_no_more(acceptor);
+		acceptor_await_no_more(acceptor);
+		acceptor_end_episode(acceptor);
+	}
+	evloop_free_event(acceptor->acceptable);
+	facade_leave(acceptor->entrance);
+	relay_put(acceptor->relay);
+	free(acceptor);
+}
+
+/* ---- all of a worker ---- */
+
+void acceptors_stop(struct acceptors *acceptors)
+{
+	struct acceptor *acceptor;
+
+	while ((acceptor = LIST_FIRST(&acceptors->list)))
+		acceptor_free(acceptor);
+}
+
+void acceptors_close(struct acceptors *acceptors)
+{
+	struct acceptor *acceptor, *next;
+
+	for (acceptor = LIST_FIRST(&acceptors->list); acceptor; acceptor = next) {
+		next = LIST_NEXT(acceptor, entry);
+		acceptor_close(acceptor);
+	}
+}
+
+void acceptors_leave(struct acceptors *acceptors, unsigned whose)
+{
+	struct acceptor *acceptor, *next;
+
+	for (acceptor = LIST_FIRST(&acceptors->list); acceptor; acceptor = next) {
+		next = LIST_NEXT(acceptor, entry);
+		if (acceptor->whose == whose)
+			acceptor_free(acceptor);
+	}
+}
+
+bool acceptors_have(const struct acceptors *acceptors, const struct entrance *entrance, unsigned whose)
+{
+	const struct acceptor *acceptor;
+
+	LIST_FOREACH (acceptor, &acceptors->list, entry)
+		if (acceptor->entrance == entrance && acceptor->whose == whose)
+			return true;
+	return false;
+}

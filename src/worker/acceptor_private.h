@@ -1,0 +1,47 @@
+/* What the two files of the acceptor share: acceptor.c accepts, acceptor_life.c begins, changes and ends. */
+#ifndef WEIR_ACCEPTOR_PRIVATE_H
+#define WEIR_ACCEPTOR_PRIVATE_H
+
+#include "worker/acceptor.h"
+#include "worker/asking.h"
+
+struct acceptor {
+	struct acceptors *all;
+	struct relay *relay;       /* a reference */
+	struct entrance *entrance; /* the relay has it, or had it when the acceptor began */
+	unsigned whose;            /* the worker whose socket it is */
+	int fd;
+	bool begun;               /* in the list of all; the worker's own from then on */
+	bool tunes_clients;       /* see socket_has_clients_of_both */
+	struct event *acceptable; /* added exactly while watching */
+	bool watching;            /* the backlog was found empty, or there was too much in it for one pass */
+	bool wanting;             /* in the list of those with a shortage */
+	struct slots *awaited;    /* at a limit: the slots that were full */
+	struct slots_waiter waiter; /* in their list, until told */
+	struct asking asking;
+	unsigned errors; /* of clients, in a row */
+	bool told;       /* has logged that it pauses; until the backlog was found empty */
+	bool closing;
+	uint64_t linger_until; /* closing: clock_ms at which no handshake can be under way any more */
+	LIST_ENTRY(acceptor) entry;
+	TAILQ_ENTRY(acceptor) wanting_entry;
+};
+
+/* Accepts those that wait, as far as it can, and waits for what it needs to go on. May free the acceptor. */
+void acceptor_accept(struct acceptor *acceptor);
+/* It cannot go on, for lack of something. It is tried again after a while. */
+void acceptor_want(struct acceptor *acceptor);
+/* Waits for the next client. False if the event cannot be added. */
+bool acceptor_watch(struct acceptor *acceptor);
+void acceptor_unwatch(struct acceptor *acceptor);
+/* Makes its events. False when out of memory. */
+bool acceptor_init_events(struct acceptor *acceptor);
+/* Unwatches, and forgets that it was to be watched for a while only. libevent would keep that. */
+void acceptor_unlimit(struct acceptor *acceptor);
+/* Waits neither for a slot nor for the end of a shortage. */
+void acceptor_await_no_more(struct acceptor *acceptor);
+void acceptor_want_no_more(struct acceptor *acceptor);
+/* The trouble that it has logged, if any, is over, or is another's. */
+void acceptor_end_episode(struct acceptor *acceptor);
+
+#endif

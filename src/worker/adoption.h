@@ -1,0 +1,38 @@
+/*
+ * What a worker needs to take over a generation. The main thread makes it in advance, so that nothing can
+ * fail once the generation is in force.
+ */
+#ifndef WEIR_ADOPTION_H
+#define WEIR_ADOPTION_H
+
+#include "relay/generation.h"
+#include "worker/acceptor.h"
+
+#include <stddef.h>
+
+/* An entrance of the generation. */
+struct adoption_place {
+	struct entrance *entrance;
+	struct relay *relay;       /* which has it */
+	struct acceptor *acceptor; /* owned, has not begun; NULL: it has no socket for the worker */
+};
+
+struct adoption {
+	struct generation *generation; /* a reference */
+	/* private */
+	unsigned worker;
+	struct adoption_place *places; /* sorted */
+	size_t count;
+};
+
+/* NULL when out of memory. Any thread. */
+struct adoption *adoption_new(struct acceptors *acceptors, unsigned worker, struct generation *generation);
+/*
+ * Acceptors at entrances that the generation has get their new relay. Others close. Where the worker has a
+ * socket and does not accept yet, it begins to. Once, on the worker's thread.
+ */
+void adoption_carry_out(struct adoption *adoption, struct acceptors *acceptors);
+/* With the acceptors that have not begun. Takes NULL. */
+void adoption_free(struct adoption *adoption);
+
+#endif
