@@ -12,6 +12,7 @@
 #include "daemon/dump.h"
 #include "daemon/memory.h"
 #include "daemon/preparation.h"
+#include "daemon/service.h"
 #include "daemon/stand_ins.h"
 #include "flow/budget.h"
 #include "net/local_ports.h"
@@ -36,6 +37,7 @@ enum daemon_phase { STARTING, RUNNING, DRAINING, STOPPING };
 struct daemon {
 	struct config *config;
 	struct event_base *base;
+	struct service service;
 	struct budget budget;
 	struct slots slots, pipes;
 	struct memory memory;

@@ -7,7 +7,6 @@
 #include "base/log.h"
 #include "daemon/daemon.h"
 #include "daemon/estimate.h"
-#include "daemon/service.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -156,7 +155,7 @@ static void take_prepared(void *arg, int error)
 	daemon->phase = RUNNING;
 	log_notice("weir " PACKAGE_VERSION " is ready: %zu relays, %u workers", daemon->current->relay_count,
 	           daemon->worker_count);
-	service_ready("relaying");
+	service_ready(&daemon->service, "relaying");
 	dump_sweep(daemon->dump);
 	if (daemon->report_wanted)
 		daemon_request_report(daemon);

@@ -6,7 +6,6 @@
 #include "base/clock.h"
 #include "base/evloop.h"
 #include "base/log.h"
-#include "daemon/service.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -67,7 +66,7 @@ static void drain(struct daemon *daemon, const char *signal_name)
 
 	daemon->phase = DRAINING;
 	stand_ins_stop(daemon->stand_ins);
-	service_stopping();
+	service_stopping(&daemon->service, "stopping");
 	log_notice("%s: no new clients; %" PRIu64 " pairs, and the clients that wait, have %" PRIu64
 	           " ms to end",
 	           signal_name, slots_used(&daemon->slots), timeout);

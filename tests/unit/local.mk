@@ -12,6 +12,7 @@ UNIT_TESTS = \
 	tests/unit/config/test_rings \
 	tests/unit/report/test_report \
 	tests/unit/daemon/test_dump \
+	tests/unit/daemon/test_service \
 	tests/unit/daemon/test_stand_ins \
 	tests/unit/daemon/test_estimate \
 	tests/unit/flow/test_flow \
@@ -112,6 +113,8 @@ tests_unit_report_test_report_LDADD = $(UNIT_LIBS)
 tests_unit_daemon_test_dump_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=rename
 tests_unit_daemon_test_dump_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_daemon_test_dump_LDADD = $(UNIT_LIBS)
+tests_unit_daemon_test_service_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_daemon_test_service_LDADD = $(UNIT_LIBS)
 tests_unit_daemon_test_stand_ins_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_daemon_test_stand_ins_LDADD = $(UNIT_LIBS)
 tests_unit_daemon_test_estimate_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
