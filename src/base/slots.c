@@ -4,7 +4,7 @@
 
 void slots_init(struct slots *slots, uint64_t max)
 {
-	slots->max = max;
+	atomic_init(&slots->max, max);
 	atomic_init(&slots->used, 0);
 	atomic_init(&slots->waiting, 0);
 	pthread_mutex_init(&slots->lock, NULL);
@@ -22,7 +22,9 @@ bool slots_take(struct slots *slots)
 	uint64_t used = atomic_load_explicit(&slots->used, memory_order_relaxed);
 
 	do {
-		if (slots->max > 0 && used >= slots->max)
+		uint64_t max = slots_max(slots);
+
+		if (max > 0 && used >= max)
 			return false;
 	} while (!atomic_compare_exchange_weak(&slots->used, &used, used + 1));
 	return true;
@@ -36,19 +38,38 @@ static void leave(struct slots *slots, struct slots_waiter *waiter)
 	atomic_store(&waiter->waiting, false);
 }
 
-void slots_pass(struct slots *slots)
+static void tell_first(struct slots *slots, uint64_t most)
 {
 	struct slots_waiter *first;
 
-	if (atomic_load(&slots->waiting) == 0 || slots_full(slots))
-		return;
 	pthread_mutex_lock(&slots->lock);
-	first = TAILQ_FIRST(&slots->waiters);
-	if (first) {
+	for (; most > 0 && (first = TAILQ_FIRST(&slots->waiters)); most--) {
 		leave(slots, first);
 		first->tell(first);
 	}
 	pthread_mutex_unlock(&slots->lock);
+}
+
+void slots_pass(struct slots *slots)
+{
+	if (atomic_load(&slots->waiting) > 0 && !slots_full(slots))
+		tell_first(slots, 1);
+}
+
+/*
+ * The lock is taken even if nobody seems to wait. Whoever joins the list after that finds the new limit. One
+ * told too many, because others give slots back meanwhile, joins the list again.
+ */
+void slots_set_max(struct slots *slots, uint64_t max)
+{
+	uint64_t used;
+
+	atomic_store(&slots->max, max);
+	used = atomic_load(&slots->used);
+	if (max == 0)
+		tell_first(slots, UINT64_MAX);
+	else
+		tell_first(slots, max > used ? max - used : 0);
 }
 
 void slots_give(struct slots *slots)

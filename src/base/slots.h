@@ -2,9 +2,9 @@
  * A limit that threads share: on all pairs, on the pairs of one relay, or on pipes. Whoever finds no free
  * slot may wait for one.
  *
- * No waiter stays in the list while a slot is free. Whoever gives a slot back looks for waiters, and whoever
- * joins the list looks for free slots afterwards. A waiter that is told and does not take the slot passes it
- * on.
+ * No waiter stays in the list while a slot is free. Whoever gives a slot back or raises the limit looks for
+ * waiters, and whoever joins the list looks for free slots afterwards. A waiter that is told and does not take
+ * the slot passes it on.
  */
 #ifndef WEIR_SLOTS_H
 #define WEIR_SLOTS_H
@@ -27,7 +27,7 @@ struct slots_waiter {
 TAILQ_HEAD(slots_waiters, slots_waiter);
 
 struct slots {
-	uint64_t max; /* 0 = no limit */
+	_Atomic uint64_t max; /* 0 = no limit; see slots_set_max */
 	_Atomic uint64_t used;
 	/* private: the list is only looked at when somebody waits */
 	_Atomic unsigned waiting;
@@ -38,6 +38,16 @@ struct slots {
 void slots_init(struct slots *slots, uint64_t max);
 void slots_deinit(struct slots *slots);
 
+/*
+ * Changes the limit, while others take and give. Tells as many waiters as there are free slots now. If more are
+ * in use than that, nobody gets one until enough were given back.
+ */
+void slots_set_max(struct slots *slots, uint64_t max);
+static inline uint64_t slots_max(const struct slots *slots)
+{
+	return atomic_load_explicit(&slots->max, memory_order_relaxed);
+}
+
 /* False if all are in use. */
 bool slots_take(struct slots *slots);
 /* Gives one back and tells the first waiter. */
@@ -45,7 +55,10 @@ void slots_give(struct slots *slots);
 
 static inline bool slots_full(struct slots *slots)
 {
-	return slots->max > 0 && atomic_load(&slots->used) >= slots->max;
+	/* Not relaxed: whoever gives a slot back must see a limit that was raised before, or be seen by who did. */
+	uint64_t max = atomic_load(&slots->max);
+
+	return max > 0 && atomic_load(&slots->used) >= max;
 }
 
 static inline uint64_t slots_used(struct slots *slots)

@@ -83,7 +83,7 @@ bool pipe_pool_has(const struct pipe_pool *pool)
 
 static uint64_t most_pipes(const struct pipe_pool *pool)
 {
-	uint64_t most = pool->slots->max == 0 ? UINT64_MAX : pool->slots->max;
+	uint64_t max = slots_max(pool->slots), most = max == 0 ? UINT64_MAX : max;
 
 	return clock_ms() < pool->retry_at + REMEMBER_MS ? min_u64(most, pool->possible) : most;
 }

@@ -117,12 +117,14 @@ void acceptor_end_episode(struct acceptor *acceptor)
 
 static void tell_limit(struct acceptor *acceptor)
 {
-	const struct slots *full = acceptor->awaited;
+	struct slots *full = acceptor->awaited;
+	uint64_t max = slots_max(full);
 
+	if (!slots_full(full)) /* any more: a slot was given back, or the limit raised, and it is told */
+		return;
 	if (begin_episode(acceptor))
 		log_warning("relay %s: %smax_connections (%" PRIu64 ") reached, accepting pauses",
-		            acceptor->relay->config->name, full == acceptor->all->slots ? "" : "its ",
-		            full->max);
+		            acceptor->relay->config->name, full == acceptor->all->slots ? "" : "its ", max);
 	if (!acceptor->told && !standing_told_limit(acceptor->relay->standing))
 		arm_retry(acceptor->all);
 }

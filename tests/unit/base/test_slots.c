@@ -131,6 +131,51 @@ START_TEST(who_forgets_it_is_not_told)
 }
 END_TEST
 
+START_TEST(raised_limit_tells_as_many_as_there_are_slots)
+{
+	ck_assert(slots_take(&slots));
+	wait_all();
+	slots_set_max(&slots, 3);
+	assert_told(1, 1, 0);
+	ck_assert(slots_take(&slots));
+	slots_pass(&slots); /* the second does not need its slot */
+	assert_told(1, 1, 1);
+}
+END_TEST
+
+START_TEST(no_limit_any_more_tells_all)
+{
+	ck_assert(slots_take(&slots));
+	wait_all();
+	slots_set_max(&slots, 0);
+	assert_told(1, 1, 1);
+	ck_assert(slots_take(&slots));
+	slots_wait(&slots, &waiting[0].waiter); /* it knew the old limit */
+	assert_told(2, 1, 1);
+}
+END_TEST
+
+START_TEST(lowered_limit_waits_for_enough_to_end)
+{
+	slots_set_max(&slots, 4);
+	for (int i = 0; i < 4; i++)
+		ck_assert(slots_take(&slots));
+	slots_set_max(&slots, 2);
+	wait_all();
+	ck_assert(slots_full(&slots) && !slots_take(&slots));
+	slots_give(&slots);
+	slots_give(&slots);
+	assert_told(0, 0, 0);
+	ck_assert(!slots_take(&slots));
+	slots_set_max(&slots, 1); /* still nothing free */
+	slots_give(&slots);
+	assert_told(0, 0, 0);
+	slots_give(&slots);
+	assert_told(1, 0, 0);
+	ck_assert(slots_take(&slots) && !slots_take(&slots));
+}
+END_TEST
+
 /* Takes the only slot TURNS times, and waits to be told whenever it is taken. Ends only if always told. */
 static void *take_turns(void *arg)
 {
@@ -164,6 +209,31 @@ START_TEST(nobody_waits_in_vain)
 }
 END_TEST
 
+/*
+ * With a limit of 1 there is nothing left for the threads, and none of them can give a slot back. Whoever waits
+ * then depends on the change of the limit alone.
+ */
+START_TEST(nobody_waits_in_vain_while_the_limit_changes)
+{
+	static const uint64_t limits[] = {1, 2, 0, 3, 1, 4};
+	pthread_t thread[THREADS];
+
+	ck_assert(slots_take(&slots));
+	for (int i = 0; i < THREADS; i++)
+		ck_assert_int_eq(pthread_create(&thread[i], NULL, take_turns, NULL), 0);
+	for (unsigned i = 0; i < TURNS; i++) {
+		slots_set_max(&slots, limits[i % (sizeof(limits) / sizeof(limits[0]))]);
+		sched_yield();
+	}
+	slots_set_max(&slots, 1);
+	slots_set_max(&slots, 2); /* now there is one for them, for good */
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(thread[i], NULL);
+	ck_assert_uint_eq(slots_used(&slots), 1);
+	ck_assert_uint_eq(slots.waiting, 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("slots");
@@ -177,7 +247,11 @@ int main(void)
 	tcase_add_test(tcase, who_waits_for_a_free_slot_is_told_at_once);
 	tcase_add_test(tcase, who_does_not_need_it_passes_it_on);
 	tcase_add_test(tcase, who_forgets_it_is_not_told);
+	tcase_add_test(tcase, raised_limit_tells_as_many_as_there_are_slots);
+	tcase_add_test(tcase, no_limit_any_more_tells_all);
+	tcase_add_test(tcase, lowered_limit_waits_for_enough_to_end);
 	tcase_add_test(tcase, nobody_waits_in_vain);
+	tcase_add_test(tcase, nobody_waits_in_vain_while_the_limit_changes);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
 }
