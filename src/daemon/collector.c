@@ -112,7 +112,7 @@ static struct process_record describe_process(const struct collector *collector,
 	        .workers = collector->workers,
 	        .pairs = report_pair_count(report),
 	        .used = budget_used(collector->budget),
-	        .memory_max = collector->budget->max,
+	        .memory_max = budget_max(collector->budget),
 	};
 }
 

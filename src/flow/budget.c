@@ -8,7 +8,7 @@
 
 void budget_init(struct budget *budget, uint64_t max)
 {
-	budget->max = max;
+	atomic_init(&budget->max, max);
 	atomic_init(&budget->used, 0);
 }
 
@@ -17,9 +17,22 @@ uint64_t budget_used(struct budget *budget)
 	return atomic_load_explicit(&budget->used, memory_order_relaxed);
 }
 
+void budget_set_max(struct budget *budget, uint64_t max)
+{
+	atomic_store_explicit(&budget->max, max, memory_order_relaxed);
+}
+
+uint64_t budget_max(const struct budget *budget)
+{
+	return atomic_load_explicit(&budget->max, memory_order_relaxed);
+}
+
+/* After max was lowered, the others alone may have more than that. */
 static uint64_t share(const struct budget *budget, uint64_t used, uint64_t held)
 {
-	return (budget->max - used + held) / 2;
+	uint64_t max = budget_max(budget), others = used - held;
+
+	return max > others ? (max - others) / 2 : 0;
 }
 
 uint64_t budget_share(struct budget *budget, uint64_t held)

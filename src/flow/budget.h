@@ -5,7 +5,8 @@
  * N flows that take all they can settle at max / (N + 1) each. One such share is always left for a newcomer.
  *
  * Memory is claimed before bytes are read, and returned if it turns out not to be needed. This keeps
- * used <= max at every moment, with any number of threads. All functions may be called from any thread.
+ * used <= max at every moment, with any number of threads. When max is lowered below what is used, nothing is
+ * taken away, but no claim succeeds until used is below max. All functions may be called from any thread.
  */
 #ifndef WEIR_BUDGET_H
 #define WEIR_BUDGET_H
@@ -13,11 +14,14 @@
 #include <stdint.h>
 
 struct budget {
-	uint64_t max;          /* bytes; constant after budget_init */
-	_Atomic uint64_t used; /* bytes; never above max */
+	_Atomic uint64_t max;  /* bytes; see budget_set_max */
+	_Atomic uint64_t used; /* bytes; never above max, unless that was lowered */
 };
 
 void budget_init(struct budget *budget, uint64_t max);
+/* Holds for every claim that begins from now on. */
+void budget_set_max(struct budget *budget, uint64_t max);
+uint64_t budget_max(const struct budget *budget);
 
 uint64_t budget_used(struct budget *budget);
 
