@@ -21,8 +21,10 @@ bool admission_tell_client(struct admission *ticket, const union client_address 
 	struct origins *origins = ticket->relay->standing->origins;
 
 	ticket->client = *client;
-	ticket->of_origin = origins && origins_enter(origins, client);
-	return ticket->of_origin || !origins;
+	if (!origins_limited(origins))
+		return true;
+	ticket->of_origin = origins_enter(origins, client);
+	return ticket->of_origin;
 }
 
 void admission_give(struct admission *ticket)

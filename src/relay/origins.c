@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <search.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +16,7 @@ struct origin {
 struct origins {
 	pthread_mutex_t lock;
 	void *tree; /* of struct origin, by address; tsearch(3) */
-	uint64_t max;
+	_Atomic uint64_t max;
 };
 
 struct origins *origins_new(uint64_t max_per_origin)
@@ -25,8 +26,23 @@ struct origins *origins_new(uint64_t max_per_origin)
 	if (!origins)
 		return NULL;
 	pthread_mutex_init(&origins->lock, NULL);
-	origins->max = max_per_origin;
+	atomic_init(&origins->max, max_per_origin);
 	return origins;
+}
+
+void origins_set_max(struct origins *origins, uint64_t max_per_origin)
+{
+	atomic_store_explicit(&origins->max, max_per_origin, memory_order_relaxed);
+}
+
+static uint64_t max_of(const struct origins *origins)
+{
+	return atomic_load_explicit(&origins->max, memory_order_relaxed);
+}
+
+bool origins_limited(const struct origins *origins)
+{
+	return max_of(origins) > 0;
 }
 
 void origins_free(struct origins *origins)
@@ -76,6 +92,7 @@ static struct origin *add(struct origins *origins, const struct origin *key)
 bool origins_enter(struct origins *origins, const union client_address *client)
 {
 	struct origin key = key_of(client);
+	uint64_t max = max_of(origins);
 	struct origin *origin;
 	bool entered;
 	void *node;
@@ -84,7 +101,7 @@ bool origins_enter(struct origins *origins, const union client_address *client)
 	node = tfind(&key, &origins->tree, compare);
 	origin = node ? *(struct origin **)node : add(origins, &key);
 	/* NOLINTNEXTLINE(-Wanalyzer-malloc-leak): the tree owns it, but the analyzer cannot see that */
-	entered = origin && origin->pairs < origins->max;
+	entered = origin && (max == 0 || origin->pairs < max);
 	if (entered)
 		/* NOLINTNEXTLINE(-Wanalyzer-malloc-leak): see above */
 		origin->pairs++;

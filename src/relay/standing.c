@@ -76,14 +76,10 @@ static int init_parts(struct standing *standing, const struct config_relay *conf
 {
 	slots_init(&standing->slots, config->max_connections);
 	standing->label = label_new(config->name);
-	if (!standing->label)
+	standing->origins = origins_new(config->max_connections_per_source);
+	if (!standing->label || !standing->origins)
 		return -1;
 	standing->name = standing->damping.relay = standing->label->text;
-	if (config->max_connections_per_source > 0) {
-		standing->origins = origins_new(config->max_connections_per_source);
-		if (!standing->origins)
-			return -1;
-	}
 	return 0;
 }
 

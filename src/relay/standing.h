@@ -34,7 +34,7 @@ struct standing {
 	struct label *label;
 	size_t number;           /* its place in standings; stays the same */
 	struct slots slots;      /* its pairs; limited by max_connections of the relay */
-	struct origins *origins; /* count their pairs; NULL: no limit per origin */
+	struct origins *origins; /* count their pairs while that is limited; never another one */
 	struct damping damping;
 	struct episode is_short; /* of something that connecting needs */
 	/* private */

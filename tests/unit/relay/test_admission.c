@@ -137,7 +137,7 @@ START_TEST(origins_without_limit_are_not_counted)
 
 	slots_init(&all, 0);
 	begin(TEXTS("127.0.0.1:1"), NULL);
-	ck_assert_ptr_null(relay->standing->origins);
+	ck_assert(!origins_limited(relay->standing->origins));
 	for (int i = 0; i < 1000; i++) {
 		ck_assert_ptr_null(admission_take(&ticket, &all, relay));
 		ck_assert(admission_tell_client(&ticket, &client));
@@ -146,6 +146,50 @@ START_TEST(origins_without_limit_are_not_counted)
 	ck_assert_uint_eq(slots_used(&all), 999);
 	for (int i = 0; i < 999; i++)
 		relay_put(relay); /* which the lost tickets held */
+}
+END_TEST
+
+/* The ticket of client, and whether its origin let it in. */
+static bool admit(struct admission *ticket, struct slots *all, union client_address client)
+{
+	ck_assert_ptr_null(admission_take(ticket, all, relay));
+	return admission_tell_client(ticket, &client);
+}
+
+/* Pairs that came before a limit was set are not counted, nor do they take a place back when they end. */
+START_TEST(limit_on_origins_comes_and_goes)
+{
+	union client_address client = ipv4("10.0.0.1", 1);
+	struct admission tickets[6];
+	struct slots all;
+
+	slots_init(&all, 0);
+	begin(TEXTS("127.0.0.1:1"), NULL);
+	ck_assert(admit(&tickets[0], &all, client));
+	origins_set_max(relay->standing->origins, 2);
+	ck_assert(origins_limited(relay->standing->origins));
+	ck_assert(admit(&tickets[1], &all, client));
+	admission_give(&tickets[0]);
+	ck_assert(admit(&tickets[2], &all, client));
+	ck_assert(!admit(&tickets[3], &all, client));
+	origins_set_max(relay->standing->origins, 0);
+	ck_assert(admit(&tickets[4], &all, client));
+	origins_set_max(relay->standing->origins, 3);
+	ck_assert(admit(&tickets[5], &all, client));
+	ck_assert(!enter(client));
+	origins_set_max(relay->standing->origins, 1); /* two more than that are there */
+	admission_give(&tickets[1]);
+	admission_give(&tickets[2]);
+	admission_give(&tickets[3]);
+	ck_assert(!enter(client));
+	admission_give(&tickets[4]); /* never counted */
+	ck_assert(!enter(client));
+	origins_set_max(relay->standing->origins, 0);
+	admission_give(&tickets[5]); /* was counted, so it is counted out */
+	origins_set_max(relay->standing->origins, 1);
+	ck_assert(enter(client));
+	ck_assert(!enter(client));
+	ck_assert_uint_eq(slots_used(&all), 0);
 }
 END_TEST
 
@@ -182,6 +226,9 @@ START_TEST(origins_of_many_threads)
 	crowd.origins = origins_new(2);
 	for (int i = 0; i < THREADS; i++)
 		ck_assert_int_eq(pthread_create(&thread[i], NULL, come_and_go, NULL), 0);
+	for (int i = 0; i < 1000; i++)
+		origins_set_max(crowd.origins, 1 + (uint64_t)i % 2);
+	origins_set_max(crowd.origins, 2);
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(thread[i], NULL);
 	ck_assert_uint_gt(crowd.entered, 0);
@@ -208,6 +255,7 @@ int main(void)
 	tcase_add_test(tcase, ticket_takes_all_limits_or_none);
 	tcase_add_test(tcase, ticket_holds_its_relay);
 	tcase_add_test(tcase, origins_without_limit_are_not_counted);
+	tcase_add_test(tcase, limit_on_origins_comes_and_goes);
 	suite_add_tcase(suite, tcase);
 	tcase_set_timeout(alone, 20);
 	tcase_add_test(alone, origins_of_many_threads);
