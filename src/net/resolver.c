@@ -28,23 +28,24 @@ struct resolver_name {
 	struct host *host;
 	char *owner;
 	uint16_t port;
-	struct address_list *answer; /* the host's, with this port; guarded by the resolver's lock */
+	uint64_t interval_ms;
+	struct resolver_name *before, *after; /* the same owner's, for the same host and port, or NULL */
+	struct address_list *answer;          /* the host's, with this port; guarded by the resolver's lock */
 };
 
-/* What is looked up: once for all names with this host. */
+/* What is looked up: once for all names with this host. Without names it is not found any more. */
 struct host {
 	struct message hurry; /* from any thread */
 	STAILQ_ENTRY(host) next;
 	struct resolver *resolver;
 	char *name;
-	STAILQ_HEAD(, resolver_name) names; /* at least one */
-	unsigned name_count;
-	uint64_t interval_ms;        /* the shortest that a name asks for */
-	struct address_list *answer; /* the last good one, without ports, or NULL */
-	struct lookup *lookup;       /* under way, or NULL */
-	struct event *timer;         /* until the next */
-	uint64_t began, due;         /* clock_ms() of the last and of the next one */
-	struct backoff retry;        /* the wait after the next failure */
+	STAILQ_HEAD(, resolver_name) names; /* none: it is freed once hurry was delivered */
+	uint64_t interval_ms;               /* the shortest that a name asks for */
+	struct address_list *answer;        /* the last good one, without ports, or NULL */
+	struct lookup *lookup;              /* under way, or NULL */
+	struct event *timer;                /* until the next */
+	uint64_t began, ended, due;         /* clock_ms() of the last one, and of the next one */
+	struct backoff retry;               /* the wait after the next failure */
 	_Atomic bool tried;
 	bool slow;
 	struct episode failing;
@@ -63,11 +64,14 @@ struct resolver {
 /* Which targets a line is about: the first, and how many more have the same name. */
 static const char *format_owner(const struct host *host, char *text, size_t size)
 {
-	const struct resolver_name *first = STAILQ_FIRST(&host->names);
+	const struct resolver_name *first = STAILQ_FIRST(&host->names), *name;
 	int length = snprintf(text, size, "%s %s:%u", first->owner, host->name, first->port);
+	unsigned owners = 0;
 
-	if (host->name_count > 1 && length > 0 && (size_t)length < size)
-		snprintf(text + length, size - (size_t)length, " (and %u more)", host->name_count - 1);
+	STAILQ_FOREACH (name, &host->names, next)
+		owners += !name->after;
+	if (owners > 1 && length > 0 && (size_t)length < size)
+		snprintf(text + length, size - (size_t)length, " (and %u more)", owners - 1);
 	return text;
 }
 
@@ -174,6 +178,7 @@ static void take(void *arg, const struct lookup_answer *answer)
 	struct host *host = arg;
 
 	host->lookup = NULL;
+	host->ended = clock_ms();
 	host->slow = answer->slow;
 	if (answer->list)
 		take_answer(host, answer->list);
@@ -190,34 +195,14 @@ EVENT_CALLBACK(on_due, struct host, host)
 		take_failure(host, EAI_MEMORY);
 }
 
-static void deliver(void *arg, struct message *message)
+/* Not while a look-up is under way, as there is a next one only after it. */
+static void look_up_by(struct host *host, uint64_t due)
 {
-	struct host *host = (struct host *)message;
-	uint64_t due = max_u64(clock_ms(), host->began + HURRY_GAP_MS);
-
-	(void)arg;
 	if (!host->lookup && due < host->due)
 		wait_until(host, due);
 }
 
-/* ---- for others ---- */
-
-struct resolver *resolver_new(struct event_base *base, struct lookups *lookups)
-{
-	struct resolver *resolver = calloc(1, sizeof(*resolver));
-
-	if (!resolver)
-		return NULL;
-	resolver->base = base;
-	resolver->lookups = lookups;
-	resolver->mailbox.fd = -1;
-	STAILQ_INIT(&resolver->hosts);
-	pthread_mutex_init(&resolver->lock, NULL);
-	if (mailbox_open(&resolver->mailbox, base, deliver, resolver) == 0)
-		return resolver;
-	resolver_free(resolver);
-	return NULL;
-}
+/* ---- hosts and their names ---- */
 
 static void free_name(struct resolver_name *name)
 {
@@ -241,7 +226,7 @@ static void free_host(struct host *host)
 	free(host);
 }
 
-static struct host *add_host(struct resolver *resolver, const char *name, uint64_t interval_ms)
+static struct host *add_host(struct resolver *resolver, const char *name)
 {
 	struct host *host = calloc(1, sizeof(*host));
 
@@ -249,7 +234,6 @@ static struct host *add_host(struct resolver *resolver, const char *name, uint64
 		return NULL;
 	STAILQ_INIT(&host->names);
 	host->resolver = resolver;
-	host->interval_ms = interval_ms;
 	host->name = strdup(name);
 	host->timer = event_new(resolver->base, -1, 0, on_due, host);
 	if (!host->name || !host->timer) {
@@ -262,24 +246,103 @@ static struct host *add_host(struct resolver *resolver, const char *name, uint64
 }
 
 /* Host names do not distinguish upper case from lower case. */
-static struct host *find_host(struct resolver *resolver, const char *name, uint64_t interval_ms)
+static struct host *find_host(struct resolver *resolver, const char *name)
 {
 	struct host *host;
 
 	STAILQ_FOREACH (host, &resolver->hosts, next)
-		if (strcasecmp(host->name, name) == 0)
+		if (!STAILQ_EMPTY(&host->names) && strcasecmp(host->name, name) == 0)
 			return host;
-	return add_host(resolver, name, interval_ms);
+	return add_host(resolver, name);
 }
 
-/* A shorter interval holds from the next answer on. */
-static void join(struct host *host, struct resolver_name *name, uint64_t interval_ms)
+static void remove_host(struct host *host)
 {
+	STAILQ_REMOVE(&host->resolver->hosts, host, host, next);
+	free_host(host);
+}
+
+static void join(struct host *host, struct resolver_name *name)
+{
+	struct resolver_name *other;
+
 	name->host = host;
+	STAILQ_FOREACH (other, &host->names, next)
+		if (other->port == name->port && strcmp(other->owner, name->owner) == 0)
+			name->before = other; /* the last of them, so nothing is after it */
+	if (name->before)
+		name->before->after = name;
 	STAILQ_INSERT_TAIL(&host->names, name, next);
-	host->name_count++;
-	host->interval_ms = min_u64(host->interval_ms, interval_ms);
+}
+
+static void leave(struct resolver_name *name)
+{
+	if (name->before)
+		name->before->after = name->after;
+	if (name->after)
+		name->after->before = name->before;
+	STAILQ_REMOVE(&name->host->names, name, resolver_name, next);
+}
+
+/* The names have changed. A shorter interval holds at once, a longer one from the next answer on. */
+static void settle_interval(struct host *host)
+{
+	const struct resolver_name *name;
+	uint64_t interval = UINT64_MAX;
+
+	STAILQ_FOREACH (name, &host->names, next)
+		if (!name->after)
+			interval = min_u64(interval, name->interval_ms);
+	if (interval == host->interval_ms)
+		return;
+	host->interval_ms = interval;
 	reset_retry(host);
+	look_up_by(host, host->ended + interval);
+}
+
+/*
+ * A worker may have hurried the last name just before, and the message is still on its way. Then the host waits
+ * for it.
+ */
+static void retire(struct host *host)
+{
+	if (!message_is_posted(&host->hurry)) {
+		remove_host(host);
+		return;
+	}
+	lookup_cancel(host->lookup);
+	host->lookup = NULL;
+	event_del(host->timer);
+}
+
+static void deliver(void *arg, struct message *message)
+{
+	struct host *host = (struct host *)message;
+
+	(void)arg;
+	if (STAILQ_EMPTY(&host->names))
+		remove_host(host);
+	else
+		look_up_by(host, max_u64(clock_ms(), host->began + HURRY_GAP_MS));
+}
+
+/* ---- for others ---- */
+
+struct resolver *resolver_new(struct event_base *base, struct lookups *lookups)
+{
+	struct resolver *resolver = calloc(1, sizeof(*resolver));
+
+	if (!resolver)
+		return NULL;
+	resolver->base = base;
+	resolver->lookups = lookups;
+	resolver->mailbox.fd = -1;
+	STAILQ_INIT(&resolver->hosts);
+	pthread_mutex_init(&resolver->lock, NULL);
+	if (mailbox_open(&resolver->mailbox, base, deliver, resolver) == 0)
+		return resolver;
+	resolver_free(resolver);
+	return NULL;
 }
 
 struct resolver_name *resolver_add(struct resolver *resolver, const char *owner, const char *host,
@@ -292,15 +355,32 @@ struct resolver_name *resolver_add(struct resolver *resolver, const char *owner,
 		return NULL;
 	name->owner = strdup(owner);
 	name->port = port;
-	found = name->owner ? find_host(resolver, host, interval_ms) : NULL;
+	name->interval_ms = interval_ms;
+	found = name->owner ? find_host(resolver, host) : NULL;
 	if (found && found->answer)
 		name->answer = address_list_with_port(found->answer, port);
 	if (!found || (found->answer && !name->answer)) {
 		free_name(name);
 		return NULL;
 	}
-	join(found, name, interval_ms);
+	join(found, name);
+	settle_interval(found);
 	return name;
+}
+
+void resolver_name_put(struct resolver_name *name)
+{
+	struct host *host;
+
+	if (!name)
+		return;
+	host = name->host;
+	leave(name);
+	free_name(name);
+	if (STAILQ_EMPTY(&host->names))
+		retire(host);
+	else
+		settle_interval(host);
 }
 
 bool resolver_name_tried(const struct resolver_name *name)

@@ -1,7 +1,8 @@
 /*
  * Keeps the addresses of host names up to date. A name is looked up when it is added, and again every
  * interval, once for all that use it. After a failure it is looked up sooner (1 s, doubling up to the
- * interval), and the last good answer is kept.
+ * interval), and the last good answer is kept. Whoever adds a name that is in use already has its addresses at
+ * once.
  *
  * It runs on the thread of an event base. Other threads may only call what says so.
  */
@@ -17,17 +18,22 @@
 struct event_base;
 
 struct resolver;
-struct resolver_name; /* a host name with a port, and what uses it */
+struct resolver_name; /* one use of a host name with a port */
 
 /* lookups is borrowed. NULL when out of memory or descriptors. */
 struct resolver *resolver_new(struct event_base *base, struct lookups *lookups);
 /*
  * Adds a name, to be looked up at least every interval_ms, which is at least 1. owner is for log lines
- * ("relay db: target"). owner and host are copied. NULL when out of memory. The name lives as long as the
- * resolver.
+ * ("relay db: target"). owner and host are copied. NULL when out of memory. While the same owner has the same
+ * name and port twice, as while settings are replaced, it counts once, with the interval that came last.
  */
 struct resolver_name *resolver_add(struct resolver *resolver, const char *owner, const char *host,
                                    uint16_t port, uint64_t interval_ms);
+/*
+ * Removes what resolver_add returned. No thread may use it any more. The last name of a host ends its look-ups.
+ * Takes NULL.
+ */
+void resolver_name_put(struct resolver_name *name);
 /* The last good answer, with a reference for the caller, or NULL if there never was one. Any thread. */
 struct address_list *resolver_name_get(struct resolver_name *name);
 /* False while it is looked up for the first time. Any thread. */
@@ -37,7 +43,7 @@ bool resolver_name_tried(const struct resolver_name *name);
  * thread.
  */
 void resolver_name_hurry(struct resolver_name *name);
-/* No thread may use a name any more. Takes NULL. */
+/* Removes all names. No thread may use one any more. Takes NULL. */
 void resolver_free(struct resolver *resolver);
 
 #endif

@@ -15,7 +15,7 @@
 struct target {
 	const struct address *address;
 	struct address_list *fixed; /* of a literal address */
-	struct resolver_name *name; /* of a host name; lives as long as the resolver */
+	struct resolver_name *name; /* of a host name */
 	struct episode failing;
 	/* Which addresses of a list have failed since one was connected: a bit for each. */
 	_Atomic uint64_t failed;
@@ -83,8 +83,10 @@ void targets_free(struct targets *targets)
 {
 	if (!targets)
 		return;
-	for (size_t i = 0; targets->list && i < targets->config->target_count; i++)
+	for (size_t i = 0; targets->list && i < targets->config->target_count; i++) {
 		address_list_put(targets->list[i].fixed);
+		resolver_name_put(targets->list[i].name);
+	}
 	free(targets->list);
 	free(targets);
 }

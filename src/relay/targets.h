@@ -28,7 +28,8 @@ struct target_choice {
  */
 struct targets *targets_new(const struct config_relay *config, struct resolver *resolver,
                             uint64_t resolve_interval);
-void targets_free(struct targets *targets); /* takes NULL */
+/* Takes NULL. On the thread of the resolver, if a target has a name. */
+void targets_free(struct targets *targets);
 /* From now on no address is chosen that leads back to the relay, number self among those of loops. */
 void targets_avoid(struct targets *targets, const struct loops *loops, size_t self);
 /* True if visit returns true for any address that a target has at present. */

@@ -230,6 +230,112 @@ START_TEST(test_shortest_interval_counts)
 }
 END_TEST
 
+/* Two generations of one relay's target. */
+START_TEST(test_replaced_name_has_the_answer_at_once)
+{
+	struct resolver_name *before = start(LONG_MS), *after = add("relay db: target", 5432, LONG_MS);
+
+	ck_assert(resolver_name_tried(after));
+	assert_first(after, "10.0.0.1");
+	resolver_name_put(before);
+	ck_assert(resolver_name_tried(after));
+	assert_first(after, "10.0.0.1");
+	for (int i = 0; i < 10; i++)
+		event_base_loop(base, EVLOOP_NONBLOCK);
+	ck_assert_uint_eq(fake_lookups(), 1);
+	FAKE_SET(generation, 7);
+	resolver_name_hurry(after);
+	LOOP_UNTIL(base, captured("now resolves to 10.0.7.1") > 0); /* it is still looked up */
+	assert_first(after, "10.0.7.1");
+}
+END_TEST
+
+/* Whoever hurried it may have been its last user. */
+START_TEST(test_last_name_ends_the_lookups)
+{
+	struct resolver_name *name = start(SHORT_MS);
+	unsigned count;
+
+	if (_i)
+		resolver_name_hurry(name);
+	FAKE_SET(stuck, true);
+	wait_lookups(1); /* under way */
+	resolver_name_put(name);
+	resolver_name_put(NULL);
+	FAKE_SET(stuck, false);
+	count = fake_lookups();
+	ck_assert_uint_lt(loop_passes_in(base, 100), 10); /* nothing is due any more */
+	ck_assert_uint_eq(fake_lookups(), count);
+	FAKE_SET(generation, 7);
+	name = start(LONG_MS); /* found anew */
+	assert_first(name, "10.0.7.1");
+	ck_assert_uint_eq(fake_lookups(), count + 1);
+	ck_assert_int_eq(captured(""), 0);
+}
+END_TEST
+
+static bool is_looked_up_within(unsigned ms)
+{
+	unsigned before = fake_lookups();
+
+	loop_passes_in(base, ms);
+	return fake_lookups() > before;
+}
+
+/* A look-up may be under way, or due, that was begun at the interval before. */
+static void wait_quiet(void)
+{
+	LOOP_UNTIL(base, !is_looked_up_within(50));
+}
+
+START_TEST(test_interval_follows_who_is_there)
+{
+	struct resolver_name *slow = start(LONG_MS), *quick, *replaced = slow;
+
+	ck_assert(!is_looked_up_within(50));
+	quick = add("relay quick: target", 5432, SHORT_MS);
+	wait_lookups(5); /* though the next was an hour away */
+	resolver_name_put(quick);
+	wait_quiet();
+	slow = add("relay db: target", 5432, SHORT_MS);
+	wait_lookups(5);
+	resolver_name_put(slow); /* the settings were not accepted after all */
+	wait_quiet();
+	quick = add("relay db: target", 5432, SHORT_MS);
+	wait_lookups(5);
+	slow = add("relay db: target", 5432, LONG_MS); /* the older ones no longer count */
+	wait_quiet();
+	resolver_name_put(quick);
+	resolver_name_put(replaced);
+	wait_quiet();
+	resolver_name_put(slow);
+}
+END_TEST
+
+/* Of two generations that share a host: a and b were kept, c was removed, d was added. */
+START_TEST(test_owners_in_the_log_follow)
+{
+	struct resolver_name *before[3] = {add("relay a: target", 1, LONG_MS),
+	                                   add("relay b: target", 1, LONG_MS),
+	                                   add("relay c: target", 1, LONG_MS)};
+
+	LOOP_UNTIL(base, resolver_name_tried(before[0]));
+	add("relay a: target", 1, LONG_MS);
+	add("relay b: target", 1, LONG_MS);
+	add("relay d: target", 1, LONG_MS);
+	FAKE_SET(generation, 1);
+	resolver_name_hurry(before[0]);
+	LOOP_UNTIL(base,
+	           captured("relay a: target db.example:1 (and 3 more) now resolves to 10.0.1.1:1") > 0);
+	for (int i = 0; i < 3; i++)
+		resolver_name_put(before[i]);
+	FAKE_SET(generation, 2);
+	resolver_name_hurry(add("relay a: target", 2, LONG_MS)); /* another port */
+	LOOP_UNTIL(base,
+	           captured("relay a: target db.example:1 (and 3 more) now resolves to 10.0.2.1:1") > 0);
+}
+END_TEST
+
 START_TEST(test_many_targets_fail_in_one_line)
 {
 	fake.failing = true;
@@ -383,6 +489,33 @@ START_TEST(test_changes_under_readers)
 }
 END_TEST
 
+/* Pairs use the names of their generation, while others come and go. */
+START_TEST(test_names_come_and_go_under_readers)
+{
+	struct resolver_name *name, *others[3] = {NULL};
+	pthread_t reader[4];
+	unsigned end;
+
+	fake.steady = false;
+	name = start(1);
+	end = fake_lookups() + 40;
+	for (int i = 0; i < 4; i++)
+		ck_assert_int_eq(pthread_create(&reader[i], NULL, reader_main, name), 0);
+	for (unsigned i = 0; fake_lookups() < end; i++) {
+		resolver_name_put(others[i % 3]);
+		others[i % 3] = add(i % 2 ? "relay db: target" : "relay web: target", 5432, 1 + i % 3);
+		event_base_loop(base, EVLOOP_NONBLOCK);
+	}
+	readers_stop = true;
+	for (int i = 0; i < 4; i++) {
+		void *torn;
+
+		pthread_join(reader[i], &torn);
+		ck_assert_ptr_null(torn);
+	}
+}
+END_TEST
+
 /* A lookup that was not waited for ends later by itself, and nobody is told. */
 START_TEST(test_stuck_lookup)
 {
@@ -414,6 +547,11 @@ int main(void)
 	tcase_add_test(tc, test_not_tried_yet);
 	tcase_add_test(tc, test_one_lookup_for_all_who_ask);
 	tcase_add_test(tc, test_shortest_interval_counts);
+	tcase_add_test(tc, test_replaced_name_has_the_answer_at_once);
+	tcase_add_loop_test(tc, test_last_name_ends_the_lookups, 0, 2);
+	tcase_add_test(tc, test_interval_follows_who_is_there);
+	tcase_add_test(tc, test_owners_in_the_log_follow);
+	tcase_add_test(tc, test_names_come_and_go_under_readers);
 	tcase_add_test(tc, test_many_targets_fail_in_one_line);
 	tcase_add_test(tc, test_hurry);
 	tcase_add_test(tc, test_failure_then_answer);
