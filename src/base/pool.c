@@ -74,7 +74,7 @@ static bool take_fresh(struct pool *pool, uint32_t *unit)
 {
 	*unit = atomic_load_explicit(&pool->fresh, memory_order_relaxed);
 	do {
-		if (*unit >= pool->count)
+		if (*unit >= atomic_load_explicit(&pool->count, memory_order_acquire))
 			return false;
 	} while (!atomic_compare_exchange_weak_explicit(&pool->fresh, unit, *unit + 1, memory_order_relaxed,
 	                                                memory_order_relaxed));
@@ -112,7 +112,7 @@ void pool_put(struct pool *pool, void *unit)
 
 bool pool_owns(const struct pool *pool, const void *address)
 {
-	return pool->units && (uintptr_t)address - (uintptr_t)pool->units < pool->count * pool->unit;
+	return pool->units && (uintptr_t)address - (uintptr_t)pool->units < pool->most * pool->unit;
 }
 
 static int ascending(const void *a, const void *b)
@@ -167,33 +167,68 @@ void pool_rest(struct pool *pool)
 	tell(pool, atomic_load(&pool->spares)); /* some may have piled up before that */
 }
 
-/* Huge pages would make a unit cost as much as hundreds of them. */
-static int reserve(struct pool *pool)
+/* While a batch is being given back, its units are missing, so there is one batch more. */
+static uint32_t units_for(const struct pool *pool, uint64_t bytes)
 {
-	size_t links = pool->count * sizeof(pool->next[0]);
-	size_t bytes = pool->count * pool->unit;
+	return (uint32_t)min_u64(bytes / pool->unit + BATCH, UINT32_MAX - 1);
+}
 
-	pool->range_size = bytes + pool->unit + links;
-	pool->range = mmap(NULL, pool->range_size, PROT_READ | PROT_WRITE,
-	                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+/* Nothing may be read or written there yet. Huge pages would make a unit cost as much as hundreds of them. */
+static int reserve(struct pool *pool, uint32_t most)
+{
+	size_t bytes = most * pool->unit;
+
+	pool->range_size = bytes + pool->unit + most * sizeof(pool->next[0]);
+	pool->range =
+	        mmap(NULL, pool->range_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (pool->range == MAP_FAILED)
 		return -errno;
 	(void)madvise(pool->range, pool->range_size, MADV_NOHUGEPAGE);
 	pool->units = pool->range;
 	pool->units += -(uintptr_t)pool->range % pool->unit;
 	pool->next = (_Atomic uint32_t *)(void *)(pool->units + bytes);
+	pool->most = most;
 	return 0;
 }
 
-/* While a batch is being given back, its units are missing, so there is one batch more. */
-int pool_init(struct pool *pool, size_t unit, uint64_t bytes, size_t keep)
+static int allow(void *start, size_t bytes)
 {
-	uint64_t count = min_u64(bytes / unit + BATCH, UINT32_MAX - 1);
+	return mprotect(start, bytes, PROT_READ | PROT_WRITE) < 0 ? -errno : 0;
+}
+
+int pool_extend(struct pool *pool, uint64_t bytes)
+{
+	uint32_t count;
 	int error;
 
-	*pool = (struct pool){.unit = unit, .count = (uint32_t)count, .keep = (uint32_t)(keep / unit)};
-	error = reserve(pool);
+	if (!pool->units)
+		return -ENOMEM;
+	count = units_for(pool, bytes);
+	if (count <= atomic_load_explicit(&pool->count, memory_order_relaxed))
+		return 0;
+	if (count > pool->most)
+		return -ENOMEM;
+	error = allow(pool->next, count * sizeof(pool->next[0]));
+	if (!error)
+		error = allow(pool->units, count * pool->unit);
+	if (!error)
+		atomic_store_explicit(&pool->count, count, memory_order_release);
+	return error;
+}
+
+int pool_init(struct pool *pool, size_t unit, uint64_t bytes, uint64_t most, size_t keep)
+{
+	int error;
+
+	*pool = (struct pool){.unit = unit, .keep = (uint32_t)(keep / unit)};
+	error = reserve(pool, units_for(pool, max_u64(bytes, most)));
 	if (error)
+		error = reserve(pool, units_for(pool, bytes));
+	if (!error)
+		error = pool_extend(pool, bytes);
+	if (error && pool->units)
+		pool_deinit(pool);
+	else if (error)
 		*pool = (struct pool){.units = NULL};
 	return error;
 }

@@ -3,6 +3,9 @@
  * whichever used it first. So a pool never has more units resident than were once in use at the same time. An
  * allocator with an arena for each thread has no such bound.
  *
+ * More addresses are reserved than there are units, so that a pool can be extended while threads use it. They
+ * cost nothing: there is no memory behind them, and the system does not count them as promised.
+ *
  * Free units are spare while they are resident. A pool tells its owner when it has many of them. The owner
  * then gives back to the system those that were not needed for a while. No lock is held for any of this.
  */
@@ -26,8 +29,9 @@ struct pool {
 	_Atomic uint32_t *next; /* of each unit: what is below it on its stack */
 	void *range;            /* all that is mapped, and its bytes */
 	size_t range_size;
-	size_t unit; /* bytes */
-	uint32_t count, keep;
+	size_t unit;            /* bytes */
+	uint32_t most, keep;    /* units that there are addresses for; spare units that are kept */
+	_Atomic uint32_t count; /* units that may be used */
 	_Atomic uint64_t spare,
 	        gone;            /* stacks of free units: those that are resident, and those given back */
 	_Atomic uint32_t fresh;  /* units from this one on were never used */
@@ -38,10 +42,17 @@ struct pool {
 
 /*
  * At least bytes of memory in units of unit bytes, a power of two and at least a page. A unit is aligned to
- * its size. The addresses are reserved at once; memory is used only as units are. Up to keep bytes of spare
- * units are never given back. Returns 0 or -errno. After an error the pool has no units.
+ * its size. Addresses for most bytes, at least as many, are reserved, or for as few as bytes if there are no
+ * more; memory is used only as units are. Up to keep bytes of spare units are never given back. Returns 0 or
+ * -errno. After an error the pool has no units.
  */
-int pool_init(struct pool *pool, size_t unit, uint64_t bytes, size_t keep);
+int pool_init(struct pool *pool, size_t unit, uint64_t bytes, uint64_t most, size_t keep);
+/*
+ * From now on there are at least bytes of memory, if there were fewer. One thread at a time, while others use
+ * the pool. 0 or -errno: -ENOMEM if there are no addresses for them. It never gets smaller. Units that are not
+ * used any more are given back as always.
+ */
+int pool_extend(struct pool *pool, uint64_t bytes);
 /* Also takes a zeroed pool. */
 void pool_deinit(struct pool *pool);
 

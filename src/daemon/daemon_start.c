@@ -26,7 +26,7 @@ bool daemon_init_limits(struct daemon *daemon)
 	if (estimate_shortage(daemon->config, nofile, text, sizeof(text)))
 		log_warning("%s", text);
 	budget_init(&daemon->budget, daemon->config->global.memory_max);
-	memory_reserve(&daemon->memory, daemon->config->global.memory_max, max);
+	memory_reserve(&daemon->memory, daemon->config->global.memory_max, max, nofile / 2);
 	slots_init(&daemon->slots, max);
 	slots_init(&daemon->pipes, estimate_max_pipes(nofile));
 	log_info("%s", estimate_describe(daemon->config, max, text, sizeof(text)));

@@ -14,6 +14,8 @@
 #include <inttypes.h>
 #include <malloc.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 /* What was free for so long is given back. */
 #define LOOK_MS 2000
@@ -96,22 +98,60 @@ static void on_piled(void *arg)
 	mailbox_post(&memory->mailbox, &memory->piled);
 }
 
-static void reserve(struct memory *memory, struct pool *pool, size_t unit, uint64_t bytes)
+static void complain(uint64_t bytes, int error)
 {
-	int error = pools ? pool_init(pool, unit, bytes, KEEP_BYTES) : 0;
+	log_warning("no addresses for %" PRIu64 " bytes (%s): memory may exceed memory_max", bytes,
+	            strerror(-error));
+}
+
+static void reserve(struct memory *memory, struct pool *pool, size_t unit, uint64_t bytes, uint64_t most)
+{
+	int error = pools ? pool_init(pool, unit, bytes, most, KEEP_BYTES) : 0;
 
 	if (error)
-		log_warning("no addresses for %" PRIu64 " bytes (%s): memory may exceed memory_max", bytes,
-		            strerror(-error));
+		complain(bytes, error);
 	pool->piled = on_piled;
 	pool->arg = memory;
 }
 
-void memory_reserve(struct memory *memory, uint64_t queue_bytes, uint64_t pairs)
+/* Where the operator has limited addresses (ulimit -v), others may need what is left of them. */
+static bool addresses_are_few(void)
 {
-	reserve(memory, &memory->queues, FLOW_CHAIN_SIZE, queue_bytes);
-	reserve(memory, &memory->pairs, PAIR_UNIT_SIZE, pairs * PAIR_UNIT_SIZE);
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_AS, &limit) < 0 || limit.rlim_cur != RLIM_INFINITY;
+}
+
+/* More than this can never be resident. */
+static uint64_t machine_memory(void)
+{
+	long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+
+	return pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : 0;
+}
+
+void memory_reserve(struct memory *memory, uint64_t queue_bytes, uint64_t pairs, uint64_t most_pairs)
+{
+	bool few = addresses_are_few();
+
+	reserve(memory, &memory->queues, FLOW_CHAIN_SIZE, queue_bytes, few ? 0 : machine_memory());
+	reserve(memory, &memory->pairs, PAIR_UNIT_SIZE, pairs * PAIR_UNIT_SIZE,
+	        few ? 0 : most_pairs * PAIR_UNIT_SIZE);
 	evmemory_use(&memory->queues);
+}
+
+static void extend(struct pool *pool, uint64_t bytes)
+{
+	int error = pools ? pool_extend(pool, bytes) : 0;
+
+	if (error)
+		complain(bytes, error);
+}
+
+void memory_extend(struct memory *memory, uint64_t queue_bytes, uint64_t pairs)
+{
+	extend(&memory->queues, queue_bytes);
+	extend(&memory->pairs, pairs * PAIR_UNIT_SIZE);
 }
 
 int memory_watch(struct memory *memory, struct event_base *base)

@@ -22,10 +22,16 @@ struct memory {
 };
 
 /*
- * Reserves addresses for queue_bytes of queues and this many pairs. If that fails, which is logged, memory
- * comes from malloc(3). Call before there are threads.
+ * Makes room for queue_bytes of queues and this many pairs. Addresses are reserved for more, so that there can
+ * be more room later: for queues as large as the machine's memory, and for most_pairs. If that fails, which is
+ * logged, memory comes from malloc(3). Call before there are threads.
  */
-void memory_reserve(struct memory *memory, uint64_t queue_bytes, uint64_t pairs);
+void memory_reserve(struct memory *memory, uint64_t queue_bytes, uint64_t pairs, uint64_t most_pairs);
+/*
+ * Makes room for so many, if there was room for fewer, while threads use it. If there are no addresses for
+ * them, which is logged, what is lacking comes from malloc(3). On the thread of memory_reserve.
+ */
+void memory_extend(struct memory *memory, uint64_t queue_bytes, uint64_t pairs);
 /* Gives memory back from now on, on the thread of this base. 0 or -errno. */
 int memory_watch(struct memory *memory, struct event_base *base);
 /* Stops that. Also takes what was never watched, with a mailbox whose fd is -1. */

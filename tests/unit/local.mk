@@ -15,6 +15,7 @@ UNIT_TESTS = \
 	tests/unit/daemon/test_service \
 	tests/unit/daemon/test_stand_ins \
 	tests/unit/daemon/test_estimate \
+	tests/unit/daemon/test_memory \
 	tests/unit/flow/test_flow \
 	tests/unit/flow/test_flow_chains \
 	tests/unit/flow/test_flow_queue \
@@ -119,6 +120,8 @@ tests_unit_daemon_test_stand_ins_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_daemon_test_stand_ins_LDADD = $(UNIT_LIBS)
 tests_unit_daemon_test_estimate_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_daemon_test_estimate_LDADD = $(UNIT_LIBS)
+tests_unit_daemon_test_memory_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_daemon_test_memory_LDADD = $(UNIT_LIBS)
 tests_unit_flow_test_flow_SOURCES = tests/unit/flow/test_flow.c tests/unit/flow/one_flow.c tests/unit/faults.c
 tests_unit_flow_test_flow_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_flow_test_flow_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)

@@ -4,7 +4,9 @@
 #include "base/pool.h"
 #include "unit.h"
 
+#include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -22,7 +24,7 @@ static void on_piled(void *arg)
 
 static void make(size_t kept)
 {
-	ck_assert_int_eq(pool_init(&pool, UNIT, UNITS * UNIT, kept * UNIT), 0);
+	ck_assert_int_eq(pool_init(&pool, UNIT, UNITS * UNIT, 4 * UNITS * UNIT, kept * UNIT), 0);
 	pool.piled = on_piled;
 	piled = 0;
 }
@@ -86,6 +88,68 @@ START_TEST(it_has_what_it_was_made_for_and_an_end)
 	pool_put(&pool, units[500]);
 	ck_assert_ptr_eq(pool_get(&pool), units[500]);
 	ck_assert_ptr_null(pool_get(&pool));
+}
+END_TEST
+
+/* Takes all that there are, and returns how many. */
+static unsigned get_all(void)
+{
+	unsigned count = 0;
+	void *unit;
+
+	while ((unit = pool_get(&pool))) {
+		memset(unit, 1, UNIT);
+		count++;
+	}
+	return count;
+}
+
+START_TEST(it_can_be_extended)
+{
+	unsigned count;
+
+	make(0);
+	count = get_all();
+	ck_assert_int_eq(pool_extend(&pool, UNITS * UNIT / 2), 0); /* never gets smaller */
+	ck_assert_uint_eq(get_all(), 0);
+	ck_assert_int_eq(pool_extend(&pool, 3 * UNITS * UNIT), 0);
+	ck_assert_uint_eq(get_all(), 3 * UNITS + (count - UNITS) - count);
+	ck_assert_int_eq(pool_extend(&pool, 4 * UNITS * UNIT), 0);
+	ck_assert_uint_eq(get_all(), UNITS);
+	ck_assert_int_eq(pool_extend(&pool, 5 * UNITS * UNIT), -ENOMEM);
+	ck_assert_uint_eq(get_all(), 0);
+}
+END_TEST
+
+/* 4 PiB is more than a process can have addresses for. */
+START_TEST(it_does_with_what_addresses_there_are)
+{
+	const size_t large = 1024 * 1024;
+
+	ck_assert_int_eq(pool_init(&pool, large, large, UINT64_MAX, 0), 0);
+	ck_assert_ptr_nonnull(pool_get(&pool));
+	ck_assert_int_eq(pool_extend(&pool, 1000 * large), -ENOMEM);
+	pool_deinit(&pool);
+	ck_assert_int_lt(pool_init(&pool, large, UINT64_MAX, 0, 0), 0);
+	ck_assert_ptr_null(pool_get(&pool));
+	ck_assert_int_eq(pool_extend(&pool, large), -ENOMEM);
+}
+END_TEST
+
+/* The numbers that belong to the units are as many, so they must not be touched either. */
+START_TEST(addresses_cost_no_memory)
+{
+	static unsigned char pages[64 * 1024];
+	unsigned count = 0;
+	void *units[600];
+
+	ck_assert_int_eq(pool_init(&pool, UNIT, UNITS * UNIT, (uint64_t)sizeof(pages) * 1024 * UNIT, 0), 0);
+	get(units, 600);
+	put(units, 600);
+	ck_assert_int_eq(mincore(pool.next, sizeof(pages) * 4096, pages), 0);
+	for (size_t i = 0; i < sizeof(pages); i++)
+		count += pages[i] & 1;
+	ck_assert_uint_eq(count, 1); /* 1024 numbers */
 }
 END_TEST
 
@@ -221,6 +285,48 @@ START_TEST(no_unit_has_two_owners)
 }
 END_TEST
 
+/* Takes 500 units, as they come, and marks each as its own. */
+static void *collect(void *arg)
+{
+	unsigned char *units[500];
+
+	for (int i = 0; i < 500;) {
+		units[i] = pool_get(&pool);
+		if (units[i])
+			memcpy(units[i++], &arg, sizeof(arg));
+		else
+			sched_yield();
+	}
+	for (int i = 0; i < 500; i++)
+		if (memcmp(units[i], &arg, sizeof(arg)) != 0 || !pool_owns(&pool, units[i]))
+			return arg;
+	for (int i = 0; i < 500; i++)
+		pool_put(&pool, units[i]);
+	return NULL;
+}
+
+START_TEST(it_is_extended_while_threads_use_it)
+{
+	static char names[THREADS];
+	pthread_t threads[THREADS];
+	void *broken;
+
+	make(0);
+	for (int i = 0; i < UNITS; i++)
+		pool_get(&pool);
+	for (int i = 0; i < THREADS; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, collect, &names[i]), 0);
+	for (unsigned units = UNITS; units <= 3 * UNITS; units += 10) {
+		ck_assert_int_eq(pool_extend(&pool, units * UNIT), 0);
+		sched_yield();
+	}
+	for (int i = 0; i < THREADS; i++) {
+		pthread_join(threads[i], &broken);
+		ck_assert_ptr_null(broken);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("pool");
@@ -230,6 +336,10 @@ int main(void)
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, units_are_aligned_and_its_own);
 	tcase_add_test(tcase, it_has_what_it_was_made_for_and_an_end);
+	tcase_add_test(tcase, it_can_be_extended);
+	tcase_add_test(tcase, it_does_with_what_addresses_there_are);
+	tcase_add_test(tcase, addresses_cost_no_memory);
+	tcase_add_test(tcase, it_is_extended_while_threads_use_it);
 	tcase_add_test(tcase, a_pool_that_was_not_made_has_nothing);
 	tcase_add_test(tcase, one_thread_after_another_uses_the_same_units);
 	tcase_add_test(tcase, what_was_not_needed_is_given_back);

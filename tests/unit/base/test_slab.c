@@ -15,7 +15,7 @@ static struct slab slab;
 
 static void setup(void)
 {
-	ck_assert_int_eq(pool_init(&pool, UNIT, UNIT, 0), 0);
+	ck_assert_int_eq(pool_init(&pool, UNIT, UNIT, 0, 0), 0);
 	slab_init(&slab, &pool, SIZE);
 }
 

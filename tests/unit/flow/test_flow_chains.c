@@ -22,7 +22,7 @@ static unsigned char data[3 * FLOW_CHAIN_SIZE];
 
 static void setup(void)
 {
-	ck_assert_int_eq(pool_init(&pool, FLOW_CHAIN_SIZE, 0, 0), 0);
+	ck_assert_int_eq(pool_init(&pool, FLOW_CHAIN_SIZE, 0, 0, 0), 0);
 	evmemory_use(&pool);
 	base = evloop_new();
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
