@@ -22,7 +22,6 @@ enum action { ACTION_RUN, ACTION_TEST, ACTION_PRINT };
 struct command {
 	struct config_request request;
 	enum action action;
-	int louder; /* how many -v, less how many -q */
 };
 
 enum { OPTION_PRINT_CONFIG = 256 };
@@ -105,10 +104,10 @@ static void take_option(struct command *command, int option)
 		command->action = ACTION_PRINT;
 		break;
 	case 'v':
-		command->louder++;
+		request->louder++;
 		break;
 	case 'q':
-		command->louder--;
+		request->louder--;
 		break;
 	case 'V':
 		puts("weir " PACKAGE_VERSION);
@@ -133,16 +132,6 @@ static void parse(struct command *command, int argc, char **argv)
 	if (!command->request.file && command->request.listen_count == 0 &&
 	    command->request.target_count == 0)
 		command->request.file = DEFAULT_FILE;
-}
-
-/* -v and -q count from the level that the configuration asks for. */
-static enum log_level shift_level(enum log_level level, int louder)
-{
-	int shifted = (int)level + louder;
-
-	if (shifted < LOG_LEVEL_ERROR)
-		return LOG_LEVEL_ERROR;
-	return shifted > LOG_LEVEL_DEBUG ? LOG_LEVEL_DEBUG : (enum log_level)shifted;
 }
 
 /*
@@ -222,10 +211,8 @@ int main(int argc, char **argv)
 	if (command.action != ACTION_RUN)
 		signals_restore(&before);
 	config = load(&command.request, command.action == ACTION_RUN, &status);
-	if (config) {
-		config->global.log_level = shift_level(config->global.log_level, command.louder);
+	if (config)
 		status = act(&command, config);
-	}
 	config_put(config);
 	free(command.request.listen);
 	free(command.request.target);

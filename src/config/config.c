@@ -187,6 +187,15 @@ static void move_relays(struct loader *loader, struct config *config)
 	}
 }
 
+static enum log_level shift_level(enum log_level level, int louder)
+{
+	int shifted = (int)level + louder;
+
+	if (shifted < LOG_LEVEL_ERROR)
+		return LOG_LEVEL_ERROR;
+	return shifted > LOG_LEVEL_DEBUG ? LOG_LEVEL_DEBUG : (enum log_level)shifted;
+}
+
 /* Fills config. Errors are collected in the loader's complaints. */
 static void load(struct loader *loader, struct config *config)
 {
@@ -195,6 +204,7 @@ static void load(struct loader *loader, struct config *config)
 	paths_check(loader);
 	clashes_check(loader);
 	rings_check(loader);
+	config->global.log_level = shift_level(config->global.log_level, loader->request->louder);
 	if (loader->complaints.count == 0)
 		move_relays(loader, config);
 }

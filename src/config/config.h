@@ -19,6 +19,7 @@ struct config_request {
 	size_t target_count;
 	char **option; /* -o [SECTION.]KEY=VALUE, SECTION global or defaults; a key's last value counts */
 	size_t option_count;
+	int louder; /* how many -v, less how many -q; counts from the level that the configuration asks for */
 };
 
 /*

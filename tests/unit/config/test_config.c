@@ -634,6 +634,32 @@ START_TEST(command_line_makes_a_relay)
 }
 END_TEST
 
+START_TEST(louder_counts_from_what_the_file_says)
+{
+	static const struct {
+		const char *level;
+		int louder;
+		enum log_level expected;
+	} cases[] = {
+	        {"notice", 0, LOG_LEVEL_NOTICE}, {"notice", 1, LOG_LEVEL_INFO},    {"info", -1, LOG_LEVEL_NOTICE},
+	        {"info", 9, LOG_LEVEL_DEBUG},    {"warning", -9, LOG_LEVEL_ERROR},
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct config_request request = {.file = file, .louder = cases[i].louder};
+		struct config *config;
+		char text[200];
+
+		snprintf(text, sizeof(text), "[global]\nlog_level = %s\n" RELAY, cases[i].level);
+		write_file(text, strlen(text));
+		config = config_load(&request, &errors);
+		ck_assert_ptr_nonnull(config);
+		ck_assert_int_eq(config->global.log_level, cases[i].expected);
+		config_put(config);
+	}
+}
+END_TEST
+
 START_TEST(bad_command_lines_are_named)
 {
 	char one[] = "127.0.0.1:1", two[] = "127.0.0.1:2", junk[] = "x";
@@ -682,6 +708,7 @@ int main(void)
 	tcase_add_test(tcase, without_memory_nothing_is_loaded);
 	tcase_add_test(tcase, complaints_without_memory_are_freed);
 	tcase_add_test(tcase, command_line_makes_a_relay);
+	tcase_add_test(tcase, louder_counts_from_what_the_file_says);
 	tcase_add_test(tcase, bad_command_lines_are_named);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
