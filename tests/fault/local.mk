@@ -9,6 +9,7 @@ FAULTS = \
 	tests/fault/aside.sh \
 	tests/fault/calls.sh \
 	tests/fault/memory.sh \
+	tests/fault/reload.sh \
 	tests/fault/resources.sh
 TESTS += $(FAULTS)
 EXTRA_DIST += $(FAULTS) tests/fault/lib.sh tests/fault/faulty tests/fault/shim.c

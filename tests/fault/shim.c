@@ -15,7 +15,7 @@
  *
  * Some calls go by other names: "splice-in" and "splice-out" of a pipe, "alloc" for every allocation, "log"
  * for a writev(2) to standard error, "discard" for a recv(2) with MSG_TRUNC, "create" for an open(2) with
- * O_CREAT.
+ * O_CREAT, "open" for any other.
  *
  * Only failures that the kernel can really cause are injected. A comment at the call says what is left out.
  */
@@ -312,7 +312,6 @@ FAILING(sched_getaffinity, (pid_t pid, size_t size, cpu_set_t *cpus), pid, size,
 FAILING(socket, (int family, int type, int protocol), family, type, protocol)
 FAILING(socketpair, (int family, int type, int protocol, int fds[2]), family, type, protocol, fds)
 
-/* Opening what is there is left alone. */
 NEXT(open)
 int open(const char *path, int flags, ...)
 {
@@ -323,9 +322,9 @@ int open(const char *path, int flags, ...)
 		va_start(arguments, flags);
 		mode = va_arg(arguments, mode_t);
 		va_end(arguments);
-		if (fails("create"))
-			return -1;
 	}
+	if (fails(flags & O_CREAT ? "create" : "open"))
+		return -1;
 	return next_open()(path, flags, mode);
 }
 

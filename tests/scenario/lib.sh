@@ -4,7 +4,7 @@
 #   weir_start ARG...       starts the daemon; RELAY is the address of its first listener
 #   target, client WORD...  start scripted peers; peers_end waits for all and expects success
 #   weir_dump, has, value   take a dump, look into it
-#   scenario NAME FUNCTION  runs a function as one test case, then the oracle
+#   scenario NAME FUNCTION  runs a function as one test case, then the oracle; beside: along with others
 #   finish                  prints the plan
 
 set -u
@@ -409,13 +409,41 @@ if [ -n "${CONTROL:-}" ]; then
 	. "$(dirname "${BASH_SOURCE[0]}")/control.sh"
 fi
 
+# Whether the case NAME is to be run; it is the cases-th then.
+is_wanted() {
+	if [ -n "$ONLY" ] && ! [[ $1 =~ $ONLY ]]; then return 1; fi
+	cases=$((cases + 1))
+}
+
 # scenario NAME FUNCTION [ARG...]
 scenario() {
-	local name=$1 status=0 directory
-	shift
-	if [ -n "$ONLY" ] && ! [[ $name =~ $ONLY ]]; then return; fi
-	cases=$((cases + 1))
-	directory=$top/$cases
+	if is_wanted "$1"; then
+		report_beside
+		run_case $cases "$@"
+	fi
+}
+
+# beside NAME FUNCTION [ARG...]: the same while others run, for cases that mostly wait.
+beside() {
+	if ! is_wanted "$1"; then return; fi
+	if [ "$(jobs -pr | wc -l)" -ge $BESIDE_MAX ]; then wait -n; fi
+	run_case $cases "$@" >"$top/$cases.tap" &
+	besides+=("$cases")
+}
+BESIDE_MAX=4
+besides=()
+
+# Waits for those cases. A reader of TAP wants them in order.
+report_beside() {
+	local number
+	if [ ${#besides[@]} -gt 0 ]; then wait; fi
+	for number in "${besides[@]}"; do cat "$top/$number.tap"; done
+	besides=()
+}
+
+run_case() {
+	local cases=$1 name=$2 status=0 directory=$top/$1
+	shift 2
 	mkdir "$directory"
 	(
 		cd "$directory" || exit 1
@@ -447,5 +475,6 @@ skip() {
 
 # The status is always 0: whoever reads the TAP counts the lines.
 finish() {
+	report_beside
 	echo "1..$cases"
 }

@@ -1,9 +1,11 @@
 # The daemon as a black box, driven by a scripted peer. The scripts expect to be run in the build directory.
 check_PROGRAMS += \
 	tests/scenario/jsonrecords \
+	tests/scenario/notified \
 	tests/scenario/rawpeer
 tests_scenario_jsonrecords_SOURCES = tests/scenario/jsonrecords.c
 tests_scenario_jsonrecords_LDADD = $(JANSSON_LIBS)
+tests_scenario_notified_SOURCES = tests/scenario/notified.c
 tests_scenario_rawpeer_SOURCES = \
 	tests/scenario/pattern.c tests/scenario/pattern.h \
 	tests/scenario/rawpeer.c tests/scenario/rawpeer.h \
@@ -22,6 +24,8 @@ SCENARIOS = \
 	tests/scenario/transfer.sh \
 	tests/scenario/timeouts.sh \
 	tests/scenario/limits.sh \
+	tests/scenario/reload_entrances.sh \
+	tests/scenario/reload.sh \
 	tests/scenario/stopping.sh \
 	tests/scenario/starting.sh \
 	tests/scenario/addresses.sh \
@@ -31,4 +35,5 @@ SCENARIOS = \
 	tests/scenario/command.sh \
 	tests/scenario/selftest.sh
 TESTS += $(SCENARIOS)
-EXTRA_DIST += $(SCENARIOS) tests/scenario/lib.sh tests/scenario/oracle.sh tests/scenario/control.sh tests/control tests/README.md
+EXTRA_DIST += $(SCENARIOS) tests/scenario/lib.sh tests/scenario/oracle.sh tests/scenario/reload_lib.sh \
+	tests/scenario/control.sh tests/control tests/README.md

@@ -2,9 +2,12 @@
 check_PROGRAMS += \
 	tests/world/halt \
 	tests/world/honest \
+	tests/world/storm \
 	tests/world/wire
 tests_world_halt_SOURCES = tests/world/halt.c
 tests_world_honest_SOURCES = tests/world/honest.c
+tests_world_storm_SOURCES = tests/scenario/pattern.c tests/scenario/pattern.h tests/world/storm.c
+tests_world_storm_LDADD = src/libweir.a
 tests_world_wire_SOURCES = tests/world/wire.c
 
 # To be preloaded, so without the sanitizers of what they are loaded into.
@@ -21,6 +24,7 @@ tests_world_names_so_LDFLAGS = -shared
 # The longest first, for make -j.
 WORLD = \
 	tests/world/network.sh \
+	tests/world/reloads.sh \
 	tests/world/hostile.sh \
 	tests/world/names.sh \
 	tests/world/time.sh

@@ -3,6 +3,8 @@
 # that jumps.
 # shellcheck source=../scenario/lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
+# shellcheck source=../scenario/reload_lib.sh
+. "${srcdir:-$(dirname "$0")/../..}/tests/scenario/reload_lib.sh"
 
 CLOCK=${CLOCK:-$PWD/tests/world/clock.so}
 HALT=${HALT:-$PWD/tests/world/halt}
@@ -196,6 +198,53 @@ nobody_stands_in_after_term() {
 	wait $halt
 }
 scenario "TERM while a worker is stopped: nobody accepts its clients any more" nobody_stands_in_after_term
+
+# The first target says 1, the second one 2. Once a client has got 2, all do.
+reload_with_worker_stopped() {
+	target_as first -s send-text 1 echo
+	two_workers
+	section one 127.0.0.1:0 | install
+	reload_start 1
+	held_text=1 hold old
+	halt_worker 0
+	target_as second -s send-text 2 echo
+	section one 127.0.0.1:0 | install
+	order_reload
+	wait_for "a client with the second target" visit_finds 2
+	client -n 50 recv-text 2 mirror send 10 recv 10 fin expect-fin
+	peer_end client
+	if reload_ended; then fail "the reload has not waited for the worker"; fi
+}
+
+# visit_finds TEXT: a client gets this from its target, or the text of another one.
+visit_finds() {
+	"$RAWPEER" connect "$RELAY" recv-text "$1" fin expect-fin 2>finds.err && return
+	grep -q " instead" finds.err || fail "a client was not served: $(<finds.err)"
+	return 1
+}
+
+# A reload waits for every worker. The others have the new file meanwhile, and serve the clients of that one.
+worker_stopped_at_reload() {
+	local halt
+	reload_with_worker_stopped
+	touch go
+	wait_reloaded
+	wait "$halt"
+	release old
+}
+scenario "a worker is stopped at a reload: another accepts its clients" worker_stopped_at_reload
+
+worker_stopped_at_reload_and_term() {
+	local halt
+	reload_with_worker_stopped
+	kill -TERM "$WEIR_PID"
+	wait_log "no new clients"
+	touch go
+	release old
+	weir_expect_status 0
+	wait "$halt"
+}
+scenario "a worker is stopped at a reload, and TERM" worker_stopped_at_reload_and_term
 
 storm_until_served() {
 	local i
