@@ -217,6 +217,39 @@ while_dump_hangs() {
 }
 scenario "HUP while writing a dump hangs" while_dump_hangs
 
+looked_up_since() {
+	[ "$(injected)" -gt "$1" ]
+}
+
+# The name of a target that only a pair of old has is looked up no more, once that has ended.
+forgotten_name() {
+	local before
+	begin -o resolve_interval=1s
+	faults "getaddrinfo late 1 1"
+	install <three.ini
+	reload
+	state=three
+	RELAY=$(at 127.0.0.1) hold named
+	wait_for "a look-up" looked_up_since 0
+	reload_without
+	release named
+	dump_until count 1 pair
+	wait_for "the end of what is under way" lookups_rest
+	before=$(injected)
+	sleep 2.5 # this is what is tested
+	expect_equal "look-ups" "$before" "$(injected)"
+	reload_without
+	wait_for "a look-up" looked_up_since "$before"
+	release old
+}
+lookups_rest() {
+	local before
+	before=$(injected)
+	sleep 1.2
+	[ "$before" = "$(injected)" ]
+}
+scenario "a name that no relay has any more is not looked up" forgotten_name
+
 # Clients all the while. Nobody who connects to the entrance that is kept is reset.
 slowly() {
 	local n

@@ -52,6 +52,44 @@ targets_change() {
 }
 beside "a target is replaced: the old pair goes on" targets_change
 
+# It is connected to the target that its relay had, even if there is no such relay any more.
+connecting_pair() {
+	peer silent silent 127.0.0.1:0 port-file silent.port await go loud accept recv 10 send 10 expect-fin fin
+	target_port silent
+	section one 127.0.0.1:0 "connect_timeout = 1h" | install
+	reload_start 1
+	client send 10 recv 10 fin expect-fin
+	dump_until has pair state=connecting
+	target -s echo
+	section "$1" 127.0.0.1:0 | install
+	reload
+	visit
+	weir_dump
+	has pair relay=one state=connecting || fail "the pair is gone"
+	touch go
+	peer_end client
+	wait_closed relay=one upload_bytes=10 reason=eof
+	FORGOTTEN=yes
+}
+beside "a pair that is being connected: its target is replaced" connecting_pair one
+beside "a pair that is being connected: its relay goes" connecting_pair two
+
+# It is the entrance of the relay itself, as the kernel knows it.
+target_leads_back() {
+	EXPECT_LOG='leads back'
+	target -s echo
+	section one 127.0.0.1:0 | install
+	reload_start 1
+	visit
+	TARGET=$RELAY section two 127.0.0.1:0 | install
+	reload
+	client expect-rst
+	peer_end client
+	wait_log "$EXPECT_LOG"
+	FORGOTTEN=yes
+}
+beside "a target that leads back to an entrance that is kept" target_leads_back
+
 command_line_wins() {
 	target -s echo
 	section one 127.0.0.1:0 "high_watermark = 64K" | install
@@ -447,8 +485,9 @@ bad_end() {
 }
 
 bad_files() {
-	local one=("[relay one]" "listen = 127.0.0.1:0" "target = $TARGET")
+	local one
 	bad_start "$@"
+	one=("[relay one]" "listen = 127.0.0.1:0" "target = $TARGET")
 	bad 'relay.ini:1: ' "nonsense"
 	bad 'relay.ini:4: ' "${one[@]}" "no_such_key = 1"
 	bad 'relay.ini:4: ' "${one[@]}" "high_watermark = lots"
@@ -602,6 +641,50 @@ settled() {
 beside "HUP a hundred times: the last file counts" hundred_at_once
 beside "the same with four workers" hundred_at_once -o workers=4
 
+# Pairs of three generations, and clients that wait at the limit of an entrance that is removed.
+drained_afterwards() {
+	EXPECT_LOG='max_connections .* reached\|still there after drain_timeout'
+	target -s -i echo
+	{
+		section one 127.0.0.1:0
+		section two 127.0.0.2:0 "max_connections = 1"
+	} | install
+	reload_start 2 -o "drain_timeout=$1" "${@:2}"
+	hold first
+	RELAY=$(at 127.0.0.2) hold second
+	RELAY=$(at 127.0.0.2) client_as waiting -n 3 mirror send 10 fin recv-until-end
+	wait_log 'max_connections .* reached'
+	section three 127.0.0.1:0 | install
+	reload
+	hold third
+	section four 127.0.0.1:0 | install
+	reload
+	hold fourth
+	kill -TERM "$WEIR_PID"
+	wait_log 'no new clients'
+}
+
+drained() {
+	drained_afterwards 1h "$@"
+	weir_alive || fail "it has not waited for its pairs"
+	for name in third first fourth second; do release $name; done
+	peer_end waiting
+	weir_expect_status 0
+	expect_equal "clients that were served" 7 "$(grep -c ' closed .* reason=eof' weir.log)"
+}
+beside "TERM with pairs of several generations: all are finished" drained
+beside "the same with four workers" drained -o workers=4
+
+drained_by_force() {
+	drained_afterwards 300ms "$@"
+	weir_expect_status 0
+	expect_equal "pairs that were reset" 4 "$(grep -c ' closed .* reason=shutdown' weir.log)"
+	peer_end waiting
+	for name in first second third fourth; do kill "${PEERS[$name]}"; done
+	PEERS=()
+}
+beside "the drain deadline with pairs of several generations" drained_by_force
+
 with_dumps() {
 	local n
 	target -s echo
@@ -644,6 +727,24 @@ terminated() {
 	done
 }
 beside "TERM during a reload" terminated
+
+many_relays() {
+	local n
+	target -s echo
+	for n in $(seq 200); do section "relay-$n" "127.0.1.$n:0"; done | install
+	reload_start 200 "$@"
+	RELAY=$(at 127.0.1.100) hold old
+	for n in $(seq 101 255); do section "relay-$n" "127.0.1.$n:0"; done | install
+	reload
+	expect_said "$RELOADED.*100 kept.*55 added.*100 removed"
+	RELAY=$(at 127.0.1.200) visit
+	RELAY=$(at 127.0.1.255) visit
+	release old
+	dump_until count 155 relay
+	expect_entrances 155
+	FORGOTTEN=yes
+}
+beside "200 relays, of which half are replaced" many_relays -o workers=2
 
 # ---- the service manager ----
 
