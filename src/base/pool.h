@@ -49,8 +49,8 @@ struct pool {
 int pool_init(struct pool *pool, size_t unit, uint64_t bytes, uint64_t most, size_t keep);
 /*
  * From now on there are at least bytes of memory, if there were fewer. One thread at a time, while others use
- * the pool. 0 or -errno: -ENOMEM if there are no addresses for them. It never gets smaller. Units that are not
- * used any more are given back as always.
+ * the pool. 0 or -errno: -ENOMEM if there are no addresses for them. It never gets smaller. Units that are
+ * not used any more are given back as always.
  */
 int pool_extend(struct pool *pool, uint64_t bytes);
 /* Also takes a zeroed pool. */

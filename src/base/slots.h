@@ -3,8 +3,8 @@
  * slot may wait for one.
  *
  * No waiter stays in the list while a slot is free. Whoever gives a slot back or raises the limit looks for
- * waiters, and whoever joins the list looks for free slots afterwards. A waiter that is told and does not take
- * the slot passes it on.
+ * waiters, and whoever joins the list looks for free slots afterwards. A waiter that is told and does not
+ * take the slot passes it on.
  */
 #ifndef WEIR_SLOTS_H
 #define WEIR_SLOTS_H
@@ -39,8 +39,8 @@ void slots_init(struct slots *slots, uint64_t max);
 void slots_deinit(struct slots *slots);
 
 /*
- * Changes the limit, while others take and give. Tells as many waiters as there are free slots now. If more are
- * in use than that, nobody gets one until enough were given back.
+ * Changes the limit, while others take and give. Tells as many waiters as there are free slots now. If more
+ * are in use than that, nobody gets one until enough were given back.
  */
 void slots_set_max(struct slots *slots, uint64_t max);
 static inline uint64_t slots_max(const struct slots *slots)
@@ -55,7 +55,7 @@ void slots_give(struct slots *slots);
 
 static inline bool slots_full(struct slots *slots)
 {
-	/* Not relaxed: whoever gives a slot back must see a limit that was raised before, or be seen by who did. */
+	/* Not relaxed: whoever gives a slot back sees a limit raised before that, or is seen by slots_set_max. */
 	uint64_t max = atomic_load(&slots->max);
 
 	return max > 0 && atomic_load(&slots->used) >= max;

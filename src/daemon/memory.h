@@ -22,9 +22,9 @@ struct memory {
 };
 
 /*
- * Makes room for queue_bytes of queues and this many pairs. Addresses are reserved for more, so that there can
- * be more room later: for queues as large as the machine's memory, and for most_pairs. If that fails, which is
- * logged, memory comes from malloc(3). Call before there are threads.
+ * Makes room for queue_bytes of queues and this many pairs. Addresses are reserved for more, so that there
+ * can be more room later: for queues as large as the machine's memory, and for most_pairs. If that fails,
+ * which is logged, memory comes from malloc(3). Call before there are threads.
  */
 void memory_reserve(struct memory *memory, uint64_t queue_bytes, uint64_t pairs, uint64_t most_pairs);
 /*

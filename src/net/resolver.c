@@ -301,8 +301,8 @@ static void settle_interval(struct host *host)
 }
 
 /*
- * A worker may have hurried the last name just before, and the message is still on its way. Then the host waits
- * for it.
+ * A worker may have hurried the last name just before, and the message is still on its way. Then the host
+ * waits for it.
  */
 static void retire(struct host *host)
 {

@@ -1,8 +1,8 @@
 /*
  * Keeps the addresses of host names up to date. A name is looked up when it is added, and again every
  * interval, once for all that use it. After a failure it is looked up sooner (1 s, doubling up to the
- * interval), and the last good answer is kept. Whoever adds a name that is in use already has its addresses at
- * once.
+ * interval), and the last good answer is kept. Whoever adds a name that is in use already has its addresses
+ * at once.
  *
  * It runs on the thread of an event base. Other threads may only call what says so.
  */
@@ -30,8 +30,8 @@ struct resolver *resolver_new(struct event_base *base, struct lookups *lookups);
 struct resolver_name *resolver_add(struct resolver *resolver, const char *owner, const char *host,
                                    uint16_t port, uint64_t interval_ms);
 /*
- * Removes what resolver_add returned. No thread may use it any more. The last name of a host ends its look-ups.
- * Takes NULL.
+ * Removes what resolver_add returned. No thread may use it any more. The last name of a host ends its
+ * look-ups. Takes NULL.
  */
 void resolver_name_put(struct resolver_name *name);
 /* The last good answer, with a reference for the caller, or NULL if there never was one. Any thread. */

@@ -1,6 +1,6 @@
 /*
- * Counts the pairs of each origin while the relay limits them. Any thread. Without a limit there is no lock to
- * take and nothing to remember. So pairs that came without one are not counted when a limit is set later.
+ * Counts the pairs of each origin while the relay limits them. Any thread. Without a limit there is no lock
+ * to take and nothing to remember. So pairs that came without one are not counted when a limit is set later.
  */
 #ifndef WEIR_ORIGINS_H
 #define WEIR_ORIGINS_H

@@ -210,8 +210,8 @@ START_TEST(nobody_waits_in_vain)
 END_TEST
 
 /*
- * With a limit of 1 there is nothing left for the threads, and none of them can give a slot back. Whoever waits
- * then depends on the change of the limit alone.
+ * With a limit of 1 there is nothing left for the threads, and none of them can give a slot back. Whoever
+ * waits then depends on the change of the limit alone.
  */
 START_TEST(nobody_waits_in_vain_while_the_limit_changes)
 {

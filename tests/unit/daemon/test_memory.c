@@ -155,7 +155,9 @@ START_TEST(law_holds_while_memory_max_changes)
 }
 END_TEST
 
-/* Without room the law still holds for what is used. What is resident has no bound then, and the log says so. */
+/*
+ * Without room the law still holds for what is used. What is resident has no bound then, and the log says so.
+ */
 START_TEST(lack_of_addresses_is_told)
 {
 	memory_extend(&memory, UINT64_MAX / 2, 100);

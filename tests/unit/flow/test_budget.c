@@ -182,7 +182,9 @@ START_TEST(bound_holds_with_many_threads)
 }
 END_TEST
 
-/* The bound changes between these. What a thread claims before it has seen the change counts to the old one. */
+/*
+ * The bound changes between these. What a thread claims before it has seen the change counts to the old one.
+ */
 #define LOW (MAX / 16)
 static _Atomic bool ends;
 static _Atomic uint64_t rounds[THREADS], bound;
@@ -234,7 +236,9 @@ static void all_go_round(void)
 			sched_yield();
 }
 
-/* bound is what no thread may ever see exceeded: the larger of the two, until all have seen the smaller one. */
+/*
+ * bound is what no thread may ever see exceeded: the larger of the two, until all have seen the smaller one.
+ */
 static void *change_the_bound(struct budget *budget)
 {
 	for (int i = 0; i < 20; i++) {
