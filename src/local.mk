@@ -92,6 +92,7 @@ src_libweir_a_SOURCES = \
 	src/base/signals.c src/base/signals.h \
 	src/base/slots.c src/base/slots.h \
 	src/net/socket.c src/net/socket.h \
+	src/net/retune.c \
 	src/net/stream.c src/net/stream.h \
 	src/net/unix_path.c src/net/unix_path.h \
 	src/relay/origins.c src/relay/origins.h \

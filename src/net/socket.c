@@ -130,6 +130,14 @@ static int open_tuned(const struct endpoint *endpoint, const struct socket_tunin
 	return fd;
 }
 
+int socket_pattern(const struct socket_tuning *tuning)
+{
+	const struct endpoint ipv4 = {.any.sa_family = AF_INET}, ipv6 = {.any.sa_family = AF_INET6};
+	int fd = open_tuned(&ipv4, tuning);
+
+	return fd == -EAFNOSUPPORT ? open_tuned(&ipv6, tuning) : fd;
+}
+
 static int bind_to(int fd, const struct endpoint *endpoint)
 {
 	int error = bind(fd, &endpoint->any, endpoint->length) < 0 ? -errno : 0;

@@ -52,6 +52,19 @@ int socket_bind(const struct endpoint *endpoint, const struct socket_tuning *tun
 int socket_listen(int fd);
 /* Makes a sole socket a shared one. */
 int socket_share(int fd);
+/*
+ * A socket with this tuning, for socket_retune and nothing else. The caller closes it. It can be made before
+ * it is certain that it is needed.
+ */
+int socket_pattern(const struct socket_tuning *tuning);
+/*
+ * Gives the listening socket fd the tuning of the pattern, except free_bind. Clients that connect from now on
+ * inherit it. Clients of a unix socket have the tuning that socket_accept is called with. What is left to the
+ * kernel is as the kernel has it now; if its own setting changes later, keepalive times that were set before
+ * do not follow. Needs no memory or descriptor. 0 or -errno. -ENOPROTOOPT: before Linux 5.14, a buffer that
+ * was set once cannot be left to the kernel again; all else is done.
+ */
+int socket_retune(int fd, int pattern);
 /* Accepts the next client of the listening socket fd, which was made with this tuning. */
 int socket_accept(int fd, const struct socket_tuning *tuning, union client_address *client);
 /*

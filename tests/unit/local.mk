@@ -231,7 +231,7 @@ tests_unit_net_test_resolver_LDADD = $(UNIT_LIBS)
 tests_unit_base_test_slots_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_base_test_slots_LDADD = $(UNIT_LIBS)
 tests_unit_net_test_socket_SOURCES = tests/unit/net/test_socket.c tests/unit/net/socket_stage.c
-tests_unit_net_test_socket_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=unlink,--wrap=flock
+tests_unit_net_test_socket_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=unlink,--wrap=flock,--wrap=getsockopt
 tests_unit_net_test_socket_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_net_test_socket_LDADD = $(UNIT_LIBS)
 tests_unit_net_test_stream_SOURCES = tests/unit/net/test_stream.c tests/unit/faults.c

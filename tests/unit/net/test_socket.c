@@ -215,6 +215,150 @@ START_TEST(tuning_is_applied_and_inherited)
 }
 END_TEST
 
+/* What an accepted socket has, in the order of inherited[]. */
+static const struct {
+	int level, name;
+} inherited[] = {
+        {SOL_SOCKET, SO_KEEPALIVE},  {IPPROTO_TCP, TCP_NODELAY},   {IPPROTO_TCP, TCP_NOTSENT_LOWAT},
+        {IPPROTO_TCP, TCP_KEEPIDLE}, {IPPROTO_TCP, TCP_KEEPINTVL}, {IPPROTO_TCP, TCP_KEEPCNT},
+        {SOL_SOCKET, SO_RCVBUF},     {SOL_SOCKET, SO_SNDBUF},      {SOL_SOCKET, SO_BUF_LOCK},
+        {SOL_SOCKET, SO_OOBINLINE},
+};
+#define INHERITED (sizeof(inherited) / sizeof(inherited[0]))
+
+static void read_accepted(int listener, int values[INHERITED])
+{
+	struct endpoint endpoint = own_endpoint(listener);
+	int client = socket_connect(&endpoint, &plain, NULL, NULL);
+	union client_address address;
+	int accepted = accept_one(listener, &address);
+
+	for (size_t i = 0; i < INHERITED; i++)
+		values[i] = option(accepted, inherited[i].level, inherited[i].name);
+	close(client);
+	close(accepted);
+}
+
+static void retune(int listener, const struct socket_tuning *tuning)
+{
+	int pattern = socket_pattern(tuning);
+
+	ck_assert_int_ge(pattern, 0);
+	ck_assert_int_eq(socket_retune(listener, pattern), 0);
+	close(pattern);
+}
+
+static void assert_same(const int values[INHERITED], const int expected[INHERITED])
+{
+	for (size_t i = 0; i < INHERITED; i++)
+		ck_assert_msg(values[i] == expected[i], "option %d is %d, expected %d", inherited[i].name,
+		              values[i], expected[i]);
+}
+
+/*
+ * A socket that already listens, from one tuning to another and back. What it hands on is then the same as
+ * what one hands on that was made like that.
+ */
+START_TEST(listening_socket_is_retuned)
+{
+	struct endpoint endpoint = endpoint_of(_i ? "[::1]:0" : "127.0.0.1:0");
+	int first = relays_listen_at(&endpoint, &plain, SOCKET_SOLE, false);
+	int second = relays_listen_at(&endpoint, &tuned, SOCKET_SOLE, false);
+	int of_plain[INHERITED], of_tuned[INHERITED], values[INHERITED];
+
+	ck_assert_int_ge(first, 0);
+	read_accepted(first, of_plain);
+	read_accepted(second, of_tuned);
+	for (size_t i = 0; i < INHERITED - 1; i++)
+		ck_assert_msg(of_plain[i] != of_tuned[i], "option %d shows nothing", inherited[i].name);
+	for (int round = 0; round < 2; round++) {
+		retune(first, &tuned);
+		read_accepted(first, values);
+		assert_same(values, of_tuned);
+		retune(first, &plain);
+		read_accepted(first, values);
+		assert_same(values, of_plain);
+	}
+	retune(second, &plain);
+	read_accepted(second, values);
+	assert_same(values, of_plain);
+	close(first);
+	close(second);
+}
+END_TEST
+
+/* A buffer that was set once, and is left to the kernel again, is tuned by the kernel like any other. */
+START_TEST(buffer_that_is_left_to_the_kernel_again_grows)
+{
+	struct endpoint endpoint = endpoint_of("127.0.0.1:0");
+	int listener = relays_listen_at(&endpoint, &tuned, SOCKET_SOLE, false), before, client, accepted;
+	static char data[256 * 1024];
+	union client_address address;
+
+	retune(listener, &plain);
+	endpoint = own_endpoint(listener);
+	client = socket_connect(&endpoint, &plain, NULL, NULL);
+	accepted = accept_one(listener, &address);
+	before = option(accepted, SOL_SOCKET, SO_RCVBUF);
+	for (int i = 0; i < 1000 && option(accepted, SOL_SOCKET, SO_RCVBUF) <= before; i++) {
+		wait_for(client, POLLOUT);
+		ck_assert_int_gt(send(client, data, sizeof(data), MSG_NOSIGNAL), 0);
+		wait_for(accepted, POLLIN);
+		while (recv(accepted, data, sizeof(data), 0) > 0)
+			;
+	}
+	ck_assert_int_gt(option(accepted, SOL_SOCKET, SO_RCVBUF), before);
+	close(client);
+	close(accepted);
+	close(listener);
+}
+END_TEST
+
+/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the names that ld --wrap wants */
+int __real_getsockopt(int fd, int level, int name, void *value, socklen_t *length);
+int __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *length);
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
+static bool kernel_is_old;
+
+int __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *length)
+{
+	if (kernel_is_old && level == SOL_SOCKET && name == SO_BUF_LOCK) {
+		errno = ENOPROTOOPT;
+		return -1;
+	}
+	return __real_getsockopt(fd, level, name, value, length);
+}
+
+/* Only where it matters is that an error, and all else is done. */
+START_TEST(kernel_that_cannot_leave_a_buffer_to_itself_again)
+{
+	struct endpoint endpoint = endpoint_of("127.0.0.1:0");
+	int listener = relays_listen_at(&endpoint, &tuned, SOCKET_SOLE, false), pattern;
+	struct socket_tuning other = tuned;
+
+	kernel_is_old = true;
+	other.nodelay = other.keepalive = false;
+	retune(listener, &other);
+	ck_assert_int_eq(option(listener, IPPROTO_TCP, TCP_NODELAY), 0);
+	pattern = socket_pattern(&plain);
+	ck_assert_int_eq(socket_retune(listener, pattern), -ENOPROTOOPT);
+	ck_assert_int_eq(option(listener, SOL_SOCKET, SO_RCVBUF), option(pattern, SOL_SOCKET, SO_RCVBUF));
+	close(pattern);
+	close(listener);
+}
+END_TEST
+
+/* Unix clients inherit nothing. */
+START_TEST(unix_socket_needs_no_retuning)
+{
+	struct endpoint endpoint = path_endpoint();
+	int listener = relays_listen_at(&endpoint, &plain, SOCKET_SOLE, false);
+
+	retune(listener, &tuned);
+	close(listener);
+}
+END_TEST
+
 START_TEST(without_tuning_the_kernel_decides)
 {
 	struct endpoint endpoint = endpoint_of("127.0.0.1:0");
@@ -460,6 +604,10 @@ int main(void)
 	tcase_add_loop_test(tcase, connection_of_a_socket_to_itself, 0, 2);
 	tcase_add_loop_test(tcase, connection_to_another_is_none_to_itself, 0, 3);
 	tcase_add_test(tcase, tuning_is_applied_and_inherited);
+	tcase_add_loop_test(tcase, listening_socket_is_retuned, 0, 2);
+	tcase_add_test(tcase, buffer_that_is_left_to_the_kernel_again_grows);
+	tcase_add_test(tcase, unix_socket_needs_no_retuning);
+	tcase_add_test(tcase, kernel_that_cannot_leave_a_buffer_to_itself_again);
 	tcase_add_test(tcase, without_tuning_the_kernel_decides);
 	tcase_add_test(tcase, tuning_of_a_unix_socket);
 	tcase_add_test(tcase, shared_twice_sole_once);
