@@ -109,6 +109,16 @@ void dump_sweep(struct dump *dump)
 		(void)submit(dump, &job, NULL); /* if it fails, the next dump does the same */
 }
 
+void dump_configure(struct dump *dump, struct config *config)
+{
+	struct config *before = dump->config;
+
+	dump->config = config_get(config);
+	if (strcmp(before->global.dump_file, config->global.dump_file) != 0)
+		dump_sweep(dump);
+	config_put(before);
+}
+
 void dump_write(struct dump *dump, struct report *report)
 {
 	static const struct job job = {.run = run, .done = done, .drop = drop};

@@ -15,6 +15,11 @@ struct dump;
  * may be called during dump_write. NULL when out of memory or descriptors.
  */
 struct dump *dump_new(struct event_base *base, struct config *config, void (*written)(void *arg), void *arg);
+/*
+ * From the next dump on, these settings hold. One that is being written ends as it began. If the file is
+ * another one, it is swept too.
+ */
+void dump_configure(struct dump *dump, struct config *config);
 /* Removes what an earlier process left of a dump that it did not finish. Does not wait for that. */
 void dump_sweep(struct dump *dump);
 /*

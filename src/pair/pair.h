@@ -31,9 +31,10 @@ LIST_HEAD(pair_list, pair);
 /* All pairs of one worker, and what they share. */
 struct pair_set {
 	struct flow_io io;
-	unsigned worker;          /* number of the worker */
-	struct pool *pool;        /* memory of pairs; NULL: malloc(3) */
-	bool log_connections;     /* one line per closed pair */
+	unsigned worker;   /* number of the worker */
+	struct pool *pool; /* memory of pairs; NULL: malloc(3) */
+	/* One line per closed pair. Of all workers; may change while pairs live. NULL: none. */
+	const _Atomic bool *log_connections;
 	void (*ended)(void *arg); /* a pair has ended and given back all that it held */
 	void *arg;
 	/* Of all workers, for connecting. NULL: the kernel chooses. */

@@ -54,12 +54,20 @@ static void add_flows(struct log_line *line, const struct flow *up, const struct
 	log_line_add_number(line, " dropped=", up->dropped + down->dropped);
 }
 
+static bool is_logged(const struct pair *pair, enum reason reason)
+{
+	const _Atomic bool *wanted = pair->set->log_connections;
+
+	return wanted && atomic_load_explicit(wanted, memory_order_relaxed) &&
+	       log_wants(reasons[reason].level);
+}
+
 void pair_log_close(struct pair *pair, enum reason reason)
 {
 	struct log_line line;
 	uint64_t now;
 
-	if (!pair->set->log_connections || !log_wants(reasons[reason].level))
+	if (!is_logged(pair, reason))
 		return;
 	if (!pair_may_log_close(pair))
 		return;

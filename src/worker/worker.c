@@ -289,7 +289,7 @@ static int init_pairs(struct worker *worker)
 	set->worker = worker->number;
 	set->pool = context->pool;
 	set->ports = context->ports;
-	set->log_connections = context->log_connections;
+	set->log_connections = &context->log_connections;
 	set->ended = on_pair_ended;
 	set->arg = worker;
 	return set->io.scratch ? pair_set_init(set, context->worker_count) : -ENOMEM;

@@ -31,7 +31,7 @@ struct worker_context {
 	struct slots *pipes;       /* pipes of all workers */
 	struct pool *pool;         /* memory of the pairs of all workers; NULL: malloc(3) */
 	struct mailbox *answers;   /* where the workers answer */
-	bool log_connections;
+	_Atomic bool log_connections; /* the main thread may change it */
 	/* For connecting to targets. NULL: the kernel chooses. */
 	struct local_ports *ports;
 };

@@ -125,6 +125,74 @@ START_TEST(dump_that_hangs_is_left_behind)
 }
 END_TEST
 
+/* The same with another file and form. */
+static struct config *other_settings(const char *name, char file[128])
+{
+	char option[160];
+	struct config *other;
+
+	snprintf(file, 128, "%s/%s", folder, name);
+	snprintf(option, sizeof(option), "dump_file=%s", file);
+	other = relays_config(LISTEN, TEXTS("127.0.0.1:1"), TEXTS(option, "dump_format=json"));
+	ck_assert_ptr_nonnull(other);
+	return other;
+}
+
+static char first_byte(const char *file)
+{
+	FILE *in = fopen(file, "r");
+	int byte;
+
+	ck_assert_msg(in, "no %s", file);
+	byte = fgetc(in);
+	fclose(in);
+	return (char)byte;
+}
+
+/* One that is being written ends as it began. */
+START_TEST(next_dump_has_the_new_settings)
+{
+	char file[128];
+	struct config *other = other_settings("other", file);
+
+	hangs = true;
+	dump_write(dump, make_report());
+	while (renames == 0)
+		sched_yield();
+	dump_configure(dump, other);
+	config_put(other); /* it has a reference of its own */
+	ck_assert_int_ne(access(path, F_OK), 0);
+	hangs = false;
+	sem_post(&gate);
+	LOOP_UNTIL(base, written == 1);
+	ck_assert_int_eq(first_byte(path), 'w');
+	ck_assert_int_ne(access(file, F_OK), 0);
+	dump_write(dump, make_report());
+	LOOP_UNTIL(base, written == 2);
+	ck_assert_int_eq(first_byte(file), '{');
+	unlink(file);
+}
+END_TEST
+
+/* Where there was another file before. */
+START_TEST(leftover_of_a_new_file_is_swept)
+{
+	char file[128], leftover[128 + 8];
+	struct config *other = other_settings("other", file);
+
+	snprintf(leftover, sizeof(leftover), "%s.tmp", file);
+	fclose(fopen(leftover, "w"));
+	fclose(fopen(temporary, "w"));
+	dump_configure(dump, config); /* no other file */
+	dump_configure(dump, other);
+	config_put(other);
+	while (access(leftover, F_OK) == 0)
+		sched_yield();
+	ck_assert_int_eq(access(temporary, F_OK), 0);
+	unlink(temporary);
+}
+END_TEST
+
 START_TEST(leftover_is_swept)
 {
 	fclose(fopen(temporary, "w"));
@@ -148,6 +216,8 @@ int main(void)
 	tcase_add_test(tcase, failure_is_told);
 	tcase_add_test(tcase, dump_that_hangs_is_left_behind);
 	tcase_add_test(tcase, leftover_is_swept);
+	tcase_add_test(tcase, next_dump_has_the_new_settings);
+	tcase_add_test(tcase, leftover_of_a_new_file_is_swept);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
 }

@@ -14,6 +14,7 @@ struct budget budget;
 struct slots slots, pipe_slots;
 struct pipe_pool pipes;
 struct pair_set set;
+_Atomic bool log_connections;
 struct relay *relay;
 int gate;   /* where clients come in */
 int target; /* where targets are accepted */
@@ -152,9 +153,10 @@ void setup(void)
 	slots_init(&slots, 0);
 	slots_init(&pipe_slots, 0);
 	pipe_pool_init(&pipes, &pipe_slots);
+	log_connections = true;
 	set = (struct pair_set){
 	        .io = {.base = base, .budget = &budget, .pipes = &pipes, .scratch_size = SCRATCH},
-	        .log_connections = true,
+	        .log_connections = &log_connections,
 	        .ended = note_ended,
 	        .arg = &set,
 	};

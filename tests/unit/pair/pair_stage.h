@@ -22,6 +22,7 @@ extern struct budget budget;
 extern struct slots slots, pipe_slots;
 extern struct pipe_pool pipes;
 extern struct pair_set set;
+extern _Atomic bool log_connections; /* of the set; true at first */
 extern struct relay *relay;
 extern int gate;   /* where clients come in */
 extern int target; /* where targets are accepted */

@@ -258,6 +258,26 @@ START_TEST(quiet_log_has_no_close_lines)
 }
 END_TEST
 
+/* One pair after the other, while the setting changes. */
+START_TEST(close_lines_come_and_go)
+{
+	static const bool wanted[] = {true, false, true};
+
+	begin(NULL);
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+		int client = join();
+
+		shutdown(client, SHUT_WR);
+		shutdown(meet_open(target), SHUT_WR);
+		ck_assert_uint_eq(set.count, 1);
+		log_connections = wanted[i];
+		LOOP_UNTIL(base, set.count == 0);
+	}
+	ck_assert_uint_eq(captured("closed pair="), 2);
+	ck_assert_uint_eq(captured("closed pair=2 "), 0);
+}
+END_TEST
+
 /* ---- memory ---- */
 
 #define FAILING_BYTES 250000
@@ -333,6 +353,7 @@ static TCase *life_case(void)
 	tcase_add_test(tcase, nine_pairs_fit_into_a_unit);
 	tcase_add_loop_test(tcase, set_without_memory_is_refused, 1, 5);
 	tcase_add_test(tcase, quiet_log_has_no_close_lines);
+	tcase_add_test(tcase, close_lines_come_and_go);
 	tcase_add_loop_test(tcase, failing_allocation_costs_one_pair_at_most, 1, 41);
 	return tcase;
 }
