@@ -216,6 +216,13 @@ static void tune_accepted_unix(int fd, const struct socket_tuning *tuning)
 	(void)keep_urgent(fd, AF_UNIX);
 }
 
+bool socket_has_clients(int fd)
+{
+	struct pollfd ready = {.fd = fd, .events = POLLIN};
+
+	return poll(&ready, 1, 0) != 0;
+}
+
 int socket_accept(int fd, const struct socket_tuning *tuning, union client_address *client)
 {
 	socklen_t length = sizeof(*client);

@@ -65,6 +65,8 @@ int socket_pattern(const struct socket_tuning *tuning);
  * was set once cannot be left to the kernel again; all else is done.
  */
 int socket_retune(int fd, int pattern);
+/* Whether clients may be waiting in the listening socket fd. For certain only if it is a TCP socket. */
+bool socket_has_clients(int fd);
 /* Accepts the next client of the listening socket fd, which was made with this tuning. */
 int socket_accept(int fd, const struct socket_tuning *tuning, union client_address *client);
 /*

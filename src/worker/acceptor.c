@@ -170,6 +170,8 @@ static enum outcome accept_one(struct acceptor *acceptor)
 	struct acceptors *all = acceptor->all;
 	struct slots *full = admission_take(&client.ticket, all->slots, acceptor->relay);
 
+	if (full && acceptor->closing && !socket_has_clients(acceptor->fd))
+		return EMPTY; /* it need not wait for a slot before it can end */
 	if (full) {
 		await(acceptor, full);
 		tell_limit(acceptor);

@@ -85,8 +85,10 @@ void acceptor_close(struct acceptor *acceptor)
 		return;
 	acceptor->closing = true;
 	acceptor->linger_until = acceptor->entrance->linger_until;
-	if (acceptor->watching)
-		acceptor_accept(acceptor);
+	if (acceptor->wanting)
+		return;
+	acceptor_await_no_more(acceptor); /* perhaps nobody waits */
+	acceptor_accept(acceptor);
 }
 
 void acceptor_free(struct acceptor *acceptor)

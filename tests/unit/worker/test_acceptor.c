@@ -689,7 +689,7 @@ START_TEST(closing_acceptor_waits_at_a_limit)
 	LOOP_UNTIL(base, captured("accepting pauses") == 1);
 	close_first();
 	knock_in_vain();
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < 2; i++) {
 		LOOP_UNTIL(base, relay->standing->tallies[0].counters.accepted == i + 1);
 		loop_passes_in(base, 50);
 		ck_assert_uint_eq(closed, 0);
@@ -697,7 +697,19 @@ START_TEST(closing_acceptor_waits_at_a_limit)
 	}
 	LOOP_UNTIL(base, closed == 1);
 	ck_assert_uint_eq(relay->standing->tallies[0].counters.accepted, 3);
-	ck_assert_uint_eq(slots_used(&relay->standing->slots), 0);
+	ck_assert_uint_eq(slots_used(&relay->standing->slots), 1);
+}
+END_TEST
+
+/* It used to wait for a slot, only to find that it did not need one. */
+START_TEST(closing_acceptor_at_a_limit_where_nobody_waits)
+{
+	begin(TEXTS("defaults.max_connections=1"));
+	knock();
+	LOOP_UNTIL(base, captured("accepting pauses") == 1);
+	close_first();
+	LOOP_UNTIL(base, closed == 1);
+	ck_assert_uint_eq(slots_used(&relay->standing->slots), 1);
 }
 END_TEST
 
@@ -839,6 +851,7 @@ int main(void)
 	tcase_add_test(tcase, episode_ends_with_its_acceptor);
 	tcase_add_test(tcase, closing_acceptor_serves_who_waits);
 	tcase_add_test(tcase, closing_acceptor_waits_at_a_limit);
+	tcase_add_test(tcase, closing_acceptor_at_a_limit_where_nobody_waits);
 	tcase_add_test(tcase, closing_acceptor_waits_out_a_shortage);
 	tcase_add_test(tcase, closing_acceptor_of_a_unix_entrance);
 	tcase_add_test(tcase, acceptors_close_one_after_the_other);
