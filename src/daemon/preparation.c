@@ -95,7 +95,10 @@ static void cancel_all(struct preparation *preparation)
 /* One name that fails is enough. */
 static void fail(const struct name *name, const char *why)
 {
-	log_error("relay %s: cannot listen on %s: %s", name->relay, name->address->host, why);
+	char text[ADDRESS_TEXT_MAX];
+
+	address_format(name->address, text);
+	log_error("relay %s: cannot listen on %s: %s", name->relay, text, why);
 	name->preparation->error = -EADDRNOTAVAIL;
 	name->preparation->unknown = 0;
 	cancel_all(name->preparation);
