@@ -47,6 +47,7 @@ src_libweir_a_SOURCES = \
 	src/flow/flow_splice.c \
 	src/flow/flow_turns.c \
 	src/config/ini_reader.c src/config/ini_reader.h \
+	src/relay/retuning.c src/relay/retuning.h \
 	src/relay/generation.c src/relay/generation.h \
 	src/relay/standing.c src/relay/standing.h \
 	src/relay/entrance.c src/relay/entrance.h \

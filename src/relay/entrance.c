@@ -3,6 +3,7 @@
 #include "relay/entrance.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -54,6 +55,21 @@ void entrance_let_in(struct entrance *entrance)
 {
 	for (unsigned i = 0; i < entrance->count; i++)
 		socket_let_in(entrance->fds[i]);
+}
+
+void entrance_retune(struct entrance *entrance, const struct retuning *retuning)
+{
+	int error = 0;
+
+	for (unsigned i = 0; i < entrance->count; i++) {
+		int result = socket_retune(entrance->fds[i], retuning->pattern);
+
+		error = result ? result : error;
+	}
+	if (error)
+		log_warning("clients at %s: some socket options stay as they were: %s", entrance->text,
+		            strerror(-error));
+	entrance->tuning = retuning->tuning;
 }
 
 void entrance_close(struct entrance *entrance)
@@ -120,7 +136,7 @@ int entrance_bind(struct entrance *entrance, const struct entrance_key *key,
 {
 	int error;
 
-	*entrance = (struct entrance){.key = *key, .endpoint = key->endpoint};
+	*entrance = (struct entrance){.key = *key, .endpoint = key->endpoint, .tuning = *tuning};
 	entrance->fds = calloc(workers, sizeof(*entrance->fds));
 	if (!entrance->fds)
 		return -ENOMEM;

@@ -8,6 +8,7 @@
 #include "config/settings.h"
 #include "net/address.h"
 #include "net/socket.h"
+#include "relay/retuning.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -42,11 +43,13 @@ struct entrance {
 	bool shared;    /* they share */
 	unsigned host;  /* then: the worker that accepts for all */
 	bool listens;
-	uint64_t linger_until; /* shut out: clock_ms at which no handshake can be under way any more */
+	struct socket_tuning tuning; /* what its sockets have now */
+	uint64_t linger_until;       /* shut out: clock_ms at which no handshake can be under way any more */
 	/* private to facade.c */
 	struct facade *facade;
 	enum entrance_state state;
 	unsigned references, round;
+	struct retuning *retuning;      /* to what it gets when it is open; or NULL */
 	char relay[RELAY_NAME_MAX + 1]; /* which has it, or had it last */
 	const char *taker;              /* which took it in this round */
 	_Atomic unsigned acceptors;
@@ -83,6 +86,8 @@ static inline bool entrance_may_let_in(const struct entrance *entrance)
 {
 	return entrance->endpoint.any.sa_family != AF_UNIX;
 }
+/* Gives its sockets another tuning, for clients that come from now on. Logs if that fails. */
+void entrance_retune(struct entrance *entrance, const struct retuning *retuning);
 /* Closes the sockets and removes a unix path. A zeroed or closed entrance is fine. */
 void entrance_close(struct entrance *entrance);
 bool entrance_key_equal(const struct entrance_key *a, const struct entrance_key *b);

@@ -76,13 +76,24 @@ static int make(struct facade *facade, const struct entrance_key *key, const str
 	return 0;
 }
 
+/* Clients of a unix socket get their tuning when they are accepted. */
+static int prepare_retuning(struct entrance *entrance, const struct socket_tuning *tuning)
+{
+	entrance->retuning = NULL;
+	if (entrance->endpoint.any.sa_family == AF_UNIX || retuning_is_needless(&entrance->tuning, tuning))
+		return 0;
+	return retunings_find(&entrance->facade->retunings, tuning, &entrance->retuning);
+}
+
 int facade_take(struct facade *facade, const struct entrance_key *key, const struct socket_tuning *tuning,
                 const char *relay, struct entrance **taken)
 {
 	int error = 0;
 
 	*taken = find(facade, key, relay);
-	if (!*taken)
+	if (*taken)
+		error = prepare_retuning(*taken, tuning);
+	else
 		error = make(facade, key, tuning, relay, taken);
 	if (error)
 		return error;
@@ -117,6 +128,9 @@ static void open_up(struct entrance *entrance, struct facade_change *change)
 		change->kept++;
 	else
 		change->added++;
+	if (entrance->retuning)
+		entrance_retune(entrance, entrance->retuning);
+	entrance->retuning = NULL;
 	entrance->state = ENTRANCE_OPEN;
 	snprintf(entrance->relay, sizeof(entrance->relay), "%s", entrance->taker);
 }
@@ -161,7 +175,13 @@ struct facade_change facade_commit(struct facade *facade)
 	else if (entrance->state == ENTRANCE_OPEN)
 		shut_out(entrance, &change);
 	close_left(facade);
+	retunings_free(&facade->retunings);
 	return change;
+}
+
+void facade_abandon(struct facade *facade)
+{
+	retunings_free(&facade->retunings);
 }
 
 void facade_shut(struct facade *facade)
@@ -207,6 +227,7 @@ void facade_deinit(struct facade *facade)
 	mailbox_close(&facade->mailbox);
 	while ((entrance = TAILQ_FIRST(&facade->all)))
 		forget(entrance);
+	retunings_free(&facade->retunings);
 }
 
 const struct entrance *facade_find_overlap(const struct facade *facade, const struct entrance_key *key)

@@ -26,6 +26,7 @@ struct facade {
 	struct facade_entrances all; /* oldest first */
 	unsigned round;
 	unsigned next_host;
+	struct retunings retunings; /* for entrances that were taken since facade_begin */
 	struct mailbox mailbox;
 	struct message left; /* nobody accepts on some entrance any more */
 };
@@ -64,6 +65,8 @@ void facade_put(struct entrance *entrance);
  * closed once the acceptors have served those that wait.
  */
 struct facade_change facade_commit(struct facade *facade);
+/* Instead: what was taken since facade_begin comes to nothing, and is being put. */
+void facade_abandon(struct facade *facade);
 /* Lets no new client in anywhere: commits a generation without entrances. */
 void facade_shut(struct facade *facade);
 

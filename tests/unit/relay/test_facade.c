@@ -4,6 +4,7 @@
 #include "relay/relay_stage.h"
 
 #include <errno.h>
+#include <netinet/tcp.h>
 
 #define WORKERS 2
 #define MOST    4
@@ -244,6 +245,89 @@ START_TEST(what_is_in_the_way_is_named)
 }
 END_TEST
 
+/* ---- socket options ---- */
+
+/* What is in force now, as clients inherit it. */
+static int nodelay_of(const struct entrance *entrance, unsigned worker)
+{
+	socklen_t length = sizeof(int);
+	int value;
+
+	ck_assert_int_eq(getsockopt(entrance_fd(entrance, worker), IPPROTO_TCP, TCP_NODELAY, &value, &length),
+	                 0);
+	return value;
+}
+
+/* Takes again what a and b have, with nodelay. */
+static void take_both_with_nodelay(struct entrance *const before[2])
+{
+	struct socket_tuning tuning = plain;
+
+	tuning.nodelay = true;
+	facade_begin(&facade);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(facade_take(&facade, &before[i]->key, &tuning, i == 0 ? "a" : "b",
+		                             &taken[taken_count]),
+		                 0);
+		ck_assert_ptr_eq(taken[taken_count++], before[i]);
+	}
+}
+
+static void take_both(struct entrance *before[2])
+{
+	facade_begin(&facade);
+	before[0] = take("127.0.0.1:0", "a");
+	before[1] = take("127.0.0.2:0", "b");
+	(void)facade_commit(&facade);
+}
+
+static void close_facade(void)
+{
+	leave_all();
+	facade_shut(&facade);
+}
+
+START_TEST(kept_entrance_gets_other_socket_options_at_the_commit)
+{
+	struct entrance *both[2];
+	unsigned fds;
+
+	take_both(both);
+	fds = relays_count_fds();
+	take_both_with_nodelay(both);
+	ck_assert_uint_eq(relays_count_fds(), fds + 1); /* one pattern for both */
+	ck_assert_int_eq(nodelay_of(both[0], 0), 0);
+	(void)facade_commit(&facade);
+	for (unsigned i = 0; i < 2 * WORKERS; i++)
+		ck_assert_int_eq(nodelay_of(both[i % 2], i / 2), 1);
+	ck_assert_uint_eq(relays_count_fds(), fds);
+	leave_all();
+	take_both_with_nodelay(both);
+	ck_assert_uint_eq(relays_count_fds(), fds); /* it has them already */
+	(void)facade_commit(&facade);
+	close_facade();
+}
+END_TEST
+
+START_TEST(abandoned_entrance_keeps_its_socket_options)
+{
+	struct entrance *both[2];
+	unsigned fds;
+
+	take_both(both);
+	fds = relays_count_fds();
+	take_both_with_nodelay(both);
+	facade_abandon(&facade);
+	ck_assert_uint_eq(relays_count_fds(), fds);
+	facade_put(taken[--taken_count]);
+	facade_put(taken[--taken_count]);
+	leave_all();
+	take_both(both);
+	ck_assert_int_eq(nodelay_of(both[0], 0), 0);
+	close_facade();
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("facade");
@@ -263,6 +347,8 @@ int main(void)
 	tcase_add_test(tcase, unix_entrance_keeps_its_worker);
 	tcase_add_test(tcase, relay_listens_on_what_is_new);
 	tcase_add_test(tcase, what_is_in_the_way_is_named);
+	tcase_add_test(tcase, kept_entrance_gets_other_socket_options_at_the_commit);
+	tcase_add_test(tcase, abandoned_entrance_keeps_its_socket_options);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
 }
