@@ -27,6 +27,7 @@ src_libweir_a_SOURCES = \
 	src/report/text.c src/report/text.h \
 	src/daemon/collector.c src/daemon/collector.h \
 	src/daemon/dump.c src/daemon/dump.h \
+	src/daemon/loading.c src/daemon/loading.h \
 	src/daemon/memory.c src/daemon/memory.h \
 	src/daemon/estimate.c src/daemon/estimate.h \
 	src/daemon/preparation.c src/daemon/preparation.h \

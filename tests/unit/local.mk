@@ -12,6 +12,7 @@ UNIT_TESTS = \
 	tests/unit/config/test_rings \
 	tests/unit/report/test_report \
 	tests/unit/daemon/test_dump \
+	tests/unit/daemon/test_loading \
 	tests/unit/daemon/test_service \
 	tests/unit/daemon/test_stand_ins \
 	tests/unit/daemon/test_estimate \
@@ -111,6 +112,9 @@ tests_unit_config_test_rings_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_config_test_rings_LDADD = $(UNIT_LIBS)
 tests_unit_report_test_report_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_report_test_report_LDADD = $(UNIT_LIBS)
+tests_unit_daemon_test_loading_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=config_load
+tests_unit_daemon_test_loading_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_daemon_test_loading_LDADD = $(UNIT_LIBS)
 tests_unit_daemon_test_dump_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=rename
 tests_unit_daemon_test_dump_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_daemon_test_dump_LDADD = $(UNIT_LIBS)
