@@ -18,6 +18,8 @@ src_libweir_a_SOURCES = \
 	src/config/complaints.c src/config/complaints.h \
 	src/config/config.c src/config/config.h \
 	src/daemon/daemon.c src/daemon/daemon.h src/daemon/daemon_private.h \
+	src/daemon/changeover.c src/daemon/changeover.h \
+	src/daemon/daemon_reload.c \
 	src/daemon/daemon_start.c \
 	src/daemon/daemon_stop.c \
 	src/report/fields.c src/report/fields.h \

@@ -181,7 +181,7 @@ static int act(const struct command *command, struct config *config)
 		config_print(config, stdout);
 		break;
 	case ACTION_RUN:
-		return daemon_run(config);
+		return daemon_run(config, &command->request);
 	}
 	return fflush(stdout) == 0 ? status : EXIT_FAILURE;
 }

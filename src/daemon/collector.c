@@ -85,6 +85,11 @@ static struct report *make_report(const struct collector *collector)
 	return report;
 }
 
+bool collector_is_asking(const struct collector *collector)
+{
+	return collector->pending > 0;
+}
+
 void collector_request(struct collector *collector, struct worker **workers)
 {
 	collector->wanted = collector->running;

@@ -8,6 +8,8 @@
 #include "flow/budget.h"
 #include "worker/worker.h"
 
+#include <stdbool.h>
+
 struct collector;
 
 /*
@@ -26,6 +28,8 @@ void collector_free(struct collector *collector); /* takes NULL */
  * pairs.
  */
 void collector_set_generation(struct collector *collector, const struct generation *generation);
+/* Whether workers are being asked for their parts, so that no standing may be made. Main thread. */
+bool collector_is_asking(const struct collector *collector);
 /* Asks for a report. Main thread. */
 void collector_request(struct collector *collector, struct worker **workers);
 /* Takes over what a part holds, and zeroes it. After the last one, hands on the report. Main thread. */

@@ -52,6 +52,7 @@ void daemon_take_report(void *arg, struct report *report)
 	struct daemon *daemon = arg;
 
 	dump_write(daemon->dump, report); /* consumed */
+	daemon_go_on_reloading(daemon);
 }
 
 void daemon_report_written(void *arg)
@@ -89,7 +90,7 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 		daemon_request_report(daemon);
 		break;
 	default:
-		log_notice("SIGHUP: this version cannot reload; restart to apply a changed configuration");
+		daemon_reload(daemon);
 	}
 }
 
@@ -100,6 +101,7 @@ static void take_answer(void *arg, struct message *message)
 
 	switch (answer->what) {
 	case WORKER_ADOPTED:
+		changeover_take_adopted(&daemon->changeover);
 		break;
 	case WORKER_DRAINED:
 		daemon_take_drained(daemon);
@@ -165,6 +167,7 @@ static void deinit_signals(struct daemon *daemon)
 
 static void tear_down(struct daemon *daemon)
 {
+	(void)changeover_give_up(&daemon->changeover);
 	for (unsigned i = 0; daemon->workers && i < daemon->worker_count; i++)
 		worker_stop(daemon->workers[i]);
 	for (unsigned i = 0; daemon->workers && i < daemon->worker_count; i++)
@@ -172,7 +175,6 @@ static void tear_down(struct daemon *daemon)
 	free(daemon->workers);
 	stand_ins_free(daemon->stand_ins);
 	handover_free(daemon->handover);
-	preparation_free(daemon->preparation);
 	generation_put(daemon->current);
 	mailbox_take(&daemon->gone);
 	standings_free(daemon->standings);
@@ -180,7 +182,9 @@ static void tear_down(struct daemon *daemon)
 	resolver_free(daemon->resolver);
 	lookups_free(daemon->lookups);
 	collector_free(daemon->collector);
-	daemon->dump_hangs = !dump_free(daemon->dump);
+	daemon->left_behind = !loading_free(daemon->loading);
+	daemon->left_behind = !dump_free(daemon->dump) || daemon->left_behind;
+	config_put(daemon->loaded);
 	deinit_signals(daemon);
 	evloop_free_event(daemon->drain_timer);
 	evloop_free_event(daemon->drain_deadline);
@@ -211,9 +215,10 @@ static void serve(struct daemon *daemon)
 	evloop_run(daemon->base);
 }
 
-int daemon_run(struct config *config)
+int daemon_run(struct config *config, const struct config_request *request)
 {
 	struct daemon daemon = {.config = config_get(config),
+	                        .request = request,
 	                        .answers = {.fd = -1},
 	                        .gone = {.fd = -1},
 	                        .service = {.fd = -1},
@@ -242,7 +247,7 @@ int daemon_run(struct config *config)
 		log_notice("stopped");
 	log_stop(LOG_STOP_MS);
 	/* exit(3) would write what is left in the stream of the dump, and so hang too. */
-	if (daemon.dump_hangs)
+	if (daemon.left_behind)
 		_exit(daemon.status);
 	return daemon.status;
 }

@@ -2,7 +2,7 @@
 #ifndef WEIR_DAEMON_H
 #define WEIR_DAEMON_H
 
-#include "config/settings.h"
+#include "config/config.h"
 
 #define EXIT_CONFIG 78 /* EX_CONFIG of sysexits.h(3head) */
 
@@ -10,10 +10,10 @@
 uint64_t daemon_raise_fds(void);
 
 /*
- * Runs until a signal stops it. Keeps a reference to config. Returns the exit status of weir(8): 0 if it
- * stopped as asked, 1 after a failure at run time, EXIT_CONFIG if the limits of the process rule the
- * configuration out. Failures are logged.
+ * Runs until a signal stops it, and loads what was requested again at SIGHUP. Keeps a reference to config,
+ * and borrows request. Returns the exit status of weir(8): 0 if it stopped as asked, 1 after a failure at run
+ * time, EXIT_CONFIG if the limits of the process rule the configuration out. Failures are logged.
  */
-int daemon_run(struct config *config);
+int daemon_run(struct config *config, const struct config_request *request);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * What the files of the daemon itself share: daemon.c (signals, reports, the end), daemon_start.c (from the
- * configuration to workers that accept), daemon_stop.c (draining).
+ * What the files of the daemon itself share: daemon.c (signals, reports, the end), daemon_start.c (all that
+ * the main loop needs), daemon_reload.c (another configuration), daemon_stop.c (draining).
  */
 #ifndef WEIR_DAEMON_PRIVATE_H
 #define WEIR_DAEMON_PRIVATE_H
@@ -8,10 +8,11 @@
 #include "base/mailbox.h"
 #include "base/slots.h"
 #include "config/config.h"
+#include "daemon/changeover.h"
 #include "daemon/collector.h"
 #include "daemon/dump.h"
+#include "daemon/loading.h"
 #include "daemon/memory.h"
-#include "daemon/preparation.h"
 #include "daemon/service.h"
 #include "daemon/stand_ins.h"
 #include "flow/budget.h"
@@ -32,13 +33,15 @@ struct event_base;
 
 #define SIGNALS 5
 
+enum reload_state { RELOAD_NOTHING, RELOAD_STARTING, RELOAD_LOADING, RELOAD_WAITING, RELOAD_CHANGING };
 enum daemon_phase { STARTING, RUNNING, DRAINING, STOPPING };
 
 struct daemon {
-	struct config *config;
+	struct config *config; /* that of current, or what it is started with */
 	struct event_base *base;
 	struct service service;
 	struct budget budget;
+	uint64_t nofile; /* descriptors that the process may have */
 	struct slots slots, pipes;
 	struct memory memory;
 	struct local_ports *ports;
@@ -48,7 +51,14 @@ struct daemon {
 	struct generation *current; /* the generation that clients come in to */
 	struct mailbox gone;        /* generations that nobody holds any more */
 	struct facade facade;
-	struct preparation *preparation; /* of the relays, while starting */
+	struct changeover changeover; /* to the next generation */
+	const struct config_request *request;
+	struct loading *loading; /* of the request, again */
+	enum reload_state reload;
+	struct config *loaded;       /* what is waiting */
+	struct facade_change change; /* of the last changeover */
+	bool reload_wanted;          /* after the one that is under way */
+	char failure[512];           /* why the last reload has failed; empty: it has not */
 	struct worker **workers;
 	unsigned worker_count;
 	struct handover *handover; /* between the workers. This and stand_ins are NULL if there is only one */
@@ -63,7 +73,7 @@ struct daemon {
 	enum daemon_phase phase;
 	bool time_is_up;    /* draining has lasted for drain_timeout */
 	bool report_wanted; /* as soon as there are workers to ask */
-	bool dump_hangs;    /* its thread is left behind */
+	bool left_behind;   /* a thread of the dump or of loading, in a call that hangs */
 	int status;         /* exit status */
 };
 
@@ -84,6 +94,20 @@ bool daemon_init_limits(struct daemon *daemon);
  */
 int daemon_set_up(struct daemon *daemon);
 void daemon_fail_start(struct daemon *daemon, int error);
+/* All workers accept. */
+void daemon_end_start(struct daemon *daemon);
+
+/* daemon_reload.c */
+
+/* SIGHUP */
+void daemon_reload(struct daemon *daemon);
+/* Unless it is too late for that. */
+void daemon_give_up_reload(struct daemon *daemon);
+/* No report is under way any more. */
+void daemon_go_on_reloading(struct daemon *daemon);
+void daemon_take_loaded(void *arg, struct config *config, const struct config_errors *errors);
+void daemon_take_commit(void *arg, struct generation *generation, const struct facade_change *change);
+void daemon_take_changed(void *arg, int error);
 
 /* daemon_stop.c */
 

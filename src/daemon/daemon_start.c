@@ -15,7 +15,7 @@
 
 bool daemon_init_limits(struct daemon *daemon)
 {
-	uint64_t nofile = daemon_raise_fds();
+	uint64_t nofile = daemon->nofile = daemon_raise_fds();
 	uint64_t max = estimate_max_connections(daemon->config, nofile);
 	char text[512];
 
@@ -33,17 +33,14 @@ bool daemon_init_limits(struct daemon *daemon)
 	return true;
 }
 
-static int init_relays(struct daemon *daemon)
+static int init_names(struct daemon *daemon)
 {
 	daemon->lookups = lookups_new(daemon->base, NULL, NULL);
 	if (!daemon->lookups)
 		return -ENOMEM;
 	daemon->resolver = resolver_new(daemon->base, daemon->lookups);
 	daemon->standings = standings_new(daemon->worker_count);
-	if (!daemon->resolver || !daemon->standings)
-		return -ENOMEM;
-	daemon->current = generation_new(daemon->config, daemon->standings, daemon->resolver, &daemon->gone);
-	return daemon->current ? 0 : -ENOMEM;
+	return daemon->resolver && daemon->standings ? 0 : -ENOMEM;
 }
 
 /* One worker has nobody to hand clients to. */
@@ -86,10 +83,8 @@ static int init_workers(struct daemon *daemon)
 	daemon->collector = collector_new(daemon->standings, &daemon->budget, daemon->worker_count,
 	                                  daemon_take_report, daemon);
 	daemon->dump = dump_new(daemon->base, daemon->config, daemon_report_written, daemon);
-	if (!daemon->collector || !daemon->dump || !daemon->workers ||
-	    generation_find_loops(daemon->current) < 0)
+	if (!daemon->collector || !daemon->dump || !daemon->workers)
 		return -ENOMEM;
-	collector_set_generation(daemon->collector, daemon->current);
 	for (unsigned i = 0; i < daemon->worker_count; i++) {
 		daemon->workers[i] = worker_new(&daemon->shared, i);
 		if (!daemon->workers[i])
@@ -108,28 +103,6 @@ static int start_workers(struct daemon *daemon)
 	return error;
 }
 
-/*
- * Allocates all that it takes. Clients are let in last, when nothing else can fail, because closing a
- * listening socket resets the clients that wait in it.
- */
-static int prepare_adoption(struct daemon *daemon, struct generation *generation)
-{
-	int error = stand_ins_prepare(daemon->stand_ins, generation);
-
-	for (unsigned i = 0; !error && i < daemon->worker_count; i++)
-		error = worker_prepare(daemon->workers[i], generation);
-	return error ? error : generation_listen(generation);
-}
-
-/* From here on nothing can fail. */
-static void adopt(struct daemon *daemon)
-{
-	(void)facade_commit(&daemon->facade);
-	stand_ins_adopt(daemon->stand_ins);
-	for (unsigned i = 0; i < daemon->worker_count; i++)
-		worker_order(daemon->workers[i], WORKER_ADOPT);
-}
-
 void daemon_fail_start(struct daemon *daemon, int error)
 {
 	daemon->status = EXIT_FAILURE;
@@ -137,40 +110,50 @@ void daemon_fail_start(struct daemon *daemon, int error)
 	daemon_stop(daemon);
 }
 
-static void take_prepared(void *arg, int error)
+void daemon_end_start(struct daemon *daemon)
 {
-	struct daemon *daemon = arg;
-
-	if (!error)
-		error = init_workers(daemon);
-	if (!error)
-		error = start_workers(daemon);
-	if (!error)
-		error = prepare_adoption(daemon, daemon->current);
-	if (error) {
-		daemon_fail_start(daemon, error);
+	if (daemon->phase != RUNNING)
 		return;
-	}
-	adopt(daemon);
-	daemon->phase = RUNNING;
 	log_notice("weir " PACKAGE_VERSION " is ready: %zu relays, %u workers", daemon->current->relay_count,
 	           daemon->worker_count);
-	service_ready(&daemon->service, "relaying");
 	dump_sweep(daemon->dump);
 	if (daemon->report_wanted)
 		daemon_request_report(daemon);
 }
 
-static int prepare(struct daemon *daemon)
+static int init_changeover(struct daemon *daemon)
 {
-	daemon->preparation = preparation_new(daemon->base, daemon->lookups, &daemon->facade, daemon->current,
-	                                      take_prepared, daemon);
-	return daemon->preparation ? 0 : -ENOMEM;
+	daemon->changeover = (struct changeover){
+	        .parts =
+	                {
+	                        .base = daemon->base,
+	                        .lookups = daemon->lookups,
+	                        .resolver = daemon->resolver,
+	                        .standings = daemon->standings,
+	                        .facade = &daemon->facade,
+	                        .gone = &daemon->gone,
+	                        .workers = daemon->workers,
+	                        .worker_count = daemon->worker_count,
+	                        .stand_ins = daemon->stand_ins,
+	                },
+	        .commit = daemon_take_commit,
+	        .done = daemon_take_changed,
+	        .arg = daemon,
+	};
+	daemon->loading = loading_new(daemon->base, daemon->request, daemon_take_loaded, daemon);
+	return daemon->loading ? 0 : -ENOMEM;
 }
 
 int daemon_set_up(struct daemon *daemon)
 {
-	int error = init_relays(daemon);
+	int error = init_names(daemon);
 
-	return error ? error : prepare(daemon);
+	if (!error)
+		error = init_workers(daemon);
+	if (!error)
+		error = init_changeover(daemon);
+	if (!error)
+		error = start_workers(daemon);
+	daemon->reload = RELOAD_STARTING;
+	return error ? error : changeover_begin(&daemon->changeover, daemon->config);
 }

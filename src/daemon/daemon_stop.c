@@ -65,6 +65,7 @@ static void drain(struct daemon *daemon, const char *signal_name)
 	const struct timeval deadline = clock_timeval(timeout);
 
 	daemon->phase = DRAINING;
+	daemon_give_up_reload(daemon);
 	stand_ins_stop(daemon->stand_ins);
 	service_stopping(&daemon->service, "stopping");
 	log_notice("%s: no new clients; %" PRIu64 " pairs, and the clients that wait, have %" PRIu64

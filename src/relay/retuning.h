@@ -1,6 +1,6 @@
 /*
- * Other socket options for entrances that are kept. What that takes is made in advance, once for all entrances
- * that get the same options, so that it cannot fail for want of something when it is done.
+ * Other socket options for entrances that are kept. What that takes is made in advance, once for all
+ * entrances that get the same options, so that it cannot fail for want of something when it is done.
  */
 #ifndef WEIR_RETUNING_H
 #define WEIR_RETUNING_H

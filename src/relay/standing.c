@@ -113,6 +113,12 @@ void standing_put(struct standing *standing)
 		standing_free(standing);
 }
 
+void standing_configure(struct standing *standing, const struct config_relay *config)
+{
+	slots_set_max(&standing->slots, config->max_connections);
+	origins_set_max(standing->origins, config->max_connections_per_source);
+}
+
 bool standing_begin_limit(struct standing *standing)
 {
 	return episode_begin(&standing->at_limit, EPISODE_INTERVAL_MS);

@@ -68,6 +68,11 @@ void standings_release(struct standings *standings);
 /* A reference to the standing of this relay. It is made if there is none. NULL when out of memory. */
 struct standing *standing_get(struct standings *standings, const struct config_relay *config);
 void standing_put(struct standing *standing); /* takes NULL */
+/*
+ * The limits in these settings of the relay hold from now on. Until then, what is found and not made keeps
+ * those that it has.
+ */
+void standing_configure(struct standing *standing, const struct config_relay *config);
 
 /*
  * A limit of the relay was reached. True if the caller must log that: once per episode, and at most once in

@@ -26,11 +26,11 @@ struct worker_context {
 	unsigned worker_count;
 	const struct standings *standings;
 	struct budget *budget;
-	struct handover *handover; /* NULL: there is one worker only */
-	struct slots *slots;       /* pairs of all workers */
-	struct slots *pipes;       /* pipes of all workers */
-	struct pool *pool;         /* memory of the pairs of all workers; NULL: malloc(3) */
-	struct mailbox *answers;   /* where the workers answer */
+	struct handover *handover;    /* NULL: there is one worker only */
+	struct slots *slots;          /* pairs of all workers */
+	struct slots *pipes;          /* pipes of all workers */
+	struct pool *pool;            /* memory of the pairs of all workers; NULL: malloc(3) */
+	struct mailbox *answers;      /* where the workers answer */
 	_Atomic bool log_connections; /* the main thread may change it */
 	/* For connecting to targets. NULL: the kernel chooses. */
 	struct local_ports *ports;

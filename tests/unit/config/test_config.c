@@ -641,8 +641,9 @@ START_TEST(louder_counts_from_what_the_file_says)
 		int louder;
 		enum log_level expected;
 	} cases[] = {
-	        {"notice", 0, LOG_LEVEL_NOTICE}, {"notice", 1, LOG_LEVEL_INFO},    {"info", -1, LOG_LEVEL_NOTICE},
-	        {"info", 9, LOG_LEVEL_DEBUG},    {"warning", -9, LOG_LEVEL_ERROR},
+	        {"notice", 0, LOG_LEVEL_NOTICE},  {"notice", 1, LOG_LEVEL_INFO},
+	        {"info", -1, LOG_LEVEL_NOTICE},   {"info", 9, LOG_LEVEL_DEBUG},
+	        {"warning", -9, LOG_LEVEL_ERROR},
 	};
 
 	for (size_t i = 0; i < COUNT(cases); i++) {

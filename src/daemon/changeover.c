@@ -1,0 +1,99 @@
+#include "build_config.h"
+
+#include "daemon/changeover.h"
+
+#include <errno.h>
+
+/* Undoes all that was done before the commit. */
+static void undo(struct changeover *changeover)
+{
+	const struct changeover_parts *parts = &changeover->parts;
+
+	preparation_free(changeover->preparation);
+	changeover->preparation = NULL;
+	for (unsigned i = 0; i < parts->worker_count; i++)
+		worker_forget_prepared(parts->workers[i]);
+	stand_ins_forget_prepared(parts->stand_ins);
+	facade_abandon(parts->facade);
+	generation_put(changeover->next);
+	changeover->next = NULL;
+	mailbox_take(parts->gone); /* so that its addresses are free again */
+}
+
+/* Allocates all that adopting takes. */
+static int prepare_adoption(struct changeover *changeover)
+{
+	const struct changeover_parts *parts = &changeover->parts;
+	int error = stand_ins_prepare(parts->stand_ins, changeover->next);
+
+	for (unsigned i = 0; !error && i < parts->worker_count; i++)
+		error = worker_prepare(parts->workers[i], changeover->next);
+	return error;
+}
+
+static void commit(struct changeover *changeover)
+{
+	const struct changeover_parts *parts = &changeover->parts;
+	struct facade_change change = facade_commit(parts->facade);
+	struct generation *generation = changeover->next;
+
+	changeover->next = NULL; /* consumed */
+	changeover->adopting = parts->worker_count;
+	stand_ins_adopt(parts->stand_ins);
+	changeover->commit(changeover->arg, generation, &change);
+	for (unsigned i = 0; i < parts->worker_count; i++)
+		worker_order(parts->workers[i], WORKER_ADOPT);
+}
+
+/*
+ * Clients are let in last, when nothing else can fail, because closing a listening socket resets the clients
+ * that wait in it.
+ */
+static void take_prepared(void *arg, int error)
+{
+	struct changeover *changeover = arg;
+
+	if (!error)
+		error = generation_find_loops(changeover->next);
+	if (!error)
+		error = prepare_adoption(changeover);
+	if (!error)
+		error = generation_listen(changeover->next);
+	if (error) {
+		undo(changeover);
+		changeover->done(changeover->arg, error);
+		return;
+	}
+	preparation_free(changeover->preparation);
+	changeover->preparation = NULL;
+	commit(changeover);
+}
+
+int changeover_begin(struct changeover *changeover, struct config *config)
+{
+	const struct changeover_parts *parts = &changeover->parts;
+
+	changeover->next = generation_new(config, parts->standings, parts->resolver, parts->gone);
+	if (!changeover->next)
+		return -ENOMEM;
+	changeover->preparation = preparation_new(parts->base, parts->lookups, parts->facade,
+	                                          changeover->next, take_prepared, changeover);
+	if (changeover->preparation)
+		return 0;
+	undo(changeover);
+	return -ENOMEM;
+}
+
+void changeover_take_adopted(struct changeover *changeover)
+{
+	if (--changeover->adopting == 0)
+		changeover->done(changeover->arg, 0);
+}
+
+bool changeover_give_up(struct changeover *changeover)
+{
+	if (!changeover->next)
+		return false;
+	undo(changeover);
+	return true;
+}

@@ -1,0 +1,217 @@
+/*
+ * What SIGHUP leads to:
+ *
+ *   start ─────────────────────► changing ─► nothing ◄──┐
+ *   nothing ─► loading ─► waiting ─► changing ──────────┴─► loading, if it has come again meanwhile
+ *
+ * It waits for a report, because workers read the list of standings for that.
+ */
+#include "build_config.h"
+
+#include "daemon/daemon_private.h"
+
+#include "base/log.h"
+#include "daemon/estimate.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static void begin(struct daemon *daemon);
+
+/* ---- the end ---- */
+
+static void tell_ready(struct daemon *daemon)
+{
+	char status[sizeof(daemon->failure) + 64];
+
+	snprintf(status, sizeof(status), "relaying%s%s", daemon->failure[0] ? "; reload failed: " : "",
+	         daemon->failure);
+	service_ready(&daemon->service, status);
+}
+
+/* If it was asked for again meanwhile, that is for the same message of READY. */
+static void end(struct daemon *daemon)
+{
+	daemon->reload = RELOAD_NOTHING;
+	if (daemon->phase != RUNNING)
+		return;
+	if (daemon->reload_wanted)
+		begin(daemon);
+	else
+		tell_ready(daemon);
+}
+
+/* why may have been logged at greater length. */
+static void fail(struct daemon *daemon, const char *why)
+{
+	snprintf(daemon->failure, sizeof(daemon->failure), "%s", why);
+	log_error("reload failed, nothing has changed: %s", why);
+	end(daemon);
+}
+
+/* All errors for the log, and as many as fit for the status. */
+static void fail_for_errors(struct daemon *daemon, const struct config_errors *errors)
+{
+	size_t length = 0;
+
+	for (size_t i = 0; i < errors->count; i++) {
+		log_error("%s", errors->text[i]);
+		if (length < sizeof(daemon->failure))
+			length += (size_t)snprintf(daemon->failure + length, sizeof(daemon->failure) - length,
+			                           "%s%s", i > 0 ? "; " : "", errors->text[i]);
+	}
+	log_error("reload failed, nothing has changed");
+	end(daemon);
+}
+
+static void succeed(struct daemon *daemon)
+{
+	const struct facade_change *change = &daemon->change;
+	bool takes_restart = estimate_workers(daemon->config) != daemon->worker_count;
+
+	daemon->failure[0] = '\0';
+	log_notice("reloaded: %zu relays; entrances: %zu kept, %zu added, %zu removed%s",
+	           daemon->current->relay_count, change->kept, change->added, change->removed,
+	           takes_restart ? "; workers takes a restart" : "");
+}
+
+/* ---- changing ---- */
+
+static void apply_to_relays(const struct generation *generation)
+{
+	for (size_t i = 0; i < generation->relay_count; i++)
+		standing_configure(generation->relays[i]->standing, generation->relays[i]->config);
+}
+
+/* All that holds at once. What workers heed at once comes with their adoption. */
+static void apply(struct daemon *daemon)
+{
+	const struct config_global *global = &daemon->config->global;
+	uint64_t max = estimate_max_connections(daemon->config, daemon->nofile);
+
+	log_set_level(global->log_level);
+	atomic_store(&daemon->shared.log_connections, global->log_connections);
+	memory_extend(&daemon->memory, global->memory_max, max);
+	budget_set_max(&daemon->budget, global->memory_max);
+	slots_set_max(&daemon->slots, max);
+	apply_to_relays(daemon->current);
+	dump_configure(daemon->dump, daemon->config);
+	collector_set_generation(daemon->collector, daemon->current);
+}
+
+void daemon_take_commit(void *arg, struct generation *generation, const struct facade_change *change)
+{
+	struct daemon *daemon = arg;
+
+	generation_put(daemon->current);
+	daemon->current = generation;
+	config_put(daemon->config);
+	daemon->config = config_get(generation->config);
+	daemon->change = *change;
+	apply(daemon);
+	if (daemon->phase == STARTING)
+		daemon->phase = RUNNING;
+}
+
+void daemon_take_changed(void *arg, int error)
+{
+	struct daemon *daemon = arg;
+
+	if (daemon->phase == STARTING) {
+		daemon_fail_start(daemon, error);
+		return;
+	}
+	if (error) {
+		fail(daemon, strerror(-error));
+		return;
+	}
+	if (daemon->reload == RELOAD_STARTING)
+		daemon_end_start(daemon);
+	else
+		succeed(daemon);
+	end(daemon);
+}
+
+void daemon_go_on_reloading(struct daemon *daemon)
+{
+	struct config *config = daemon->loaded;
+	int error;
+
+	if (daemon->reload != RELOAD_WAITING || collector_is_asking(daemon->collector))
+		return;
+	daemon->loaded = NULL;
+	daemon->reload = RELOAD_CHANGING;
+	error = changeover_begin(&daemon->changeover, config);
+	config_put(config);
+	if (error)
+		fail(daemon, strerror(-error));
+}
+
+/* ---- loading ---- */
+
+void daemon_take_loaded(void *arg, struct config *config, const struct config_errors *errors)
+{
+	struct daemon *daemon = arg;
+	char text[512];
+
+	if (!config && errors->count > 0) {
+		fail_for_errors(daemon, errors);
+		return;
+	}
+	if (!config) {
+		fail(daemon, strerror(ENOMEM));
+		return;
+	}
+	if (estimate_lack(config, daemon->nofile, text, sizeof(text))) {
+		config_put(config);
+		fail(daemon, text);
+		return;
+	}
+	daemon->loaded = config;
+	daemon->reload = RELOAD_WAITING;
+	daemon_go_on_reloading(daemon);
+}
+
+static void begin(struct daemon *daemon)
+{
+	int error = loading_begin(daemon->loading);
+
+	daemon->reload_wanted = false;
+	daemon->reload = RELOAD_LOADING;
+	if (error)
+		fail(daemon, strerror(-error));
+}
+
+/* ---- SIGHUP ---- */
+
+void daemon_reload(struct daemon *daemon)
+{
+	if (!daemon->request->file) {
+		log_notice("SIGHUP: there is nothing to reload, as weir runs without a file");
+		return;
+	}
+	if (daemon->phase > RUNNING) {
+		log_notice("SIGHUP: weir is stopping, so it does not reload");
+		return;
+	}
+	if (daemon->phase == RUNNING)
+		service_reloading(&daemon->service);
+	if (daemon->reload == RELOAD_NOTHING)
+		begin(daemon);
+	else
+		daemon->reload_wanted = true;
+}
+
+void daemon_give_up_reload(struct daemon *daemon)
+{
+	bool changes = daemon->reload == RELOAD_CHANGING;
+
+	if (daemon->reload <= RELOAD_STARTING || (changes && !changeover_give_up(&daemon->changeover)))
+		return;
+	loading_give_up(daemon->loading);
+	config_put(daemon->loaded);
+	daemon->loaded = NULL;
+	daemon->reload = RELOAD_NOTHING;
+	log_notice("the reload is given up, nothing has changed");
+}
