@@ -109,9 +109,9 @@ START_TEST(it_can_be_extended)
 	unsigned count;
 
 	make(0);
-	count = get_all();
 	ck_assert_int_eq(pool_extend(&pool, UNITS * UNIT / 2), 0); /* never gets smaller */
-	ck_assert_uint_eq(get_all(), 0);
+	count = get_all();
+	ck_assert_uint_ge(count, UNITS);
 	ck_assert_int_eq(pool_extend(&pool, 3 * UNITS * UNIT), 0);
 	ck_assert_uint_eq(get_all(), 3 * UNITS + (count - UNITS) - count);
 	ck_assert_int_eq(pool_extend(&pool, 4 * UNITS * UNIT), 0);
