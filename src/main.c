@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <getopt.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@ enum action { ACTION_RUN, ACTION_TEST, ACTION_PRINT };
 struct command {
 	struct config_request request;
 	enum action action;
+	bool explains; /* ACTION_PRINT, of which -v prints more */
 };
 
 enum { OPTION_PRINT_CONFIG = 256 };
@@ -51,7 +53,8 @@ static void print_help(void)
 	     "  -l, --listen ADDR       listen there; with -T, a relay without a file\n"
 	     "  -T, --target ADDR       relay to there\n"
 	     "  -o, --option KEY=VALUE  set a [global] or [defaults] key, overriding the file\n"
-	     "      --print-config      print the effective settings in relay.ini form, exit\n"
+	     "      --print-config      print the effective settings in relay.ini form, exit;\n"
+	     "                          with -v, also when a change of each takes effect\n"
 	     "  -v, --verbose           log more (repeatable)\n"
 	     "  -q, --quiet             log less (repeatable)\n"
 	     "  -V, --version           print the version, exit\n"
@@ -132,6 +135,10 @@ static void parse(struct command *command, int argc, char **argv)
 	if (!command->request.file && command->request.listen_count == 0 &&
 	    command->request.target_count == 0)
 		command->request.file = DEFAULT_FILE;
+	if (command->action == ACTION_PRINT) { /* there is no log */
+		command->explains = command->request.louder > 0;
+		command->request.louder = 0;
+	}
 }
 
 /*
@@ -178,7 +185,10 @@ static int act(const struct command *command, struct config *config)
 		status = print_test(config);
 		break;
 	case ACTION_PRINT:
-		config_print(config, stdout);
+		if (command->explains)
+			config_explain(config, stdout);
+		else
+			config_print(config, stdout);
 		break;
 	case ACTION_RUN:
 		return daemon_run(config, &command->request);

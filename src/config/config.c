@@ -11,6 +11,7 @@
 #include "config/rings.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /*
  * A relay takes what it does not set from [defaults]. But if it sets the option that this one follows, its
@@ -238,19 +239,51 @@ void config_errors_deinit(struct config_errors *errors)
 	*errors = (struct config_errors){0};
 }
 
-static void print_settings(unsigned section, const void *settings, FILE *out)
+static void print_settings(unsigned section, const void *settings, bool explain, FILE *out)
 {
-	for (size_t i = 0; i < option_count; i++)
-		if (option_table[i].sections & section)
-			option_print(&option_table[i], settings, out);
+	for (size_t i = 0; i < option_count; i++) {
+		const struct option *option = &option_table[i];
+
+		if (!(option->sections & section))
+			continue;
+		if (explain)
+			fprintf(out, "# applies %s\n", option_effect_name(option->applies));
+		option_print(option, settings, out);
+	}
+}
+
+static void print_all(const struct config *config, bool explain, FILE *out)
+{
+	fputs("[global]\n", out);
+	print_settings(SECTION_GLOBAL, &config->global, explain, out);
+	for (size_t i = 0; i < config->relay_count; i++) {
+		fprintf(out, "\n[relay %s]\n", config->relays[i].name);
+		print_settings(SECTION_RELAY, &config->relays[i], explain, out);
+	}
 }
 
 void config_print(const struct config *config, FILE *out)
 {
-	fputs("[global]\n", out);
-	print_settings(SECTION_GLOBAL, &config->global, out);
-	for (size_t i = 0; i < config->relay_count; i++) {
-		fprintf(out, "\n[relay %s]\n", config->relays[i].name);
-		print_settings(SECTION_RELAY, &config->relays[i], out);
+	print_all(config, false, out);
+}
+
+void config_explain(const struct config *config, FILE *out)
+{
+	print_all(config, true, out);
+}
+
+char *config_needs_restart(const struct config *before, const struct config *after, char *text, size_t size)
+{
+	size_t length = 0;
+
+	for (size_t i = 0; i < option_count; i++) {
+		const struct option *option = &option_table[i];
+
+		if (option->applies != APPLIES_AT_RESTART ||
+		    !option_differs(option, &before->global, &after->global))
+			continue;
+		snprintf(text + length, size - length, "%s%s", length > 0 ? ", " : "", option->key);
+		length = strlen(text);
 	}
+	return length > 0 ? text : NULL;
 }

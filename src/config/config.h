@@ -42,5 +42,12 @@ void config_errors_deinit(struct config_errors *errors);
 
 /* Writes the effective settings in relay.ini form. The output loads back to the same settings. */
 void config_print(const struct config *config, FILE *out);
+/* The same, with a comment before each key that says when a change of it takes effect. */
+void config_explain(const struct config *config, FILE *out);
+/*
+ * The keys that have another value in after than in before, and take effect after a restart only, with commas
+ * between them. Returns text, or NULL if there is none.
+ */
+char *config_needs_restart(const struct config *before, const struct config *after, char *text, size_t size);
 
 #endif

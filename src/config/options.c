@@ -283,12 +283,16 @@ static const struct option_type path_type = {.set = set_path, .print = print_pat
 static const struct option_type listen_type = {.set = set_listen, .print = print_addresses};
 static const struct option_type target_type = {.set = set_target, .print = print_addresses};
 
-#define IN_GLOBAL(name)                                                                                      \
-	.key = #name, .sections = SECTION_GLOBAL, .offset = offsetof(struct config_global, name)
-#define IN_RELAY(name) .key = #name, .offset = offsetof(struct config_relay, name), .sections = SECTION_RELAY
-#define IN_BOTH(name)                                                                                        \
-	.key = #name, .offset = offsetof(struct config_relay, name),                                         \
-	.sections = SECTION_RELAY | SECTION_DEFAULTS
+/* effect: a name of enum option_effect without its APPLIES_. */
+#define IN_GLOBAL(name, effect)                                                                              \
+	.key = #name, .applies = APPLIES_##effect, .sections = SECTION_GLOBAL,                               \
+	.offset = offsetof(struct config_global, name)
+#define IN_RELAY(name, effect)                                                                               \
+	.key = #name, .applies = APPLIES_##effect, .sections = SECTION_RELAY,                                \
+	.offset = offsetof(struct config_relay, name)
+#define IN_BOTH(name, effect)                                                                                \
+	.key = #name, .applies = APPLIES_##effect, .sections = SECTION_RELAY | SECTION_DEFAULTS,             \
+	.offset = offsetof(struct config_relay, name)
 
 #define BOOL_OPTION .type = &bool_type, .expected = "on or off"
 #define SOCKBUF_OPTION                                                                                       \
@@ -305,103 +309,113 @@ static const struct option_type target_type = {.set = set_target, .print = print
 	.default_text = "auto", .expected = "auto or a duration from 1s to 32767s"
 
 const struct option option_table[] = {
-        {IN_GLOBAL(workers), .type = &number_type, .minimum = 1, .maximum = 256, .allows_auto = true,
-         .default_text = "auto", .expected = "auto or a number from 1 to 256",
+        {IN_GLOBAL(workers, AT_RESTART), .type = &number_type, .minimum = 1, .maximum = 256,
+         .allows_auto = true, .default_text = "auto", .expected = "auto or a number from 1 to 256",
          .help = "Threads that relay; auto = the CPUs this process may use."},
-        {IN_GLOBAL(memory_max), .type = &size_type, .minimum = 64 << 10, .maximum = BYTES_MAX,
+        {IN_GLOBAL(memory_max, AT_ONCE), .type = &size_type, .minimum = 64 << 10, .maximum = BYTES_MAX,
          .default_text = "256M", .expected = "a size from 64K to 1T",
          .help = "Bound on the bytes queued by all pairs together."},
-        {IN_GLOBAL(max_connections), .type = &number_type, .minimum = 1, .maximum = PAIRS_MAX,
+        {IN_GLOBAL(max_connections, AT_ONCE), .type = &number_type, .minimum = 1, .maximum = PAIRS_MAX,
          .allows_auto = true, .default_text = "auto", .expected = "auto or a number from 1 to 10000000",
          .help = "Pairs at a time; auto = what the limit on open files leaves room for."},
-        {IN_GLOBAL(drain_timeout), .type = &duration_type, .maximum = MS_MAX, .default_text = "30s",
+        {IN_GLOBAL(drain_timeout, AT_ONCE), .type = &duration_type, .maximum = MS_MAX, .default_text = "30s",
          .expected = "a duration like 500ms, 30s, 5m or 1h, at most 365d; 0 = at once",
          .help = "How long a stop waits for pairs to end."},
-        {IN_GLOBAL(dump_file), .type = &path_type, .maximum = 900, .default_text = "-",
+        {IN_GLOBAL(dump_file, AT_ONCE), .type = &path_type, .maximum = 900, .default_text = "-",
          .expected = "- or a path of at most 900 bytes without white space",
          .help = "Where SIGUSR1 writes the dump; - = the log."},
-        {IN_GLOBAL(dump_format), .type = &dump_format_type, .default_text = "text",
+        {IN_GLOBAL(dump_format, AT_ONCE), .type = &dump_format_type, .default_text = "text",
          .expected = "text or json", .help = "The form of the dump."},
-        {IN_GLOBAL(log_level), .type = &log_level_type, .default_text = "info",
+        {IN_GLOBAL(log_level, AT_ONCE), .type = &log_level_type, .default_text = "info",
          .expected = "error, warning, notice, info or debug",
          .help = "The least important messages that are logged."},
-        {IN_GLOBAL(log_connections), BOOL_OPTION, .default_text = "on",
+        {IN_GLOBAL(log_connections, AT_ONCE), BOOL_OPTION, .default_text = "on",
          .help = "Log one line for each closed pair."},
-        {IN_GLOBAL(resolve_interval), .type = &duration_type, .minimum = 1000, .maximum = MS_MAX,
+        {IN_GLOBAL(resolve_interval, AT_ONCE), .type = &duration_type, .minimum = 1000, .maximum = MS_MAX,
          .default_text = "10s", .expected = "a duration from 1s to 365d",
          .help = "How often host names are looked up again."},
 
-        {IN_RELAY(listen), .type = &listen_type, .count_offset = offsetof(struct config_relay, listen_count),
+        {IN_RELAY(listen, AT_ONCE), .type = &listen_type,
+         .count_offset = offsetof(struct config_relay, listen_count),
          .expected = "HOST:PORT, [IPV6]:PORT, *:PORT, unix:/PATH or unix:@NAME",
          .help = "An address to accept clients on; may be repeated."},
-        {IN_RELAY(target), .type = &target_type, .count_offset = offsetof(struct config_relay, target_count),
+        {IN_RELAY(target, TO_NEW_PAIRS), .type = &target_type,
+         .count_offset = offsetof(struct config_relay, target_count),
          .expected = "HOST:PORT, [IPV6]:PORT, unix:/PATH or unix:@NAME",
          .help = "An address to connect to for a client; may be repeated."},
-        {IN_BOTH(high_watermark), HIGH_OPTION, .default_text = "1M", .expected = "a size from 1 to 1T",
-         .help = "The queue at which a flow stops reading its source."},
-        {IN_BOTH(low_watermark), LOW_OPTION, .default_text = "auto",
+        {IN_BOTH(high_watermark, TO_NEW_PAIRS), HIGH_OPTION, .default_text = "1M",
+         .expected = "a size from 1 to 1T", .help = "The queue at which a flow stops reading its source."},
+        {IN_BOTH(low_watermark, TO_NEW_PAIRS), LOW_OPTION, .default_text = "auto",
          .expected = "auto or a size from 0 to 1T",
          .help = "The queue at or below which it reads again; auto = half of the high one."},
-        {IN_BOTH(upload_high_watermark), HIGH_OPTION, .allows_auto = true, .follows = "high_watermark",
-         .default_text = "auto", .expected = "auto or a size from 1 to 1T",
+        {IN_BOTH(upload_high_watermark, TO_NEW_PAIRS), HIGH_OPTION, .allows_auto = true,
+         .follows = "high_watermark", .default_text = "auto", .expected = "auto or a size from 1 to 1T",
          .help = "The high watermark from client to target; auto = high_watermark."},
-        {IN_BOTH(upload_low_watermark), LOW_OPTION, .follows = "low_watermark", .default_text = "auto",
-         .expected = "auto or a size from 0 to 1T",
+        {IN_BOTH(upload_low_watermark, TO_NEW_PAIRS), LOW_OPTION, .follows = "low_watermark",
+         .default_text = "auto", .expected = "auto or a size from 0 to 1T",
          .help = "The low watermark from client to target; auto = low_watermark."},
-        {IN_BOTH(download_high_watermark), HIGH_OPTION, .allows_auto = true, .follows = "high_watermark",
-         .default_text = "auto", .expected = "auto or a size from 1 to 1T",
+        {IN_BOTH(download_high_watermark, TO_NEW_PAIRS), HIGH_OPTION, .allows_auto = true,
+         .follows = "high_watermark", .default_text = "auto", .expected = "auto or a size from 1 to 1T",
          .help = "The high watermark from target to client; auto = high_watermark."},
-        {IN_BOTH(download_low_watermark), LOW_OPTION, .follows = "low_watermark", .default_text = "auto",
-         .expected = "auto or a size from 0 to 1T",
+        {IN_BOTH(download_low_watermark, TO_NEW_PAIRS), LOW_OPTION, .follows = "low_watermark",
+         .default_text = "auto", .expected = "auto or a size from 0 to 1T",
          .help = "The low watermark from target to client; auto = low_watermark."},
-        {IN_BOTH(splice), .type = &splice_type, .default_text = "auto", .expected = "auto or off",
+        {IN_BOTH(splice, TO_NEW_PAIRS), .type = &splice_type, .default_text = "auto",
+         .expected = "auto or off",
          .help = "Move bulk data through a pipe inside the kernel; off = always copy it."},
-        {IN_BOTH(max_connections), .type = &number_type, .maximum = PAIRS_MAX, .default_text = "0",
+        {IN_BOTH(max_connections, AT_ONCE), .type = &number_type, .maximum = PAIRS_MAX, .default_text = "0",
          .expected = "a number from 0 to 10000000; 0 = no limit of its own",
          .help = "Pairs of one relay at a time; 0 = no limit of its own."},
-        {IN_BOTH(max_connections_per_source), .type = &number_type, .maximum = PAIRS_MAX, .default_text = "0",
-         .expected = "a number from 0 to 10000000; 0 = no limit",
+        {IN_BOTH(max_connections_per_source, AT_ONCE), .type = &number_type, .maximum = PAIRS_MAX,
+         .default_text = "0", .expected = "a number from 0 to 10000000; 0 = no limit",
          .help = "Pairs of one relay at a time from one client address; 0 = no limit."},
-        {IN_BOTH(connect_timeout), .type = &duration_type, .minimum = 1, .maximum = MS_MAX,
+        {IN_BOTH(connect_timeout, TO_NEW_PAIRS), .type = &duration_type, .minimum = 1, .maximum = MS_MAX,
          .default_text = "5s", .expected = "a duration from 1ms to 365d",
          .help = "How long one attempt to connect may take."},
-        {IN_BOTH(connect_attempts), .type = &number_type, .minimum = 1, .maximum = 100, .default_text = "3",
-         .expected = "a number from 1 to 100",
+        {IN_BOTH(connect_attempts, TO_NEW_PAIRS), .type = &number_type, .minimum = 1, .maximum = 100,
+         .default_text = "3", .expected = "a number from 1 to 100",
          .help = "Attempts to connect, each to the next target address, before the client is reset."},
-        {IN_BOTH(resolve_interval), .type = &duration_type, .minimum = 1000, .maximum = MS_MAX,
+        {IN_BOTH(resolve_interval, AT_ONCE), .type = &duration_type, .minimum = 1000, .maximum = MS_MAX,
          .allows_auto = true, .default_text = "auto", .expected = "auto or a duration from 1s to 365d",
          .help = "How often its targets' names are looked up again; auto = that of [global]."},
-        {IN_BOTH(idle_timeout), TIMEOUT_OPTION, .default_text = "1h",
+        {IN_BOTH(idle_timeout, TO_NEW_PAIRS), TIMEOUT_OPTION, .default_text = "1h",
          .help = "How long a pair may be without a byte either way; 0 = for ever."},
-        {IN_BOTH(half_close_timeout), TIMEOUT_OPTION, .default_text = "10m",
+        {IN_BOTH(half_close_timeout, TO_NEW_PAIRS), TIMEOUT_OPTION, .default_text = "10m",
          .help = "The same once one side has ended; 0 = for ever."},
-        {IN_BOTH(stall_timeout), TIMEOUT_OPTION, .default_text = "1h",
+        {IN_BOTH(stall_timeout, TO_NEW_PAIRS), TIMEOUT_OPTION, .default_text = "1h",
          .help = "How long bytes may be queued without the reader taking one; 0 = for ever."},
-        {IN_BOTH(min_rate), .type = &size_type, .maximum = 1 << 30, .default_text = "0",
+        {IN_BOTH(min_rate, TO_NEW_PAIRS), .type = &size_type, .maximum = 1 << 30, .default_text = "0",
          .expected = "a size from 0 to 1G, in bytes a second; 0 = off",
          .help = "Bytes a second that a reader with bytes queued must take over stall_timeout; 0 = off."},
-        {IN_BOTH(vanish_timeout), TIMEOUT_OPTION, .default_text = "2m",
+        {IN_BOTH(vanish_timeout, TO_NEW_PAIRS), TIMEOUT_OPTION, .default_text = "2m",
          .help = "How long a peer's TCP may leave unanswered what it was sent; 0 = as long as the kernel "
                  "tries."},
-        {IN_BOTH(tcp_nodelay), BOOL_OPTION, .default_text = "on", .help = "Send small pieces at once."},
-        {IN_BOTH(tcp_keepalive), BOOL_OPTION, .default_text = "on", .help = "Probe silent peers."},
-        {IN_BOTH(keepalive_idle), KEEPALIVE_OPTION,
+        {IN_BOTH(tcp_nodelay, TO_NEW_PAIRS), BOOL_OPTION, .default_text = "on",
+         .help = "Send small pieces at once."},
+        {IN_BOTH(tcp_keepalive, TO_NEW_PAIRS), BOOL_OPTION, .default_text = "on",
+         .help = "Probe silent peers."},
+        {IN_BOTH(keepalive_idle, TO_NEW_PAIRS), KEEPALIVE_OPTION,
          .help = "Silence before the first keepalive probe; auto = the kernel's own."},
-        {IN_BOTH(keepalive_interval), KEEPALIVE_OPTION,
+        {IN_BOTH(keepalive_interval, TO_NEW_PAIRS), KEEPALIVE_OPTION,
          .help = "Time between keepalive probes; auto = the kernel's own."},
-        {IN_BOTH(keepalive_count), .type = &number_type, .minimum = 1, .maximum = 127, .allows_auto = true,
-         .default_text = "auto", .expected = "auto or a number from 1 to 127",
+        {IN_BOTH(keepalive_count, TO_NEW_PAIRS), .type = &number_type, .minimum = 1, .maximum = 127,
+         .allows_auto = true, .default_text = "auto", .expected = "auto or a number from 1 to 127",
          .help = "Unanswered keepalive probes after which a peer has failed; auto = the kernel's own."},
-        {IN_BOTH(client_rcvbuf), SOCKBUF_OPTION, .help = "Kernel receive buffer of client sockets."},
-        {IN_BOTH(client_sndbuf), SOCKBUF_OPTION, .help = "Kernel send buffer of client sockets."},
-        {IN_BOTH(target_rcvbuf), SOCKBUF_OPTION, .help = "Kernel receive buffer of target sockets."},
-        {IN_BOTH(target_sndbuf), SOCKBUF_OPTION, .help = "Kernel send buffer of target sockets."},
-        {IN_BOTH(notsent_lowat), .type = &size_type, .minimum = 1, .maximum = SOCKBUF_MAX,
+        {IN_BOTH(client_rcvbuf, TO_NEW_PAIRS), SOCKBUF_OPTION,
+         .help = "Kernel receive buffer of client sockets."},
+        {IN_BOTH(client_sndbuf, TO_NEW_PAIRS), SOCKBUF_OPTION,
+         .help = "Kernel send buffer of client sockets."},
+        {IN_BOTH(target_rcvbuf, TO_NEW_PAIRS), SOCKBUF_OPTION,
+         .help = "Kernel receive buffer of target sockets."},
+        {IN_BOTH(target_sndbuf, TO_NEW_PAIRS), SOCKBUF_OPTION,
+         .help = "Kernel send buffer of target sockets."},
+        {IN_BOTH(notsent_lowat, TO_NEW_PAIRS), .type = &size_type, .minimum = 1, .maximum = SOCKBUF_MAX,
          .allows_auto = true, .default_text = "auto", .expected = "auto or a size from 1 to 1G",
          .help = "Unsent bytes that a socket takes at most, TCP_NOTSENT_LOWAT; auto = the kernel's own."},
-        {IN_BOTH(free_bind), BOOL_OPTION, .default_text = "off",
+        {IN_BOTH(free_bind, TO_NEW_ENTRANCES), BOOL_OPTION, .default_text = "off",
          .help = "Listen on addresses that the machine does not have yet (IP_FREEBIND)."},
-        {IN_BOTH(on_reset), .type = &on_reset_type, .default_text = "reset", .expected = "reset or close",
+        {IN_BOTH(on_reset, TO_NEW_PAIRS), .type = &on_reset_type, .default_text = "reset",
+         .expected = "reset or close",
          .help = "What a peer's reset becomes on the other side: reset, or close = an end of stream."},
 };
 const size_t option_count = COUNT(option_table);
@@ -503,6 +517,23 @@ unsigned option_section_nearest(const char *name)
 bool option_repeats(const struct option *option)
 {
 	return option->count_offset != 0;
+}
+
+const char *option_effect_name(enum option_effect effect)
+{
+	static const char *const names[] = {
+	        [APPLIES_AT_ONCE] = "at once",
+	        [APPLIES_TO_NEW_PAIRS] = "to new pairs",
+	        [APPLIES_TO_NEW_ENTRANCES] = "to new entrances",
+	        [APPLIES_AT_RESTART] = "after a restart",
+	};
+
+	return names[effect];
+}
+
+bool option_differs(const struct option *option, const void *one, const void *other)
+{
+	return memcmp(const_field(option, one), const_field(option, other), option->type->size) != 0;
 }
 
 const char *option_set(const struct option *option, void *settings, const char *text)

@@ -1,6 +1,6 @@
 /*
- * The option table lists every key of relay.ini(5) once. The parser and --print-config read it. So does the
- * test that checks that conf/relay.ini and the man page are complete.
+ * The option table lists every key of relay.ini(5) once. The parser and --print-config read it, and so does a
+ * reload, for what takes effect when. A test checks that conf/relay.ini and the man page agree with it.
  */
 #ifndef WEIR_OPTIONS_H
 #define WEIR_OPTIONS_H
@@ -13,6 +13,14 @@
 enum option_section { SECTION_GLOBAL = 1, SECTION_DEFAULTS = 2, SECTION_RELAY = 4 };
 #define SECTION_ANY (SECTION_GLOBAL | SECTION_DEFAULTS | SECTION_RELAY)
 
+/* When a changed value takes effect, once the file is read again. */
+enum option_effect {
+	APPLIES_AT_ONCE = 1,
+	APPLIES_TO_NEW_PAIRS,
+	APPLIES_TO_NEW_ENTRANCES, /* an address that weir does not listen on yet */
+	APPLIES_AT_RESTART,       /* in [global] only, and not for paths; see option_differs */
+};
+
 #define OPTIONS_MAX 64 /* the table has at most this many */
 
 struct option {
@@ -21,6 +29,7 @@ struct option {
 	const char *default_text; /* goes through the same parser; NULL: none (listen, target) */
 	const char *expected;     /* what a value looks like, for error messages */
 	const char *help;         /* one sentence */
+	enum option_effect applies;
 	/* private: how options.c and config.c store the value */
 	const struct option_type *type;
 	size_t offset;             /* in struct config_global or struct config_relay */
@@ -53,6 +62,10 @@ bool option_repeats(const struct option *option);
  * unchanged.
  */
 const char *option_set(const struct option *option, void *settings, const char *text);
+/* "at once", "to new pairs" and so on: what follows "applies" in a sentence. */
+const char *option_effect_name(enum option_effect effect);
+/* Whether two settings have other values of it; not for options that repeat or are paths. */
+bool option_differs(const struct option *option, const void *one, const void *other);
 /* Copies the value from one struct config_relay to another; not for options that repeat. */
 void option_copy(const struct option *option, void *to, const void *from);
 /* Writes "key = value", one line for each value. */

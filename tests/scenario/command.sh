@@ -165,6 +165,12 @@ print_config() {
 	diff first.ini out || fail "what --print-config prints does not load back as itself"
 	weir_run 0 -c first.ini -o memory_max=13M --print-config
 	says out '^memory_max = 13M$'
+	weir_run 0 -c relay.ini --print-config -v
+	says out '^# applies after a restart$'
+	grep -v '^# applies' out | diff first.ini - || fail "--print-config -v prints other settings"
+	cp out explained.ini
+	weir_run 0 -c explained.ini --print-config
+	diff first.ini out || fail "what --print-config -v prints does not load back as itself"
 }
 scenario "--print-config loads back as itself" print_config
 

@@ -196,6 +196,104 @@ START_TEST(option_is_documented)
 }
 END_TEST
 
+/* One list of keys for each effect, as "\n.It effect\n" and then ".Ic key" in a line of its own. */
+static bool is_listed(const char *part, enum option_effect effect, const char *key)
+{
+	char head[64], line[80], with_comma[80], *list;
+	const char *begin, *end, *next;
+	bool listed;
+
+	snprintf(head, sizeof(head), "\n.It %s\n", option_effect_name(effect));
+	snprintf(line, sizeof(line), "\n.Ic %s\n", key);
+	snprintf(with_comma, sizeof(with_comma), "\n.Ic %s ,\n", key);
+	begin = section_text(part, head) + strlen(head) - 1;
+	end = strstr(begin, "\n.Pp\n");
+	next = strstr(begin, "\n.El\n");
+	ck_assert_ptr_nonnull(next);
+	if (!end || next < end)
+		end = next;
+	list = strndup(begin, (size_t)(end - begin + 1));
+	listed = strstr(list, line) || strstr(list, with_comma);
+	free(list);
+	return listed;
+}
+
+START_TEST(manual_says_when_it_applies)
+{
+	const struct option *option = &option_table[_i];
+	char *manual = read_source("man/relay.ini.5");
+	const char *part = section_text(manual, "\n.Sh RELOADING\n");
+
+	for (enum option_effect effect = APPLIES_AT_ONCE; effect <= APPLIES_AT_RESTART; effect++)
+		ck_assert_msg(is_listed(part, effect, option->key) == (effect == option->applies),
+		              "man/relay.ini.5, RELOADING: %s %s", option->key, option_effect_name(effect));
+	free(manual);
+}
+END_TEST
+
+/* Whoever replaces settings compares such keys, and only in [global]. */
+START_TEST(what_needs_a_restart_can_be_compared)
+{
+	const struct option *option = &option_table[_i];
+
+	ck_assert_int_ge(option->applies, APPLIES_AT_ONCE);
+	if (option->applies == APPLIES_AT_RESTART) {
+		ck_assert_uint_eq(option->sections, SECTION_GLOBAL);
+		ck_assert(!option_repeats(option) && !strstr(option->expected, "path"));
+	}
+}
+END_TEST
+
+START_TEST(keys_that_need_a_restart_are_named)
+{
+	struct config *before = load_good("[global]\nmemory_max = 1M\n" RELAY);
+	struct config *same = load_good("[global]\nmemory_max = 2M\nworkers = auto\n" RELAY "splice = off\n");
+	struct config *other = load_good("[global]\nworkers = 3\n" RELAY);
+	char text[64] = "";
+
+	ck_assert_ptr_null(config_needs_restart(before, before, text, sizeof(text)));
+	ck_assert_ptr_null(config_needs_restart(before, same, text, sizeof(text)));
+	ck_assert_ptr_eq(config_needs_restart(before, other, text, sizeof(text)), text);
+	ck_assert_str_eq(text, "workers");
+	config_put(before);
+	config_put(same);
+	config_put(other);
+}
+END_TEST
+
+static char *explain(const struct config *config)
+{
+	size_t size;
+	char *text;
+	FILE *out = open_memstream(&text, &size);
+
+	config_explain(config, out);
+	fclose(out);
+	return text;
+}
+
+/* Without its comments it is what config_print writes, and it loads back as it is. */
+START_TEST(explained_settings_load_back)
+{
+	struct config *config =
+	        load_good("[global]\nworkers = 2\n" RELAY "listen = *:0\nidle_timeout = 3s\n");
+	char *plain = print(config), *explained = explain(config), *again;
+	struct config *reloaded = load_good(explained);
+
+	ck_assert(has_line(explained, "# applies after a restart\nworkers = 2"));
+	ck_assert(has_line(explained, "# applies at once\nlisten = 127.0.0.1:1\nlisten = *:0"));
+	ck_assert(has_line(explained, "# applies to new pairs\nidle_timeout = 3s"));
+	ck_assert(has_line(explained, "# applies to new entrances\nfree_bind = off"));
+	again = print(reloaded);
+	ck_assert_str_eq(again, plain);
+	free(again);
+	free(plain);
+	free(explained);
+	config_put(reloaded);
+	config_put(config);
+}
+END_TEST
+
 /* The table has each limit twice, as a number and in words. */
 START_TEST(expected_text_names_the_limits)
 {
@@ -294,6 +392,10 @@ int main(void)
 	tcase_add_test(tcase, printed_settings_load_back);
 	tcase_add_loop_test(tcase, random_settings_load_back, 0, 50);
 	tcase_add_loop_test(tcase, option_is_documented, 0, (int)option_count);
+	tcase_add_loop_test(tcase, manual_says_when_it_applies, 0, (int)option_count);
+	tcase_add_loop_test(tcase, what_needs_a_restart_can_be_compared, 0, (int)option_count);
+	tcase_add_test(tcase, keys_that_need_a_restart_are_named);
+	tcase_add_test(tcase, explained_settings_load_back);
 	tcase_add_loop_test(tcase, expected_text_names_the_limits, 0, (int)option_count);
 	tcase_add_test(tcase, sample_is_good_and_has_the_defaults);
 	tcase_add_test(tcase, minimal_sample_is_good);
