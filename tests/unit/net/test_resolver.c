@@ -256,10 +256,10 @@ START_TEST(test_last_name_ends_the_lookups)
 	struct resolver_name *name = start(SHORT_MS);
 	unsigned count;
 
-	if (_i)
-		resolver_name_hurry(name);
 	FAKE_SET(stuck, true);
 	wait_lookups(1); /* under way */
+	if (_i)
+		resolver_name_hurry(name);
 	resolver_name_put(name);
 	resolver_name_put(NULL);
 	FAKE_SET(stuck, false);
