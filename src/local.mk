@@ -5,6 +5,7 @@ src_libweir_a_SOURCES = \
 	src/net/address.c src/net/address.h \
 	src/flow/budget.c src/flow/budget.h \
 	src/base/backoff.h \
+	src/base/bell.c src/base/bell.h \
 	src/base/clock.h \
 	src/base/decimal.h \
 	src/base/episode.h \

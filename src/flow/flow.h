@@ -31,10 +31,12 @@
 #ifndef WEIR_FLOW_H
 #define WEIR_FLOW_H
 
+#include "base/bell.h"
 #include "config/settings.h"
 #include "flow/budget.h"
 #include "report/records.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
@@ -70,7 +72,9 @@ struct flow_io {
 	struct budget *budget;
 	struct pipe_pool *pipes; /* NULL: flows do not splice */
 	struct flow_turns *turns;
-	unsigned char *scratch; /* every read that is not spliced lands here first */
+	_Atomic uint64_t *paused; /* how many flows are. Only this worker writes it */
+	struct bell *bell;        /* rung when a flow is paused or resumed; NULL: nobody waits for that */
+	unsigned char *scratch;   /* every read that is not spliced lands here first */
 	/* Bytes; also the most that one pump copies, so that a bulk flow does not hold up its neighbours. */
 	size_t scratch_size;
 	void (*settle)(

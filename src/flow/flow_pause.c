@@ -10,8 +10,18 @@
 
 #include <stdlib.h>
 
+/* No other thread writes, so no locked instruction is needed. */
+static void count(const struct flow_io *io, uint64_t more)
+{
+	uint64_t paused = atomic_load_explicit(io->paused, memory_order_relaxed);
+
+	atomic_store_explicit(io->paused, paused + more, memory_order_relaxed);
+	bell_ring(io->bell);
+}
+
 void flow_pause_begin(struct flow *flow, enum flow_pause why)
 {
+	count(flow->io, 1);
 	flow->pause = why;
 	if (!flow->pauses)
 		flow->pauses = calloc(1, sizeof(*flow->pauses));
@@ -39,4 +49,5 @@ void flow_pause_end(struct flow *flow)
 	if (flow->pauses)
 		*flow->pauses = flow_pauses_until(flow, clock_ms());
 	flow->pause = PAUSE_NONE;
+	count(flow->io, (uint64_t)-1);
 }

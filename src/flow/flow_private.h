@@ -125,7 +125,9 @@ uint64_t flow_memory_low(const struct flow *flow);
 
 /* flow_pause.c */
 
+/* It must not be paused. */
 void flow_pause_begin(struct flow *flow, enum flow_pause why);
+/* It must be paused. */
 void flow_pause_end(struct flow *flow);
 
 /* flow_room.c */

@@ -101,6 +101,7 @@ static void free_pair(struct pair *pair)
 	admission_give(&pair->ticket);
 	set->ended(set->arg);
 	slab_put(&set->slab, pair);
+	bell_ring(set->io.bell);
 }
 
 /* With on_reset = close, a reset is passed on as a clean end once everything before it is delivered. */
@@ -374,6 +375,7 @@ int pair_new(struct pair_set *set, struct admission *ticket, int client_fd,
 	init_peer(pair, &pair->target, &pair->client, DOWNLOAD, -1);
 	LIST_INSERT_HEAD(&set->pairs, pair, entry);
 	set->count++;
+	bell_ring(set->io.bell);
 	begin(pair, client);
 	return 0;
 }
@@ -389,6 +391,7 @@ int pair_set_init(struct pair_set *set, unsigned workers)
 	set->count = set->made = 0;
 	set->survey = NULL;
 	set->io.turns = &set->turns;
+	set->io.paused = &set->paused;
 	error = timers_init(&set->timers, set->io.base, on_timer);
 	if (!error)
 		error = flow_turns_init(&set->turns, set->io.base);

@@ -41,6 +41,7 @@ struct pair_set {
 	struct local_ports *ports;
 	/* private */
 	struct flow_turns turns;
+	_Atomic uint64_t paused; /* flows */
 	struct slab slab;
 	struct timers timers;
 	struct pair_list pairs;
@@ -54,8 +55,8 @@ struct pair_set {
 };
 
 /*
- * The caller fills in set->io (except settle and turns), worker, pool, ports, log_connections, ended and arg
- * first. workers is the number of workers. 0 or -errno.
+ * The caller fills in set->io (except settle, turns and paused), worker, pool, ports, log_connections, ended
+ * and arg first. workers is the number of workers. 0 or -errno.
  */
 int pair_set_init(struct pair_set *set, unsigned workers);
 /* Resets the pairs that are left. Also takes a zeroed set, or one whose init failed or that was ended. */

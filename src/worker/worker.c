@@ -217,6 +217,11 @@ bool worker_has_taken(const struct worker *worker, enum worker_order order)
 	return !message_is_posted(&worker->orders[order]);
 }
 
+uint64_t worker_paused(const struct worker *worker)
+{
+	return atomic_load_explicit(&worker->set.paused, memory_order_relaxed);
+}
+
 void worker_order(struct worker *worker, enum worker_order order)
 {
 	mailbox_post(&worker->mailbox, &worker->orders[order]);
@@ -282,6 +287,7 @@ static int init_pairs(struct worker *worker)
 
 	set->io.base = worker->base;
 	set->io.budget = context->budget;
+	set->io.bell = context->bell;
 	pipe_pool_init(&worker->pipes, context->pipes);
 	set->io.pipes = &worker->pipes;
 	set->io.scratch_size = SCRATCH_SIZE;

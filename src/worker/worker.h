@@ -32,6 +32,7 @@ struct worker_context {
 	struct pool *pool;            /* memory of the pairs of all workers; NULL: malloc(3) */
 	struct mailbox *answers;      /* where the workers answer */
 	_Atomic bool log_connections; /* the main thread may change it */
+	struct bell *bell;            /* rung when pairs come and go, and when flows are paused and resumed */
 	/* For connecting to targets. NULL: the kernel chooses. */
 	struct local_ports *ports;
 };
@@ -77,6 +78,9 @@ void worker_forget_prepared(struct worker *worker);
 
 /* Whether the worker has begun to carry out the last such order. If not, it may be stuck. Any thread. */
 bool worker_has_taken(const struct worker *worker, enum worker_order order);
+
+/* How many of its flows are paused. Any thread. */
+uint64_t worker_paused(const struct worker *worker);
 
 enum worker_answered {
 	WORKER_ADOPTED,  /* accepts for the new generation */

@@ -4,6 +4,7 @@ if HAVE_CHECK
 UNIT_TESTS = \
 	tests/unit/net/test_address \
 	tests/unit/base/test_base \
+	tests/unit/base/test_bell \
 	tests/unit/flow/test_budget \
 	tests/unit/config/test_clashes \
 	tests/unit/config/test_config \
@@ -79,6 +80,8 @@ tests_unit_net_test_address_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_net_test_address_LDADD = $(UNIT_LIBS)
 tests_unit_base_test_base_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_base_test_base_LDADD = $(UNIT_LIBS)
+tests_unit_base_test_bell_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_base_test_bell_LDADD = $(UNIT_LIBS)
 tests_unit_base_test_pool_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_base_test_pool_LDADD = $(UNIT_LIBS)
 tests_unit_base_test_slab_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)

@@ -21,6 +21,7 @@ void (*after_settle)(void);
 struct pipe_pool pipes;
 struct slots pipe_slots;
 struct flow_turns turns;
+_Atomic uint64_t paused;
 bool splicing;
 
 size_t allocated, fail_after;
@@ -77,6 +78,7 @@ static void note_settled(struct flow *which)
 {
 	ck_assert_ptr_eq(which, &flow);
 	ck_assert_uint_le(flow.queued, limits.high);
+	ck_assert_uint_eq(paused, flow.pause ? 1 : 0);
 	ck_assert_uint_le(budget_used(&budget), budget.max);
 	ck_assert_uint_ge(flow.held, flow_queue_cost(flow.queued));
 	if (flow.buffer && flow.pipes && flow_buffer_head(flow.buffer) > 0 &&
@@ -113,6 +115,7 @@ void begin(uint64_t memory_max)
 	        .base = base, .budget = &budget, .scratch_size = SCRATCH, .settle = note_settled};
 	io.pipes = &pipes;
 	io.turns = &turns;
+	io.paused = &paused;
 	ck_assert_int_eq(flow_turns_init(&turns, base), 0);
 	io.scratch = malloc(SCRATCH);
 	readable = malloc(event_get_struct_event_size());
@@ -141,6 +144,7 @@ void setup_splice(void)
 void teardown(void)
 {
 	flow_deinit(&flow);
+	ck_assert_uint_eq(paused, 0);
 	ck_assert_uint_eq(budget_used(&budget), 0);
 	ck_assert_uint_eq(flow.held, 0);
 	flow_turns_deinit(&turns);

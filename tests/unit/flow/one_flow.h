@@ -18,6 +18,7 @@
 extern struct event_base *base;
 extern struct budget budget;
 extern struct flow_io io;
+extern _Atomic uint64_t paused; /* flows */
 extern struct flow flow;
 extern struct flow_limits limits;
 extern struct event *readable;

@@ -85,6 +85,32 @@ START_TEST(paused_flow_costs_no_events)
 }
 END_TEST
 
+static void on_heard(void *arg)
+{
+	++*(unsigned *)arg;
+}
+
+/* Meanwhile it is counted; see note_settled. */
+START_TEST(pause_and_its_end_ring_a_bell)
+{
+	static unsigned heard;
+	uint64_t received = 0;
+	struct bell bell;
+
+	ck_assert_int_eq(bell_open(&bell, base, on_heard, &heard), 0);
+	io.bell = &bell;
+	bell_await(&bell);
+	fill();
+	LOOP_UNTIL(base, heard == 1);
+	ck_assert_uint_eq(paused, 1);
+	bell_await(&bell);
+	LOOP_UNTIL(base, (loop_receive(sink[1], &received, 1024), heard == 2));
+	ck_assert_uint_eq(paused, 0);
+	io.bell = NULL;
+	bell_close(&bell);
+}
+END_TEST
+
 START_TEST(source_is_resumed_at_low_and_not_before)
 {
 	uint64_t received = 0;
@@ -537,6 +563,7 @@ static TCase *add_common(TCase *tcase)
 	tcase_add_test(tcase, sending_to_a_sink_that_has_reset_fails_it);
 	tcase_add_test(tcase, ending_a_sink_that_has_reset_fails_it);
 	tcase_add_test(tcase, paused_flow_costs_no_events);
+	tcase_add_test(tcase, pause_and_its_end_ring_a_bell);
 	tcase_add_test(tcase, source_is_resumed_at_low_and_not_before);
 	tcase_add_test(tcase, bulk_arrives_whole_through_a_small_queue);
 	tcase_add_test(tcase, end_waits_behind_a_full_queue);
