@@ -125,15 +125,6 @@ static int init_signals(struct daemon *daemon)
 	return 0;
 }
 
-/* Whoever started us may wait for a message, so this is worth a line. */
-static void open_service(struct daemon *daemon)
-{
-	int error = service_open(&daemon->service, daemon->base);
-
-	if (error)
-		log_warning("cannot reach the service manager at NOTIFY_SOCKET: %s", strerror(-error));
-}
-
 static int init_base(struct daemon *daemon)
 {
 	int error;
@@ -141,8 +132,9 @@ static int init_base(struct daemon *daemon)
 	daemon->base = evloop_new();
 	if (!daemon->base)
 		return -ENOMEM;
-	open_service(daemon);
-	error = mailbox_open(&daemon->answers, daemon->base, take_answer, daemon);
+	error = daemon_init_health(daemon);
+	if (!error)
+		error = mailbox_open(&daemon->answers, daemon->base, take_answer, daemon);
 	if (!error)
 		error = mailbox_open(&daemon->gone, daemon->base, generation_take_gone, NULL);
 	if (!error)
@@ -191,7 +183,7 @@ static void tear_down(struct daemon *daemon)
 	memory_unwatch(&daemon->memory);
 	mailbox_close(&daemon->gone);
 	mailbox_close(&daemon->answers);
-	service_close(&daemon->service);
+	daemon_deinit_health(daemon);
 	if (daemon->base)
 		event_base_free(daemon->base);
 	local_ports_free(daemon->ports);

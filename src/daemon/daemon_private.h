@@ -1,6 +1,7 @@
 /*
  * What the files of the daemon itself share: daemon.c (signals, reports, the end), daemon_start.c (all that
- * the main loop needs), daemon_reload.c (another configuration), daemon_stop.c (draining).
+ * the main loop needs), daemon_reload.c (another configuration), daemon_stop.c (draining), daemon_health.c
+ * (what the service manager is told).
  */
 #ifndef WEIR_DAEMON_PRIVATE_H
 #define WEIR_DAEMON_PRIVATE_H
@@ -11,6 +12,7 @@
 #include "daemon/changeover.h"
 #include "daemon/collector.h"
 #include "daemon/dump.h"
+#include "daemon/health.h"
 #include "daemon/loading.h"
 #include "daemon/memory.h"
 #include "daemon/service.h"
@@ -34,12 +36,12 @@ struct event_base;
 #define SIGNALS 5
 
 enum reload_state { RELOAD_NOTHING, RELOAD_STARTING, RELOAD_LOADING, RELOAD_WAITING, RELOAD_CHANGING };
-enum daemon_phase { STARTING, RUNNING, DRAINING, STOPPING };
 
 struct daemon {
 	struct config *config; /* that of current, or what it is started with */
 	struct event_base *base;
 	struct service service;
+	struct health *health;
 	struct budget budget;
 	uint64_t nofile; /* descriptors that the process may have */
 	struct slots slots, pipes;
@@ -58,7 +60,6 @@ struct daemon {
 	struct config *loaded;       /* what is waiting */
 	struct facade_change change; /* of the last changeover */
 	bool reload_wanted;          /* after the one that is under way */
-	char failure[512];           /* why the last reload has failed; empty: it has not */
 	struct worker **workers;
 	unsigned worker_count;
 	struct handover *handover; /* between the workers. This and stand_ins are NULL if there is only one */
@@ -71,10 +72,11 @@ struct daemon {
 	struct mailbox answers; /* from the workers */
 	unsigned undrained;     /* workers that may still accept */
 	enum daemon_phase phase;
-	bool time_is_up;    /* draining has lasted for drain_timeout */
-	bool report_wanted; /* as soon as there are workers to ask */
-	bool left_behind;   /* a thread of the dump or of loading, in a call that hangs */
-	int status;         /* exit status */
+	bool time_is_up;      /* draining has lasted for drain_timeout */
+	uint64_t drain_until; /* clock_ms at which it will have */
+	bool report_wanted;   /* as soon as there are workers to ask */
+	bool left_behind;     /* a thread of the dump or of loading, in a call that hangs */
+	int status;           /* exit status */
 };
 
 /* Asks for a dump; while starting, as soon as there are workers. */
@@ -83,6 +85,11 @@ void daemon_request_report(struct daemon *daemon);
 void daemon_take_report(void *arg, struct report *report);
 /* The dump of it is written. */
 void daemon_report_written(void *arg);
+
+/* daemon_health.c */
+
+int daemon_init_health(struct daemon *daemon); /* 0 or -errno */
+void daemon_deinit_health(struct daemon *daemon);
 
 /* daemon_start.c */
 

@@ -21,15 +21,6 @@ static void begin(struct daemon *daemon);
 
 /* ---- the end ---- */
 
-static void tell_ready(struct daemon *daemon)
-{
-	char status[sizeof(daemon->failure) + 64];
-
-	snprintf(status, sizeof(status), "relaying%s%s", daemon->failure[0] ? "; reload failed: " : "",
-	         daemon->failure);
-	service_ready(&daemon->service, status);
-}
-
 /* If it was asked for again meanwhile, that is for the same message of READY. */
 static void end(struct daemon *daemon)
 {
@@ -39,13 +30,13 @@ static void end(struct daemon *daemon)
 	if (daemon->reload_wanted)
 		begin(daemon);
 	else
-		tell_ready(daemon);
+		health_say(daemon->health, service_ready);
 }
 
 /* why may have been logged at greater length. */
 static void fail(struct daemon *daemon, const char *why)
 {
-	snprintf(daemon->failure, sizeof(daemon->failure), "%s", why);
+	health_note_reload(daemon->health, why);
 	log_error("reload failed, nothing has changed: %s", why);
 	end(daemon);
 }
@@ -53,14 +44,16 @@ static void fail(struct daemon *daemon, const char *why)
 /* All errors for the log, and as many as fit for the status. */
 static void fail_for_errors(struct daemon *daemon, const struct config_errors *errors)
 {
+	char text[SERVICE_STATUS_MAX / 2] = "";
 	size_t length = 0;
 
 	for (size_t i = 0; i < errors->count; i++) {
 		log_error("%s", errors->text[i]);
-		if (length < sizeof(daemon->failure))
-			length += (size_t)snprintf(daemon->failure + length, sizeof(daemon->failure) - length,
-			                           "%s%s", i > 0 ? "; " : "", errors->text[i]);
+		if (length < sizeof(text))
+			length += (size_t)snprintf(text + length, sizeof(text) - length, "%s%s",
+			                           i > 0 ? "; " : "", errors->text[i]);
 	}
+	health_note_reload(daemon->health, text);
 	log_error("reload failed, nothing has changed");
 	end(daemon);
 }
@@ -70,7 +63,7 @@ static void succeed(struct daemon *daemon)
 	const struct facade_change *change = &daemon->change;
 	bool takes_restart = estimate_workers(daemon->config) != daemon->worker_count;
 
-	daemon->failure[0] = '\0';
+	health_note_reload(daemon->health, NULL);
 	log_notice("reloaded: %zu relays; entrances: %zu kept, %zu added, %zu removed%s",
 	           daemon->current->relay_count, change->kept, change->added, change->removed,
 	           takes_restart ? "; workers takes a restart" : "");

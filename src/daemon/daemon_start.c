@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,6 +78,7 @@ static int init_workers(struct daemon *daemon)
 	        .pool = &daemon->memory.pairs,
 	        .ports = daemon->ports,
 	        .answers = &daemon->answers,
+	        .bell = health_bell(daemon->health),
 	        .log_connections = daemon->config->global.log_connections,
 	};
 	daemon->undrained = daemon->worker_count;
@@ -105,9 +107,13 @@ static int start_workers(struct daemon *daemon)
 
 void daemon_fail_start(struct daemon *daemon, int error)
 {
+	char status[256];
+
 	daemon->status = EXIT_FAILURE;
 	log_error("cannot start: %s", strerror(-error));
 	daemon_stop(daemon);
+	snprintf(status, sizeof(status), "cannot start: %s", strerror(-error));
+	service_status(&daemon->service, status);
 }
 
 void daemon_end_start(struct daemon *daemon)

@@ -23,6 +23,7 @@ static void order_all(struct daemon *daemon, enum worker_order order)
 void daemon_stop(struct daemon *daemon)
 {
 	daemon->phase = STOPPING;
+	health_say(daemon->health, service_stopping);
 	if (daemon->base)
 		event_base_loopbreak(daemon->base);
 }
@@ -67,14 +68,15 @@ static void drain(struct daemon *daemon, const char *signal_name)
 	daemon->phase = DRAINING;
 	daemon_give_up_reload(daemon);
 	stand_ins_stop(daemon->stand_ins);
-	service_stopping(&daemon->service, "stopping");
 	log_notice("%s: no new clients; %" PRIu64 " pairs, and the clients that wait, have %" PRIu64
 	           " ms to end",
 	           signal_name, slots_used(&daemon->slots), timeout);
 	facade_shut(&daemon->facade);
 	order_all(daemon, WORKER_DRAIN);
+	daemon->drain_until = clock_ms() + timeout;
 	if (timeout == 0 || event_add(daemon->drain_deadline, &deadline) < 0)
 		end_draining(daemon);
+	health_say(daemon->health, service_stopping);
 }
 
 void daemon_terminate(struct daemon *daemon, const char *signal_name)

@@ -161,6 +161,14 @@ static int begin(struct preparation *preparation)
 	return error;
 }
 
+const char *preparation_awaited(const struct preparation *preparation)
+{
+	for (size_t i = 0; preparation && i < preparation->name_count; i++)
+		if (preparation->names[i].lookup)
+			return preparation->names[i].address->host;
+	return NULL;
+}
+
 struct preparation *preparation_new(struct event_base *base, struct lookups *lookups, struct facade *facade,
                                     const struct generation *generation, preparation_done *done, void *arg)
 {

@@ -19,6 +19,8 @@ typedef void preparation_done(void *arg, int error);
 /* Everything is borrowed. Main thread. NULL when out of memory. */
 struct preparation *preparation_new(struct event_base *base, struct lookups *lookups, struct facade *facade,
                                     const struct generation *generation, preparation_done *done, void *arg);
+/* A name that it still looks up, or NULL. Takes NULL. */
+const char *preparation_awaited(const struct preparation *preparation);
 /* If it has not called done yet, it never does. Takes NULL. */
 void preparation_free(struct preparation *preparation);
 

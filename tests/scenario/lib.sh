@@ -11,6 +11,7 @@ set -u
 
 WEIR=${WEIR:-$PWD/weir}
 RAWPEER=${RAWPEER:-$PWD/tests/scenario/rawpeer}
+MANAGER=${MANAGER:-$PWD/tests/scenario/manager}
 JSONRECORDS=${JSONRECORDS:-$PWD/tests/scenario/jsonrecords}
 WEIR_ARGS=${WEIR_ARGS:-} # further options for every daemon that is started
 ONLY=${ONLY:-}           # a regular expression: cases with other names are skipped
@@ -263,6 +264,34 @@ closed_has() {
 # wait_closed KEY=VALUE...: the close line of some pair has all of these.
 wait_closed() {
 	wait_for "a close line with '$*'" closed_has "$@"
+}
+
+# --- the service manager ---
+
+# manage [FILE]: daemons that are started from now on have a service manager, which writes their messages to
+# "messages". With FILE, it reads none until that exists.
+manage() {
+	export NOTIFY_SOCKET="@weir-manager-$BASHPID"
+	"$MANAGER" "${NOTIFY_SOCKET#@}" "$@" >messages &
+	wait_for "a service manager" grep -q listening messages
+}
+
+# told PATTERN: the service manager was told so.
+told() {
+	grep -q -e "$1" messages
+}
+
+told_count() {
+	grep -c -e "$1" messages || :
+}
+
+# told_at_least COUNT PATTERN
+told_at_least() {
+	[ "$(told_count "$2")" -ge "$1" ]
+}
+
+wait_told() {
+	wait_for "the message '$1'" told "$1"
 }
 
 # --- scripted peers ---

@@ -1,10 +1,12 @@
 # The daemon as a black box, driven by a scripted peer. The scripts expect to be run in the build directory.
 check_PROGRAMS += \
 	tests/scenario/jsonrecords \
+	tests/scenario/manager \
 	tests/scenario/notified \
 	tests/scenario/rawpeer
 tests_scenario_jsonrecords_SOURCES = tests/scenario/jsonrecords.c
 tests_scenario_jsonrecords_LDADD = $(JANSSON_LIBS)
+tests_scenario_manager_SOURCES = tests/scenario/manager.c
 tests_scenario_notified_SOURCES = tests/scenario/notified.c
 tests_scenario_rawpeer_SOURCES = \
 	tests/scenario/pattern.c tests/scenario/pattern.h \
@@ -32,6 +34,7 @@ SCENARIOS = \
 	tests/scenario/connecting.sh \
 	tests/scenario/dump.sh \
 	tests/scenario/workers.sh \
+	tests/scenario/service.sh \
 	tests/scenario/command.sh \
 	tests/scenario/selftest.sh
 TESTS += $(SCENARIOS)

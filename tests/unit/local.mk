@@ -1,5 +1,5 @@
 # Programs that link the library.
-EXTRA_DIST += tests/unit/config/config_stage.h tests/unit/net/socket_stage.h tests/unit/pair/pair_stage.h tests/unit/relay/relay_stage.h tests/unit/capture.h tests/unit/faults.h tests/unit/unit.h tests/unit/loop.h tests/unit/flow/one_flow.h tests/unit/relays.h
+EXTRA_DIST += tests/unit/config/config_stage.h tests/unit/daemon/manager_stage.h tests/unit/net/socket_stage.h tests/unit/pair/pair_stage.h tests/unit/relay/relay_stage.h tests/unit/capture.h tests/unit/faults.h tests/unit/unit.h tests/unit/loop.h tests/unit/flow/one_flow.h tests/unit/relays.h
 if HAVE_CHECK
 UNIT_TESTS = \
 	tests/unit/net/test_address \
@@ -15,6 +15,7 @@ UNIT_TESTS = \
 	tests/unit/daemon/test_changeover \
 	tests/unit/daemon/test_dump \
 	tests/unit/daemon/test_loading \
+	tests/unit/daemon/test_health \
 	tests/unit/daemon/test_service \
 	tests/unit/daemon/test_stand_ins \
 	tests/unit/daemon/test_estimate \
@@ -126,6 +127,11 @@ tests_unit_daemon_test_loading_LDADD = $(UNIT_LIBS)
 tests_unit_daemon_test_dump_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=rename
 tests_unit_daemon_test_dump_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_daemon_test_dump_LDADD = $(UNIT_LIBS)
+tests_unit_daemon_test_health_SOURCES = tests/unit/daemon/test_health.c tests/unit/daemon/manager_stage.c
+tests_unit_daemon_test_health_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=event_add,--wrap=clock_gettime
+tests_unit_daemon_test_health_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_daemon_test_health_LDADD = $(UNIT_LIBS)
+tests_unit_daemon_test_service_SOURCES = tests/unit/daemon/test_service.c tests/unit/daemon/manager_stage.c
 tests_unit_daemon_test_service_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_daemon_test_service_LDADD = $(UNIT_LIBS)
 tests_unit_daemon_test_stand_ins_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)

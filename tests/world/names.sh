@@ -189,4 +189,20 @@ changing() {
 }
 scenario "answers that change under load" changing
 
+# The manager would not wait for that, and the log would not say why.
+slow_to_listen() {
+	target -s echo
+	manage
+	answer wait 2500 127.0.0.1
+	printf '%s\n' "[relay named]" "listen = peer.test:0" "target = $TARGET" >relay.ini
+	ASAN_OPTIONS=$ASAN_OPTIONS:verify_asan_link_order=0 LD_PRELOAD=$NAMES_SHIM NAMES=$PWD/names \
+		weir_start -c relay.ini
+	visit named -n 20
+	wait_told ' READY=1 STATUS=0 pairs'
+	sed '/ READY=1/,$d' messages >before
+	grep -q ' STATUS=starting: looking up peer.test, to listen there$' before || fail "not said what takes long"
+	expect_at_least "times that it asked for time" 2 "$(grep -c ' EXTEND_TIMEOUT_USEC=[0-9]*$' before)"
+}
+scenario "a slow answer for a name to listen on: the start asks for more time" slow_to_listen
+
 finish

@@ -2,70 +2,29 @@
 #include "build_config.h"
 
 #include "base/evloop.h"
+#include "daemon/manager_stage.h"
 #include "daemon/service.h"
 #include "loop.h"
 #include "unit.h"
 
-#include <sys/un.h>
-
-#define MESSAGE_MAX 4096 /* what systemd reads */
 /* Far more than the kernel keeps for a socket that nobody reads; see net.unix.max_dgram_qlen. */
 #define MANY 2000
 
 static struct event_base *base;
 static struct service service;
-static int manager;
-static char name[64], message[MESSAGE_MAX];
-
-/* On a name of its own, as several tests run at a time. */
-static void listen_abstract(void)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	socklen_t length = sizeof(address);
-
-	manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	ck_assert_int_ge(manager, 0);
-	ck_assert_int_eq(bind(manager, (struct sockaddr *)&address, sizeof(sa_family_t)), 0);
-	ck_assert_int_eq(getsockname(manager, (struct sockaddr *)&address, &length), 0);
-	snprintf(name, sizeof(name), "@%.*s", (int)(length - offsetof(struct sockaddr_un, sun_path) - 1),
-	         address.sun_path + 1);
-	setenv("NOTIFY_SOCKET", name, 1);
-}
-
-static void listen_at(const char *path)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-	manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	ck_assert_int_ge(manager, 0);
-	ck_assert_int_eq(bind(manager, (struct sockaddr *)&address, sizeof(address)), 0);
-}
 
 static void setup(void)
 {
-	unsetenv("WATCHDOG_USEC");
-	unsetenv("WATCHDOG_PID");
+	manager_begin();
 	base = evloop_new();
 	ck_assert_ptr_nonnull(base);
-	listen_abstract();
 }
 
 static void teardown(void)
 {
 	service_close(&service);
 	event_base_free(base);
-	close(manager);
-}
-
-/* The next message, or "" if there is none. */
-static const char *received(void)
-{
-	ssize_t length = recv(manager, message, sizeof(message) - 1, 0);
-
-	ck_assert(length >= 0 || errno == EAGAIN);
-	message[length > 0 ? length : 0] = '\0';
-	return message;
+	manager_end();
 }
 
 static void open_service(void)
@@ -83,7 +42,7 @@ START_TEST(nobody_is_told_without_a_manager)
 	ck_assert_uint_eq(service_watchdog_ms(&service), 0);
 	service_ready(&service, "ready");
 	service_pet(&service);
-	ck_assert_str_eq(received(), "");
+	ck_assert_str_eq(manager_received(), "");
 }
 END_TEST
 
@@ -91,16 +50,16 @@ START_TEST(each_message_has_its_form)
 {
 	open_service();
 	service_ready(&service, "2 pairs");
-	ck_assert_str_eq(received(), "READY=1\nSTATUS=2 pairs\n");
+	ck_assert_str_eq(manager_received(), "READY=1\nSTATUS=2 pairs\n");
 	service_status(&service, "3 pairs");
-	ck_assert_str_eq(received(), "STATUS=3 pairs\n");
+	ck_assert_str_eq(manager_received(), "STATUS=3 pairs\n");
 	service_extend(&service, 2500);
-	ck_assert_str_eq(received(), "EXTEND_TIMEOUT_USEC=2500000\n");
+	ck_assert_str_eq(manager_received(), "EXTEND_TIMEOUT_USEC=2500000\n");
 	service_pet(&service);
-	ck_assert_str_eq(received(), "WATCHDOG=1\n");
+	ck_assert_str_eq(manager_received(), "WATCHDOG=1\n");
 	service_stopping(&service, "stopping");
-	ck_assert_str_eq(received(), "STOPPING=1\nSTATUS=stopping\n");
-	ck_assert_str_eq(received(), "");
+	ck_assert_str_eq(manager_received(), "STOPPING=1\nSTATUS=stopping\n");
+	ck_assert_str_eq(manager_received(), "");
 }
 END_TEST
 
@@ -112,7 +71,7 @@ START_TEST(reloading_has_the_time_at_which_it_began)
 	open_service();
 	service_reloading(&service);
 	after = clock_ms();
-	ck_assert_int_eq(sscanf(received(), "RELOADING=1\nMONOTONIC_USEC=%llu\n", &since), 1);
+	ck_assert_int_eq(sscanf(manager_received(), "RELOADING=1\nMONOTONIC_USEC=%llu\n", &since), 1);
 	/* clock_ms is one more than the milliseconds. */
 	ck_assert_uint_ge(since / 1000 + 1, before);
 	ck_assert_uint_le(since / 1000 + 1, after);
@@ -123,7 +82,8 @@ START_TEST(a_status_is_one_line_of_printable_text)
 {
 	open_service();
 	service_status(&service, "relay.ini:3: \"a\nREADY=1\r\x1b[2J\x9b\xff\" is no name: \xc3\xa4");
-	ck_assert_str_eq(received(), "STATUS=relay.ini:3: \"a?READY=1??[2J??\" is no name: \xc3\xa4\n");
+	ck_assert_str_eq(manager_received(),
+	                 "STATUS=relay.ini:3: \"a?READY=1??[2J??\" is no name: \xc3\xa4\n");
 }
 END_TEST
 
@@ -131,25 +91,28 @@ END_TEST
 START_TEST(a_long_status_is_cut)
 {
 	static char text[5000];
+	const char *message;
 
 	memset(text, 'x', sizeof(text) - 1);
 	memcpy(text + SERVICE_STATUS_MAX - 3, "\xe2\x82\xac", 3);
 	open_service();
 	service_ready(&service, text);
-	ck_assert_uint_eq(strlen(received()), strlen("READY=1\nSTATUS=\n") + SERVICE_STATUS_MAX - 1);
+	message = manager_received();
+	ck_assert_uint_eq(strlen(message), strlen("READY=1\nSTATUS=\n") + SERVICE_STATUS_MAX - 1);
 	ck_assert_str_eq(message + strlen(message) - 4, "x??\n");
 }
 END_TEST
 
 static void drain(void)
 {
-	while (received()[0])
+	while (manager_received()[0])
 		;
 }
 
 /* sd_notify(3) would hang here; then Check kills this test. */
 START_TEST(a_manager_that_does_not_read_is_not_waited_for)
 {
+	const char *message;
 	char text[32];
 
 	open_service();
@@ -163,10 +126,10 @@ START_TEST(a_manager_that_does_not_read_is_not_waited_for)
 	service_extend(&service, 1000);
 	event_base_loop(base, EVLOOP_NONBLOCK);
 	drain();
-	LOOP_UNTIL(base, received()[0]);
+	LOOP_UNTIL(base, (message = manager_received())[0]);
 	ck_assert_str_eq(message, "READY=1\nEXTEND_TIMEOUT_USEC=1000000\nWATCHDOG=1\nSTATUS=reloaded\n");
 	event_base_loop(base, EVLOOP_NONBLOCK);
-	ck_assert_str_eq(received(), "");
+	ck_assert_str_eq(manager_received(), "");
 }
 END_TEST
 
@@ -177,7 +140,7 @@ START_TEST(what_waits_does_not_spin)
 		service_status(&service, "status");
 	ck_assert_uint_le(loop_passes_in(base, 100), 2);
 	drain();
-	LOOP_UNTIL(base, received()[0]);
+	LOOP_UNTIL(base, manager_received()[0]);
 	ck_assert_uint_le(loop_passes_in(base, 100), 2);
 }
 END_TEST
@@ -190,7 +153,7 @@ START_TEST(the_end_says_what_waits)
 	service_stopping(&service, "stopping");
 	drain();
 	service_close(&service);
-	ck_assert_str_eq(received(), "STOPPING=1\nSTATUS=stopping\n");
+	ck_assert_str_eq(manager_received(), "STOPPING=1\nSTATUS=stopping\n");
 }
 END_TEST
 
@@ -205,10 +168,9 @@ START_TEST(a_manager_is_found_again)
 	ck_assert_int_eq(service_open(&service, base), -ENOENT);
 	service_ready(&service, "ready");
 	for (unsigned i = 0; i < 2; i++) {
-		close(manager);
-		listen_at(place);
+		manager_move(place);
 		service_status(&service, "found");
-		ck_assert_str_eq(received(), i == 0 ? "READY=1\nSTATUS=found\n" : "STATUS=found\n");
+		ck_assert_str_eq(manager_received(), i == 0 ? "READY=1\nSTATUS=found\n" : "STATUS=found\n");
 		unlink(place);
 	}
 	rmdir(path);

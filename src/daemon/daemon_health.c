@@ -1,0 +1,62 @@
+/* What the service manager is told. */
+#include "build_config.h"
+
+#include "daemon/daemon_private.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t count_paused(const struct daemon *daemon)
+{
+	uint64_t paused = 0;
+
+	for (unsigned i = 0; daemon->workers && i < daemon->worker_count; i++)
+		if (daemon->workers[i])
+			paused += worker_paused(daemon->workers[i]);
+	return paused;
+}
+
+static uint64_t time_left(const struct daemon *daemon)
+{
+	uint64_t now = clock_ms();
+
+	return daemon->time_is_up || daemon->drain_until < now ? 0 : daemon->drain_until - now;
+}
+
+static void look(void *arg, struct health_facts *facts)
+{
+	struct daemon *daemon = arg;
+
+	*facts = (struct health_facts){
+	        .phase = daemon->phase,
+	        .awaited = preparation_awaited(daemon->changeover.preparation),
+	        .pairs = slots_used(&daemon->slots),
+	        .paused = count_paused(daemon),
+	        .used = budget_used(&daemon->budget),
+	        .memory_max = budget_max(&daemon->budget),
+	        .left_ms = time_left(daemon),
+	};
+}
+
+/* Whoever started us may wait for a message, so a manager that does not hear us is worth a line. */
+int daemon_init_health(struct daemon *daemon)
+{
+	int error = service_open(&daemon->service, daemon->base);
+
+	if (error)
+		log_warning("cannot reach the service manager at NOTIFY_SOCKET: %s", strerror(-error));
+	daemon->health = health_new(daemon->base, &daemon->service, look, daemon);
+	return daemon->health ? 0 : -ENOMEM;
+}
+
+void daemon_deinit_health(struct daemon *daemon)
+{
+	health_free(daemon->health);
+	if (daemon->status == EXIT_SUCCESS)
+		service_status(&daemon->service, "stopped");
+	service_close(&daemon->service);
+}

@@ -1,0 +1,110 @@
+#!/bin/bash
+# What the service manager is told.
+# shellcheck source=lib.sh
+. "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
+
+IDLE='STATUS=0 pairs, 0 flows paused, 0 KiB of [0-9]* MiB queued$'
+
+in_words() {
+	manage
+	target rcvbuf 8K await go recv 8M expect-fin fin
+	weir_relay
+	wait_told "READY=1 $IDLE"
+	client send 8M fin expect-fin
+	wait_told ' STATUS=1 pair, 1 flow paused, [1-9][0-9]* [KM]iB of [0-9]* MiB queued$'
+	touch go
+	peers_end
+	wait_told "[0-9] $IDLE"
+	weir_stop
+	wait_told ' STATUS=stopped$'
+	expect_equal "what came first" READY=1 "$(sed -n '2s/^[0-9]* \([^ ]*\).*/\1/p' messages)"
+	expect_equal "what came last" STATUS=stopped "$(sed -n '$s/^[0-9]* //p' messages)"
+	told ' STOPPING=1 STATUS=draining: 0 pairs left' || fail "it was not said that weir stops"
+	if told WATCHDOG; then fail "nobody asked for a watchdog"; fi
+	if told EXTEND; then fail "nothing has taken long"; fi
+}
+scenario "ready, how it is and stopping, in words" in_words
+
+# Each comes a second after the one before, or later. The kernel notes when it was sent.
+once_a_second() {
+	local first last count
+	manage
+	target -s echo
+	weir_relay
+	client -n 400 -j 3000 mirror send 10 recv 10 expect-open 500 fin expect-fin
+	peer_end client
+	wait_told "[0-9] $IDLE"
+	grep '^[0-9]* STATUS=' messages >statuses
+	first=$(head -n 1 statuses | cut -d ' ' -f 1)
+	last=$(tail -n 1 statuses | cut -d ' ' -f 1)
+	count=$(wc -l <statuses)
+	expect_at_least "messages" 3 "$count"
+	expect_at_most "messages in $((last - first)) ms" $(((last - first) / 1000 + 2)) "$count"
+	expect_equal "messages that say the same" "" "$(cut -d ' ' -f 2- statuses | uniq -d)"
+}
+scenario "a status comes at most once a second, and only when it has changed" once_a_second
+
+# How often threads have waited.
+waits() {
+	cat "/proc/$WEIR_PID/task/"*/status | awk '$1 == "voluntary_ctxt_switches:" { sum += $2 } END { print sum }'
+}
+
+sleeps() {
+	local before
+	before=$(waits)
+	sleep 1.2
+	[ "$before" = "$(waits)" ]
+}
+
+idle() {
+	manage
+	target_as late recv 10 send 10 await out expect-fin fin
+	weir_relay -o workers=2
+	wait_for "weir to sleep without a pair" sleeps
+	client send 10 recv 10 touch in await out fin expect-fin
+	wait_told ' STATUS=1 pair,'
+	wait_for "weir to sleep with an idle pair" sleeps
+	touch out
+	peers_end
+	wait_told "[0-9] $IDLE"
+}
+scenario "a status that does not change wakes nobody" idle
+
+deaf() {
+	manage read
+	target -s echo
+	weir_relay
+	client -n 20 mirror send 10 recv 10 fin expect-fin
+	peer_end client
+	if told READY; then fail "the manager was not deaf"; fi
+	touch read
+	wait_told ' READY=1 STATUS=0 pairs'
+	expect_equal "messages" 1 "$(grep -c READY messages)"
+}
+scenario "a manager that does not read holds up nothing" deaf
+
+# What comes of it does not hold up the end either.
+deaf_to_the_end() {
+	manage read
+	weir_start -l 127.0.0.1:0 -T 127.0.0.1:9
+	weir_stop
+}
+scenario "a manager that never reads does not hold up the end" deaf_to_the_end
+
+drain() {
+	manage
+	target recv 10 send 10 await go expect-fin fin
+	weir_relay -o drain_timeout=1h
+	client send 10 recv 10 touch in await go fin expect-fin
+	wait_for "the client to be in" test -e in
+	kill -TERM "$WEIR_PID"
+	wait_told ' STOPPING=1 STATUS=draining: 1 pair left, 3600 s at most$'
+	wait_for "weir to ask for more time" told_at_least 2 ' EXTEND_TIMEOUT_USEC=[0-9]*$'
+	wait_told ' STATUS=draining: 1 pair left, 359[0-9] s at most$'
+	touch go
+	weir_expect_status 0
+	peers_end
+}
+scenario "draining asks for more time" drain
+
+finish
