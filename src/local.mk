@@ -95,6 +95,7 @@ src_libweir_a_SOURCES = \
 	src/config/rings.c src/config/rings.h \
 	src/daemon/health.c src/daemon/health.h \
 	src/daemon/service.c src/daemon/service.h \
+	src/daemon/watchdog.c src/daemon/watchdog.h \
 	src/config/settings.c src/config/settings.h \
 	src/base/signals.c src/base/signals.h \
 	src/base/slots.c src/base/slots.h \

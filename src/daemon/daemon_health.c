@@ -55,6 +55,7 @@ int daemon_init_health(struct daemon *daemon)
 
 void daemon_deinit_health(struct daemon *daemon)
 {
+	watchdog_free(daemon->watchdog);
 	health_free(daemon->health);
 	if (daemon->status == EXIT_SUCCESS)
 		service_status(&daemon->service, "stopped");

@@ -17,6 +17,7 @@
 #include "daemon/memory.h"
 #include "daemon/service.h"
 #include "daemon/stand_ins.h"
+#include "daemon/watchdog.h"
 #include "flow/budget.h"
 #include "net/local_ports.h"
 #include "net/lookups.h"
@@ -64,6 +65,7 @@ struct daemon {
 	unsigned worker_count;
 	struct handover *handover; /* between the workers. This and stand_ins are NULL if there is only one */
 	struct stand_ins *stand_ins;  /* for workers that are stuck */
+	struct watchdog *watchdog;    /* from when the workers run */
 	struct worker_context shared; /* the part of all this that the workers see */
 	struct collector *collector;
 	struct dump *dump;

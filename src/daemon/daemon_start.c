@@ -93,7 +93,9 @@ static int init_workers(struct daemon *daemon)
 			return -ENOMEM;
 	}
 	init_stand_ins(daemon);
-	return 0;
+	daemon->watchdog =
+	        watchdog_new(daemon->base, &daemon->service, daemon->workers, daemon->worker_count);
+	return daemon->watchdog ? 0 : -ENOMEM;
 }
 
 static int start_workers(struct daemon *daemon)

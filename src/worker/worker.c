@@ -206,6 +206,8 @@ static void take_order(void *arg, struct message *message)
 	case WORKER_STAND_IN:
 		stand_in(worker);
 		break;
+	case WORKER_ALIVE:
+		break;
 	case WORKER_STOP:
 	case WORKER_ORDERS:
 		event_base_loopbreak(worker->base);

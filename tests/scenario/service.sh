@@ -107,4 +107,25 @@ drain() {
 }
 scenario "draining asks for more time" drain
 
+# In milliseconds, from READY on.
+longest_silence() {
+	awk '/READY=1|WATCHDOG=1/ {
+		if (before && $1 - before > longest)
+			longest = $1 - before
+		before = $1
+	}
+	END { print longest }' messages
+}
+
+under_load() {
+	manage
+	target -s -i echo
+	WATCHDOG_USEC=2000000 weir_relay -o workers=2
+	client -n 40 deadline 60 mirror duplex $((64 / SCALE))M $((64 / SCALE))M fin expect-fin
+	peer_end client
+	wait_for "calls of the watchdog" told_at_least 2 'WATCHDOG=1$'
+	expect_at_most "ms without a call" 2000 "$(longest_silence)"
+}
+scenario "the watchdog is called under load" under_load
+
 finish

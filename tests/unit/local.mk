@@ -17,6 +17,7 @@ UNIT_TESTS = \
 	tests/unit/daemon/test_loading \
 	tests/unit/daemon/test_health \
 	tests/unit/daemon/test_service \
+	tests/unit/daemon/test_watchdog \
 	tests/unit/daemon/test_stand_ins \
 	tests/unit/daemon/test_estimate \
 	tests/unit/daemon/test_memory \
@@ -131,6 +132,10 @@ tests_unit_daemon_test_health_SOURCES = tests/unit/daemon/test_health.c tests/un
 tests_unit_daemon_test_health_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=event_add,--wrap=clock_gettime
 tests_unit_daemon_test_health_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_daemon_test_health_LDADD = $(UNIT_LIBS)
+tests_unit_daemon_test_watchdog_SOURCES = tests/unit/daemon/test_watchdog.c tests/unit/daemon/manager_stage.c
+tests_unit_daemon_test_watchdog_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=event_add
+tests_unit_daemon_test_watchdog_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_daemon_test_watchdog_LDADD = $(UNIT_LIBS)
 tests_unit_daemon_test_service_SOURCES = tests/unit/daemon/test_service.c tests/unit/daemon/manager_stage.c
 tests_unit_daemon_test_service_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_daemon_test_service_LDADD = $(UNIT_LIBS)

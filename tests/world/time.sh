@@ -245,6 +245,24 @@ worker_stopped_at_reload_and_term() {
 	wait "$halt"
 }
 scenario "a worker is stopped at a reload, and TERM" worker_stopped_at_reload_and_term
+# A call may be under way when the worker is stopped.
+watchdog_of_a_stopped_worker() {
+	local halt before
+	target -s echo
+	two_workers
+	manage
+	WATCHDOG_USEC=400000 weir_relay
+	wait_for "calls of the watchdog" told_at_least 3 ' WATCHDOG=1$'
+	halt_worker 1
+	before=$(told_count ' WATCHDOG=1$')
+	client deadline 20 mirror send 10 recv 10 expect-open 2000 fin expect-fin
+	peer_end client
+	expect_at_most "calls of the watchdog" $((before + 1)) "$(told_count ' WATCHDOG=1$')"
+	touch go
+	wait $halt
+	wait_for "further calls of the watchdog" told_at_least $((before + 3)) ' WATCHDOG=1$'
+}
+scenario "a worker is stopped: the watchdog is not called until it goes on" watchdog_of_a_stopped_worker
 
 storm_until_served() {
 	local i
