@@ -4,16 +4,9 @@ nodist_systemdsystemunit_DATA = systemd/weir.service
 nodist_sysusers_DATA = systemd/weir.conf
 CLEANFILES += systemd/weir.service systemd/weir.conf
 
-# Without libsystemd nobody would say READY=1, and a unit of Type=notify would never have started.
-if HAVE_SYSTEMD
-SERVICE_TYPE = notify
-else
-SERVICE_TYPE = exec
-endif
-
 systemd/weir.service: systemd/weir.service.in Makefile
 	$(AM_V_GEN)$(MKDIR_P) systemd && \
-	sed -e 's|@sbindir[@]|$(sbindir)|' -e 's|@sysconfdir[@]|$(sysconfdir)|' -e 's|@service_type[@]|$(SERVICE_TYPE)|' \
+	sed -e 's|@sbindir[@]|$(sbindir)|' -e 's|@sysconfdir[@]|$(sysconfdir)|' \
 		$(srcdir)/systemd/weir.service.in > $@.tmp && mv $@.tmp $@
 
 # sysusers.d(5) reads only what ends in .conf.
