@@ -36,12 +36,19 @@ faults_keep() {
 	rm -f rules
 }
 
+# A service manager with a watchdog takes more of it.
+managed() {
+	manage
+	export WATCHDOG_USEC=60000000
+}
+
 # once: the n-th allocation fails alone; from: all from there on, until the start is over.
 starting() {
 	local n=$1 every=$2 status failed=0 worked=0
 	printf '%s\n' "[relay one]" "listen = 127.0.0.1:0" "target = localhost:1" \
 		"max_connections_per_source = 3" >relay.ini
 	export FAULT_RULES=$PWD/rules
+	managed
 	for (( ; ; n += step)); do
 		echo "allocation $n"
 		faults "alloc ENOMEM $n $every"
@@ -111,6 +118,7 @@ shortage() {
 stopping() {
 	KINDS=slow
 	HOLD=yes
+	managed
 	faults_start $OPTIONS
 	traffic_begin
 	wait_for "slow clients to be served" test -e held

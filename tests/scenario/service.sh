@@ -14,14 +14,14 @@ in_words() {
 	wait_told ' STATUS=1 pair, 1 flow paused, [1-9][0-9]* [KM]iB of [0-9]* MiB queued$'
 	touch go
 	peers_end
-	wait_told "[0-9] $IDLE"
+	wait_told "^[0-9]* $IDLE"
 	weir_stop
 	wait_told ' STATUS=stopped$'
-	expect_equal "what came first" READY=1 "$(sed -n '2s/^[0-9]* \([^ ]*\).*/\1/p' messages)"
 	expect_equal "what came last" STATUS=stopped "$(sed -n '$s/^[0-9]* //p' messages)"
 	told ' STOPPING=1 STATUS=draining: 0 pairs left' || fail "it was not said that weir stops"
 	if told WATCHDOG; then fail "nobody asked for a watchdog"; fi
-	if told EXTEND; then fail "nothing has taken long"; fi
+	sed '1,/ READY=1/d; / STOPPING=1/,$d' messages >between
+	if grep EXTEND between; then fail "it asked for time while it relayed"; fi
 }
 scenario "ready, how it is and stopping, in words" in_words
 
@@ -33,7 +33,7 @@ once_a_second() {
 	weir_relay
 	client -n 400 -j 3000 mirror send 10 recv 10 expect-open 500 fin expect-fin
 	peer_end client
-	wait_told "[0-9] $IDLE"
+	wait_told "^[0-9]* $IDLE"
 	grep '^[0-9]* STATUS=' messages >statuses
 	first=$(head -n 1 statuses | cut -d ' ' -f 1)
 	last=$(tail -n 1 statuses | cut -d ' ' -f 1)
@@ -44,9 +44,14 @@ once_a_second() {
 }
 scenario "a status comes at most once a second, and only when it has changed" once_a_second
 
-# How often threads have waited.
+# How often the main thread and the workers have waited. Sanitizers have threads of their own.
 waits() {
-	cat "/proc/$WEIR_PID/task/"*/status | awk '$1 == "voluntary_ctxt_switches:" { sum += $2 } END { print sum }'
+	local task
+	for task in "/proc/$WEIR_PID/task/"*; do
+		case $task,$(<"$task/comm") in
+		*/"$WEIR_PID",* | *,worker-*) cat "$task/status" ;;
+		esac
+	done | awk '$1 == "voluntary_ctxt_switches:" { sum += $2 } END { print sum }'
 }
 
 sleeps() {
@@ -66,7 +71,7 @@ idle() {
 	wait_for "weir to sleep with an idle pair" sleeps
 	touch out
 	peers_end
-	wait_told "[0-9] $IDLE"
+	wait_told "^[0-9]* $IDLE"
 }
 scenario "a status that does not change wakes nobody" idle
 
@@ -76,9 +81,10 @@ deaf() {
 	weir_relay
 	client -n 20 mirror send 10 recv 10 fin expect-fin
 	peer_end client
+	weir_dump
 	if told READY; then fail "the manager was not deaf"; fi
 	touch read
-	wait_told ' READY=1 STATUS=0 pairs'
+	wait_told ' READY=1 STATUS='
 	expect_equal "messages" 1 "$(grep -c READY messages)"
 }
 scenario "a manager that does not read holds up nothing" deaf
@@ -98,9 +104,9 @@ drain() {
 	client send 10 recv 10 touch in await go fin expect-fin
 	wait_for "the client to be in" test -e in
 	kill -TERM "$WEIR_PID"
-	wait_told ' STOPPING=1 STATUS=draining: 1 pair left, 3600 s at most$'
+	wait_told ' STOPPING=1 STATUS=draining: 1 pair left, 3[0-9]* s at most$'
 	wait_for "weir to ask for more time" told_at_least 2 ' EXTEND_TIMEOUT_USEC=[0-9]*$'
-	wait_told ' STATUS=draining: 1 pair left, 359[0-9] s at most$'
+	wait_told '^[0-9]* STATUS=draining: 1 pair left, 35[0-9]* s at most$'
 	touch go
 	weir_expect_status 0
 	peers_end
@@ -120,11 +126,11 @@ longest_silence() {
 under_load() {
 	manage
 	target -s -i echo
-	WATCHDOG_USEC=2000000 weir_relay -o workers=2
+	WATCHDOG_USEC=4000000 weir_relay -o workers=2
 	client -n 40 deadline 60 mirror duplex $((64 / SCALE))M $((64 / SCALE))M fin expect-fin
 	peer_end client
 	wait_for "calls of the watchdog" told_at_least 2 'WATCHDOG=1$'
-	expect_at_most "ms without a call" 2000 "$(longest_silence)"
+	expect_at_most "ms without a call" 4000 "$(longest_silence)"
 }
 scenario "the watchdog is called under load" under_load
 
