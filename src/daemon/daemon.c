@@ -191,6 +191,7 @@ static void tear_down(struct daemon *daemon)
 	slots_deinit(&daemon->slots);
 	slots_deinit(&daemon->pipes);
 	config_put(daemon->config);
+	config_put(daemon->first);
 }
 
 static void serve(struct daemon *daemon)
@@ -209,7 +210,8 @@ static void serve(struct daemon *daemon)
 
 int daemon_run(struct config *config, const struct config_request *request)
 {
-	struct daemon daemon = {.config = config_get(config),
+	struct daemon daemon = {.first = config_get(config),
+	                        .config = config_get(config),
 	                        .request = request,
 	                        .answers = {.fd = -1},
 	                        .gone = {.fd = -1},

@@ -39,7 +39,8 @@ struct event_base;
 enum reload_state { RELOAD_NOTHING, RELOAD_STARTING, RELOAD_LOADING, RELOAD_WAITING, RELOAD_CHANGING };
 
 struct daemon {
-	struct config *config; /* that of current, or what it is started with */
+	struct config *first;  /* what it was started with */
+	struct config *config; /* that of current, or first */
 	struct event_base *base;
 	struct service service;
 	struct health *health;

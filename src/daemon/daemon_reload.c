@@ -61,12 +61,13 @@ static void fail_for_errors(struct daemon *daemon, const struct config_errors *e
 static void succeed(struct daemon *daemon)
 {
 	const struct facade_change *change = &daemon->change;
-	bool takes_restart = estimate_workers(daemon->config) != daemon->worker_count;
+	char keys[256];
+	bool restart = config_needs_restart(daemon->first, daemon->config, keys, sizeof(keys));
 
 	health_note_reload(daemon->health, NULL);
-	log_notice("reloaded: %zu relays; entrances: %zu kept, %zu added, %zu removed%s",
+	log_notice("reloaded: %zu relays; entrances: %zu kept, %zu added, %zu removed%s%s",
 	           daemon->current->relay_count, change->kept, change->added, change->removed,
-	           takes_restart ? "; workers takes a restart" : "");
+	           restart ? "; to be applied by a restart: " : "", restart ? keys : "");
 }
 
 /* ---- changing ---- */
