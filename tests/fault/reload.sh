@@ -16,7 +16,7 @@ versions() {
 	} >two.ini
 	{
 		printf '[global]\nmemory_max = 128M\n[defaults]\nhigh_watermark = 64K\n'
-		section one 127.0.0.1:0 "max_connections_per_source = 5" "target = localhost:${TARGET##*:}"
+		section one 127.0.0.1:0 "max_connections_per_source = 500" "target = localhost:${TARGET##*:}"
 		section three 127.0.0.3:0
 		printf 'listen = unix:%s\n' "$PWD/path.three"
 	} >three.ini
@@ -32,13 +32,13 @@ begin() {
 	export FAULT_RULES=$PWD/rules
 	EXPECT_LOG="$NOT_RELOADED\|cannot \|relay.ini\|out of memory\|does not resolve\|libevent: "
 	target -s echo
-	FORGOTTEN=yes
 	versions
 	install <two.ini
 	reload_start 2 1 "$@"
 	hold old
 	sockets=$(weir_sockets)
 	state=two
+	FORGOTTEN=yes
 }
 
 sockets_are() {
@@ -257,7 +257,6 @@ scenario "a name that no relay has any more is not looked up" forgotten_name
 slowly() {
 	local n
 	begin -o workers=4
-	sed -i /max_connections_per_source/d three.ini
 	RELAY=$(at 127.0.0.1)
 	client -n 400 -j 4000 mirror send 10 recv 10 fin expect-fin
 	for n in 1 2 3 4 5 6; do

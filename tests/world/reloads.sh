@@ -97,6 +97,7 @@ storm() {
 	versions
 	install <version.0
 	reload_start 3 1 "$@"
+	reload # which has made its thread
 	threads=$(threads)
 	"$STORM" 8 "$(listening_on one)" "$(listening_on two)" "$path" "?$going" "?$going_path" "?$going_name" \
 		>storm.out 2>storm.err </dev/null &
