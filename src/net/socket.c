@@ -216,13 +216,6 @@ static void tune_accepted_unix(int fd, const struct socket_tuning *tuning)
 	(void)keep_urgent(fd, AF_UNIX);
 }
 
-bool socket_has_clients(int fd)
-{
-	struct pollfd ready = {.fd = fd, .events = POLLIN};
-
-	return poll(&ready, 1, 0) != 0;
-}
-
 int socket_accept(int fd, const struct socket_tuning *tuning, union client_address *client)
 {
 	socklen_t length = sizeof(*client);
@@ -269,6 +262,13 @@ static void drop_syns(int fd)
 	const struct sock_fprog filter = {.len = sizeof(program) / sizeof(program[0]), .filter = program};
 
 	(void)setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter));
+}
+
+bool socket_has_client(int fd)
+{
+	struct pollfd asked = {.fd = fd, .events = POLLIN};
+
+	return poll(&asked, 1, 0) != 0;
 }
 
 uint64_t socket_shut_out(int fd)

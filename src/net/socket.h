@@ -65,8 +65,6 @@ int socket_pattern(const struct socket_tuning *tuning);
  * was set once cannot be left to the kernel again; all else is done.
  */
 int socket_retune(int fd, int pattern);
-/* Whether clients may be waiting in the listening socket fd. For certain only if it is a TCP socket. */
-bool socket_has_clients(int fd);
 /* Accepts the next client of the listening socket fd, which was made with this tuning. */
 int socket_accept(int fd, const struct socket_tuning *tuning, union client_address *client);
 /*
@@ -81,6 +79,8 @@ void socket_tune_client(int fd, const union client_address *client);
  * between is refused once fd is closed; a unix client is refused at once.
  */
 uint64_t socket_shut_out(int fd);
+/* Whether a client may wait to be accepted. A unix socket that is shut out does not tell: one always may. */
+bool socket_has_client(int fd);
 /* Undoes socket_shut_out of a TCP socket. A unix socket stays shut. */
 void socket_let_in(int fd);
 /*

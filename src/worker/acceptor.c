@@ -146,9 +146,14 @@ static void tell_calm(struct acceptor *acceptor)
 
 /* ---- accepting ---- */
 
+bool acceptor_is_left(const struct acceptor *acceptor)
+{
+	return acceptor->closing && !socket_has_client(acceptor->fd);
+}
+
 static enum outcome heed_error(struct acceptor *acceptor, int error)
 {
-	if (error == -EAGAIN) {
+	if (error == -EAGAIN || acceptor_is_left(acceptor)) {
 		acceptor->errors = 0;
 		tell_calm(acceptor);
 		return EMPTY;
@@ -170,8 +175,10 @@ static enum outcome accept_one(struct acceptor *acceptor)
 	struct acceptors *all = acceptor->all;
 	struct slots *full = admission_take(&client.ticket, all->slots, acceptor->relay);
 
-	if (full && acceptor->closing && !socket_has_clients(acceptor->fd))
-		return EMPTY; /* it need not wait for a slot before it can end */
+	if (full && acceptor_is_left(acceptor)) {
+		acceptor_await_no_more(acceptor);
+		return EMPTY;
+	}
 	if (full) {
 		await(acceptor, full);
 		tell_limit(acceptor);

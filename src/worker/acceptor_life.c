@@ -85,10 +85,12 @@ void acceptor_close(struct acceptor *acceptor)
 		return;
 	acceptor->closing = true;
 	acceptor->linger_until = acceptor->entrance->linger_until;
-	if (acceptor->wanting)
-		return;
-	acceptor_await_no_more(acceptor); /* perhaps nobody waits */
-	acceptor_accept(acceptor);
+	if (acceptor_is_left(acceptor)) {
+		acceptor_await_no_more(acceptor);
+		acceptor_want_no_more(acceptor);
+	}
+	if (!acceptor->awaited && !acceptor->wanting)
+		acceptor_accept(acceptor);
 }
 
 void acceptor_free(struct acceptor *acceptor)

@@ -38,6 +38,11 @@ void acceptor_unwatch(struct acceptor *acceptor);
 bool acceptor_init_events(struct acceptor *acceptor);
 /* Unwatches, and forgets that it was to be watched for a while only. libevent would keep that. */
 void acceptor_unlimit(struct acceptor *acceptor);
+/*
+ * Whether it closes, and nobody waits. It needs nothing then to come to its end: a limit or a shortage may
+ * last for as long as a pair lives.
+ */
+bool acceptor_is_left(const struct acceptor *acceptor);
 /* Waits neither for a slot nor for the end of a shortage. */
 void acceptor_await_no_more(struct acceptor *acceptor);
 void acceptor_want_no_more(struct acceptor *acceptor);

@@ -159,6 +159,19 @@ waiting_in_vain() {
 }
 scenario "the drain deadline resets those who still wait" waiting_in_vain
 
+# A relay that is full has no slot for a client, but it needs none to refuse the next.
+refused_at_its_limit() {
+	target recv 10 send 10 await go expect-fin fin
+	weir_relay -o max_connections=1
+	client send 10 recv 10 touch in await go fin expect-fin
+	wait_for "a client to be in" test -e in
+	kill -TERM "$WEIR_PID"
+	wait_for "weir to listen no more" refuses
+	touch go
+	weir_expect_status 0
+}
+scenario "TERM at max_connections: who comes later is refused" refused_at_its_limit
+
 # Whoever is let in is served; the others are refused.
 rush() {
 	target -s echo

@@ -701,15 +701,41 @@ START_TEST(closing_acceptor_waits_at_a_limit)
 }
 END_TEST
 
-/* It used to wait for a slot, only to find that it did not need one. */
-START_TEST(closing_acceptor_at_a_limit_where_nobody_waits)
+/* Clients that came later had to wait until a pair ended, only to be refused then. */
+START_TEST(closing_acceptor_needs_no_slot_when_nobody_waits)
 {
 	begin(TEXTS("defaults.max_connections=1"));
 	knock();
-	LOOP_UNTIL(base, captured("accepting pauses") == 1);
+	LOOP_UNTIL(base, relay->standing->tallies[0].counters.accepted == 1);
 	close_first();
 	LOOP_UNTIL(base, closed == 1);
 	ck_assert_uint_eq(slots_used(&relay->standing->slots), 1);
+}
+END_TEST
+
+/* The same for one that has paused, and whose clients another acceptor has taken since. */
+START_TEST(closing_acceptor_leaves_the_line_when_nobody_waits)
+{
+	begin(TEXTS("defaults.max_connections=1"));
+	knock();
+	knock();
+	LOOP_UNTIL(base, captured("accepting pauses") == 1);
+	close(accept(gate, NULL, NULL));
+	close_first();
+	LOOP_UNTIL(base, closed == 1);
+}
+END_TEST
+
+START_TEST(closing_acceptor_needs_no_descriptor_when_nobody_waits)
+{
+	rlim_t before;
+
+	begin(NULL);
+	before = forbid_descriptors();
+	close_first();
+	LOOP_UNTIL(base, closed == 1);
+	allow_descriptors(before);
+	ck_assert_uint_eq(captured("cannot accept"), 0);
 }
 END_TEST
 
@@ -851,7 +877,9 @@ int main(void)
 	tcase_add_test(tcase, episode_ends_with_its_acceptor);
 	tcase_add_test(tcase, closing_acceptor_serves_who_waits);
 	tcase_add_test(tcase, closing_acceptor_waits_at_a_limit);
-	tcase_add_test(tcase, closing_acceptor_at_a_limit_where_nobody_waits);
+	tcase_add_test(tcase, closing_acceptor_needs_no_slot_when_nobody_waits);
+	tcase_add_test(tcase, closing_acceptor_leaves_the_line_when_nobody_waits);
+	tcase_add_test(tcase, closing_acceptor_needs_no_descriptor_when_nobody_waits);
 	tcase_add_test(tcase, closing_acceptor_waits_out_a_shortage);
 	tcase_add_test(tcase, closing_acceptor_of_a_unix_entrance);
 	tcase_add_test(tcase, acceptors_close_one_after_the_other);
