@@ -654,7 +654,8 @@ drained_afterwards() {
 	reload_start 2 -o "drain_timeout=$1" "${@:2}"
 	hold first
 	RELAY=$(at 127.0.0.2) hold second
-	RELAY=$(at 127.0.0.2) client_as waiting -n 3 mirror send 10 fin recv-until-end
+	RELAY=$(at 127.0.0.2) client_as waiting -n 3 mirror touch waiting.there send 10 fin recv-until-end
+	wait_for "clients that wait" test -e waiting.there
 	wait_log 'max_connections .* reached'
 	section three 127.0.0.1:0 | install
 	reload

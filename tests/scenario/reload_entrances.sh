@@ -192,7 +192,8 @@ moved_at_a_limit() {
 	section_to "$TARGET_A" a 127.0.0.1:0 "max_connections = 1" | install
 	reload_start 1 "$@"
 	held_text=A hold in
-	client_as waiting -n 5 recv-text B mirror send 10 recv 10 fin expect-fin
+	client_as waiting -n 5 touch waiting.there recv-text B mirror send 10 recv 10 fin expect-fin
+	wait_for "clients that wait" test -e waiting.there
 	wait_log "$EXPECT_LOG"
 	section_to "$TARGET_B" b 127.0.0.1:0 | install
 	reload
@@ -266,7 +267,8 @@ full() {
 	reload_start "${@:2}"
 	RELAY=$(listening_on two)
 	hold in
-	client_as waiting -n 5 mirror send 10 recv 10 touch waiting.in fin expect-fin
+	client_as waiting -n 5 mirror touch waiting.there send 10 recv 10 touch waiting.in fin expect-fin
+	wait_for "clients that wait" test -e waiting.there
 	wait_log "$EXPECT_LOG"
 	weir_dump
 	has relay name=two pairs=1 || fail "not one pair"
