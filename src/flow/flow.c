@@ -355,18 +355,18 @@ bool flow_discard(struct flow *flow)
 	return move.received > 0;
 }
 
-void flow_init(struct flow *flow, const struct flow_io *io, const struct flow_limits *limits, bool may_splice)
+void flow_init(struct flow *flow, const struct flow_io *io, const struct flow_limits *limits)
 {
 	memset(flow, 0, sizeof(*flow));
 	flow->io = io;
 	flow->limits = limits;
-	flow->may_splice = may_splice && io->pipes;
 	flow->source_fd = -1;
 	flow->sink_fd = -1;
 }
 
-void flow_attach(struct flow *flow, int source_fd, int sink_fd, struct event *readable)
+void flow_attach(struct flow *flow, int source_fd, int sink_fd, struct event *readable, bool may_splice)
 {
+	flow->may_splice = may_splice && flow->io->pipes;
 	flow->source_fd = source_fd;
 	flow->sink_fd = sink_fd;
 	flow->readable = readable;

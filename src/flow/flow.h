@@ -140,10 +140,9 @@ struct flow {
 	uint64_t last_progress; /* clock_ms of the last byte that the sink took, or when the queue began */
 };
 
-void flow_init(struct flow *flow, const struct flow_io *io, const struct flow_limits *limits,
-               bool may_splice);
-/* Connects the flow to its sockets. readable as in the struct. */
-void flow_attach(struct flow *flow, int source_fd, int sink_fd, struct event *readable);
+void flow_init(struct flow *flow, const struct flow_io *io, const struct flow_limits *limits);
+/* Connects the flow to its sockets. readable as in the struct. may_splice: bulk goes through pipes. */
+void flow_attach(struct flow *flow, int source_fd, int sink_fd, struct event *readable, bool may_splice);
 /* The size of the sink's kernel buffer was set, so no more is written than it has room for. */
 void flow_bound_sink(struct flow *flow);
 /* Begins to read. */

@@ -338,8 +338,7 @@ static void init_peer(struct pair *pair, struct peer *peer, struct peer *opposit
 	peer->pair = pair;
 	peer->opposite = opposite;
 	peer->fd = fd;
-	flow_init(&peer->from, &pair->set->io, &pair->relay->config->limits[from],
-	          pair->relay->config->splice == SPLICE_AUTO);
+	flow_init(&peer->from, &pair->set->io, &pair->relay->config->limits[from]);
 }
 
 static void begin(struct pair *pair, const union client_address *client)

@@ -42,15 +42,27 @@ static void bound_sinks(struct pair *pair)
 		flow_bound_sink(&pair->client.from);
 }
 
+/*
+ * Between two unix sockets, splice(2) saves weir a tenth of its CPU time, but the peers lose more than that:
+ * with splice, 16 streams move 0.6 times as much (bench/, case unix-bulk).
+ */
+static bool may_splice(const struct pair *pair)
+{
+	return pair->relay->config->splice == SPLICE_AUTO &&
+	       (pair->ticket.client.any.sa_family != AF_UNIX ||
+	        pair->choice.endpoint->any.sa_family != AF_UNIX);
+}
+
 static void open_flows(struct pair *pair)
 {
 	struct peer *client = &pair->client, *target = &pair->target;
+	bool splice = may_splice(pair);
 
 	pair->phase = PHASE_OPEN;
 	targets_note_attempt(pair->relay->targets, &pair->choice, 0);
 	shortage_end(&pair->relay->standing->is_short, pair->relay->config->name);
-	flow_attach(&client->from, client->fd, target->fd, pair_event(client));
-	flow_attach(&target->from, target->fd, client->fd, pair_event(target));
+	flow_attach(&client->from, client->fd, target->fd, pair_event(client), splice);
+	flow_attach(&target->from, target->fd, client->fd, pair_event(target), splice);
 	bound_sinks(pair);
 	flow_start(&client->from);
 	flow_start(&target->from);

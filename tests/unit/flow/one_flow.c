@@ -121,8 +121,8 @@ void begin(uint64_t memory_max)
 	readable = malloc(event_get_struct_event_size());
 	loop_tcp_pair(source);
 	loop_tcp_pair(sink);
-	flow_init(&flow, &io, &limits, splicing);
-	flow_attach(&flow, source[0], sink[0], readable);
+	flow_init(&flow, &io, &limits);
+	flow_attach(&flow, source[0], sink[0], readable, splicing);
 	be_bulk();
 	flow_start(&flow);
 	settled = 0;

@@ -360,8 +360,8 @@ END_TEST
 START_TEST(without_an_event_for_the_source_the_flow_fails)
 {
 	flow_deinit(&flow);
-	flow_init(&flow, &io, &limits, splicing);
-	flow_attach(&flow, source[0], sink[0], readable);
+	flow_init(&flow, &io, &limits);
+	flow_attach(&flow, source[0], sink[0], readable, splicing);
 	fault_set(FAULT_EVENT_ADD, 1, ENOMEM);
 	flow_start(&flow);
 	ck_assert_int_eq(flow.fault, -ENOMEM);

@@ -122,6 +122,26 @@ START_TEST(unix_target)
 }
 END_TEST
 
+/* With splice, two peers on unix sockets moved 0.6 times as much. */
+START_TEST(only_pairs_of_two_unix_sockets_are_not_spliced)
+{
+	bool client_is_unix = _i & 1, target_is_unix = _i & 2;
+	int fd, listener = target_is_unix ? listen_abstract(16) : target;
+	union client_address address;
+	struct admission ticket;
+
+	open_relay(TEXTS(relays_address(listener)), NULL);
+	come_in(&fd, &ticket, &address);
+	if (client_is_unix)
+		address.any.sa_family = AF_UNIX;
+	ck_assert_int_eq(pair_new(&set, &ticket, fd, &address), 0);
+	meet_open(listener);
+	ck_assert_int_eq(only_pair()->client.from.may_splice, !(client_is_unix && target_is_unix));
+	ck_assert_int_eq(only_pair()->target.from.may_splice, !(client_is_unix && target_is_unix));
+	pair_set_shutdown(&set);
+}
+END_TEST
+
 /* A unix socket says EAGAIN where TCP would wait. */
 START_TEST(full_backlog_of_a_unix_target_is_waited_out)
 {
@@ -442,6 +462,7 @@ static TCase *connect_case(void)
 	tcase_add_test(tcase, next_target_is_taken_when_the_first_is_silent);
 	tcase_add_test(tcase, client_that_resets_while_connecting_is_noticed);
 	tcase_add_test(tcase, unix_target);
+	tcase_add_loop_test(tcase, only_pairs_of_two_unix_sockets_are_not_spliced, 0, 4);
 	tcase_add_test(tcase, full_backlog_of_a_unix_target_is_waited_out);
 	tcase_add_test(tcase, full_backlog_of_a_unix_target_times_out);
 	tcase_add_test(tcase, full_backlog_is_tried_ever_less_often);
