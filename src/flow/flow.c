@@ -201,10 +201,16 @@ static void drained(struct flow *flow, const struct flow_move *move)
 
 static void push(struct flow *flow)
 {
+	size_t give = flow_queue_begins_in_pipe(flow) ? flow_sink_step(flow) : 0;
 	struct flow_move move = {0};
 
-	if (flow_queue_begins_in_pipe(flow))
-		move = flow_splice_push(flow->pipes, flow->sink_fd, flow_sink_step(flow));
+	while (give > 0) {
+		struct flow_move one = flow_splice_push(flow->pipes, flow->sink_fd, give);
+
+		move.sent += one.sent;
+		move.sink = one.sink;
+		give = one.sent > 0 && flow->pipes->length > 0 ? flow_sink_more(flow) : 0;
+	}
 	drained(flow, &move);
 }
 
@@ -222,9 +228,14 @@ EVENT_CALLBACK(on_writable, struct flow, flow)
 static void on_written(struct bufferevent *buffer, void *arg)
 {
 	struct flow *flow = arg;
-	struct flow_move move = {.sent = flow->queued - flow_queue_length(flow)};
+	struct flow_move move = {0};
+	ssize_t sent = 1;
 
-	(void)buffer;
+	for (size_t give = flow_sink_more(flow); give > 0 && sent > 0; give = flow_sink_more(flow))
+		sent = flow_buffer_push(buffer, give);
+	if (sent < 0)
+		move.sink = flow_answer(sent);
+	move.sent = flow->queued - flow_queue_length(flow);
 	drained(flow, &move);
 	flow->io->settle(flow);
 }

@@ -4,6 +4,7 @@
 #include "base/number.h"
 #include "flow/flow_private.h"
 
+#include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
@@ -75,6 +76,21 @@ int flow_buffer_write(struct bufferevent *buffer)
 	if (bufferevent_get_enabled(buffer) & EV_WRITE)
 		return 0;
 	return bufferevent_enable(buffer, EV_WRITE) < 0 ? -ENOMEM : 0;
+}
+
+/* libevent lets only its own writes take from the head. */
+ssize_t flow_buffer_push(struct bufferevent *buffer, size_t give)
+{
+	struct evbuffer *head = head_of(buffer);
+	ssize_t sent;
+
+	if (evbuffer_get_length(head) == 0)
+		return 0;
+	(void)evbuffer_unfreeze(head, 1);
+	sent = evbuffer_write_atmost(head, bufferevent_getfd(buffer), (ev_ssize_t)give);
+	sent = sent < 0 ? -errno : sent;
+	(void)evbuffer_freeze(head, 1);
+	return sent;
 }
 
 size_t flow_buffer_head(struct bufferevent *buffer)

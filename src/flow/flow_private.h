@@ -135,6 +135,8 @@ void flow_pause_end(struct flow *flow);
 /* How many bytes may be written to the sink now, and how many once an event has said that it is writable. */
 size_t flow_sink_room(const struct flow *flow);
 size_t flow_sink_step(const struct flow *flow);
+/* How many more, after such a write, to a sink whose size was set; 0 for any other. */
+size_t flow_sink_more(const struct flow *flow);
 
 /* flow_turns.c */
 
@@ -183,6 +185,8 @@ int flow_buffer_append(struct bufferevent *buffer, bool to_tail, const unsigned 
  * called more than once. 0 or -ENOMEM.
  */
 int flow_buffer_write(struct bufferevent *buffer);
+/* Writes at most give bytes of the head now. How many, or -errno. */
+ssize_t flow_buffer_push(struct bufferevent *buffer, size_t give);
 /* bytes */
 size_t flow_buffer_head(struct bufferevent *buffer);
 size_t flow_buffer_tail(struct bufferevent *buffer);

@@ -11,6 +11,10 @@
  * unacknowledged counts with the kernel's book-keeping on top. So a writable sink has room for a third.
  * Writing no more than that at once also keeps several packets in flight. The receiver of a single one would
  * delay its acknowledgement.
+ *
+ * A sink that was written to may have room although it is not writable any more, and it is filled up then.
+ * Otherwise all that is in flight comes to be two thirds of the size, sent and acknowledged together, and
+ * over a long path the rate is two thirds of what the size allows.
  */
 #include "build_config.h"
 
@@ -39,4 +43,9 @@ size_t flow_sink_room(const struct flow *flow)
 		return SIZE_MAX;
 	taken = stream_unacknowledged(flow->sink_fd);
 	return taken < flow->sink_size ? min_u64(flow->sink_size - taken, flow_sink_step(flow)) : 0;
+}
+
+size_t flow_sink_more(const struct flow *flow)
+{
+	return flow->sink_size == 0 ? 0 : flow_sink_room(flow);
 }

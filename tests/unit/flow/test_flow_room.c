@@ -73,6 +73,30 @@ static void fill_all(void)
 	} while (poll(&writable, 1, 300) > 0);
 }
 
+/* Two thirds are all that an event for each write would lead to, once all was acknowledged together. */
+START_TEST(sink_is_filled_up)
+{
+	const struct flow_limits before = limits;
+	int asked = BULK / 8;
+	uint64_t received = 0;
+
+	budget.max = 8 * BULK;
+	limits = (struct flow_limits){.high = BULK, .low = BULK / 2};
+	setsockopt(sink[0], SOL_SOCKET, SO_SNDBUF, &asked, sizeof(asked));
+	flow_bound_sink(&flow);
+	fill_all();
+	most = 0;
+	while (stream_unacknowledged(sink[0]) > 0)
+		loop_receive(sink[1], &received, BULK);
+	for (int i = 0; i < 10; i++)
+		event_base_loop(base, EVLOOP_NONBLOCK);
+	ck_assert_uint_gt(flow.queued, 0);
+	ck_assert_uint_le(most, flow.sink_size);
+	ck_assert_uint_gt(most, flow.sink_size / 5 * 4);
+	limits = before;
+}
+END_TEST
+
 START_TEST(flow_waits_for_room_without_spinning)
 {
 	fill_all();
@@ -138,6 +162,7 @@ static void add_case(Suite *suite, const char *name, void (*setup)(void))
 	tcase_set_timeout(tcase, 20);
 	tcase_add_checked_fixture(tcase, setup, teardown_sizes);
 	tcase_add_test(tcase, set_buffer_bounds_what_is_in_the_sink);
+	tcase_add_test(tcase, sink_is_filled_up);
 	tcase_add_test(tcase, flow_waits_for_room_without_spinning);
 	tcase_add_test(tcase, set_buffer_bounds_when_there_is_no_memory);
 	tcase_add_test(tcase, small_messages_are_bounded_too);
