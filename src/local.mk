@@ -51,6 +51,7 @@ src_libweir_a_SOURCES = \
 	src/flow/flow_room.c \
 	src/flow/flow_splice.c \
 	src/flow/flow_turns.c \
+	src/flow/flow_wait.c \
 	src/config/ini_reader.c src/config/ini_reader.h \
 	src/relay/retuning.c src/relay/retuning.h \
 	src/relay/generation.c src/relay/generation.h \

@@ -53,42 +53,23 @@ static void derive_readable(struct flow *flow)
 	flow->readable_added = wanted;
 }
 
-static void on_writable(int fd, short what, void *flow);
-
-/* We wait for the sink ourselves if a pipe is next, or if the source is paused without a queue. */
+/* Bytes wait for the sink, in the queue or, if the source is paused without one, with the source. */
 static void derive_writable(struct flow *flow)
 {
-	bool needed = flow->sink == SINK_OPEN && flow->fault == 0 &&
-	              (flow_queue_begins_in_pipe(flow) || (flow->pause && flow->queued == 0));
+	bool needed = flow->sink == SINK_OPEN && flow->fault == 0 && flow_has_backlog(flow);
 	bool wanted = needed && !(flow->turn & TURN_WRITE);
 
-	if (wanted && !flow->writable)
-		flow->writable =
-		        event_new(flow->io->base, flow->sink_fd, EV_WRITE | EV_PERSIST, on_writable, flow);
-	if (wanted && !flow->writable_added && (!flow->writable || event_add(flow->writable, NULL) < 0)) {
+	if (wanted && flow_wait_begin(flow) < 0)
 		fail(flow, -ENOMEM);
-		return;
-	}
-	if (!wanted && flow->writable_added)
-		event_del(flow->writable);
-	flow->writable_added = wanted;
-	if (!needed) {
-		evloop_free_event(flow->writable);
-		flow->writable = NULL;
-	}
-}
-
-/* libevent writes the buffers, each when it is next. */
-static void derive_writing(struct flow *flow)
-{
-	if (flow->buffer && !flow_queue_begins_in_pipe(flow) && flow_buffer_write(flow->buffer) < 0)
-		fail(flow, -ENOMEM);
+	else if (!wanted)
+		flow_wait_end(flow);
+	if (!needed)
+		flow_wait_deinit(flow);
 }
 
 /* The only place that adds and removes events of a running flow. */
 static void derive_events(struct flow *flow)
 {
-	derive_writing(flow);
 	derive_writable(flow);
 	derive_readable(flow);
 }
@@ -163,6 +144,10 @@ static void account(struct flow *flow, const struct flow_move *move)
 		flow->last_read = now;
 	if (move->sent > 0 || flow->queued == 0)
 		flow->last_progress = now;
+	if (move->sent > 0) {
+		flow->offered = false;
+		flow->starved_times = 0;
+	}
 	flow->queued = flow->queued + move->received - move->sent;
 	flow->bytes += move->sent;
 }
@@ -175,6 +160,8 @@ static void heed(struct flow *flow, const struct flow_move *move)
 		fail(flow, move->fault);
 	if (move->sink.said == SAID_FAILED)
 		flow_sink_failed(flow, move->sink.error);
+	else if (move->sink.said == SAID_NOT_NOW && flow->offered)
+		flow_wait_longer(flow);
 	switch (move->source.said) {
 	case SAID_NOTHING:
 		break;
@@ -199,22 +186,25 @@ static void drained(struct flow *flow, const struct flow_move *move)
 	derive_events(flow);
 }
 
+/* The sink is writable. */
 static void push(struct flow *flow)
 {
-	size_t give = flow_queue_begins_in_pipe(flow) ? flow_sink_step(flow) : 0;
 	struct flow_move move = {0};
+	size_t give = flow_sink_step(flow);
 
+	flow->offered = true;
 	while (give > 0) {
-		struct flow_move one = flow_splice_push(flow->pipes, flow->sink_fd, give);
+		struct flow_move one = flow_queue_push(flow, give);
 
 		move.sent += one.sent;
 		move.sink = one.sink;
-		give = one.sent > 0 && flow->pipes->length > 0 ? flow_sink_more(flow) : 0;
+		move.fault = one.fault;
+		give = one.sent > 0 ? flow_sink_more(flow) : 0;
 	}
 	drained(flow, &move);
 }
 
-EVENT_CALLBACK(on_writable, struct flow, flow)
+void flow_sink_writable(struct flow *flow)
 {
 	if (flow->pipes && flow_turn_defer(flow, TURN_WRITE)) {
 		derive_events(flow);
@@ -224,31 +214,9 @@ EVENT_CALLBACK(on_writable, struct flow, flow)
 	flow->io->settle(flow);
 }
 
-/* libevent has written some of the output buffer. It may also call when it has written nothing. */
-static void on_written(struct bufferevent *buffer, void *arg)
+void flow_wait_over(struct flow *flow)
 {
-	struct flow *flow = arg;
-	struct flow_move move = {0};
-	ssize_t sent = 1;
-
-	for (size_t give = flow_sink_more(flow); give > 0 && sent > 0; give = flow_sink_more(flow))
-		sent = flow_buffer_push(buffer, give);
-	if (sent < 0)
-		move.sink = flow_answer(sent);
-	move.sent = flow->queued - flow_queue_length(flow);
-	drained(flow, &move);
-	flow->io->settle(flow);
-}
-
-/* Reading is never enabled and no timeout is set, so this can only be a write error. */
-static void on_write_failed(struct bufferevent *buffer, short what, void *arg)
-{
-	struct flow *flow = arg;
-	int error = EVUTIL_SOCKET_ERROR();
-
-	(void)buffer;
-	(void)what;
-	flow_sink_failed(flow, -error);
+	derive_events(flow);
 	flow->io->settle(flow);
 }
 
@@ -278,8 +246,7 @@ static bool splice_in(struct flow *flow, size_t room)
 static int enqueue(struct flow *flow, const unsigned char *data, size_t length)
 {
 	if (!flow->buffer)
-		flow->buffer = flow_buffer_open(flow->io->base, flow->sink_fd, flow_sink_step(flow),
-		                                on_written, on_write_failed, flow);
+		flow->buffer = flow_buffer_open(flow->io->base, flow->sink_fd);
 	return flow->buffer ? flow_buffer_append(flow->buffer, flow->pipes != NULL, data, length) : -ENOMEM;
 }
 
@@ -396,9 +363,8 @@ void flow_stop(struct flow *flow)
 	if (flow->readable_added)
 		event_del(flow->readable);
 	flow->readable_added = false;
-	evloop_free_event(flow->writable);
-	flow->writable = NULL;
-	flow->writable_added = false;
+	flow_wait_end(flow);
+	flow_wait_deinit(flow);
 	flow_turn_leave(flow);
 	flow_queue_close(flow);
 	if (flow->pause)

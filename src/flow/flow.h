@@ -107,7 +107,7 @@ struct flow {
 	const struct flow_io *io;
 	const struct flow_limits *limits;
 	struct event *readable; /* on the source; the owner's memory, event_get_struct_event_size() bytes */
-	struct event *writable; /* on the sink, while weir waits for it itself; otherwise NULL */
+	struct event *writable; /* on the sink, while bytes wait for it; otherwise NULL */
 	struct pipe *pipes;     /* those in which bytes are queued, oldest first */
 	struct bufferevent *buffer; /* on the sink, while bytes are queued in its buffers; otherwise NULL */
 	int source_fd, sink_fd;     /* borrowed; the owner closes them after flow_stop */
@@ -122,12 +122,15 @@ struct flow {
 	enum flow_sink sink;
 	enum flow_pause pause;
 	unsigned char bulk_reads;
-	unsigned char turn; /* what it will do when its turn comes; bits of enum flow_turn */
-	bool bulk : 1;      /* moves enough to be worth a pipe */
+	unsigned char starved_times; /* how often in a row, at most */
+	unsigned char turn;          /* what it will do when its turn comes; bits of enum flow_turn */
+	bool bulk : 1;               /* moves enough to be worth a pipe */
 	bool may_splice : 1;
 	bool started : 1;
 	bool readable_added : 1; /* whether the event is added */
 	bool writable_added : 1;
+	bool offered : 1; /* the sink was writable, and nothing was written to it since */
+	bool starved : 1; /* it took nothing then: the kernel has no memory for it. writable is a timer */
 	TAILQ_ENTRY(flow) turn_entry;
 	struct flow_pauses *pauses; /* NULL before the first */
 

@@ -10,9 +10,7 @@
 #include <event2/event.h>
 #include <stdint.h>
 
-/*
- * One writev(2) of libevent takes up to 128 chains; its own default of 16 KiB would need 32 calls for that.
- */
+/* What one writev(2) of libevent takes. More is not looked for in a long queue. */
 #define MAX_SINGLE_WRITE (128 * FLOW_CHAIN_SIZE)
 
 static struct evbuffer *head_of(struct bufferevent *buffer)
@@ -25,10 +23,7 @@ static struct evbuffer *tail_of(struct bufferevent *buffer)
 	return bufferevent_get_input(buffer);
 }
 
-struct bufferevent *flow_buffer_open(struct event_base *base, int sink, size_t step,
-                                     void (*written)(struct bufferevent *buffer, void *arg),
-                                     void (*failed)(struct bufferevent *buffer, short what, void *arg),
-                                     void *arg)
+struct bufferevent *flow_buffer_open(struct event_base *base, int sink)
 {
 	struct bufferevent *buffer = bufferevent_socket_new(base, sink, 0);
 
@@ -36,11 +31,9 @@ struct bufferevent *flow_buffer_open(struct event_base *base, int sink, size_t s
 		return NULL;
 	/* Writing is on in a new bufferevent. Switching it off cannot fail while no event is pending. */
 	(void)bufferevent_disable(buffer, EV_WRITE);
-	(void)evbuffer_unfreeze(tail_of(buffer), 0); /* libevent lets only its own reads add to it */
-	bufferevent_setcb(buffer, NULL, written, failed, arg);
-	/* The flow's own marks cover its pipe too, so libevent only has to report every write. */
-	bufferevent_setwatermark(buffer, EV_WRITE, SIZE_MAX, 0);
-	bufferevent_set_max_single_write(buffer, min_u64(step, MAX_SINGLE_WRITE));
+	/* libevent lets only its own reads add to the one, and its own writes take from the other. */
+	(void)evbuffer_unfreeze(tail_of(buffer), 0);
+	(void)evbuffer_unfreeze(head_of(buffer), 1);
 	return buffer;
 }
 
@@ -62,35 +55,29 @@ int flow_buffer_append(struct bufferevent *buffer, bool to_tail, const unsigned 
 	return 0;
 }
 
-/* Nothing is to be written yet, so switching it off cannot fail, and libevent has no event to add. */
-static int make_tail_the_head(struct bufferevent *buffer)
-{
-	(void)bufferevent_disable(buffer, EV_WRITE);
-	return evbuffer_add_buffer(head_of(buffer), tail_of(buffer));
-}
-
-int flow_buffer_write(struct bufferevent *buffer)
-{
-	if (flow_buffer_head(buffer) == 0 && make_tail_the_head(buffer) < 0)
-		return -ENOMEM;
-	if (bufferevent_get_enabled(buffer) & EV_WRITE)
-		return 0;
-	return bufferevent_enable(buffer, EV_WRITE) < 0 ? -ENOMEM : 0;
-}
-
-/* libevent lets only its own writes take from the head. */
-ssize_t flow_buffer_push(struct bufferevent *buffer, size_t give)
+int flow_buffer_turn_over(struct bufferevent *buffer)
 {
 	struct evbuffer *head = head_of(buffer);
+
+	if (evbuffer_get_length(head) > 0)
+		return 0;
+	return evbuffer_add_buffer(head, tail_of(buffer)) < 0 ? -ENOMEM : 0;
+}
+
+struct flow_move flow_buffer_push(struct bufferevent *buffer, int sink, size_t give)
+{
+	struct evbuffer *head = head_of(buffer);
+	struct flow_move move = {.fault = flow_buffer_turn_over(buffer)};
 	ssize_t sent;
 
 	if (evbuffer_get_length(head) == 0)
-		return 0;
-	(void)evbuffer_unfreeze(head, 1);
-	sent = evbuffer_write_atmost(head, bufferevent_getfd(buffer), (ev_ssize_t)give);
-	sent = sent < 0 ? -errno : sent;
-	(void)evbuffer_freeze(head, 1);
-	return sent;
+		return move;
+	sent = evbuffer_write_atmost(head, sink, (ev_ssize_t)min_u64(give, MAX_SINGLE_WRITE));
+	if (sent > 0)
+		move.sent = (size_t)sent;
+	else
+		move.sink = flow_answer(sent < 0 && errno != EINTR ? -errno : -EAGAIN);
+	return move;
 }
 
 size_t flow_buffer_head(struct bufferevent *buffer)

@@ -11,6 +11,7 @@
  *   flow_memory.c  how much may be queued
  *   flow_pause.c   how often and how long a source was paused
  *   flow_room.c    how much may be written
+ *   flow_wait.c    waits until the sink takes more
  *   flow_turns.c   whose turn it is
  *   flow_report.c  the dump's record
  *
@@ -67,8 +68,24 @@ static inline bool flow_has_source(const struct flow *flow)
 	return flow->source == SOURCE_OPEN || flow->source == SOURCE_DOOMED;
 }
 
-/* flow.c: does what the flow put off with flow_turn_defer. The caller settles. */
+/* flow.c */
+
+/* Does what the flow put off with flow_turn_defer. The caller settles. */
 void flow_take_turn(struct flow *flow, unsigned turn);
+/* The sink is writable. Settles. */
+void flow_sink_writable(struct flow *flow);
+/* A starved sink was left alone for long enough. Settles. */
+void flow_wait_over(struct flow *flow);
+
+/* flow_wait.c */
+
+/* Waits until the sink is writable, or, if it is starved, for a while. 0 or -ENOMEM. */
+int flow_wait_begin(struct flow *flow);
+void flow_wait_end(struct flow *flow);
+/* The sink was writable and took nothing: it is starved. */
+void flow_wait_longer(struct flow *flow);
+/* Frees the event, which is not added. */
+void flow_wait_deinit(struct flow *flow);
 
 /* flow_pipes.c */
 
@@ -93,6 +110,8 @@ bool flow_queue_begins_in_pipe(const struct flow *flow);
 bool flow_queue_ends_in_tail(const struct flow *flow);
 /* Bytes in all parts together. */
 uint64_t flow_queue_length(const struct flow *flow);
+/* Sends at most give of the oldest bytes, from one part of the queue. */
+struct flow_move flow_queue_push(struct flow *flow, size_t give);
 /* Gives back the empty parts of the queue, and the memory that the queue no longer needs. */
 void flow_queue_trim(struct flow *flow);
 /* Drops and counts whatever is still queued. */
@@ -166,27 +185,20 @@ struct flow_move flow_take_away(int source, unsigned char *scratch, size_t size)
 /* flow_buffer.c */
 
 /*
- * The buffers of a bufferevent on the sink. The head is its output buffer, which libevent writes. The tail is
- * what comes after the flow's pipes. It is in the input buffer, which nothing is ever read into, and becomes
- * the head without a copy.
+ * The buffers of a bufferevent on the sink. The head is its output buffer, which is written. The tail is what
+ * comes after the flow's pipes. It is in the input buffer, which nothing is ever read into, and becomes the
+ * head without a copy. The bufferevent itself neither reads nor writes: libevent does not say when a sink
+ * that is writable takes nothing.
  *
- * Both are empty at first. libevent does not write yet, and then at most step bytes each time that the sink
- * is writable. NULL when out of memory. From flow_buffer_write on, written is called after every write.
- * failed is called when writing fails, with the reason in errno. Either may close the buffer.
+ * Both are empty at first. NULL when out of memory.
  */
-struct bufferevent *flow_buffer_open(struct event_base *base, int sink, size_t step,
-                                     void (*written)(struct bufferevent *buffer, void *arg),
-                                     void (*failed)(struct bufferevent *buffer, short what, void *arg),
-                                     void *arg);
+struct bufferevent *flow_buffer_open(struct event_base *base, int sink);
 /* 0 or -ENOMEM. After -ENOMEM it is undefined how much was appended. */
 int flow_buffer_append(struct bufferevent *buffer, bool to_tail, const unsigned char *data, size_t length);
-/*
- * Lets libevent write. If the head is empty, the tail becomes the head: there must be no pipe left. May be
- * called more than once. 0 or -ENOMEM.
- */
-int flow_buffer_write(struct bufferevent *buffer);
-/* Writes at most give bytes of the head now. How many, or -errno. */
-ssize_t flow_buffer_push(struct bufferevent *buffer, size_t give);
+/* If the head is empty, the tail becomes the head: no pipe may be left. 0 or -ENOMEM. */
+int flow_buffer_turn_over(struct bufferevent *buffer);
+/* Sends at most give bytes of the head, which is turned over first. */
+struct flow_move flow_buffer_push(struct bufferevent *buffer, int sink, size_t give);
 /* bytes */
 size_t flow_buffer_head(struct bufferevent *buffer);
 size_t flow_buffer_tail(struct bufferevent *buffer);

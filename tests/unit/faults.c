@@ -3,7 +3,7 @@
 #include "faults.h"
 
 #include <errno.h>
-#include <event2/bufferevent.h>
+#include <event2/buffer.h>
 #include <event2/event.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -28,14 +28,16 @@ struct event *__wrap_event_new(struct event_base *base, evutil_socket_t fd, shor
                                event_callback_fn call, void *arg);
 int __real_event_add(struct event *event, const struct timeval *timeout);
 int __wrap_event_add(struct event *event, const struct timeval *timeout);
-int __real_bufferevent_enable(struct bufferevent *queue, short what);
-int __wrap_bufferevent_enable(struct bufferevent *queue, short what);
+int __real_evbuffer_write_atmost(struct evbuffer *buffer, evutil_socket_t fd, ev_ssize_t most);
+int __wrap_evbuffer_write_atmost(struct evbuffer *buffer, evutil_socket_t fd, ev_ssize_t most);
 int __real_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags);
 int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags);
 int __real_socket(int domain, int type, int protocol);
 int __wrap_socket(int domain, int type, int protocol);
 ssize_t __real_recv(int fd, void *data, size_t length, int flags);
 ssize_t __wrap_recv(int fd, void *data, size_t length, int flags);
+ssize_t __real_send(int fd, const void *data, size_t length, int flags);
+ssize_t __wrap_send(int fd, const void *data, size_t length, int flags);
 ssize_t __real_splice(int in, off_t *in_at, int out, off_t *out_at, size_t length, unsigned flags);
 ssize_t __wrap_splice(int in, off_t *in_at, int out, off_t *out_at, size_t length, unsigned flags);
 /* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
@@ -115,9 +117,9 @@ int __wrap_event_add(struct event *event, const struct timeval *timeout)
 	return fails(FAULT_EVENT_ADD) ? -1 : __real_event_add(event, timeout);
 }
 
-int __wrap_bufferevent_enable(struct bufferevent *queue, short what)
+int __wrap_evbuffer_write_atmost(struct evbuffer *buffer, evutil_socket_t fd, ev_ssize_t most)
 {
-	return fails(FAULT_ENABLE) ? -1 : __real_bufferevent_enable(queue, what);
+	return fails(FAULT_WRITE) ? -1 : __real_evbuffer_write_atmost(buffer, fd, most);
 }
 
 int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags)
@@ -133,6 +135,11 @@ int __wrap_socket(int domain, int type, int protocol)
 ssize_t __wrap_recv(int fd, void *data, size_t length, int flags)
 {
 	return fails(FAULT_RECV) ? -1 : __real_recv(fd, data, length, flags);
+}
+
+ssize_t __wrap_send(int fd, const void *data, size_t length, int flags)
+{
+	return fails(FAULT_SEND) ? -1 : __real_send(fd, data, length, flags);
 }
 
 ssize_t __wrap_splice(int in, off_t *in_at, int out, off_t *out_at, size_t length, unsigned flags)

@@ -11,10 +11,11 @@ enum fault {
 	FAULT_MEMORY, /* any allocation */
 	FAULT_EVENT_NEW,
 	FAULT_EVENT_ADD,
-	FAULT_ENABLE, /* bufferevent_enable */
+	FAULT_WRITE, /* evbuffer_write_atmost */
 	FAULT_ACCEPT,
 	FAULT_SOCKET,
 	FAULT_RECV,
+	FAULT_SEND,
 	FAULT_SPLICE,
 	FAULTS,
 };

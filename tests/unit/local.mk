@@ -27,6 +27,7 @@ UNIT_TESTS = \
 	tests/unit/flow/test_flow_room \
 	tests/unit/flow/test_flow_splice \
 	tests/unit/flow/test_flow_turns \
+	tests/unit/flow/test_flow_wait \
 	tests/unit/worker/test_acceptor \
 	tests/unit/worker/test_handover \
 	tests/unit/base/test_log \
@@ -75,8 +76,8 @@ tests_unit_libunit_a_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 # Programs with faults.c: see faults.h.
 FAULTS_WRAP = $(AM_LDFLAGS) \
 	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=reallocarray,--wrap=strdup \
-	-Wl,--wrap=event_new,--wrap=event_add,--wrap=bufferevent_enable \
-	-Wl,--wrap=accept4,--wrap=socket,--wrap=recv,--wrap=splice
+	-Wl,--wrap=event_new,--wrap=event_add,--wrap=evbuffer_write_atmost \
+	-Wl,--wrap=accept4,--wrap=socket,--wrap=recv,--wrap=send,--wrap=splice
 
 tests_unit_net_test_address_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_net_test_address_LDADD = $(UNIT_LIBS)
@@ -161,6 +162,10 @@ tests_unit_flow_test_flow_turns_SOURCES = tests/unit/flow/test_flow_turns.c test
 tests_unit_flow_test_flow_turns_LDFLAGS = $(FAULTS_WRAP) -Wl,--wrap=flow_take_turn
 tests_unit_flow_test_flow_turns_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_flow_test_flow_turns_LDADD = $(UNIT_LIBS)
+tests_unit_flow_test_flow_wait_SOURCES = tests/unit/flow/test_flow_wait.c tests/unit/flow/one_flow.c tests/unit/faults.c
+tests_unit_flow_test_flow_wait_LDFLAGS = $(FAULTS_WRAP)
+tests_unit_flow_test_flow_wait_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_flow_test_flow_wait_LDADD = $(UNIT_LIBS)
 tests_unit_flow_test_flow_queue_SOURCES = tests/unit/flow/test_flow_queue.c tests/unit/flow/one_flow.c tests/unit/faults.c
 tests_unit_flow_test_flow_queue_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_flow_test_flow_queue_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)

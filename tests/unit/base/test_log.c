@@ -467,14 +467,20 @@ START_TEST(lines_of_a_storm_are_written_together)
 }
 END_TEST
 
-/* How long lines that follow on another take to be written: the best of some, in ns. */
-static uint64_t least_delay(int packets, void (*write_lines)(void))
-{
-	uint64_t least = UINT64_MAX;
+#define DELAYS 21
 
-	for (int i = 0; i < 20; i++) {
+static int compare_delays(const void *a, const void *b)
+{
+	uint64_t one = *(const uint64_t *)a, other = *(const uint64_t *)b;
+
+	return one < other ? -1 : one > other;
+}
+
+/* How long lines that follow on another take to be written, in ns: some tries, the best of them first. */
+static void measure_delays(int packets, void (*write_lines)(void), uint64_t delays[DELAYS])
+{
+	for (int i = 0; i < DELAYS; i++) {
 		struct timespec from, to;
-		uint64_t delay;
 
 		poll(NULL, 0, 20); /* the thread has nothing to do by now */
 		log_info("first");
@@ -483,11 +489,27 @@ static uint64_t least_delay(int packets, void (*write_lines)(void))
 		write_lines();
 		packets_until(packets, "last");
 		clock_gettime(CLOCK_MONOTONIC, &to);
-		delay = (uint64_t)(to.tv_sec - from.tv_sec) * 1000000000 +
-		        (uint64_t)(to.tv_nsec - from.tv_nsec);
-		least = delay < least ? delay : least;
+		delays[i] = (uint64_t)(to.tv_sec - from.tv_sec) * 1000000000 + (uint64_t)to.tv_nsec -
+		            (uint64_t)from.tv_nsec;
 	}
-	return least;
+	qsort(delays, DELAYS, sizeof(delays[0]), compare_delays);
+}
+
+static uint64_t least_delay(int packets, void (*write_lines)(void))
+{
+	uint64_t delays[DELAYS];
+
+	measure_delays(packets, write_lines, delays);
+	return delays[0];
+}
+
+/* On a busy machine, a rest may be over before the line is written that has to wait for its end. */
+static uint64_t usual_delay(int packets, void (*write_lines)(void))
+{
+	uint64_t delays[DELAYS];
+
+	measure_delays(packets, write_lines, delays);
+	return delays[DELAYS / 2];
 }
 
 static void write_info(void)
@@ -513,7 +535,7 @@ START_TEST(only_what_can_wait_waits)
 	uint64_t rested;
 
 	ck_assert_int_eq(log_start(), 0);
-	rested = least_delay(packets, write_info);
+	rested = usual_delay(packets, write_info);
 	ck_assert_uint_gt(rested, 2 * least_delay(packets, write_notice));
 	ck_assert_uint_gt(rested, 2 * least_delay(packets, write_much));
 	log_stop(PATIENCE_MS);

@@ -26,7 +26,7 @@ static void setup(void)
 	evmemory_use(&pool);
 	base = evloop_new();
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
-	buffer = flow_buffer_open(base, fds[0], SIZE_MAX, NULL, NULL, NULL);
+	buffer = flow_buffer_open(base, fds[0]);
 	ck_assert_ptr_nonnull(buffer);
 }
 
