@@ -7,7 +7,6 @@
 #include "base/log.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 static uint64_t count_paused(const struct daemon *daemon)
@@ -57,7 +56,5 @@ void daemon_deinit_health(struct daemon *daemon)
 {
 	watchdog_free(daemon->watchdog);
 	health_free(daemon->health);
-	if (daemon->status == EXIT_SUCCESS)
-		service_status(&daemon->service, "stopped");
 	service_close(&daemon->service);
 }

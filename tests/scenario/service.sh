@@ -16,8 +16,7 @@ in_words() {
 	peers_end
 	wait_told "^[0-9]* $IDLE"
 	weir_stop
-	wait_told ' STATUS=stopped$'
-	expect_equal "what came last" STATUS=stopped "$(sed -n '$s/^[0-9]* //p' messages)"
+	wait_told ' STOPPING=1 STATUS=stopping$'
 	told ' STOPPING=1 STATUS=draining: 0 pairs left' || fail "it was not said that weir stops"
 	if told WATCHDOG; then fail "nobody asked for a watchdog"; fi
 	sed '1,/ READY=1/d; / STOPPING=1/,$d' messages >between
@@ -96,6 +95,17 @@ deaf_to_the_end() {
 	weir_stop
 }
 scenario "a manager that never reads does not hold up the end" deaf_to_the_end
+
+# The service is shown like that until the next try.
+no_start() {
+	EXPECT_LOG='in use'
+	manage
+	target -s
+	weir_launch -l "$TARGET" -T 127.0.0.1:9
+	weir_expect_status 1
+	wait_told ' STATUS=cannot start: Address already in use$'
+}
+scenario "a start that fails says why" no_start
 
 drain() {
 	manage
