@@ -58,8 +58,9 @@ static int fail(struct binding *binding, const char *address, int error)
 	const struct entrance *other = binding->in_the_way;
 
 	if (other)
-		log_error("relay %s: cannot listen on %s: relay %s has %s", binding->relay, address,
-		          other->relay, other->text);
+		log_error("relay %s: cannot listen on %s: relay %s has %s%s", binding->relay, address,
+		          other->relay, other->text,
+		          other->state == ENTRANCE_SHUT ? ", where clients still wait" : "");
 	else
 		log_error("relay %s: cannot listen on %s: %s", binding->relay, address, strerror(-error));
 	return error;

@@ -77,7 +77,7 @@ void facade_shut(struct facade *facade);
 void facade_enter(struct entrance *entrance);
 void facade_leave(struct entrance *entrance);
 
-/* An entrance that takes clients of the same address as one with this key would, or NULL. */
+/* An entrance, not closed, that takes clients of the same address as one with this key would, or NULL. */
 const struct entrance *facade_find_overlap(const struct facade *facade, const struct entrance_key *key);
 
 #endif
