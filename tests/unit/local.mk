@@ -29,6 +29,7 @@ UNIT_TESTS = \
 	tests/unit/flow/test_flow_turns \
 	tests/unit/flow/test_flow_wait \
 	tests/unit/worker/test_acceptor \
+	tests/unit/worker/test_adoption \
 	tests/unit/worker/test_handover \
 	tests/unit/base/test_log \
 	tests/unit/base/test_jobs \
@@ -174,6 +175,10 @@ tests_unit_worker_test_handover_SOURCES = tests/unit/worker/test_handover.c test
 tests_unit_worker_test_handover_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_worker_test_handover_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_worker_test_handover_LDADD = $(UNIT_LIBS)
+tests_unit_worker_test_adoption_SOURCES = tests/unit/worker/test_adoption.c tests/unit/faults.c
+tests_unit_worker_test_adoption_LDFLAGS = $(FAULTS_WRAP)
+tests_unit_worker_test_adoption_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_worker_test_adoption_LDADD = $(UNIT_LIBS)
 tests_unit_worker_test_acceptor_SOURCES = tests/unit/worker/test_acceptor.c tests/unit/faults.c
 tests_unit_worker_test_acceptor_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_worker_test_acceptor_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)

@@ -29,26 +29,43 @@ static void take_answer(void *arg, struct message *message)
 	(void)message;
 }
 
-static void adopt(unsigned number)
+/* The stand-ins look at the entrances of the relay. */
+static void look(void)
 {
-	ck_assert_int_eq(worker_prepare(worker[number], relay->generation), 0);
-	worker_order(worker[number], WORKER_ADOPT);
+	ck_assert_int_eq(stand_ins_prepare(stand_ins, relay->generation), 0);
+	stand_ins_adopt(stand_ins);
+}
+
+static void open_relay(const char *listen, const char *option)
+{
+	relay = relays_new(TEXTS(listen), TEXTS(relays_address(target)), TEXTS(option), NULL, WORKERS);
+	ck_assert_int_eq(relays_listen(relay), 0);
+}
+
+static void make_workers(void)
+{
+	for (unsigned i = 0; i < WORKERS; i++) {
+		worker[i] = worker_new(&context, i);
+		ck_assert_ptr_nonnull(worker[i]);
+	}
+	stand_ins = stand_ins_new(base, &context, worker);
+	ck_assert_ptr_nonnull(stand_ins);
+}
+
+static void adopt(void)
+{
+	for (unsigned i = 0; i < WORKERS; i++) {
+		ck_assert_int_eq(worker_prepare(worker[i], relay->generation), 0);
+		worker_order(worker[i], WORKER_ADOPT);
+	}
 }
 
 static void begin(const char *listen, const char *option)
 {
-	relay = relays_new(TEXTS(listen), TEXTS(relays_address(target)), TEXTS(option), NULL, WORKERS);
-	ck_assert_int_eq(relays_listen(relay), 0);
-	context.standings = relay->standing->standings;
-	for (unsigned i = 0; i < WORKERS; i++) {
-		worker[i] = worker_new(&context, i);
-		ck_assert_ptr_nonnull(worker[i]);
-		adopt(i);
-	}
-	stand_ins = stand_ins_new(base, &context, worker);
-	ck_assert_ptr_nonnull(stand_ins);
-	ck_assert_int_eq(stand_ins_prepare(stand_ins, relay->generation), 0);
-	stand_ins_adopt(stand_ins);
+	open_relay(listen, option);
+	make_workers();
+	adopt();
+	look();
 }
 
 static void setup(void)
@@ -132,6 +149,29 @@ START_TEST(clients_of_stuck_workers_are_served)
 	LOOP_UNTIL(base, stand_in(0) == HANDOVER_NOBODY && stand_in(1) == HANDOVER_NOBODY);
 	come(CLIENTS);
 	LOOP_UNTIL(base, served(3 * CLIENTS));
+}
+END_TEST
+
+/* What was prepared in vain changes nothing. */
+START_TEST(clients_of_another_generation_are_served)
+{
+	struct relay *before;
+
+	open_relay("127.0.0.1:0", NULL);
+	make_workers();
+	look();
+	before = relay;
+	open_relay("127.0.0.2:0", NULL);
+	adopt();
+	ck_assert_int_eq(stand_ins_prepare(stand_ins, before->generation), 0);
+	stand_ins_forget_prepared(stand_ins);
+	look();
+	relays_free(before);
+	start(2);
+	come(CLIENTS);
+	LOOP_UNTIL(base, served(CLIENTS));
+	ck_assert_uint_eq(stand_in(0), 2);
+	ck_assert_uint_eq(stand_in(1), 2);
 }
 END_TEST
 
@@ -246,6 +286,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_set_timeout(tcase, 30);
 	tcase_add_test(tcase, clients_of_stuck_workers_are_served);
+	tcase_add_test(tcase, clients_of_another_generation_are_served);
 	tcase_add_test(tcase, unix_clients_of_a_stuck_worker_are_served);
 	tcase_add_test(tcase, nobody_is_left_to_stand_in);
 	tcase_add_test(tcase, clients_that_wait_at_a_limit_are_left_alone);

@@ -17,11 +17,12 @@
 static struct worker_context context;
 static struct worker *worker[WORKERS];
 static struct handover *handover;
-static struct relay *relay;
+static struct relay *relay, *before[32]; /* before: of earlier generations; held until the end */
+static size_t before_count;
 static struct budget budget;
 static struct slots slots, pipes;
 static int target;
-static int mine[4 * MANY];
+static int mine[8 * MANY];
 static size_t mine_count;
 static unsigned fds_before;
 
@@ -152,6 +153,8 @@ static void teardown(void)
 	ck_assert_uint_eq(slots_used(&pipes), 0);
 	ck_assert_uint_eq(slots_used(&relay->standing->slots), 0);
 	ck_assert_uint_eq(budget_used(&budget), 0);
+	while (before_count > 0)
+		relay_put(before[--before_count]);
 	relays_free(relay);
 	facade_deinit(relays_facade(WORKERS));
 	mailbox_close(&mailbox);
@@ -573,6 +576,93 @@ START_TEST(draining_includes_the_one_stood_in_for)
 }
 END_TEST
 
+/* Another configuration is in force: it listens there. */
+static void reload(const char *listen)
+{
+	struct facade *facade = relays_facade(WORKERS);
+	struct config *config = relays_config(TEXTS(listen), TEXTS(relays_address(target)), NULL);
+	struct generation *next = generation_new(config, relay->standing->standings, NULL, NULL);
+
+	ck_assert_ptr_nonnull(next);
+	config_put(config);
+	facade_begin(facade);
+	ck_assert_int_eq(relay_bind(next->relays[0], facade, NULL), 0);
+	for (unsigned i = 0; i < WORKERS; i++)
+		ck_assert_int_eq(worker_prepare(worker[i], next), 0);
+	ck_assert_int_eq(generation_listen(next), 0);
+	(void)facade_commit(facade);
+	order_all(WORKER_ADOPT);
+	before[before_count++] = relay;
+	relay = next->relays[0];
+}
+
+static void come(int count)
+{
+	for (int i = 0; i < count; i++)
+		keep(relays_connect(entrance_fd(relay->entrances.list[0], 0)));
+}
+
+/* Those that wait meanwhile are served, by whichever. */
+START_TEST(workers_adopt_another_generation)
+{
+	struct entrance *entrance = relay->entrances.list[0];
+
+	start();
+	wait_for(&answers.adopted, WORKERS);
+	come(MANY / 2);
+	reload("127.0.0.1:0");
+	come(MANY / 2);
+	wait_for(&answers.adopted, 2 * WORKERS);
+	ck_assert_ptr_eq(relay->entrances.list[0], entrance);
+	for (int i = 0; i < MANY; i++)
+		accept_target();
+	ck_assert_uint_eq(report(), MANY);
+	ck_assert_uint_eq(captured("listening on"), 1);
+}
+END_TEST
+
+/* The other worker is not stuck, which makes no difference for the one that stands in. */
+START_TEST(stand_in_adopts_for_the_other_as_well)
+{
+	struct entrance *first = relay->entrances.list[0], *second;
+
+	start();
+	wait_for(&answers.adopted, WORKERS);
+	ck_assert_uint_eq(atomic_load(&first->acceptors), WORKERS);
+	order_stand_in(0);
+	ck_assert_uint_eq(atomic_load(&first->acceptors), WORKERS + 1);
+	reload("127.0.0.2:0");
+	wait_for(&answers.adopted, 2 * WORKERS);
+	second = relay->entrances.list[0];
+	ck_assert_ptr_ne(first, second);
+	ck_assert_uint_eq(atomic_load(&second->acceptors), WORKERS + 1);
+	LOOP_UNTIL(base, first->count == 0);
+	order_stand_in(HANDOVER_NOBODY);
+	ck_assert_uint_eq(atomic_load(&second->acceptors), WORKERS);
+}
+END_TEST
+
+/* Clients come all the time, to addresses that come and go. */
+START_TEST(many_generations_under_clients)
+{
+	static const char *const listen[] = {"127.0.0.1:0", "127.0.0.2:0"};
+	unsigned came = 0;
+
+	start();
+	wait_for(&answers.adopted, WORKERS);
+	for (unsigned i = 1; i <= 20; i++) {
+		come(4);
+		reload(listen[i / 2 % 2]);
+		come(4);
+		came += 8;
+		wait_for(&answers.adopted, (i + 1) * WORKERS);
+	}
+	for (unsigned i = 0; i < came; i++)
+		accept_target();
+	ck_assert_uint_eq(report(), came);
+}
+END_TEST
+
 static void *order_often(void *arg)
 {
 	(void)arg;
@@ -635,6 +725,9 @@ int main(void)
 	tcase_add_test(tcase, shutdown_resets_and_goes_on);
 	tcase_add_test(tcase, stopping_resets_what_is_left);
 	tcase_add_test(tcase, orders_before_the_start_are_carried_out);
+	tcase_add_test(tcase, workers_adopt_another_generation);
+	tcase_add_test(tcase, stand_in_adopts_for_the_other_as_well);
+	tcase_add_test(tcase, many_generations_under_clients);
 	tcase_add_test(tcase, orders_of_many_threads);
 	tcase_add_test(tcase, stop_with_a_dump_under_way);
 	suite_add_tcase(suite, tcase);
