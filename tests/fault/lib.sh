@@ -5,6 +5,7 @@
 #   faults_start ARG...  a daemon with relays for every kind of traffic between targets that serve
 #   faults RULE...       from now on these calls fail, by the rules of shim.c; without rules, none fails
 #   injected             how many have failed since
+#   faults_apart         for a case that runs beside others
 #   faults_finish        prints what was injected in all cases, and the plan
 #   traffic              one client of every kind, to its end; traffic_begin and traffic_end in two steps
 #
@@ -41,6 +42,12 @@ faults() {
 	mv rules.new rules
 }
 
+# A case beside others counts its own.
+faults_apart() {
+	FAULT_LOG=$top/faults.$BASHPID.log
+	: >"$FAULT_LOG"
+}
+
 injected() {
 	tail -c "+$((injected_before + 1))" "$FAULT_LOG" | wc -l
 }
@@ -52,7 +59,8 @@ expect_injected() {
 
 # A line for each call: what it failed with, or "short", and how often.
 faults_finish() {
-	awk '{ count[$0]++ } END { for (what in count) print what, count[what] }' "$FAULT_LOG" | LC_ALL=C sort | awk '
+	report_beside
+	cat "$top"/faults*.log | awk '{ count[$0]++ } END { for (what in count) print what, count[what] }' | LC_ALL=C sort | awk '
 	$1 != call { printf "%s# injected: %s", separator, $1; call = $1; separator = "\n" }
 	{ printf " %s %d", $2, $3; all += $3 }
 	END { printf "%s# injected in all: %d\n", separator, all }'

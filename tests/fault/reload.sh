@@ -29,6 +29,7 @@ other() {
 }
 
 begin() {
+	faults_apart
 	export FAULT_RULES=$PWD/rules
 	EXPECT_LOG="$NOT_RELOADED\|cannot \|relay.ini\|out of memory\|does not resolve\|libevent: "
 	target -s echo
@@ -105,7 +106,7 @@ fails_once() {
 }
 
 for workers in 1 4; do
-	scenario "one allocation fails, $workers workers" fails_once alloc ENOMEM $step 5 -o workers=$workers
+	beside "one allocation fails, $workers workers" fails_once alloc ENOMEM $step 5 -o workers=$workers
 done
 
 # As long as there is none.
@@ -119,16 +120,16 @@ no_memory() {
 	expect_at_least "the number of reloads that failed" 3 "$failed"
 	release old
 }
-scenario "every allocation from one on fails" no_memory
+beside "every allocation from one on fails" no_memory
 
-scenario "open fails" fails_once open EMFILE 1 1 -o workers=2
-scenario "socket fails" fails_once socket EMFILE 1 2 -o workers=2
-scenario "bind fails" fails_once bind EADDRINUSE 1 2 -o workers=2
-scenario "listen fails" fails_once listen EADDRINUSE 1 2 -o workers=2
-scenario "getsockname fails" fails_once getsockname ENOBUFS 1 1 -o workers=2
-scenario "setsockopt fails" fails_once setsockopt ENOMEM 3 1 -o workers=2
-scenario "epoll_ctl fails" fails_once epoll_ctl ENOSPC 1 0 -o workers=2
-scenario "pthread_create fails" fails_once pthread_create EAGAIN 1 0 -o workers=2
+beside "open fails" fails_once open EMFILE 1 1 -o workers=2
+beside "socket fails" fails_once socket EMFILE 1 2 -o workers=2
+beside "bind fails" fails_once bind EADDRINUSE 1 2 -o workers=2
+beside "listen fails" fails_once listen EADDRINUSE 1 2 -o workers=2
+beside "getsockname fails" fails_once getsockname ENOBUFS 1 1 -o workers=2
+beside "setsockopt fails" fails_once setsockopt ENOMEM 3 1 -o workers=2
+beside "epoll_ctl fails" fails_once epoll_ctl ENOSPC 1 0 -o workers=2
+beside "pthread_create fails" fails_once pthread_create EAGAIN 1 0 -o workers=2
 
 # ---- what takes its time ----
 
@@ -175,12 +176,13 @@ stopped_while_it_hangs() {
 	weir_expect_status 0
 }
 for call in open getaddrinfo; do
-	scenario "$call hangs: all else goes on, and a second HUP is one more reload" hangs_and_goes_on $call
-	scenario "$call hangs: TERM" stopped_while_it_hangs $call
+	beside "$call hangs: all else goes on, and a second HUP is one more reload" hangs_and_goes_on $call
+	beside "$call hangs: TERM" stopped_while_it_hangs $call
 done
 
 # Before the start has come to its entrances. It is not lost: the file that is there afterwards counts.
 while_starting() {
+	faults_apart
 	export FAULT_RULES=$PWD/rules
 	target -s echo
 	section one localhost:0 | install
@@ -201,7 +203,7 @@ while_starting() {
 	RELAY=$(at 127.0.0.2) visit
 	expect_equal "reloads" 1 "$(grep -c "$RELOADED" weir.log)"
 }
-scenario "HUP while the start hangs: once, when it has started" while_starting
+beside "HUP while the start hangs: once, when it has started" while_starting
 
 while_dump_hangs() {
 	begin
@@ -216,7 +218,7 @@ while_dump_hangs() {
 	expect_state
 	release old
 }
-scenario "HUP while writing a dump hangs" while_dump_hangs
+beside "HUP while writing a dump hangs" while_dump_hangs
 
 looked_up_since() {
 	[ "$(injected)" -gt "$1" ]
@@ -251,7 +253,7 @@ lookups_rest() {
 	sleep 1.2
 	[ "$before" = "$(injected)" ]
 }
-scenario "a name that no relay has any more is not looked up" forgotten_name
+beside "a name that no relay has any more is not looked up" forgotten_name
 
 # Clients all the while. Nobody who connects to the entrance that is kept is reset.
 slowly() {
@@ -271,7 +273,7 @@ slowly() {
 	release old
 }
 for call in bind listen setsockopt epoll_ctl; do
-	scenario "slow calls of $call: no client notices" slowly $call
+	beside "slow calls of $call: no client notices" slowly $call
 done
 
 faults_finish
