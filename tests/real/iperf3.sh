@@ -14,10 +14,10 @@ bytes_of() {
 # iperf3 ends a test by a word on its control connection and counts no byte that is still on its way then, so
 # its sums are near the truth and not exact.
 bulk() {
-	local port
+	local address
 	need iperf3
-	port=$(free_port)
-	serve "$port" iperf3 --server --bind 127.0.0.1 --port "$port"
+	address=$(free_address)
+	serve "$address" iperf3 --server --bind 127.0.0.1 --port "${address##*:}"
 	weir_relay
 	timeout 60 iperf3 --client 127.0.0.1 --port "$(relay_port)" --time 2 --json "$@" >report.json
 	expect_at_least "bytes sent" 1000000 "$(bytes_of sum_sent)"

@@ -12,25 +12,25 @@ need() {
 	done
 }
 
-# A TCP port that was free a moment ago, for programs that cannot tell which one they got.
-free_port() {
+# An address that was free a moment ago, for programs that cannot tell which port they got.
+free_address() {
 	rm -f free.port
 	"$RAWPEER" listen 127.0.0.1:0 port-file free.port >/dev/null
-	cat free.port
+	echo "127.0.0.1:$(cat free.port)"
 }
 
 is_listening() {
-	(: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null
+	(: <"/dev/tcp/${1%:*}/${1##*:}") 2>/dev/null
 }
 
-# serve PORT COMMAND...: a server in the background, killed at the end of the case; TARGET is its address.
+# serve ADDRESS:PORT COMMAND...: a server in the background, killed at the end of the case; TARGET is its
+# address.
 serve() {
-	local port=$1
+	export TARGET=$1
 	shift
 	"$@" >server.out 2>&1 </dev/null &
 	SERVER_PID=$!
-	wait_for "$1 to listen" is_listening "$port"
-	export TARGET=127.0.0.1:$port
+	wait_for "$1 to listen" is_listening "$TARGET"
 }
 
 server_stop() {

@@ -8,7 +8,7 @@ REAL = \
 	tests/real/unit.sh \
 	tests/real/package.sh
 TESTS += $(REAL)
-EXTRA_DIST += $(REAL) tests/real/lib.sh tests/real/machine.sh
+EXTRA_DIST += $(REAL) tests/real/lib.sh tests/real/machine.sh tests/real/programs.sh
 
 clean-local:
 	rm -rf tests/real/machines

@@ -5,35 +5,11 @@ root=${srcdir:-$(dirname "$0")/../..}/tests
 . "$root/scenario/lib.sh"
 # shellcheck source=lib.sh
 . "$root/real/lib.sh"
+# shellcheck source=programs.sh
+. "$root/real/programs.sh"
 
 nginx_start() {
-	local port
-	need nginx curl
-	mkdir -p html up temp
-	port=$(free_port)
-	cat >nginx.conf <<-END
-		daemon off;
-		user $(id -un);
-		worker_processes 1;
-		pid $PWD/nginx.pid;
-		error_log $PWD/nginx.log;
-		events { }
-		http {
-			access_log off;
-			client_max_body_size 0;
-			client_body_temp_path $PWD/temp/body;
-			proxy_temp_path $PWD/temp/proxy;
-			fastcgi_temp_path $PWD/temp/fastcgi;
-			uwsgi_temp_path $PWD/temp/uwsgi;
-			scgi_temp_path $PWD/temp/scgi;
-			server {
-				listen 127.0.0.1:$port;
-				root $PWD/html;
-				location /up/ { root $PWD; dav_methods PUT; }
-			}
-		}
-	END
-	serve "$port" nginx -e "$PWD/nginx.log" -c "$PWD/nginx.conf"
+	nginx_serve "$(free_address)"
 	weir_relay
 }
 

@@ -5,12 +5,11 @@ root=${srcdir:-$(dirname "$0")/../..}/tests
 . "$root/scenario/lib.sh"
 # shellcheck source=lib.sh
 . "$root/real/lib.sh"
+# shellcheck source=programs.sh
+. "$root/real/programs.sh"
 
 redis_start() {
-	local port
-	need redis-server redis-cli redis-benchmark
-	port=$(free_port)
-	serve "$port" redis-server --port "$port" --bind 127.0.0.1 --save '' --appendonly no --dir "$PWD"
+	redis_serve "$(free_address)"
 	weir_relay
 }
 
