@@ -12,7 +12,7 @@ cases=0
 
 git -C "$repository" init -q
 mkdir "$repository/scripts"
-cp "$here/scripts/check-format" "$here/scripts/lib.sh" "$repository/scripts"
+cp "$here/scripts/check-format" "$here/scripts/described.awk" "$here/scripts/lib.sh" "$repository/scripts"
 
 # form NAME CHECK PATTERN FILE: with what is on standard input as FILE the check prints PATTERN and fails;
 # with an empty PATTERN it passes.
@@ -98,5 +98,49 @@ form "a comment of several lines" comments '' src/base/a.c <<END
 /*
  * Text.
  */
+END
+
+# What the manual page has an entry for.
+mkdir "$repository/man"
+cat >"$repository/man/weir-operation.7" <<'END'
+.Sh LOG LINES
+.Bl -tag -width Ds
+.It Li relay NAME: cannot listen on ADDRESS: WHY
+Error.
+.Bl -tag -width Ds -compact
+.It Li a reason
+.El
+.El
+.Sh CLOSE REASONS
+.Bl -tag -width Ds
+.It Li reason=eof
+.El
+END
+git -C "$repository" add man
+mkdir -p "$repository/src/pair"
+echo '[REASON_EOF] = {"eof", LOG_LEVEL_INFO, true},' >"$repository/src/pair/reason.c"
+git -C "$repository" add src
+form "a line of the log that the manual page has" log '' src/relay/a.c <<'END'
+	log_error("relay %s: cannot "
+	          "listen on %" PRIu64 ": %s", name);
+	log_debug("whatever");
+END
+form "one that it does not have" log '^src/relay/a.c: relay %s: cannot stand: .*no entry' src/relay/a.c <<'END'
+	log_error("relay %s: cannot listen on %s: %s", name);
+	log_notice("relay %s: cannot stand", name);
+END
+form "one of another level" log '^src/relay/a.c: .*not say that this is of level warning' src/relay/a.c <<'END'
+	log_warning("relay %s: cannot listen on %s: %s", name);
+END
+form "one that only the manual page has" log '^man/weir-operation.7:3: .*no such line' src/relay/a.c <<'END'
+	log_debug("relay %s: cannot listen on %s: %s", name);
+END
+form "one that says nothing by itself" log '^src/relay/a.c: a line without words' src/relay/a.c <<'END'
+	log_error("relay %s: cannot listen on %s: %s", name);
+	log_error("%s", text);
+END
+form "a reason that the manual page does not have" log '^src/pair/reason.c: reason=vanished: ' src/pair/reason.c <<'END'
+	[REASON_EOF] = {"eof", LOG_LEVEL_INFO, true},
+	[REASON_VANISHED] = {"vanished", LOG_LEVEL_INFO, false},
 END
 echo "1..$cases"
