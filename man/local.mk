@@ -2,3 +2,23 @@
 dist_man_MANS += man/relay.ini.5
 dist_man_MANS += man/weir.8
 dist_man_MANS += man/weir-operation.7
+dist_man_MANS += man/weir-recipes.7
+
+# The recipes of that page as files, to be copied.
+RECIPES = \
+	conf/recipe-balancer.ini \
+	conf/recipe-database.ini \
+	conf/recipe-game.ini \
+	conf/recipe-haproxy.cfg \
+	conf/recipe-mail.ini \
+	conf/recipe-rooms.sh \
+	conf/recipe-sites.ini \
+	conf/recipe-ssh.ini \
+	conf/recipe-targets.ini \
+	conf/recipe-unix.ini
+$(RECIPES): man/weir-recipes.7 man/recipe.awk
+	$(AM_V_GEN)$(MKDIR_P) conf && \
+	$(AWK) -v name=`echo $@ | sed 's/^conf.recipe-//'` -f $(srcdir)/man/recipe.awk \
+		$(srcdir)/man/weir-recipes.7 >$@.tmp && mv $@.tmp $@
+EXTRA_DIST += man/recipe.awk
+CLEANFILES += $(RECIPES)

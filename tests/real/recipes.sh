@@ -1,0 +1,257 @@
+#!/bin/bash
+# The recipes of weir-recipes(7): each file is taken from the page as it stands there, checked by weir --test,
+# and relays for real programs. Their addresses and ports are fixed, so all this happens in a network with
+# these addresses and with a /run of its own.
+if [ -z "${RECIPES_NAMESPACE:-}" ]; then
+	[ "$(id -u)" = 0 ] || { echo "1..0 # SKIP not root"; exit 0; }
+	if unshare --net --mount sh -c 'mount -t tmpfs none /run && mount --bind /proc/self/status /etc/hosts' 2>/dev/null; then
+		RECIPES_NAMESPACE=yes exec unshare --net --mount "$0" "$@"
+	fi
+	echo "1..0 # SKIP no network and no mounts of one's own"
+	exit 0
+fi
+root=${srcdir:-$(dirname "$0")/../..}/tests
+# shellcheck source=../scenario/lib.sh
+. "$root/scenario/lib.sh"
+# shellcheck source=lib.sh
+. "$root/real/lib.sh"
+# shellcheck source=programs.sh
+. "$root/real/programs.sh"
+
+MANUALS=$(cd "$root/../man" && pwd)
+PAGE=$MANUALS/weir-recipes.7
+EXAMPLES=$PWD/conf
+WIRE=${WIRE:-$PWD/tests/world/wire}
+OWN=10.0.0.1 # weir's machine in all recipes
+
+set_up_world() {
+	local address
+	ip link set lo up
+	for address in $OWN 10.0.0.5 10.0.0.11 10.0.0.2{1,2} 10.0.0.{40,50,60,70,80} 10.0.0.8{1,2,3,4}; do
+		ip address add $address/32 dev lo
+	done
+	cat >"$top/hosts" <<-END
+		127.0.0.1 localhost
+		10.0.0.11 db1.example.net
+		10.0.0.21 mail1.example.net
+		10.0.0.22 mail2.example.net
+		10.0.0.83 app.example.net
+		10.0.0.84 app.example.net
+	END
+	mount --bind "$top/hosts" /etc/hosts
+	mount -t tmpfs none /run
+	mkdir /run/weir /run/redis
+}
+
+# beside NAME FUNCTION: as scenario, but at the same time as all others of this script.
+beside() {
+	if [ -n "$ONLY" ] && ! [[ $1 =~ $ONLY ]]; then return; fi
+	cases=$((cases + 1))
+	(cases=$((cases - 1)) && scenario "$@") >"$top/$cases.tap" &
+}
+
+finish_beside() {
+	local number
+	wait
+	for ((number = 1; number <= cases; number++)); do cat "$top/$number.tap"; done
+	finish
+}
+
+# recipe NAME: as a file in the case's folder.
+recipe() {
+	awk -v name="$1" -f "$MANUALS/recipe.awk" "$PAGE" >"$1"
+	[ -s "$1" ] || fail "weir-recipes(7) has no recipe $1"
+}
+
+# weir_recipe NAME: the recipe, judged and running. No relay may lack anything that the page does not say.
+weir_recipe() {
+	recipe "$1"
+	"$WEIR" --test --config "$1" >test.out 2>&1 || { cat test.out; fail "weir --test refuses it"; }
+	grep -q '^configuration is good' test.out || fail "$(cat test.out)"
+	weir_start --config "$1"
+}
+
+set_up_world
+
+get() {
+	curl --silent --show-error --fail --max-time 60 "$@"
+}
+
+database() {
+	postgres_serve 10.0.0.11:5432
+	weir_recipe database.ini
+	seq 200000 | awk '{ print $1 "\trow " $1 * 31 }' >rows
+	sql 127.0.0.1:6432 -c 'create table t (id int primary key, word text)' -c '\copy t from rows'
+	sql 127.0.0.1:6432 -c '\copy (select * from t order by id) to back'
+	expect_same rows back
+	expect_equal "the name that a certificate is checked for" db1.example.net \
+		"$(psql -qAt "host=db1.example.net hostaddr=127.0.0.1 port=6432 user=weir dbname=postgres" -c '\echo :HOST')"
+	postgres_stop
+}
+beside "a database: PostgreSQL" database
+
+# The first of the two mail hosts is down.
+mail() {
+	EXPECT_LOG='cannot connect to target mail1'
+	need curl python3
+	python3 -W ignore -c 'import smtpd' 2>/dev/null || skip "python3 has no smtpd"
+	serve 10.0.0.22:587 python3 -u -W ignore -m smtpd -n -c DebuggingServer 10.0.0.22:587
+	weir_recipe mail.ini
+	{ printf 'Subject: news\n\n' && seq -f 'line %g of the mail' 20000; } >mail
+	for _ in 1 2; do
+		get --interface 10.0.0.5 --mail-from a@example.net --mail-rcpt b@example.net --crlf --upload-file mail \
+			smtp://$OWN:587
+	done
+	wait_for "the log" log_has 'cannot connect to target mail1.example.net:587'
+	wait_for "two mails" log_counts 2 'reason=eof\|reason=.*_reset'
+	expect_equal "lines that came" 40000 "$(grep -c '^b.line .* of the mail.$' server.out)"
+	sed -n "s/^b'X-Peer: \(.*\)'/\1/p" server.out | sort -u >seen
+	expect_equal "the client that the mail host sees" 10.0.0.22 "$(<seen)"
+	server_stop
+}
+beside "mail: SMTP to the one of two hosts that is up" mail
+
+# Each port has streams of its own, so the lobby cannot be taken for a room.
+game() {
+	local port seed=1 name
+	for port in 7000 7001 7002; do
+		peer_with "at$port" "listen 10.0.0.40:$port accept" -s -i \
+			seeds $((seed + 1)) $seed recv 100K send 100K expect-fin fin
+		wait_for "port $port" is_listening 10.0.0.40:$port
+		seed=$((seed + 2))
+	done
+	weir_recipe game.ini
+	for name in 443,1 7000,1 7001,3 7002,5; do
+		seed=${name#*,}
+		RELAY=$OWN:${name%,*} client_as "client$name" seeds "$seed" $((seed + 1)) send 100K recv 100K fin expect-fin
+	done
+	peers_end
+	wait_for "four players" log_counts 4 'reason=eof'
+}
+beside "a game: each port reaches its own target" game
+
+more_rooms() {
+	recipe game.ini
+	recipe rooms.sh
+	mv game.ini relay.ini
+	sh rooms.sh
+	"$WEIR" --test --config relay.ini >test.out
+	expect_equal "what --test says" "configuration is good: 21 relays" "$(head -n 1 test.out)"
+}
+beside "a game: rooms that the shell writes" more_rooms
+
+secure_shell() {
+	sshd_serve 10.0.0.50:22
+	weir_recipe ssh.ini
+	make_file big 8
+	expect_equal "the checksum that the other side counts" "$(checksum <big)" \
+		"$(remote $OWN:2222 sha256sum <big | cut -d ' ' -f 1)"
+	remote $OWN:2222 "cat '$PWD/big'" >back
+	expect_same big back
+	server_stop
+}
+beside "ssh: a copy there and back" secure_shell
+
+# Both ways use one redis, so a value that goes in by one comes out by the other.
+unix_sockets() {
+	redis_serve 10.0.0.60:6379 --unixsocket /run/redis/redis.sock
+	weir_recipe unix.ini
+	make_file big 8
+	expect_equal "what redis says" OK "$(redis-cli -s /run/weir/cache.sock -x set big <big)"
+	redis-cli -h $OWN -p 6380 --raw get big | head -c "$(stat -c %s big)" >back
+	expect_same big back
+	log_has 'relay=cache client=unix: target=10.0.0.60:6379' || fail "the cache was not reached by TCP"
+	log_has 'relay=queue client=10.*target=unix:/run/redis/redis.sock' || fail "the queue was not reached by its socket"
+	server_stop
+}
+beside "a unix socket before TCP and after it" unix_sockets
+
+haproxy_uses_weir() {
+	[ "$(curl --silent --max-time 5 http://10.0.0.70/)" = "a page" ]
+}
+
+# HAProxy's own words for what its checks find.
+haproxy_says() {
+	grep -q "$1" haproxy.out
+}
+
+balancer() {
+	EXPECT_LOG='cannot connect to target'
+	need haproxy
+	nginx_serve 10.0.0.80:80
+	echo "a page" >html/index.html
+	make_file html/big 8
+	weir_recipe balancer.ini
+	recipe haproxy.cfg
+	haproxy -db -f haproxy.cfg >haproxy.out 2>&1 &
+	wait_for "a page by way of both" haproxy_uses_weir
+	get -o back http://10.0.0.70/big
+	expect_same html/big back
+	wait_closed relay=web upload_bytes=18
+	server_stop
+	wait_for "HAProxy to find out that the target is down" haproxy_says 'web/weir1 is DOWN'
+	kill %%
+	wait %% || :
+}
+beside "behind a load balancer: HAProxy finds out by way of weir whether the target is up" balancer
+
+# 80 ms there and back. A burst is handed over before its target has read a byte. Of a camera, no more is
+# under way than was allowed.
+sites() {
+	local now most=0
+	ip tuntap add dev w0 mode tun 2>/dev/null || skip "no TUN device of one's own"
+	ip address add 10.20.0.1/24 dev w0
+	ip link set w0 up
+	mkfifo orders
+	"$WIRE" w0 orders &
+	echo "7 delay 40" >orders
+	peer_with copies "listen 10.20.0.1:873 accept" echo
+	peer_with cameras "listen 10.20.0.1:8554 accept" recv-slow 8M 4M expect-fin fin
+	peer_with logs "listen 10.20.0.1:5140 accept" await handed-over recv 16M expect-fin fin
+	weir_recipe sites.ini
+	RELAY=$OWN:873 client_as copier mirror duplex 4M 4M fin expect-fin
+	RELAY=$OWN:5140 client_as program send 16M wait-acked touch handed-over fin expect-fin
+	RELAY=$OWN:8554 client_as camera send 8M fin expect-fin
+	until log_has ' relay=cameras .*reason=eof'; do
+		weir_dump
+		now=$(value sink_queue flow direction=upload high=65536)
+		if [ "${now:-0}" -gt $most ]; then most=$now; fi
+	done
+	expect_at_most "bytes of a camera under way" $((512 * 1024)) $most
+	peers_end
+	wait_for "three streams" log_counts 3 'reason=eof'
+}
+beside "two sites: a burst is taken in at once, a live stream has little under way" sites
+
+# The second of three does not run, and the host name has two addresses.
+targets() {
+	local i
+	EXPECT_LOG='cannot connect to target 10.0.0.82:80: Connection refused'
+	nginx_serve 10.0.0.81:80 10.0.0.83:80 10.0.0.84:80
+	make_file html/big 1
+	weir_recipe targets.ini
+	for ((i = 0; i < 8; i++)); do
+		get -o back http://$OWN:8081/big
+		expect_same html/big back
+	done
+	wait_for "8 close lines" log_counts 8 'reason=eof'
+	for i in 81 83 84; do
+		log_has " target=10.0.0.$i:80 .*reason=eof" || fail "nobody got to 10.0.0.$i"
+	done
+	expect_equal "lines about the one that is down" 1 "$(grep -c "$EXPECT_LOG" weir.log)"
+	server_stop
+}
+beside "several targets: one is down, and nobody notices" targets
+
+examples() {
+	sed -n 's/^\.\\" recipe //p' "$PAGE" | sort >wanted
+	find "$EXAMPLES" -name 'recipe-*' -printf '%f\n' | sed 's/^recipe-//' | sort >there
+	diff wanted there || fail "the examples are not those of the page (above)"
+	while read -r name; do
+		recipe "$name"
+		cmp "$name" "$EXAMPLES/recipe-$name"
+	done <wanted
+}
+beside "the examples are what the page shows" examples
+
+finish_beside
