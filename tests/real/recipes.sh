@@ -43,20 +43,6 @@ set_up_world() {
 	mkdir /run/weir /run/redis
 }
 
-# beside NAME FUNCTION: as scenario, but at the same time as all others of this script.
-beside() {
-	if [ -n "$ONLY" ] && ! [[ $1 =~ $ONLY ]]; then return; fi
-	cases=$((cases + 1))
-	(cases=$((cases - 1)) && scenario "$@") >"$top/$cases.tap" &
-}
-
-finish_beside() {
-	local number
-	wait
-	for ((number = 1; number <= cases; number++)); do cat "$top/$number.tap"; done
-	finish
-}
-
 # recipe NAME: as a file in the case's folder.
 recipe() {
 	awk -v name="$1" -f "$MANUALS/recipe.awk" "$PAGE" >"$1"
@@ -254,4 +240,4 @@ examples() {
 }
 beside "the examples are what the page shows" examples
 
-finish_beside
+finish
