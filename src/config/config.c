@@ -3,6 +3,7 @@
 #include "config/config.h"
 
 #include "base/units.h"
+#include "config/access.h"
 #include "config/clashes.h"
 #include "config/complaints.h"
 #include "config/loader.h"
@@ -202,6 +203,7 @@ static void load(struct loader *loader, struct config *config)
 {
 	loader_read(loader);
 	finish_relays(loader);
+	access_check(loader);
 	paths_check(loader);
 	clashes_check(loader);
 	rings_check(loader);

@@ -4,6 +4,7 @@
 
 #include "base/printable.h"
 #include "base/units.h"
+#include "config/access.h"
 #include "config/settings.h"
 
 #include <assert.h>
@@ -19,6 +20,8 @@
 #define BYTES_MAX   (1ull << 40) /* the sum of two is far from overflowing */
 #define SOCKBUF_MAX (1ull << 30) /* setsockopt(2) takes an int */
 #define MS_MAX      (365ull * 24 * 60 * 60 * 1000)
+
+#define BLANKS " \t"
 
 #define OUT_OF_MEMORY "could not be kept: out of memory"
 
@@ -204,16 +207,43 @@ static const char *listen_problem(const struct address *address)
 	return IN6_IS_ADDR_LINKLOCAL(in6) ? "is a link-local address, which needs an interface" : NULL;
 }
 
+/* words: what comes behind the address. */
+static const char *take_words(const char *words, struct address *address)
+{
+	if (!*words)
+		return NULL;
+	if (address->kind != ADDRESS_LITERAL || !endpoint_is_path(&address->endpoint))
+		return "has words behind it, which are for a unix path";
+	return access_parse(words, address);
+}
+
+static const char *parse_listen(char *text, struct address *address)
+{
+	char *words = text + strcspn(text, BLANKS);
+	const char *problem;
+
+	if (*words)
+		*words++ = '\0';
+	problem = parse_address(text, address);
+	if (problem)
+		return problem;
+	problem = listen_problem(address);
+	if (!problem)
+		problem = take_words(words, address);
+	if (problem)
+		address_deinit(address);
+	return problem;
+}
+
 static const char *set_listen(const struct option *option, void *settings, const char *text)
 {
 	struct address address;
-	const char *problem = parse_address(text, &address);
+	char *copy = strdup(text);
+	const char *problem = copy ? parse_listen(copy, &address) : OUT_OF_MEMORY;
 
+	free(copy);
 	if (problem)
 		return problem;
-	problem = listen_problem(&address);
-	if (problem)
-		return problem; /* a literal address has nothing to free */
 	/* bind(2) refuses a mapped address on an IPv6 socket that is not for both families. */
 	if (address.kind == ADDRESS_LITERAL)
 		endpoint_unmap(&address.endpoint);
@@ -233,7 +263,9 @@ static const char *target_problem(const struct address *address)
 static const char *set_target(const struct option *option, void *settings, const char *text)
 {
 	struct address address;
-	const char *problem = parse_address(text, &address);
+	const char *problem = text[strcspn(text, BLANKS)]
+	                              ? "has words behind it, which are for listening only"
+	                              : parse_address(text, &address);
 
 	if (problem)
 		return problem;
@@ -249,10 +281,13 @@ static void print_addresses(const struct option *option, const void *settings, F
 {
 	struct address *const *items = const_field(option, settings);
 	const size_t *count = (const size_t *)(const void *)((const char *)settings + option->count_offset);
-	char buf[ADDRESS_TEXT_MAX];
+	char buf[ADDRESS_TEXT_MAX], words[ACCESS_TEXT_MAX];
 
-	for (size_t i = 0; i < *count; i++)
-		fprintf(out, "%s = %s\n", option->key, address_format(&(*items)[i], buf));
+	for (size_t i = 0; i < *count; i++) {
+		access_format(&(*items)[i], words);
+		fprintf(out, "%s = %s%s%s\n", option->key, address_format(&(*items)[i], buf),
+		        *words ? " " : "", words);
+	}
 }
 
 static_assert(sizeof(enum dump_format) == sizeof(unsigned), "set_word stores an unsigned");
@@ -337,7 +372,8 @@ const struct option option_table[] = {
 
         {IN_RELAY(listen, AT_ONCE), .type = &listen_type,
          .count_offset = offsetof(struct config_relay, listen_count),
-         .expected = "HOST:PORT, [IPV6]:PORT, *:PORT, unix:/PATH or unix:@NAME",
+         .expected = "HOST:PORT, [IPV6]:PORT, *:PORT, unix:@NAME or unix:/PATH, which may have mode=OCTAL, "
+                     "owner=USER and group=GROUP behind it",
          .help = "An address to accept clients on; may be repeated."},
         {IN_RELAY(target, TO_NEW_PAIRS), .type = &target_type,
          .count_offset = offsetof(struct config_relay, target_count),

@@ -8,6 +8,7 @@
 #include "base/signals.h"
 #include "daemon/daemon_private.h"
 #include "daemon/estimate.h"
+#include "net/unix_path.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -223,6 +224,7 @@ int daemon_run(struct config *config, const struct config_request *request)
 	 * This is the default too, but unless it is set it grows as large blocks are freed: see mallopt(3).
 	 */
 	mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
+	unix_path_init();
 	signals_ignore_strays();
 	log_set_level(config->global.log_level);
 	evloop_init();

@@ -200,7 +200,9 @@ int address_parse(const char *text, struct address *address)
 void address_deinit(struct address *address)
 {
 	free(address->host);
-	address->host = NULL;
+	free(address->owner);
+	free(address->group);
+	address->host = address->owner = address->group = NULL;
 }
 
 /* By hand, because every close line has two of them: inet_ntop(3) takes ten times as long. */

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 #include <sys/un.h>
 
 #define ADDRESS_TEXT_MAX                                                                                     \
@@ -23,6 +24,20 @@ struct endpoint {
 	};
 };
 
+/* Who may connect to a unix socket in the file system. What is not set is as for any new file. */
+struct unix_access {
+	bool has_mode, has_owner, has_group;
+	mode_t mode; /* permission bits */
+	uid_t owner;
+	gid_t group;
+};
+
+/* Takes NULL. */
+static inline bool unix_access_is_set(const struct unix_access *access)
+{
+	return access && (access->has_mode || access->has_owner || access->has_group);
+}
+
 enum address_kind {
 	ADDRESS_LITERAL,  /* endpoint is valid: 127.0.0.1:80, [::1]:80, unix:/path, unix:@abstract */
 	ADDRESS_WILDCARD, /* *:80, both families; port is valid */
@@ -34,6 +49,9 @@ struct address {
 	uint16_t port; /* host byte order */
 	char *host;    /* owned; NULL unless ADDRESS_NAME */
 	struct endpoint endpoint;
+	/* For listening on a unix path only: config/access.h fills this in. It is no part of the address. */
+	struct unix_access access;
+	char *owner, *group; /* as written: names or numbers; owned; NULL if not set */
 };
 
 /*

@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* How many clients may wait to be accepted. net.core.somaxconn limits it further. */
@@ -170,6 +171,17 @@ static int bind_freely(int fd, sa_family_t family)
 	                          : set_option(fd, IPPROTO_IP, IP_FREEBIND, 1);
 }
 
+/*
+ * bind(2) makes the file with the mode of the socket. Its owner keeps access, so that the path can be taken
+ * over if it stays behind.
+ */
+static int hide_path(int fd, const struct endpoint *endpoint, const struct unix_access *access)
+{
+	if (!endpoint_is_path(endpoint) || !unix_access_is_set(access))
+		return 0;
+	return fchmod(fd, S_IWUSR) < 0 ? -errno : 0;
+}
+
 int socket_bind(const struct endpoint *endpoint, const struct socket_tuning *tuning,
                 enum socket_sharing sharing, bool dual_stack)
 {
@@ -183,6 +195,8 @@ int socket_bind(const struct endpoint *endpoint, const struct socket_tuning *tun
 	error = prepare_listening(fd, endpoint, sharing, dual_stack);
 	if (!error && tuning->free_bind)
 		error = bind_freely(fd, endpoint->any.sa_family);
+	if (!error)
+		error = hide_path(fd, endpoint, tuning->access);
 	if (!error)
 		error = bind_to(fd, endpoint);
 	if (error) {

@@ -29,7 +29,9 @@ char *client_address_format(const union client_address *client, char buf[ADDRESS
  */
 struct socket_tuning {
 	bool nodelay, keepalive;
-	bool free_bind; /* also to an address that is not there; for socket_bind only */
+	/* For binding only: */
+	bool free_bind;                   /* also to an address that is not there */
+	const struct unix_access *access; /* to a unix path; NULL: as to any new file */
 	/* UNITS_AUTO: the kernel's default */
 	uint64_t rcvbuf, sndbuf, notsent_lowat;      /* bytes */
 	uint64_t keepalive_idle, keepalive_interval; /* ms; the kernel counts whole seconds, so rounded up */
@@ -44,7 +46,8 @@ enum socket_sharing {
 /*
  * A socket that socket_listen may be called on; until then, clients are refused. Accepted TCP sockets inherit
  * the tuning. With dual_stack, an IPv6 socket also takes IPv4 clients. A unix path is taken over if it
- * belongs to no socket any more.
+ * belongs to no socket any more. If its access is to be set, nobody but its owner has any yet:
+ * unix_path_apply must follow.
  */
 int socket_bind(const struct endpoint *endpoint, const struct socket_tuning *tuning,
                 enum socket_sharing sharing, bool dual_stack);

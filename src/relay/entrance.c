@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "net/unix_path.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -28,8 +29,8 @@ static bool is_still_ours(const struct entrance *entrance)
 {
 	struct stat status;
 
-	return lstat(entrance->unlink_path, &status) == 0 && status.st_dev == entrance->device &&
-	       status.st_ino == entrance->inode;
+	return lstat(entrance->unlink_path, &status) == 0 && status.st_dev == entrance->made.st_dev &&
+	       status.st_ino == entrance->made.st_ino;
 }
 
 /* While the socket is open, no other file can have its inode. */
@@ -97,14 +98,11 @@ static int add_socket(struct entrance *entrance, const struct socket_tuning *tun
 static int remember_path(struct entrance *entrance)
 {
 	const struct endpoint *endpoint = &entrance->endpoint;
-	struct stat status;
 
 	if (!endpoint_is_path(endpoint))
 		return 0;
-	if (lstat(endpoint->un.sun_path, &status) < 0)
+	if (lstat(endpoint->un.sun_path, &entrance->made) < 0)
 		return -errno;
-	entrance->device = status.st_dev;
-	entrance->inode = status.st_ino;
 	entrance->unlink_path = strdup(endpoint->un.sun_path);
 	return entrance->unlink_path ? 0 : -ENOMEM;
 }
@@ -123,12 +121,24 @@ static int bind_tcp(struct entrance *entrance, const struct socket_tuning *tunin
 	return error;
 }
 
+int entrance_set_access(struct entrance *entrance, const struct unix_access *access)
+{
+	static const struct unix_access as_usual;
+
+	if (!entrance->unlink_path || (!unix_access_is_set(access) && !entrance->access_is_set))
+		return 0;
+	entrance->access_is_set = true;
+	return unix_path_apply(entrance->unlink_path, &entrance->made, access ? access : &as_usual);
+}
+
 static int bind_unix(struct entrance *entrance, const struct socket_tuning *tuning)
 {
 	int error = add_socket(entrance, tuning, SOCKET_SOLE);
 
 	entrance->shared = true;
-	return error ? error : remember_path(entrance);
+	if (!error)
+		error = remember_path(entrance);
+	return error ? error : entrance_set_access(entrance, tuning->access);
 }
 
 int entrance_bind(struct entrance *entrance, const struct entrance_key *key,

@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
-#include <sys/types.h>
+#include <sys/stat.h>
 
 struct facade;
 
@@ -36,12 +36,12 @@ struct entrance {
 	struct endpoint endpoint;    /* its actual address; kept when it is closed */
 	char text[ADDRESS_TEXT_MAX]; /* endpoint as text */
 	char *unlink_path;           /* a unix path of ours, removed on close if it is still ours; owned */
-	dev_t device;                /* with inode: the socket that we made at that path */
-	ino_t inode;
-	int *fds;       /* owned, like the descriptors in it */
-	unsigned count; /* the number of workers, or 1 if they share */
-	bool shared;    /* they share */
-	unsigned host;  /* then: the worker that accepts for all */
+	struct stat made;            /* the socket that we made at that path */
+	bool access_is_set;          /* its mode, owner or group was asked for at some time */
+	int *fds;                    /* owned, like the descriptors in it */
+	unsigned count;              /* the number of workers, or 1 if they share */
+	bool shared;                 /* they share */
+	unsigned host;               /* then: the worker that accepts for all */
 	bool listens;
 	struct socket_tuning tuning; /* what its sockets have now */
 	uint64_t linger_until;       /* shut out: clock_ms at which no handshake can be under way any more */
@@ -63,6 +63,11 @@ struct entrance {
  */
 int entrance_bind(struct entrance *entrance, const struct entrance_key *key,
                   const struct socket_tuning *tuning, unsigned workers);
+/*
+ * Who may connect from now on, for an entrance that was bound earlier; access may be NULL. It does nothing
+ * without a unix path. As unix_path_apply.
+ */
+int entrance_set_access(struct entrance *entrance, const struct unix_access *access);
 /*
  * Lets clients in. Does nothing if it has done so before. 0 or -errno; entrance_close must follow in any
  * case.

@@ -3,6 +3,7 @@
 #include "relay/entrances.h"
 
 #include "base/log.h"
+#include "config/access.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@ struct binding {
 	struct entrances *entrances;
 	struct facade *facade;
 	const char *relay;
-	const struct socket_tuning *tuning;
+	struct socket_tuning tuning;
 	const struct entrance *in_the_way; /* of ours, where binding failed last */
 };
 
@@ -27,7 +28,7 @@ static int bind_key(struct binding *binding, const struct entrance_key *key)
 	if (!grown)
 		return -ENOMEM;
 	entrances->list = grown;
-	error = facade_take(binding->facade, key, binding->tuning, binding->relay, &grown[entrances->count]);
+	error = facade_take(binding->facade, key, &binding->tuning, binding->relay, &grown[entrances->count]);
 	if (!error)
 		entrances->count++;
 	binding->in_the_way = error == -EADDRINUSE ? facade_find_overlap(binding->facade, key) : NULL;
@@ -98,6 +99,25 @@ static int bind_name(struct binding *binding, const char *name, const struct add
 	return error;
 }
 
+/* Only where words were given, or are no longer given. */
+static int fail_access(const char *relay, const struct address *address, int error)
+{
+	char text[ADDRESS_TEXT_MAX], words[ACCESS_TEXT_MAX];
+
+	log_error("relay %s: cannot set \"%s\" on %s: %s%s", relay, access_format(address, words),
+	          address_format(address, text), strerror(-error),
+	          error == -EPERM ? "; expected a group that weir is in, or CAP_CHOWN" : "");
+	return error;
+}
+
+static int bind_literal(struct binding *binding, const struct address *address)
+{
+	const struct entrance_key key = {.endpoint = address->endpoint};
+
+	binding->tuning.access = &address->access;
+	return bind_key(binding, &key);
+}
+
 static int bind_address(struct binding *binding, const struct address *address,
                         const struct address_list *found)
 {
@@ -110,19 +130,42 @@ static int bind_address(struct binding *binding, const struct address *address,
 	if (address->kind == ADDRESS_WILDCARD)
 		error = bind_wildcard(binding, address->port);
 	else
-		error = bind_key(binding, &(struct entrance_key){.endpoint = address->endpoint});
+		error = bind_literal(binding, address);
+	if (error == -EPERM && unix_access_is_set(&address->access))
+		return fail_access(binding->relay, address, error);
 	return error ? fail(binding, text, error) : 0;
 }
 
 int entrances_bind(struct entrances *entrances, struct facade *facade, const struct config_relay *config,
                    struct address_list *const *found, const struct socket_tuning *tuning)
 {
-	struct binding binding = {entrances, facade, config->name, tuning, NULL};
+	struct binding binding = {entrances, facade, config->name, *tuning, NULL};
 	int error = 0;
 
 	for (size_t i = 0; !error && i < config->listen_count; i++)
 		error = bind_address(&binding, &config->listen[i], found ? found[i] : NULL);
 	return error;
+}
+
+static void set_access(const char *relay, const struct address *address, struct entrance *entrance)
+{
+	int error = entrance_set_access(entrance, &address->access);
+
+	if (error)
+		fail_access(relay, address, error);
+}
+
+void entrances_set_access(const struct entrances *entrances, const struct config_relay *config)
+{
+	for (size_t i = 0; i < config->listen_count; i++) {
+		const struct address *address = &config->listen[i];
+
+		if (address->kind != ADDRESS_LITERAL || !endpoint_is_path(&address->endpoint))
+			continue;
+		for (size_t j = 0; j < entrances->count; j++)
+			if (endpoint_equal(&entrances->list[j]->endpoint, &address->endpoint))
+				set_access(config->name, address, entrances->list[j]);
+	}
 }
 
 const struct entrance *entrances_overlap(const struct entrances *a, const struct entrances *b)

@@ -24,6 +24,11 @@ struct entrances {
 int entrances_bind(struct entrances *entrances, struct facade *facade, const struct config_relay *config,
                    struct address_list *const *found, const struct socket_tuning *tuning);
 /*
+ * Lets those connect to the relay's unix paths who may by config, for entrances that were bound with another
+ * one. An error is logged, and that path stays as it was.
+ */
+void entrances_set_access(const struct entrances *entrances, const struct config_relay *config);
+/*
  * An entrance of a whose clients could also come in at one of b, or NULL. They are only looked at if a host
  * name is among them: the configuration has been checked for the others. a and b may be the same.
  */

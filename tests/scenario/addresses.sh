@@ -125,6 +125,59 @@ unix_path_in_use() {
 }
 scenario "a unix path that somebody answers on is left alone" unix_path_in_use
 
+# The umask neither adds to what is asked for nor takes from it.
+unix_mode() {
+	local mask usual
+	target -s echo
+	for mask in 000 077; do
+		umask $mask
+		usual=$(printf %o $((0777 & ~mask)))
+		weir_start -l "unix:$PWD/l mode=0626" -l "unix:$PWD/m" -l "unix:$PWD/n group=$(id -g)" -T "$TARGET"
+		expect_equal "modes of sockets with and without mode=" "626 $usual $usual" "$(stat -c %a l m n | paste -sd ' ')"
+		expect_equal "the address in the log" "unix:$PWD/l" "$RELAY"
+		round_trip
+		kill -KILL "$WEIR_PID" # leaves the path behind, which must be taken over all the same
+		wait_for "the end of weir" weir_has_ended
+		[ -S l ] || fail "the path is gone"
+	done
+	weir_start -l "unix:$PWD/l mode=600" -T "$TARGET"
+	expect_equal "the mode of the socket" 600 "$(stat -c %a l)"
+}
+scenario "mode= of a unix socket, whatever the umask" unix_mode
+
+needs_root() {
+	[ "$(id -u)" = 0 ] || skip "not root"
+}
+
+unix_owner() {
+	needs_root
+	target -s echo
+	weir_start -l "unix:$PWD/l group=daemon owner=65534 mode=660" -T "$TARGET"
+	expect_equal "mode, owner and group of the socket" "660 65534 daemon" "$(stat -c '%a %u %G' l)"
+	round_trip
+}
+scenario "owner= and group= of a unix socket" unix_owner
+
+# Without CAP_CHOWN, a group that weir is in is all that it may set.
+unix_owner_not_permitted() {
+	needs_root
+	target -s echo
+	printf '#!/bin/sh\nexec setpriv --groups 1 --bounding-set -chown "%s" "$@"\n' "$WEIR" >weir-unable
+	chmod +x weir-unable
+	WEIR=$PWD/weir-unable
+	for words in owner=1 group=2; do
+		weir_launch -l "unix:$PWD/l $words" -T "$TARGET"
+		weir_expect_status 1
+		log_has "cannot set \"$words\" on unix:$PWD/l: Operation not permitted; expected a group that weir is in" ||
+			fail "no reason in the log"
+		[ ! -e l ] || fail "the path was left behind"
+	done
+	weir_start -l "unix:$PWD/l group=1" -T "$TARGET"
+	expect_equal "the group of the socket" 1 "$(stat -c %g l)"
+	round_trip
+}
+scenario "an owner of a unix socket that weir may not set: 1" unix_owner_not_permitted
+
 not_a_socket() {
 	echo precious >l
 	weir_launch -l "unix:$PWD/l" -T 127.0.0.1:9

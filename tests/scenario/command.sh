@@ -84,6 +84,31 @@ too_many_sockets() {
 }
 scenario "more listening sockets than descriptors: 78" too_many_sockets
 
+bad_access() {
+	cat >access.ini <<-END
+		[relay a]
+		target = 127.0.0.1:9
+		listen = unix:$PWD/a owner=nobody-at-all group=nobody-at-all
+		listen = unix:$PWD/b mode=rw
+		listen = unix:$PWD/c mode=1660
+		listen = unix:@d mode=660
+		listen = 127.0.0.1:18001 mode=660
+		listen = unix:$PWD/e mode=660 mode=600
+		target = unix:$PWD/f mode=660
+	END
+	weir_run 78 --test -c access.ini
+	says weir.log 'access.ini:3: listen: .*: user "nobody-at-all" does not exist; expected'
+	says weir.log 'access.ini:3: listen: .*: group "nobody-at-all" does not exist; expected'
+	says weir.log 'access.ini:4: listen: .* has a mode that is not octal; expected .* mode=OCTAL'
+	says weir.log 'access.ini:5: listen: .* has a mode over 777; expected'
+	says weir.log 'access.ini:6: listen: .* has words behind it, which are for a unix path; expected'
+	says weir.log 'access.ini:7: listen: .* has words behind it, which are for a unix path; expected'
+	says weir.log 'access.ini:8: listen: .* has two modes; expected'
+	says weir.log 'access.ini:9: target: .* has words behind it, which are for listening only; expected'
+	expect_equal "the number of complaints" 8 "$(wc -l <weir.log)"
+}
+scenario "mode=, owner= and group= that cannot be: 78" bad_access
+
 # What --test calls good must start.
 what_cannot_start() {
 	cat >wrong.ini <<-END
@@ -153,6 +178,7 @@ print_config() {
 		upload_high_watermark = 500K
 		[relay two]
 		listen = unix:@two
+		listen = unix:/tmp/x2	group=root mode=0660
 		target = host.example:80
 		on_reset = close
 	END
@@ -161,6 +187,7 @@ print_config() {
 	says first.ini '^memory_max = 12M$'
 	says first.ini '^drain_timeout = 1500ms$'
 	says first.ini '^target = host.example:80$'
+	says first.ini '^listen = unix:/tmp/x2 mode=660 group=root$'
 	weir_run 0 -c first.ini --print-config
 	diff first.ini out || fail "what --print-config prints does not load back as itself"
 	weir_run 0 -c first.ini -o memory_max=13M --print-config

@@ -6,6 +6,7 @@ UNIT_TESTS = \
 	tests/unit/base/test_base \
 	tests/unit/base/test_bell \
 	tests/unit/flow/test_budget \
+	tests/unit/config/test_access \
 	tests/unit/config/test_clashes \
 	tests/unit/config/test_config \
 	tests/unit/config/test_options \
@@ -62,6 +63,7 @@ UNIT_TESTS = \
 	tests/unit/base/test_timers \
 	tests/unit/net/test_socket \
 	tests/unit/net/test_stream \
+	tests/unit/net/test_unix_path \
 	tests/unit/base/test_units \
 	tests/unit/worker/test_worker
 check_PROGRAMS += $(UNIT_TESTS)
@@ -98,6 +100,10 @@ tests_unit_flow_test_flow_chains_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_flow_test_flow_chains_LDADD = $(UNIT_LIBS)
 tests_unit_flow_test_budget_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_flow_test_budget_LDADD = $(UNIT_LIBS)
+tests_unit_config_test_access_SOURCES = tests/unit/config/test_access.c tests/unit/config/config_stage.c tests/unit/faults.c
+tests_unit_config_test_access_LDFLAGS = $(FAULTS_WRAP)
+tests_unit_config_test_access_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_config_test_access_LDADD = $(UNIT_LIBS)
 tests_unit_config_test_clashes_SOURCES = tests/unit/config/test_clashes.c tests/unit/config/config_stage.c tests/unit/faults.c
 tests_unit_config_test_clashes_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_config_test_clashes_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
@@ -271,6 +277,10 @@ tests_unit_net_test_stream_SOURCES = tests/unit/net/test_stream.c tests/unit/fau
 tests_unit_net_test_stream_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_net_test_stream_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_net_test_stream_LDADD = $(UNIT_LIBS)
+tests_unit_net_test_unix_path_SOURCES = tests/unit/net/test_unix_path.c tests/unit/net/socket_stage.c
+tests_unit_net_test_unix_path_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=chmod
+tests_unit_net_test_unix_path_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_net_test_unix_path_LDADD = $(UNIT_LIBS)
 tests_unit_base_test_units_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_base_test_units_LDADD = $(UNIT_LIBS)
 tests_unit_worker_test_worker_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)

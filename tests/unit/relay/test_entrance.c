@@ -2,6 +2,7 @@
 #include "build_config.h"
 
 #include "net/socket_stage.h"
+#include "net/unix_path.h"
 #include "relay/entrance.h"
 
 #include <errno.h>
@@ -299,6 +300,55 @@ START_TEST(unix_path_is_shared_and_removed)
 }
 END_TEST
 
+/* Nobody gets in before, and a path that cannot be had like that is not left behind. */
+START_TEST(access_to_a_path_is_set_before_it_listens)
+{
+	struct unix_access access = {.has_mode = true, .mode = 0642};
+	struct endpoint endpoint = path_endpoint();
+	struct socket_tuning tuning = plain;
+	struct entrance entrance;
+	struct stat status;
+
+	tuning.access = &access;
+	ck_assert_int_eq(bind_at(&entrance, &endpoint, &tuning, 2), 0);
+	ck_assert_int_eq(lstat(path, &status), 0);
+	ck_assert_uint_eq(status.st_mode & 07777, 0642);
+	access.mode = 0600;
+	ck_assert_int_eq(entrance_set_access(&entrance, &access), 0);
+	ck_assert_int_eq(lstat(path, &status), 0);
+	ck_assert_uint_eq(status.st_mode & 07777, 0600);
+	entrance_close(&entrance);
+	ck_assert_int_eq(lstat(path, &status), -1);
+}
+END_TEST
+
+static int set_access_and_look(struct entrance *entrance, struct unix_access access)
+{
+	struct stat status;
+
+	ck_assert_int_eq(entrance_set_access(entrance, &access), 0);
+	ck_assert_int_eq(lstat(path, &status), 0);
+	return status.st_mode & 07777;
+}
+
+/* What nobody has asked for stays as it is, and what is no longer asked for is as usual again. */
+START_TEST(access_that_is_no_longer_set)
+{
+	struct endpoint endpoint = path_endpoint();
+	struct entrance entrance;
+
+	ck_assert_int_eq(open_at(&entrance, &endpoint, 1), 0);
+	ck_assert_int_eq(chmod(path, 0722), 0); /* by the operator */
+	ck_assert_int_eq(set_access_and_look(&entrance, (struct unix_access){.has_mode = false}), 0722);
+	umask(026);
+	unix_path_init();
+	ck_assert_int_eq(set_access_and_look(&entrance, (struct unix_access){.has_mode = true, .mode = 6}),
+	                 6);
+	ck_assert_int_eq(set_access_and_look(&entrance, (struct unix_access){.has_mode = false}), 0751);
+	entrance_close(&entrance);
+}
+END_TEST
+
 START_TEST(path_in_use_is_not_removed)
 {
 	struct endpoint endpoint = path_endpoint();
@@ -331,6 +381,8 @@ int main(void)
 	tcase_add_test(tcase, every_socket_of_an_entrance_gets_clients);
 	tcase_add_loop_test(tcase, entrances_that_overlap, 0, 16);
 	tcase_add_test(tcase, unix_path_is_shared_and_removed);
+	tcase_add_test(tcase, access_to_a_path_is_set_before_it_listens);
+	tcase_add_test(tcase, access_that_is_no_longer_set);
 	tcase_add_test(tcase, path_in_use_is_not_removed);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
