@@ -2,6 +2,7 @@
 noinst_LIBRARIES = src/libweir.a
 src_libweir_a_SOURCES = \
 	src/net/accept_error.c src/net/accept_error.h \
+	src/net/activation.c src/net/activation.h \
 	src/net/address.c src/net/address.h \
 	src/flow/budget.c src/flow/budget.h \
 	src/base/backoff.h \
@@ -34,6 +35,7 @@ src_libweir_a_SOURCES = \
 	src/daemon/loading.c src/daemon/loading.h \
 	src/daemon/memory.c src/daemon/memory.h \
 	src/daemon/estimate.c src/daemon/estimate.h \
+	src/daemon/passed.c src/daemon/passed.h \
 	src/daemon/preparation.c src/daemon/preparation.h \
 	src/daemon/stand_ins.c src/daemon/stand_ins.h \
 	src/base/evloop.c src/base/evloop.h \

@@ -104,8 +104,8 @@ static void find_clashes(const struct clashes *clashes, struct spot *spot)
 	const struct address *address = spot->address;
 
 	note(spot, find_first(clashes, spot->key));
-	if (address_is_unix(address))
-		return;
+	if (address_is_unix(address) || address->kind == ADDRESS_SYSTEMD)
+		return; /* where those of the service manager are is seen at the start */
 	note_wide(clashes, spot, "*");
 	if (address->kind == ADDRESS_LITERAL)
 		note_wide(clashes, spot, address->endpoint.any.sa_family == AF_INET ? "0.0.0.0" : "[::]");
@@ -135,9 +135,9 @@ static void complain(struct complaints *complaints, const struct spot *spot)
 }
 
 /* Port 0 is a different port each time. */
-static bool has_fixed_port(const struct address *address)
+static bool is_fixed(const struct address *address)
 {
-	return address->port != 0 || address_is_unix(address);
+	return address->port != 0 || address_is_unix(address) || address->kind == ADDRESS_SYSTEMD;
 }
 
 static void add_spots(struct clashes *clashes, const struct section *section)
@@ -146,7 +146,7 @@ static void add_spots(struct clashes *clashes, const struct section *section)
 		const struct address *address = &section->relay.listen[i];
 		struct spot *spot = &clashes->spots[clashes->count];
 
-		if (!has_fixed_port(address))
+		if (!is_fixed(address))
 			continue;
 		*spot = (struct spot){.address = address,
 		                      .line = section->listen_lines[i],

@@ -195,11 +195,15 @@ static const char *append_address(const struct option *option, void *settings, s
 	return NULL;
 }
 
-/* What bind(2) refuses on every machine. */
+/* What cannot be listened on anywhere. */
 static const char *listen_problem(const struct address *address)
 {
 	const struct in6_addr *in6 = &address->endpoint.in6.sin6_addr;
 
+#ifndef HAVE_SYSTEMD
+	if (address->kind == ADDRESS_SYSTEMD)
+		return "needs a weir that was built with libsystemd";
+#endif
 	if (address->kind != ADDRESS_LITERAL || address->endpoint.any.sa_family != AF_INET6)
 		return NULL;
 	if (IN6_IS_ADDR_MULTICAST(in6))
@@ -254,6 +258,8 @@ static const char *target_problem(const struct address *address)
 {
 	if (address->kind == ADDRESS_WILDCARD)
 		return "stands for every address, which is for listening only";
+	if (address->kind == ADDRESS_SYSTEMD)
+		return "stands for sockets of the service manager, which are for listening only";
 	if (address->port == 0 &&
 	    (address->kind == ADDRESS_NAME || address->endpoint.any.sa_family != AF_UNIX))
 		return "has port 0, which is for listening only";
@@ -372,8 +378,8 @@ const struct option option_table[] = {
 
         {IN_RELAY(listen, AT_ONCE), .type = &listen_type,
          .count_offset = offsetof(struct config_relay, listen_count),
-         .expected = "HOST:PORT, [IPV6]:PORT, *:PORT, unix:@NAME or unix:/PATH, which may have mode=OCTAL, "
-                     "owner=USER and group=GROUP behind it",
+         .expected = "HOST:PORT, [IPV6]:PORT, *:PORT, systemd:NAME, unix:@NAME or unix:/PATH, which may have "
+                     "mode=OCTAL, owner=USER and group=GROUP behind it",
          .help = "An address to accept clients on; may be repeated."},
         {IN_RELAY(target, TO_NEW_PAIRS), .type = &target_type,
          .count_offset = offsetof(struct config_relay, target_count),

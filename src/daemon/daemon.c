@@ -172,6 +172,7 @@ static void tear_down(struct daemon *daemon)
 	mailbox_take(&daemon->gone);
 	standings_free(daemon->standings);
 	facade_deinit(&daemon->facade);
+	activation_deinit(&daemon->activation);
 	resolver_free(daemon->resolver);
 	lookups_free(daemon->lookups);
 	collector_free(daemon->collector);
@@ -225,6 +226,7 @@ int daemon_run(struct config *config, const struct config_request *request)
 	 */
 	mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
 	unix_path_init();
+	activation_take(&daemon.activation);
 	signals_ignore_strays();
 	log_set_level(config->global.log_level);
 	evloop_init();
@@ -234,6 +236,7 @@ int daemon_run(struct config *config, const struct config_request *request)
 		            strerror(-error));
 	daemon.worker_count = estimate_workers(config);
 	facade_init(&daemon.facade, daemon.worker_count);
+	daemon.facade.activation = &daemon.activation;
 	if (daemon_init_limits(&daemon))
 		serve(&daemon);
 	else

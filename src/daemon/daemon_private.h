@@ -19,6 +19,7 @@
 #include "daemon/stand_ins.h"
 #include "daemon/watchdog.h"
 #include "flow/budget.h"
+#include "net/activation.h"
 #include "net/local_ports.h"
 #include "net/lookups.h"
 #include "net/resolver.h"
@@ -54,6 +55,7 @@ struct daemon {
 	struct standings *standings;
 	struct generation *current; /* the generation that clients come in to */
 	struct mailbox gone;        /* generations that nobody holds any more */
+	struct activation activation;
 	struct facade facade;
 	struct changeover changeover; /* to the next generation */
 	const struct config_request *request;

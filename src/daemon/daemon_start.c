@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "daemon/daemon.h"
 #include "daemon/estimate.h"
+#include "daemon/passed.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -154,8 +155,10 @@ static int init_changeover(struct daemon *daemon)
 
 int daemon_set_up(struct daemon *daemon)
 {
-	int error = init_names(daemon);
+	int error = passed_check(&daemon->activation, daemon->config);
 
+	if (!error)
+		error = init_names(daemon);
 	if (!error)
 		error = init_workers(daemon);
 	if (!error)

@@ -73,7 +73,12 @@ static uint64_t count_addresses(const struct config *config)
 	return addresses;
 }
 
-/* All workers share the socket of a unix address. Of any other, each has its own. */
+static bool is_shared(const struct address *address)
+{
+	return address_is_unix(address) || address->kind == ADDRESS_SYSTEMD;
+}
+
+/* All workers share the socket of a unix address or of the service manager. Others are one for each. */
 static uint64_t listening_fds(const struct config *config)
 {
 	unsigned workers = estimate_workers(config);
@@ -83,7 +88,7 @@ static uint64_t listening_fds(const struct config *config)
 		const struct config_relay *relay = &config->relays[i];
 
 		for (size_t j = 0; j < relay->listen_count; j++)
-			count += address_is_unix(&relay->listen[j]) ? 1 : workers;
+			count += is_shared(&relay->listen[j]) ? 1 : workers;
 	}
 	return count;
 }

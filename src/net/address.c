@@ -12,9 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HOST_MAX  253 /* bytes of a host name, without the root's dot (RFC 1035) */
-#define LABEL_MAX 63
-#define UNIX_MAX  (sizeof((struct sockaddr_un){0}.sun_path) - 1)
+#define HOST_MAX    253 /* bytes of a host name, without the root's dot (RFC 1035) */
+#define LABEL_MAX   63
+#define SYSTEMD_MAX 255 /* bytes of a name that systemd takes */
+#define UNIX_MAX    (sizeof((struct sockaddr_un){0}.sun_path) - 1)
 
 static const char letters_and_digits[] = "abcdefghijklmnopqrstuvwxyz"
                                          "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -43,13 +44,26 @@ static int parse_unix(const char *path, struct address *address)
 	return 0;
 }
 
-static int keep_host(const char *host, size_t length, struct address *address)
+static int keep_host(const char *host, size_t length, enum address_kind kind, struct address *address)
 {
 	address->host = strndup(host, length);
 	if (!address->host)
 		return -ENOMEM;
-	address->kind = ADDRESS_NAME;
+	address->kind = kind;
 	return 0;
+}
+
+/* What FileDescriptorName= of systemd.socket(5) takes, as one word. */
+static int parse_systemd(const char *name, struct address *address)
+{
+	size_t length = strlen(name);
+
+	for (const char *c = name; *c; c++)
+		if (*c <= ' ' || *c > '~' || *c == ':')
+			return -EINVAL;
+	if (length == 0)
+		return -EINVAL;
+	return length > SYSTEMD_MAX ? -ENAMETOOLONG : keep_host(name, length, ADDRESS_SYSTEMD, address);
 }
 
 static int parse_port(const char *text, uint16_t *port)
@@ -111,7 +125,7 @@ static int parse_name(const char *host, size_t length, struct address *address)
 		return -ENAMETOOLONG;
 	if (!host_is_valid(host, length))
 		return -EINVAL;
-	return keep_host(host, length, address);
+	return keep_host(host, length, ADDRESS_NAME, address);
 }
 
 /* Copies host without its brackets into buf, with a NUL. NULL if it is too long for an IP address. */
@@ -192,8 +206,8 @@ int address_parse(const char *text, struct address *address)
 	memset(address, 0, sizeof(*address));
 	if (strncmp(text, "unix:", 5) == 0)
 		return parse_unix(text + 5, address);
-	if (strncmp(text, "systemd:", 8) == 0) /* no host name: reserved for socket activation */
-		return -EINVAL;
+	if (strncmp(text, "systemd:", 8) == 0)
+		return parse_systemd(text + 8, address);
 	return parse_host_and_port(text, address);
 }
 
@@ -262,6 +276,9 @@ char *address_format(const struct address *address, char buf[ADDRESS_TEXT_MAX])
 		break;
 	case ADDRESS_WILDCARD:
 		snprintf(buf, ADDRESS_TEXT_MAX, "*:%u", address->port);
+		break;
+	case ADDRESS_SYSTEMD:
+		snprintf(buf, ADDRESS_TEXT_MAX, "systemd:%s", address->host);
 		break;
 	case ADDRESS_NAME:
 		snprintf(buf, ADDRESS_TEXT_MAX, "%s:%u", address->host, address->port);

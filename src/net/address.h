@@ -42,12 +42,13 @@ enum address_kind {
 	ADDRESS_LITERAL,  /* endpoint is valid: 127.0.0.1:80, [::1]:80, unix:/path, unix:@abstract */
 	ADDRESS_WILDCARD, /* *:80, both families; port is valid */
 	ADDRESS_NAME,     /* host.name:80; host and port are valid */
+	ADDRESS_SYSTEMD,  /* systemd:NAME, sockets of the service manager; host is valid: NAME */
 };
 
 struct address {
 	enum address_kind kind;
 	uint16_t port; /* host byte order */
-	char *host;    /* owned; NULL unless ADDRESS_NAME */
+	char *host;    /* owned; NULL unless ADDRESS_NAME or ADDRESS_SYSTEMD */
 	struct endpoint endpoint;
 	/* For listening on a unix path only: config/access.h fills this in. It is no part of the address. */
 	struct unix_access access;
@@ -56,7 +57,8 @@ struct address {
 
 /*
  * Parses text strictly. Port 0 is accepted (bind picks a port). Returns 0, -EINVAL (not an address), -ERANGE
- * (port over 65535), -ENAMETOOLONG (unix path over 107 bytes, host name over 253) or -ENOMEM. After success
+ * (port over 65535), -ENAMETOOLONG (unix path over 107 bytes, host name over 253, other name over 255) or
+ * -ENOMEM. After success
  * the caller must call address_deinit. After a failure there is nothing to free.
  */
 int address_parse(const char *text, struct address *address);

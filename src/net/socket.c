@@ -260,6 +260,12 @@ void socket_tune_client(int fd, const union client_address *client)
 		leave_congestion_uncontrolled(fd);
 }
 
+void socket_tune_passed(int fd, const struct socket_tuning *tuning, const union client_address *client)
+{
+	(void)tune(fd, client->any.sa_family, tuning);
+	socket_tune_client(fd, client);
+}
+
 /*
  * The kernel drops the SYNs of new clients, and everything else passes. A client sends its SYN again after a
  * second. If there is no memory for this filter, new clients are accepted up to the end.

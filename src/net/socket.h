@@ -76,6 +76,8 @@ int socket_accept(int fd, const struct socket_tuning *tuning, union client_addre
  */
 bool socket_has_clients_of_both(int fd);
 void socket_tune_client(int fd, const union client_address *client);
+/* Gives a client that came in at a socket of the service manager what it would inherit from one of ours. */
+void socket_tune_passed(int fd, const struct socket_tuning *tuning, const union client_address *client);
 /*
  * Lets no new client in at the listening socket fd. Those that wait can still be accepted. Returns after how
  * many milliseconds hardly any handshake that had begun can still be under way. A client that comes in

@@ -21,7 +21,14 @@ int entrance_fd(const struct entrance *entrance, unsigned worker)
 
 bool entrance_key_equal(const struct entrance_key *a, const struct entrance_key *b)
 {
-	return a->dual_stack == b->dual_stack && endpoint_equal(&a->endpoint, &b->endpoint);
+	return a->passed == b->passed && a->dual_stack == b->dual_stack &&
+	       endpoint_equal(&a->endpoint, &b->endpoint);
+}
+
+/* The sockets that are ours to shut and to close. */
+static unsigned count_own(const struct entrance *entrance)
+{
+	return entrance_is_passed(entrance) ? 0 : entrance->count;
 }
 
 /* Another daemon may have taken over the path since then. */
@@ -47,14 +54,14 @@ void entrance_shut_out(struct entrance *entrance)
 	uint64_t linger = 0;
 
 	remove_path(entrance);
-	for (unsigned i = 0; i < entrance->count; i++)
+	for (unsigned i = 0; i < count_own(entrance); i++)
 		linger = socket_shut_out(entrance->fds[i]);
 	entrance->linger_until = clock_ms() + linger;
 }
 
 void entrance_let_in(struct entrance *entrance)
 {
-	for (unsigned i = 0; i < entrance->count; i++)
+	for (unsigned i = 0; i < count_own(entrance); i++)
 		socket_let_in(entrance->fds[i]);
 }
 
@@ -76,7 +83,7 @@ void entrance_retune(struct entrance *entrance, const struct retuning *retuning)
 void entrance_close(struct entrance *entrance)
 {
 	remove_path(entrance);
-	for (unsigned i = 0; i < entrance->count; i++)
+	for (unsigned i = 0; i < count_own(entrance); i++)
 		close(entrance->fds[i]);
 	free(entrance->fds);
 	entrance->fds = NULL;
@@ -84,15 +91,18 @@ void entrance_close(struct entrance *entrance)
 	entrance->listens = false;
 }
 
+static int add_fd(struct entrance *entrance, int fd)
+{
+	entrance->fds[entrance->count++] = fd;
+	return 0;
+}
+
 static int add_socket(struct entrance *entrance, const struct socket_tuning *tuning,
                       enum socket_sharing sharing)
 {
 	int fd = socket_bind(&entrance->endpoint, tuning, sharing, entrance->key.dual_stack);
 
-	if (fd < 0)
-		return fd;
-	entrance->fds[entrance->count++] = fd;
-	return 0;
+	return fd < 0 ? fd : add_fd(entrance, fd);
 }
 
 static int remember_path(struct entrance *entrance)
@@ -141,6 +151,12 @@ static int bind_unix(struct entrance *entrance, const struct socket_tuning *tuni
 	return error ? error : entrance_set_access(entrance, tuning->access);
 }
 
+static int take_passed(struct entrance *entrance)
+{
+	entrance->shared = true;
+	return add_fd(entrance, entrance->key.passed->fd);
+}
+
 int entrance_bind(struct entrance *entrance, const struct entrance_key *key,
                   const struct socket_tuning *tuning, unsigned workers)
 {
@@ -150,7 +166,9 @@ int entrance_bind(struct entrance *entrance, const struct entrance_key *key,
 	entrance->fds = calloc(workers, sizeof(*entrance->fds));
 	if (!entrance->fds)
 		return -ENOMEM;
-	if (key->endpoint.any.sa_family == AF_UNIX)
+	if (key->passed)
+		error = take_passed(entrance);
+	else if (key->endpoint.any.sa_family == AF_UNIX)
 		error = bind_unix(entrance, tuning);
 	else
 		error = bind_tcp(entrance, tuning, workers);
@@ -169,11 +187,12 @@ int entrance_bind(struct entrance *entrance, const struct entrance_key *key,
  */
 int entrance_listen(struct entrance *entrance)
 {
-	int error;
+	int error = 0;
 
 	if (entrance->listens)
 		return 0;
-	error = socket_listen(entrance->fds[0]);
+	if (!entrance_is_passed(entrance))
+		error = socket_listen(entrance->fds[0]);
 	if (!error && entrance->count > 1)
 		error = socket_share(entrance->fds[0]);
 	for (unsigned i = 1; !error && i < entrance->count; i++)

@@ -6,6 +6,7 @@
 #define WEIR_ENTRANCE_H
 
 #include "config/settings.h"
+#include "net/activation.h"
 #include "net/address.h"
 #include "net/socket.h"
 #include "relay/retuning.h"
@@ -20,8 +21,9 @@ struct facade;
 
 /* What an entrance is found again by: its address as it was configured. */
 struct entrance_key {
-	struct endpoint endpoint; /* with port 0, any entrance that was asked for like that */
-	bool dual_stack;          /* as in socket_bind */
+	struct endpoint endpoint;           /* with port 0, any entrance that was asked for like that */
+	bool dual_stack;                    /* as in socket_bind */
+	const struct passed_socket *passed; /* the service manager listens there, rather than we; or NULL */
 };
 
 enum entrance_state {
@@ -56,10 +58,16 @@ struct entrance {
 	TAILQ_ENTRY(entrance) entry;
 };
 
+/* It belongs to the service manager, and so do its clients until they are accepted. */
+static inline bool entrance_is_passed(const struct entrance *entrance)
+{
+	return entrance->key.passed;
+}
+
 /*
  * Takes the address of key for this many workers, without accepting anybody. TCP gets a socket for each, and
- * the kernel spreads the clients. A unix address gets one for all. 0 or -errno; on failure nothing is left
- * open.
+ * the kernel spreads the clients. A unix address gets one for all. A socket of the service manager is one for
+ * all too, and stays open when the entrance is closed. 0 or -errno; on failure nothing is left open.
  */
 int entrance_bind(struct entrance *entrance, const struct entrance_key *key,
                   const struct socket_tuning *tuning, unsigned workers);
@@ -82,14 +90,15 @@ bool entrance_overlaps(const struct entrance *a, const struct entrance *b);
 bool entrance_matches(const struct entrance *entrance, const struct endpoint *endpoint);
 /*
  * Lets no new client in. Those that wait can still be accepted, and are meant to be until linger_until at
- * least. A unix path is removed, so that it can be bound again.
+ * least. A unix path is removed, so that it can be bound again. A socket of the service manager stays as it
+ * is: those that we do not accept wait for whoever comes after us.
  */
 void entrance_shut_out(struct entrance *entrance);
 /* Undoes that, if entrance_may_let_in. A unix socket stays shut. */
 void entrance_let_in(struct entrance *entrance);
 static inline bool entrance_may_let_in(const struct entrance *entrance)
 {
-	return entrance->endpoint.any.sa_family != AF_UNIX;
+	return entrance_is_passed(entrance) || entrance->endpoint.any.sa_family != AF_UNIX;
 }
 /* Gives its sockets another tuning, for clients that come from now on. Logs if that fails. */
 void entrance_retune(struct entrance *entrance, const struct retuning *retuning);

@@ -118,6 +118,32 @@ static int bind_literal(struct binding *binding, const struct address *address)
 	return bind_key(binding, &key);
 }
 
+static int fail_passed(const struct binding *binding, const char *text)
+{
+	char names[512];
+
+	log_error("relay %s: cannot listen on %s: no socket of that name was passed at the start; there are: "
+	          "%s",
+	          binding->relay, text, activation_names(binding->facade->activation, names, sizeof(names)));
+	return -EADDRNOTAVAIL;
+}
+
+static int bind_passed(struct binding *binding, const char *name, const char *text)
+{
+	const struct passed_socket *passed = NULL;
+	int error = -EADDRNOTAVAIL;
+
+	while ((passed = activation_find(binding->facade->activation, name, passed))) {
+		const struct entrance_key key = {passed->endpoint, passed->dual_stack, passed};
+
+		error = bind_key(binding, &key);
+		if (error)
+			return fail(binding, text, error);
+	}
+	binding->entrances->by_name = true;
+	return error ? fail_passed(binding, text) : 0;
+}
+
 static int bind_address(struct binding *binding, const struct address *address,
                         const struct address_list *found)
 {
@@ -127,6 +153,8 @@ static int bind_address(struct binding *binding, const struct address *address,
 	address_format(address, text);
 	if (address->kind == ADDRESS_NAME)
 		return bind_name(binding, text, found);
+	if (address->kind == ADDRESS_SYSTEMD)
+		return bind_passed(binding, address->host, text);
 	if (address->kind == ADDRESS_WILDCARD)
 		error = bind_wildcard(binding, address->port);
 	else

@@ -11,15 +11,15 @@
 struct entrances {
 	struct entrance **list; /* a reference to each */
 	size_t count;
-	bool by_name; /* some are addresses of a host name */
+	bool by_name; /* some are addresses of a host name, or of sockets of the service manager */
 };
 
 /*
  * Takes every listening address of the relay from the facade, without accepting anybody new. "*:80" is one
  * socket for both families. found has a list for each listening address: what a host name stands for, or NULL
  * where there is no name. It may be NULL if none is a name. Addresses of a name that this machine does not
- * have are left out, unless it has none of them. 0 or -errno; the error is logged. entrances_free must follow
- * in any case.
+ * have are left out, unless it has none of them. "systemd:NAME" is all sockets with that name in the facade's
+ * activation. 0 or -errno; the error is logged. entrances_free must follow in any case.
  */
 int entrances_bind(struct entrances *entrances, struct facade *facade, const struct config_relay *config,
                    struct address_list *const *found, const struct socket_tuning *tuning);
@@ -29,8 +29,8 @@ int entrances_bind(struct entrances *entrances, struct facade *facade, const str
  */
 void entrances_set_access(const struct entrances *entrances, const struct config_relay *config);
 /*
- * An entrance of a whose clients could also come in at one of b, or NULL. They are only looked at if a host
- * name is among them: the configuration has been checked for the others. a and b may be the same.
+ * An entrance of a whose clients could also come in at one of b, or NULL. They are only looked at if
+ * there are some by name: the configuration has been checked for the others. a and b may be the same.
  */
 const struct entrance *entrances_overlap(const struct entrances *a, const struct entrances *b);
 /*

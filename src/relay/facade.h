@@ -22,6 +22,7 @@ TAILQ_HEAD(facade_entrances, entrance);
 
 struct facade {
 	unsigned workers;
+	const struct activation *activation; /* borrowed; set by whoever owns it, before the first is taken */
 	/* private */
 	struct facade_entrances all; /* oldest first */
 	unsigned round;

@@ -169,6 +169,14 @@ static enum outcome heed_error(struct acceptor *acceptor, int error)
 	return EMPTY;
 }
 
+static void tune_client(const struct acceptor *acceptor, const struct newcomer *client)
+{
+	if (entrance_is_passed(acceptor->entrance))
+		socket_tune_passed(client->fd, &acceptor->relay->client_tuning, &client->address);
+	else if (acceptor->tunes_clients)
+		socket_tune_client(client->fd, &client->address);
+}
+
 static enum outcome accept_one(struct acceptor *acceptor)
 {
 	struct newcomer client = {.address.any.sa_family = AF_UNIX};
@@ -190,8 +198,7 @@ static enum outcome accept_one(struct acceptor *acceptor)
 		return heed_error(acceptor, client.fd);
 	}
 	acceptor->errors = 0;
-	if (acceptor->tunes_clients)
-		socket_tune_client(client.fd, &client.address);
+	tune_client(acceptor, &client);
 	if (handover_serve(all->handover, all->set, &client) == 0)
 		return MORE;
 	admission_give(&client.ticket);
@@ -211,7 +218,7 @@ bool acceptor_watch(struct acceptor *acceptor)
 	return acceptor->watching;
 }
 
-static void end_closing(struct acceptor *acceptor)
+void acceptor_end(struct acceptor *acceptor)
 {
 	struct acceptors *all = acceptor->all;
 
@@ -244,7 +251,7 @@ static enum outcome accept_some(struct acceptor *acceptor)
 		return outcome;
 	acceptor->awaited = NULL; /* it was told */
 	if (outcome == EMPTY && acceptor->closing && clock_ms() >= acceptor->linger_until) {
-		end_closing(acceptor);
+		acceptor_end(acceptor);
 		return outcome;
 	}
 	if (outcome != SHORTAGE && !acceptor_watch(acceptor))

@@ -71,8 +71,9 @@ struct acceptor *acceptor_new(struct acceptors *acceptors, struct relay *relay, 
 /* From now on its clients are those of this relay, which has the entrance. It is open again if it closed. */
 void acceptor_set_relay(struct acceptor *acceptor, struct relay *relay);
 /*
- * The entrance is shut out. Serves those that are there already, as slots become free. Then it frees the
- * acceptor and calls closed. All that may happen before this returns.
+ * The entrance is shut out. Serves those that are there already, as slots become free; those at a socket of
+ * the service manager are left there. Then it frees the acceptor and calls closed. All that may happen before
+ * this returns.
  */
 void acceptor_close(struct acceptor *acceptor);
 void acceptor_free(struct acceptor *acceptor);

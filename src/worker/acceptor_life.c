@@ -83,6 +83,10 @@ void acceptor_close(struct acceptor *acceptor)
 {
 	if (acceptor->closing)
 		return;
+	if (entrance_is_passed(acceptor->entrance)) {
+		acceptor_end(acceptor);
+		return;
+	}
 	acceptor->closing = true;
 	acceptor->linger_until = acceptor->entrance->linger_until;
 	if (acceptor_is_left(acceptor)) {

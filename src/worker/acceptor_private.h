@@ -29,6 +29,8 @@ struct acceptor {
 
 /* Accepts those that wait, as far as it can, and waits for what it needs to go on. May free the acceptor. */
 void acceptor_accept(struct acceptor *acceptor);
+/* Frees one that was closed, and says so. */
+void acceptor_end(struct acceptor *acceptor);
 /* It cannot go on, for lack of something. It is tried again after a while. */
 void acceptor_want(struct acceptor *acceptor);
 /* Waits for the next client. False if the event cannot be added. */

@@ -3,11 +3,14 @@ check_PROGRAMS += \
 	tests/scenario/jsonrecords \
 	tests/scenario/manager \
 	tests/scenario/notified \
+	tests/scenario/passer \
 	tests/scenario/rawpeer
 tests_scenario_jsonrecords_SOURCES = tests/scenario/jsonrecords.c
 tests_scenario_jsonrecords_LDADD = $(JANSSON_LIBS)
 tests_scenario_manager_SOURCES = tests/scenario/manager.c
 tests_scenario_notified_SOURCES = tests/scenario/notified.c
+tests_scenario_passer_SOURCES = tests/scenario/passer.c
+tests_scenario_passer_LDADD = src/libweir.a
 tests_scenario_rawpeer_SOURCES = \
 	tests/scenario/pattern.c tests/scenario/pattern.h \
 	tests/scenario/rawpeer.c tests/scenario/rawpeer.h \
@@ -31,6 +34,7 @@ SCENARIOS = \
 	tests/scenario/stopping.sh \
 	tests/scenario/starting.sh \
 	tests/scenario/addresses.sh \
+	tests/scenario/activation.sh \
 	tests/scenario/connecting.sh \
 	tests/scenario/dump.sh \
 	tests/scenario/workers.sh \

@@ -2,6 +2,7 @@
 EXTRA_DIST += tests/unit/config/config_stage.h tests/unit/daemon/manager_stage.h tests/unit/net/socket_stage.h tests/unit/pair/pair_stage.h tests/unit/relay/relay_stage.h tests/unit/capture.h tests/unit/faults.h tests/unit/unit.h tests/unit/loop.h tests/unit/flow/one_flow.h tests/unit/relays.h
 if HAVE_CHECK
 UNIT_TESTS = \
+	tests/unit/net/test_activation \
 	tests/unit/net/test_address \
 	tests/unit/base/test_base \
 	tests/unit/base/test_bell \
@@ -51,6 +52,7 @@ UNIT_TESTS = \
 	tests/unit/relay/test_facade \
 	tests/unit/relay/test_generation \
 	tests/unit/relay/test_loops \
+	tests/unit/relay/test_passed \
 	tests/unit/relay/test_relay \
 	tests/unit/relay/test_standing \
 	tests/unit/relay/test_targets \
@@ -82,6 +84,9 @@ FAULTS_WRAP = $(AM_LDFLAGS) \
 	-Wl,--wrap=event_new,--wrap=event_add,--wrap=evbuffer_write_atmost \
 	-Wl,--wrap=accept4,--wrap=socket,--wrap=recv,--wrap=send,--wrap=splice
 
+tests_unit_net_test_activation_SOURCES = tests/unit/net/test_activation.c tests/unit/net/socket_stage.c
+tests_unit_net_test_activation_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_net_test_activation_LDADD = $(UNIT_LIBS)
 tests_unit_net_test_address_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_net_test_address_LDADD = $(UNIT_LIBS)
 tests_unit_base_test_base_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
@@ -253,6 +258,9 @@ tests_unit_relay_test_facade_LDADD = $(UNIT_LIBS)
 tests_unit_relay_test_loops_SOURCES = tests/unit/relay/test_loops.c tests/unit/relay/relay_stage.c
 tests_unit_relay_test_loops_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_relay_test_loops_LDADD = $(UNIT_LIBS)
+tests_unit_relay_test_passed_SOURCES = tests/unit/relay/test_passed.c tests/unit/relay/relay_stage.c
+tests_unit_relay_test_passed_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_relay_test_passed_LDADD = $(UNIT_LIBS)
 tests_unit_relay_test_relay_SOURCES = tests/unit/relay/test_relay.c tests/unit/relay/relay_stage.c
 tests_unit_relay_test_relay_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_relay_test_relay_LDADD = $(UNIT_LIBS)

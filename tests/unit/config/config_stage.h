@@ -20,8 +20,8 @@
 	        FIFTY FIFTY FIFTY FIFTY FIFTY /* 1050 bytes */
 
 #define EXPECT_LISTEN                                                                                        \
-	"HOST:PORT, [IPV6]:PORT, *:PORT, unix:@NAME or unix:/PATH, which may have mode=OCTAL, owner=USER "   \
-	"and group=GROUP behind it"
+	"HOST:PORT, [IPV6]:PORT, *:PORT, systemd:NAME, unix:@NAME or unix:/PATH, which may have "            \
+	"mode=OCTAL, owner=USER and group=GROUP behind it"
 #define EXPECT_TARGET "HOST:PORT, [IPV6]:PORT, unix:/PATH or unix:@NAME"
 
 extern char folder[], file[64]; /* the test's own; file is in folder */

@@ -55,6 +55,11 @@ static const struct {
         {"unix:@a", "unix:@a", SAME},
         {"unix:@a", "unix:@b", APART},
         {"unix:@a", "*:80", APART},
+#ifdef HAVE_SYSTEMD
+        {"systemd:a", "systemd:a", SAME},
+        {"systemd:a", "systemd:A", APART},
+        {"systemd:a", "*:80", APART}, /* where it is is seen at the start */
+#endif
 };
 
 /* _i: which case, one way round and then the other. */

@@ -255,6 +255,13 @@ static const struct {
                                   "only; expected " EXPECT_TARGET "\n"},
         {RELAY "target = db:0\n",
          "FILE:4: target: \"db:0\" has port 0, which is for listening only; expected " EXPECT_TARGET "\n"},
+        {RELAY "target = systemd:web\n",
+         "FILE:4: target: \"systemd:web\" stands for sockets of the service manager, which are for listening "
+         "only; expected " EXPECT_TARGET "\n"},
+#ifndef HAVE_SYSTEMD
+        {RELAY "listen = systemd:web\n", "FILE:4: listen: \"systemd:web\" needs a weir that was built with "
+                                         "libsystemd; expected " EXPECT_LISTEN "\n"},
+#endif
         {RELAY "target = db\n", "FILE:4: target: \"db\" is not an address; expected " EXPECT_TARGET "\n"},
         /* a wrong value is not reported as missing too */
         {"[relay r]\nlisten = 127.0.0.1:1\ntarget = db\n",

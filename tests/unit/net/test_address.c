@@ -43,6 +43,10 @@ static const struct good good[] = {
         {"unix:@" HUNDRED "1234567", ADDRESS_LITERAL, 0, NULL},
         {"unix:@a:80", ADDRESS_LITERAL, 0, NULL},
         {"unix:/caf\xc3\xa9", ADDRESS_LITERAL, 0, NULL},
+        {"systemd:web", ADDRESS_SYSTEMD, 0, NULL},
+        {"systemd:80", ADDRESS_SYSTEMD, 0, NULL},
+        {"systemd:weir.socket", ADDRESS_SYSTEMD, 0, NULL},
+        {"systemd:" HUNDRED HUNDRED TEN TEN TEN TEN TEN "12345", ADDRESS_SYSTEMD, 0, NULL},
 };
 
 static const struct {
@@ -108,8 +112,13 @@ static const struct {
         {"UNIX:/a", -EINVAL},
         {"unix:/" HUNDRED "1234567", -ENAMETOOLONG},
         {"unix:@" HUNDRED "12345678", -ENAMETOOLONG},
-        {"systemd:web", -EINVAL},
-        {"systemd:80", -EINVAL},
+        {"systemd:", -EINVAL},
+        {"systemd:a b", -EINVAL},
+        {"systemd:a:b", -EINVAL},
+        {"systemd:caf\xc3\xa9", -EINVAL},
+        {"systemd:a\x7f", -EINVAL},
+        {"systemd:" HUNDRED HUNDRED TEN TEN TEN TEN TEN "123456", -ENAMETOOLONG},
+        {"Systemd:web", -EINVAL},
 };
 
 START_TEST(good_address_is_taken)
