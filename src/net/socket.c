@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <linux/filter.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stddef.h>
@@ -21,6 +20,7 @@
 /* How long a handshake may take, lost packets aside: over the longest cables, and on loopback. */
 #define HANDSHAKE_MS       300
 #define LOCAL_HANDSHAKE_MS 10
+#define TTL_MAX            255
 
 static int set_option(int fd, int level, int name, int value)
 {
@@ -267,21 +267,14 @@ void socket_tune_passed(int fd, const struct socket_tuning *tuning, const union 
 }
 
 /*
- * The kernel drops the SYNs of new clients, and everything else passes. A client sends its SYN again after a
- * second. If there is no memory for this filter, new clients are accepted up to the end.
+ * Packets that come with a smaller TTL are dropped, unless they belong to a handshake under way. No system
+ * begins with more than TTL_MAX, and few begin with that. (A filter would be exact, but on a TCP socket newer
+ * kernels want CAP_NET_ADMIN for it.) Only the options of the socket's own family can be set.
  */
-static void drop_syns(int fd)
+static void demand_ttl(int fd, int least)
 {
-	struct sock_filter program[] = {
-	        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, offsetof(struct tcphdr, th_flags)),
-	        BPF_STMT(BPF_ALU | BPF_AND | BPF_K, TH_SYN | TH_ACK),
-	        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, TH_SYN, 0, 1),
-	        BPF_STMT(BPF_RET | BPF_K, 0),
-	        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
-	};
-	const struct sock_fprog filter = {.len = sizeof(program) / sizeof(program[0]), .filter = program};
-
-	(void)setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter));
+	(void)set_option(fd, IPPROTO_IP, IP_MINTTL, least);
+	(void)set_option(fd, IPPROTO_IPV6, IPV6_MINHOPCOUNT, least);
 }
 
 bool socket_has_client(int fd)
@@ -301,15 +294,13 @@ uint64_t socket_shut_out(int fd)
 		shutdown(fd, SHUT_RD); /* those that wait stay; connect(2) fails with ECONNREFUSED */
 		return 0;
 	}
-	drop_syns(fd);
+	demand_ttl(fd, TTL_MAX);
 	return endpoint_is_loopback(&own) ? LOCAL_HANDSHAKE_MS : HANDSHAKE_MS;
 }
 
 void socket_let_in(int fd)
 {
-	const int none = 0;
-
-	(void)setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &none, sizeof(none));
+	demand_ttl(fd, 0);
 }
 
 /*

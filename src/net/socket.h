@@ -81,12 +81,13 @@ void socket_tune_passed(int fd, const struct socket_tuning *tuning, const union 
 /*
  * Lets no new client in at the listening socket fd. Those that wait can still be accepted. Returns after how
  * many milliseconds hardly any handshake that had begun can still be under way. A client that comes in
- * between is refused once fd is closed; a unix client is refused at once.
+ * between is refused once fd is closed; a unix client is refused at once. What is accepted from fd after this
+ * may be deaf, until socket_let_in.
  */
 uint64_t socket_shut_out(int fd);
 /* Whether a client may wait to be accepted. A unix socket that is shut out does not tell: one always may. */
 bool socket_has_client(int fd);
-/* Undoes socket_shut_out of a TCP socket. A unix socket stays shut. */
+/* Undoes socket_shut_out in a TCP socket: in the listening one, or in one that was accepted from it. */
 void socket_let_in(int fd);
 /*
  * Begins to connect. The descriptor becomes writable once it is connected or has failed. Then call

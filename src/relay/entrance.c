@@ -53,6 +53,7 @@ void entrance_shut_out(struct entrance *entrance)
 {
 	uint64_t linger = 0;
 
+	atomic_store(&entrance->was_shut, true); /* before anybody can be accepted who is deaf */
 	remove_path(entrance);
 	for (unsigned i = 0; i < count_own(entrance); i++)
 		linger = socket_shut_out(entrance->fds[i]);

@@ -46,6 +46,7 @@ struct entrance {
 	unsigned host;               /* then: the worker that accepts for all */
 	bool listens;
 	struct socket_tuning tuning; /* what its sockets have now */
+	atomic_bool was_shut;        /* what is accepted from then on may be deaf until socket_let_in */
 	uint64_t linger_until;       /* shut out: clock_ms at which no handshake can be under way any more */
 	/* private to facade.c */
 	struct facade *facade;

@@ -171,6 +171,8 @@ static enum outcome heed_error(struct acceptor *acceptor, int error)
 
 static void tune_client(const struct acceptor *acceptor, const struct newcomer *client)
 {
+	if (atomic_load(&acceptor->entrance->was_shut))
+		socket_let_in(client->fd);
 	if (entrance_is_passed(acceptor->entrance))
 		socket_tune_passed(client->fd, &acceptor->relay->client_tuning, &client->address);
 	else if (acceptor->tunes_clients)

@@ -670,6 +670,42 @@ START_TEST(closing_acceptor_serves_who_waits)
 }
 END_TEST
 
+static void demand_ttl(int fd, int least)
+{
+	ck_assert_int_eq(setsockopt(fd, IPPROTO_IP, IP_MINTTL, &least, sizeof(least)), 0);
+}
+
+/*
+ * A client that does not hear the first answer to its SYN. When it hears the second one, the entrance shuts
+ * out everybody else. That must not make weir deaf to what this client sends. _i: 0 the acceptor is closing,
+ * 1 the entrance lets clients in again.
+ */
+START_TEST(client_that_is_late_is_heard)
+{
+	struct pollfd answered = {.events = POLLOUT};
+	struct entrance *entrance;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	begin(NULL);
+	entrance = relay->entrances.list[0];
+	demand_ttl(fd, 255);
+	ck_assert_int_lt(connect(fd, &entrance->endpoint.any, entrance->endpoint.length), 0);
+	client[client_count++] = fd;
+	if (_i)
+		entrance_shut_out(entrance);
+	else
+		close_first();
+	demand_ttl(fd, 0);
+	answered.fd = fd;
+	ck_assert_int_eq(poll(&answered, 1, LOOP_DEADLINE_MS), 1);
+	if (_i)
+		entrance_let_in(entrance);
+	LOOP_UNTIL(base, set.count == 1);
+	ck_assert_int_eq(send(fd, "x", 1, 0), 1);
+	LOOP_UNTIL(base, LIST_FIRST(&set.pairs)->client.from.bytes == 1);
+}
+END_TEST
+
 static void knock_in_vain(void)
 {
 	const struct endpoint *entrance = &relay->entrances.list[0]->endpoint;
@@ -876,6 +912,7 @@ int main(void)
 	tcase_add_test(tcase, later_episode_of_another_acceptor_is_told);
 	tcase_add_test(tcase, episode_ends_with_its_acceptor);
 	tcase_add_test(tcase, closing_acceptor_serves_who_waits);
+	tcase_add_loop_test(tcase, client_that_is_late_is_heard, 0, 2);
 	tcase_add_test(tcase, closing_acceptor_waits_at_a_limit);
 	tcase_add_test(tcase, closing_acceptor_needs_no_slot_when_nobody_waits);
 	tcase_add_test(tcase, closing_acceptor_leaves_the_line_when_nobody_waits);
