@@ -7,6 +7,7 @@ REAL = \
 	tests/real/redis.sh \
 	tests/real/ssh.sh \
 	tests/real/unit.sh \
+	tests/real/service.sh \
 	tests/real/package.sh
 TESTS += $(REAL)
 EXTRA_DIST += $(REAL) tests/real/lib.sh tests/real/machine.sh tests/real/programs.sh
