@@ -2,7 +2,7 @@
 # The service under systemd, on machines of its own: its sandbox, start, reload, stop, and what an operator
 # does in between. The peers are outside, but in the machine's network. Cases run side by side, as they mostly
 # wait.
-root=${srcdir:-$(dirname "$0")/../..}/tests
+root=$(cd "${srcdir:-$(dirname "$0")/../..}/tests" && pwd)
 # shellcheck source=../scenario/lib.sh
 . "$root/scenario/lib.sh"
 # shellcheck source=machine.sh
@@ -210,7 +210,12 @@ refuses_nothing() {
 }
 beside "the sandbox refuses no call that weir makes" refuses_nothing
 
-# What weir(8) says about a service that needs no privilege.
+# drop_in N: prints the N-th of weir(8), with the program's path in this build.
+drop_in() {
+	awk -v n="$1" '/^\[Service\]$/ { at++ } /^\.Ed/ { in_it = 0 } at == n && /^\[Service\]$/ { in_it = 1 } in_it' \
+		"$root/../man/weir.8" | sed "s|/usr/sbin/weir|$PROGRAM|"
+}
+
 does_with_less() {
 	begin <<-END
 		[relay a]
@@ -218,21 +223,38 @@ does_with_less() {
 		target = 127.0.0.1:7000
 	END
 	echo_target 127.0.0.1:7000
-	edit <<-END
-		[Service]
-		AmbientCapabilities=
-		CapabilityBoundingSet=
-		PrivateUsers=yes
-		IPAddressDeny=any
-		IPAddressAllow=localhost
-	END
+	drop_in 2 | edit
 	machine systemctl start weir
 	visit 127.0.0.1:8080
 	grep '^CapBnd:.*[[:space:]]0*$' "/proc/$(host_pid)/status" || fail "weir has privileges"
-	expect_at_most "tenths of exposure" 9 "$(machine systemd-analyze security --no-pager weir |
-		sed -n 's/.*exposure level.*: 0\.\([0-9]\) .*/\1/p')"
+	expect_at_most "tenths of exposure" 10 "$(machine systemd-analyze security --no-pager weir |
+		sed -n 's/.*exposure level.*: \([0-9]\)\.\([0-9]\) .*/\1\2/p')"
 }
 beside "without privileges, users and networks it serves ports from 1024 on" does_with_less
+
+# Another file, and another folder for dumps.
+is_changed() {
+	begin </dev/null
+	machine mkdir -p /srv/dumps
+	machine chown weir /srv/dumps
+	machine tee /srv/relay.ini <<-END
+		[global]
+		dump_file = /srv/dumps/dump
+		[relay a]
+		listen = 127.0.0.1:80
+		target = 127.0.0.1:7000
+	END
+	{ drop_in 1; drop_in 3; } | edit
+	echo_target 127.0.0.1:7000
+	machine systemctl start weir
+	visit 127.0.0.1:80
+	machine systemctl kill --signal=USR1 weir
+	wait_for "a dump" test -s "/proc/$MACHINE_INIT/root/srv/dumps/dump"
+	machine systemctl reload weir
+	echo wrong | machine tee /srv/relay.ini
+	! machine systemctl reload weir || fail "a wrong file was reloaded"
+}
+beside "another file and another folder for dumps, as weir(8) says" is_changed
 
 # --- start ---
 
@@ -368,6 +390,27 @@ starts_again() {
 	visit "unix:$RUN/weir/in"
 }
 beside "killed under load: clients are reset, and it starts again" starts_again
+
+# --- reload ---
+
+# What ExecReload= finds in the file is told to whoever reloads, and to nobody else.
+refuses_a_bad_reload() {
+	local pid
+	a_relay
+	machine systemctl start weir
+	pid=$(property MainPID)
+	configure <<-END
+		[relay a]
+		listen = 127.0.0.1:81
+		target = 127.0.0.1
+	END
+	! machine systemctl reload weir 2>reload.err || fail "a wrong file was reloaded"
+	journal_has "$FILE:3: " || fail "the journal does not say where the error is"
+	! journal_has SIGHUP || fail "weir was told to reload"
+	expect_equal "the service" "active $pid" "$(property ActiveState) $(property MainPID)"
+	visit 127.0.0.1:80
+}
+beside "a reload of a wrong file fails, and the service goes on" refuses_a_bad_reload
 
 # --- stop ---
 
