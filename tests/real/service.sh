@@ -10,6 +10,7 @@ root=$(cd "${srcdir:-$(dirname "$0")/../..}/tests" && pwd)
 # A sanitizer maps memory that can be executed, and its libraries are not on the machine.
 [ "$SANITIZED" = no ] || { echo "1..0 # SKIP a build with sanitizers: scripts/test package runs it without"; exit 0; }
 machine_needs
+HALT=${HALT:-$PWD/tests/world/halt}
 FILE=$(sed -n 's/^ExecStart=.* --config //p' systemd/weir.service)
 PROGRAM=$(sed -n 's/^ExecStart=\([^ ]*\) .*/\1/p' systemd/weir.service)
 env -u MAKEFLAGS -u MFLAGS make -s install DESTDIR="$top/installed" >"$top/install.out" 2>&1 ||
@@ -390,6 +391,79 @@ starts_again() {
 	visit "unix:$RUN/weir/in"
 }
 beside "killed under load: clients are reset, and it starts again" starts_again
+
+# --- the watchdog and the status ---
+
+# halt_worker NUMBER: it is stopped, until there is a file "go".
+halt_worker() {
+	local task status=0
+	for task in "/proc/$(host_pid)/task/"*; do
+		if [ "$(<"$task/comm")" = "worker-$1" ]; then "$HALT" "${task##*/}" "$PWD/go" & fi
+	done
+	halt=$!
+	wait_for "the worker to be stopped" eval "[ -e go.stopped ] || ! kill -0 $halt 2>/dev/null"
+	[ -e go.stopped ] || wait $halt || status=$?
+	[ $status != 77 ] || skip "threads cannot be stopped here"
+	[ -e go.stopped ] || fail "the worker cannot be stopped"
+}
+
+is_ended_when_stuck() {
+	a_relay
+	edit <<-END
+		[Service]
+		WatchdogSec=2s
+		RestartSec=50ms
+	END
+	machine systemctl start weir
+	sleep 3 # longer than WatchdogSec
+	expect_equal "starts while all is well" 0 "$(property NRestarts)"
+	halt_worker 1
+	wait_for "the watchdog" journal_has 'Killing process .* with signal SIGABRT'
+	touch go # whoever traces a thread that was killed has to let it go
+	wait_for "another start" has_restarted 1
+	wait_for "the service" property_is ActiveState active
+	visit 127.0.0.1:80
+}
+beside "one stuck worker: the watchdog ends weir, and it starts again" is_ended_when_stuck
+
+status_is() {
+	property StatusText | grep -q -e "$1"
+}
+
+tells_how_it_is() {
+	a_relay
+	machine systemctl start weir
+	RELAY=127.0.0.1:80
+	client -n 3 mirror send 10 recv 10 await go fin expect-fin
+	wait_for "a status with three pairs" status_is '^3 pairs'
+	machine systemctl status weir | grep 'Status: "3 pairs'
+	touch go
+	peer_end client
+	wait_for "a status without pairs" status_is '^0 pairs'
+}
+beside "systemctl status says how many pairs there are" tells_how_it_is
+
+drains_longer() {
+	local stop
+	a_relay
+	edit <<-END
+		[Service]
+		TimeoutStopSec=1s
+	END
+	machine systemctl start weir
+	RELAY=127.0.0.1:80
+	client mirror send 10 recv 10 touch in await go send 10 recv 10 fin expect-fin
+	wait_for "a client to be in" test -e in
+	machine systemctl stop weir &
+	stop=$!
+	sleep 3 # longer than TimeoutStopSec
+	property_is ActiveState deactivating || fail "it has not waited for its client"
+	touch go
+	wait $stop
+	peer_end client
+	expect_equal "the end" "success inactive" "$(property Result) $(property ActiveState)"
+}
+beside "a drain may take longer than TimeoutStopSec" drains_longer
 
 # --- reload ---
 
