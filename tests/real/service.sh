@@ -10,6 +10,7 @@ root=$(cd "${srcdir:-$(dirname "$0")/../..}/tests" && pwd)
 # A sanitizer maps memory that can be executed, and its libraries are not on the machine.
 [ "$SANITIZED" = no ] || { echo "1..0 # SKIP a build with sanitizers: scripts/test package runs it without"; exit 0; }
 machine_needs
+exec 9>&1 # for figures
 HALT=${HALT:-$PWD/tests/world/halt}
 FILE=$(sed -n 's/^Environment=WEIR_CONFIG=\([^ ]*\) .*/\1/p' systemd/weir.service)
 PROGRAM=$(sed -n 's/^ExecStart=\([^ ]*\) .*/\1/p' systemd/weir.service)
@@ -485,6 +486,96 @@ refuses_a_bad_reload() {
 	visit 127.0.0.1:80
 }
 beside "a reload of a wrong file fails, and the service goes on" refuses_a_bad_reload
+
+process() {
+	echo "$(property ActiveState) $(property MainPID) $(property NRestarts)"
+}
+
+# entrances PORT...: a relay that listens there.
+entrances() {
+	printf '[relay a]\ntarget = 127.0.0.1:7000\n' 
+	printf 'listen = 127.0.0.1:%s\n' "$@"
+}
+
+# No waiting: "systemctl reload" returns when it is done.
+reloads() {
+	local before
+	begin < <(entrances 80 81)
+	echo_target 127.0.0.1:7000
+	machine systemctl start weir
+	before=$(process)
+	RELAY=127.0.0.1:81
+	client mirror send 10 recv 10 touch in await go send 10 recv 10 fin expect-fin
+	wait_for "a client to be in" test -e in
+	for _ in 1 2 3 4 5; do
+		entrances 80 82 | configure
+		machine systemctl reload weir
+		visit 127.0.0.1:82
+		entrances 80 83 | configure
+		machine systemctl reload weir
+		visit 127.0.0.1:83
+	done
+	visit 127.0.0.1:80
+	wait_for "an end of what was removed" is_refused 127.0.0.1:81
+	wait_for "an end of what was removed" is_refused 127.0.0.1:82
+	touch go
+	peer_end client
+	expect_equal "the service" "$before" "$(process)"
+}
+beside "reloads: entrances come and go, and the pairs of those that have gone go on" reloads
+
+# By the signal alone, which nobody checks before.
+says_that_a_reload_failed() {
+	local before
+	begin < <(entrances 80)
+	echo_target 127.0.0.1:7000
+	machine systemctl start weir
+	before=$(process)
+	echo nonsense | configure
+	machine systemctl kill --signal=HUP weir
+	wait_for "a status that says so" status_is "reload failed.*$FILE:1:"
+	journal_has 'reload failed, nothing has changed' || fail "the journal does not say so"
+	visit 127.0.0.1:80
+	entrances 80 81 | configure
+	machine systemctl reload weir
+	visit 127.0.0.1:81
+	wait_for "a status that says it no more" status_is '^[0-9]* pairs'
+	! status_is failed || fail "the status still says that a reload failed"
+	expect_equal "the service" "$before" "$(process)"
+}
+beside "SIGHUP with a wrong file: the status says so until a reload succeeds" says_that_a_reload_failed
+
+# One is kept, another one comes and the one before goes, while clients come to the first. Nobody is refused
+# or reset, and whatever is new listens when "systemctl reload" returns.
+reloads_under_load() {
+	local before reloads
+	begin < <(entrances 80 81)
+	echo_target 127.0.0.1:7000
+	entrances 80 81 | machine tee /root/1.ini
+	entrances 80 82 | machine tee /root/2.ini
+	machine systemctl start weir
+	before=$(process)
+	RELAY=127.0.0.1:80
+	client -n 10000 -j 4000 mirror send 10 recv 10 fin expect-fin
+	machine bash -e >reloads.out 2>&1 <<-END &
+		for ((i = 1; ; i++)); do
+			cp /root/\$((1 + i % 2)).ini $FILE
+			systemctl reload weir
+			: </dev/tcp/127.0.0.1/\$((81 + i % 2))
+			echo reloaded
+			[ ! -e /root/enough ] || exit 0
+		done
+	END
+	reloads=$!
+	peer_end client
+	machine touch /root/enough
+	wait $reloads || { cat reloads.out; journal | grep -v closed | tail -n 20; fail "a reload failed"; }
+	expect_equal "the service" "$before" "$(process)"
+	reloads=$(grep -c reloaded reloads.out)
+	expect_at_least "reloads" 3 "$reloads"
+	echo "# 10,000 clients and $reloads reloads: none refused, none reset" >&9
+}
+beside "reloads while clients come: none is refused or reset" reloads_under_load
 
 # --- stop ---
 
