@@ -1,9 +1,9 @@
 /*
  * Waiting until the sink takes more.
  *
- * A sink can be starved: the kernel says that it has room, and takes nothing. This is so when all TCP together
- * has come to its limit (tcp_mem in tcp(7)), and goes on for as long. Whoever then waits for an event spins.
- * So a starved sink is left alone for a while, ever longer, before the next event is waited for.
+ * A sink can be starved: the kernel says that it has room, and takes nothing. This is so when all TCP of the
+ * machine has come to its limit (tcp_mem in tcp(7)), and goes on for as long. Whoever then waits for an event
+ * spins. So a starved sink is left alone for a while, ever longer, before the next event is waited for.
  */
 #include "build_config.h"
 

@@ -39,8 +39,8 @@ static int get(int fd, const struct option *option, int *value)
 }
 
 /*
- * 1 if it was changed, 0 or -errno. What is the same is left alone: if the kernel has not been told a value, it
- * goes on choosing it.
+ * 1 if it was changed, 0 or -errno. What is the same is left alone: if the kernel has not been told a value,
+ * it goes on choosing it.
  */
 static int copy(int fd, int pattern, const struct option *option)
 {
