@@ -77,6 +77,12 @@ int generation_find_loops(struct generation *generation)
 	return generation->loops ? 0 : -ENOMEM;
 }
 
+void generation_set_access(const struct generation *generation)
+{
+	for (size_t i = 0; i < generation->relay_count; i++)
+		entrances_set_access(&generation->relays[i]->entrances, generation->relays[i]->config);
+}
+
 int generation_listen(struct generation *generation)
 {
 	int error = 0;

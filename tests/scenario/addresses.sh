@@ -2,6 +2,8 @@
 # Every kind of address on both sides.
 # shellcheck source=lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
+# shellcheck source=reload_lib.sh
+. "${srcdir:-$(dirname "$0")/../..}/tests/scenario/reload_lib.sh"
 
 round_trip() {
 	client_as "${1:-client}" mirror duplex 200K 200K fin expect-fin
@@ -144,6 +146,26 @@ unix_mode() {
 	expect_equal "the mode of the socket" 600 "$(stat -c %a l)"
 }
 scenario "mode= of a unix socket, whatever the umask" unix_mode
+
+unix_mode_reload() {
+	target -s echo
+	umask 027
+	section a "unix:$PWD/l mode=600" | install
+	weir_start -c relay.ini
+	ls -i l >inode
+	for words in ' mode=666:666' " group=$(id -g):750" ' mode=606:606' ':750'; do
+		section a "unix:$PWD/l${words%:*}" | install
+		reload
+		expect_equal "the mode of the socket" "${words##*:}" "$(stat -c %a l)"
+	done
+	section a "unix:$PWD/l mode=666" 'listen = 192.0.2.1:0' | install
+	reload_fails 192.0.2.1
+	expect_equal "the mode after a reload that failed" 750 "$(stat -c %a l)"
+	EXPECT_LOG='192.0.2.1\|reload failed'
+	expect_equal "the path" "$(<inode)" "$(ls -i l)"
+	round_trip
+}
+scenario "mode= and group= of a unix socket that a reload keeps" unix_mode_reload
 
 needs_root() {
 	[ "$(id -u)" = 0 ] || skip "not root"
