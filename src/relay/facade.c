@@ -76,11 +76,12 @@ static int make(struct facade *facade, const struct entrance_key *key, const str
 	return 0;
 }
 
-/* Clients of a unix socket get their tuning when they are accepted. */
+/* Clients of a unix socket, and of a passed one, get their tuning when they are accepted. */
 static int prepare_retuning(struct entrance *entrance, const struct socket_tuning *tuning)
 {
 	entrance->retuning = NULL;
-	if (entrance->endpoint.any.sa_family == AF_UNIX || retuning_is_needless(&entrance->tuning, tuning))
+	if (entrance_is_passed(entrance) || entrance->endpoint.any.sa_family == AF_UNIX ||
+	    retuning_is_needless(&entrance->tuning, tuning))
 		return 0;
 	return retunings_find(&entrance->facade->retunings, tuning, &entrance->retuning);
 }
