@@ -40,4 +40,18 @@ settings() {
 }
 scenario "the unit starts again without end, dumps no core and loses no line" settings
 
+# It is not complete without the operator's addresses.
+socket() {
+	the_unit
+	[ -e "${UNIT%service}socket" ] || skip "no weir.socket was built"
+	sed '/^Documentation=/d' "${UNIT%service}socket" >weir.socket
+	if systemd-analyze verify ./weir.socket >incomplete 2>&1; then fail "it listens somewhere by default"; fi
+	grep 'no Listen setting' incomplete || fail "another reason: $(<incomplete)"
+	mkdir weir.socket.d
+	printf '[Socket]\nListenStream=127.0.0.1:5432\nListenStream=/run/weir.sock\nFileDescriptorName=database\n' \
+		>weir.socket.d/addresses.conf
+	expect_equal "what systemd complains about" "" "$(systemd-analyze verify ./weir.socket 2>&1)"
+}
+scenario "weir.socket is good once it has addresses" socket
+
 finish
