@@ -293,7 +293,7 @@ memory_changes() {
 	sed -i 's/memory_max = .*/memory_max = 2M/' relay.ini
 	reload
 	touch some
-	dump_until queued_at_least 900000
+	dump_until peaked_at_least 900000
 	has weir memory_max=2097152 || fail "memory_max is as it was"
 	expect_at_most "used" 2097152 "$(value used weir)"
 	sed -i 's/memory_max = .*/memory_max = 64K/' relay.ini
@@ -304,8 +304,8 @@ memory_changes() {
 	peers_end
 	wait_closed reason=eof upload_bytes=16777216 dropped=0
 }
-queued_at_least() {
-	[ "$(value queued flow direction=upload)" -ge "$1" ]
+peaked_at_least() {
+	[ "$(value peak flow direction=upload)" -ge "$1" ]
 }
 beside "memory_max is raised and lowered, old pairs go by it" memory_changes
 beside "the same without splice" memory_changes -o splice=off

@@ -42,7 +42,8 @@ ssize_t __real_splice(int in, off_t *in_at, int out, off_t *out_at, size_t lengt
 ssize_t __wrap_splice(int in, off_t *in_at, int out, off_t *out_at, size_t length, unsigned flags);
 /* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 
-static struct {
+/* Each thread has its own. */
+static _Thread_local struct {
 	size_t left; /* calls until one fails; 0 = none fails */
 	int error;
 	bool lasting;

@@ -1,6 +1,6 @@
 /*
- * Makes calls of our modules fail when a test wants it. The linker redirects the calls to faults.c (--wrap,
- * see local.mk). libevent's own calls are not affected.
+ * Makes calls of our modules fail when a test wants it, on the thread that says so. The linker redirects the
+ * calls to faults.c (--wrap, see local.mk). libevent's own calls are not affected.
  */
 #ifndef WEIR_UNIT_FAULTS_H
 #define WEIR_UNIT_FAULTS_H
