@@ -55,7 +55,7 @@ void slots_give(struct slots *slots);
 
 static inline bool slots_full(struct slots *slots)
 {
-	/* Not relaxed: whoever gives a slot back sees a limit raised before, or is seen by slots_set_max. */
+	/* Not relaxed: whoever gives a slot back sees the new limit, or is seen by slots_set_max. */
 	uint64_t max = atomic_load(&slots->max);
 
 	return max > 0 && atomic_load(&slots->used) >= max;

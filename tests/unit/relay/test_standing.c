@@ -110,6 +110,24 @@ START_TEST(numbers_stay_and_free_ones_are_used_again)
 }
 END_TEST
 
+/* Only the commit of a generation changes them. */
+START_TEST(limits_change_when_they_are_configured)
+{
+	const struct config_relay other = {
+	        .name = (char[]){"db"}, .max_connections = 9, .max_connections_per_source = 2};
+	struct standing *db = get("db");
+
+	ck_assert_ptr_eq(standing_get(standings, &other), db);
+	ck_assert_uint_eq(slots_max(&db->slots), 7);
+	ck_assert(!origins_limited(db->origins));
+	standing_configure(db, &other);
+	ck_assert_uint_eq(slots_max(&db->slots), 9);
+	ck_assert(origins_limited(db->origins));
+	standing_put(db);
+	standing_put(db);
+}
+END_TEST
+
 /* Workers read the list for their part of a report. */
 START_TEST(nothing_is_freed_while_the_list_is_held)
 {
@@ -197,6 +215,7 @@ int main(void)
 	tcase_add_test(tcase, name_leads_to_what_is_known);
 	tcase_add_test(tcase, what_nobody_has_any_more_is_forgotten);
 	tcase_add_test(tcase, numbers_stay_and_free_ones_are_used_again);
+	tcase_add_test(tcase, limits_change_when_they_are_configured);
 	tcase_add_test(tcase, nothing_is_freed_while_the_list_is_held);
 	tcase_add_test(tcase, name_outlives_the_standing);
 	tcase_add_test(tcase, lack_of_memory_leaves_the_list_as_it_is);
