@@ -45,7 +45,6 @@ static void remove_path(struct entrance *entrance)
 {
 	if (entrance->unlink_path && is_still_ours(entrance))
 		unlink(entrance->unlink_path);
-	free(entrance->unlink_path);
 	entrance->unlink_path = NULL;
 }
 
@@ -114,8 +113,8 @@ static int remember_path(struct entrance *entrance)
 		return 0;
 	if (lstat(endpoint->un.sun_path, &entrance->made) < 0)
 		return -errno;
-	entrance->unlink_path = strdup(endpoint->un.sun_path);
-	return entrance->unlink_path ? 0 : -ENOMEM;
+	entrance->unlink_path = endpoint->un.sun_path;
+	return 0;
 }
 
 /* The first socket settles which port 0 stands for. */

@@ -37,13 +37,13 @@ struct entrance {
 	struct entrance_key key;
 	struct endpoint endpoint;    /* its actual address; kept when it is closed */
 	char text[ADDRESS_TEXT_MAX]; /* endpoint as text */
-	char *unlink_path;           /* a unix path of ours, removed on close if it is still ours; owned */
-	struct stat made;            /* the socket that we made at that path */
-	bool access_is_set;          /* its mode, owner or group was asked for at some time */
-	int *fds;                    /* owned, like the descriptors in it */
-	unsigned count;              /* the number of workers, or 1 if they share */
-	bool shared;                 /* they share */
-	unsigned host;               /* then: the worker that accepts for all */
+	const char *unlink_path; /* a unix path of ours in endpoint, removed on close if it is still ours */
+	struct stat made;        /* the socket that we made at that path */
+	bool access_is_set;      /* its mode, owner or group was asked for at some time */
+	int *fds;                /* owned, like the descriptors in it */
+	unsigned count;          /* the number of workers, or 1 if they share */
+	bool shared;             /* they share */
+	unsigned host;           /* then: the worker that accepts for all */
 	bool listens;
 	struct socket_tuning tuning; /* what its sockets have now */
 	atomic_bool was_shut;        /* what is accepted from then on may be deaf until socket_let_in */

@@ -1,6 +1,7 @@
 /* One listening address at run time. */
 #include "build_config.h"
 
+#include "faults.h"
 #include "net/socket_stage.h"
 #include "net/unix_path.h"
 #include "relay/entrance.h"
@@ -362,6 +363,23 @@ START_TEST(path_in_use_is_not_removed)
 }
 END_TEST
 
+/* It stayed behind where there was no memory to remember it. */
+START_TEST(unix_path_is_removed_without_memory)
+{
+	struct endpoint endpoint = path_endpoint();
+	struct entrance entrance;
+	int error = -ENOMEM;
+
+	for (size_t nth = 1; error == -ENOMEM; nth++) {
+		fault_set(FAULT_MEMORY, nth, ENOMEM);
+		error = bind_at(&entrance, &endpoint, &plain, 1);
+		fault_set(FAULT_MEMORY, 0, 0);
+		ck_assert_int_eq(access(path, F_OK), error ? -1 : 0);
+	}
+	entrance_close(&entrance);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("entrance");
@@ -384,6 +402,7 @@ int main(void)
 	tcase_add_test(tcase, access_to_a_path_is_set_before_it_listens);
 	tcase_add_test(tcase, access_that_is_no_longer_set);
 	tcase_add_test(tcase, path_in_use_is_not_removed);
+	tcase_add_test(tcase, unix_path_is_removed_without_memory);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
 }
