@@ -55,7 +55,7 @@ struct entrance {
 	struct retuning *retuning;      /* to what it gets when it is open; or NULL */
 	char relay[RELAY_NAME_MAX + 1]; /* which has it, or had it last */
 	const char *taker;              /* which took it in this round */
-	_Atomic unsigned acceptors;
+	_Atomic unsigned users;         /* who may accept on it */
 	TAILQ_ENTRY(entrance) entry;
 };
 

@@ -149,7 +149,7 @@ static struct entrance *find_left(const struct facade *facade)
 	struct entrance *entrance;
 
 	TAILQ_FOREACH(entrance, &facade->all, entry)
-	if (entrance->state == ENTRANCE_SHUT && atomic_load(&entrance->acceptors) == 0)
+	if (entrance->state == ENTRANCE_SHUT && atomic_load(&entrance->users) == 0)
 		return entrance;
 	return NULL;
 }
@@ -193,12 +193,12 @@ void facade_shut(struct facade *facade)
 
 void facade_enter(struct entrance *entrance)
 {
-	atomic_fetch_add(&entrance->acceptors, 1);
+	atomic_fetch_add(&entrance->users, 1);
 }
 
 void facade_leave(struct entrance *entrance)
 {
-	if (atomic_fetch_sub(&entrance->acceptors, 1) == 1)
+	if (atomic_fetch_sub(&entrance->users, 1) == 1)
 		mailbox_post(&entrance->facade->mailbox, &entrance->facade->left);
 }
 

@@ -32,6 +32,7 @@ static int add_place(struct adoption *adoption, struct acceptors *acceptors, str
 	struct adoption_place *place = &adoption->places[adoption->count++];
 
 	*place = (struct adoption_place){.entrance = entrance, .relay = relay};
+	facade_enter(entrance);
 	if (entrance_fd(entrance, adoption->worker) < 0)
 		return 0;
 	place->acceptor = acceptor_prepare(acceptors, relay, entrance, adoption->worker);
@@ -79,8 +80,10 @@ void adoption_free(struct adoption *adoption)
 {
 	if (!adoption)
 		return;
-	for (size_t i = 0; i < adoption->count; i++)
+	for (size_t i = 0; i < adoption->count; i++) {
 		drop_acceptor(&adoption->places[i]);
+		facade_leave(adoption->places[i].entrance);
+	}
 	free(adoption->places);
 	generation_put(adoption->generation);
 	free(adoption);

@@ -1,6 +1,7 @@
 /*
  * What a worker needs to take over a generation. The main thread makes it in advance, so that nothing can
- * fail once the generation is in force.
+ * fail once the generation is in force. The worker keeps it until the next one. Meanwhile no entrance of the
+ * generation is closed, as the worker may come to stand in for another there.
  */
 #ifndef WEIR_ADOPTION_H
 #define WEIR_ADOPTION_H
@@ -32,7 +33,7 @@ struct adoption *adoption_new(struct acceptors *acceptors, unsigned worker, stru
  * socket and does not accept yet, it begins to. Once, on the worker's thread.
  */
 void adoption_carry_out(struct adoption *adoption, struct acceptors *acceptors);
-/* With the acceptors that have not begun. Takes NULL. */
+/* With the acceptors that have not begun. On any thread. Takes NULL. */
 void adoption_free(struct adoption *adoption);
 
 #endif

@@ -27,8 +27,8 @@
 struct worker {
 	const struct worker_context *context;
 	unsigned number;
-	struct adoption *adoption;     /* the main thread's, from worker_prepare until it is ordered */
-	struct generation *generation; /* that clients come in to; a reference */
+	struct adoption *next;    /* the main thread's, from worker_prepare until it is ordered */
+	struct adoption *current; /* of the generation that clients come in to; NULL: none yet, or draining */
 	struct event_base *base;
 	struct pair_set set;
 	struct pipe_pool pipes;
@@ -57,7 +57,7 @@ static int stand_in_at(struct worker *worker, unsigned whose, struct relay *rela
 
 static int stand_in_at_all(struct worker *worker, unsigned whose)
 {
-	const struct generation *generation = worker->generation;
+	const struct generation *generation = worker->current->generation;
 	int error = 0;
 
 	for (size_t r = 0; !error && r < generation->relay_count; r++) {
@@ -82,7 +82,7 @@ static void stand_in(struct worker *worker)
 	for (unsigned i = 0; i < worker->context->worker_count; i++) {
 		bool due = handover_stand_in(worker->context->handover, i) == worker->number;
 
-		if (due || worker->stands_in[i])
+		if (due != worker->stands_in[i])
 			stand_in_for(worker, i, due);
 		if (due)
 			handover_take(worker->context->handover, &worker->set, i);
@@ -101,13 +101,12 @@ static void answer(struct worker *worker, struct worker_answer *answer, enum wor
 /* Whoever it stands in for may have got entrances that it does not know. */
 static void adopt(struct worker *worker)
 {
-	struct adoption *adoption = worker->adoption;
+	struct adoption *before = worker->current;
 
-	worker->adoption = NULL;
-	adoption_carry_out(adoption, &worker->acceptors);
-	generation_put(worker->generation);
-	worker->generation = generation_get(adoption->generation);
-	adoption_free(adoption);
+	worker->current = worker->next;
+	worker->next = NULL;
+	adoption_carry_out(worker->current, &worker->acceptors);
+	adoption_free(before);
 	for (unsigned i = 0; worker->stands_in && i < worker->context->worker_count; i++)
 		if (worker->stands_in[i])
 			stand_in_for(worker, i, true);
@@ -165,6 +164,16 @@ EVENT_CALLBACK(on_survey_more, struct worker, worker)
 	answer(worker, &worker->reported, WORKER_REPORTED);
 }
 
+static void drain(struct worker *worker)
+{
+	worker->draining = true;
+	pair_set_hurry(&worker->set);
+	acceptors_close(&worker->acceptors);
+	adoption_free(worker->current);
+	worker->current = NULL;
+	note_drained(worker);
+}
+
 static void halt(struct worker *worker)
 {
 	if (worker->draining)
@@ -181,10 +190,7 @@ static void take_order(void *arg, struct message *message)
 		adopt(worker);
 		break;
 	case WORKER_DRAIN:
-		worker->draining = true;
-		pair_set_hurry(&worker->set);
-		acceptors_close(&worker->acceptors);
-		note_drained(worker);
+		drain(worker);
 		break;
 	case WORKER_HALT:
 		halt(worker);
@@ -231,14 +237,14 @@ void worker_order(struct worker *worker, enum worker_order order)
 
 int worker_prepare(struct worker *worker, struct generation *generation)
 {
-	worker->adoption = adoption_new(&worker->acceptors, worker->number, generation);
-	return worker->adoption ? 0 : -ENOMEM;
+	worker->next = adoption_new(&worker->acceptors, worker->number, generation);
+	return worker->next ? 0 : -ENOMEM;
 }
 
 void worker_forget_prepared(struct worker *worker)
 {
-	adoption_free(worker->adoption);
-	worker->adoption = NULL;
+	adoption_free(worker->next);
+	worker->next = NULL;
 }
 
 /* ---- thread ---- */
@@ -375,7 +381,7 @@ void worker_free(struct worker *worker)
 	worker_forget_prepared(worker);
 	acceptors_deinit(&worker->acceptors);
 	pair_set_deinit(&worker->set);
-	generation_put(worker->generation);
+	adoption_free(worker->current);
 	evloop_free_event(worker->survey_more);
 	mailbox_close(&worker->mailbox);
 	if (worker->base)

@@ -32,6 +32,7 @@ static struct facade facade;
 static struct acceptors acceptors;
 static struct event *told;
 static struct generation *current;
+static struct adoption *adopted;  /* of it */
 static struct entrance *entrance; /* the first one of the first generation */
 static struct endpoint gate;      /* its address */
 static char file[] = "/tmp/weir-adoption-XXXXXX";
@@ -87,6 +88,7 @@ static void setup(void)
 	facade_init(&facade, 2);
 	ck_assert_int_eq(facade_watch(&facade, base), 0);
 	current = NULL;
+	adopted = NULL;
 	client_count = closed = 0;
 	target = loop_listen(&address);
 	ck_assert_int_eq(listen(target, 1024), 0);
@@ -95,6 +97,7 @@ static void setup(void)
 static void teardown(void)
 {
 	acceptors_deinit(&acceptors);
+	adoption_free(adopted);
 	pair_set_deinit(&set);
 	ck_assert_uint_eq(slots_used(&slots), 0);
 	generation_put(current);
@@ -167,7 +170,8 @@ static struct facade_change adopt(struct generation *next, struct adoption *adop
 	generation_put(current);
 	current = next;
 	adoption_carry_out(adoption, &acceptors);
-	adoption_free(adoption);
+	adoption_free(adopted);
+	adopted = adoption;
 	return change;
 }
 
@@ -327,7 +331,7 @@ START_TEST(removed_entrance_serves_who_waits)
 	ck_assert_int_eq(reach(&gate), 0);
 	LOOP_UNTIL(base, closed == 2);
 	ck_assert_uint_eq(pairs_of("a"), 40);
-	LOOP_UNTIL(base, entrance->count == 0);
+	LOOP_UNTIL(base, entrance->count == 0); /* pairs keep the entrance itself */
 	ck_assert_uint_eq(acceptors_left(), 1);
 	ck_assert_uint_eq(captured("relay a: no longer listening on 127.0.0.1:"), 1);
 	ck_assert_int_eq(poll(&(struct pollfd){.fd = client[40], .events = POLLOUT}, 1, 10000), 1);
@@ -502,19 +506,20 @@ struct stuck {
 	struct event_base *base;
 	struct pair_set set;
 	struct acceptors acceptors;
-	struct adoption *adoption;
+	struct adoption *prepared, *adopted;
 };
 
 static void stuck_prepare(struct stuck *stuck, struct generation *next)
 {
-	stuck->adoption = adoption_new(&stuck->acceptors, 1, next);
-	ck_assert_ptr_nonnull(stuck->adoption);
+	stuck->prepared = adoption_new(&stuck->acceptors, 1, next);
+	ck_assert_ptr_nonnull(stuck->prepared);
 }
 
 static void stuck_adopt(struct stuck *stuck)
 {
-	adoption_carry_out(stuck->adoption, &stuck->acceptors);
-	adoption_free(stuck->adoption);
+	adoption_carry_out(stuck->prepared, &stuck->acceptors);
+	adoption_free(stuck->adopted);
+	stuck->adopted = stuck->prepared;
 }
 
 static void stuck_begin(struct stuck *stuck)
@@ -531,6 +536,7 @@ static void stuck_begin(struct stuck *stuck)
 static void stuck_end(struct stuck *stuck)
 {
 	acceptors_deinit(&stuck->acceptors);
+	adoption_free(stuck->adopted);
 	event_base_free(stuck->base);
 }
 
@@ -556,14 +562,41 @@ START_TEST(stuck_worker_holds_entrances)
 	/* The daemon may be told to end before the worker goes on. */
 	facade_shut(&facade);
 	acceptors_close(&acceptors);
+	adoption_free(adopted);
+	adopted = NULL;
 	LOOP_UNTIL(base, acceptors_left() == 0);
 	event_base_loop(base, EVLOOP_NONBLOCK);
 	ck_assert_uint_gt(other->count, 0);
 	stuck_adopt(&stuck);
 	acceptors_close(&stuck.acceptors);
 	LOOP_UNTIL(stuck.base, LIST_EMPTY(&stuck.acceptors.list));
+	stuck_end(&stuck);
 	LOOP_UNTIL(base, other->count == 0);
 	ck_assert(TAILQ_FIRST(&facade.all) == other);
+}
+END_TEST
+
+/* Its only socket is ours. The stuck worker may be on its way to stand in for us there. */
+START_TEST(stuck_worker_holds_unix_entrances)
+{
+	struct generation *first;
+	struct stuck stuck;
+	char text[128];
+
+	snprintf(text, sizeof(text), "[relay a]\nlisten = unix:@weir-adoption-%d\n", (int)getpid());
+	reload(text);
+	first = generation_get(current);
+	entrance = current->relays[0]->entrances.list[0];
+	stuck_begin(&stuck);
+	ck_assert(LIST_EMPTY(&stuck.acceptors.list));
+	reload(OTHER);
+	stuck_prepare(&stuck, current);
+	ck_assert_uint_eq(acceptors_left(), 1);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	ck_assert_int_ge(entrance_fd(entrance, 0), 0);
+	stuck_adopt(&stuck);
+	LOOP_UNTIL(base, entrance->state == ENTRANCE_CLOSED);
+	generation_put(first);
 	stuck_end(&stuck);
 }
 END_TEST
@@ -696,6 +729,7 @@ int main(void)
 	tcase_add_loop_test(tcase, entrance_that_closes_at_a_limit_is_opened_again, 0, 2);
 	tcase_add_test(tcase, entrance_that_closes_in_a_shortage_is_opened_again);
 	tcase_add_test(tcase, stuck_worker_holds_entrances);
+	tcase_add_test(tcase, stuck_worker_holds_unix_entrances);
 	tcase_add_test(tcase, generation_that_comes_to_nothing);
 	tcase_add_test(tcase, adoption_without_memory);
 	tcase_add_test(tcase, generation_goes_with_its_last_pair);

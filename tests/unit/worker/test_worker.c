@@ -628,17 +628,17 @@ START_TEST(stand_in_adopts_for_the_other_as_well)
 
 	start();
 	wait_for(&answers.adopted, WORKERS);
-	ck_assert_uint_eq(atomic_load(&first->acceptors), WORKERS);
+	ck_assert_uint_eq(atomic_load(&first->users), 2 * WORKERS); /* and once for each generation */
 	order_stand_in(0);
-	ck_assert_uint_eq(atomic_load(&first->acceptors), WORKERS + 1);
+	ck_assert_uint_eq(atomic_load(&first->users), 2 * WORKERS + 1);
 	reload("127.0.0.2:0");
 	wait_for(&answers.adopted, 2 * WORKERS);
 	second = relay->entrances.list[0];
 	ck_assert_ptr_ne(first, second);
-	ck_assert_uint_eq(atomic_load(&second->acceptors), WORKERS + 1);
+	ck_assert_uint_eq(atomic_load(&second->users), 2 * WORKERS + 1);
 	LOOP_UNTIL(base, first->count == 0);
 	order_stand_in(HANDOVER_NOBODY);
-	ck_assert_uint_eq(atomic_load(&second->acceptors), WORKERS);
+	ck_assert_uint_eq(atomic_load(&second->users), 2 * WORKERS);
 }
 END_TEST
 
