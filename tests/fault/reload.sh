@@ -172,8 +172,11 @@ stopped_while_it_hangs() {
 	hangs "$1"
 	kill -TERM "$WEIR_PID"
 	wait_log "no new clients"
+	said_since_reload "the reload is given up" || fail "the reload goes on"
+	faults
 	release old
 	weir_expect_status 0
+	if reload_ended; then fail "the reload has ended"; fi
 }
 for call in open getaddrinfo; do
 	beside "$call hangs: all else goes on, and a second HUP is one more reload" hangs_and_goes_on $call

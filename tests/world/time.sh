@@ -201,6 +201,7 @@ scenario "TERM while a worker is stopped: nobody accepts its clients any more" n
 
 # The first target says 1, the second one 2. Once a client has got 2, all do.
 reload_with_worker_stopped() {
+	STRANGERS=yes # those that visit until the second target is found
 	target_as first -s send-text 1 echo
 	two_workers
 	section one 127.0.0.1:0 | install
@@ -236,6 +237,7 @@ scenario "a worker is stopped at a reload: another accepts its clients" worker_s
 
 worker_stopped_at_reload_and_term() {
 	local halt
+	manage
 	reload_with_worker_stopped
 	kill -TERM "$WEIR_PID"
 	wait_log "no new clients"
@@ -243,6 +245,7 @@ worker_stopped_at_reload_and_term() {
 	release old
 	weir_expect_status 0
 	wait "$halt"
+	if sed -n '/STOPPING=1/,$p' messages | grep 'READY=1'; then fail "it is ready while it stops"; fi
 }
 scenario "a worker is stopped at a reload, and TERM" worker_stopped_at_reload_and_term
 # A call may be under way when the worker is stopped.
