@@ -122,6 +122,22 @@ no_memory() {
 }
 beside "every allocation from one on fails" no_memory
 
+# A client that connects to an entrance which the reload adds, as often as it can, gets in when one has
+# succeeded. Whoever was let in before that would be reset. Slow calls leave it the time for that.
+lets_nobody_in() {
+	local count n=1 worked=0 failed=0
+	begin "$@"
+	peer early insist "unix:$PWD/path.three" mirror send 10 recv 10 fin expect-fin
+	while [ "$state" = two ]; do
+		reload_with "alloc ENOMEM $n 0" "epoll_ctl late 1 1"
+		n=$((n + step))
+	done
+	peer_end early
+	expect_at_least "the number of reloads that failed" 5 "$failed"
+	release old
+}
+beside "reloads that fail let nobody in" lets_nobody_in -o workers=2
+
 beside "open fails" fails_once open EMFILE 1 1 -o workers=2
 beside "socket fails" fails_once socket EMFILE 1 2 -o workers=2
 beside "bind fails" fails_once bind EADDRINUSE 1 2 -o workers=2

@@ -95,7 +95,7 @@ reload_start() {
 # target says first.
 hold() {
 	# shellcheck disable=SC2086 # words
-	client_as "$1" "${@:2}" ${held_text:+recv-text $held_text} mirror send 10 recv 10 touch "$1.in" await "$1.go" \
+	client_as "$1" "${@:2}" deadline 3600 ${held_text:+recv-text $held_text} mirror send 10 recv 10 touch "$1.in" await "$1.go" \
 		send 10 recv 10 fin expect-fin
 	wait_for "client $1 to be in" test -e "$1.in"
 }
