@@ -417,19 +417,28 @@ beside "the same with four workers" relay_comes_back -o workers=4
 
 # ---- what cannot be done ----
 
-# The kernel gives *:P to nobody while 127.0.0.1:P listens; a reload after that one drained works.
+# The kernel gives *:P to nobody while 127.0.0.1:P listens.
 to_every_address() {
 	local port
-	EXPECT_LOG="cannot listen on \*:\|$NOT_RELOADED"
+	EXPECT_LOG="cannot listen on .*: relay one has\|$NOT_RELOADED"
 	target -s echo
 	section one 127.0.0.1:0 | install
 	reload_start 1 "$@"
 	port=${RELAY##*:}
 	section one "*:$port" | install
-	reload_fails "cannot listen on \*:$port: .*127.0.0.1"
+	reload_fails "cannot listen on \*:$port: relay one has 127.0.0.1:$port"
 	visit
+	section one 127.0.0.2:0 | install
+	reload
+	RELAY=127.0.0.1:$port expect_refused
+	section one "*:$port" | install
+	reload
+	RELAY=127.0.0.2:$port visit
+	section one "127.0.0.1:$port" | install
+	reload_fails "cannot listen on 127.0.0.1:$port: relay one has "
+	RELAY=127.0.0.1:$port visit
 }
-beside "from one address to all with the same port" to_every_address
+beside "from one address to all with the same port, and back" to_every_address
 
 target_gone_with_names() {
 	target -s echo
