@@ -201,6 +201,7 @@ scenario "TERM while a worker is stopped: nobody accepts its clients any more" n
 
 # The first target says 1, the second one 2. Once a client has got 2, all do.
 reload_with_worker_stopped() {
+	STRANGERS=yes # who looks for the second target
 	STRANGERS=yes # those that visit until the second target is found
 	target_as first -s send-text 1 echo
 	two_workers
