@@ -71,6 +71,8 @@ installs() {
 	machine_boot
 	install_package "$WEIR_PACKAGE"
 	expect_service disabled inactive
+	expect_equal "weir.socket" "disabled inactive" \
+		"$(machine sh -c 'echo $(systemctl is-enabled weir.socket; systemctl is-active weir.socket)')"
 	machine getent passwd weir
 	status=0
 	machine weir --test >test.out 2>&1 || status=$?
