@@ -49,8 +49,10 @@ static inline unsigned loop_passes_in(struct event_base *base, unsigned ms)
 	bool over = false;
 
 	ck_assert_int_eq(event_base_once(base, -1, EV_TIMEOUT, loop_note_end, &over, &wait), 0);
-	for (; !over; passes++)
+	while (!over) {
 		event_base_loop(base, EVLOOP_ONCE);
+		passes++;
+	}
 	return passes;
 }
 
