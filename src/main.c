@@ -61,7 +61,8 @@ static void print_help(void)
 	     "  -h, --help              print this, exit\n"
 	     "\n"
 	     "ADDR is 127.0.0.1:80, [::1]:80, *:80, host.name:80, unix:/path or unix:@abstract.\n"
-	     "SIGTERM drains and stops, SIGUSR1 dumps every connection. See weir(8) and relay.ini(5).");
+	     "SIGTERM drains and stops, SIGHUP reloads FILE, SIGUSR1 dumps every connection.\n"
+	     "See weir(8) and relay.ini(5).");
 }
 
 static void usage(const char *message)
