@@ -56,7 +56,7 @@ static const char *take_word(char *word, struct address *address)
 		return address->owner ? "has two owners" : take_name(text, &address->owner);
 	if (text && strcmp(word, "group") == 0)
 		return address->group ? "has two groups" : take_name(text, &address->group);
-	return "has a word behind it that is not known";
+	return "has a word after it that is not known";
 }
 
 const char *access_parse(const char *words, struct address *address)

@@ -211,13 +211,13 @@ static const char *listen_problem(const struct address *address)
 	return IN6_IS_ADDR_LINKLOCAL(in6) ? "is a link-local address, which needs an interface" : NULL;
 }
 
-/* words: what comes behind the address. */
+/* words: what comes after the address. */
 static const char *take_words(const char *words, struct address *address)
 {
 	if (!*words)
 		return NULL;
 	if (address->kind != ADDRESS_LITERAL || !endpoint_is_path(&address->endpoint))
-		return "has words behind it, which are for a unix path";
+		return "has words after it, which are for a unix path";
 	return access_parse(words, address);
 }
 
@@ -269,9 +269,8 @@ static const char *target_problem(const struct address *address)
 static const char *set_target(const struct option *option, void *settings, const char *text)
 {
 	struct address address;
-	const char *problem = text[strcspn(text, BLANKS)]
-	                              ? "has words behind it, which are for listening only"
-	                              : parse_address(text, &address);
+	const char *problem = text[strcspn(text, BLANKS)] ? "has words after it, which are for listening only"
+	                                                  : parse_address(text, &address);
 
 	if (problem)
 		return problem;
@@ -379,7 +378,7 @@ const struct option option_table[] = {
         {IN_RELAY(listen, AT_ONCE), .type = &listen_type,
          .count_offset = offsetof(struct config_relay, listen_count),
          .expected = "HOST:PORT, [IPV6]:PORT, *:PORT, systemd:NAME, unix:@NAME or unix:/PATH, which may have "
-                     "mode=OCTAL, owner=USER and group=GROUP behind it",
+                     "mode=OCTAL, owner=USER and group=GROUP after it",
          .help = "An address to accept clients on; may be repeated."},
         {IN_RELAY(target, TO_NEW_PAIRS), .type = &target_type,
          .count_offset = offsetof(struct config_relay, target_count),

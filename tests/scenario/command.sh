@@ -101,10 +101,10 @@ bad_access() {
 	says weir.log 'access.ini:3: listen: .*: group "nobody-at-all" does not exist; expected'
 	says weir.log 'access.ini:4: listen: .* has a mode that is not octal; expected .* mode=OCTAL'
 	says weir.log 'access.ini:5: listen: .* has a mode over 777; expected'
-	says weir.log 'access.ini:6: listen: .* has words behind it, which are for a unix path; expected'
-	says weir.log 'access.ini:7: listen: .* has words behind it, which are for a unix path; expected'
+	says weir.log 'access.ini:6: listen: .* has words after it, which are for a unix path; expected'
+	says weir.log 'access.ini:7: listen: .* has words after it, which are for a unix path; expected'
 	says weir.log 'access.ini:8: listen: .* has two modes; expected'
-	says weir.log 'access.ini:9: target: .* has words behind it, which are for listening only; expected'
+	says weir.log 'access.ini:9: target: .* has words after it, which are for listening only; expected'
 	expect_equal "the number of complaints" 8 "$(wc -l <weir.log)"
 }
 scenario "mode=, owner= and group= that cannot be: 78" bad_access

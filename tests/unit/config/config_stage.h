@@ -21,7 +21,7 @@
 
 #define EXPECT_LISTEN                                                                                        \
 	"HOST:PORT, [IPV6]:PORT, *:PORT, systemd:NAME, unix:@NAME or unix:/PATH, which may have "            \
-	"mode=OCTAL, owner=USER and group=GROUP behind it"
+	"mode=OCTAL, owner=USER and group=GROUP after it"
 #define EXPECT_TARGET "HOST:PORT, [IPV6]:PORT, unix:/PATH or unix:@NAME"
 
 extern char folder[], file[64]; /* the test's own; file is in folder */

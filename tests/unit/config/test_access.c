@@ -29,7 +29,7 @@ static const struct {
          {.has_mode = true, .mode = 7, .has_owner = true, .owner = 1, .has_group = true}},
 };
 
-START_TEST(words_behind_a_path)
+START_TEST(words_after_a_path)
 {
 	const struct unix_access *wanted = &good[_i].access, *got;
 	char text[256], line[256], *printed;
@@ -72,19 +72,19 @@ static const struct {
          "FILE:4: listen: \"" PATH " owner=" FIFTY FIFTY FIFTY FIFTY FIFTY TEN
          "\" has a name that is too long" REFUSED},
         {LISTEN PATH " 660\n",
-         "FILE:4: listen: \"" PATH " 660\" has a word behind it that is not known" REFUSED},
+         "FILE:4: listen: \"" PATH " 660\" has a word after it that is not known" REFUSED},
         {LISTEN PATH " user=0\n",
-         "FILE:4: listen: \"" PATH " user=0\" has a word behind it that is not known" REFUSED},
+         "FILE:4: listen: \"" PATH " user=0\" has a word after it that is not known" REFUSED},
         {LISTEN "unix:@name mode=660\n",
-         "FILE:4: listen: \"unix:@name mode=660\" has words behind it, which are for a unix path" REFUSED},
+         "FILE:4: listen: \"unix:@name mode=660\" has words after it, which are for a unix path" REFUSED},
         {LISTEN "*:80 mode=660\n",
-         "FILE:4: listen: \"*:80 mode=660\" has words behind it, which are for a unix path" REFUSED},
+         "FILE:4: listen: \"*:80 mode=660\" has words after it, which are for a unix path" REFUSED},
         {LISTEN "name.example:80 owner=root\n", "FILE:4: listen: \"name.example:80 owner=root\" has words "
-                                                "behind it, which are for a unix path" REFUSED},
+                                                "after it, which are for a unix path" REFUSED},
         {LISTEN "x mode=660\n", "FILE:4: listen: \"x mode=660\" is not an address" REFUSED},
         {RELAY "target = " PATH " mode=660\n",
          "FILE:4: target: \"" PATH
-         " mode=660\" has words behind it, which are for listening only; expected " EXPECT_TARGET "\n"},
+         " mode=660\" has words after it, which are for listening only; expected " EXPECT_TARGET "\n"},
         {LISTEN PATH " owner=no-such-user group=no-such-group\n",
          "FILE:4: listen: \"" PATH "\": user \"no-such-user\" does not exist" NAMES "FILE:4: listen: \"" PATH
          "\": group \"no-such-group\" does not exist" NAMES},
@@ -137,7 +137,7 @@ int main(void)
 	TCase *tcase = tcase_create("access");
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
-	tcase_add_loop_test(tcase, words_behind_a_path, 0, COUNT(good));
+	tcase_add_loop_test(tcase, words_after_a_path, 0, COUNT(good));
 	tcase_add_loop_test(tcase, words_that_are_refused, 0, COUNT(bad));
 	tcase_add_test(tcase, user_may_be_there_later);
 	tcase_add_test(tcase, out_of_memory);
