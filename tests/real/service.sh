@@ -7,11 +7,12 @@ root=$(cd "${srcdir:-$(dirname "$0")/../..}/tests" && pwd)
 . "$root/scenario/lib.sh"
 # shellcheck source=machine.sh
 . "$root/real/machine.sh"
+# shellcheck source=../world/halt.sh
+. "$root/world/halt.sh"
 # A sanitizer maps memory that can be executed, and its libraries are not on the machine.
 [ "$SANITIZED" = no ] || { echo "1..0 # SKIP a build with sanitizers: scripts/test package runs it without"; exit 0; }
 machine_needs
 exec 9>&1 # for figures
-HALT=${HALT:-$PWD/tests/world/halt}
 FILE=$(sed -n 's/^Environment=WEIR_CONFIG=\([^ ]*\) .*/\1/p' systemd/weir.service)
 PROGRAM=$(sed -n 's/^ExecStart=\([^ ]*\) .*/\1/p' systemd/weir.service)
 env -u MAKEFLAGS -u MFLAGS make -s install DESTDIR="$top/installed" >"$top/install.out" 2>&1 ||
@@ -402,19 +403,6 @@ beside "killed under load: clients are reset, and it starts again" starts_again
 
 # --- the watchdog and the status ---
 
-# halt_worker NUMBER: it is stopped, until there is a file "go".
-halt_worker() {
-	local task status=0
-	for task in "/proc/$(host_pid)/task/"*; do
-		if [ "$(<"$task/comm")" = "worker-$1" ]; then "$HALT" "${task##*/}" "$PWD/go" & fi
-	done
-	halt=$!
-	wait_for "the worker to be stopped" eval "[ -e go.stopped ] || ! kill -0 $halt 2>/dev/null"
-	[ -e go.stopped ] || wait $halt || status=$?
-	[ $status != 77 ] || skip "threads cannot be stopped here"
-	[ -e go.stopped ] || fail "the worker cannot be stopped"
-}
-
 is_ended_when_stuck() {
 	a_relay
 	edit <<-END
@@ -425,7 +413,7 @@ is_ended_when_stuck() {
 	machine systemctl start weir
 	sleep 3 # longer than WatchdogSec
 	expect_equal "starts while all is well" 0 "$(property NRestarts)"
-	halt_worker 1
+	halt_worker "$(host_pid)" 1
 	wait_for "the watchdog" journal_has 'Killing process .* with signal SIGABRT'
 	touch go # whoever traces a thread that was killed has to let it go
 	wait_for "another start" has_restarted 1

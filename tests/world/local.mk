@@ -28,4 +28,4 @@ WORLD = \
 	tests/world/hostile.sh \
 	tests/world/names.sh \
 	tests/world/time.sh
-EXTRA_DIST += $(WORLD)
+EXTRA_DIST += $(WORLD) tests/world/halt.sh

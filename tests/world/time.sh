@@ -5,9 +5,10 @@
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
 # shellcheck source=../scenario/reload_lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/reload_lib.sh"
+# shellcheck source=halt.sh
+. "${srcdir:-$(dirname "$0")/../..}/tests/world/halt.sh"
 
 CLOCK=${CLOCK:-$PWD/tests/world/clock.so}
-HALT=${HALT:-$PWD/tests/world/halt}
 SHORT_TIMEOUTS=(-o idle_timeout=1s -o stall_timeout=1s -o half_close_timeout=1s -o connect_timeout=1s)
 
 # Readers that are slow enough to be there for seconds, and fast enough to empty the kernel's buffers within a
@@ -106,26 +107,13 @@ two_workers() {
 	WEIR_ARGS="$WEIR_ARGS -o workers=2"
 }
 
-# halt_worker NUMBER: it is stopped, until there is a file "go".
-halt_worker() {
-	local task status=0
-	for task in "/proc/$WEIR_PID/task/"*; do
-		if [ "$(<"$task/comm")" = "worker-$1" ]; then "$HALT" "${task##*/}" "$PWD/go" & fi
-	done
-	halt=$!
-	wait_for "the worker to be stopped" eval "[ -e go.stopped ] || ! kill -0 $halt 2>/dev/null"
-	[ -e go.stopped ] || wait $halt || status=$?
-	[ $status != 77 ] || skip "threads cannot be stopped here"
-	[ -e go.stopped ] || fail "the worker cannot be stopped"
-}
-
 # The other one accepts its clients as well. Those that have waited for that have waited well below a second.
 worker_stopped() {
 	local halt
 	target -s echo
 	two_workers
 	weir_start -l "$1" -T "$TARGET"
-	halt_worker 0
+	halt_worker "$WEIR_PID" 0
 	client -n 200 -j 2000 deadline 20 mirror send 10 recv 10 fin expect-fin
 	peer_end client
 	[ ! -e go ] || fail "the worker was not stopped any more"
@@ -153,7 +141,7 @@ worker_stopped_at_limit() {
 	done
 	wait_log "$EXPECT_LOG"
 	weir_dump
-	halt_worker $(($(value worker pair) == 0))
+	halt_worker "$WEIR_PID" $(($(value worker pair) == 0))
 	touch out
 	for ((i = 0; i < 20; i++)); do peer_end "later-$i"; done
 	touch go
@@ -166,7 +154,7 @@ drained_while_stopped() {
 	target -s echo
 	two_workers
 	weir_relay
-	halt_worker 0
+	halt_worker "$WEIR_PID" 0
 	client -i -n 1500 -j 1000 mirror send 10 recv 10 fin expect-fin
 	wait_for "a part of the clients" so_many_served 200
 	kill -TERM "$WEIR_PID"
@@ -186,7 +174,7 @@ nobody_stands_in_after_term() {
 	target -s -i echo
 	two_workers
 	weir_start -l "unix:@weir-time-term-$$" -T "$TARGET" -o drain_timeout=1s
-	halt_worker 0
+	halt_worker "$WEIR_PID" 0
 	kill -TERM "$WEIR_PID"
 	wait_log "no new clients"
 	client -i -n 20 mirror send 10 recv 10 fin expect-fin
@@ -208,7 +196,7 @@ reload_with_worker_stopped() {
 	section one 127.0.0.1:0 | install
 	reload_start 1
 	held_text=1 hold old
-	halt_worker 0
+	halt_worker "$WEIR_PID" 0
 	target_as second -s send-text 2 echo
 	section one 127.0.0.1:0 | install
 	order_reload
@@ -257,7 +245,7 @@ watchdog_of_a_stopped_worker() {
 	manage
 	WATCHDOG_USEC=400000 weir_relay
 	wait_for "calls of the watchdog" told_at_least 3 ' WATCHDOG=1$'
-	halt_worker 1
+	halt_worker "$WEIR_PID" 1
 	before=$(told_count ' WATCHDOG=1$')
 	client deadline 20 mirror send 10 recv 10 expect-open 2000 fin expect-fin
 	peer_end client

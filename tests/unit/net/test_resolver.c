@@ -449,6 +449,8 @@ START_TEST(test_retries_come_sooner)
 }
 END_TEST
 
+#define READERS 4
+
 static atomic_bool readers_stop;
 
 static void *reader_main(void *arg)
@@ -468,24 +470,34 @@ static void *reader_main(void *arg)
 	return (void *)torn;
 }
 
-START_TEST(test_changes_under_readers)
+static void start_readers(pthread_t reader[READERS], struct resolver_name *name)
 {
-	struct resolver_name *name;
-	pthread_t reader[4];
-
-	fake.steady = false;
-	fake.count = 5;
-	name = start(1);
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < READERS; i++)
 		ck_assert_int_eq(pthread_create(&reader[i], NULL, reader_main, name), 0);
-	wait_lookups(200);
+}
+
+static void end_readers(const pthread_t reader[READERS])
+{
 	readers_stop = true;
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < READERS; i++) {
 		void *torn;
 
 		pthread_join(reader[i], &torn);
 		ck_assert_ptr_null(torn);
 	}
+}
+
+START_TEST(test_changes_under_readers)
+{
+	struct resolver_name *name;
+	pthread_t reader[READERS];
+
+	fake.steady = false;
+	fake.count = 5;
+	name = start(1);
+	start_readers(reader, name);
+	wait_lookups(200);
+	end_readers(reader);
 }
 END_TEST
 
@@ -493,26 +505,19 @@ END_TEST
 START_TEST(test_names_come_and_go_under_readers)
 {
 	struct resolver_name *name, *others[3] = {NULL};
-	pthread_t reader[4];
+	pthread_t reader[READERS];
 	unsigned end;
 
 	fake.steady = false;
 	name = start(1);
 	end = fake_lookups() + 40;
-	for (int i = 0; i < 4; i++)
-		ck_assert_int_eq(pthread_create(&reader[i], NULL, reader_main, name), 0);
+	start_readers(reader, name);
 	for (unsigned i = 0; fake_lookups() < end; i++) {
 		resolver_name_put(others[i % 3]);
 		others[i % 3] = add(i % 2 ? "relay db: target" : "relay web: target", 5432, 1 + i % 3);
 		event_base_loop(base, EVLOOP_NONBLOCK);
 	}
-	readers_stop = true;
-	for (int i = 0; i < 4; i++) {
-		void *torn;
-
-		pthread_join(reader[i], &torn);
-		ck_assert_ptr_null(torn);
-	}
+	end_readers(reader);
 }
 END_TEST
 
