@@ -172,7 +172,7 @@ static void check(struct clashes *clashes)
 
 void clashes_check(struct loader *loader)
 {
-	size_t entrances = loader_count_entrances(loader);
+	size_t entrances = loader_count_listens(loader);
 	struct clashes clashes = {.loader = loader};
 	const struct section *section;
 

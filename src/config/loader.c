@@ -381,7 +381,7 @@ void loader_read(struct loader *loader)
 	take_command_line(loader);
 }
 
-size_t loader_count_entrances(const struct loader *loader)
+size_t loader_count_listens(const struct loader *loader)
 {
 	const struct section *section;
 	size_t count = 0;

@@ -47,6 +47,6 @@ void loader_deinit(struct loader *loader);
 unsigned *loader_option_line(struct section *section, const struct option *option);
 
 /* Listening addresses of all relays. */
-size_t loader_count_entrances(const struct loader *loader);
+size_t loader_count_listens(const struct loader *loader);
 
 #endif

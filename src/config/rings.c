@@ -161,7 +161,7 @@ static void add_stops(struct rings *rings)
 
 void rings_check(struct loader *loader)
 {
-	size_t entrances = loader_count_entrances(loader);
+	size_t entrances = loader_count_listens(loader);
 	struct rings rings = {.loader = loader};
 
 	if (entrances == 0 || loader->complaints.out_of_memory)

@@ -129,7 +129,7 @@ void standing_end_limit(struct standing *standing)
 	(void)episode_end(&standing->at_limit);
 }
 
-bool standing_told_limit(const struct standing *standing)
+bool standing_logged_limit(const struct standing *standing)
 {
 	return standing->at_limit.told;
 }

@@ -81,6 +81,6 @@ void standing_configure(struct standing *standing, const struct config_relay *co
 bool standing_begin_limit(struct standing *standing);
 void standing_end_limit(struct standing *standing);
 /* Whether a line has said so, and no line yet that it is over. */
-bool standing_told_limit(const struct standing *standing);
+bool standing_logged_limit(const struct standing *standing);
 
 #endif

@@ -2,7 +2,7 @@
  *              event, told, retry
  *                    │
  *                    ▼
- *              accept_some ──► the backlog is empty: waits for an event, or ends if it is closing
+ *              accept_some ──► the backlog is empty: waits for an event, or ends if it is draining
  *               │       │
  *               ▼       ▼
  *          at a limit   a shortage
@@ -102,20 +102,20 @@ static void on_told(struct slots_waiter *waiter)
  */
 static bool begin_episode(struct acceptor *acceptor)
 {
-	if (acceptor->told)
+	if (acceptor->logged)
 		return false;
-	acceptor->told = standing_begin_limit(acceptor->relay->standing);
-	return acceptor->told;
+	acceptor->logged = standing_begin_limit(acceptor->relay->standing);
+	return acceptor->logged;
 }
 
 void acceptor_end_episode(struct acceptor *acceptor)
 {
-	if (acceptor->told)
+	if (acceptor->logged)
 		standing_end_limit(acceptor->relay->standing);
-	acceptor->told = false;
+	acceptor->logged = false;
 }
 
-static void tell_limit(struct acceptor *acceptor)
+static void log_limit(struct acceptor *acceptor)
 {
 	struct slots *full = acceptor->awaited;
 	uint64_t max = slots_max(full);
@@ -125,11 +125,11 @@ static void tell_limit(struct acceptor *acceptor)
 	if (begin_episode(acceptor))
 		log_warning("relay %s: %smax_connections (%" PRIu64 ") reached, accepting pauses",
 		            acceptor->relay->config->name, full == acceptor->all->slots ? "" : "its ", max);
-	if (!acceptor->told && !standing_told_limit(acceptor->relay->standing))
+	if (!acceptor->logged && !standing_logged_limit(acceptor->relay->standing))
 		arm_retry(acceptor->all);
 }
 
-static void tell_shortage(struct acceptor *acceptor, int error)
+static void log_shortage(struct acceptor *acceptor, int error)
 {
 	acceptor->relay->standing->tallies[acceptor->all->set->worker].counters.shortages++;
 	if (begin_episode(acceptor))
@@ -137,33 +137,33 @@ static void tell_shortage(struct acceptor *acceptor, int error)
 		          strerror(-error));
 }
 
-static void tell_calm(struct acceptor *acceptor)
+static void log_calm(struct acceptor *acceptor)
 {
-	if (acceptor->told)
+	if (acceptor->logged)
 		log_notice("relay %s: accepting again", acceptor->relay->config->name);
 	acceptor_end_episode(acceptor);
 }
 
 /* ---- accepting ---- */
 
-bool acceptor_is_left(const struct acceptor *acceptor)
+bool acceptor_has_drained(const struct acceptor *acceptor)
 {
-	return acceptor->closing && !socket_has_client(acceptor->fd);
+	return acceptor->draining && !socket_has_client(acceptor->fd);
 }
 
 static enum outcome heed_error(struct acceptor *acceptor, int error)
 {
-	if (error == -EAGAIN || acceptor_is_left(acceptor)) {
+	if (error == -EAGAIN || acceptor_has_drained(acceptor)) {
 		acceptor->errors = 0;
-		tell_calm(acceptor);
+		log_calm(acceptor);
 		return EMPTY;
 	}
 	if (accept_error_is_of_client(error) && acceptor->errors < ERRORS_MAX) {
 		acceptor->errors++;
 		return MORE;
 	}
-	tell_shortage(acceptor, error);
-	if (!acceptor->closing || !accept_error_is_of_client(error))
+	log_shortage(acceptor, error);
+	if (!acceptor->draining || !accept_error_is_of_client(error))
 		return SHORTAGE;
 	acceptor->linger_until = 0; /* an error that lasts would hold up the end */
 	return EMPTY;
@@ -185,13 +185,13 @@ static enum outcome accept_one(struct acceptor *acceptor)
 	struct acceptors *all = acceptor->all;
 	struct slots *full = admission_take(&client.ticket, all->slots, acceptor->relay);
 
-	if (full && acceptor_is_left(acceptor)) {
+	if (full && acceptor_has_drained(acceptor)) {
 		acceptor_await_no_more(acceptor);
 		return EMPTY;
 	}
 	if (full) {
 		await(acceptor, full);
-		tell_limit(acceptor);
+		log_limit(acceptor);
 		return AT_LIMIT;
 	}
 	client.fd = socket_accept(acceptor->fd, &acceptor->relay->client_tuning, &client.address);
@@ -204,19 +204,19 @@ static enum outcome accept_one(struct acceptor *acceptor)
 	if (handover_serve(all->handover, all->set, &client) == 0)
 		return MORE;
 	admission_give(&client.ticket);
-	tell_shortage(acceptor, -ENOMEM);
+	log_shortage(acceptor, -ENOMEM);
 	return SHORTAGE;
 }
 
-/* While closing, no longer than a handshake may still be under way. */
+/* While draining, no longer than a handshake may still be under way. */
 bool acceptor_watch(struct acceptor *acceptor)
 {
 	uint64_t now = clock_ms(), until = acceptor->linger_until;
 	const struct timeval left = clock_timeval(until > now ? until - now : 0);
 
-	if (acceptor->watching && !acceptor->closing)
+	if (acceptor->watching && !acceptor->draining)
 		return true;
-	acceptor->watching = event_add(acceptor->acceptable, acceptor->closing ? &left : NULL) == 0;
+	acceptor->watching = event_add(acceptor->acceptable, acceptor->draining ? &left : NULL) == 0;
 	return acceptor->watching;
 }
 
@@ -225,13 +225,13 @@ void acceptor_end(struct acceptor *acceptor)
 	struct acceptors *all = acceptor->all;
 
 	acceptor_free(acceptor);
-	all->closed(all->arg);
+	all->drained(all->arg);
 }
 
 /* An acceptor that has logged that it pauses must know when nobody waits any more. */
 static enum outcome accept_batch(struct acceptor *acceptor)
 {
-	const bool due = acceptor->told || asking_is_due(&acceptor->asking);
+	const bool due = acceptor->logged || asking_is_due(&acceptor->asking);
 	enum outcome outcome = MORE;
 	int tries = 0;
 
@@ -252,7 +252,7 @@ static enum outcome accept_some(struct acceptor *acceptor)
 	if (outcome == AT_LIMIT)
 		return outcome;
 	acceptor->awaited = NULL; /* it was told */
-	if (outcome == EMPTY && acceptor->closing && clock_ms() >= acceptor->linger_until) {
+	if (outcome == EMPTY && acceptor->draining && clock_ms() >= acceptor->linger_until) {
 		acceptor_end(acceptor);
 		return outcome;
 	}
@@ -308,7 +308,7 @@ EVENT_CALLBACK(on_retry, struct acceptors, all)
 	try_again(all);
 	LIST_FOREACH (acceptor, &all->list, entry)
 		if (acceptor->awaited)
-			tell_limit(acceptor);
+			log_limit(acceptor);
 	if (!TAILQ_EMPTY(&all->wanting))
 		arm_retry(all);
 	if (!event_pending(all->retry, EV_TIMEOUT, NULL))
@@ -317,7 +317,7 @@ EVENT_CALLBACK(on_retry, struct acceptors, all)
 
 static void resume(struct acceptor *acceptor)
 {
-	if (acceptor->told && !slots_full(acceptor->all->slots) &&
+	if (acceptor->logged && !slots_full(acceptor->all->slots) &&
 	    !slots_full(&acceptor->relay->standing->slots))
 		standing_end_limit(
 		        acceptor->relay->standing); /* another acceptor may have something to log */

@@ -27,7 +27,7 @@ struct acceptors {
 	struct slots *slots;       /* pairs of all workers */
 	/* There may be a slot for one that waits: acceptors_resume is due. Any thread; must not block. */
 	void (*told)(void *arg);
-	void (*closed)(void *arg); /* acceptor_close has come to its end */
+	void (*drained)(void *arg); /* acceptor_drain has come to its end */
 	void *arg;
 	/* private */
 	struct acceptor_list list;
@@ -50,8 +50,8 @@ void acceptors_pair_ended(struct acceptors *acceptors);
 
 /* Frees all. Their clients stay in the backlog. */
 void acceptors_stop(struct acceptors *acceptors);
-/* Closes all, as acceptor_close does. */
-void acceptors_close(struct acceptors *acceptors);
+/* Drains all, as acceptor_drain does. */
+void acceptors_drain(struct acceptors *acceptors);
 /* Frees those on sockets of the worker whose. Clients that wait there are left to others. */
 void acceptors_leave(struct acceptors *acceptors, unsigned whose);
 /* Whether one accepts on that worker's socket of the entrance. */
@@ -68,14 +68,14 @@ void acceptor_begin(struct acceptor *acceptor);
 /* One that has begun. NULL when out of memory. */
 struct acceptor *acceptor_new(struct acceptors *acceptors, struct relay *relay, struct entrance *entrance,
                               unsigned whose);
-/* From now on its clients are those of this relay, which has the entrance. It is open again if it closed. */
+/* From now on its clients are those of this relay, which has the entrance. If it drains, it stops that. */
 void acceptor_set_relay(struct acceptor *acceptor, struct relay *relay);
 /*
  * The entrance is shut out. Serves those that are there already, as slots become free; those at a socket of
- * the service manager are left there. Then it frees the acceptor and calls closed. All that may happen before
- * this returns.
+ * the service manager are left there. Then it frees the acceptor and calls drained. All that may happen
+ * before this returns.
  */
-void acceptor_close(struct acceptor *acceptor);
+void acceptor_drain(struct acceptor *acceptor);
 void acceptor_free(struct acceptor *acceptor);
 
 #endif

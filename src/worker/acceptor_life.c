@@ -51,7 +51,7 @@ struct acceptor *acceptor_new(struct acceptors *acceptors, struct relay *relay, 
 
 static void reopen(struct acceptor *acceptor)
 {
-	acceptor->closing = false;
+	acceptor->draining = false;
 	acceptor_unlimit(acceptor);
 	if (!acceptor->awaited && !acceptor->wanting)
 		acceptor_accept(acceptor);
@@ -73,23 +73,23 @@ void acceptor_set_relay(struct acceptor *acceptor, struct relay *relay)
 		leave_standing(acceptor);
 	acceptor->relay = relay_get(relay);
 	relay_put(before);
-	if (acceptor->closing)
+	if (acceptor->draining)
 		reopen(acceptor);
 	else if (moves && waited)
 		acceptor_accept(acceptor);
 }
 
-void acceptor_close(struct acceptor *acceptor)
+void acceptor_drain(struct acceptor *acceptor)
 {
-	if (acceptor->closing)
+	if (acceptor->draining)
 		return;
 	if (entrance_is_passed(acceptor->entrance)) {
 		acceptor_end(acceptor);
 		return;
 	}
-	acceptor->closing = true;
+	acceptor->draining = true;
 	acceptor->linger_until = acceptor->entrance->linger_until;
-	if (acceptor_is_left(acceptor)) {
+	if (acceptor_has_drained(acceptor)) {
 		acceptor_await_no_more(acceptor);
 		acceptor_want_no_more(acceptor);
 	}
@@ -121,13 +121,13 @@ void acceptors_stop(struct acceptors *acceptors)
 		acceptor_free(acceptor);
 }
 
-void acceptors_close(struct acceptors *acceptors)
+void acceptors_drain(struct acceptors *acceptors)
 {
 	struct acceptor *acceptor, *next;
 
 	for (acceptor = LIST_FIRST(&acceptors->list); acceptor; acceptor = next) {
 		next = LIST_NEXT(acceptor, entry);
-		acceptor_close(acceptor);
+		acceptor_drain(acceptor);
 	}
 }
 

@@ -20,16 +20,16 @@ struct acceptor {
 	struct slots_waiter waiter; /* in their list, until told */
 	struct asking asking;
 	unsigned errors; /* of clients, in a row */
-	bool told;       /* has logged that it pauses; until the backlog was found empty */
-	bool closing;
-	uint64_t linger_until; /* closing: clock_ms at which no handshake can be under way any more */
+	bool logged;     /* that it pauses; until the backlog was found empty */
+	bool draining;
+	uint64_t linger_until; /* draining: clock_ms at which no handshake can be under way any more */
 	LIST_ENTRY(acceptor) entry;
 	TAILQ_ENTRY(acceptor) wanting_entry;
 };
 
 /* Accepts those that wait, as far as it can, and waits for what it needs to go on. May free the acceptor. */
 void acceptor_accept(struct acceptor *acceptor);
-/* Frees one that was closed, and says so. */
+/* Frees one that has drained, and says so. */
 void acceptor_end(struct acceptor *acceptor);
 /* It cannot go on, for lack of something. It is tried again after a while. */
 void acceptor_want(struct acceptor *acceptor);
@@ -41,10 +41,10 @@ bool acceptor_init_events(struct acceptor *acceptor);
 /* Unwatches, and forgets that it was to be watched for a while only. libevent would keep that. */
 void acceptor_unlimit(struct acceptor *acceptor);
 /*
- * Whether it closes, and nobody waits. It needs nothing then to come to its end: a limit or a shortage may
+ * Whether it drains, and nobody waits. It needs nothing then to come to its end: a limit or a shortage may
  * last for as long as a pair lives.
  */
-bool acceptor_is_left(const struct acceptor *acceptor);
+bool acceptor_has_drained(const struct acceptor *acceptor);
 /* Waits neither for a slot nor for the end of a shortage. */
 void acceptor_await_no_more(struct acceptor *acceptor);
 void acceptor_want_no_more(struct acceptor *acceptor);

@@ -98,7 +98,7 @@ static void carry_over(const struct adoption *adoption, struct acceptor *accepto
 	        bsearch(&wanted, adoption->places, adoption->count, sizeof(wanted), compare);
 
 	if (!place) {
-		acceptor_close(acceptor);
+		acceptor_drain(acceptor);
 		return;
 	}
 	if (acceptor->whose == adoption->worker)

@@ -116,7 +116,7 @@ int handover_serve(struct handover *handover, struct pair_set *set, struct newco
 }
 
 /* No acceptor of this worker ran into it, so none pauses. */
-static void tell_shortage(struct standing *standing, unsigned worker)
+static void log_shortage(struct standing *standing, unsigned worker)
 {
 	standing->tallies[worker].counters.shortages++;
 	if (!standing_begin_limit(standing))
@@ -138,7 +138,7 @@ void handover_take(struct handover *handover, struct pair_set *set, unsigned who
 		}
 		if (begin(ours, set, &newcomer) == 0)
 			continue;
-		tell_shortage(newcomer.ticket.relay->standing, set->worker);
+		log_shortage(newcomer.ticket.relay->standing, set->worker);
 		admission_give(&newcomer.ticket);
 	}
 }

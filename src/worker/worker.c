@@ -168,7 +168,7 @@ static void drain(struct worker *worker)
 {
 	worker->draining = true;
 	pair_set_hurry(&worker->set);
-	acceptors_close(&worker->acceptors);
+	acceptors_drain(&worker->acceptors);
 	adoption_free(worker->current);
 	worker->current = NULL;
 	note_drained(worker);
@@ -332,7 +332,7 @@ static int init_acceptors(struct worker *worker)
 	acceptors->handover = worker->context->handover;
 	acceptors->slots = worker->context->slots;
 	acceptors->told = on_told;
-	acceptors->closed = note_drained;
+	acceptors->drained = note_drained;
 	acceptors->arg = worker;
 	return acceptors_init(acceptors);
 }

@@ -198,9 +198,9 @@ START_TEST(limit_that_stands_is_not_logged_again)
 	ck_assert(standing_begin_limit(standing));
 	standing->at_limit.logged = clock_ms() - 10000;
 	ck_assert(!standing_begin_limit(standing));
-	ck_assert(standing_told_limit(standing));
+	ck_assert(standing_logged_limit(standing));
 	standing_end_limit(standing);
-	ck_assert(!standing_told_limit(standing));
+	ck_assert(!standing_logged_limit(standing));
 	ck_assert(standing_begin_limit(standing));
 	standing_put(standing);
 }

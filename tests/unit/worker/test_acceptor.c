@@ -24,7 +24,7 @@ static struct pair_set set;
 static struct relay *relay;
 static struct acceptors acceptors;
 static struct event *told; /* becomes active when an acceptor is told */
-static unsigned closed;    /* acceptors that have come to their end */
+static unsigned drained;   /* acceptors that have come to their end */
 static int target, gate;
 static int client[CLIENTS_MAX];
 static size_t client_count;
@@ -50,10 +50,10 @@ EVENT_CALLBACK(on_told_event, struct acceptors, which)
 	acceptors_resume(which);
 }
 
-static void on_closed(void *arg)
+static void on_drained(void *arg)
 {
 	(void)arg;
-	closed++;
+	drained++;
 }
 
 static void setup(void)
@@ -65,7 +65,7 @@ static void setup(void)
 	base = event_base_new();
 	budget_init(&budget, MEMORY_MAX);
 	slots_init(&slots, 0);
-	closed = 0;
+	drained = 0;
 	set = (struct pair_set){
 	        .io = {.base = base, .budget = &budget, .scratch_size = SCRATCH},
 	        .ended = on_ended,
@@ -78,7 +78,7 @@ static void setup(void)
 	        .set = &set,
 	        .slots = &slots,
 	        .told = on_told,
-	        .closed = on_closed,
+	        .drained = on_drained,
 	        .arg = &told,
 	};
 	ck_assert_int_eq(acceptors_init(&acceptors), 0);
@@ -95,7 +95,7 @@ static struct acceptor *accept_at(struct relay *which)
 static void close_first(void)
 {
 	entrance_shut_out(relay->entrances.list[0]);
-	acceptor_close(LIST_FIRST(&acceptors.list));
+	acceptor_drain(LIST_FIRST(&acceptors.list));
 }
 
 static void begin(const char *const *options)
@@ -417,7 +417,7 @@ START_TEST(error_that_lasts_pauses_and_is_told)
 	ck_assert_uint_eq(captured("accepting"), 1);
 	if (_i == 1) {
 		close_first();
-		LOOP_UNTIL(base, closed == 1);
+		LOOP_UNTIL(base, drained == 1);
 		fault_set(FAULT_ACCEPT, 0, 0);
 		return;
 	}
@@ -664,7 +664,7 @@ START_TEST(closing_acceptor_serves_who_waits)
 	for (int i = 0; i < 80; i++)
 		knock();
 	close_first();
-	LOOP_UNTIL(base, closed == 1);
+	LOOP_UNTIL(base, drained == 1);
 	ck_assert(LIST_EMPTY(&acceptors.list));
 	ck_assert_uint_eq(set.count, 80);
 }
@@ -728,10 +728,10 @@ START_TEST(closing_acceptor_waits_at_a_limit)
 	for (size_t i = 0; i < 2; i++) {
 		LOOP_UNTIL(base, relay->standing->tallies[0].counters.accepted == i + 1);
 		loop_passes_in(base, 50);
-		ck_assert_uint_eq(closed, 0);
+		ck_assert_uint_eq(drained, 0);
 		hang_up(i);
 	}
-	LOOP_UNTIL(base, closed == 1);
+	LOOP_UNTIL(base, drained == 1);
 	ck_assert_uint_eq(relay->standing->tallies[0].counters.accepted, 3);
 	ck_assert_uint_eq(slots_used(&relay->standing->slots), 1);
 }
@@ -744,7 +744,7 @@ START_TEST(closing_acceptor_needs_no_slot_when_nobody_waits)
 	knock();
 	LOOP_UNTIL(base, relay->standing->tallies[0].counters.accepted == 1);
 	close_first();
-	LOOP_UNTIL(base, closed == 1);
+	LOOP_UNTIL(base, drained == 1);
 	ck_assert_uint_eq(slots_used(&relay->standing->slots), 1);
 }
 END_TEST
@@ -758,7 +758,7 @@ START_TEST(closing_acceptor_leaves_the_line_when_nobody_waits)
 	LOOP_UNTIL(base, captured("accepting pauses") == 1);
 	close(accept(gate, NULL, NULL));
 	close_first();
-	LOOP_UNTIL(base, closed == 1);
+	LOOP_UNTIL(base, drained == 1);
 }
 END_TEST
 
@@ -769,7 +769,7 @@ START_TEST(closing_acceptor_needs_no_descriptor_when_nobody_waits)
 	begin(NULL);
 	before = forbid_descriptors();
 	close_first();
-	LOOP_UNTIL(base, closed == 1);
+	LOOP_UNTIL(base, drained == 1);
 	allow_descriptors(before);
 	ck_assert_uint_eq(captured("cannot accept"), 0);
 }
@@ -784,9 +784,9 @@ START_TEST(closing_acceptor_waits_out_a_shortage)
 	before = forbid_descriptors();
 	close_first();
 	loop_passes_in(base, 150);
-	ck_assert_uint_eq(closed, 0);
+	ck_assert_uint_eq(drained, 0);
 	allow_descriptors(before);
-	LOOP_UNTIL(base, closed == 1);
+	LOOP_UNTIL(base, drained == 1);
 	ck_assert_uint_eq(set.count, 1);
 }
 END_TEST
@@ -806,7 +806,7 @@ START_TEST(closing_acceptor_of_a_unix_entrance)
 	close_first();
 	knock_in_vain();
 	ck_assert_int_eq(errno, ECONNREFUSED);
-	LOOP_UNTIL(base, closed == 1);
+	LOOP_UNTIL(base, drained == 1);
 	ck_assert_uint_eq(set.count, 40);
 	ck_assert_uint_eq(captured("cannot accept"), 0);
 }
@@ -818,8 +818,8 @@ START_TEST(acceptors_close_one_after_the_other)
 	ck_assert_ptr_nonnull(accept_at(relay));
 	knock();
 	entrance_shut_out(relay->entrances.list[0]);
-	acceptors_close(&acceptors);
-	LOOP_UNTIL(base, closed == 2);
+	acceptors_drain(&acceptors);
+	LOOP_UNTIL(base, drained == 2);
 	ck_assert_uint_eq(set.count, 1);
 }
 END_TEST

@@ -38,7 +38,7 @@ static struct endpoint gate;      /* its address */
 static char file[] = "/tmp/weir-adoption-XXXXXX";
 static int target, client[CLIENTS_MAX];
 static size_t client_count;
-static unsigned closed, fds_before;
+static unsigned drained, fds_before;
 
 static void on_ended(void *arg)
 {
@@ -56,10 +56,10 @@ EVENT_CALLBACK(on_told_event, struct acceptors, which)
 	acceptors_resume(which);
 }
 
-static void on_closed(void *arg)
+static void on_drained(void *arg)
 {
 	(void)arg;
-	closed++;
+	drained++;
 }
 
 static void setup(void)
@@ -81,7 +81,7 @@ static void setup(void)
 	set.io.scratch = malloc(SCRATCH);
 	ck_assert_int_eq(pair_set_init(&set, 1), 0);
 	told = event_new(base, -1, 0, on_told_event, &acceptors);
-	acceptors = (struct acceptors){.set = &set, .slots = &slots, .told = on_told, .closed = on_closed};
+	acceptors = (struct acceptors){.set = &set, .slots = &slots, .told = on_told, .drained = on_drained};
 	ck_assert_int_eq(acceptors_init(&acceptors), 0);
 	standings = standings_new(2);
 	ck_assert_int_eq(mailbox_open(&gone, base, generation_take_gone, NULL), 0);
@@ -89,7 +89,7 @@ static void setup(void)
 	ck_assert_int_eq(facade_watch(&facade, base), 0);
 	current = NULL;
 	adopted = NULL;
-	client_count = closed = 0;
+	client_count = drained = 0;
 	target = loop_listen(&address);
 	ck_assert_int_eq(listen(target, 1024), 0);
 }
@@ -329,7 +329,7 @@ START_TEST(removed_entrance_serves_who_waits)
 	change = reload(OTHER);
 	ck_assert_uint_eq(change.removed, 1);
 	ck_assert_int_eq(reach(&gate), 0);
-	LOOP_UNTIL(base, closed == 2);
+	LOOP_UNTIL(base, drained == 2);
 	ck_assert_uint_eq(pairs_of("a"), 40);
 	LOOP_UNTIL(base, entrance->count == 0); /* pairs keep the entrance itself */
 	ck_assert_uint_eq(acceptors_left(), 1);
@@ -364,10 +364,10 @@ START_TEST(entrance_moves_while_its_relay_is_at_its_limit)
 	of_a = relay_named("a")->standing;
 	knock(CROWD);
 	LOOP_UNTIL(base, of_a->slots.waiting == 2);
-	ck_assert(standing_told_limit(of_a));
+	ck_assert(standing_logged_limit(of_a));
 	reload(_i ? B "max_connections = 3\n" OTHER : B OTHER);
 	ck_assert_uint_eq(of_a->slots.waiting, 0);
-	ck_assert(!standing_told_limit(of_a));
+	ck_assert(!standing_logged_limit(of_a));
 	LOOP_UNTIL(base, pairs_of("b") == (_i ? 3 : CROWD - 1));
 	if (_i) {
 		LOOP_UNTIL(base, relay_named("b")->standing->slots.waiting == 2);
@@ -423,7 +423,7 @@ START_TEST(entrance_moves_while_something_is_short)
 	knock(8);
 	LOOP_UNTIL(base, captured("relay a: cannot accept: Too many open files; accepting pauses") == 1);
 	reload(B OTHER);
-	ck_assert(!standing_told_limit(of_a));
+	ck_assert(!standing_logged_limit(of_a));
 	LOOP_UNTIL(base, captured("relay b: cannot accept: Too many open files; accepting pauses") == 1);
 	fault_set(FAULT_ACCEPT, 0, 0);
 	LOOP_UNTIL(base, pairs_of("b") == 8);
@@ -435,13 +435,13 @@ END_TEST
 static void assert_opened_again(const char *relay, unsigned pairs)
 {
 	ck_assert_int_gt(entrance->count, 0);
-	ck_assert_uint_eq(closed, 0);
+	ck_assert_uint_eq(drained, 0);
 	ck_assert_uint_eq(acceptors_left(), 2);
 	knock(8);
 	LOOP_UNTIL(base, pairs_of(relay) == pairs + 8);
 	/* It used to be watched for 10 ms only. */
 	ck_assert_uint_le(loop_passes_in(base, 300), FEW);
-	ck_assert_uint_eq(closed, 0);
+	ck_assert_uint_eq(drained, 0);
 	ck_assert_int_gt(entrance->count, 0);
 }
 
@@ -458,7 +458,7 @@ START_TEST(removed_entrance_is_opened_again)
 	ck_assert_uint_eq(change.added, 1);
 	ck_assert_uint_eq(change.removed, 1);
 	LOOP_UNTIL(base, acceptors_left() == 2);
-	closed = 0;
+	drained = 0;
 	assert_opened_again(_i ? "b" : "a", 0);
 }
 END_TEST
@@ -479,7 +479,7 @@ START_TEST(entrance_that_closes_at_a_limit_is_opened_again)
 	}
 	LOOP_UNTIL(base, set.count == 4);
 	LOOP_UNTIL(base, acceptors_left() == 2);
-	closed = 0;
+	drained = 0;
 	assert_opened_again(_i ? "b" : "a", _i ? 3 : 4);
 }
 END_TEST
@@ -496,7 +496,7 @@ START_TEST(entrance_that_closes_in_a_shortage_is_opened_again)
 	fault_set(FAULT_ACCEPT, 0, 0);
 	LOOP_UNTIL(base, set.count == 4);
 	LOOP_UNTIL(base, acceptors_left() == 2);
-	closed = 0;
+	drained = 0;
 	assert_opened_again("a", 4);
 }
 END_TEST
@@ -526,8 +526,8 @@ static void stuck_begin(struct stuck *stuck)
 {
 	*stuck = (struct stuck){.base = evloop_new()};
 	stuck->set = (struct pair_set){.io = {.base = stuck->base}};
-	stuck->acceptors =
-	        (struct acceptors){.set = &stuck->set, .slots = &slots, .told = on_told, .closed = on_closed};
+	stuck->acceptors = (struct acceptors){
+	        .set = &stuck->set, .slots = &slots, .told = on_told, .drained = on_drained};
 	ck_assert_int_eq(acceptors_init(&stuck->acceptors), 0);
 	stuck_prepare(stuck, current);
 	stuck_adopt(stuck);
@@ -561,14 +561,14 @@ START_TEST(stuck_worker_holds_entrances)
 	ck_assert_uint_gt(entrance->count, 0);
 	/* The daemon may be told to end before the worker goes on. */
 	facade_shut(&facade);
-	acceptors_close(&acceptors);
+	acceptors_drain(&acceptors);
 	adoption_free(adopted);
 	adopted = NULL;
 	LOOP_UNTIL(base, acceptors_left() == 0);
 	event_base_loop(base, EVLOOP_NONBLOCK);
 	ck_assert_uint_gt(other->count, 0);
 	stuck_adopt(&stuck);
-	acceptors_close(&stuck.acceptors);
+	acceptors_drain(&stuck.acceptors);
 	LOOP_UNTIL(stuck.base, LIST_EMPTY(&stuck.acceptors.list));
 	stuck_end(&stuck);
 	LOOP_UNTIL(base, other->count == 0);
