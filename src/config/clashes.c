@@ -172,13 +172,13 @@ static void check(struct clashes *clashes)
 
 void clashes_check(struct loader *loader)
 {
-	size_t entrances = loader_count_listens(loader);
+	size_t count = loader_count_listens(loader);
 	struct clashes clashes = {.loader = loader};
 	const struct section *section;
 
-	if (entrances == 0 || loader->complaints.out_of_memory)
+	if (count == 0 || loader->complaints.out_of_memory)
 		return;
-	clashes.spots = calloc(entrances, sizeof(*clashes.spots));
+	clashes.spots = calloc(count, sizeof(*clashes.spots));
 	if (clashes.spots) {
 		for (section = STAILQ_FIRST(&loader->relays); section; section = STAILQ_NEXT(section, link))
 			add_spots(&clashes, section);

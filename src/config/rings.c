@@ -16,7 +16,7 @@ struct stop {
 	unsigned way;        /* the next way to try from that target */
 };
 
-/* An entrance: where a relay listens. */
+/* A listening address, and the relay that has it. */
 struct way_in {
 	const struct address *address;
 	struct stop *stop;
@@ -24,9 +24,9 @@ struct way_in {
 
 struct rings {
 	struct loader *loader;
-	struct stop *stops;       /* one for each relay */
-	struct way_in *entrances; /* sorted by address */
-	size_t entrance_count;
+	struct stop *stops;     /* one for each relay */
+	struct way_in *ways_in; /* sorted by address */
+	size_t way_count;
 };
 
 /* ---- where a target leads ---- */
@@ -63,7 +63,7 @@ static bool take_way(const struct address *target, unsigned way, struct address 
 	return true;
 }
 
-static int compare_entrances(const void *left, const void *right)
+static int compare_ways_in(const void *left, const void *right)
 {
 	const struct address *a = ((const struct way_in *)left)->address;
 	const struct address *b = ((const struct way_in *)right)->address;
@@ -94,8 +94,8 @@ static struct stop *next_stop(const struct rings *rings, struct stop *stop)
 			const struct way_in wanted = {.address = &in}, *found = NULL;
 
 			if (take_way(&relay->target[stop->target], stop->way++, &in))
-				found = bsearch(&wanted, rings->entrances, rings->entrance_count,
-				                sizeof(wanted), compare_entrances);
+				found = bsearch(&wanted, rings->ways_in, rings->way_count, sizeof(wanted),
+				                compare_ways_in);
 			if (found)
 				return found->stop;
 		}
@@ -145,7 +145,7 @@ static void add_stop(struct rings *rings, struct stop *stop, struct section *sec
 {
 	stop->section = section;
 	for (size_t i = 0; i < section->relay.listen_count; i++)
-		rings->entrances[rings->entrance_count++] =
+		rings->ways_in[rings->way_count++] =
 		        (struct way_in){.address = &section->relay.listen[i], .stop = stop};
 }
 
@@ -156,19 +156,19 @@ static void add_stops(struct rings *rings)
 
 	for (section = STAILQ_FIRST(&rings->loader->relays); section; section = STAILQ_NEXT(section, link))
 		add_stop(rings, stop++, section);
-	qsort(rings->entrances, rings->entrance_count, sizeof(*rings->entrances), compare_entrances);
+	qsort(rings->ways_in, rings->way_count, sizeof(*rings->ways_in), compare_ways_in);
 }
 
 void rings_check(struct loader *loader)
 {
-	size_t entrances = loader_count_listens(loader);
+	size_t count = loader_count_listens(loader);
 	struct rings rings = {.loader = loader};
 
-	if (entrances == 0 || loader->complaints.out_of_memory)
+	if (count == 0 || loader->complaints.out_of_memory)
 		return;
 	rings.stops = calloc(loader->relay_count, sizeof(*rings.stops));
-	rings.entrances = calloc(entrances, sizeof(*rings.entrances));
-	if (rings.stops && rings.entrances) {
+	rings.ways_in = calloc(count, sizeof(*rings.ways_in));
+	if (rings.stops && rings.ways_in) {
 		add_stops(&rings);
 		for (size_t i = 0; i < loader->relay_count; i++)
 			if (rings.stops[i].state == NOT_SEEN)
@@ -177,5 +177,5 @@ void rings_check(struct loader *loader)
 		loader->complaints.out_of_memory = true;
 	}
 	free(rings.stops);
-	free(rings.entrances);
+	free(rings.ways_in);
 }
