@@ -3,14 +3,12 @@
 
 #include "daemon/daemon_private.h"
 
-#include "base/evloop.h"
 #include "base/log.h"
 #include "daemon/daemon.h"
 #include "daemon/estimate.h"
 #include "daemon/passed.h"
 
 #include <errno.h>
-#include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -5,7 +5,6 @@
 #include "base/backoff.h"
 #include "base/clock.h"
 #include "base/evloop.h"
-#include "base/number.h"
 #include "base/units.h"
 
 #include <event2/event.h>

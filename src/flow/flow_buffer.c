@@ -8,7 +8,6 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
-#include <stdint.h>
 
 /* What one writev(2) of libevent takes. More is not looked for in a long queue. */
 #define MAX_SINGLE_WRITE (128 * FLOW_CHAIN_SIZE)

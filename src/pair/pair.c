@@ -16,7 +16,6 @@
 #include "pair/pair.h"
 
 #include "base/clock.h"
-#include "base/evloop.h"
 #include "base/number.h"
 #include "net/stream.h"
 #include "pair/pair_private.h"

@@ -7,7 +7,6 @@
 #include "pair/pair_private.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 /* The records of all pairs of a worker, while the kernel's queues are being added. */
 struct pair_survey {

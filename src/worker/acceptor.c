@@ -22,7 +22,6 @@
 #include <event2/event.h>
 #include <inttypes.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* How many clients are accepted before other events are served. */

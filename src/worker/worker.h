@@ -13,7 +13,6 @@
 #include "relay/standing.h"
 #include "report/records.h"
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 
