@@ -24,7 +24,7 @@
 #define LOGGED_MAX     8    /* addresses of an answer that a log line shows at most */
 
 struct resolver_name {
-	STAILQ_ENTRY(resolver_name) next;
+	TAILQ_ENTRY(resolver_name) next, next_current;
 	struct host *host;
 	char *owner;
 	uint16_t port;
@@ -39,13 +39,14 @@ struct host {
 	STAILQ_ENTRY(host) next;
 	struct resolver *resolver;
 	char *name;
-	STAILQ_HEAD(, resolver_name) names; /* none: it is freed once hurry was delivered */
-	uint64_t interval_ms;               /* the shortest that a name asks for */
-	struct address_list *answer;        /* the last good one, without ports, or NULL */
-	struct lookup *lookup;              /* under way, or NULL */
-	struct event *timer;                /* until the next */
-	uint64_t began, ended, due;         /* clock_ms() of the last one, and of the next one */
-	struct backoff retry;               /* the wait after the next failure */
+	TAILQ_HEAD(resolver_names, resolver_name) names; /* none: it is freed once hurry was delivered */
+	struct resolver_names current; /* those of them with nothing after them, however many are before */
+	uint64_t interval_ms;          /* the shortest that a name asks for */
+	struct address_list *answer;   /* the last good one, without ports, or NULL */
+	struct lookup *lookup;         /* under way, or NULL */
+	struct event *timer;           /* until the next */
+	uint64_t began, ended, due;    /* clock_ms() of the last one, and of the next one */
+	struct backoff retry;          /* the wait after the next failure */
 	_Atomic bool tried;
 	bool slow;
 	struct episode failing;
@@ -64,12 +65,12 @@ struct resolver {
 /* Which targets a line is about: the first, and how many more have the same name. */
 static const char *format_owner(const struct host *host, char *text, size_t size)
 {
-	const struct resolver_name *first = STAILQ_FIRST(&host->names), *name;
+	const struct resolver_name *first = TAILQ_FIRST(&host->names), *name;
 	int length = snprintf(text, size, "%s %s:%u", first->owner, host->name, first->port);
 	unsigned owners = 0;
 
-	STAILQ_FOREACH (name, &host->names, next)
-		owners += !name->after;
+	TAILQ_FOREACH(name, &host->current, next_current)
+	owners++;
 	if (owners > 1 && length > 0 && (size_t)length < size)
 		snprintf(text + length, size - (size_t)length, " (and %u more)", owners - 1);
 	return text;
@@ -77,7 +78,7 @@ static const char *format_owner(const struct host *host, char *text, size_t size
 
 static void log_answer(const struct host *host)
 {
-	const struct address_list *list = STAILQ_FIRST(&host->names)->answer;
+	const struct address_list *list = TAILQ_FIRST(&host->names)->answer;
 	char text[LOGGED_MAX * (INET6_ADDRSTRLEN + 16)] = "";
 	char one[ADDRESS_TEXT_MAX], owner[2 * ADDRESS_TEXT_MAX];
 	size_t length = 0;
@@ -140,9 +141,9 @@ static int give_all(struct host *host, const struct address_list *answer)
 	struct resolver_name *name;
 	int error = 0;
 
-	STAILQ_FOREACH (name, &host->names, next)
-		if (!error)
-			error = give_answer(name, answer);
+	TAILQ_FOREACH(name, &host->names, next)
+	if (!error)
+		error = give_answer(name, answer);
 	return error;
 }
 
@@ -215,8 +216,8 @@ static void free_host(struct host *host)
 {
 	struct resolver_name *name;
 
-	while ((name = STAILQ_FIRST(&host->names))) {
-		STAILQ_REMOVE_HEAD(&host->names, next);
+	while ((name = TAILQ_FIRST(&host->names))) {
+		TAILQ_REMOVE(&host->names, name, next);
 		free_name(name);
 	}
 	lookup_cancel(host->lookup);
@@ -232,7 +233,8 @@ static struct host *add_host(struct resolver *resolver, const char *name)
 
 	if (!host)
 		return NULL;
-	STAILQ_INIT(&host->names);
+	TAILQ_INIT(&host->names);
+	TAILQ_INIT(&host->current);
 	host->resolver = resolver;
 	host->name = strdup(name);
 	host->timer = event_new(resolver->base, -1, 0, on_due, host);
@@ -251,7 +253,7 @@ static struct host *find_host(struct resolver *resolver, const char *name)
 	struct host *host;
 
 	STAILQ_FOREACH (host, &resolver->hosts, next)
-		if (!STAILQ_EMPTY(&host->names) && strcasecmp(host->name, name) == 0)
+		if (!TAILQ_EMPTY(&host->names) && strcasecmp(host->name, name) == 0)
 			return host;
 	return add_host(resolver, name);
 }
@@ -267,21 +269,31 @@ static void join(struct host *host, struct resolver_name *name)
 	struct resolver_name *other;
 
 	name->host = host;
-	STAILQ_FOREACH (other, &host->names, next)
-		if (other->port == name->port && strcmp(other->owner, name->owner) == 0)
-			name->before = other; /* the last of them, so nothing is after it */
-	if (name->before)
-		name->before->after = name;
-	STAILQ_INSERT_TAIL(&host->names, name, next);
+	TAILQ_FOREACH(other, &host->current, next_current)
+	if (other->port == name->port && strcmp(other->owner, name->owner) == 0)
+		break;
+	name->before = other;
+	if (other) {
+		other->after = name;
+		TAILQ_REMOVE(&host->current, other, next_current);
+	}
+	TAILQ_INSERT_TAIL(&host->current, name, next_current);
+	TAILQ_INSERT_TAIL(&host->names, name, next);
 }
 
 static void leave(struct resolver_name *name)
 {
+	struct host *host = name->host;
+
 	if (name->before)
 		name->before->after = name->after;
 	if (name->after)
 		name->after->before = name->before;
-	STAILQ_REMOVE(&name->host->names, name, resolver_name, next);
+	else
+		TAILQ_REMOVE(&host->current, name, next_current);
+	if (name->before && !name->after)
+		TAILQ_INSERT_TAIL(&host->current, name->before, next_current);
+	TAILQ_REMOVE(&host->names, name, next);
 }
 
 /* The names have changed. A shorter interval holds at once, a longer one from the next answer on. */
@@ -290,9 +302,8 @@ static void settle_interval(struct host *host)
 	const struct resolver_name *name;
 	uint64_t interval = UINT64_MAX;
 
-	STAILQ_FOREACH (name, &host->names, next)
-		if (!name->after)
-			interval = min_u64(interval, name->interval_ms);
+	TAILQ_FOREACH(name, &host->current, next_current)
+	interval = min_u64(interval, name->interval_ms);
 	if (interval == host->interval_ms)
 		return;
 	host->interval_ms = interval;
@@ -320,7 +331,7 @@ static void deliver(void *arg, struct message *message)
 	struct host *host = (struct host *)message;
 
 	(void)arg;
-	if (STAILQ_EMPTY(&host->names))
+	if (TAILQ_EMPTY(&host->names))
 		remove_host(host);
 	else
 		look_up_by(host, max_u64(clock_ms(), host->began + HURRY_GAP_MS));
@@ -377,7 +388,7 @@ void resolver_name_put(struct resolver_name *name)
 	host = name->host;
 	leave(name);
 	free_name(name);
-	if (STAILQ_EMPTY(&host->names))
+	if (TAILQ_EMPTY(&host->names))
 		retire(host);
 	else
 		settle_interval(host);

@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SHORT_MS 2
@@ -313,6 +314,59 @@ START_TEST(test_interval_follows_who_is_there)
 END_TEST
 
 /* Of two generations that share a host: a and b were kept, c was removed, d was added. */
+enum { OWNERS = 300, GENERATIONS = 30 };
+
+static void add_all(struct resolver_name *names[OWNERS])
+{
+	for (int i = 0; i < OWNERS; i++) {
+		char owner[32];
+
+		snprintf(owner, sizeof(owner), "relay %d: target", i);
+		names[i] = resolver_add(resolver, owner, "db.example", 1, LONG_MS);
+		ck_assert_ptr_nonnull(names[i]);
+	}
+}
+
+static void put_all(struct resolver_name *names[OWNERS])
+{
+	for (int i = 0; i < OWNERS; i++)
+		resolver_name_put(names[i]);
+}
+
+/* CPU time, of the best of some, for as many names as a reload replaces. */
+static clock_t replace_all(void)
+{
+	struct resolver_name *names[OWNERS];
+	clock_t best = 0;
+
+	for (int i = 0; i < 5; i++) {
+		clock_t before = clock(), took;
+
+		add_all(names);
+		put_all(names);
+		took = clock() - before;
+		best = best == 0 || took < best ? took : best;
+	}
+	return best;
+}
+
+/* Long pairs may keep the names of many settings. A reload does not get slow by that. */
+START_TEST(test_earlier_names_cost_nothing)
+{
+	static struct resolver_name *kept[GENERATIONS][OWNERS];
+	clock_t alone, last;
+
+	add_all(kept[0]);
+	alone = replace_all();
+	for (int i = 1; i < GENERATIONS; i++)
+		add_all(kept[i]);
+	last = replace_all();
+	ck_assert_msg(last <= 5 * alone + 1000, "%ld and %ld us of CPU", (long)alone, (long)last);
+	for (int i = 0; i < GENERATIONS; i++)
+		put_all(kept[i]);
+}
+END_TEST
+
 START_TEST(test_owners_in_the_log_follow)
 {
 	struct resolver_name *before[3] = {add("relay a: target", 1, LONG_MS),
@@ -556,6 +610,7 @@ int main(void)
 	tcase_add_loop_test(tc, test_last_name_ends_the_lookups, 0, 2);
 	tcase_add_test(tc, test_interval_follows_who_is_there);
 	tcase_add_test(tc, test_owners_in_the_log_follow);
+	tcase_add_test(tc, test_earlier_names_cost_nothing);
 	tcase_add_test(tc, test_names_come_and_go_under_readers);
 	tcase_add_test(tc, test_many_targets_fail_in_one_line);
 	tcase_add_test(tc, test_hurry);
