@@ -112,6 +112,15 @@ static void take_answer(void *arg, struct message *message)
 	}
 }
 
+/* Of many relays this is much, and pairs may have kept many generations. */
+static void take_gone(void *arg, struct message *message)
+{
+	struct daemon *daemon = arg;
+
+	generation_take_gone(NULL, message);
+	memory_tidy(&daemon->memory);
+}
+
 /* ---- life ---- */
 
 static int init_signals(struct daemon *daemon)
@@ -137,7 +146,7 @@ static int init_base(struct daemon *daemon)
 	if (!error)
 		error = mailbox_open(&daemon->answers, daemon->base, take_answer, daemon);
 	if (!error)
-		error = mailbox_open(&daemon->gone, daemon->base, generation_take_gone, NULL);
+		error = mailbox_open(&daemon->gone, daemon->base, take_gone, daemon);
 	if (!error)
 		error = facade_watch(&daemon->facade, daemon->base);
 	if (!error)

@@ -87,6 +87,8 @@ static void take_message(void *arg, struct message *message)
 	struct memory *memory = arg;
 
 	(void)message;
+	if (event_pending(memory->look, EV_TIMEOUT, NULL)) /* reloads in a row put nothing off */
+		return;
 	look(memory);
 	watch(memory);
 }
@@ -96,6 +98,11 @@ static void on_piled(void *arg)
 	struct memory *memory = arg;
 
 	mailbox_post(&memory->mailbox, &memory->piled);
+}
+
+void memory_tidy(struct memory *memory)
+{
+	on_piled(memory);
 }
 
 static void complain(uint64_t bytes, int error)

@@ -34,6 +34,8 @@ void memory_reserve(struct memory *memory, uint64_t queue_bytes, uint64_t pairs,
 void memory_extend(struct memory *memory, uint64_t queue_bytes, uint64_t pairs);
 /* Gives memory back from now on, on the thread of this base. 0 or -errno. */
 int memory_watch(struct memory *memory, struct event_base *base);
+/* Much of malloc(3)'s was freed: what is free after a while is given back. Any thread, after memory_watch. */
+void memory_tidy(struct memory *memory);
 /* Stops that. Also takes what was never watched, with a mailbox whose fd is -1. */
 void memory_unwatch(struct memory *memory);
 /* Nothing may be in use any more. */

@@ -750,6 +750,28 @@ many_relays() {
 }
 beside "200 relays, of which half are replaced" many_relays -o workers=2
 
+# Pairs have kept the settings that they began with.
+memory_of_earlier_files() {
+	local n before
+	[ "$SANITIZED" = no ] || skip "sanitizers keep what is freed"
+	target -s echo
+	{
+		section one 127.0.0.1:0
+		for n in $(seq 400); do section "relay-$n" "unix:$PWD/$n"; done
+	} | install
+	reload_start 1 400 -o workers=2
+	reload
+	before=$(weir_rss)
+	for n in $(seq 12); do
+		hold "old-$n"
+		reload
+	done
+	[ "$(weir_rss)" -gt $((before + 4096)) ] || fail "this is not much memory, so it cannot show anything"
+	for n in $(seq 12); do release "old-$n"; done
+	wait_for "memory nearly as before" weir_rss_at_most $((before + 2048))
+}
+beside "the memory of earlier files goes back to the system" memory_of_earlier_files
+
 # ---- the service manager ----
 
 # It is told when a reload begins and when it has ended, however it has.
