@@ -146,19 +146,22 @@ static uint64_t read_watchdog(void)
 	return microseconds / 1000;
 }
 
-/* An absolute path, or @ and an abstract name. 0 or -errno. */
+/* An absolute path, or @ and an abstract name, with any bytes. 0 or -errno. */
 static int find_manager(struct service *service, const char *name)
 {
-	char text[ADDRESS_TEXT_MAX];
-	struct address address;
-	int error;
+	struct sockaddr_un *un = &service->manager.un;
+	bool abstract = name[0] == '@';
+	size_t length = strlen(name);
 
-	snprintf(text, sizeof(text), "unix:%s", name);
-	error = address_parse(text, &address);
-	if (error)
-		return error;
-	service->manager = address.endpoint;
-	address_deinit(&address);
+	if ((name[0] != '/' && !abstract) || length == 1)
+		return -EINVAL;
+	if (length + !abstract > sizeof(un->sun_path))
+		return -ENAMETOOLONG;
+	un->sun_family = AF_UNIX;
+	memcpy(un->sun_path, name, length);
+	if (abstract)
+		un->sun_path[0] = '\0';
+	service->manager.length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + !abstract);
 	return 0;
 }
 

@@ -157,13 +157,13 @@ START_TEST(the_end_says_what_waits)
 }
 END_TEST
 
-/* It may be started later, or anew. */
+/* It may be started later, or anew. Its path is its own matter. */
 START_TEST(a_manager_is_found_again)
 {
 	char path[] = "/tmp/weir-service.XXXXXX", place[64];
 
 	ck_assert_ptr_nonnull(mkdtemp(path));
-	snprintf(place, sizeof(place), "%s/notify", path);
+	snprintf(place, sizeof(place), "%s/not ify\t\xff", path);
 	setenv("NOTIFY_SOCKET", place, 1);
 	ck_assert_int_eq(service_open(&service, base), -ENOENT);
 	service_ready(&service, "ready");
@@ -185,6 +185,15 @@ START_TEST(a_name_of_another_form_is_an_error)
 	text[0] = '/';
 	setenv("NOTIFY_SOCKET", text, 1);
 	ck_assert_int_eq(service_open(&service, base), -ENAMETOOLONG);
+	text[108] = '\0'; /* no room for the NUL of a path */
+	setenv("NOTIFY_SOCKET", text, 1);
+	ck_assert_int_eq(service_open(&service, base), -ENAMETOOLONG);
+	text[107] = '\0';
+	setenv("NOTIFY_SOCKET", text, 1);
+	ck_assert_int_eq(service_open(&service, base), -ENOENT);
+	service_close(&service);
+	setenv("NOTIFY_SOCKET", "@", 1);
+	ck_assert_int_eq(service_open(&service, base), -EINVAL);
 	setenv("NOTIFY_SOCKET", "vsock:2:1", 1);
 	ck_assert_int_eq(service_open(&service, base), -EINVAL);
 	ck_assert(!service_is_managed(&service));
