@@ -3,6 +3,7 @@
 #
 #   settings SEED        options for a daemon, derived from the seed, in the array options
 #   crowd_relay ARG...   a daemon in front of a port that the crowd will use
+#   crowd_begin          the same for a daemon that relays to TARGET as crowd_target has set it
 #   round SEED SECONDS   a crowd through it, with dumps meanwhile and the account afterwards
 # shellcheck source=../scenario/lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
@@ -40,12 +41,20 @@ settings() {
 	echo "settings for seed $1: ${options[*]}"
 }
 
-# The port is free again until the first round takes it.
-crowd_relay() {
+# TARGET is a port that is free again until the first round takes it.
+crowd_target() {
 	peer port listen 127.0.0.1:0 port-file crowd.port
 	peer_end port
 	target_port crowd
+}
+
+crowd_relay() {
+	crowd_target
 	weir_relay "$@"
+	crowd_begin
+}
+
+crowd_begin() {
 	echo "$RELAY" >relay
 	accepted=0 lonely=0
 	# shellcheck disable=SC2034 # used by their names

@@ -7,6 +7,8 @@
 #   RANDOM_SECONDS=N   how long each is kept busy, 4 by default
 # shellcheck source=lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/random/lib.sh"
+# shellcheck source=../scenario/reload_lib.sh
+. "${srcdir:-$(dirname "$0")/../..}/tests/scenario/reload_lib.sh"
 
 SEED=${SEED:-$((RANDOM * 32768 + RANDOM))}
 RANDOM_RUNS=${RANDOM_RUNS:-5}
@@ -19,7 +21,46 @@ one_daemon() {
 	round "$1" "$RANDOM_SECONDS"
 }
 
+# What settings SEED chooses, as a file with two entrances or with one.
+version() {
+	local n
+	settings "$1" >&2
+	printf '[global]\nmemory_max = 16M\n[defaults]\n'
+	for ((n = 1; n < ${#options[@]}; n += 2)); do
+		case ${options[n]} in
+		workers=* | memory_max=*) ;;
+		*) echo "${options[n]}" ;;
+		esac
+	done
+	section crowd 127.0.0.1:0
+	if [ $(($1 % 2)) = 0 ]; then echo "listen = 127.0.0.2:0"; fi
+}
+
+# Pairs of several generations at a time; each keeps its settings, and counters and close lines add up.
+reloaded() {
+	local n
+	crowd_target
+	for n in 0 1 2 3; do version $(($1 + n)) >version.$n; done
+	install <version.0
+	weir_start -c relay.ini -o workers=$((1 + $1 % 3))
+	RELAY=$(at 127.0.0.1)
+	crowd_begin
+	dump_while_crowd_runs() {
+		for ((n = 1; ; n++)); do
+			if crowd_has_ended; then break; fi
+			install <version.$((n % 4))
+			reload
+			weir_dump
+		done
+		install <version.0
+		reload
+		echo "$n reloads"
+	}
+	round "$1" "$RANDOM_SECONDS"
+}
+
 for ((run = 0; run < RANDOM_RUNS; run++)); do
 	scenario "a crowd at random, seed $((SEED + run))" one_daemon $((SEED + run))
 done
+scenario "a crowd at random and reloads, seed $SEED" reloaded "$SEED"
 finish
