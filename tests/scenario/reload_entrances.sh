@@ -334,6 +334,37 @@ removed_and_added() {
 beside "removed, and added again while it drains" removed_and_added 127.0.0.2:0 2
 beside "the same with four workers" removed_and_added 127.0.0.2:0 2 -o workers=4
 
+# Clients may come from afar, so it drains for longer than until the next reload.
+every_address_removed_and_added() {
+	target -s echo
+	{
+		section one 127.0.0.1:0
+		section two "*:0"
+	} | install
+	cp relay.ini with.ini
+	section one 127.0.0.1:0 >without.ini
+	reload_start 2 "$@"
+	RELAY=$(listening_on two)
+	RELAY=127.0.0.1:${RELAY##*:}
+	hold old
+	for _ in 1 2 3; do
+		install <without.ini
+		reload
+		install <with.ini
+		reload
+		expect_counts 2 1 1 0
+		visit
+	done
+	install <without.ini
+	reload
+	expect_refused
+	release old
+	expect_entrances 1
+	FORGOTTEN=yes
+}
+beside "*:PORT removed, and added again while it drains" every_address_removed_and_added
+beside "the same with four workers" every_address_removed_and_added -o workers=4
+
 path_removed_and_added() {
 	full "unix:$PWD/path" 1 1 "$@"
 	install <without.ini
