@@ -2,13 +2,11 @@
 check_PROGRAMS += \
 	tests/scenario/jsonrecords \
 	tests/scenario/manager \
-	tests/scenario/notified \
 	tests/scenario/passer \
 	tests/scenario/rawpeer
 tests_scenario_jsonrecords_SOURCES = tests/scenario/jsonrecords.c
 tests_scenario_jsonrecords_LDADD = $(JANSSON_LIBS)
 tests_scenario_manager_SOURCES = tests/scenario/manager.c
-tests_scenario_notified_SOURCES = tests/scenario/notified.c
 tests_scenario_passer_SOURCES = tests/scenario/passer.c
 tests_scenario_passer_LDADD = src/libweir.a
 tests_scenario_rawpeer_SOURCES = \
