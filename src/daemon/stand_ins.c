@@ -278,14 +278,11 @@ static int init_lookout(struct lookout *lookout, struct stand_ins *stand_ins,
 	return lookout->arrival ? watch_all(lookout, generation) : -ENOMEM;
 }
 
-int stand_ins_prepare(struct stand_ins *stand_ins, const struct generation *generation)
+static int prepare(struct stand_ins *stand_ins, const struct generation *generation)
 {
-	struct lookout *lookout;
+	struct lookout *lookout = calloc(1, sizeof(*lookout));
 	int error;
 
-	if (!stand_ins)
-		return 0;
-	lookout = calloc(1, sizeof(*lookout));
 	if (!lookout)
 		return -ENOMEM;
 	error = init_lookout(lookout, stand_ins, generation);
@@ -294,6 +291,17 @@ int stand_ins_prepare(struct stand_ins *stand_ins, const struct generation *gene
 	else
 		stand_ins->prepared = lookout;
 	return error;
+}
+
+/* A weir that could start without it does not end for the lack of it. */
+int stand_ins_prepare(struct stand_ins *stand_ins, const struct generation *generation)
+{
+	int error = stand_ins ? prepare(stand_ins, generation) : 0;
+
+	if (!error || stand_ins->lookout)
+		return error;
+	log_warning("no stand-ins: clients of a worker that is stuck have to wait for it");
+	return 0;
 }
 
 void stand_ins_forget_prepared(struct stand_ins *stand_ins)
@@ -307,7 +315,7 @@ void stand_ins_forget_prepared(struct stand_ins *stand_ins)
 /* Begins with a look, whatever it was doing. Somebody may have come already. */
 void stand_ins_adopt(struct stand_ins *stand_ins)
 {
-	if (!stand_ins)
+	if (!stand_ins || !stand_ins->prepared)
 		return;
 	lookout_free(stand_ins->lookout);
 	stand_ins->lookout = stand_ins->prepared;

@@ -18,9 +18,9 @@ struct stand_ins;
 struct stand_ins *stand_ins_new(struct event_base *base, const struct worker_context *shared,
                                 struct worker *const *workers);
 /*
- * Makes what is needed to look at the sockets of the generation, which are bound. 0 or -errno. Then
- * stand_ins_adopt or stand_ins_forget_prepared must follow, before any other call of this. All three take
- * NULL.
+ * Makes what is needed to look at the sockets of the generation, which are bound. 0 or -errno. If no sockets
+ * were looked at before, a failure is logged only, and none will be. Then stand_ins_adopt or
+ * stand_ins_forget_prepared must follow, before any other call of this. All three take NULL.
  */
 int stand_ins_prepare(struct stand_ins *stand_ins, const struct generation *generation);
 void stand_ins_forget_prepared(struct stand_ins *stand_ins);

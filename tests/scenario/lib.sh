@@ -91,7 +91,8 @@ listening_on() {
 # Starts weir without waiting. WEIR_NOFILE limits its descriptors.
 weir_launch() {
 	WEIR_LAUNCHES=$((WEIR_LAUNCHES + 1))
-	: >"${WEIR_LOG:-weir.log}" # at once, or the last daemon's log would say that this one is ready
+	# At once, or the last daemon's log would say that this one is ready.
+	[ -p "${WEIR_LOG:-weir.log}" ] || : >"${WEIR_LOG:-weir.log}"
 	(
 		if [ -n "${WEIR_NOFILE:-}" ]; then ulimit -n "$WEIR_NOFILE"; fi
 		# shellcheck disable=SC2086 # words
