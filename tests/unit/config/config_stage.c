@@ -2,6 +2,7 @@
 
 #include "config/config_stage.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
@@ -48,6 +49,20 @@ struct config *load_good(const char *text)
 	ck_assert_msg(config, "%s\nwas refused: %s", text, errors.count ? errors.text[0] : "without a word");
 	ck_assert_uint_eq(errors.count, 0);
 	return config;
+}
+
+void load_without_memory(const char *text)
+{
+	struct config *config = NULL;
+
+	for (unsigned fail_at = 1; !config; fail_at++) {
+		ck_assert_uint_lt(fail_at, 1000);
+		fault_set(FAULT_MEMORY, fail_at, ENOMEM);
+		config = load(text);
+		fault_set(FAULT_MEMORY, 0, 0);
+		ck_assert_uint_eq(errors.count, 0);
+	}
+	config_put(config);
 }
 
 const char *errors_text(void)

@@ -32,6 +32,8 @@ void teardown(void);
 void write_file(const char *text, size_t length);
 struct config *load(const char *text);
 struct config *load_good(const char *text);
+/* A good text. Every allocation fails once, the C library's aside; there is never half an answer. */
+void load_without_memory(const char *text);
 /* All errors, one per line, with FILE in place of the path. */
 const char *errors_text(void);
 char *print(const struct config *config);

@@ -3,7 +3,6 @@
 
 #include "config/config_stage.h"
 
-#include <errno.h>
 #include <string.h>
 
 #define PATH    "unix:/tmp/weir-access"
@@ -115,19 +114,9 @@ START_TEST(user_may_be_there_later)
 }
 END_TEST
 
-/* Every allocation fails once, the C library's aside; there is never half an answer. */
 START_TEST(out_of_memory)
 {
-	struct config *config = NULL;
-
-	for (unsigned fail_at = 1; !config; fail_at++) {
-		ck_assert_uint_lt(fail_at, 1000);
-		fault_set(FAULT_MEMORY, fail_at, ENOMEM);
-		config = load(LISTEN PATH " mode=660 owner=root group=root\n");
-		fault_set(FAULT_MEMORY, 0, 0);
-		ck_assert_uint_eq(errors.count, 0);
-	}
-	config_put(config);
+	load_without_memory(LISTEN PATH " mode=660 owner=root group=root\n");
 }
 END_TEST
 
