@@ -77,6 +77,15 @@ int generation_find_loops(struct generation *generation)
 	return generation->loops ? 0 : -ENOMEM;
 }
 
+size_t generation_count_entrances(const struct generation *generation)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < generation->relay_count; i++)
+		count += generation->relays[i]->entrances.count;
+	return count;
+}
+
 void generation_set_access(const struct generation *generation)
 {
 	for (size_t i = 0; i < generation->relay_count; i++)

@@ -46,6 +46,8 @@ void generation_take_gone(void *arg, struct message *message);
 
 /* From now on no target leads a client back to its relay. The entrances are bound. 0 or -ENOMEM. */
 int generation_find_loops(struct generation *generation);
+/* Those of all its relays. */
+size_t generation_count_entrances(const struct generation *generation);
 /* As entrances_set_access, for all relays. */
 void generation_set_access(const struct generation *generation);
 /* As relay_listen, for all relays. */

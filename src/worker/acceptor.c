@@ -314,12 +314,12 @@ EVENT_CALLBACK(on_retry, struct acceptors, all)
 		backoff_reset(&all->pause, PAUSE_MIN_MS);
 }
 
+/* When the limit is over, another acceptor may have something to log. */
 static void resume(struct acceptor *acceptor)
 {
 	if (acceptor->logged && !slots_full(acceptor->all->slots) &&
 	    !slots_full(&acceptor->relay->standing->slots))
-		standing_end_limit(
-		        acceptor->relay->standing); /* another acceptor may have something to log */
+		standing_end_limit(acceptor->relay->standing);
 	accept_some(acceptor);
 }
 

@@ -17,15 +17,6 @@ static int compare(const void *left, const void *right)
 
 /* ---- making ---- */
 
-static size_t count_entrances(const struct generation *generation)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < generation->relay_count; i++)
-		count += generation->relays[i]->entrances.count;
-	return count;
-}
-
 static int add_place(struct adoption *adoption, struct acceptors *acceptors, struct relay *relay,
                      struct entrance *entrance)
 {
@@ -57,7 +48,7 @@ struct adoption *adoption_new(struct acceptors *acceptors, unsigned worker, stru
 		return NULL;
 	adoption->generation = generation_get(generation);
 	adoption->worker = worker;
-	adoption->places = calloc(count_entrances(generation), sizeof(*adoption->places));
+	adoption->places = calloc(generation_count_entrances(generation), sizeof(*adoption->places));
 	error = adoption->places ? 0 : -ENOMEM;
 	for (size_t i = 0; !error && i < generation->relay_count; i++)
 		error = add_places(adoption, acceptors, generation->relays[i]);

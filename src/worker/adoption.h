@@ -19,11 +19,11 @@ struct adoption_place {
 };
 
 struct adoption {
-	struct generation *generation; /* a reference */
-	/* private */
-	unsigned worker;
-	struct adoption_place *places; /* sorted */
+	struct adoption_place *places; /* all entrances of the generation */
 	size_t count;
+	/* private */
+	struct generation *generation; /* a reference */
+	unsigned worker;
 };
 
 /* NULL when out of memory. Any thread. */

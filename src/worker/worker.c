@@ -57,15 +57,11 @@ static int stand_in_at(struct worker *worker, unsigned whose, struct relay *rela
 
 static int stand_in_at_all(struct worker *worker, unsigned whose)
 {
-	const struct generation *generation = worker->current->generation;
+	const struct adoption *current = worker->current;
 	int error = 0;
 
-	for (size_t r = 0; !error && r < generation->relay_count; r++) {
-		struct relay *relay = generation->relays[r];
-
-		for (size_t i = 0; !error && i < relay->entrances.count; i++)
-			error = stand_in_at(worker, whose, relay, relay->entrances.list[i]);
-	}
+	for (size_t i = 0; !error && i < current->count; i++)
+		error = stand_in_at(worker, whose, current->places[i].relay, current->places[i].entrance);
 	return error;
 }
 
