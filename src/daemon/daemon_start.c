@@ -52,15 +52,6 @@ static int init_handover(struct daemon *daemon)
 	return daemon->handover ? 0 : -ENOMEM;
 }
 
-static void init_stand_ins(struct daemon *daemon)
-{
-	if (daemon->worker_count == 1)
-		return;
-	daemon->stand_ins = stand_ins_new(daemon->base, &daemon->shared, daemon->workers);
-	if (!daemon->stand_ins)
-		log_warning("no stand-ins: clients of a worker that is stuck have to wait for it");
-}
-
 static int init_workers(struct daemon *daemon)
 {
 	if (init_handover(daemon) < 0)
@@ -91,7 +82,8 @@ static int init_workers(struct daemon *daemon)
 		if (!daemon->workers[i])
 			return -ENOMEM;
 	}
-	init_stand_ins(daemon);
+	if (daemon->worker_count > 1)
+		daemon->stand_ins = stand_ins_new(daemon->base, &daemon->shared, daemon->workers);
 	daemon->watchdog =
 	        watchdog_new(daemon->base, &daemon->service, daemon->workers, daemon->worker_count);
 	return daemon->watchdog ? 0 : -ENOMEM;

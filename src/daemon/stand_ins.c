@@ -255,11 +255,9 @@ static int watch_relay(struct lookout *lookout, struct relay *relay, unsigned wo
 
 static int watch_all(struct lookout *lookout, const struct generation *generation)
 {
-	size_t entrances = 0;
+	size_t entrances = generation_count_entrances(generation);
 	int error = 0;
 
-	for (size_t i = 0; i < generation->relay_count; i++)
-		entrances += generation->relays[i]->entrances.count;
 	lookout->sockets = calloc(entrances * generation->workers, sizeof(*lookout->sockets));
 	if (!lookout->sockets)
 		return -ENOMEM;
@@ -293,6 +291,11 @@ static int prepare(struct stand_ins *stand_ins, const struct generation *generat
 	return error;
 }
 
+static void log_lack(void)
+{
+	log_warning("no stand-ins: clients of a worker that is stuck have to wait for it");
+}
+
 /* A weir that could start without it does not end for the lack of it. */
 int stand_ins_prepare(struct stand_ins *stand_ins, const struct generation *generation)
 {
@@ -300,7 +303,7 @@ int stand_ins_prepare(struct stand_ins *stand_ins, const struct generation *gene
 
 	if (!error || stand_ins->lookout)
 		return error;
-	log_warning("no stand-ins: clients of a worker that is stuck have to wait for it");
+	log_lack();
 	return 0;
 }
 
@@ -325,21 +328,27 @@ void stand_ins_adopt(struct stand_ins *stand_ins)
 
 /* ---- life ---- */
 
+static int init(struct stand_ins *stand_ins, struct event_base *base)
+{
+	stand_ins->base = base;
+	stand_ins->wards = calloc(stand_ins->shared->worker_count, sizeof(*stand_ins->wards));
+	stand_ins->look = event_new(base, -1, 0, on_look, stand_ins);
+	return stand_ins->wards && stand_ins->look ? 0 : -ENOMEM;
+}
+
 struct stand_ins *stand_ins_new(struct event_base *base, const struct worker_context *shared,
                                 struct worker *const *workers)
 {
 	struct stand_ins *stand_ins = calloc(1, sizeof(*stand_ins));
 
-	if (!stand_ins)
-		return NULL;
-	stand_ins->shared = shared;
-	stand_ins->workers = workers;
-	stand_ins->base = base;
-	stand_ins->wards = calloc(shared->worker_count, sizeof(*stand_ins->wards));
-	stand_ins->look = event_new(base, -1, 0, on_look, stand_ins);
-	if (stand_ins->wards && stand_ins->look)
-		return stand_ins;
+	if (stand_ins) {
+		stand_ins->shared = shared;
+		stand_ins->workers = workers;
+		if (init(stand_ins, base) == 0)
+			return stand_ins;
+	}
 	stand_ins_free(stand_ins);
+	log_lack();
 	return NULL;
 }
 

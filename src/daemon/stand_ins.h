@@ -14,7 +14,7 @@
 struct event_base;
 struct stand_ins;
 
-/* For two or more workers. All is borrowed. NULL when out of memory. */
+/* For two or more workers. All is borrowed. NULL when out of memory, which is logged: weir does without. */
 struct stand_ins *stand_ins_new(struct event_base *base, const struct worker_context *shared,
                                 struct worker *const *workers);
 /*
