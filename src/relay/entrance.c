@@ -15,7 +15,7 @@
 int entrance_fd(const struct entrance *entrance, unsigned worker)
 {
 	if (entrance->shared)
-		return worker == entrance->host ? entrance->fds[0] : -1;
+		return worker == entrance->worker ? entrance->fds[0] : -1;
 	return entrance->fds[worker];
 }
 

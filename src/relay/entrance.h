@@ -43,7 +43,7 @@ struct entrance {
 	int *fds;                /* owned, like the descriptors in it */
 	unsigned count;          /* the number of workers, or 1 if they share */
 	bool shared;             /* they share */
-	unsigned host;           /* then: the worker that accepts for all */
+	unsigned worker;         /* then: the one that accepts for all */
 	bool listens;
 	struct socket_tuning tuning; /* what its sockets have now */
 	atomic_bool was_shut;        /* what is accepted from then on may be deaf until socket_let_in */

@@ -68,7 +68,7 @@ static int make(struct facade *facade, const struct entrance_key *key, const str
 		return error;
 	}
 	if (entrance->shared)
-		entrance->host = facade->next_host++ % facade->workers;
+		entrance->worker = facade->next_worker++ % facade->workers;
 	entrance->facade = facade;
 	snprintf(entrance->relay, sizeof(entrance->relay), "%s", relay);
 	TAILQ_INSERT_TAIL(&facade->all, entrance, entry);

@@ -26,7 +26,7 @@ struct facade {
 	/* private */
 	struct facade_entrances all; /* oldest first */
 	unsigned round;
-	unsigned next_host;
+	unsigned next_worker;
 	struct retunings retunings; /* for entrances that were taken since facade_begin */
 	struct mailbox mailbox;
 	struct message left; /* nobody accepts on some entrance any more */

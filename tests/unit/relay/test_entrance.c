@@ -291,7 +291,7 @@ START_TEST(unix_path_is_shared_and_removed)
 	ck_assert_uint_eq(entrance.count, 1);
 	ck_assert_int_ge(entrance_fd(&entrance, 0), 0);
 	ck_assert_int_eq(entrance_fd(&entrance, 2), -1);
-	entrance.host = 2;
+	entrance.worker = 2;
 	ck_assert_int_eq(entrance_fd(&entrance, 0), -1);
 	ck_assert_int_ge(entrance_fd(&entrance, 2), 0);
 	ck_assert_str_eq(entrance.text + strlen("unix:"), path);
