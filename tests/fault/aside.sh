@@ -54,7 +54,6 @@ scenario "no start: nothing for signals to come by" no_start "pipe2 ENFILE 1 0" 
 
 # The reason is that of the system, not "System error".
 no_listening_name() {
-	export FAULT_RULES=$PWD/rules
 	printf '%s\n' "[relay one]" "listen = localhost:0" "target = 127.0.0.1:1" >relay.ini
 	start_fails "getaddrinfo EMFILE 1 0"
 	log_has "cannot listen on localhost:[0-9]*: Too many open files" || fail "another reason"
@@ -63,7 +62,6 @@ scenario "no start: the reason of getaddrinfo" no_listening_name
 
 # Clients that come while the start is at any of its calls. Every socket that listens is found by them.
 slow_start() {
-	export FAULT_RULES=$PWD/rules
 	target -s send-text hello recv-until-end
 	"$RAWPEER" listen 127.0.0.1:0 port-file free >/dev/null
 	RELAY=127.0.0.1:$(<free)
@@ -80,7 +78,6 @@ done
 
 # Whoever is let in and then not served would be reset.
 no_start_lets_nobody_in() {
-	export FAULT_RULES=$PWD/rules
 	"$RAWPEER" listen 127.0.0.1:0 port-file free >/dev/null
 	RELAY=127.0.0.1:$(<free)
 	printf '%s\n' "[global]" "workers = 4" "[relay one]" "listen = $RELAY" "target = 127.0.0.1:1" >relay.ini

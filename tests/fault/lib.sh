@@ -5,7 +5,6 @@
 #   faults_start ARG...  a daemon with relays for every kind of traffic between targets that serve
 #   faults RULE...       from now on these calls fail, by the rules of shim.c; without rules, none fails
 #   injected             how many have failed since
-#   faults_apart         for a case that runs beside others
 #   faults_finish        prints what was injected in all cases, and the plan
 #   traffic              one client of every kind, to its end; traffic_begin and traffic_end in two steps
 #
@@ -18,14 +17,12 @@
 FAULT_SHIM=${FAULT_SHIM:-$PWD/tests/fault/shim.so}
 FAULT_WEIR=$WEIR
 FAULTS_FULL=${FAULTS_FULL:-} # every errno at many places: an hour rather than a minute
-FAULT_LOG=$top/faults.log # of all cases
-export FAULT_SHIM FAULT_WEIR FAULT_LOG
+export FAULT_SHIM FAULT_WEIR
 
 # Guards what a short run leaves out.
 full() {
 	[ -n "$FAULTS_FULL" ]
 }
-: >"$FAULT_LOG"
 injected_before=0 # bytes
 faults_folder=$(cd "${srcdir:-$(dirname "$0")/../..}/tests/fault" && pwd)
 
@@ -36,20 +33,19 @@ KINDS="upload download duplex slow reset"
 
 faults() {
 	rm -f rules
-	injected_before=$(stat -c %s "$FAULT_LOG")
+	injected_before=$(fault_log | wc -c)
 	[ $# -gt 0 ] || return 0
 	printf '%s\n' "$@" >rules.new
 	mv rules.new rules
 }
 
-# A case beside others counts its own.
-faults_apart() {
-	FAULT_LOG=$top/faults.$BASHPID.log
-	: >"$FAULT_LOG"
+# Beside the folder of the case, which goes with it.
+fault_log() {
+	cat "$PWD.faults" 2>/dev/null || :
 }
 
 injected() {
-	tail -c "+$((injected_before + 1))" "$FAULT_LOG" | wc -l
+	fault_log | tail -c "+$((injected_before + 1))" | wc -l
 }
 
 # A rule that met no call has shown nothing.
@@ -59,8 +55,8 @@ expect_injected() {
 
 # A line for each call: what it failed with, or "short", and how often.
 faults_finish() {
-	report_beside
-	cat "$top"/faults*.log | awk '{ count[$0]++ } END { for (what in count) print what, count[what] }' | LC_ALL=C sort | awk '
+	wait
+	cat "$top"/*.faults | awk '{ count[$0]++ } END { for (what in count) print what, count[what] }' | LC_ALL=C sort | awk '
 	$1 != call { printf "%s# injected: %s", separator, $1; call = $1; separator = "\n" }
 	{ printf " %s %d", $2, $3; all += $3 }
 	END { printf "%s# injected in all: %d\n", separator, all }'
@@ -107,7 +103,6 @@ refuser() {
 # Without a daemon: the configuration is in relay.ini, the targets serve.
 faults_prepare() {
 	local kind
-	export FAULT_RULES=$PWD/rules
 	printf '%s\n' "[defaults]" "high_watermark = 128K" "low_watermark = 64K" >relay.ini
 	if [ $REFUSER = yes ]; then refuser; fi
 	for kind in $KINDS; do

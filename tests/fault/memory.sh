@@ -47,7 +47,6 @@ starting() {
 	local n=$1 every=$2 status failed=0 worked=0
 	printf '%s\n' "[relay one]" "listen = 127.0.0.1:0" "target = localhost:1" \
 		"max_connections_per_source = 3" >relay.ini
-	export FAULT_RULES=$PWD/rules
 	managed
 	for (( ; ; n += step)); do
 		echo "allocation $n"

@@ -29,8 +29,6 @@ other() {
 }
 
 begin() {
-	faults_apart
-	export FAULT_RULES=$PWD/rules
 	EXPECT_LOG="$NOT_RELOADED\|cannot \|relay.ini\|out of memory\|does not resolve\|libevent: "
 	target -s echo
 	versions
@@ -201,8 +199,6 @@ done
 
 # Before the start has come to its entrances. It is not lost: the file that is there afterwards counts.
 while_starting() {
-	faults_apart
-	export FAULT_RULES=$PWD/rules
 	target -s echo
 	section one localhost:0 | install
 	faults "getaddrinfo hang 1 0"

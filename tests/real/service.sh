@@ -18,24 +18,6 @@ PROGRAM=$(sed -n 's/^ExecStart=\([^ ]*\) .*/\1/p' systemd/weir.service)
 env -u MAKEFLAGS -u MFLAGS make -s install DESTDIR="$top/installed" >"$top/install.out" 2>&1 ||
 	{ cat "$top/install.out"; exit 1; }
 
-# beside NAME FUNCTION [ARG...]: a scenario beside up to BESIDE - 1 others.
-BESIDE=4
-beside() {
-	[[ $1 =~ $ONLY ]] || return 0
-	[ "$(jobs -pr | wc -l)" -lt "$BESIDE" ] || wait -n || :
-	(scenario "$@") >"$top/lines.$cases" &
-	cases=$((cases + 1))
-}
-
-finish_all() {
-	local case
-	wait
-	for ((case = 0; case < cases; case++)); do
-		cat "$top/lines.$case"
-	done
-	finish
-}
-
 # A machine with weir on it, whose configuration is what comes on standard input.
 begin() {
 	machine_boot
@@ -649,4 +631,4 @@ serves_who_is_let_in() {
 	expect_at_least "clients that came too late" 1 "$(wc -l <client.err)"
 }
 beside "stopped while clients come: each is served or refused" serves_who_is_let_in
-finish_all
+finish

@@ -4,7 +4,7 @@
 #   weir_start ARG...       starts the daemon; RELAY is the address of its first listener
 #   target, client WORD...  start scripted peers; peers_end waits for all and expects success
 #   weir_dump, has, value   take a dump, look into it
-#   scenario NAME FUNCTION  runs a function as one test case, then the oracle; beside: along with others
+#   scenario NAME FUNCTION  runs a function as one test case, then the oracle; see cases.sh
 #   finish                  prints the plan
 
 set -u
@@ -31,9 +31,12 @@ export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0}
 # Of a full second of quiet; a spin is a hundred.
 QUIET_TICKS_MAX=2
 
-cases=0
-top=$(mktemp -d "${TMPDIR:-/tmp}/weir-scenario.XXXXXX")
-trap 'rm -rf "$top"' EXIT
+if [ -n "${THIS_TOP:-}" ]; then
+	top=$THIS_TOP
+else
+	top=$(mktemp -d "${TMPDIR:-/tmp}/weir-scenario.XXXXXX")
+	trap 'rm -rf "$top"' EXIT
+fi
 
 # --- what a case says ---
 
@@ -409,103 +412,13 @@ weir_stop() {
 	weir_expect_status 0
 }
 
-# --- cases ---
-
-case_clean_up() {
-	local pids
-	pids=$(jobs -p)
-	# shellcheck disable=SC2086 # pids
-	if [ -n "$pids" ]; then kill -KILL $pids 2>/dev/null; fi
-	wait 2>/dev/null
-}
-
-case_explain() {
-	sed 's/^/# /' case.out
-	if [ -e weir.log ]; then
-		echo "# the log's end:"
-		tail -n 30 weir.log | cut -c 1-400 | sed 's/^/#   /'
-	fi
-	if [ -e dump ]; then
-		echo "# the last dump:"
-		head -n 20 dump | sed 's/^/#   /'
-	fi
-}
-
 # shellcheck source=../scenario/oracle.sh
 . "$(dirname "${BASH_SOURCE[0]}")/oracle.sh"
+# shellcheck source=../scenario/cases.sh
+. "$(dirname "${BASH_SOURCE[0]}")/cases.sh"
 
 # Another relay in weir's place; it replaces some of the above.
 if [ -n "${CONTROL:-}" ]; then
 	# shellcheck source=control.sh
 	. "$(dirname "${BASH_SOURCE[0]}")/control.sh"
 fi
-
-# Whether the case NAME is to be run; it is the cases-th then.
-is_wanted() {
-	if [ -n "$ONLY" ] && ! [[ $1 =~ $ONLY ]]; then return 1; fi
-	cases=$((cases + 1))
-}
-
-# scenario NAME FUNCTION [ARG...]
-scenario() {
-	if is_wanted "$1"; then
-		report_beside
-		run_case $cases "$@"
-	fi
-}
-
-# beside NAME FUNCTION [ARG...]: the same while others run, for cases that mostly wait.
-beside() {
-	if ! is_wanted "$1"; then return; fi
-	if [ "$(jobs -pr | wc -l)" -ge $BESIDE_MAX ]; then wait -n; fi
-	run_case $cases "$@" >"$top/$cases.tap" &
-	besides+=("$cases")
-}
-BESIDE_MAX=4
-besides=()
-
-# Waits for those cases. A reader of TAP wants them in order.
-report_beside() {
-	local number
-	if [ ${#besides[@]} -gt 0 ]; then wait; fi
-	for number in "${besides[@]}"; do cat "$top/$number.tap"; done
-	besides=()
-}
-
-run_case() {
-	local cases=$1 name=$2 status=0 directory=$top/$1
-	shift 2
-	mkdir "$directory"
-	(
-		cd "$directory" || exit 1
-		WEIR_PID=
-		WEIR_LAUNCHES=0
-		exec >case.out 2>&1
-		trap case_clean_up EXIT
-		set -e
-		"$@"
-		oracle
-	)
-	status=$?
-	if [ $status -eq 0 ]; then
-		echo "ok $cases - $name"
-	elif [ $status -eq 77 ]; then
-		echo "ok $cases - $name # SKIP $(tail -n 1 "$directory/case.out")"
-	else
-		echo "not ok $cases - $name"
-		(cd "$directory" && case_explain)
-		if [ -n "${KEEP:-}" ]; then cp -r "$directory" "$KEEP"; fi
-	fi
-	rm -rf "$directory"
-}
-
-skip() {
-	echo "$*"
-	exit 77
-}
-
-# The status is always 0: whoever reads the TAP counts the lines.
-finish() {
-	report_beside
-	echo "1..$cases"
-}

@@ -40,5 +40,5 @@ SCENARIOS = \
 	tests/scenario/command.sh \
 	tests/scenario/selftest.sh
 TESTS += $(SCENARIOS)
-EXTRA_DIST += $(SCENARIOS) tests/scenario/lib.sh tests/scenario/oracle.sh tests/scenario/reload_lib.sh \
+EXTRA_DIST += $(SCENARIOS) tests/scenario/cases.sh tests/scenario/lib.sh tests/scenario/oracle.sh tests/scenario/reload_lib.sh \
 	tests/scenario/control.sh tests/control tests/README.md

@@ -168,6 +168,7 @@ oracle() {
 		if log_has ' closed pair=' && [ "${FORGOTTEN:-no}" = no ]; then
 			wait_for "close lines that add up to the relays' counters" close_lines_add_up
 		fi
+		case_rests
 		weir_expect_quiet
 		weir_stop
 	fi

@@ -28,7 +28,7 @@ spread_evenly() {
 	touch out
 }
 scenario "8 clients on 4 workers: 2 each" spread_evenly 127.0.0.1:0
-scenario "8 clients of a unix socket on 4 workers: 2 each" spread_evenly "unix:@weir-workers-$$"
+scenario "8 clients of a unix socket on 4 workers: 2 each" spread_evenly "unix:@weir-workers-$$-$cases"
 
 # Two choices at once may make a difference of one here, and of one there.
 many_at_once() {
@@ -46,7 +46,7 @@ many_at_once() {
 	touch out
 }
 scenario "200 clients on 4 workers: 50 each" many_at_once 127.0.0.1:0
-scenario "200 clients of a unix socket on 4 workers: 50 each" many_at_once "unix:@weir-workers-$$"
+scenario "200 clients of a unix socket on 4 workers: 50 each" many_at_once "unix:@weir-workers-$$-$cases"
 
 # strace counts calls of all threads. It starts weir, so that it may trace it.
 woken_by_one_client() {
