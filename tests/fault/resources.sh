@@ -6,20 +6,12 @@
 WEIR=$FAULT_WEIR # nothing is injected here
 EXPECT_LOG='connecting has to wait\|cannot accept\|cannot write the dump\|cannot connect to target\|max_connections'
 
-# A network and mounts of our own, where that is allowed.
-if [ -z "${FAULT_NAMESPACE:-}" ]; then
-	for how in "unshare -n -m" "unshare -r -n -m"; do
-		if $how true 2>/dev/null; then FAULT_NAMESPACE=yes exec $how "$0"; fi
-	done
-	FAULT_NAMESPACE=no
-fi
-if [ $FAULT_NAMESPACE = yes ]; then
-	ip link set lo up
-	trap 'umount "$top"/*/mounted 2>/dev/null; rm -rf "$top"' EXIT # what a failed case has left
-fi
+# A network and mounts of its own for each case, where that is allowed.
+namespaces true "unshare -n -m" "unshare -r -n -m"
+[ -z "$THIS_CASE" ] || ip link set lo up
 
 needs_namespace() {
-	[ $FAULT_NAMESPACE = yes ] || skip "no namespaces to be had"
+	[ -n "$THIS_CASE" ] || skip "no namespaces to be had"
 }
 
 # ---- descriptors ----
@@ -49,8 +41,8 @@ descriptors_lowered() {
 }
 
 LOWERED=3
-scenario "descriptors: the limit falls below what is open" descriptors_lowered
-scenario "descriptors: the same with four workers" descriptors_lowered -o workers=4
+beside "descriptors: the limit falls below what is open" descriptors_lowered
+beside "descriptors: the same with four workers" descriptors_lowered -o workers=4
 
 # The first number of a descriptor that would be the second one to be opened.
 second_free() {
@@ -74,7 +66,7 @@ none_for_a_target() {
 	peer_end one
 	traffic
 }
-scenario "copying: a descriptor for the client, none for the target" none_for_a_target
+beside "copying: a descriptor for the client, none for the target" none_for_a_target
 
 # ---- the log ----
 
@@ -98,7 +90,7 @@ log_full() {
 	start_on_socket
 	relays_all_the_same
 }
-scenario "log: the disk is full" log_full
+beside "log: the disk is full" log_full
 
 log_without_reader() {
 	mkfifo log
@@ -109,7 +101,7 @@ log_without_reader() {
 	kill -KILL "$reader"
 	relays_all_the_same
 }
-scenario "log: its reader is gone" log_without_reader
+beside "log: its reader is gone" log_without_reader
 
 # A pipe takes 64 KiB and then nothing: lines are dropped, relaying goes on, stopping does not wait for ever.
 log_not_read() {
@@ -121,7 +113,7 @@ log_not_read() {
 		relays_all_the_same
 	done
 }
-scenario "log: its reader reads nothing" log_not_read
+beside "log: its reader reads nothing" log_not_read
 
 # Nothing that is opened later must get the numbers of closed streams: the log's lines would go there.
 streams_closed() {
@@ -135,7 +127,7 @@ streams_closed() {
 	done
 	relays_all_the_same
 }
-scenario "log: standard streams are closed" streams_closed
+beside "log: standard streams are closed" streams_closed
 
 # ---- the dump's file ----
 
@@ -175,7 +167,7 @@ full_file_system() {
 has_ended_pairs() {
 	[ "$(grep -c ' closed pair=' weir.log)" -eq "$1" ]
 }
-scenario "dump: the file system is full" full_file_system
+beside "dump: the file system is full" full_file_system
 
 # The signal that comes with it would end the daemon. The log is no file, so that it can tell.
 larger_than_files_may_be() {
@@ -192,7 +184,7 @@ larger_than_files_may_be() {
 	prlimit --pid "$WEIR_PID" --fsize=unlimited:
 	touch out
 }
-scenario "dump: larger than files may be" larger_than_files_may_be
+beside "dump: larger than files may be" larger_than_files_may_be
 
 read_only() {
 	needs_namespace
@@ -208,9 +200,9 @@ read_only() {
 	wait_for "a dump once it can be written" test -e mounted/dump
 	stop_without_dump
 }
-scenario "dump: the file system is read-only" read_only
+beside "dump: the file system is read-only" read_only
 
-# ---- ports: last, because the range stays small ----
+# ---- ports ----
 
 # Two ports for connections to the target: two clients get one, others wait until one is free again. They used
 # to be refused. The clients come by a unix socket, which needs no port, and knows no reset.
@@ -236,7 +228,7 @@ two_ports() {
 	peer_end later
 	wait_log "connecting goes on"
 }
-scenario "ports: used up, and free again" two_ports
+beside "ports: used up, and free again" two_ports
 
 # Ports are short for each target address by itself. All that lead to the first are taken by somebody else.
 one_target_without_ports() {
@@ -257,6 +249,6 @@ one_target_without_ports() {
 	touch out
 	peer_end others
 }
-scenario "ports: used up for one target, the other one serves" one_target_without_ports
+beside "ports: used up for one target, the other one serves" one_target_without_ports
 
 finish

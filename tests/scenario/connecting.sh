@@ -1,20 +1,15 @@
 #!/bin/bash
 # Targets that refuse, stay silent or come back; targets in turn; targets that are weir itself.
 #
-# Runs in its own network namespace, where that is allowed.
-if [ -z "${CONNECTING_NAMESPACE:-}" ]; then
-	for how in "unshare -n" "unshare -r -n"; do
-		if $how ip link set lo up 2>/dev/null; then CONNECTING_NAMESPACE=yes exec $how "$0"; fi
-	done
-	CONNECTING_NAMESPACE=no
-fi
+# Each case has its own network namespace, where that is allowed.
 # shellcheck source=lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
 
-if [ "$CONNECTING_NAMESPACE" = yes ]; then ip link set lo up; fi
+namespaces "ip link set lo up" "unshare -n" "unshare -r -n"
+[ -z "$THIS_CASE" ] || ip link set lo up
 
 needs_namespace() {
-	[ "$CONNECTING_NAMESPACE" = yes ] || skip "no namespaces to be had"
+	[ -n "$THIS_CASE" ] || skip "no namespaces to be had"
 }
 
 EXPECT_LOG='cannot connect to target\|does not resolve\|no answer from a target\|max_connections (300) reached'
@@ -41,7 +36,7 @@ refused() {
 	weir_dump
 	has relay connect_failed=1 accepted=1
 }
-scenario "a target that refuses: the client is reset" refused
+beside "a target that refuses: the client is reset" refused
 
 never_answered() {
 	silent target
@@ -51,7 +46,7 @@ never_answered() {
 	wait_closed reason=connect_timeout ended_first=none
 	touch over
 }
-scenario "a target that keeps silent: the client is reset after connect_timeout" never_answered
+beside "a target that keeps silent: the client is reset after connect_timeout" never_answered
 
 next_after_refused() {
 	local first
@@ -66,7 +61,7 @@ next_after_refused() {
 	peer_end client
 	touch over
 }
-scenario "two targets refuse: the third is taken" next_after_refused
+beside "two targets refuse: the third is taken" next_after_refused
 
 next_after_silent() {
 	local first
@@ -78,7 +73,7 @@ next_after_silent() {
 	peer_end client
 	touch over
 }
-scenario "a target keeps silent: the next is taken" next_after_silent
+beside "a target keeps silent: the next is taken" next_after_silent
 
 attempts_are_limited() {
 	local first
@@ -91,7 +86,7 @@ attempts_are_limited() {
 	wait_closed reason=connect_failed
 	touch over
 }
-scenario "connect_attempts = 1 tries no other target" attempts_are_limited
+beside "connect_attempts = 1 tries no other target" attempts_are_limited
 
 # served N NAME: peer NAME is through with so many connections.
 served() {
@@ -111,7 +106,7 @@ in_turn() {
 		wait_for "10 connections of target $name" served 10 "$name"
 	done
 }
-scenario "three targets take turns" in_turn
+beside "three targets take turns" in_turn
 
 # The port stays the target's own: it is refusing between two listens.
 comes_back() {
@@ -125,14 +120,14 @@ comes_back() {
 	wait_for "the target to be back" test -e again
 	client_as later send 10 fin expect-fin
 }
-scenario "a target that comes back is connected again" comes_back
+beside "a target that comes back is connected again" comes_back
 
 by_name() {
 	target -n 2 recv 10 expect-fin fin
 	weir_start -l 127.0.0.1:0 -T "localhost:${TARGET##*:}"
 	client -n 2 send 10 fin expect-fin
 }
-scenario "a target by host name" by_name
+beside "a target by host name" by_name
 
 unknown_name() {
 	weir_start -l 127.0.0.1:0 -T does-not-exist.invalid:1
@@ -140,7 +135,7 @@ unknown_name() {
 	peer_end client
 	wait_closed reason=connect_failed
 }
-scenario "a host name without an address: weir runs, the client is reset" unknown_name
+beside "a host name without an address: weir runs, the client is reset" unknown_name
 
 # In names_in_files: host names of files of this case, with a name server that never answers. One look-up of a
 # name that it should know takes ten seconds.
@@ -183,7 +178,7 @@ silent_name_server() {
 	peer_end client
 	expect_equal "names that the server was given up for" 0 "$(grep -c 'does not resolve' weir.log || :)"
 }
-scenario "a silent name server delays only its own names" silent_name_server
+beside "a silent name server delays only its own names" silent_name_server
 
 half_a_name() {
 	names_in_files
@@ -196,7 +191,7 @@ half_a_name() {
 	wait_log '\[::1\].*: Connection refused'
 	expect_equal "lines about connecting" 0 "$(grep -c 'connect to target\|connected to target' weir.log || :)"
 }
-scenario "a name with a service on one of its addresses: nothing to tell" half_a_name
+beside "a name with a service on one of its addresses: nothing to tell" half_a_name
 
 hundred_refused() {
 	refusing target
@@ -206,7 +201,7 @@ hundred_refused() {
 	touch over
 	expect_at_most "warning lines" 3 "$(grep -c ' warning ' weir.log || :)"
 }
-scenario "100 clients of a target that refuses: one warning, not a hundred" hundred_refused
+beside "100 clients of a target that refuses: one warning, not a hundred" hundred_refused
 
 unreachable() {
 	weir_start -l 127.0.0.1:0 -T "[2001:db8::1]:9" -o connect_timeout=500ms
@@ -214,23 +209,20 @@ unreachable() {
 	peer_end client
 	wait_log 'reason=connect_'
 }
-scenario "a target that cannot be reached" unreachable
+beside "a target that cannot be reached" unreachable
 
 # The kernel chose the target's port as our own, the socket was connected to itself, and clients got their own
 # bytes back.
 connected_to_itself() {
-	local range=/proc/sys/net/ipv4/ip_local_port_range before
 	needs_namespace
-	before=$(<$range)
-	echo 40000 40000 >$range
+	echo 40000 40000 >/proc/sys/net/ipv4/ip_local_port_range
 	weir_start -l "unix:$PWD/socket" -T 127.0.0.1:40000
 	client -i send 10 expect-end
 	peer_end client
 	wait_closed reason=connect_failed upload_bytes=0
 	wait_log 'cannot connect to target .*: Connection refused'
-	echo "$before" >$range
 }
-scenario "a target that is down on a port that connecting starts from" connected_to_itself
+beside "a target that is down on a port that connecting starts from" connected_to_itself
 
 # The same error as for a port, but it never goes away.
 no_such_family() {
@@ -243,9 +235,8 @@ no_such_family() {
 	wait_log 'cannot connect to target .*: Cannot assign requested address'
 	weir_dump
 	has relay shortages=0
-	echo 0 >/proc/sys/net/ipv6/conf/lo/disable_ipv6
 }
-scenario "a target of a family that the machine does not have: not waited for" no_such_family
+beside "a target of a family that the machine does not have: not waited for" no_such_family
 
 # leads_back TARGET: the relay listens where that leads. Its one client was relayed to it until every slot was
 # taken.
@@ -261,9 +252,9 @@ leads_back() {
 	weir_dump
 	has relay accepted=1 connect_failed=1
 }
-scenario "a target by name that is the relay itself" leads_back localhost
-scenario "a target that is an address of the machine, where the relay listens on all" leads_back 10.9.0.5
-scenario "a target that is a second address of a network of the machine" leads_back 10.9.0.6
+beside "a target by name that is the relay itself" leads_back localhost
+beside "a target that is an address of the machine, where the relay listens on all" leads_back 10.9.0.5
+beside "a target that is a second address of a network of the machine" leads_back 10.9.0.6
 
 # ring TARGET: the second of three relays leads there; the third ends the chain.
 ring() {
@@ -296,7 +287,7 @@ ring_of_names() {
 	has relay name=first accepted=2 connect_failed=1 || has relay name=first accepted=2 connect_failed=2
 	has relay name=second accepted=0
 }
-scenario "two relays that lead to each other by host names" ring_of_names
+beside "two relays that lead to each other by host names" ring_of_names
 
 chain_of_names() {
 	ring localhost:20005
@@ -304,7 +295,7 @@ chain_of_names() {
 	peer_end client
 	expect_equal "lines that say it leads back" 0 "$(grep -c 'leads back' weir.log || :)"
 }
-STRANGERS=yes scenario "three relays in a row by host names" chain_of_names
+STRANGERS=yes beside "three relays in a row by host names" chain_of_names
 
 close_lines() {
 	grep -c 'closed pair=' weir.log || :
@@ -318,23 +309,24 @@ few_lines_in_a_second() {
 }
 
 # No address shows it. One client that reset took more than a CPU, and 14,000 close lines a second, for ever.
+# The first that notices slows the other one down, too, so that it need not notice.
 ring_of_two_daemons() {
-	local other workers=$1
+	local other workers=$1 said='no answer from a target: .*; perhaps it leads back here through another daemon'
 	needs_namespace
 	"$WEIR" -l 127.0.0.1:20007 -T 127.0.0.1:20006 -o workers="$workers" -o max_connections=300 2>other.log &
 	other=$!
 	weir_start -l 127.0.0.1:20006 -T 127.0.0.1:20007 -o workers="$workers" -o max_connections=300
 	wait_for "the other one" grep -qs 'is ready' other.log
 	client rst
-	wait_log 'no answer from a target: .*; perhaps it leads back here through another daemon'
+	wait_for "one of them to notice" grep -qs "$said" weir.log other.log
 	wait_for "a second with few close lines" few_lines_in_a_second
 	weir_expect_quiet
 	kill "$other"
 	wait "$other"
 	wait_for "no pairs" weir_has_no_pairs
 }
-STRANGERS=yes scenario "two daemons that lead to each other" ring_of_two_daemons 1
-STRANGERS=yes scenario "two daemons that lead to each other, 16 workers each" ring_of_two_daemons 16
+STRANGERS=yes beside "two daemons that lead to each other" ring_of_two_daemons 1
+STRANGERS=yes beside "two daemons that lead to each other, 16 workers each" ring_of_two_daemons 16
 
 # Addresses of others can be bound there, which does not make them ours.
 other_machine() {
@@ -349,8 +341,7 @@ other_machine() {
 	peer_end client
 	wait_log reason=connect_
 	expect_equal "lines that say it leads back" 0 "$(grep -c 'leads back' weir.log || :)"
-	ip tuntap del dev w0 mode tun
 }
-scenario "a target on another machine with the port of a relay that listens on all" other_machine
+beside "a target on another machine with the port of a relay that listens on all" other_machine
 
 finish

@@ -3,6 +3,10 @@
 # shellcheck source=lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
 
+# Where that is allowed, each case has a network of its own, in which a port that is free stays so.
+namespaces "ip link set lo up" "unshare -n" "unshare -r -n"
+[ -z "$THIS_CASE" ] || ip link set lo up
+
 # RELAY is a port that was free a moment ago.
 free_port() {
 	"$RAWPEER" listen 127.0.0.1:0 port-file free >/dev/null
@@ -22,7 +26,7 @@ resets_nobody() {
 		weir_stop
 	done
 }
-scenario "a start resets nobody who comes early" resets_nobody
+beside "a start resets nobody who comes early" resets_nobody
 
 # The first relay could listen, the second one cannot. $1 is its address.
 lets_nobody_in() {
@@ -44,7 +48,7 @@ taken_port() {
 	free_port
 	lets_nobody_in "$TARGET"
 }
-scenario "a start that fails at a port in use lets nobody in" taken_port
+beside "a start that fails at a port in use lets nobody in" taken_port
 
 taken_path() {
 	peer target -s listen "unix:$PWD/taken" port-file target.port accept
@@ -52,7 +56,7 @@ taken_path() {
 	free_port
 	lets_nobody_in "unix:$PWD/taken"
 }
-scenario "a start that fails at a unix path in use lets nobody in" taken_path
+beside "a start that fails at a unix path in use lets nobody in" taken_path
 
 # Only the look-up shows that they are one address. Nothing listens when it comes out.
 name_and_number() {
@@ -65,7 +69,7 @@ name_and_number() {
 	log_has "relay two: cannot listen on $RELAY: relay one does" || fail "another reason"
 	if log_has 'listening on'; then fail "it listened nevertheless"; fi
 }
-scenario "a name and a number that are the same address" name_and_number
+beside "a name and a number that are the same address" name_and_number
 
 # Each would remove what another has just made. Whoever wins serves, the others say why they cannot.
 many_at_once() {
@@ -104,6 +108,6 @@ one_is_left() {
 	WEIR_PID=${living[0]}
 	[ ${#living[@]} -eq 1 ]
 }
-scenario "daemons on one stale unix path: one serves, the others end" many_at_once
+beside "daemons on one stale unix path: one serves, the others end" many_at_once
 
 finish

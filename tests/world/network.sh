@@ -1,21 +1,16 @@
 #!/bin/bash
 # Networks as they are: slow, lossy, narrow, out of order, gone for seconds, gone for good.
 #
-# Everything happens in its own network namespace. Link 2 of a wire (wire.c) joins client and relay, link 3
+# Each case has its own network namespace. Link 2 of a wire (wire.c) joins client and relay, link 3
 # joins relay and target, and link 4 leads to a second target.
-if [ -z "${WORLD_NAMESPACE:-}" ]; then
-	if unshare -rn sh -c 'ip tuntap add dev w0 mode tun' 2>/dev/null; then
-		WORLD_NAMESPACE=yes exec unshare -rn "$0" "$@"
-	fi
-	echo "1..0 # SKIP no network namespace with a TUN device of one's own"
-	exit 0
-fi
 # shellcheck source=../scenario/lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
 
 WIRE=${WIRE:-$PWD/tests/world/wire}
-ip link set lo up
-ip tuntap add dev w0 mode tun
+WIRE_MADE='ip link set lo up && ip tuntap add dev w0 mode tun'
+namespaces "$WIRE_MADE" "unshare -rn" ||
+	{ echo "1..0 # SKIP no network namespace with a TUN device of one's own"; exit 0; }
+[ -z "$THIS_CASE" ] || eval "$WIRE_MADE"
 
 # wire_up [MTU [large]]
 wire_up() {
@@ -63,8 +58,8 @@ delay_is_kept() {
 	expect_at_least "a round trip in us" 100000 "${line%% *}"
 	expect_at_most "a round trip in us" 140000 "${line%% *}"
 }
-scenario "a link takes as long as it was told" delay_is_kept
-scenario "a link that carries large segments takes as long as it was told" delay_is_kept large
+beside "a link takes as long as it was told" delay_is_kept
+beside "a link that carries large segments takes as long as it was told" delay_is_kept large
 
 large_segments() {
 	wire_up 1500 large
@@ -75,7 +70,7 @@ large_segments() {
 	peers_end
 	expect_at_least "bytes of a packet" 1501 "$(awk '$1 == "w0:" { print int($2 / $3) }' /proc/net/dev)"
 }
-scenario "a link that carries large segments loses nothing" large_segments
+beside "a link that carries large segments loses nothing" large_segments
 
 # Judges a dump each time that it is asked.
 ended_pairs() {
@@ -102,11 +97,11 @@ over_bad_links() {
 	done
 	transfers
 }
-scenario "delay and jitter" over_bad_links 1500 "delay 15" "jitter 10"
-scenario "loss of 3 %" over_bad_links 1500 "delay 2" "loss 3"
-scenario "30 % of the packets out of order" over_bad_links 1500 "delay 3" "late 30"
-scenario "an MTU of 296" over_bad_links 296 "delay 1"
-scenario "all of it together" over_bad_links 576 "delay 5" "jitter 5" "late 10" "loss 1"
+beside "delay and jitter" over_bad_links 1500 "delay 15" "jitter 10"
+beside "loss of 3 %" over_bad_links 1500 "delay 2" "loss 3"
+beside "30 % of the packets out of order" over_bad_links 1500 "delay 3" "late 30"
+beside "an MTU of 296" over_bad_links 296 "delay 1"
+beside "all of it together" over_bad_links 576 "delay 5" "jitter 5" "late 10" "loss 1"
 
 # Small pieces that come in while earlier ones are on the way: the kernel alone would take all of them.
 long_path() {
@@ -126,7 +121,7 @@ long_path() {
 	expect_at_least "sink_queue" 4096 $most
 	expect_at_most "sink_queue" 16384 $most
 }
-scenario "a set send buffer bounds what is on a long path" long_path
+beside "a set send buffer bounds what is on a long path" long_path
 
 # TERM finds clients in every state of a handshake that takes 200 ms. Whoever is let in is served.
 stopped_in_handshakes() {
@@ -137,7 +132,7 @@ stopped_in_handshakes() {
 	client -i -n 300 -j 1500 mirror send 10 recv 10 fin expect-fin
 	stop_amid_clients 50
 }
-scenario "TERM in the middle of handshakes: each client is served or refused" stopped_in_handshakes
+beside "TERM in the middle of handshakes: each client is served or refused" stopped_in_handshakes
 
 away_for_seconds() {
 	wire_up
@@ -153,8 +148,8 @@ away_for_seconds() {
 	peers_end
 	wait_closed reason=eof
 }
-scenario "the client's link goes away for seconds" away_for_seconds 2
-scenario "the target's link goes away for seconds" away_for_seconds 3
+beside "the client's link goes away for seconds" away_for_seconds 2
+beside "the target's link goes away for seconds" away_for_seconds 3
 
 # A peer beyond a link that is down sees nothing, so its script ends with what it knows.
 target_vanishes() {
@@ -170,7 +165,7 @@ target_vanishes() {
 	peer_end client
 	touch over
 }
-scenario "the target vanishes under load: stall_timeout, the client is reset" target_vanishes
+beside "the target vanishes under load: stall_timeout, the client is reset" target_vanishes
 
 # The end of the stream is lost, and so is all that is sent again. Only bytes are waited for.
 end_is_lost() {
@@ -185,7 +180,7 @@ end_is_lost() {
 	wait_closed reason=eof
 	touch over
 }
-scenario "an end of stream that is not acknowledged keeps no pair" end_is_lost
+beside "an end of stream that is not acknowledged keeps no pair" end_is_lost
 
 # weir has no pair any more when its end to the client is lost. It is the kernel that sends it again.
 end_is_sent_again() {
@@ -201,7 +196,7 @@ end_is_sent_again() {
 	touch up
 	peers_end
 }
-scenario "the last end of stream is lost and sent again" end_is_sent_again
+beside "the last end of stream is lost and sent again" end_is_sent_again
 
 idle_client_vanishes() {
 	wire_up
@@ -214,7 +209,7 @@ idle_client_vanishes() {
 	peer_end target
 	touch over
 }
-scenario "an idle client vanishes: idle_timeout, the target is reset" idle_client_vanishes
+beside "an idle client vanishes: idle_timeout, the target is reset" idle_client_vanishes
 
 half_closed_target_vanishes() {
 	wire_up
@@ -227,7 +222,7 @@ half_closed_target_vanishes() {
 	peer_end client
 	touch over
 }
-scenario "the target vanishes after the client's end: half_close_timeout" half_closed_target_vanishes
+beside "the target vanishes after the client's end: half_close_timeout" half_closed_target_vanishes
 
 # What the client has sent can be acknowledged by nobody: that wait is bounded too.
 reset_while_target_is_gone() {
@@ -242,7 +237,7 @@ reset_while_target_is_gone() {
 	wait_closed ended_first=client
 	touch over
 }
-scenario "a client resets, the target is gone: given up after half_close_timeout" reset_while_target_is_gone
+beside "a client resets, the target is gone: given up after half_close_timeout" reset_while_target_is_gone
 
 # far NAME LINK [SETTING...]: adds relay NAME to relay.ini; it leads by the link to peer target_NAME.
 far() {
@@ -348,7 +343,7 @@ vanish_timeout_ends_them() {
 	wait_closed relay=rest_down download_bytes=262144 reason=eof
 	touch over
 }
-scenario "peers that vanish owing an answer: vanish_timeout; readers that rest live" vanish_timeout_ends_them
+beside "peers that vanish owing an answer: vanish_timeout; readers that rest live" vanish_timeout_ends_them
 
 connect_to_nobody() {
 	wire_up
@@ -361,7 +356,7 @@ connect_to_nobody() {
 	expect_at_least "duration_ms" 950 "$(closed_line reason=connect_timeout | tr ' ' '\n' | sed -n 's/^duration_ms=//p')"
 }
 EXPECT_LOG="cannot connect to target .*: Connection timed out"
-scenario "two target addresses that were never there: connect_timeout for each" connect_to_nobody
+beside "two target addresses that were never there: connect_timeout for each" connect_to_nobody
 
 the_other_address() {
 	wire_up
@@ -373,7 +368,7 @@ the_other_address() {
 	wait_for "pairs with the other address" log_counts 4 'target=10.9.0.4:.* reason=eof'
 }
 
-scenario "one of two target addresses vanishes: the other one serves" the_other_address
+beside "one of two target addresses vanishes: the other one serves" the_other_address
 
 # A reset must not overtake what goes before it, however long that takes. The reset itself may be lost, and
 # nobody sends it twice. So the client asks for it, byte by byte, until it fails to send because it has it.
@@ -389,7 +384,7 @@ answer_then_reset() {
 	expect_equal "bytes received" $((4 * SIZE / 2)) "$(peer_total received client)"
 	if grep 'deadline' client.err; then fail "no reset (above)"; fi
 }
-scenario "an answer arrives whole before the reset, over a lossy link" answer_then_reset
+beside "an answer arrives whole before the reset, over a lossy link" answer_then_reset
 
 # The relay listens before the address is there, and takes clients as soon as it is.
 address_comes_late() {
@@ -405,8 +400,8 @@ address_comes_late() {
 	ip addr del "${1//[][]/}" dev lo
 	EXPECT_LOG='Cannot assign requested address'
 }
-scenario "free_bind: an IPv4 address that comes late" address_comes_late 192.0.2.7
-scenario "free_bind: an IPv6 address that comes late" address_comes_late '[2001:db8::7]' nodad
+beside "free_bind: an IPv4 address that comes late" address_comes_late 192.0.2.7
+beside "free_bind: an IPv6 address that comes late" address_comes_late '[2001:db8::7]' nodad
 
 # Clients that end first leave the relay's connections to the target in TIME_WAIT, for a minute. There are far
 # fewer ports than connections, and most of them are for other programs. The clients come by a unix socket,
@@ -441,7 +436,7 @@ many_to_one_target() {
 	echo "" >/proc/sys/net/ipv4/ip_local_reserved_ports
 }
 STRANGERS=yes # some reach the target without weir
-scenario "many connections to one target: ports suffice, others have theirs" many_to_one_target 1
-scenario "many connections to one target, with four workers" many_to_one_target 4
+beside "many connections to one target: ports suffice, others have theirs" many_to_one_target 1
+beside "many connections to one target, with four workers" many_to_one_target 4
 
 finish
