@@ -16,17 +16,17 @@ without() {
 	expect_injected
 }
 
-scenario "no pipe: EMFILE" without pipe2 EMFILE
-scenario "no large pipe: EPERM" without fcntl EPERM
-scenario "no epoll: EMFILE" without epoll_create EMFILE
-scenario "no thread for the log: EAGAIN" without pthread_create EAGAIN 0
-scenario "processors that cannot be counted: EINVAL" without sched_getaffinity EINVAL
+beside "no pipe: EMFILE" without pipe2 EMFILE
+beside "no large pipe: EPERM" without fcntl EPERM
+beside "no epoll: EMFILE" without epoll_create EMFILE
+beside "no thread for the log: EAGAIN" without pthread_create EAGAIN 0
+beside "processors that cannot be counted: EINVAL" without sched_getaffinity EINVAL
 if full; then
-	scenario "no pipe: ENFILE" without pipe2 ENFILE
-	scenario "no pipe: ENOMEM" without pipe2 ENOMEM
-	scenario "no large pipe: EBUSY" without fcntl EBUSY
-	scenario "no large pipe: ENOMEM" without fcntl ENOMEM
-	scenario "no epoll: ENOMEM" without epoll_create ENOMEM
+	beside "no pipe: ENFILE" without pipe2 ENFILE
+	beside "no pipe: ENOMEM" without pipe2 ENOMEM
+	beside "no large pipe: EBUSY" without fcntl EBUSY
+	beside "no large pipe: ENOMEM" without fcntl ENOMEM
+	beside "no epoll: ENOMEM" without epoll_create ENOMEM
 fi
 
 # A start that fails says why and leaves nothing behind.
@@ -48,9 +48,9 @@ start_fails() {
 for call in "socket EMFILE 1" "bind EADDRINUSE 2" "bind EACCES 3" "listen EADDRINUSE 4" "setsockopt ENOMEM 5" \
 	"getsockname ENOBUFS 1" "eventfd EMFILE 1" "eventfd ENFILE 2" "epoll_ctl ENOSPC 2" \
 	"pthread_create EAGAIN 2" "pthread_create EAGAIN 3"; do
-	scenario "no start: $call" no_start "$call 0"
+	beside "no start: $call" no_start "$call 0"
 done
-scenario "no start: nothing for signals to come by" no_start "pipe2 ENFILE 1 0" "pipe ENFILE 1 0" "socketpair ENFILE 1 0"
+beside "no start: nothing for signals to come by" no_start "pipe2 ENFILE 1 0" "pipe ENFILE 1 0" "socketpair ENFILE 1 0"
 
 # The reason is that of the system, not "System error".
 no_listening_name() {
@@ -58,7 +58,7 @@ no_listening_name() {
 	start_fails "getaddrinfo EMFILE 1 0"
 	log_has "cannot listen on localhost:[0-9]*: Too many open files" || fail "another reason"
 }
-scenario "no start: the reason of getaddrinfo" no_listening_name
+beside "no start: the reason of getaddrinfo" no_listening_name
 
 # Clients that come while the start is at any of its calls. Every socket that listens is found by them.
 slow_start() {
@@ -73,7 +73,7 @@ slow_start() {
 	weir_stop
 }
 for call in bind listen getsockname setsockopt pthread_create; do
-	scenario "a start with slow calls of $call resets nobody" slow_start $call
+	beside "a start with slow calls of $call resets nobody" slow_start $call
 done
 
 # Whoever is let in and then not served would be reset.
@@ -87,7 +87,7 @@ no_start_lets_nobody_in() {
 	peer_end client
 	peer_end served
 }
-scenario "no start: the last thread is missing, and nobody is let in" no_start_lets_nobody_in
+beside "no start: the last thread is missing, and nobody is let in" no_start_lets_nobody_in
 
 # ---- names ----
 
@@ -128,7 +128,7 @@ names() {
 lookup_errors="EAI_AGAIN EMFILE"
 if full; then lookup_errors="EAI_AGAIN EAI_FAIL EAI_NONAME EAI_MEMORY EMFILE ENFILE ENOMEM"; fi
 # shellcheck disable=SC2086 # words
-scenario "names: getaddrinfo fails" names $lookup_errors
+beside "names: getaddrinfo fails" names $lookup_errors
 
 # ---- dumps ----
 
@@ -157,7 +157,7 @@ dump_fails() {
 	done
 	traffic
 }
-scenario "dumps: they cannot be written" dump_fails "create ENOSPC" "write ENOSPC" "write EIO" "fchmod EPERM" "close EIO" \
+beside "dumps: they cannot be written" dump_fails "create ENOSPC" "write ENOSPC" "write EIO" "fchmod EPERM" "close EIO" \
 	"close ENOSPC" "rename EIO" "rename ENOSPC"
 
 # A dump that hangs holds up nothing, and any number of signals meanwhile leads to one more dump.
@@ -186,7 +186,7 @@ dump_hangs() {
 		expect_equal "the number of dumps that failed" $complaints "$(grep -c "$EXPECT_LOG" weir.log)"
 	done
 }
-scenario "dumps: the file system hangs" dump_hangs write rename
+beside "dumps: the file system hangs" dump_hangs write rename
 
 # Many pairs, so that the dump is longer than what the C library keeps of it: exit(3) would write that too.
 stop_while_dump_hangs() {
@@ -213,7 +213,7 @@ stop_while_dump_hangs() {
 	weir_measure
 	account_check() { :; } # it is not the first daemon
 }
-scenario "dumps: SIGTERM while the file system hangs" stop_while_dump_hangs write
+beside "dumps: SIGTERM while the file system hangs" stop_while_dump_hangs write
 
 # A dump is whole all the same: weir_dump judges it.
 dump_in_pieces() {
@@ -230,7 +230,7 @@ dump_in_pieces() {
 		traffic_end
 	done
 }
-scenario "dumps: written in pieces" dump_in_pieces
+beside "dumps: written in pieces" dump_in_pieces
 
 # ---- the log ----
 
@@ -246,7 +246,7 @@ log_in_pieces() {
 		faults
 	done
 }
-scenario "log: written in pieces" log_in_pieces
+beside "log: written in pieces" log_in_pieces
 
 hup_until_dropped() {
 	kill -HUP "$WEIR_PID"
@@ -266,6 +266,6 @@ log_fails() {
 	expect_injected
 	faults
 }
-scenario "log: lines cannot be written" log_fails EIO
+beside "log: lines cannot be written" log_fails EIO
 
 faults_finish

@@ -87,33 +87,33 @@ short() {
 variants=("")
 if full; then variants+=("-o splice=off" "-o workers=1" "-o workers=4"); fi
 for OPTIONS in "${variants[@]}"; do
-	scenario "recv and send are interrupted $OPTIONS" unnoticed recv:EINTR,EAGAIN send:EINTR,EAGAIN
-	scenario "recv and send fail $OPTIONS" noticed recv:ECONNRESET,ETIMEDOUT,ENOMEM,EHOSTUNREACH \
+	beside "recv and send are interrupted $OPTIONS" unnoticed recv:EINTR,EAGAIN send:EINTR,EAGAIN
+	beside "recv and send fail $OPTIONS" noticed recv:ECONNRESET,ETIMEDOUT,ENOMEM,EHOSTUNREACH \
 		send:EPIPE,ECONNRESET,ENOBUFS,ENOMEM,ETIMEDOUT
-	scenario "epoll_ctl has no room $OPTIONS" noticed epoll_ctl:ENOMEM,ENOSPC
-	scenario "short reads $OPTIONS" short recv 16K "1 1 1" "7 1 1" "1447 1 1" "9000 2 3"
-	scenario "short sends $OPTIONS" short send 16K "1 1 1" "7 1 1" "1447 1 1" "9000 2 3"
+	beside "epoll_ctl has no room $OPTIONS" noticed epoll_ctl:ENOMEM,ENOSPC
+	beside "short reads $OPTIONS" short recv 16K "1 1 1" "7 1 1" "1447 1 1" "9000 2 3"
+	beside "short sends $OPTIONS" short send 16K "1 1 1" "7 1 1" "1447 1 1" "9000 2 3"
 done
 
 OPTIONS="-o splice=auto"
 BULK=4M
-scenario "splice is interrupted" unnoticed splice-in:EINTR,EAGAIN,EINVAL splice-out:EINTR,EAGAIN
-scenario "splice fails" noticed splice-in:ECONNRESET,ETIMEDOUT,ENOMEM splice-out:EPIPE,ECONNRESET,ENOMEM
-scenario "short splices from a socket" short splice-in 4M "1 2 9" "1000 1 3" "5000 1 2" "70000 1 1"
-scenario "short splices to a socket" short splice-out 4M "1 2 9" "1000 1 3" "5000 1 2" "70000 1 1"
+beside "splice is interrupted" unnoticed splice-in:EINTR,EAGAIN,EINVAL splice-out:EINTR,EAGAIN
+beside "splice fails" noticed splice-in:ECONNRESET,ETIMEDOUT,ENOMEM splice-out:EPIPE,ECONNRESET,ENOMEM
+beside "short splices from a socket" short splice-in 4M "1 2 9" "1000 1 3" "5000 1 2" "70000 1 1"
+beside "short splices to a socket" short splice-out 4M "1 2 9" "1000 1 3" "5000 1 2" "70000 1 1"
 BULK=512K
 
 OPTIONS="-o splice=off"
-scenario "copying: writev is interrupted" unnoticed writev:EINTR,EAGAIN
-scenario "copying: writev fails" noticed writev:EPIPE,ECONNRESET,ENOBUFS,ENOMEM,ETIMEDOUT
-scenario "copying: short writevs" short writev 512K "1 1 3" "1000 1 1" "5000 1 1" "100000 1 2"
+beside "copying: writev is interrupted" unnoticed writev:EINTR,EAGAIN
+beside "copying: writev fails" noticed writev:EPIPE,ECONNRESET,ENOBUFS,ENOMEM,ETIMEDOUT
+beside "copying: short writevs" short writev 512K "1 1 3" "1000 1 1" "5000 1 1" "100000 1 2"
 
 OPTIONS="-o memory_max=64K"
 HOGS=yes
-scenario "no memory for queues: interrupted" unnoticed recv:EINTR,EAGAIN send:EINTR,EAGAIN
-scenario "no memory for queues: looking, sending and taking fail" noticed recv:ECONNRESET send:EPIPE,ENOBUFS discard:EIO,EAGAIN
+beside "no memory for queues: interrupted" unnoticed recv:EINTR,EAGAIN send:EINTR,EAGAIN
+beside "no memory for queues: looking, sending and taking fail" noticed recv:ECONNRESET send:EPIPE,ENOBUFS discard:EIO,EAGAIN
 BULK=64K
-scenario "no memory for queues: sent and taken in pieces" pieces "send 100 1 1" "discard 1 1 3" "discard 1447 1 1"
+beside "no memory for queues: sent and taken in pieces" pieces "send 100 1 1" "discard 1 1 3" "discard 1447 1 1"
 BULK=512K
 HOGS=no
 
@@ -123,14 +123,14 @@ refused_first() {
 	unnoticed "$@"
 	touch over
 }
-scenario "why a target has refused is not to be had" refused_first getsockopt:ENOBUFS,ENOMEM
-scenario "accept4 finds nobody" unnoticed accept4:EINTR,EAGAIN,ECONNABORTED,EPERM,EPROTO,ENETDOWN,ETIMEDOUT
-scenario "waiting is interrupted" unnoticed poll:EINTR,ENOMEM epoll_wait:EINTR,ENOMEM read:EINTR,EAGAIN
-scenario "no socket, no room in a backlog, for a while" unnoticed socket:EMFILE,ENFILE,ENOBUFS,ENOMEM connect:EAGAIN
-scenario "local ports are in use or forbidden" unnoticed bind:EADDRINUSE,EACCES,EPERM connect:EADDRNOTAVAIL
-scenario "targets cannot be connected" noticed socket:EACCES,EAFNOSUPPORT setsockopt:ENOMEM,ENOBUFS,EINVAL \
+beside "why a target has refused is not to be had" refused_first getsockopt:ENOBUFS,ENOMEM
+beside "accept4 finds nobody" unnoticed accept4:EINTR,EAGAIN,ECONNABORTED,EPERM,EPROTO,ENETDOWN,ETIMEDOUT
+beside "waiting is interrupted" unnoticed poll:EINTR,ENOMEM epoll_wait:EINTR,ENOMEM read:EINTR,EAGAIN
+beside "no socket, no room in a backlog, for a while" unnoticed socket:EMFILE,ENFILE,ENOBUFS,ENOMEM connect:EAGAIN
+beside "local ports are in use or forbidden" unnoticed bind:EADDRINUSE,EACCES,EPERM connect:EADDRNOTAVAIL
+beside "targets cannot be connected" noticed socket:EACCES,EAFNOSUPPORT setsockopt:ENOMEM,ENOBUFS,EINVAL \
 	connect:EADDRNOTAVAIL,ECONNREFUSED,ENETUNREACH,ETIMEDOUT,ENOBUFS,EPERM
-scenario "shutdown and ioctl fail" noticed shutdown:ENOTCONN ioctl:EINVAL,ENOMEM
+beside "shutdown and ioctl fail" noticed shutdown:ENOTCONN ioctl:EINVAL,ENOMEM
 
 # For as long as the rule is there, every call fails: nobody gets in, nobody is lost, and waiting costs
 # nothing.
@@ -148,13 +148,13 @@ no_more_accepted() {
 	traffic_end
 	expect_at_most "lines about it" "$(wc -w <<<"$KINDS")" "$(grep -c 'cannot accept' weir.log)"
 }
-scenario "accept4: no descriptors for a while" no_more_accepted EMFILE
-scenario "accept4: not permitted for a while, which a single client may cause too" no_more_accepted EPERM
+beside "accept4: no descriptors for a while" no_more_accepted EMFILE
+beside "accept4: not permitted for a while, which a single client may cause too" no_more_accepted EPERM
 if full; then
-	scenario "accept4: no descriptors on the machine for a while" no_more_accepted ENFILE
-	scenario "accept4: no buffers for a while" no_more_accepted ENOBUFS
-	scenario "accept4: no memory for a while" no_more_accepted ENOMEM
-	scenario "accept4: not supported for a while" no_more_accepted EOPNOTSUPP
+	beside "accept4: no descriptors on the machine for a while" no_more_accepted ENFILE
+	beside "accept4: no buffers for a while" no_more_accepted ENOBUFS
+	beside "accept4: no memory for a while" no_more_accepted ENOMEM
+	beside "accept4: not supported for a while" no_more_accepted EOPNOTSUPP
 fi
 
 faults_finish

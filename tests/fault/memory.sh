@@ -64,8 +64,8 @@ starting() {
 	expect_at_least "failed starts" 5 "$failed"
 	rm weir.log
 }
-scenario "start: one allocation fails" starting 1 0
-scenario "start: every allocation from one on fails" starting 1 1
+beside "start: one allocation fails" starting 1 0
+beside "start: every allocation from one on fails" starting 1 1
 
 # ---- while it relays ----
 
@@ -130,14 +130,14 @@ stopping() {
 variants=("")
 if full; then variants+=("-o splice=off" "-o workers=4"); fi
 for OPTIONS in "${variants[@]}"; do
-	scenario "relaying: one allocation fails $OPTIONS" relaying 0
-	scenario "relaying: every allocation from one on fails $OPTIONS" relaying 1
-	scenario "relaying: a shortage comes and goes $OPTIONS" shortage "$step"
-	scenario "stopping without memory $OPTIONS" stopping
+	beside "relaying: one allocation fails $OPTIONS" relaying 0
+	beside "relaying: every allocation from one on fails $OPTIONS" relaying 1
+	beside "relaying: a shortage comes and goes $OPTIONS" shortage "$step"
+	beside "stopping without memory $OPTIONS" stopping
 done
 
 OPTIONS="-o memory_max=64K"
 HOGS=yes
-scenario "relaying without memory for queues: one allocation fails" relaying 0
+beside "relaying without memory for queues: one allocation fails" relaying 0
 HOGS=no
 faults_finish

@@ -46,9 +46,9 @@ several_sockets() {
 	expect_equal "clients of each relay" "80 20" "$(value accepted relay | paste -sd ' ')"
 	if grep -q 'client=\[::ffff:' weir.log; then fail "an IPv4 client is shown with an IPv6 address"; fi
 }
-scenario "several sockets of a name, TCP and unix" several_sockets
-scenario "several sockets of a name, 4 workers" several_sockets -o workers=4
-scenario "several sockets of a name, without splice" several_sockets -o splice=off -o workers=1
+beside "several sockets of a name, TCP and unix" several_sockets
+beside "several sockets of a name, 4 workers" several_sockets -o workers=4
+beside "several sockets of a name, without splice" several_sockets -o splice=off -o workers=1
 
 # One worker accepts for all of them.
 spreads() {
@@ -62,7 +62,7 @@ spreads() {
 	expect_equal "pairs of the workers" "10 10 10 10" "$(value worker pair | sort | uniq -c | awk '{ print $1 }' | paste -sd ' ')"
 	touch go
 }
-scenario "pairs of a passed socket are spread over the workers" spreads
+beside "pairs of a passed socket are spread over the workers" spreads
 
 # A client that has connected before weir is there has not inherited anything that weir could set: its socket
 # would not be reset when weir is killed, and a bound on its buffer would not hold.
@@ -84,7 +84,7 @@ early_client() {
 	grep -q 'end=rst' early.out || fail "a truncated stream looks complete"
 	unset 'PEERS[target]'
 }
-scenario "a client that came before weir has what others inherit" early_client
+beside "a client that came before weir has what others inherit" early_client
 
 # Clients that come while weir drains, and after that, wait for the next one: nobody is refused or reset.
 restart() {
@@ -112,7 +112,7 @@ restart() {
 	peer_end amid-unix
 	peer_end after
 }
-scenario "clients wait for the next daemon in a passed socket" restart
+beside "clients wait for the next daemon in a passed socket" restart
 
 # Those that wait because weir is at a limit as well.
 restart_at_limit() {
@@ -135,7 +135,7 @@ restart_at_limit() {
 	weir_start -c relay.ini
 	peer_end waiting
 }
-scenario "clients at a limit wait for the next daemon as well" restart_at_limit
+beside "clients at a limit wait for the next daemon as well" restart_at_limit
 
 # refused PATTERN...: the start fails, and the log says all of this.
 refused() {
@@ -161,7 +161,7 @@ names_that_do_not_match() {
 	# nobody needs the sockets to look at a configuration
 	WEIR=${WEIR%-passed}
 }
-scenario "a name without a socket, and a socket without a name: 1" names_that_do_not_match
+beside "a name without a socket, and a socket without a name: 1" names_that_do_not_match
 
 no_sockets() {
 	TARGET=127.0.0.1:9
@@ -170,7 +170,7 @@ no_sockets() {
 	"$WEIR" --test -c relay.ini
 	"$WEIR" --print-config -c relay.ini | grep -x 'listen = systemd:web'
 }
-scenario "--test does not need the sockets, the start does" no_sockets
+beside "--test does not need the sockets, the start does" no_sockets
 
 useless_sockets() {
 	TARGET=127.0.0.1:9
@@ -181,7 +181,7 @@ useless_sockets() {
 		'the socket "c" .* does not listen, as with Accept=yes; expected' \
 		'the socket "d" .* is a FIFO; expected'
 }
-scenario "sockets that no relay can accept on: 1" useless_sockets
+beside "sockets that no relay can accept on: 1" useless_sockets
 
 # What they are is known only now.
 ring() {
@@ -196,7 +196,7 @@ ring() {
 	weir_dump
 	expect_at_most "clients of both relays" 2 "$(value accepted relay | awk '{ sum += $1 } END { print sum }')"
 }
-scenario "a ring through passed sockets is noticed" ring
+beside "a ring through passed sockets is noticed" ring
 
 # Who comes while no relay has it waits until one has it again.
 reload_without_and_with() {
@@ -230,8 +230,8 @@ reload_without_and_with() {
 	touch over
 	EXPECT_LOG='cannot listen on systemd:new\|reload failed'
 }
-scenario "a reload without a name, and with it again" reload_without_and_with
-scenario "the same with 4 workers" reload_without_and_with -o workers=4
+beside "a reload without a name, and with it again" reload_without_and_with
+beside "the same with 4 workers" reload_without_and_with -o workers=4
 
 # The first client starts it.
 started_by_a_client() {
@@ -254,6 +254,6 @@ started_by_a_client() {
 	EXPECT_LOG='^Listening on\|^Communication attempt\|^Execing'
 	weir_measure
 }
-scenario "the first connection starts it" started_by_a_client
+beside "the first connection starts it" started_by_a_client
 
 finish

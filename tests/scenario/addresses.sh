@@ -22,7 +22,7 @@ ipv6() {
 	[[ $RELAY == "[::1]:"* ]] || fail "listening on '$RELAY'"
 	round_trip
 }
-scenario "IPv6" ipv6
+beside "IPv6" ipv6
 
 both_families() {
 	local port
@@ -37,7 +37,7 @@ both_families() {
 	wait_closed 'reason=eof'
 	grep -q 'client=127.0.0.1:' weir.log || fail "no client is shown with its IPv4 address"
 }
-scenario "both families by *:PORT" both_families
+beside "both families by *:PORT" both_families
 
 unix_path() {
 	peer target -s listen "unix:$PWD/t" port-file target.port accept echo
@@ -48,7 +48,7 @@ unix_path() {
 	weir_stop
 	[ ! -e l ] || fail "the socket's path is still there"
 }
-scenario "unix sockets by path" unix_path
+beside "unix sockets by path" unix_path
 
 # The next daemon may be there before this one has gone.
 unix_path_taken_over() {
@@ -61,7 +61,7 @@ unix_path_taken_over() {
 	[ -S l ] || fail "it took the other's socket away"
 	"$RAWPEER" connect "unix:$PWD/l"
 }
-scenario "a unix path that another daemon has taken over is left to it" unix_path_taken_over
+beside "a unix path that another daemon has taken over is left to it" unix_path_taken_over
 
 unix_abstract() {
 	local name=weir-test-$$-$RANDOM
@@ -71,14 +71,14 @@ unix_abstract() {
 	expect_equal "the address in the log" "unix:@$name-l" "$RELAY"
 	round_trip
 }
-scenario "unix sockets by abstract name" unix_abstract
+beside "unix sockets by abstract name" unix_abstract
 
 unix_to_tcp() {
 	target -s echo
 	weir_start -l "unix:$PWD/l" -T "$TARGET" -o workers=4
 	client -n 50 mirror duplex 200K 200K fin expect-fin
 }
-scenario "from a unix socket to TCP, four workers" unix_to_tcp
+beside "from a unix socket to TCP, four workers" unix_to_tcp
 
 tcp_to_unix() {
 	peer target -s listen "unix:$PWD/t" port-file target.port accept echo
@@ -86,7 +86,7 @@ tcp_to_unix() {
 	weir_start -l 127.0.0.1:0 -T "unix:$PWD/t"
 	client -n 50 mirror duplex 200K 200K fin expect-fin
 }
-scenario "from TCP to a unix socket" tcp_to_unix
+beside "from TCP to a unix socket" tcp_to_unix
 
 unix_bulk() {
 	peer target listen "unix:$PWD/t" port-file target.port accept recv 64M expect-fin send 64M fin
@@ -96,7 +96,7 @@ unix_bulk() {
 	peers_end
 	wait_closed reason=eof upload_bytes=67108864 download_bytes=67108864
 }
-scenario "bulk over unix sockets" unix_bulk
+beside "bulk over unix sockets" unix_bulk
 
 unix_target_missing() {
 	EXPECT_LOG='cannot connect to target unix:.*nobody: No such file or directory'
@@ -105,7 +105,7 @@ unix_target_missing() {
 	peer_end client
 	wait_closed reason=connect_failed
 }
-scenario "a unix target that is not there" unix_target_missing
+beside "a unix target that is not there" unix_target_missing
 
 unix_stale_path() {
 	target -s echo
@@ -114,7 +114,7 @@ unix_stale_path() {
 	weir_start -l "unix:$PWD/l" -T "$TARGET"
 	round_trip
 }
-scenario "a unix path that nobody answers on is taken over" unix_stale_path
+beside "a unix path that nobody answers on is taken over" unix_stale_path
 
 unix_path_in_use() {
 	peer target -s listen "unix:$PWD/l" port-file target.port accept echo
@@ -125,7 +125,7 @@ unix_path_in_use() {
 	[ -S l ] || fail "the path of another's socket is gone"
 	EXPECT_LOG='in use'
 }
-scenario "a unix path that somebody answers on is left alone" unix_path_in_use
+beside "a unix path that somebody answers on is left alone" unix_path_in_use
 
 # The umask neither adds to what is asked for nor takes from it.
 unix_mode() {
@@ -145,7 +145,7 @@ unix_mode() {
 	weir_start -l "unix:$PWD/l mode=600" -T "$TARGET"
 	expect_equal "the mode of the socket" 600 "$(stat -c %a l)"
 }
-scenario "mode= of a unix socket, whatever the umask" unix_mode
+beside "mode= of a unix socket, whatever the umask" unix_mode
 
 unix_mode_reload() {
 	target -s echo
@@ -165,7 +165,7 @@ unix_mode_reload() {
 	expect_equal "the path" "$(<inode)" "$(ls -i l)"
 	round_trip
 }
-scenario "mode= and group= of a unix socket that a reload keeps" unix_mode_reload
+beside "mode= and group= of a unix socket that a reload keeps" unix_mode_reload
 
 needs_root() {
 	[ "$(id -u)" = 0 ] || skip "not root"
@@ -178,7 +178,7 @@ unix_owner() {
 	expect_equal "mode, owner and group of the socket" "660 65534 daemon" "$(stat -c '%a %u %G' l)"
 	round_trip
 }
-scenario "owner= and group= of a unix socket" unix_owner
+beside "owner= and group= of a unix socket" unix_owner
 
 # Without CAP_CHOWN, a group that weir is in is all that it may set.
 unix_owner_not_permitted() {
@@ -198,7 +198,7 @@ unix_owner_not_permitted() {
 	expect_equal "the group of the socket" 1 "$(stat -c %g l)"
 	round_trip
 }
-scenario "an owner of a unix socket that weir may not set: 1" unix_owner_not_permitted
+beside "an owner of a unix socket that weir may not set: 1" unix_owner_not_permitted
 
 not_a_socket() {
 	echo precious >l
@@ -207,14 +207,14 @@ not_a_socket() {
 	expect_equal "the file" precious "$(<l)"
 	EXPECT_LOG=.
 }
-scenario "a file in the place of a unix socket is left alone" not_a_socket
+beside "a file in the place of a unix socket is left alone" not_a_socket
 
 localhost() {
 	target -s echo
 	weir_start -l localhost:0 -T "localhost:${TARGET##*:}"
 	round_trip
 }
-scenario "localhost on both sides" localhost
+beside "localhost on both sides" localhost
 
 several() {
 	target -s echo
@@ -240,7 +240,7 @@ several() {
 	weir_dump
 	has relay name=one accepted=2 && has relay name=two accepted=1 || fail "the relays count wrong"
 }
-scenario "several relays, several listens" several
+beside "several relays, several listens" several
 
 spread() {
 	local n
@@ -253,6 +253,6 @@ spread() {
 	expect_at_least "workers that have pairs" 3 "$n"
 	touch out
 }
-scenario "clients are spread over the workers" spread
+beside "clients are spread over the workers" spread
 
 finish

@@ -11,7 +11,7 @@ client_ends_first() {
 	client send 10K fin recv 10K expect-fin
 	wait_closed reason=eof ended_first=client upload_bytes=10240 download_bytes=10240
 }
-scenario "the client ends, the answer comes a second later" client_ends_first
+beside "the client ends, the answer comes a second later" client_ends_first
 
 target_ends_first() {
 	target send 10K fin recv 10K expect-fin
@@ -19,7 +19,7 @@ target_ends_first() {
 	client recv 10K expect-fin expect-open 1200 send 10K fin
 	wait_closed reason=eof ended_first=target
 }
-scenario "the target ends, the client goes on a second later" target_ends_first
+beside "the target ends, the client goes on a second later" target_ends_first
 
 half_closed_state() {
 	target expect-fin await go fin
@@ -30,21 +30,21 @@ half_closed_state() {
 	has flow direction=download reading=on
 	touch go
 }
-scenario "half-closed, as the dump shows" half_closed_state
+beside "half-closed, as the dump shows" half_closed_state
 
 both_end_at_once() {
 	target -n 50 fin expect-fin
 	weir_relay
 	client -n 50 fin expect-fin
 }
-scenario "both end at once without a byte" both_end_at_once
+beside "both end at once without a byte" both_end_at_once
 
 client_closes_after_data() {
 	target recv 1M expect-fin close
 	weir_relay
 	client send 1M close
 }
-scenario "the client sends and closes" client_closes_after_data
+beside "the client sends and closes" client_closes_after_data
 
 # A reader that pauses until the queue is full and the end comes after it.
 end_behind_full_queue_up() {
@@ -56,7 +56,7 @@ end_behind_full_queue_up() {
 	peers_end
 	wait_closed reason=eof upload_bytes=33554432 dropped=0
 }
-scenario "the client's end behind a full queue" end_behind_full_queue_up
+beside "the client's end behind a full queue" end_behind_full_queue_up
 
 end_behind_full_queue_down() {
 	target send 32M fin expect-fin
@@ -67,14 +67,14 @@ end_behind_full_queue_down() {
 	peers_end
 	wait_closed reason=eof download_bytes=33554432 dropped=0
 }
-scenario "the target's end behind a full queue" end_behind_full_queue_down
+beside "the target's end behind a full queue" end_behind_full_queue_down
 
 end_behind_slow_reader() {
 	target recv-slow 4M 4M expect-fin send-text thanks fin
 	weir_relay -o high_watermark=64K -o low_watermark=32K -o client_rcvbuf=64K -o target_sndbuf=64K
 	client send 4M fin recv-text thanks expect-fin
 }
-scenario "the client's end behind a slow reader" end_behind_slow_reader
+beside "the client's end behind a slow reader" end_behind_slow_reader
 
 # --- resets ---
 
@@ -84,7 +84,7 @@ client_resets() {
 	client send 1M wait-acked rst
 	wait_closed reason=client_reset ended_first=client upload_bytes=1048576
 }
-scenario "the client resets: what it sent arrives, then a reset" client_resets
+beside "the client resets: what it sent arrives, then a reset" client_resets
 
 target_resets() {
 	target send 1M wait-acked rst
@@ -92,7 +92,7 @@ target_resets() {
 	client recv 1M expect-rst
 	wait_closed reason=target_reset ended_first=target download_bytes=1048576
 }
-scenario "the target resets: what it sent arrives, then a reset" target_resets
+beside "the target resets: what it sent arrives, then a reset" target_resets
 
 client_resets_in_full_flow() {
 	target recv-until-end
@@ -102,7 +102,7 @@ client_resets_in_full_flow() {
 	grep -q end=rst target.out || fail "the target saw no reset: $(<target.out)"
 	wait_closed reason=client_reset
 }
-scenario "the client resets in full flow" client_resets_in_full_flow
+beside "the client resets in full flow" client_resets_in_full_flow
 
 target_resets_in_full_flow() {
 	target send 40M rst
@@ -112,7 +112,7 @@ target_resets_in_full_flow() {
 	grep -q end=rst client.out || fail "the client saw no reset: $(<client.out)"
 	wait_closed reason=target_reset
 }
-scenario "the target resets in full flow" target_resets_in_full_flow
+beside "the target resets in full flow" target_resets_in_full_flow
 
 target_resets_while_reading() {
 	target recv 5M rst
@@ -122,7 +122,7 @@ target_resets_while_reading() {
 	peers_end
 	grep -q end=rst client.out || grep -q 'reset\|Broken pipe' client.err || fail "the client saw no reset"
 }
-scenario "the target resets under a running upload" target_resets_while_reading
+beside "the target resets under a running upload" target_resets_while_reading
 
 # The reader that rests is reset: the other side must hear of it although nothing can be written.
 sink_resets_while_paused() {
@@ -136,7 +136,7 @@ sink_resets_while_paused() {
 	peers_end
 	wait_closed reason=target_reset ended_first=target
 }
-scenario "a target that rests resets" sink_resets_while_paused
+beside "a target that rests resets" sink_resets_while_paused
 
 client_sink_resets_while_paused() {
 	target fill 300 touch filled expect-rst
@@ -149,7 +149,7 @@ client_sink_resets_while_paused() {
 	peers_end
 	wait_closed reason=client_reset ended_first=client
 }
-scenario "a client that rests resets" client_sink_resets_while_paused
+beside "a client that rests resets" client_sink_resets_while_paused
 
 # Nothing is read from the source and nothing can be written to the sink, so only watching helps.
 paused_source_resets() {
@@ -173,7 +173,7 @@ paused_source_resets() {
 	expect_equal "bytes relayed" "$(closed_line | sed 's/.* upload_bytes=\([0-9]*\) .*/\1/')" \
 		"$(peer_total received target)"
 }
-scenario "a paused client resets: noticed, and what it sent still arrives, then a reset" paused_source_resets
+beside "a paused client resets: noticed, and what it sent still arrives, then a reset" paused_source_resets
 
 paused_target_resets() {
 	target fill 300 touch filled await reset rst
@@ -190,7 +190,7 @@ paused_target_resets() {
 	grep -q end=rst client.out || fail "the client saw no reset: $(<client.out)"
 	wait_closed reason=target_reset dropped=0
 }
-scenario "a paused target resets: noticed, and what it sent still arrives, then a reset" paused_target_resets
+beside "a paused target resets: noticed, and what it sent still arrives, then a reset" paused_target_resets
 
 # An answer that comes before the question is through, and then a reset: the answer arrives whole.
 early_answer() {
@@ -199,7 +199,7 @@ early_answer() {
 	client fill 300 touch filled recv 300K expect-rst
 	wait_closed reason=target_reset ended_first=target download_bytes=307200
 }
-scenario "an early answer, then a reset: it arrives whole, then a reset" early_answer
+beside "an early answer, then a reset: it arrives whole, then a reset" early_answer
 
 early_answer_slow_reader() {
 	target rcvbuf 8K await filled send 300K wait-acked rst
@@ -207,7 +207,7 @@ early_answer_slow_reader() {
 	client rcvbuf 8K fill 300 touch filled recv-slow 300K 300K expect-rst
 	wait_closed reason=target_reset download_bytes=307200
 }
-scenario "an early answer, then a reset, to a slow reader" early_answer_slow_reader
+beside "an early answer, then a reset, to a slow reader" early_answer_slow_reader
 
 half_closed_target_resets() {
 	target expect-fin rst
@@ -215,7 +215,7 @@ half_closed_target_resets() {
 	client fin expect-rst
 	wait_closed reason=target_reset
 }
-scenario "the target resets after the client's end" half_closed_target_resets
+beside "the target resets after the client's end" half_closed_target_resets
 
 half_closed_client_resets() {
 	target fin expect-rst
@@ -223,7 +223,7 @@ half_closed_client_resets() {
 	client expect-fin rst
 	wait_closed reason=client_reset
 }
-scenario "the client resets after the target's end" half_closed_client_resets
+beside "the client resets after the target's end" half_closed_client_resets
 
 # Reading has ended and nothing is to be written: again only watching helps.
 reset_behind_own_end() {
@@ -234,7 +234,7 @@ reset_behind_own_end() {
 	touch ended
 	wait_closed reason=client_reset
 }
-scenario "the client resets after its own end" reset_behind_own_end
+beside "the client resets after its own end" reset_behind_own_end
 
 reset_before_connected() {
 	peer target silent 127.0.0.1:0 port-file target.port await over
@@ -247,7 +247,7 @@ reset_before_connected() {
 	wait_closed reason=client_reset
 	touch over
 }
-scenario "the client resets while the target is being connected" reset_before_connected
+beside "the client resets while the target is being connected" reset_before_connected
 
 # --- clients that are faster than the target ---
 
@@ -259,7 +259,7 @@ client_speaks_first() {
 	dump_until has pair state=connecting
 	touch go
 }
-scenario "the client has sent and ended before the target is connected" client_speaks_first
+beside "the client has sent and ended before the target is connected" client_speaks_first
 
 client_closes_first() {
 	peer target silent 127.0.0.1:0 port-file target.port await go loud accept recv 100K expect-fin
@@ -270,7 +270,7 @@ client_closes_first() {
 	peer_end client
 	touch go
 }
-scenario "the client has sent and closed before the target is connected" client_closes_first
+beside "the client has sent and closed before the target is connected" client_closes_first
 
 # --- on_reset = close ---
 
@@ -279,7 +279,7 @@ reset_as_end() {
 	weir_relay -o on_reset=close
 	client send 1K wait-acked rst
 }
-scenario "on_reset = close passes a reset on as an end" reset_as_end
+beside "on_reset = close passes a reset on as an end" reset_as_end
 
 resets_before_it_has_read() {
 	target recv-text x expect-fin send 600K fin
@@ -289,7 +289,7 @@ resets_before_it_has_read() {
 	touch there
 	wait_closed reason=client_reset ended_first=client
 }
-scenario "the client resets before it has read what was sent last" resets_before_it_has_read
+beside "the client resets before it has read what was sent last" resets_before_it_has_read
 
 many_resets() {
 	target -s -i recv-until-end
@@ -299,7 +299,7 @@ many_resets() {
 	dump_until has weir pairs=0
 	wait_log 'reason=client_reset'
 }
-scenario "300 clients reset" many_resets
+beside "300 clients reset" many_resets
 
 # When a peer sends into a shut window, its acknowledgement of the answer may go unheard.
 answer_to_a_sender() {
@@ -311,7 +311,7 @@ answer_to_a_sender() {
 	peers_end
 	wait_closed reason=target_reset download_bytes="$(numfmt --from=iec "$1")"
 }
-scenario "a target resets: who is being answered may send on meanwhile" answer_to_a_sender 300K 2M
-scenario "the same with the answer still queued" answer_to_a_sender 900K 64K
+beside "a target resets: who is being answered may send on meanwhile" answer_to_a_sender 300K 2M
+beside "the same with the answer still queued" answer_to_a_sender 900K 64K
 
 finish

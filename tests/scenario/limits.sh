@@ -19,9 +19,9 @@ full_then_resumed() {
 	expect_equal "log lines about the limit" 1 "$(grep -c 'max_connections' weir.log)"
 	touch out
 }
-scenario "max_connections of all: accepting pauses, resumes" full_then_resumed -o global.max_connections=3
-scenario "max_connections of a relay: accepting pauses, resumes" full_then_resumed -o defaults.max_connections=3
-scenario "max_connections with four workers" full_then_resumed -o global.max_connections=3 -o workers=4
+beside "max_connections of all: accepting pauses, resumes" full_then_resumed -o global.max_connections=3
+beside "max_connections of a relay: accepting pauses, resumes" full_then_resumed -o defaults.max_connections=3
+beside "max_connections with four workers" full_then_resumed -o global.max_connections=3 -o workers=4
 
 ended_well() {
 	[ "$(grep -c 'reason=eof' weir.log)" -eq "$1" ]
@@ -45,7 +45,7 @@ counts_until_acknowledged() {
 	peers_end
 	wait_for "the end of three pairs" ended_well 3
 }
-scenario "a pair counts until what was sent last is acknowledged" counts_until_acknowledged
+beside "a pair counts until what was sent last is acknowledged" counts_until_acknowledged
 
 other_relay_goes_on() {
 	target -s echo
@@ -68,7 +68,7 @@ other_relay_goes_on() {
 	peer_end other
 	touch out
 }
-scenario "a full relay leaves the others alone" other_relay_goes_on
+beside "a full relay leaves the others alone" other_relay_goes_on
 
 per_source() {
 	target -s echo
@@ -86,7 +86,7 @@ per_source() {
 	dump_until has weir pairs=0
 	client_as again mirror send 10 recv 10 fin expect-fin
 }
-scenario "max_connections_per_source: the next is reset, other sources are not" per_source
+beside "max_connections_per_source: the next is reset, other sources are not" per_source
 
 many_per_source() {
 	target -s -i echo
@@ -97,7 +97,7 @@ many_per_source() {
 	client_as again -n 5 mirror send 10 recv 10 fin expect-fin
 	peer_end again
 }
-scenario "max_connections_per_source counts right under a rush" many_per_source
+beside "max_connections_per_source counts right under a rush" many_per_source
 
 few_descriptors() {
 	target -s echo
@@ -105,7 +105,7 @@ few_descriptors() {
 	client -n 100 mirror send 10 recv 10 expect-open 100 fin expect-fin
 	peer_end client
 }
-scenario "100 clients with 64 descriptors: all are served in the end" few_descriptors
+beside "100 clients with 64 descriptors: all are served in the end" few_descriptors
 
 lowest_free_descriptor() {
 	local n=0
@@ -128,7 +128,7 @@ descriptors_used_up() {
 	prlimit --pid "$WEIR_PID" --nofile=10000:20000
 	peer_end client
 }
-scenario "descriptors used up: accepting pauses, resumes" descriptors_used_up
+beside "descriptors used up: accepting pauses, resumes" descriptors_used_up
 
 # It aborted: libevent's select(2) cannot watch descriptor 1024.
 no_more_than_select_watches() {
@@ -141,7 +141,7 @@ no_more_than_select_watches() {
 	peer_end client
 	expect_equal "bytes received" 6000 "$(peer_total received client)"
 }
-scenario "no more descriptors than select(2) watches" no_more_than_select_watches
+beside "no more descriptors than select(2) watches" no_more_than_select_watches
 
 thousands() {
 	target -s echo
@@ -152,6 +152,6 @@ thousands() {
 	peers_end
 	expect_equal "bytes received" 6000000 "$(peer_total received client)"
 }
-scenario "3000 pairs at once" thousands
+beside "3000 pairs at once" thousands
 
 finish

@@ -22,7 +22,7 @@ stopped_target() {
 	expect_equal "bytes that arrived" "$(peer_total sent client)" "$(peer_total received target)"
 	wait_closed reason=eof dropped=0
 }
-scenario "a target that stops reading holds the client back" stopped_target
+beside "a target that stops reading holds the client back" stopped_target
 
 stopped_client() {
 	target fill 500 touch filled await go fin expect-fin
@@ -38,7 +38,7 @@ stopped_client() {
 	expect_equal "bytes that arrived" "$(peer_total sent target)" "$(peer_total received client)"
 	wait_closed reason=eof dropped=0
 }
-scenario "a client that stops reading holds the target back" stopped_client
+beside "a client that stops reading holds the target back" stopped_client
 
 slow_download() {
 	target send 4M fin expect-fin
@@ -48,7 +48,7 @@ slow_download() {
 	wait_closed reason=eof ended_first=target
 	expect_at_least "pauses" 3 "$(closed_line | sed 's/.* download_pauses=\([0-9]*\) .*/\1/')"
 }
-scenario "a slow client" slow_download
+beside "a slow client" slow_download
 
 # The clients take some, so that their windows grow, and then stop.
 bounded_sinks() {
@@ -90,7 +90,7 @@ bounded_sinks() {
 	expect_equal "bytes that arrived" "$(peer_total sent target)" \
 		$(($(peer_total received spliced) + $(peer_total received copied) + $(peer_total received unix)))
 }
-scenario "a set send buffer bounds what is in the kernel" bounded_sinks
+beside "a set send buffer bounds what is in the kernel" bounded_sinks
 
 # A stopped direction does not touch the other.
 other_direction() {
@@ -98,7 +98,7 @@ other_direction() {
 	weir_relay
 	client fill 300 touch filled recv 3M expect-fin touch go fin
 }
-scenario "while one direction is stopped the other runs" other_direction
+beside "while one direction is stopped the other runs" other_direction
 
 # Some relay's 500 targets have stopped reading and have taken all the memory there is for them.
 many_stopped() {
@@ -141,8 +141,8 @@ many_stopped() {
 	peer_end target
 	expect_equal "bytes that arrived" "$(peer_total sent client)" "$(peer_total received target)"
 }
-scenario "500 stopped readers under a memory_max of 4M, a newcomer is served" many_stopped 4M
-scenario "500 stopped readers on four workers under a memory_max of 1M, a newcomer is served" many_stopped 1M -o workers=4
+beside "500 stopped readers under a memory_max of 4M, a newcomer is served" many_stopped 4M
+beside "500 stopped readers on four workers under a memory_max of 1M, a newcomer is served" many_stopped 1M -o workers=4
 
 dribble() {
 	local idle_kib queued used
@@ -163,7 +163,7 @@ dribble() {
 	fi
 	touch go
 }
-scenario "a dribble into a stopped reader costs its payload, not a thousand times that" dribble
+beside "a dribble into a stopped reader costs its payload, not a thousand times that" dribble
 
 neighbours() {
 	target -s echo
@@ -172,6 +172,6 @@ neighbours() {
 	# shellcheck disable=SC2046 # words
 	client_as small deadline 10 mirror $(for _ in {1..100}; do echo send 10 recv 10; done) fin expect-fin
 }
-scenario "small questions are answered beside bulk transfers on one worker" neighbours
+beside "small questions are answered beside bulk transfers on one worker" neighbours
 
 finish

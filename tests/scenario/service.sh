@@ -22,7 +22,7 @@ in_words() {
 	sed '1,/ READY=1/d; / STOPPING=1/,$d' messages >between
 	if grep EXTEND between; then fail "it asked for time while it relayed"; fi
 }
-scenario "ready, how it is and stopping, in words" in_words
+beside "ready, how it is and stopping, in words" in_words
 
 # Each comes a second after the one before, or later. The kernel notes when it was sent.
 once_a_second() {
@@ -41,7 +41,7 @@ once_a_second() {
 	expect_at_most "messages in $((last - first)) ms" $(((last - first) / 1000 + 2)) "$count"
 	expect_equal "messages that say the same" "" "$(cut -d ' ' -f 2- statuses | uniq -d)"
 }
-scenario "a status comes at most once a second, and only when it has changed" once_a_second
+beside "a status comes at most once a second, and only when it has changed" once_a_second
 
 # How often the main thread and the workers have waited. Sanitizers have threads of their own.
 waits() {
@@ -72,7 +72,7 @@ idle() {
 	peers_end
 	wait_told "^[0-9]* $IDLE"
 }
-scenario "a status that does not change wakes nobody" idle
+beside "a status that does not change wakes nobody" idle
 
 deaf() {
 	manage read
@@ -86,7 +86,7 @@ deaf() {
 	wait_told ' READY=1 STATUS='
 	expect_equal "messages" 1 "$(grep -c READY messages)"
 }
-scenario "a manager that does not read holds up nothing" deaf
+beside "a manager that does not read holds up nothing" deaf
 
 # What comes of it does not hold up the end either.
 deaf_to_the_end() {
@@ -94,7 +94,7 @@ deaf_to_the_end() {
 	weir_start -l 127.0.0.1:0 -T 127.0.0.1:9
 	weir_stop
 }
-scenario "a manager that never reads does not hold up the end" deaf_to_the_end
+beside "a manager that never reads does not hold up the end" deaf_to_the_end
 
 # The service is shown like that until the next try.
 no_start() {
@@ -105,7 +105,7 @@ no_start() {
 	weir_expect_status 1
 	wait_told ' STATUS=cannot start: Address already in use$'
 }
-scenario "a start that fails says why" no_start
+beside "a start that fails says why" no_start
 
 drain() {
 	manage
@@ -121,7 +121,7 @@ drain() {
 	weir_expect_status 0
 	peers_end
 }
-scenario "draining asks for more time" drain
+beside "draining asks for more time" drain
 
 # In milliseconds, from READY on.
 longest_silence() {
@@ -142,6 +142,6 @@ under_load() {
 	wait_for "calls of the watchdog" told_at_least 2 'WATCHDOG=1$'
 	expect_at_most "ms without a call" 4000 "$(longest_silence)"
 }
-scenario "the watchdog is called under load" under_load
+beside "the watchdog is called under load" under_load
 
 finish

@@ -17,9 +17,9 @@ without_pairs() {
 	kill "-$1" "$WEIR_PID"
 	weir_ends_within $((PATIENCE_S * 1000 / 5))
 }
-scenario "TERM without pairs ends at once" without_pairs TERM
-scenario "INT without pairs ends at once" without_pairs INT
-scenario "QUIT without pairs ends at once" without_pairs QUIT
+beside "TERM without pairs ends at once" without_pairs TERM
+beside "INT without pairs ends at once" without_pairs INT
+beside "QUIT without pairs ends at once" without_pairs QUIT
 
 # One pair with an answered question; it goes on when the file "go" is there.
 one_pair() {
@@ -47,8 +47,8 @@ drain() {
 	peers_end
 	wait_closed reason=eof upload_bytes=1048586 download_bytes=1048586
 }
-scenario "TERM with a pair: listens no more, what is under way is finished" drain TERM
-scenario "QUIT with a pair: the same" drain QUIT
+beside "TERM with a pair: listens no more, what is under way is finished" drain TERM
+beside "QUIT with a pair: the same" drain QUIT
 
 drain_full_queue() {
 	target rcvbuf 8K await go recv 8M expect-fin
@@ -61,7 +61,7 @@ drain_full_queue() {
 	weir_expect_status 0
 	wait_closed reason=eof upload_bytes=8388608
 }
-scenario "TERM with a full queue: it is delivered" drain_full_queue
+beside "TERM with a full queue: it is delivered" drain_full_queue
 
 drain_unacknowledged() {
 	target recv-text x expect-fin send 600K fin
@@ -75,7 +75,7 @@ drain_unacknowledged() {
 	weir_expect_status 0
 	wait_closed reason=eof download_bytes=614400
 }
-scenario "TERM with what was sent last still unacknowledged: it is waited for" drain_unacknowledged
+beside "TERM with what was sent last still unacknowledged: it is waited for" drain_unacknowledged
 
 drain_deadline() {
 	target recv 10 send 10 expect-rst
@@ -87,7 +87,7 @@ drain_deadline() {
 	peers_end
 	wait_closed reason=shutdown ended_first=relay
 }
-scenario "the drain deadline resets both, reason shutdown" drain_deadline
+beside "the drain deadline resets both, reason shutdown" drain_deadline
 
 drain_at_once() {
 	target recv 10 send 10 expect-rst
@@ -99,7 +99,7 @@ drain_at_once() {
 	peers_end
 	wait_closed reason=shutdown
 }
-scenario "drain_timeout = 0 does not wait" drain_at_once
+beside "drain_timeout = 0 does not wait" drain_at_once
 
 second_signal() {
 	target recv 10 send 10 expect-rst
@@ -114,7 +114,7 @@ second_signal() {
 	peers_end
 	wait_closed reason=shutdown
 }
-scenario "a second TERM ends at once" second_signal
+beside "a second TERM ends at once" second_signal
 
 # The daemon has not seen them yet: it stands still while they connect, and then finds TERM as well.
 waiting_clients() {
@@ -131,16 +131,16 @@ waiting_clients() {
 }
 EXPECT_LOG="$EXPECT_LOG"'\|max_connections .* reached'
 LISTEN=127.0.0.1:0
-scenario "TERM serves 200 clients that wait to be accepted" waiting_clients -o workers=1
-scenario "the same with four workers" waiting_clients -o workers=4
-scenario "the same at max_connections" waiting_clients -o global.max_connections=10 -o workers=2
+beside "TERM serves 200 clients that wait to be accepted" waiting_clients -o workers=1
+beside "the same with four workers" waiting_clients -o workers=4
+beside "the same at max_connections" waiting_clients -o global.max_connections=10 -o workers=2
 unix_clients() {
 	LISTEN=unix:$PWD/relay
 	waiting_clients "$@"
 }
-scenario "the same with a unix socket" unix_clients -o workers=1
+beside "the same with a unix socket" unix_clients -o workers=1
 LISTEN="*:0"
-scenario "the same on every address" waiting_clients -o defaults.max_connections=10 -o workers=2
+beside "the same on every address" waiting_clients -o defaults.max_connections=10 -o workers=2
 
 # One is served, the other waits at the limit.
 waiting_in_vain() {
@@ -157,7 +157,7 @@ waiting_in_vain() {
 	wait_closed reason=shutdown
 	expect_equal "close lines" 1 "$(grep -c ' closed pair=' weir.log)"
 }
-scenario "the drain deadline resets those who still wait" waiting_in_vain
+beside "the drain deadline resets those who still wait" waiting_in_vain
 
 # A relay that is full has no slot for a client, but it needs none to refuse the next.
 refused_at_its_limit() {
@@ -170,7 +170,7 @@ refused_at_its_limit() {
 	touch go
 	weir_expect_status 0
 }
-scenario "TERM at max_connections: who comes later is refused" refused_at_its_limit
+beside "TERM at max_connections: who comes later is refused" refused_at_its_limit
 
 # Whoever is let in is served; the others are refused.
 rush() {
@@ -179,7 +179,7 @@ rush() {
 	client -i -n 3000 -j 1000 mirror send 10 recv 10 fin expect-fin
 	stop_amid_clients 500
 }
-scenario "TERM while clients come: each is served or refused" rush -o workers=4
+beside "TERM while clients come: each is served or refused" rush -o workers=4
 
 drain_connecting() {
 	peer target silent 127.0.0.1:0 port-file target.port await over
@@ -192,7 +192,7 @@ drain_connecting() {
 	touch over
 	wait_closed reason=shutdown
 }
-scenario "TERM while a target is being connected" drain_connecting
+beside "TERM while a target is being connected" drain_connecting
 
 # Whatever ends the daemon: half of a stream must not look like all of it.
 killed() {
@@ -204,7 +204,7 @@ killed() {
 	wait_for "the end of weir" weir_has_ended
 	WEIR_PID=
 }
-scenario "killed in the middle: both see a reset" killed KILL
+beside "killed in the middle: both see a reset" killed KILL
 
 # expect_close_lines COUNT PATTERN: so many, or the log says how many lines it had to drop: it holds up
 # nobody.
@@ -229,7 +229,7 @@ drain_many() {
 	peer_end client
 	expect_close_lines 1000 'upload_bytes=5010 .* reason=eof'
 }
-scenario "TERM with 1000 pairs" drain_many
+beside "TERM with 1000 pairs" drain_many
 
 many_reset() {
 	target -s -i echo
@@ -242,7 +242,7 @@ many_reset() {
 	peer_end client
 	expect_close_lines 1000 reason=shutdown
 }
-scenario "the drain deadline with 1000 pairs" many_reset
+beside "the drain deadline with 1000 pairs" many_reset
 
 reload_survived() {
 	one_pair
@@ -250,7 +250,7 @@ reload_survived() {
 	weir_dump
 	touch go
 }
-scenario "HUP does not end weir" reload_survived
+beside "HUP does not end weir" reload_survived
 
 strays_survived() {
 	local stray
@@ -261,7 +261,7 @@ strays_survived() {
 	weir_dump
 	touch go
 }
-scenario "signals that mean nothing to weir do not end it" strays_survived
+beside "signals that mean nothing to weir do not end it" strays_survived
 
 # A check takes no signals, so they have their usual effect.
 checking() {
@@ -290,8 +290,8 @@ deaf_parent() {
 	kill "-$1" "$WEIR_PID"
 	weir_expect_status 0
 }
-scenario "started with signals blocked and ignored: TERM is heard" deaf_parent TERM
-scenario "started with signals blocked and ignored: QUIT is heard" deaf_parent QUIT
+beside "started with signals blocked and ignored: TERM is heard" deaf_parent TERM
+beside "started with signals blocked and ignored: QUIT is heard" deaf_parent QUIT
 
 # A signal when the daemon makes a system call for the first time: the first of main opens /dev/null, the last
 # before events are waited for is made while the workers run.
@@ -309,13 +309,13 @@ early() {
 	weir_expect_status 0
 	wait_log stopped
 }
-scenario "TERM ends a check of the configuration" checking
+beside "TERM ends a check of the configuration" checking
 for signal in HUP USR1 ALRM TERM QUIT; do
-	scenario "$signal when main has just begun" early $signal "-P/dev/null" openat
+	beside "$signal when main has just begun" early $signal "-P/dev/null" openat
 done
-scenario "HUP while the start listens" early HUP -elisten listen
-scenario "USR1 while the start makes threads" early USR1 -eclone3 clone3
-scenario "TERM while the start makes threads" early TERM -eclone3 clone3
+beside "HUP while the start listens" early HUP -elisten listen
+beside "USR1 while the start makes threads" early USR1 -eclone3 clone3
+beside "TERM while the start makes threads" early TERM -eclone3 clone3
 
 # 2000 close lines are more than a pipe and weir's own queue of lines take.
 log_that_nobody_reads() {
@@ -336,7 +336,7 @@ log_that_nobody_reads() {
 	kill -TERM "$WEIR_PID"
 	weir_ends_within $((PATIENCE_S * 1000))
 }
-scenario "a log that nobody reads never holds up a byte, nor the end" log_that_nobody_reads
+beside "a log that nobody reads never holds up a byte, nor the end" log_that_nobody_reads
 
 # A descriptor of ours in the place of standard error would get the log: in that of the signals, lines were
 # signals.
@@ -354,6 +354,6 @@ without_standard_descriptors() {
 	weir_dump
 	weir_expect_quiet
 }
-scenario "started with standard input, output and error closed" without_standard_descriptors
+beside "started with standard input, output and error closed" without_standard_descriptors
 
 finish

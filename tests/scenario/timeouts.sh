@@ -9,7 +9,7 @@ idle() {
 	client send 10 expect-rst
 	wait_closed reason=idle_timeout ended_first=relay upload_bytes=10
 }
-scenario "idle_timeout resets both" idle
+beside "idle_timeout resets both" idle
 
 not_idle() {
 	target recv 20 expect-fin fin
@@ -17,7 +17,7 @@ not_idle() {
 	client dribble 20 100 fin expect-fin
 	wait_closed reason=eof
 }
-scenario "idle_timeout spares a connection that a byte crosses now and then" not_idle
+beside "idle_timeout spares a connection that a byte crosses now and then" not_idle
 
 not_idle_other_way() {
 	target dribble 20 100 fin expect-fin
@@ -25,7 +25,7 @@ not_idle_other_way() {
 	client recv 20 expect-fin fin
 	wait_closed reason=eof
 }
-scenario "idle_timeout counts bytes of either direction" not_idle_other_way
+beside "idle_timeout counts bytes of either direction" not_idle_other_way
 
 half_closed() {
 	target expect-fin expect-rst
@@ -33,7 +33,7 @@ half_closed() {
 	client fin expect-rst
 	wait_closed reason=half_close_timeout ended_first=client
 }
-scenario "half_close_timeout resets both" half_closed
+beside "half_close_timeout resets both" half_closed
 
 half_closed_by_target() {
 	target fin expect-rst
@@ -41,7 +41,7 @@ half_closed_by_target() {
 	client expect-fin expect-rst
 	wait_closed reason=half_close_timeout ended_first=target
 }
-scenario "half_close_timeout after the target's end" half_closed_by_target
+beside "half_close_timeout after the target's end" half_closed_by_target
 
 half_closed_rearmed() {
 	target expect-fin dribble 20 100 fin
@@ -49,7 +49,7 @@ half_closed_rearmed() {
 	client fin recv 20 expect-fin
 	wait_closed reason=eof download_bytes=20
 }
-scenario "half_close_timeout begins anew with every byte" half_closed_rearmed
+beside "half_close_timeout begins anew with every byte" half_closed_rearmed
 
 # Small kernel buffers are full long before the timeout.
 SMALL_BUFFERS=(-o client_rcvbuf=16K -o client_sndbuf=16K -o target_rcvbuf=16K -o target_sndbuf=16K)
@@ -63,7 +63,7 @@ stalled_upload() {
 	peers_end
 	grep -q end=rst target.out || fail "the target saw no reset: $(<target.out)"
 }
-scenario "stall_timeout resets when the target takes nothing" stalled_upload
+beside "stall_timeout resets when the target takes nothing" stalled_upload
 
 stalled_download() {
 	target sndbuf 16K fill 200 expect-rst
@@ -72,7 +72,7 @@ stalled_download() {
 	wait_closed reason=stall_timeout ended_first=relay
 	touch stalled
 }
-scenario "stall_timeout resets when the client takes nothing" stalled_download
+beside "stall_timeout resets when the client takes nothing" stalled_download
 
 slow_is_not_stalled() {
 	target recv-slow 2M 1M expect-fin fin
@@ -80,9 +80,9 @@ slow_is_not_stalled() {
 	client rcvbuf 16K sndbuf 16K send 2M fin expect-fin
 	wait_closed reason=eof
 }
-scenario "stall_timeout spares a slow reader" slow_is_not_stalled
+beside "stall_timeout spares a slow reader" slow_is_not_stalled
 
-scenario "the same under a min_rate that it keeps" slow_is_not_stalled -o min_rate=64K
+beside "the same under a min_rate that it keeps" slow_is_not_stalled -o min_rate=64K
 
 # A byte now and then is enough for stall_timeout, but not for min_rate.
 too_slow_upload() {
@@ -93,7 +93,7 @@ too_slow_upload() {
 	peers_end
 	grep -q end=rst target.out || fail "the target saw no reset: $(<target.out)"
 }
-scenario "min_rate resets when the target takes too little" too_slow_upload
+beside "min_rate resets when the target takes too little" too_slow_upload
 
 too_slow_download() {
 	target sndbuf 16K fill 200 expect-rst
@@ -101,7 +101,7 @@ too_slow_download() {
 	client -i rcvbuf 8K recv-slow 1M 4K
 	wait_closed reason=stall_timeout ended_first=relay
 }
-scenario "min_rate resets when the client takes too little" too_slow_download
+beside "min_rate resets when the client takes too little" too_slow_download
 
 never() {
 	target recv 10 expect-open 1000 fin expect-fin
@@ -109,7 +109,7 @@ never() {
 	client send 10 expect-fin expect-open 500 fin
 	wait_closed reason=eof
 }
-scenario "0 means never" never
+beside "0 means never" never
 
 many_idle() {
 	target -s -i recv 10 expect-rst
@@ -119,6 +119,6 @@ many_idle() {
 	peer_end client
 	wait_for "close lines" log_counts 500 reason=idle_timeout
 }
-scenario "500 idle connections end" many_idle
+beside "500 idle connections end" many_idle
 
 finish

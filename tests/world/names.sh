@@ -56,7 +56,7 @@ slow() {
 	wait_for "the name to be known" is_served
 	visit named -n 20
 }
-scenario "a slow answer: others are served meanwhile" slow
+beside "a slow answer: others are served meanwhile" slow
 
 # It stays silent beyond the end of the daemon.
 silent() {
@@ -72,7 +72,7 @@ silent() {
 	weir_stop
 	expect_at_most "milliseconds to stop" $((1000 * PATIENCE_S)) $(($(now_ms) - began))
 }
-scenario "no answer at all: resets, others are served, TERM ends it" silent
+beside "no answer at all: resets, others are served, TERM ends it" silent
 
 is_looking_up() {
 	grep -qs weir-jobs "/proc/$WEIR_PID/task/"*/comm
@@ -95,8 +95,8 @@ term_in_the_start() {
 	wait_log 'during the start: stopping at once'
 	! log_has 'is ready' || fail "it started after all"
 }
-scenario "TERM while a name of listen is looked up" term_in_the_start TERM
-scenario "INT while a name of listen is looked up" term_in_the_start INT
+beside "TERM while a name of listen is looked up" term_in_the_start TERM
+beside "INT while a name of listen is looked up" term_in_the_start INT
 
 dump_is_there() {
 	[ -s dump ]
@@ -111,7 +111,7 @@ usr1_in_the_start() {
 	weir_ready
 	weir_measure
 }
-scenario "USR1 during the start is answered when it is over" usr1_in_the_start
+beside "USR1 during the start is answered when it is over" usr1_in_the_start
 
 # They used to hold up the whole start, for up to three seconds.
 early_client() {
@@ -123,7 +123,7 @@ early_client() {
 	visit numbered -n 20
 	peer_end early
 }
-scenario "a client that comes before a name is known: it waits, nobody else does" early_client
+beside "a client that comes before a name is known: it waits, nobody else does" early_client
 
 failing() {
 	target -s -i echo
@@ -137,7 +137,7 @@ failing() {
 	wait_log 'does not resolve: .*; its last addresses stay in use'
 	visit named -n 20
 }
-scenario "a failing lookup: tried on; the last good answer is kept" failing
+beside "a failing lookup: tried on; the last good answer is kept" failing
 
 hundred() {
 	target -s -i echo
@@ -147,7 +147,7 @@ hundred() {
 	visit named -n 50
 	expect_at_most "length of the longest log line" 1000 "$(wc -L <weir.log)"
 }
-scenario "100 addresses, one of them alive" hundred
+beside "100 addresses, one of them alive" hundred
 
 # The answers change while clients come and go; all addresses are the target's.
 keep_changing() {
@@ -187,7 +187,7 @@ changing() {
 	wait_for "no pairs" weir_has_no_pairs
 	expect_at_least "pairs that ended well" $visits "$(grep -c 'reason=eof' weir.log)"
 }
-scenario "answers that change under load" changing
+beside "answers that change under load" changing
 
 # The manager would not wait for that, and the log would not say why.
 slow_to_listen() {
@@ -203,6 +203,6 @@ slow_to_listen() {
 	grep -q ' STATUS=starting: looking up peer.test, to listen there$' before || fail "not said what takes long"
 	expect_at_least "times that it asked for time" 2 "$(grep -c ' EXTEND_TIMEOUT_USEC=[0-9]*$' before)"
 }
-scenario "a slow answer for a name to listen on: the start asks for more time" slow_to_listen
+beside "a slow answer for a name to listen on: the start asks for more time" slow_to_listen
 
 finish
