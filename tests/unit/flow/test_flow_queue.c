@@ -462,13 +462,13 @@ static uint64_t low_mark(void)
 static void assert_pause(uint64_t in)
 {
 	if (last.pause) {
-		ck_assert_uint_eq(in, 0);
-		ck_assert_int_eq(flow.pause, flow.queued > low_mark() ? last.pause : PAUSE_NONE);
+		LOOP_ASSERT_EQ(in, 0);
+		LOOP_ASSERT(flow.pause == (flow.queued > low_mark() ? last.pause : PAUSE_NONE));
 	} else if (flow.queued == limits.high) {
-		ck_assert_int_eq(flow.pause, PAUSE_HIGH);
+		LOOP_ASSERT(flow.pause == PAUSE_HIGH);
 	} else if (flow.pause) {
-		ck_assert_int_eq(flow.pause, PAUSE_MEMORY);
-		ck_assert(memory_is_short());
+		LOOP_ASSERT(flow.pause == PAUSE_MEMORY);
+		LOOP_ASSERT(memory_is_short());
 	}
 }
 
@@ -488,7 +488,7 @@ static void assert_order(uint64_t in, uint64_t out)
 {
 	uint64_t front = last.head, middle = last.piped, back = last.tail, fresh = in;
 
-	ck_assert_uint_eq(take(&fresh, take(&back, take(&middle, take(&front, out)))), 0);
+	LOOP_ASSERT_EQ(take(&fresh, take(&back, take(&middle, take(&front, out)))), 0);
 	if (front == 0 && middle == 0) {
 		front = back;
 		back = 0;
@@ -499,9 +499,9 @@ static void assert_order(uint64_t in, uint64_t out)
 		back += fresh;
 	else
 		front += fresh;
-	ck_assert_uint_eq(head(), front);
-	ck_assert_uint_eq(piped(), middle);
-	ck_assert_uint_eq(tail(), back);
+	LOOP_ASSERT_EQ(head(), front);
+	LOOP_ASSERT_EQ(piped(), middle);
+	LOOP_ASSERT_EQ(tail(), back);
 }
 
 static void assert_model(void)
@@ -509,12 +509,12 @@ static void assert_model(void)
 	uint64_t in = flow.bytes + flow.queued + flow.dropped - last.in, out = flow.bytes - last.out;
 
 	if (flow.sink == SINK_OPEN) {
-		ck_assert_uint_eq(flow.dropped, 0);
-		ck_assert_uint_eq(flow.queued, last.queued + in - out);
+		LOOP_ASSERT_EQ(flow.dropped, 0);
+		LOOP_ASSERT_EQ(flow.queued, last.queued + in - out);
 		assert_pause(in);
 		assert_order(in, out);
 	}
-	ck_assert_int_eq(flow.fault, 0);
+	LOOP_ASSERT_EQ(flow.fault, 0);
 	seen[head() > 0][piped() > 0][tail() > 0][flow.pause]++;
 	remember();
 }
