@@ -44,8 +44,9 @@ case_rests() {
 }
 
 run_case() {
-	local name=$1 status=0 directory=$top/$CASE
+	local name=$1 status=0 directory=$top/$CASE began
 	shift
+	began=$(now_ms)
 	mkdir "$directory"
 	(
 		cd "$directory" || exit 1
@@ -67,6 +68,7 @@ run_case() {
 		(cd "$directory" && case_explain)
 		if [ -n "${KEEP:-}" ]; then cp -r "$directory" "$KEEP"; fi
 	fi
+	echo "# it took $(($(now_ms) - began)) ms"
 	rm -rf "$directory"
 }
 

@@ -26,7 +26,7 @@ version() {
 	weir_run 0 -V
 	says out '^weir [0-9]+\.[0-9]+'
 }
-scenario "--version" version
+beside "--version" version
 
 help() {
 	local option
@@ -37,7 +37,7 @@ help() {
 	weir_run 0 -h
 	expect_equal "complaints" "" "$(<weir.log)"
 }
-scenario "--help names every option" help
+beside "--help names every option" help
 
 usage() {
 	weir_run 64 --no-such-option
@@ -46,7 +46,7 @@ usage() {
 	says weir.log '--help'
 	weir_run 64 --config
 }
-scenario "wrong usage: 64" usage
+beside "wrong usage: 64" usage
 
 test_memory() {
 	weir_run 0 --test -l 127.0.0.1:0 -T 127.0.0.1:9 -o memory_max=64M -o max_connections=1000
@@ -55,7 +55,7 @@ test_memory() {
 	says both 'memory_max and a tenth 70\.4 MiB'
 	says both 'kernel'
 }
-scenario "--test prints the worst-case memory" test_memory
+beside "--test prints the worst-case memory" test_memory
 
 test_descriptors() {
 	(
@@ -66,7 +66,7 @@ test_descriptors() {
 	says weir.log 'max_connections is [0-9]+ rather than 1000: there may be 200 descriptors'
 	says out 'configuration is good'
 }
-scenario "--test tells that there are too few descriptors" test_descriptors
+beside "--test tells that there are too few descriptors" test_descriptors
 
 # The start would fail at one of the sockets.
 too_many_sockets() {
@@ -82,7 +82,7 @@ too_many_sockets() {
 	if grep -q 'listening on' weir.log; then fail "it listened nevertheless"; fi
 	weir_run 0 --test -c many.ini -o workers=1
 }
-scenario "more listening sockets than descriptors: 78" too_many_sockets
+beside "more listening sockets than descriptors: 78" too_many_sockets
 
 bad_access() {
 	cat >access.ini <<-END
@@ -107,7 +107,7 @@ bad_access() {
 	says weir.log 'access.ini:9: target: .* has words after it, which are for listening only; expected'
 	expect_equal "the number of complaints" 8 "$(wc -l <weir.log)"
 }
-scenario "mode=, owner= and group= that cannot be: 78" bad_access
+beside "mode=, owner= and group= that cannot be: 78" bad_access
 
 # What --test calls good must start.
 what_cannot_start() {
@@ -135,7 +135,7 @@ what_cannot_start() {
 		expect_equal "the number of complaints" 5 "$(wc -l <weir.log)"
 	done
 }
-scenario "what cannot start does not pass --test: 78" what_cannot_start
+beside "what cannot start does not pass --test: 78" what_cannot_start
 
 # A folder may come later, so the service manager is to try again.
 folder_that_is_late() {
@@ -151,7 +151,7 @@ folder_that_is_late() {
 	weir_run 78 --test -c late.ini -o dump_file="$PWD/late/socket"
 	says weir.log 'is where dump_file is written'
 }
-scenario "a folder that is not there yet: 1" folder_that_is_late
+beside "a folder that is not there yet: 1" folder_that_is_late
 
 test_starts_nothing() {
 	peer holder listen 127.0.0.1:0 port-file holder.port await over
@@ -159,7 +159,7 @@ test_starts_nothing() {
 	weir_run 0 -t -l "$TARGET" -T 127.0.0.1:9
 	touch over
 }
-scenario "--test binds nothing" test_starts_nothing
+beside "--test binds nothing" test_starts_nothing
 
 print_config() {
 	cat >relay.ini <<-'END'
@@ -199,7 +199,7 @@ print_config() {
 	weir_run 0 -c explained.ini --print-config
 	diff first.ini out || fail "what --print-config -v prints does not load back as itself"
 }
-scenario "--print-config loads back as itself" print_config
+beside "--print-config loads back as itself" print_config
 
 print_config_command_line() {
 	weir_run 0 -l 127.0.0.1:1 -l '*:2' -T '[::1]:3' -o idle_timeout=5s --print-config
@@ -208,7 +208,7 @@ print_config_command_line() {
 	says out '^target = \[::1\]:3$'
 	says out '^idle_timeout = 5s$'
 }
-scenario "--print-config of a relay without a file" print_config_command_line
+beside "--print-config of a relay without a file" print_config_command_line
 
 # Every mistake of the file is named with its line, in one run.
 all_errors() {
@@ -244,7 +244,7 @@ all_errors() {
 	says weir.log 'bad.ini:14: relay "b" without target'
 	if grep -q 'listening on' weir.log; then fail "it listened nevertheless"; fi
 }
-scenario "every error of a configuration in one run: 78" all_errors
+beside "every error of a configuration in one run: 78" all_errors
 
 bad_files() {
 	local long
@@ -271,7 +271,7 @@ bad_files() {
 	: >empty.ini
 	weir_run 78 -c empty.ini
 }
-scenario "files that are none: 78" bad_files
+beside "files that are none: 78" bad_files
 
 bad_command_line() {
 	weir_run 78 -l 127.0.0.1:0 -T 127.0.0.1:9 -o nonsense=1 -o memory_max=lots
@@ -280,7 +280,7 @@ bad_command_line() {
 	weir_run 78 -l 127.0.0.1:0
 	weir_run 78 -l 127.0.0.1:0x -T 127.0.0.1:9
 }
-scenario "bad settings on the command line: 78" bad_command_line
+beside "bad settings on the command line: 78" bad_command_line
 
 # A client would go round until every descriptor is taken.
 rings() {
@@ -301,7 +301,7 @@ rings() {
 	weir_run 78 -l '*:18001' -T 0.0.0.0:18001
 	says weir.log 'command line: target: "0.0.0.0:18001" leads back to relay "command-line"'
 }
-scenario "relays that lead to each other in a ring: 78" rings
+beside "relays that lead to each other in a ring: 78" rings
 
 address_in_use() {
 	peer holder listen 127.0.0.1:0 port-file holder.port await over
@@ -310,7 +310,7 @@ address_in_use() {
 	says weir.log "$TARGET.*in use"
 	touch over
 }
-scenario "an address in use: 1" address_in_use
+beside "an address in use: 1" address_in_use
 
 address_in_use_by_weir() {
 	target -s echo
@@ -323,20 +323,20 @@ address_in_use_by_weir() {
 	peers_end
 	weir_stop
 }
-scenario "an address in use by another weir: 1, which goes on" address_in_use_by_weir
+beside "an address in use by another weir: 1, which goes on" address_in_use_by_weir
 
 foreign_address() {
 	weir_run 1 -l 192.0.2.1:0 -T 127.0.0.1:9
 	says weir.log '192.0.2.1'
 }
-scenario "an address that is not ours: 1" foreign_address
+beside "an address that is not ours: 1" foreign_address
 
 start_log() {
 	target -s echo
 	weir_relay -o memory_max=64M
 	log_has 'memory' || fail "the start log does not tell the worst-case memory"
 }
-scenario "the start log tells the worst-case memory" start_log
+beside "the start log tells the worst-case memory" start_log
 
 quiet() {
 	target -s echo
@@ -346,7 +346,7 @@ quiet() {
 	dump_until has weir pairs=0
 	if log_has 'closed pair='; then fail "there is a close line"; fi
 }
-scenario "log_connections = off" quiet
+beside "log_connections = off" quiet
 
 option_overrides_file() {
 	target -s echo
@@ -362,6 +362,6 @@ option_overrides_file() {
 	weir_dump
 	has weir memory_max=33554432 workers=3 || fail "not the settings that were asked for"
 }
-scenario "-o overrides the file" option_overrides_file
+beside "-o overrides the file" option_overrides_file
 
 finish

@@ -46,7 +46,7 @@ as_text() {
 	expect_equal "mode of the file" 640 "$(stat -c %a dump)"
 	touch out
 }
-scenario "text" as_text
+beside "text" as_text
 
 json_dump() {
 	rm -f dump dump.json
@@ -74,7 +74,7 @@ as_json() {
 	weir_expect_quiet
 	weir_stop
 }
-scenario "JSON" as_json
+beside "JSON" as_json
 
 # What the kernel says about a unix socket is not bytes; they wait here until the file "out".
 of_unix_sockets() {
@@ -91,8 +91,8 @@ of_unix_sockets() {
 	wait_for "no pairs" "$2" has weir pairs=0
 	weir_stop
 }
-scenario "unix sockets have no sink_queue" of_unix_sockets text dump_shows
-scenario "unix sockets have no sink_queue, JSON" of_unix_sockets json json_shows
+beside "unix sockets have no sink_queue" of_unix_sockets text dump_shows
+beside "unix sockets have no sink_queue, JSON" of_unix_sockets json json_shows
 
 to_log() {
 	target -s echo
@@ -108,7 +108,7 @@ to_log() {
 	peers_end
 	weir_stop
 }
-scenario "to the log" to_log
+beside "to the log" to_log
 
 # lib.sh's own dump_file comes first, so the one of the case counts.
 to_nowhere() {
@@ -123,7 +123,7 @@ to_nowhere() {
 	EXPECT_LOG='no/such/folder'
 	weir_stop
 }
-scenario "to a file that cannot be written: said, and nothing else happens" to_nowhere
+beside "to a file that cannot be written: said, and nothing else happens" to_nowhere
 
 # Signals come faster than dumps can be made; they may not add up, nor hold up the bytes.
 storm() {
@@ -136,7 +136,7 @@ storm() {
 	done
 	peer_end client
 }
-scenario "a storm of signals under load" storm
+beside "a storm of signals under load" storm
 
 storm_json() {
 	[ -x "$JSONRECORDS" ] || skip "jsonrecords is not built"
@@ -144,14 +144,14 @@ storm_json() {
 	wait_for "no pairs" json_shows has weir pairs=0
 	weir_stop
 }
-scenario "a storm of signals under load, JSON" storm_json
+beside "a storm of signals under load, JSON" storm_json
 
 storm_to_log() {
 	storm -o dump_file=-
 	wait_log ' notice end pairs='
 	weir_stop
 }
-scenario "a storm of signals under load, to the log" storm_to_log
+beside "a storm of signals under load, to the log" storm_to_log
 
 # Three dumps of 3,000 pairs. Each takes 264 bytes a pair while it is made, and a few buffers. All of it goes
 # back, also after the first: the allocator likes to keep what was freed once.
@@ -189,9 +189,9 @@ log_ends=0
 log_has_ends() {
 	[ "$(grep -c '"end":{"pairs"' weir.log)" -ge "$1" ]
 }
-scenario "what a dump takes goes back" memory_goes_back file_dump
-scenario "what a dump takes goes back, JSON" memory_goes_back file_dump -o dump_format=json
-scenario "what a dump takes goes back, JSON to the log" memory_goes_back log_dump -o dump_format=json -o dump_file=-
+beside "what a dump takes goes back" memory_goes_back file_dump
+beside "what a dump takes goes back, JSON" memory_goes_back file_dump -o dump_format=json
+beside "what a dump takes goes back, JSON to the log" memory_goes_back log_dump -o dump_format=json -o dump_file=-
 
 # A dump of many pairs while they are coming and going is still whole.
 while_pairs_come_and_go() {
@@ -204,6 +204,6 @@ while_pairs_come_and_go() {
 	done
 	peer_end client
 }
-scenario "while pairs come and go" while_pairs_come_and_go
+beside "while pairs come and go" while_pairs_come_and_go
 
 finish

@@ -177,18 +177,18 @@ expect_pauses() {
 
 for splice in auto off; do
 	PIECES=
-	scenario "stopped sinks, splice $splice: paused at high" stopped $splice upload download
-	scenario "a burst below high is never paused, splice $splice" burst $splice
+	beside "stopped sinks, splice $splice: paused at high" stopped $splice upload download
+	beside "a burst below high is never paused, splice $splice" burst $splice
 	scenario "slow sinks, splice $splice: read on at low" slow $splice
 	PIECES='pieces 1K'
-	scenario "stopped sinks, splice $splice: paused at high, in pieces of 1 KiB" stopped $splice upload download
-	scenario "a burst of small pieces below high is never paused, splice $splice" burst $splice
+	beside "stopped sinks, splice $splice: paused at high, in pieces of 1 KiB" stopped $splice upload download
+	beside "a burst of small pieces below high is never paused, splice $splice" burst $splice
 	PIECES='pieces 64'
 	HIGHS='65536 1048576'
-	scenario "stopped sinks, splice $splice: paused at high, in pieces of 64 bytes" stopped $splice upload download
+	beside "stopped sinks, splice $splice: paused at high, in pieces of 64 bytes" stopped $splice upload download
 	PIECES='pieces 64 send 16K pieces 256K send 768K pieces 64 send 16K pieces 256K'
 	HIGHS='1048576 4194304'
-	scenario "stopped sinks, splice $splice: paused at high, in small and large pieces by turns" stopped $splice upload download
+	beside "stopped sinks, splice $splice: paused at high, in small and large pieces by turns" stopped $splice upload download
 	HIGHS=${highs[*]}
 done
 

@@ -23,56 +23,56 @@ agreement() {
 	target duplex 1M 1M recv 4097 expect-fin send-text bye fin
 	direct duplex 1M 1M send 4097 fin recv-text bye expect-fin
 }
-scenario "both ends agree" agreement
+beside "both ends agree" agreement
 
 doubled() {
 	target recv 1M
 	direct -i send 64001 seeds 1 2 send 64K fin
 	notices 'byte 64001 is not what was sent: here begins what was sent as byte 0'
 }
-scenario "a doubled piece is noticed" doubled
+beside "a doubled piece is noticed" doubled
 
 foreign() {
 	target recv 1M
 	direct -i send 5000 seeds 77 2 send 64K fin
 	notices 'byte 5000 is not what was sent'
 }
-scenario "another connection's bytes are noticed" foreign
+beside "another connection's bytes are noticed" foreign
 
 missing() {
 	target recv 5001 expect-fin
 	direct -i send 5000 fin
 	notices 'got an end of stream after 5000 bytes'
 }
-scenario "a missing byte is noticed" missing
+beside "a missing byte is noticed" missing
 
 surplus() {
 	target recv 5000 expect-fin
 	direct -i send 5001 fin
 	notices 'got more bytes'
 }
-scenario "a surplus byte is noticed" surplus
+beside "a surplus byte is noticed" surplus
 
 reset_for_end() {
 	target recv 10 expect-fin
 	direct send 10 rst
 	notices 'got a reset'
 }
-scenario "a reset is no end of stream" reset_for_end
+beside "a reset is no end of stream" reset_for_end
 
 end_for_reset() {
 	target recv 10 expect-rst
 	direct send 10 fin
 	notices 'got an end of stream'
 }
-scenario "an end of stream is no reset" end_for_reset
+beside "an end of stream is no reset" end_for_reset
 
 deadline() {
 	target deadline 1 recv 10
 	direct send 9 expect-end
 	notices 'not done within the deadline'
 }
-scenario "a deadline is kept" deadline
+beside "a deadline is kept" deadline
 
 # In two tests of stopped readers the buffers had been as large as ever.
 buffer_too_late() {
@@ -80,6 +80,6 @@ buffer_too_late() {
 	direct send 10 expect-end
 	notices 'the socket is made already'
 }
-scenario "a buffer of a socket that is there cannot be set" buffer_too_late
+beside "a buffer of a socket that is there cannot be set" buffer_too_late
 
 finish

@@ -86,8 +86,8 @@ stopped() {
 	kill -CONT "$WEIR_PID"
 	expect_good_ends
 }
-scenario "stopped for 2.5 s with timeouts of 1 s: nobody is timed out" stopped
-scenario "stopped, without splice" stopped -o splice=off
+beside "stopped for 2.5 s with timeouts of 1 s: nobody is timed out" stopped
+beside "stopped, without splice" stopped -o splice=off
 
 # A peer that was really silent is still timed out afterwards.
 stopped_and_idle() {
@@ -100,7 +100,7 @@ stopped_and_idle() {
 	kill -CONT "$WEIR_PID"
 	wait_closed reason=idle_timeout
 }
-scenario "stopped: an idle pair is timed out when it goes on" stopped_and_idle
+beside "stopped: an idle pair is timed out when it goes on" stopped_and_idle
 
 # Whatever else is asked for.
 two_workers() {
@@ -124,8 +124,8 @@ worker_stopped() {
 	has relay accepted=200 || fail "not 200 clients"
 	client_as again -n 20 mirror send 10 recv 10 fin expect-fin
 }
-scenario "a worker is stopped: another accepts its clients" worker_stopped 127.0.0.1:0
-scenario "a worker is stopped, and with it a unix socket" worker_stopped "unix:@weir-time-$$"
+beside "a worker is stopped: another accepts its clients" worker_stopped 127.0.0.1:0
+beside "a worker is stopped, and with it a unix socket" worker_stopped "unix:@weir-time-$$"
 
 # A slot that is free again is told to the one that waits longest, and that is the one that is stopped.
 worker_stopped_at_limit() {
@@ -147,7 +147,7 @@ worker_stopped_at_limit() {
 	touch go
 	wait $halt
 }
-scenario "a worker is stopped at a limit: the others go on" worker_stopped_at_limit
+beside "a worker is stopped at a limit: the others go on" worker_stopped_at_limit
 
 drained_while_stopped() {
 	local halt
@@ -165,7 +165,7 @@ drained_while_stopped() {
 	expect_equal "clients that were neither served nor refused" "" \
 		"$(grep -v 'Connection refused' client.err | head -n 3)"
 }
-scenario "TERM while a worker is stopped: each client is served or refused" drained_while_stopped
+beside "TERM while a worker is stopped: each client is served or refused" drained_while_stopped
 
 # Clients that come to the one that is stopped after TERM are no reason to accept anew.
 nobody_stands_in_after_term() {
@@ -185,7 +185,7 @@ nobody_stands_in_after_term() {
 	peer_end client
 	wait $halt
 }
-scenario "TERM while a worker is stopped: nobody accepts its clients any more" nobody_stands_in_after_term
+beside "TERM while a worker is stopped: nobody accepts its clients any more" nobody_stands_in_after_term
 
 # The first target says 1, the second one 2. Once a client has got 2, all do.
 reload_with_worker_stopped() {
@@ -222,7 +222,7 @@ worker_stopped_at_reload() {
 	wait "$halt"
 	release old
 }
-scenario "a worker is stopped at a reload: another accepts its clients" worker_stopped_at_reload
+beside "a worker is stopped at a reload: another accepts its clients" worker_stopped_at_reload
 
 worker_stopped_at_reload_and_term() {
 	local halt
@@ -236,7 +236,7 @@ worker_stopped_at_reload_and_term() {
 	wait "$halt"
 	if sed -n '/STOPPING=1/,$p' messages | grep 'READY=1'; then fail "it is ready while it stops"; fi
 }
-scenario "a worker is stopped at a reload, and TERM" worker_stopped_at_reload_and_term
+beside "a worker is stopped at a reload, and TERM" worker_stopped_at_reload_and_term
 # A call may be under way when the worker is stopped.
 watchdog_of_a_stopped_worker() {
 	local halt before
@@ -254,7 +254,7 @@ watchdog_of_a_stopped_worker() {
 	wait $halt
 	wait_for "further calls of the watchdog" told_at_least $((before + 3)) ' WATCHDOG=1$'
 }
-scenario "a worker is stopped: the watchdog is not called until it goes on" watchdog_of_a_stopped_worker
+beside "a worker is stopped: the watchdog is not called until it goes on" watchdog_of_a_stopped_worker
 
 storm_until_served() {
 	local i
@@ -298,7 +298,7 @@ storm_of_endings() {
 	weir_expect_status 0
 	peers_end
 }
-scenario "a storm of TERM, INT and USR1" storm_of_endings
+beside "a storm of TERM, INT and USR1" storm_of_endings
 
 # For a bounded time, and after everything else in the queue for a CPU.
 burn() {
@@ -351,7 +351,7 @@ wall_clock_jumps() {
 	expect_at_most "uptime_ms" $((1000 * SECONDS + 1000)) "$(value uptime_ms weir)"
 	expect_good_ends
 }
-scenario "the wall clock goes back and forth by ten years: nobody is timed out" wall_clock_jumps
+beside "the wall clock goes back and forth by ten years: nobody is timed out" wall_clock_jumps
 
 idle_as_the_wall_clock_jumps() {
 	local began
@@ -364,6 +364,6 @@ idle_as_the_wall_clock_jumps() {
 	wait_closed reason=idle_timeout
 	expect_at_least "milliseconds until the end" 1200 $(($(now_ms) - began))
 }
-scenario "a wall clock set back does not put off a timeout" idle_as_the_wall_clock_jumps
+beside "a wall clock set back does not put off a timeout" idle_as_the_wall_clock_jumps
 
 finish
