@@ -37,7 +37,6 @@ static void commit(struct changeover *changeover)
 	struct facade_change change = facade_commit(parts->facade);
 	struct generation *generation = changeover->next;
 
-	generation_set_access(generation);
 	changeover->next = NULL; /* consumed */
 	changeover->adopting = parts->worker_count;
 	stand_ins_adopt(parts->stand_ins);

@@ -38,6 +38,13 @@ static inline bool unix_access_is_set(const struct unix_access *access)
 	return access && (access->has_mode || access->has_owner || access->has_group);
 }
 
+static inline bool unix_access_equal(const struct unix_access *a, const struct unix_access *b)
+{
+	return a->has_mode == b->has_mode && a->has_owner == b->has_owner && a->has_group == b->has_group &&
+	       (!a->has_mode || a->mode == b->mode) && (!a->has_owner || a->owner == b->owner) &&
+	       (!a->has_group || a->group == b->group);
+}
+
 enum address_kind {
 	ADDRESS_LITERAL,  /* endpoint is valid: 127.0.0.1:80, [::1]:80, unix:/path, unix:@abstract */
 	ADDRESS_WILDCARD, /* *:80, both families; port is valid */

@@ -113,6 +113,8 @@ static int remember_path(struct entrance *entrance)
 		return 0;
 	if (lstat(endpoint->un.sun_path, &entrance->made) < 0)
 		return -errno;
+	if (!S_ISSOCK(entrance->made.st_mode)) /* somebody has replaced it meanwhile */
+		return -EADDRINUSE;
 	entrance->unlink_path = endpoint->un.sun_path;
 	return 0;
 }
@@ -133,12 +135,14 @@ static int bind_tcp(struct entrance *entrance, const struct socket_tuning *tunin
 
 int entrance_set_access(struct entrance *entrance, const struct unix_access *access)
 {
-	static const struct unix_access as_usual;
+	int error;
 
-	if (!entrance->unlink_path || (!unix_access_is_set(access) && !entrance->access_is_set))
+	if (!entrance->unlink_path || unix_access_equal(access, &entrance->access))
 		return 0;
-	entrance->access_is_set = true;
-	return unix_path_apply(entrance->unlink_path, &entrance->made, access ? access : &as_usual);
+	error = unix_path_apply(entrance->unlink_path, &entrance->made, access);
+	if (!error)
+		entrance->access = *access;
+	return error;
 }
 
 static int bind_unix(struct entrance *entrance, const struct socket_tuning *tuning)
@@ -146,9 +150,7 @@ static int bind_unix(struct entrance *entrance, const struct socket_tuning *tuni
 	int error = add_socket(entrance, tuning, SOCKET_SOLE);
 
 	entrance->shared = true;
-	if (!error)
-		error = remember_path(entrance);
-	return error ? error : entrance_set_access(entrance, tuning->access);
+	return error ? error : remember_path(entrance);
 }
 
 static int take_passed(struct entrance *entrance)

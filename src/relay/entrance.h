@@ -37,13 +37,13 @@ struct entrance {
 	struct entrance_key key;
 	struct endpoint endpoint;    /* its actual address; kept when it is closed */
 	char text[ADDRESS_TEXT_MAX]; /* endpoint as text */
-	const char *unlink_path; /* a unix path of ours in endpoint, removed on close if it is still ours */
-	struct stat made;        /* the socket that we made at that path */
-	bool access_is_set;      /* its mode, owner or group was asked for at some time */
-	int *fds;                /* owned, like the descriptors in it */
-	unsigned count;          /* the number of workers, or 1 if they share */
-	bool shared;             /* they share */
-	unsigned worker;         /* then: the one that accepts for all */
+	const char *unlink_path;   /* a unix path of ours in endpoint, removed on close if it is still ours */
+	struct stat made;          /* the socket that we made at that path */
+	struct unix_access access; /* to that path, as it was asked for and set */
+	int *fds;                  /* owned, like the descriptors in it */
+	unsigned count;            /* the number of workers, or 1 if they share */
+	bool shared;               /* they share */
+	unsigned worker;           /* then: the one that accepts for all */
 	bool listens;
 	struct socket_tuning tuning; /* what its sockets have now */
 	atomic_bool was_shut;        /* what is accepted from then on may be deaf until socket_let_in */
@@ -53,6 +53,7 @@ struct entrance {
 	enum entrance_state state;
 	unsigned references, round;
 	struct retuning *retuning;      /* to what it gets when it is open; or NULL */
+	struct unix_access committed;   /* the access that the generation in force asks for */
 	char relay[RELAY_NAME_MAX + 1]; /* which has it, or had it last */
 	const char *taker;              /* which took it in this round */
 	_Atomic unsigned users;         /* who may accept on it */
@@ -68,13 +69,14 @@ static inline bool entrance_is_passed(const struct entrance *entrance)
 /*
  * Takes the address of key for this many workers, without accepting anybody. TCP gets a socket for each, and
  * the kernel spreads the clients. A unix address gets one for all. A socket of the service manager is one for
- * all too, and stays open when the entrance is closed. 0 or -errno; on failure nothing is left open.
+ * all too, and stays open when the entrance is closed. A unix path for which the tuning has access is ours
+ * alone until entrance_set_access. 0 or -errno; on failure nothing is left open.
  */
 int entrance_bind(struct entrance *entrance, const struct entrance_key *key,
                   const struct socket_tuning *tuning, unsigned workers);
 /*
- * Who may connect from now on, for an entrance that was bound earlier; access may be NULL. It does nothing
- * without a unix path. As unix_path_apply.
+ * Who may connect from now on. It does nothing without a unix path of ours, or if that was set before. As
+ * unix_path_apply.
  */
 int entrance_set_access(struct entrance *entrance, const struct unix_access *access);
 /*

@@ -110,12 +110,24 @@ static int fail_access(const char *relay, const struct address *address, int err
 	return error;
 }
 
-static int bind_literal(struct binding *binding, const struct address *address)
+/* Of the one that was taken last. */
+static int set_access(const struct binding *binding, const struct address *address)
+{
+	const struct entrances *entrances = binding->entrances;
+	int error = entrance_set_access(entrances->list[entrances->count - 1], &address->access);
+
+	return error ? fail_access(binding->relay, address, error) : 0;
+}
+
+static int bind_literal(struct binding *binding, const struct address *address, const char *text)
 {
 	const struct entrance_key key = {.endpoint = address->endpoint};
 
+	int error;
+
 	binding->tuning.access = &address->access;
-	return bind_key(binding, &key);
+	error = bind_key(binding, &key);
+	return error ? fail(binding, text, error) : set_access(binding, address);
 }
 
 static int fail_passed(const struct binding *binding, const char *text)
@@ -155,12 +167,9 @@ static int bind_address(struct binding *binding, const struct address *address,
 		return bind_name(binding, text, found);
 	if (address->kind == ADDRESS_SYSTEMD)
 		return bind_passed(binding, address->host, text);
-	if (address->kind == ADDRESS_WILDCARD)
-		error = bind_wildcard(binding, address->port);
-	else
-		error = bind_literal(binding, address);
-	if (error == -EPERM && unix_access_is_set(&address->access))
-		return fail_access(binding->relay, address, error);
+	if (address->kind == ADDRESS_LITERAL)
+		return bind_literal(binding, address, text);
+	error = bind_wildcard(binding, address->port);
 	return error ? fail(binding, text, error) : 0;
 }
 
@@ -173,27 +182,6 @@ int entrances_bind(struct entrances *entrances, struct facade *facade, const str
 	for (size_t i = 0; !error && i < config->listen_count; i++)
 		error = bind_address(&binding, &config->listen[i], found ? found[i] : NULL);
 	return error;
-}
-
-static void set_access(const char *relay, const struct address *address, struct entrance *entrance)
-{
-	int error = entrance_set_access(entrance, &address->access);
-
-	if (error)
-		fail_access(relay, address, error);
-}
-
-void entrances_set_access(const struct entrances *entrances, const struct config_relay *config)
-{
-	for (size_t i = 0; i < config->listen_count; i++) {
-		const struct address *address = &config->listen[i];
-
-		if (address->kind != ADDRESS_LITERAL || !endpoint_is_path(&address->endpoint))
-			continue;
-		for (size_t j = 0; j < entrances->count; j++)
-			if (endpoint_equal(&entrances->list[j]->endpoint, &address->endpoint))
-				set_access(config->name, address, entrances->list[j]);
-	}
 }
 
 const struct entrance *entrances_overlap(const struct entrances *a, const struct entrances *b)

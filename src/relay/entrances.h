@@ -19,15 +19,11 @@ struct entrances {
  * socket for both families. found has a list for each listening address: what a host name stands for, or NULL
  * where there is no name. It may be NULL if none is a name. Addresses of a name that this machine does not
  * have are left out, unless it has none of them. "systemd:NAME" is all sockets with that name in the facade's
- * activation. 0 or -errno; the error is logged. entrances_free must follow in any case.
+ * activation. Those who may by config can connect to unix paths, also to those that are kept. 0 or -errno;
+ * the error is logged. entrances_free must follow in any case.
  */
 int entrances_bind(struct entrances *entrances, struct facade *facade, const struct config_relay *config,
                    struct address_list *const *found, const struct socket_tuning *tuning);
-/*
- * Lets those connect to the relay's unix paths who may by config, for entrances that were bound with another
- * one. An error is logged, and that path stays as it was.
- */
-void entrances_set_access(const struct entrances *entrances, const struct config_relay *config);
 /*
  * An entrance of a whose clients could also come in at one of b, or NULL. They are only looked at if
  * there are some by name: the configuration has been checked for the others. a and b may be the same.

@@ -132,6 +132,7 @@ static void open_up(struct entrance *entrance, struct facade_change *change)
 	if (entrance->retuning)
 		entrance_retune(entrance, entrance->retuning);
 	entrance->retuning = NULL;
+	entrance->committed = entrance->access;
 	entrance->state = ENTRANCE_OPEN;
 	snprintf(entrance->relay, sizeof(entrance->relay), "%s", entrance->taker);
 }
@@ -180,8 +181,22 @@ struct facade_change facade_commit(struct facade *facade)
 	return change;
 }
 
+static void restore_access(struct entrance *entrance)
+{
+	int error = entrance_set_access(entrance, &entrance->committed);
+
+	if (error)
+		log_error("relay %s: cannot restore who may connect to %s: %s", entrance->relay,
+		          entrance->text, strerror(-error));
+}
+
 void facade_abandon(struct facade *facade)
 {
+	struct entrance *entrance;
+
+	TAILQ_FOREACH(entrance, &facade->all, entry)
+	if (entrance->state == ENTRANCE_OPEN)
+		restore_access(entrance);
 	retunings_free(&facade->retunings);
 }
 

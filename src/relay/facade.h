@@ -66,7 +66,10 @@ void facade_put(struct entrance *entrance);
  * closed once the acceptors have served those that wait.
  */
 struct facade_change facade_commit(struct facade *facade);
-/* Instead: what was taken since facade_begin comes to nothing, and is being put. */
+/*
+ * Instead: what was taken since facade_begin comes to nothing, and is being put. Those who could connect to
+ * unix paths before can do so again; an error is logged.
+ */
 void facade_abandon(struct facade *facade);
 /* Lets no new client in anywhere: commits a generation without entrances. */
 void facade_shut(struct facade *facade);

@@ -86,12 +86,6 @@ size_t generation_count_entrances(const struct generation *generation)
 	return count;
 }
 
-void generation_set_access(const struct generation *generation)
-{
-	for (size_t i = 0; i < generation->relay_count; i++)
-		entrances_set_access(&generation->relays[i]->entrances, generation->relays[i]->config);
-}
-
 int generation_listen(struct generation *generation)
 {
 	int error = 0;

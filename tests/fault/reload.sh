@@ -7,16 +7,19 @@
 
 if full; then step=1; else step=9; fi
 
-# What they have in common is kept; relay, entrances and path of each go when the other one comes.
+# What they have in common is kept; relay, entrances and path of each go when the other one comes. The path
+# kept gets another mode.
+declare -A mode=([two]=602 [three]=620)
 versions() {
 	{
-		section one 127.0.0.1:0
+		section one 127.0.0.1:0 "listen = unix:$PWD/kept mode=${mode[two]}"
 		section two 127.0.0.2:0
 		printf 'listen = unix:%s\n' "$PWD/path.two"
 	} >two.ini
 	{
 		printf '[global]\nmemory_max = 128M\n[defaults]\nhigh_watermark = 64K\n'
-		section one 127.0.0.1:0 "max_connections_per_source = 500" "target = localhost:${TARGET##*:}"
+		section one 127.0.0.1:0 "max_connections_per_source = 500" "target = localhost:${TARGET##*:}" \
+			"listen = unix:$PWD/kept mode=${mode[three]}"
 		section three 127.0.0.3:0
 		printf 'listen = unix:%s\n' "$PWD/path.three"
 	} >three.ini
@@ -33,7 +36,8 @@ begin() {
 	target -s echo
 	versions
 	install <two.ini
-	reload_start 2 1 "$@"
+	reload_start 2 2 "$@"
+	RELAY=$(at 127.0.0.1)
 	hold old
 	sockets=$(weir_sockets)
 	state=two
@@ -55,6 +59,7 @@ expect_state() {
 	if [ "$state" = three ]; then has weir memory_max=134217728; else has weir memory_max=268435456; fi ||
 		fail "another memory_max"
 	[ -S "path.$state" ] || fail "no path"
+	expect_equal "the mode of the path that is kept" "${mode[$state]}" "$(stat -c %a kept)"
 	[ ! -e "path.$gone" ] || fail "the path of $gone.ini is still there"
 	RELAY=$(at 127.0.0.1) visit
 	RELAY=$(at "${address[$state]}") visit
@@ -143,6 +148,7 @@ beside "listen fails" fails_once listen EADDRINUSE 1 2 -o workers=2
 beside "getsockname fails" fails_once getsockname ENOBUFS 1 1 -o workers=2
 beside "setsockopt fails" fails_once setsockopt ENOMEM 3 1 -o workers=2
 beside "epoll_ctl fails" fails_once epoll_ctl ENOSPC 1 0 -o workers=2
+beside "chmod fails" fails_once chmod EROFS 1 1 -o workers=2
 beside "pthread_create fails" fails_once pthread_create EAGAIN 1 0 -o workers=2
 
 # ---- what takes its time ----

@@ -298,6 +298,7 @@ FAILING(bind, (int fd, __CONST_SOCKADDR_ARG address, socklen_t length), fd, addr
 
 FAILING(epoll_wait, (int fd, struct epoll_event *events, int most, int timeout), fd, events, most, timeout)
 FAILING(epoll_create, (int size), size)
+FAILING(chmod, (const char *path, mode_t mode), path, mode)
 FAILING(eventfd, (unsigned value, int flags), value, flags)
 FAILING(fchmod, (int fd, mode_t mode), fd, mode)
 FAILING(getsockname, (int fd, __SOCKADDR_ARG address, socklen_t *length), fd, address, length)

@@ -417,6 +417,40 @@ path_taken_over() {
 }
 beside "a unix path removed is another's at once" path_taken_over
 
+# expect_access PATH MODE_AND_GROUP
+expect_access() {
+	expect_equal "mode and group of $1" "$2" "$(stat -c '%a %g' "$1")"
+}
+
+# Who may connect changes with the file in paths that are kept: in all of them or in none.
+kept_path_with_another_access() {
+	local usual
+	[ "$(id -u)" = 0 ] || skip "not root"
+	target -s echo
+	printf '#!/bin/sh\numask 027; exec setpriv --groups 1 --bounding-set -chown "%s" "$@"\n' "$WEIR" >weir-unable
+	chmod +x weir-unable
+	WEIR=$PWD/weir-unable
+	section a "unix:$PWD/one mode=666" "listen = unix:$PWD/other" | install
+	reload_start 0 2
+	RELAY=unix:$PWD/one
+	hold kept
+	usual="750 $(id -g)"
+	expect_access one "666 $(id -g)"
+	expect_access other "$usual"
+	section a "unix:$PWD/one" "listen = unix:$PWD/other group=1 mode=660" | install
+	reload
+	expect_access one "$usual"
+	expect_access other "660 1"
+	section a "unix:$PWD/one mode=600" "listen = unix:$PWD/other group=2" | install
+	EXPECT_LOG="cannot set\|$NOT_RELOADED"
+	reload_fails "cannot set \"group=2\" on unix:$PWD/other: Operation not permitted; expected a group"
+	expect_access one "$usual"
+	expect_access other "660 1"
+	release kept
+	RELAY=unix:$PWD/other visit
+}
+beside "mode= and group= of kept unix paths, where one cannot be set" kept_path_with_another_access
+
 # Nobody waits, but pairs are there: its limit and counters hold when it comes back.
 relay_comes_back() {
 	EXPECT_LOG='max_connections .* reached'

@@ -245,7 +245,7 @@ tests_unit_relay_test_damper_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_relay_test_damper_LDADD = $(UNIT_LIBS)
 tests_unit_relay_test_entrance_SOURCES = \
 	tests/unit/relay/test_entrance.c tests/unit/net/socket_stage.c tests/unit/faults.c
-tests_unit_relay_test_entrance_LDFLAGS = $(FAULTS_WRAP)
+tests_unit_relay_test_entrance_LDFLAGS = $(FAULTS_WRAP) -Wl,--wrap=bind
 tests_unit_relay_test_entrance_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_relay_test_entrance_LDADD = $(UNIT_LIBS)
 tests_unit_relay_test_generation_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)

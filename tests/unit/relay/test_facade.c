@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <sys/stat.h>
 
 #define WORKERS 2
 #define MOST    4
@@ -328,6 +329,85 @@ START_TEST(abandoned_entrance_keeps_its_socket_options)
 }
 END_TEST
 
+/* ---- who may connect to a unix path ---- */
+
+static const char path[] = "/tmp/weir-test-facade-path";
+
+static mode_t mode_of_path(void)
+{
+	struct stat status;
+
+	ck_assert_int_eq(lstat(path, &status), 0);
+	return status.st_mode & 07777;
+}
+
+/* The generation in force has the path with mode=600; the next one, which is returned, with these words. */
+static struct relay *keep_path(const char *listen, bool gone, int expected)
+{
+	struct relay *after;
+
+	unlink(path);
+	relay = bind_relay(TEXTS("unix:/tmp/weir-test-facade-path mode=600"), 0);
+	ck_assert_int_eq(relay_listen(relay), 0);
+	(void)facade_commit(&facade);
+	if (gone)
+		ck_assert_int_eq(unlink(path), 0);
+	after = bind_relay(TEXTS(listen), expected);
+	ck_assert_ptr_eq(after->entrances.list[0], relay->entrances.list[0]);
+	return after;
+}
+
+static void close_path(struct relay *after)
+{
+	relays_free(after);
+	relays_free(relay);
+	facade_shut(&facade);
+}
+
+/* _i: the generation is committed, or comes to nothing. What comes to nothing later gives back the newest. */
+START_TEST(access_to_a_kept_path_is_as_the_generation_in_force_has_it)
+{
+	struct relay *after = keep_path("unix:/tmp/weir-test-facade-path mode=640", false, 0), *later;
+	const mode_t lasting = _i ? 0640 : 0600;
+
+	ck_assert_uint_eq(mode_of_path(), 0640);
+	if (_i)
+		(void)facade_commit(&facade);
+	else
+		facade_abandon(&facade);
+	ck_assert_uint_eq(mode_of_path(), lasting);
+	later = bind_relay(TEXTS("unix:/tmp/weir-test-facade-path"), 0);
+	ck_assert_uint_ne(mode_of_path(), lasting);
+	facade_abandon(&facade);
+	ck_assert_uint_eq(mode_of_path(), lasting);
+	relays_free(later);
+	close_path(after);
+}
+END_TEST
+
+/* What is not there cannot be changed, but stays as it is without a word. */
+START_TEST(access_to_a_kept_path_that_is_gone)
+{
+	char words[80];
+
+	snprintf(words, sizeof(words), "unix:%s mode=6%d0", path, _i * 4);
+	close_path(keep_path(words, true, _i ? -ENOENT : 0));
+	ck_assert_uint_eq(
+	        captured("cannot set \"mode=640\" on unix:/tmp/weir-test-facade-path: No such file"), _i);
+}
+END_TEST
+
+START_TEST(access_that_cannot_be_restored)
+{
+	struct relay *after = keep_path("unix:/tmp/weir-test-facade-path mode=640", false, 0);
+
+	ck_assert_int_eq(unlink(path), 0);
+	facade_abandon(&facade);
+	ck_assert_uint_eq(captured("relay command-line: cannot restore who may connect to unix:/tmp/"), 1);
+	close_path(after);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("facade");
@@ -349,6 +429,9 @@ int main(void)
 	tcase_add_test(tcase, what_is_in_the_way_is_named);
 	tcase_add_test(tcase, kept_entrance_gets_other_socket_options_at_the_commit);
 	tcase_add_test(tcase, abandoned_entrance_keeps_its_socket_options);
+	tcase_add_loop_test(tcase, access_to_a_kept_path_is_as_the_generation_in_force_has_it, 0, 2);
+	tcase_add_loop_test(tcase, access_to_a_kept_path_that_is_gone, 0, 2);
+	tcase_add_test(tcase, access_that_cannot_be_restored);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
 }

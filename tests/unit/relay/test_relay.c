@@ -106,28 +106,6 @@ START_TEST(address_of_a_name_that_another_relay_has)
 }
 END_TEST
 
-/* _i: the path is still ours, or somebody has removed it. */
-START_TEST(access_of_a_path_changes_with_the_configuration)
-{
-	static const char path[] = "/tmp/weir-test-relay-path";
-	struct stat status;
-	struct config *config;
-
-	relay = relays_new(TEXTS("127.0.0.1:0", "unix:/tmp/weir-test-relay-path mode=600"),
-	                   TEXTS("127.0.0.1:1"), NULL, resolver, 2);
-	ck_assert_int_eq(relays_listen(relay), 0);
-	config = relays_config(TEXTS("unix:/tmp/weir-test-relay-path mode=640"), TEXTS("127.0.0.1:1"), NULL);
-	if (_i)
-		ck_assert_int_eq(unlink(path), 0);
-	entrances_set_access(&relay->entrances, &config->relays[0]);
-	ck_assert_uint_eq(captured("cannot set \"mode=640\" on unix:/tmp/weir-test-relay-path: No such file"),
-	                  _i);
-	ck_assert_int_eq(lstat(path, &status), _i ? -1 : 0);
-	ck_assert(_i || (status.st_mode & 07777) == 0640);
-	config_put(config);
-}
-END_TEST
-
 static void *get_and_put(void *arg)
 {
 	(void)arg;
@@ -170,7 +148,6 @@ int main(void)
 	tcase_add_test(tcase, name_without_an_address_here);
 	tcase_add_test(tcase, address_of_a_name_that_is_in_use);
 	tcase_add_test(tcase, address_of_a_name_that_another_relay_has);
-	tcase_add_loop_test(tcase, access_of_a_path_changes_with_the_configuration, 0, 2);
 	tcase_add_test(tcase, relay_of_many_threads);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
