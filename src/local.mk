@@ -60,6 +60,7 @@ src_libweir_a_SOURCES = \
 	src/relay/standing.c src/relay/standing.h \
 	src/relay/entrance.c src/relay/entrance.h \
 	src/relay/entrances.c src/relay/entrances.h \
+	src/relay/entrance_index.c src/relay/entrance_index.h \
 	src/relay/facade.c src/relay/facade.h \
 	src/worker/acceptor.c src/worker/acceptor.h src/worker/acceptor_private.h \
 	src/worker/acceptor_life.c \

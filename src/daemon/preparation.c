@@ -4,6 +4,7 @@
 
 #include "base/evloop.h"
 #include "base/log.h"
+#include "base/number.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -34,14 +35,28 @@ struct preparation {
 
 /* ---- binding ---- */
 
-/* Whether its addresses can be told apart from those of the relays before it, and from one another. */
-static int check_apart(const struct preparation *preparation, size_t number)
+/*
+ * Whether the addresses of relay number can be told apart from those of all relays, and from one another. The
+ * later one of two relays is in the wrong.
+ */
+static int check_apart(const struct generation *generation, size_t number)
 {
 	int error = 0;
 
-	for (size_t i = 0; !error && i <= number; i++)
-		error = relay_check_apart(preparation->generation->relays[number],
-		                          preparation->generation->relays[i]);
+	for (size_t i = 0; !error && i < generation->relay_count; i++)
+		error = relay_check_apart(generation->relays[max_u64(i, number)],
+		                          generation->relays[min_u64(i, number)]);
+	return error;
+}
+
+/* Addresses that are in the configuration have been checked there, so only others are new. */
+static int check_names(const struct generation *generation)
+{
+	int error = 0;
+
+	for (size_t i = 0; !error && i < generation->relay_count; i++)
+		if (generation->relays[i]->entrances.by_name)
+			error = check_apart(generation, i);
 	return error;
 }
 
@@ -64,15 +79,13 @@ static int bind_some(const struct preparation *preparation, bool known)
 /* 0 or -errno; the error is logged. */
 static int bind_all(const struct preparation *preparation)
 {
-	int error;
+	int error = facade_begin(preparation->facade);
 
-	facade_begin(preparation->facade);
-	error = bind_some(preparation, true);
+	if (!error)
+		error = bind_some(preparation, true);
 	if (!error)
 		error = bind_some(preparation, false);
-	for (size_t i = 0; !error && i < preparation->generation->relay_count; i++)
-		error = check_apart(preparation, i);
-	return error;
+	return error ? error : check_names(preparation->generation);
 }
 
 EVENT_CALLBACK(on_known, struct preparation, preparation)

@@ -370,7 +370,14 @@ struct endpoint endpoint_reached(const struct endpoint *endpoint)
 	return to;
 }
 
+int endpoint_compare(const struct endpoint *a, const struct endpoint *b)
+{
+	if (a->length != b->length)
+		return a->length < b->length ? -1 : 1;
+	return memcmp(&a->any, &b->any, a->length);
+}
+
 bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)
 {
-	return a->length == b->length && memcmp(&a->any, &b->any, a->length) == 0;
+	return endpoint_compare(a, b) == 0;
 }

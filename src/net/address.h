@@ -106,5 +106,7 @@ struct endpoint endpoint_reached(const struct endpoint *endpoint);
  */
 char *endpoint_format(const struct sockaddr *sa, socklen_t length, char buf[ADDRESS_TEXT_MAX]);
 bool endpoint_equal(const struct endpoint *a, const struct endpoint *b);
+/* An order of some kind, as strcmp(3) returns it. */
+int endpoint_compare(const struct endpoint *a, const struct endpoint *b);
 
 #endif

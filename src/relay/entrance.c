@@ -19,10 +19,13 @@ int entrance_fd(const struct entrance *entrance, unsigned worker)
 	return entrance->fds[worker];
 }
 
-bool entrance_key_equal(const struct entrance_key *a, const struct entrance_key *b)
+int entrance_key_compare(const struct entrance_key *a, const struct entrance_key *b)
 {
-	return a->passed == b->passed && a->dual_stack == b->dual_stack &&
-	       endpoint_equal(&a->endpoint, &b->endpoint);
+	if (a->passed != b->passed)
+		return (uintptr_t)a->passed < (uintptr_t)b->passed ? -1 : 1;
+	if (a->dual_stack != b->dual_stack)
+		return a->dual_stack ? 1 : -1;
+	return endpoint_compare(&a->endpoint, &b->endpoint);
 }
 
 /* The sockets that are ours to shut and to close. */

@@ -48,6 +48,7 @@ struct entrance {
 	struct socket_tuning tuning; /* what its sockets have now */
 	atomic_bool was_shut;        /* what is accepted from then on may be deaf until socket_let_in */
 	uint64_t linger_until;       /* shut out: clock_ms at which no handshake can be under way any more */
+	struct entrance *alike;      /* the next newer one with the same key; private to entrance_index.c */
 	/* private to facade.c */
 	struct facade *facade;
 	enum entrance_state state;
@@ -107,7 +108,8 @@ static inline bool entrance_may_let_in(const struct entrance *entrance)
 void entrance_retune(struct entrance *entrance, const struct retuning *retuning);
 /* Closes the sockets and removes a unix path. A zeroed or closed entrance is fine. */
 void entrance_close(struct entrance *entrance);
-bool entrance_key_equal(const struct entrance_key *a, const struct entrance_key *b);
+/* An order of some kind, as strcmp(3) returns it. */
+int entrance_key_compare(const struct entrance_key *a, const struct entrance_key *b);
 /*
  * The descriptor that a worker waits on. -1: the workers share one, and another accepts for all, so that one
  * client wakes one worker.

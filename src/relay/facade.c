@@ -9,19 +9,44 @@
 #include <stdlib.h>
 #include <string.h>
 
-void facade_begin(struct facade *facade)
+/* ---- relays that have entrances ---- */
+
+static int compare_names(const void *left, const void *right)
+{
+	return strcmp(*(const char *const *)left, *(const char *const *)right);
+}
+
+static void forget_relays(struct facade *facade)
+{
+	free(facade->relays);
+	facade->relays = NULL;
+	facade->relay_count = 0;
+}
+
+static int list_relays(struct facade *facade)
+{
+	const struct entrance *entrance;
+
+	forget_relays(facade);
+	facade->relays = calloc(facade->count + 1, sizeof(*facade->relays));
+	if (!facade->relays)
+		return -ENOMEM;
+	TAILQ_FOREACH(entrance, &facade->all, entry)
+	facade->relays[facade->relay_count++] = entrance->relay;
+	qsort(facade->relays, facade->relay_count, sizeof(*facade->relays), compare_names);
+	return 0;
+}
+
+int facade_begin(struct facade *facade)
 {
 	facade->round++;
+	return list_relays(facade);
 }
 
 bool facade_has(const struct facade *facade, const char *relay)
 {
-	const struct entrance *entrance;
-
-	TAILQ_FOREACH(entrance, &facade->all, entry)
-	if (strcmp(entrance->relay, relay) == 0)
-		return true;
-	return false;
+	return facade->relays &&
+	       bsearch(&relay, facade->relays, facade->relay_count, sizeof(*facade->relays), compare_names);
 }
 
 /* ---- taking ---- */
@@ -42,10 +67,11 @@ static bool can_be_taken(const struct entrance *entrance)
 
 static struct entrance *find(const struct facade *facade, const struct entrance_key *key, const char *relay)
 {
-	struct entrance *entrance, *found = NULL;
+	struct entrance *entrance = entrance_index_find(&facade->index, key), *found = NULL;
 
-	TAILQ_FOREACH(entrance, &facade->all, entry)
-	if (can_be_taken(entrance) && entrance_key_equal(&entrance->key, key)) {
+	for (; entrance; entrance = entrance->alike) {
+		if (!can_be_taken(entrance))
+			continue;
 		if (strcmp(entrance->relay, relay) == 0)
 			return entrance;
 		if (!found)
@@ -63,7 +89,10 @@ static int make(struct facade *facade, const struct entrance_key *key, const str
 	if (!entrance)
 		return -ENOMEM;
 	error = entrance_bind(entrance, key, tuning, facade->workers);
+	if (!error)
+		error = entrance_index_add(&facade->index, entrance);
 	if (error) {
+		entrance_close(entrance);
 		free(entrance);
 		return error;
 	}
@@ -72,6 +101,7 @@ static int make(struct facade *facade, const struct entrance_key *key, const str
 	entrance->facade = facade;
 	snprintf(entrance->relay, sizeof(entrance->relay), "%s", relay);
 	TAILQ_INSERT_TAIL(&facade->all, entrance, entry);
+	facade->count++;
 	*made = entrance;
 	return 0;
 }
@@ -106,7 +136,11 @@ int facade_take(struct facade *facade, const struct entrance_key *key, const str
 
 static void forget(struct entrance *entrance)
 {
-	TAILQ_REMOVE(&entrance->facade->all, entrance, entry);
+	struct facade *facade = entrance->facade;
+
+	TAILQ_REMOVE(&facade->all, entrance, entry);
+	facade->count--;
+	entrance_index_remove(&facade->index, entrance);
 	entrance_close(entrance);
 	free(entrance);
 }
@@ -145,25 +179,25 @@ static void shut_out(struct entrance *entrance, struct facade_change *change)
 	log_notice("relay %s: no longer listening on %s", entrance->relay, entrance->text);
 }
 
-static struct entrance *find_left(const struct facade *facade)
-{
-	struct entrance *entrance;
-
-	TAILQ_FOREACH(entrance, &facade->all, entry)
-	if (entrance->state == ENTRANCE_SHUT && atomic_load(&entrance->users) == 0)
-		return entrance;
-	return NULL;
-}
-
 static void close_left(struct facade *facade)
 {
-	struct entrance *entrance;
+	struct entrance *entrance, *next;
 
-	while ((entrance = find_left(facade))) {
+	for (entrance = TAILQ_FIRST(&facade->all); entrance; entrance = next) {
+		next = TAILQ_NEXT(entrance, entry);
+		if (entrance->state != ENTRANCE_SHUT || atomic_load(&entrance->users) > 0)
+			continue;
 		entrance_close(entrance);
 		entrance->state = ENTRANCE_CLOSED;
 		facade_put(entrance);
 	}
+}
+
+/* What was needed from facade_begin on. */
+static void end(struct facade *facade)
+{
+	forget_relays(facade);
+	retunings_free(&facade->retunings);
 }
 
 struct facade_change facade_commit(struct facade *facade)
@@ -177,7 +211,7 @@ struct facade_change facade_commit(struct facade *facade)
 	else if (entrance->state == ENTRANCE_OPEN)
 		shut_out(entrance, &change);
 	close_left(facade);
-	retunings_free(&facade->retunings);
+	end(facade);
 	return change;
 }
 
@@ -197,12 +231,12 @@ void facade_abandon(struct facade *facade)
 	TAILQ_FOREACH(entrance, &facade->all, entry)
 	if (entrance->state == ENTRANCE_OPEN)
 		restore_access(entrance);
-	retunings_free(&facade->retunings);
+	end(facade);
 }
 
 void facade_shut(struct facade *facade)
 {
-	facade_begin(facade);
+	facade->round++;
 	(void)facade_commit(facade);
 }
 
@@ -243,7 +277,7 @@ void facade_deinit(struct facade *facade)
 	mailbox_close(&facade->mailbox);
 	while ((entrance = TAILQ_FIRST(&facade->all)))
 		forget(entrance);
-	retunings_free(&facade->retunings);
+	end(facade);
 }
 
 const struct entrance *facade_find_overlap(const struct facade *facade, const struct entrance_key *key)

@@ -13,6 +13,7 @@
 
 #include "base/mailbox.h"
 #include "relay/entrance.h"
+#include "relay/entrance_index.h"
 
 #include <stddef.h>
 
@@ -25,6 +26,10 @@ struct facade {
 	const struct activation *activation; /* borrowed; set by whoever owns it, before the first is taken */
 	/* private */
 	struct facade_entrances all; /* oldest first */
+	size_t count;                /* of them */
+	struct entrance_index index; /* of them */
+	const char **relays;         /* that have them, sorted, from facade_begin on; may be several times */
+	size_t relay_count;
 	unsigned round;
 	unsigned next_worker;
 	struct retunings retunings; /* for entrances that were taken since facade_begin */
@@ -48,10 +53,10 @@ void facade_deinit(struct facade *facade);
 
 /*
  * A generation begins to take its entrances. It gets each at most once. Relays that facade_has knows should
- * take theirs first: otherwise a new relay may get what was theirs, if both ask for port 0.
+ * take theirs first: otherwise a new relay may get what was theirs, if both ask for port 0. 0 or -ENOMEM.
  */
-void facade_begin(struct facade *facade);
-/* Whether an entrance is, or was last, this relay's. */
+int facade_begin(struct facade *facade);
+/* Whether an entrance was this relay's, or was last, at facade_begin. Until the round is over. */
 bool facade_has(const struct facade *facade, const char *relay);
 /*
  * The entrance with this key: one that stands there (one of this relay's, if there are several), or a new one

@@ -254,7 +254,9 @@ tests_unit_relay_test_standing_SOURCES = tests/unit/relay/test_standing.c tests/
 tests_unit_relay_test_standing_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_relay_test_standing_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_relay_test_standing_LDADD = $(UNIT_LIBS)
-tests_unit_relay_test_facade_SOURCES = tests/unit/relay/test_facade.c tests/unit/relay/relay_stage.c
+tests_unit_relay_test_facade_SOURCES = \
+	tests/unit/relay/test_facade.c tests/unit/relay/relay_stage.c tests/unit/faults.c
+tests_unit_relay_test_facade_LDFLAGS = $(FAULTS_WRAP) -Wl,--wrap=tsearch
 tests_unit_relay_test_facade_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_relay_test_facade_LDADD = $(UNIT_LIBS)
 tests_unit_relay_test_loops_SOURCES = tests/unit/relay/test_loops.c tests/unit/relay/relay_stage.c

@@ -1,6 +1,7 @@
 /* Entrances that later generations take over. */
 #include "build_config.h"
 
+#include "faults.h"
 #include "relay/relay_stage.h"
 
 #include <errno.h>
@@ -8,7 +9,7 @@
 #include <sys/stat.h>
 
 #define WORKERS 2
-#define MOST    4
+#define MOST    5
 
 static struct facade facade;
 static struct entrance *taken[MOST];
@@ -20,6 +21,18 @@ static const struct socket_tuning plain = {.rcvbuf = UNITS_AUTO,
                                            .keepalive_idle = UNITS_AUTO,
                                            .keepalive_interval = UNITS_AUTO,
                                            .keepalive_count = UNITS_AUTO};
+
+static bool no_room; /* tsearch(3) allocates within the C library, where faults.c does not reach */
+
+/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the names that ld --wrap wants */
+void *__real_tsearch(const void *key, void **root, int (*compare)(const void *, const void *));
+void *__wrap_tsearch(const void *key, void **root, int (*compare)(const void *, const void *));
+
+void *__wrap_tsearch(const void *key, void **root, int (*compare)(const void *, const void *))
+{
+	return no_room ? NULL : __real_tsearch(key, root, compare);
+}
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 
 static void setup_facade(void)
 {
@@ -106,6 +119,47 @@ START_TEST(entrance_is_taken_once)
 	facade_begin(&facade);
 	ck_assert_ptr_eq(take("127.0.0.1:0", "a"), first);
 	ck_assert_ptr_eq(take("127.0.0.1:0", "a"), second);
+}
+END_TEST
+
+/* Of those that are left, the oldest goes first, whichever was closed before. */
+START_TEST(entrances_with_one_key)
+{
+	struct entrance *of_a = take("127.0.0.1:0", "a"), *of_b = take("127.0.0.1:0", "b"),
+	                *of_c = take("127.0.0.1:0", "c");
+	struct entrance *const order[] = {of_a, of_b, of_c};
+
+	taken[_i] = taken[--taken_count];
+	facade_put(order[_i]);
+	ck_assert_int_eq(facade_begin(&facade), 0);
+	ck_assert_ptr_eq(take("127.0.0.1:0", "d"), _i == 0 ? of_b : of_a);
+	ck_assert_ptr_eq(take("127.0.0.1:0", "d"), _i == 2 ? of_b : of_c);
+	leave_all();
+	ck_assert_int_eq(facade_begin(&facade), 0);
+	ck_assert(!facade_has(&facade, "a"));
+	take("127.0.0.1:0", "d");
+}
+END_TEST
+
+START_TEST(no_memory_to_take_an_entrance)
+{
+	const unsigned fds = relays_count_fds();
+	int error = -ENOMEM;
+
+	for (size_t n = 1; error; n++) {
+		fault_set(FAULT_MEMORY, n, ENOMEM);
+		error = facade_begin(&facade);
+		if (!error)
+			error = try_to_take("127.0.0.1:0", "a");
+		fault_set(FAULT_MEMORY, 0, 0);
+		ck_assert(error == 0 || error == -ENOMEM);
+		ck_assert(error == 0 || relays_count_fds() == fds);
+	}
+	leave_all();
+	no_room = true;
+	ck_assert_int_eq(try_to_take("127.0.0.1:0", "a"), -ENOMEM);
+	ck_assert_uint_eq(relays_count_fds(), fds);
+	facade_abandon(&facade);
 }
 END_TEST
 
@@ -418,6 +472,8 @@ int main(void)
 	tcase_add_test(tcase, same_address_is_the_same_entrance);
 	tcase_add_test(tcase, entrance_moves_to_another_relay);
 	tcase_add_test(tcase, entrance_is_taken_once);
+	tcase_add_loop_test(tcase, entrances_with_one_key, 0, 3);
+	tcase_add_test(tcase, no_memory_to_take_an_entrance);
 	tcase_add_test(tcase, own_entrance_goes_first);
 	tcase_add_loop_test(tcase, another_address_is_another_entrance, 0,
 	                    sizeof(others) / sizeof(others[0]));
