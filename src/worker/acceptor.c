@@ -145,9 +145,34 @@ static void log_calm(struct acceptor *acceptor)
 
 /* ---- accepting ---- */
 
-bool acceptor_has_drained(const struct acceptor *acceptor)
+/* The one that was accepted early, or the next one. The descriptor or -errno. */
+static int take_client(struct acceptor *acceptor, union client_address *address)
 {
-	return acceptor->draining && !socket_has_client(acceptor->fd);
+	int early = acceptor->early;
+
+	acceptor->early = -1;
+	return early >= 0 ? early : socket_accept(acceptor->fd, &acceptor->relay->client_tuning, address);
+}
+
+/*
+ * A unix socket that is shut out is always readable, so only accept(2) can tell. Whoever comes of that waits
+ * here for a slot. A stand-in has to be able to leave at any time, and so does not ask.
+ */
+static bool finds_nobody(struct acceptor *acceptor)
+{
+	union client_address address;
+
+	if (entrance_may_let_in(acceptor->entrance))
+		return !socket_has_client(acceptor->fd);
+	if (acceptor->whose != acceptor->all->set->worker)
+		return false;
+	acceptor->early = take_client(acceptor, &address);
+	return acceptor->early == -EAGAIN;
+}
+
+bool acceptor_has_drained(struct acceptor *acceptor)
+{
+	return acceptor->draining && finds_nobody(acceptor);
 }
 
 static enum outcome heed_error(struct acceptor *acceptor, int error)
@@ -193,7 +218,7 @@ static enum outcome accept_one(struct acceptor *acceptor)
 		log_limit(acceptor);
 		return AT_LIMIT;
 	}
-	client.fd = socket_accept(acceptor->fd, &acceptor->relay->client_tuning, &client.address);
+	client.fd = take_client(acceptor, &client.address);
 	if (client.fd < 0) {
 		admission_give(&client.ticket);
 		return heed_error(acceptor, client.fd);

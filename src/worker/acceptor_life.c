@@ -5,6 +5,7 @@
 
 #include "base/evloop.h"
 #include "net/socket.h"
+#include "net/stream.h"
 
 #include <stdlib.h>
 
@@ -20,6 +21,7 @@ struct acceptor *acceptor_prepare(struct acceptors *acceptors, struct relay *rel
 	acceptor->all = acceptors;
 	acceptor->entrance = entrance;
 	acceptor->whose = whose;
+	acceptor->early = -1;
 	acceptor->fd = entrance_fd(entrance, whose);
 	acceptor->tunes_clients = socket_has_clients_of_both(acceptor->fd);
 	if (!acceptor_init_events(acceptor)) {
@@ -105,6 +107,8 @@ void acceptor_free(struct acceptor *acceptor)
 		acceptor_await_no_more(acceptor);
 		acceptor_end_episode(acceptor);
 	}
+	if (acceptor->early >= 0)
+		stream_reset(acceptor->early);
 	evloop_free_event(acceptor->acceptable);
 	facade_leave(acceptor->entrance);
 	relay_put(acceptor->relay);

@@ -22,6 +22,7 @@ struct acceptor {
 	unsigned errors; /* of clients, in a row */
 	bool logged;     /* that it pauses; until the backlog was found empty */
 	bool draining;
+	int early; /* draining: a client that was accepted before it had a slot, or negative; owned */
 	uint64_t linger_until; /* draining: clock_ms at which no handshake can be under way any more */
 	LIST_ENTRY(acceptor) entry;
 	TAILQ_ENTRY(acceptor) wanting_entry;
@@ -44,7 +45,7 @@ void acceptor_unlimit(struct acceptor *acceptor);
  * Whether it drains, and nobody waits. It needs nothing then to come to its end: a limit or a shortage may
  * last for as long as a pair lives.
  */
-bool acceptor_has_drained(const struct acceptor *acceptor);
+bool acceptor_has_drained(struct acceptor *acceptor);
 /* Waits neither for a slot nor for the end of a shortage. */
 void acceptor_await_no_more(struct acceptor *acceptor);
 void acceptor_want_no_more(struct acceptor *acceptor);

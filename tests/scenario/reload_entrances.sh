@@ -400,6 +400,35 @@ sockets_at_most() {
 }
 beside "an abstract name cannot be added again while it drains" abstract_removed_and_added
 
+# At the limit, but nobody waits: the name is free at once, though the pair lives on.
+abstract_removed_at_its_limit() {
+	local name=unix:@weir-reload-$$-$BASHPID
+	EXPECT_LOG='max_connections .* reached'
+	target -s echo
+	section one 127.0.0.1:0 >without.ini
+	{
+		cat without.ini
+		section two "$name" "max_connections = 1"
+	} >with.ini
+	install <with.ini
+	reload_start 1 1 "$@"
+	RELAY=$name
+	hold in
+	for _ in 1 2; do
+		install <without.ini
+		reload
+		expect_entrances 1
+		wait_for "the end of the entrance" sockets_at_most $((WEIR_SOCKETS + 2))
+		install <with.ini
+		reload
+	done
+	release in
+	visit
+	expect_entrances 1 1
+}
+beside "an abstract name removed at its limit, where nobody waits, is free at once" abstract_removed_at_its_limit
+beside "the same with four workers" abstract_removed_at_its_limit -o workers=4
+
 # Another program may have the path as soon as it is removed, and then it is not ours to unlink.
 path_taken_over() {
 	full "unix:$PWD/path" 1 1

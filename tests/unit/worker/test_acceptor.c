@@ -106,6 +106,17 @@ static void begin(const char *const *options)
 	ck_assert_ptr_nonnull(accept_at(relay));
 }
 
+static void begin_unix(const char *const *options)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "unix:@weir-test-acceptor-%d", (int)getpid());
+	relay = relays_new(TEXTS(name), TEXTS(relays_address(target)), options, NULL, 1);
+	ck_assert_int_eq(relays_listen(relay), 0);
+	gate = entrance_fd(relay->entrances.list[0], 0);
+	ck_assert_ptr_nonnull(accept_at(relay));
+}
+
 static void teardown(void)
 {
 	acceptors_deinit(&acceptors);
@@ -794,13 +805,7 @@ END_TEST
 /* A unix client is refused at once, and the queue is complete then. */
 START_TEST(closing_acceptor_of_a_unix_entrance)
 {
-	char name[64];
-
-	snprintf(name, sizeof(name), "unix:@weir-test-acceptor-%d", (int)getpid());
-	relay = relays_new(TEXTS(name), TEXTS(relays_address(target)), NULL, NULL, 1);
-	ck_assert_int_eq(relays_listen(relay), 0);
-	gate = entrance_fd(relay->entrances.list[0], 0);
-	ck_assert_ptr_nonnull(accept_at(relay));
+	begin_unix(NULL);
 	for (int i = 0; i < 40; i++)
 		knock();
 	close_first();
@@ -809,6 +814,61 @@ START_TEST(closing_acceptor_of_a_unix_entrance)
 	LOOP_UNTIL(base, drained == 1);
 	ck_assert_uint_eq(set.count, 40);
 	ck_assert_uint_eq(captured("cannot accept"), 0);
+}
+END_TEST
+
+/*
+ * Its socket is always readable from then on, whether or not somebody waits. _i: how many wait; all of them
+ * are served before it ends, none beyond the limit.
+ */
+START_TEST(unix_acceptor_that_closes_at_its_limit)
+{
+	begin_unix(TEXTS("defaults.max_connections=2"));
+	for (int i = 0; i < 2 + _i; i++)
+		knock();
+	LOOP_UNTIL(base, set.count == 2);
+	loop_passes_in(base, 20);
+	close_first();
+	loop_passes_in(base, 20);
+	ck_assert_uint_eq(set.count, 2);
+	for (int i = 0; i < _i; i++) {
+		ck_assert_uint_eq(drained, 0);
+		slots_set_max(&relay->standing->slots, 3 + i);
+		LOOP_UNTIL(base, set.count == 3 + (size_t)i);
+	}
+	ck_assert_uint_eq(drained, 1);
+}
+END_TEST
+
+/* Whoever is accepted early is reset with those that wait. */
+START_TEST(unix_acceptor_that_is_freed_at_its_limit)
+{
+	begin_unix(TEXTS("defaults.max_connections=1"));
+	for (int i = 0; i < 3; i++)
+		knock();
+	LOOP_UNTIL(base, set.count == 1);
+	close_first();
+	loop_passes_in(base, 20);
+	acceptor_free(LIST_FIRST(&acceptors.list));
+}
+END_TEST
+
+/* A stand-in takes nobody whom it cannot serve at once. */
+START_TEST(unix_stand_in_at_the_limit_accepts_nobody_early)
+{
+	unsigned fds;
+
+	begin_unix(TEXTS("defaults.max_connections=1"));
+	knock();
+	LOOP_UNTIL(base, set.count == 1);
+	knock();
+	loop_passes_in(base, 20);
+	set.worker = 1;
+	fds = relays_count_fds();
+	close_first();
+	loop_passes_in(base, 20);
+	ck_assert_uint_eq(relays_count_fds(), fds);
+	set.worker = 0;
 }
 END_TEST
 
@@ -919,6 +979,9 @@ int main(void)
 	tcase_add_test(tcase, closing_acceptor_needs_no_descriptor_when_nobody_waits);
 	tcase_add_test(tcase, closing_acceptor_waits_out_a_shortage);
 	tcase_add_test(tcase, closing_acceptor_of_a_unix_entrance);
+	tcase_add_loop_test(tcase, unix_acceptor_that_closes_at_its_limit, 0, 4);
+	tcase_add_test(tcase, unix_acceptor_that_is_freed_at_its_limit);
+	tcase_add_test(tcase, unix_stand_in_at_the_limit_accepts_nobody_early);
 	tcase_add_test(tcase, acceptors_close_one_after_the_other);
 	tcase_add_test(tcase, freed_acceptor_does_not_accept);
 	tcase_add_test(tcase, paused_listener_can_be_freed);
