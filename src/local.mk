@@ -95,6 +95,7 @@ src_libweir_a_SOURCES = \
 	src/net/lookups.c src/net/lookups.h \
 	src/net/resolver.c src/net/resolver.h \
 	src/config/access.c src/config/access.h \
+	src/config/addresses.c src/config/addresses.h \
 	src/config/clashes.c src/config/clashes.h \
 	src/config/paths.c src/config/paths.h \
 	src/config/rings.c src/config/rings.h \

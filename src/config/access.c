@@ -41,33 +41,18 @@ static const char *take_name(const char *text, char **name)
 	if (!*text || !printable_is_word(text))
 		return "has a name that is not valid";
 	*name = strdup(text);
-	return *name ? NULL : "could not be kept: out of memory";
+	return *name ? NULL : COULD_NOT_KEEP;
 }
 
-static const char *take_word(char *word, struct address *address)
+const char *access_take(const char *key, const char *text, struct address *address)
 {
-	char *text = strchr(word, '=');
-
-	if (text)
-		*text++ = '\0';
-	if (text && strcmp(word, "mode") == 0)
+	if (strcmp(key, "mode") == 0)
 		return take_mode(text, address);
-	if (text && strcmp(word, "owner") == 0)
+	if (strcmp(key, "owner") == 0)
 		return address->owner ? "has two owners" : take_name(text, &address->owner);
-	if (text && strcmp(word, "group") == 0)
+	if (strcmp(key, "group") == 0)
 		return address->group ? "has two groups" : take_name(text, &address->group);
 	return "has a word after it that is not known";
-}
-
-const char *access_parse(const char *words, struct address *address)
-{
-	char *copy = strdup(words), *rest = copy, *word;
-	const char *problem = copy ? NULL : "could not be kept: out of memory";
-
-	while (!problem && (word = strtok_r(NULL, " \t", &rest)))
-		problem = take_word(word, address);
-	free(copy);
-	return problem;
 }
 
 static void add_word(char *text, const char *key, const char *value)

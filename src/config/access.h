@@ -9,10 +9,10 @@
 #define ACCESS_TEXT_MAX (2 * ACCESS_NAME_MAX + 64)
 
 /*
- * Takes the words into address, a unix path. Returns NULL, or what is wrong with them. address_deinit frees
- * what was taken in either case.
+ * Takes one of the words into address, a unix path. Returns NULL, or what is wrong with it. address_deinit
+ * frees what was taken.
  */
-const char *access_parse(const char *words, struct address *address);
+const char *access_take(const char *key, const char *text, struct address *address);
 /* Writes them as they are parsed; an empty text if there are none. Returns buf. */
 char *access_format(const struct address *address, char buf[ACCESS_TEXT_MAX]);
 /* Finds the numbers of the users and groups that listening addresses name, and complains where it cannot. */

@@ -14,6 +14,8 @@
 #define NO_LINE      0        /* the file as a whole */
 #define COMMAND_LINE UINT_MAX /* sorts after the file */
 
+#define COULD_NOT_KEEP "could not be kept: out of memory" /* what is wrong with a value then */
+
 struct complaints {
 	const char *file;        /* borrowed; the file that line numbers refer to */
 	struct complaint *items; /* private */

@@ -66,61 +66,104 @@ static unsigned last_line(struct section *section, const char *const keys[], siz
 	return last;
 }
 
-/* The last line of section that affects the watermarks of a direction, or NO_LINE. */
-static unsigned marks_line(struct section *section, enum direction direction)
+static bool any_was_refused(const struct section *section, const char *const keys[], size_t count)
 {
+	for (size_t i = 0; i < count; i++)
+		if (section->refused[option_find(keys[i], SECTION_RELAY) - option_table])
+			return true;
+	return false;
+}
+
+/*
+ * Where section, or else [defaults], sets some of the keys. NO_LINE if there is nothing to say: what
+ * [defaults] sets wrong is reported once, not for each relay, and a value that was refused causes no further
+ * errors.
+ */
+static unsigned place_of(struct loader *loader, struct section *section, const char *const keys[],
+                         size_t count, bool *reported)
+{
+	unsigned line = last_line(section, keys, count);
+
+	if (any_was_refused(section, keys, count) || any_was_refused(&loader->defaults, keys, count))
+		return NO_LINE;
+	if (line != NO_LINE || *reported)
+		return line;
+	*reported = true;
+	return last_line(&loader->defaults, keys, count);
+}
+
+static void check_marks(struct loader *loader, struct section *section, enum direction direction,
+                        bool *reported)
+{
+	static const char *const names[DIRECTIONS] = {[UPLOAD] = "upload", [DOWNLOAD] = "download"};
 	static const char *const keys[DIRECTIONS][4] = {
 	        [UPLOAD] = {"high_watermark", "low_watermark", "upload_high_watermark",
 	                    "upload_low_watermark"},
 	        [DOWNLOAD] = {"high_watermark", "low_watermark", "download_high_watermark",
 	                      "download_low_watermark"},
 	};
-
-	return last_line(section, keys[direction], 4);
-}
-
-/* reported: directions whose watermarks in [defaults], which every relay may inherit, had their complaint. */
-static void check_marks(struct loader *loader, struct section *section, enum direction direction,
-                        bool reported[DIRECTIONS])
-{
-	static const char *const names[DIRECTIONS] = {[UPLOAD] = "upload", [DOWNLOAD] = "download"};
 	const struct flow_limits *limits = &section->relay.limits[direction];
-	unsigned line = marks_line(section, direction);
 	char high[UNITS_TEXT_MAX], low[UNITS_TEXT_MAX];
+	unsigned line;
 
 	if (limits->low < limits->high)
 		return;
-	if (line == NO_LINE) {
-		if (reported[direction])
-			return;
-		reported[direction] = true;
-		line = marks_line(&loader->defaults, direction);
-	}
-	complaints_add(&loader->complaints, line,
-	               "relay \"%s\": %s low watermark %s and high watermark %s; expected low < high",
-	               section->relay.name, names[direction], units_format_size(limits->low, low),
-	               units_format_size(limits->high, high));
+	line = place_of(loader, section, keys[direction], 4, reported);
+	if (line != NO_LINE)
+		complaints_add(&loader->complaints, line,
+		               "relay \"%s\": %s low watermark %s and high watermark %s; expected low < high",
+		               section->relay.name, names[direction], units_format_size(limits->low, low),
+		               units_format_size(limits->high, high));
 }
 
-/* No rate can be measured over an endless time. reported: as above, of [defaults]. */
+/* No rate can be measured over an endless time. */
 static void check_rate(struct loader *loader, struct section *section, bool *reported)
 {
 	static const char *const keys[] = {"min_rate", "stall_timeout"};
-	unsigned line = last_line(section, keys, 2);
 	char rate[UNITS_TEXT_MAX];
+	unsigned line;
 
 	if (section->relay.min_rate == 0 || section->relay.stall_timeout > 0)
 		return;
-	if (line == NO_LINE) {
-		if (*reported)
-			return;
-		*reported = true;
-		line = last_line(&loader->defaults, keys, 2);
-	}
-	complaints_add(
-	        &loader->complaints, line,
-	        "relay \"%s\": min_rate %s with stall_timeout 0; expected a stall_timeout to measure it over",
-	        section->relay.name, units_format_size(section->relay.min_rate, rate));
+	line = place_of(loader, section, keys, 2, reported);
+	if (line != NO_LINE)
+		complaints_add(&loader->complaints, line,
+		               "relay \"%s\": min_rate %s with stall_timeout 0; expected a stall_timeout to "
+		               "measure it over",
+		               section->relay.name, units_format_size(section->relay.min_rate, rate));
+}
+
+/* Nothing would ever find that no target is up. */
+static void check_refusal(struct loader *loader, struct section *section, bool *reported)
+{
+	static const char *const keys[] = {"when_down", "fail_limit", "check_interval"};
+	const struct config_relay *relay = &section->relay;
+	unsigned line;
+
+	if (relay->when_down != WHEN_DOWN_REFUSE || relay->fail_limit > 0 || relay->check_interval > 0)
+		return;
+	line = place_of(loader, section, keys, 3, reported);
+	if (line != NO_LINE)
+		complaints_add(&loader->complaints, line,
+		               "relay \"%s\": when_down refuse with fail_limit 0 and check_interval 0; "
+		               "expected one that takes targets out",
+		               relay->name);
+}
+
+/* weir cannot close what the service manager keeps open. */
+static void check_closing(struct loader *loader, struct section *section)
+{
+	const struct config_relay *relay = &section->relay;
+
+	if (relay->when_down != WHEN_DOWN_REFUSE || loader->complaints.out_of_memory)
+		return;
+	for (size_t i = 0; i < relay->listen_count; i++)
+		if (relay->listen[i].kind == ADDRESS_SYSTEMD)
+			complaints_add(
+			        &loader->complaints, section->listen_lines[i],
+			        "listen: \"systemd:%s\" with when_down refuse; expected an address that "
+			        "weir can close, or when_down try",
+			        relay->listen[i].host);
 }
 
 static void check_has(struct loader *loader, struct section *section, const char *key)
@@ -138,10 +181,10 @@ static void check_has(struct loader *loader, struct section *section, const char
 		               section->relay.name, key, key);
 }
 
-/* What [defaults] sets wrong is reported once, not for each relay. */
+/* Which errors of [defaults] have been. */
 struct reported {
 	bool marks[DIRECTIONS];
-	bool rate;
+	bool rate, refusal;
 };
 
 static void finish_relay(struct loader *loader, struct section *section, struct reported *reported)
@@ -151,10 +194,10 @@ static void finish_relay(struct loader *loader, struct section *section, struct 
 	check_has(loader, section, "listen");
 	check_has(loader, section, "target");
 	check_rate(loader, section, &reported->rate);
-	if (section->marks_broken || loader->defaults.marks_broken)
-		return;
-	check_marks(loader, section, UPLOAD, reported->marks);
-	check_marks(loader, section, DOWNLOAD, reported->marks);
+	check_refusal(loader, section, &reported->refusal);
+	check_closing(loader, section);
+	check_marks(loader, section, UPLOAD, &reported->marks[UPLOAD]);
+	check_marks(loader, section, DOWNLOAD, &reported->marks[DOWNLOAD]);
 }
 
 static void finish_relays(struct loader *loader)

@@ -87,13 +87,16 @@ static void assign(struct loader *loader, struct section *section, const struct 
 
 	*loader_option_line(section, option) = line;
 	if (problem) {
-		section->marks_broken |= strstr(option->key, "watermark") != NULL;
+		section->refused[option - option_table] = true;
 		complaints_add(&loader->complaints, line, "%s: \"%s\" %s; expected %s", option->key, value,
 		               problem, option->expected);
 	} else if (strcmp(option->key, "listen") == 0) {
 		keep_last_line(loader, &section->listen_lines, section->relay.listen_count, line);
 	} else if (strcmp(option->key, "target") == 0) {
 		keep_last_line(loader, &section->target_lines, section->relay.target_count, line);
+	} else if (strcmp(option->key, "backup_target") == 0) {
+		keep_last_line(loader, &section->backup_target_lines, section->relay.backup_target_count,
+		               line);
 	}
 }
 
@@ -381,6 +384,18 @@ void loader_read(struct loader *loader)
 	take_command_line(loader);
 }
 
+unsigned loader_target_line(const struct section *section, size_t n)
+{
+	size_t count = section->relay.target_count;
+
+	return n < count ? section->target_lines[n] : section->backup_target_lines[n - count];
+}
+
+const char *loader_target_key(const struct section *section, size_t n)
+{
+	return n < section->relay.target_count ? "target" : "backup_target";
+}
+
 size_t loader_count_listens(const struct loader *loader)
 {
 	const struct section *section;
@@ -400,6 +415,7 @@ void loader_deinit(struct loader *loader)
 		config_free_relay(&section->relay);
 		free(section->listen_lines);
 		free(section->target_lines);
+		free(section->backup_target_lines);
 		free(section);
 	}
 	tdestroy(loader->firsts, free);

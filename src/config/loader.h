@@ -19,9 +19,10 @@ struct section {
 	unsigned lines[OPTIONS_MAX]; /* where each option of the table was set; NO_LINE = it was not */
 	unsigned *listen_lines;      /* where each listening address of relay was set */
 	unsigned *target_lines;      /* the same of each target */
-	bool marks_broken;           /* a watermark was refused, so the others cannot be checked */
-	void *settings;              /* struct config_global or config_relay, as option_set takes it */
-	struct config_relay relay;   /* for [defaults] and [relay NAME] */
+	unsigned *backup_target_lines;
+	bool refused[OPTIONS_MAX]; /* options of the table that had a wrong value */
+	void *settings;            /* struct config_global or config_relay, as option_set takes it */
+	struct config_relay relay; /* for [defaults] and [relay NAME] */
 };
 
 struct loader {
@@ -45,6 +46,10 @@ void loader_deinit(struct loader *loader);
 
 /* Points to the line where section sets option, NO_LINE if it does not. */
 unsigned *loader_option_line(struct section *section, const struct option *option);
+
+/* Of a target as config_nth_target counts them: the line, and the key that it has there. */
+unsigned loader_target_line(const struct section *section, size_t n);
+const char *loader_target_key(const struct section *section, size_t n);
 
 /* Listening addresses of all relays. */
 size_t loader_count_listens(const struct loader *loader);

@@ -4,7 +4,7 @@
 
 #include "base/printable.h"
 #include "base/units.h"
-#include "config/access.h"
+#include "config/addresses.h"
 #include "config/settings.h"
 
 #include <assert.h>
@@ -20,10 +20,6 @@
 #define BYTES_MAX   (1ull << 40) /* the sum of two is far from overflowing */
 #define SOCKBUF_MAX (1ull << 30) /* setsockopt(2) takes an int */
 #define MS_MAX      (365ull * 24 * 60 * 60 * 1000)
-
-#define BLANKS " \t"
-
-#define OUT_OF_MEMORY "could not be kept: out of memory"
 
 /* How values of one kind are read and written. */
 struct option_type {
@@ -150,7 +146,7 @@ static const char *set_path(const struct option *option, void *settings, const c
 		return "is not valid";
 	copy = strdup(text);
 	if (!copy)
-		return OUT_OF_MEMORY;
+		return COULD_NOT_KEEP;
 	free(*value);
 	*value = copy;
 	return NULL;
@@ -163,142 +159,71 @@ static void print_path(const struct option *option, const void *settings, FILE *
 	fprintf(out, "%s = %s\n", option->key, *value);
 }
 
-static const char *parse_address(const char *text, struct address *address)
+/* False when out of memory. */
+static bool append(const struct option *option, void *settings, const void *item, size_t size)
 {
-	switch (address_parse(text, address)) {
-	case 0:
-		return NULL;
-	case -ENOMEM:
-		return OUT_OF_MEMORY;
-	case -ERANGE:
-		return "has a port over 65535";
-	case -ENAMETOOLONG:
-		return "is too long";
-	default:
-		return "is not an address";
-	}
-}
-
-/* Appends address. Takes ownership of it even on failure. */
-static const char *append_address(const struct option *option, void *settings, struct address *address)
-{
-	struct address **items = field(option, settings);
 	size_t *count = (size_t *)(void *)((char *)settings + option->count_offset);
-	struct address *grown = reallocarray(*items, *count + 1, sizeof(**items));
+	char *items;
 
-	if (!grown) {
-		address_deinit(address);
-		return OUT_OF_MEMORY;
-	}
-	*items = grown;
-	grown[(*count)++] = *address; /* consumed */
-	return NULL;
-}
-
-/* What cannot be listened on anywhere. */
-static const char *listen_problem(const struct address *address)
-{
-	const struct in6_addr *in6 = &address->endpoint.in6.sin6_addr;
-
-#ifndef HAVE_SYSTEMD
-	if (address->kind == ADDRESS_SYSTEMD)
-		return "needs a weir that was built with libsystemd";
-#endif
-	if (address->kind != ADDRESS_LITERAL || address->endpoint.any.sa_family != AF_INET6)
-		return NULL;
-	if (IN6_IS_ADDR_MULTICAST(in6))
-		return "is a multicast address";
-	return IN6_IS_ADDR_LINKLOCAL(in6) ? "is a link-local address, which needs an interface" : NULL;
-}
-
-/* words: what comes after the address. */
-static const char *take_words(const char *words, struct address *address)
-{
-	if (!*words)
-		return NULL;
-	if (address->kind != ADDRESS_LITERAL || !endpoint_is_path(&address->endpoint))
-		return "has words after it, which are for a unix path";
-	return access_parse(words, address);
-}
-
-static const char *parse_listen(char *text, struct address *address)
-{
-	char *words = text + strcspn(text, BLANKS);
-	const char *problem;
-
-	if (*words)
-		*words++ = '\0';
-	problem = parse_address(text, address);
-	if (problem)
-		return problem;
-	problem = listen_problem(address);
-	if (!problem)
-		problem = take_words(words, address);
-	if (problem)
-		address_deinit(address);
-	return problem;
+	memcpy(&items, field(option, settings), sizeof(items));
+	items = reallocarray(items, *count + 1, size);
+	if (!items)
+		return false;
+	memcpy(items + (*count)++ * size, item, size);
+	memcpy(field(option, settings), &items, sizeof(items));
+	return true;
 }
 
 static const char *set_listen(const struct option *option, void *settings, const char *text)
 {
 	struct address address;
-	char *copy = strdup(text);
-	const char *problem = copy ? parse_listen(copy, &address) : OUT_OF_MEMORY;
+	const char *problem = addresses_parse_listen(text, &address);
 
-	free(copy);
-	if (problem)
+	if (problem || append(option, settings, &address, sizeof(address)))
 		return problem;
-	/* bind(2) refuses a mapped address on an IPv6 socket that is not for both families. */
-	if (address.kind == ADDRESS_LITERAL)
-		endpoint_unmap(&address.endpoint);
-	return append_address(option, settings, &address);
+	address_deinit(&address);
+	return COULD_NOT_KEEP;
 }
 
-static const char *target_problem(const struct address *address)
+static void print_listens(const struct option *option, const void *settings, FILE *out)
 {
-	if (address->kind == ADDRESS_WILDCARD)
-		return "stands for every address, which is for listening only";
-	if (address->kind == ADDRESS_SYSTEMD)
-		return "stands for sockets of the service manager, which are for listening only";
-	if (address->port == 0 &&
-	    (address->kind == ADDRESS_NAME || address->endpoint.any.sa_family != AF_UNIX))
-		return "has port 0, which is for listening only";
-	return NULL;
+	const struct config_relay *relay = settings;
+	char buf[ADDRESSES_TEXT_MAX];
+
+	for (size_t i = 0; i < relay->listen_count; i++)
+		fprintf(out, "%s = %s\n", option->key, addresses_format_listen(&relay->listen[i], buf));
 }
 
 static const char *set_target(const struct option *option, void *settings, const char *text)
 {
-	struct address address;
-	const char *problem = text[strcspn(text, BLANKS)] ? "has words after it, which are for listening only"
-	                                                  : parse_address(text, &address);
+	struct config_target target;
+	const char *problem = addresses_parse_target(text, &target);
 
-	if (problem)
+	if (problem || append(option, settings, &target, sizeof(target)))
 		return problem;
-	problem = target_problem(&address);
-	if (problem) {
-		address_deinit(&address);
-		return problem;
-	}
-	return append_address(option, settings, &address);
+	address_deinit(&target.address);
+	return COULD_NOT_KEEP;
 }
 
-static void print_addresses(const struct option *option, const void *settings, FILE *out)
+static void print_targets(const struct option *option, const void *settings, FILE *out)
 {
-	struct address *const *items = const_field(option, settings);
-	const size_t *count = (const size_t *)(const void *)((const char *)settings + option->count_offset);
-	char buf[ADDRESS_TEXT_MAX], words[ACCESS_TEXT_MAX];
+	struct config_target *const *items = const_field(option, settings);
+	size_t count = *(const size_t *)(const void *)((const char *)settings + option->count_offset);
+	char buf[ADDRESSES_TEXT_MAX];
 
-	for (size_t i = 0; i < *count; i++) {
-		access_format(&(*items)[i], words);
-		fprintf(out, "%s = %s%s%s\n", option->key, address_format(&(*items)[i], buf),
-		        *words ? " " : "", words);
-	}
+	for (size_t i = 0; i < count; i++)
+		fprintf(out, "%s = %s\n", option->key, addresses_format_target(&(*items)[i], buf));
 }
 
 static_assert(sizeof(enum dump_format) == sizeof(unsigned), "set_word stores an unsigned");
 static const char *const dump_format_words[] = {[DUMP_TEXT] = "text", [DUMP_JSON] = "json", NULL};
 static const char *const splice_words[] = {[SPLICE_AUTO] = "auto", [SPLICE_OFF] = "off", NULL};
 static const char *const on_reset_words[] = {[ON_RESET_RESET] = "reset", [ON_RESET_CLOSE] = "close", NULL};
+static const char *const balance_words[] = {[BALANCE_ROUND_ROBIN] = "round_robin",
+                                            [BALANCE_LEAST_CONNECTIONS] = "least_connections",
+                                            [BALANCE_SOURCE] = "source",
+                                            NULL};
+static const char *const when_down_words[] = {[WHEN_DOWN_TRY] = "try", [WHEN_DOWN_REFUSE] = "refuse", NULL};
 
 #define NUMBER_TYPE(parser, formatter)                                                                       \
 	{                                                                                                    \
@@ -317,11 +242,13 @@ static const struct option_type bool_type = {.set = set_bool, .print = print_boo
 static const struct option_type dump_format_type = WORD_TYPE(dump_format_words);
 static const struct option_type splice_type = WORD_TYPE(splice_words);
 static const struct option_type on_reset_type = WORD_TYPE(on_reset_words);
+static const struct option_type balance_type = WORD_TYPE(balance_words);
+static const struct option_type when_down_type = WORD_TYPE(when_down_words);
 static const struct option_type log_level_type = {
         .set = set_log_level, .print = print_log_level, .size = sizeof(enum log_level)};
 static const struct option_type path_type = {.set = set_path, .print = print_path};
-static const struct option_type listen_type = {.set = set_listen, .print = print_addresses};
-static const struct option_type target_type = {.set = set_target, .print = print_addresses};
+static const struct option_type listen_type = {.set = set_listen, .print = print_listens};
+static const struct option_type target_type = {.set = set_target, .print = print_targets};
 
 /* effect: a name of enum option_effect without its APPLIES_. */
 #define IN_GLOBAL(name, effect)                                                                              \
@@ -343,6 +270,11 @@ static const struct option_type target_type = {.set = set_target, .print = print
 #define TIMEOUT_OPTION                                                                                       \
 	.type = &duration_type, .minimum = 0, .maximum = MS_MAX,                                             \
 	.expected = "a duration like 500ms, 30s, 5m or 1h, at most 365d; 0 = never"
+#define TARGET_OPTION                                                                                        \
+	.expected = "HOST:PORT, [IPV6]:PORT, unix:/PATH or unix:@NAME, which may have weight=N, from 1 to "  \
+	            "100, after it"
+#define IN_A_ROW_OPTION                                                                                      \
+	.type = &number_type, .minimum = 1, .maximum = 1000, .expected = "a number from 1 to 1000"
 /* The kernel takes whole seconds, and at most this many. */
 #define KEEPALIVE_OPTION                                                                                     \
 	.type = &duration_type, .minimum = 1000, .maximum = 32767000, .allows_auto = true,                   \
@@ -381,9 +313,11 @@ const struct option option_table[] = {
                      "mode=OCTAL, owner=USER and group=GROUP after it",
          .help = "An address to accept clients on; may be repeated."},
         {IN_RELAY(target, TO_NEW_PAIRS), .type = &target_type,
-         .count_offset = offsetof(struct config_relay, target_count),
-         .expected = "HOST:PORT, [IPV6]:PORT, unix:/PATH or unix:@NAME",
+         .count_offset = offsetof(struct config_relay, target_count), TARGET_OPTION,
          .help = "An address to connect to for a client; may be repeated."},
+        {IN_RELAY(backup_target, TO_NEW_PAIRS), .type = &target_type,
+         .count_offset = offsetof(struct config_relay, backup_target_count), TARGET_OPTION,
+         .help = "The same, used while no target is up; may be repeated."},
         {IN_BOTH(high_watermark, TO_NEW_PAIRS), HIGH_OPTION, .default_text = "1M",
          .expected = "a size from 1 to 1T", .help = "The queue at which a flow stops reading its source."},
         {IN_BOTH(low_watermark, TO_NEW_PAIRS), LOW_OPTION, .default_text = "auto",
@@ -416,6 +350,34 @@ const struct option option_table[] = {
         {IN_BOTH(connect_attempts, TO_NEW_PAIRS), .type = &number_type, .minimum = 1, .maximum = 100,
          .default_text = "3", .expected = "a number from 1 to 100",
          .help = "Attempts to connect, each to the next target address, before the client is reset."},
+        {IN_BOTH(balance, TO_NEW_PAIRS), .type = &balance_type, .default_text = "round_robin",
+         .expected = "round_robin, least_connections or source",
+         .help = "How a target is chosen: in turn, with the fewest pairs, or by the client's address."},
+        {IN_BOTH(fail_limit, AT_ONCE), .type = &number_type, .maximum = 1000, .default_text = "3",
+         .expected = "a number from 0 to 1000; 0 = never taken out",
+         .help = "Connects that must fail in a row before a target address is taken out."},
+        {IN_BOTH(fail_time, AT_ONCE), .type = &duration_type, .minimum = 1, .maximum = MS_MAX,
+         .default_text = "10s", .expected = "a duration from 1ms to 365d",
+         .help = "How long it is out before one pair tries it again."},
+        {IN_BOTH(check_interval, AT_ONCE), .type = &duration_type, .maximum = MS_MAX, .default_text = "0",
+         .expected = "a duration like 500ms, 2s or 1m, at most 365d; 0 = no checks",
+         .help = "How often each target address is checked by connecting; 0 = no checks."},
+        {IN_BOTH(check_timeout, AT_ONCE), .type = &duration_type, .minimum = 1, .maximum = MS_MAX,
+         .default_text = "1s", .expected = "a duration from 1ms to 365d",
+         .help = "How long a check may take to connect."},
+        {IN_BOTH(check_rise, AT_ONCE), IN_A_ROW_OPTION, .default_text = "2",
+         .help = "Checks that must succeed in a row before an address that is down is up."},
+        {IN_BOTH(check_fall, AT_ONCE), IN_A_ROW_OPTION, .default_text = "3",
+         .help = "Checks that must fail in a row before an address that is up is down."},
+        {IN_BOTH(slow_start, AT_ONCE), .type = &duration_type, .maximum = MS_MAX, .default_text = "0",
+         .expected = "a duration like 500ms, 30s or 5m, at most 365d; 0 = off",
+         .help = "How long the weight of an address that is up again grows to its full size; 0 = off."},
+        {IN_BOTH(retry_time, TO_NEW_PAIRS), .type = &duration_type, .maximum = MS_MAX, .default_text = "0",
+         .expected = "a duration like 500ms, 5s or 1m, at most 365d; 0 = off",
+         .help = "How long a client is held while the targets are tried again; 0 = not at all."},
+        {IN_BOTH(when_down, AT_ONCE), .type = &when_down_type, .default_text = "try",
+         .expected = "try or refuse",
+         .help = "While no target is up: try them all the same, or refuse = close the entrances."},
         {IN_BOTH(resolve_interval, AT_ONCE), .type = &duration_type, .minimum = 1000, .maximum = MS_MAX,
          .allows_auto = true, .default_text = "auto", .expected = "auto or a duration from 1s to 365d",
          .help = "How often its targets' names are looked up again; auto = that of [global]."},

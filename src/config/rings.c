@@ -12,7 +12,7 @@ struct stop {
 	struct section *section;
 	enum { NOT_SEEN, ON_THE_WAY, LEFT } state;
 	struct stop *before; /* its target led here */
-	size_t target;       /* the one being followed */
+	size_t target;       /* the one being followed, as config_nth_target counts them */
 	unsigned way;        /* the next way to try from that target */
 };
 
@@ -88,12 +88,12 @@ static struct stop *next_stop(const struct rings *rings, struct stop *stop)
 {
 	const struct config_relay *relay = &stop->section->relay;
 
-	for (; stop->target < relay->target_count; go_to_next_target(stop)) {
+	for (; stop->target < config_count_targets(relay); go_to_next_target(stop)) {
 		while (stop->way < WAYS) {
 			struct address in;
 			const struct way_in wanted = {.address = &in}, *found = NULL;
 
-			if (take_way(&relay->target[stop->target], stop->way++, &in))
+			if (take_way(&config_nth_target(relay, stop->target)->address, stop->way++, &in))
 				found = bsearch(&wanted, rings->ways_in, rings->way_count, sizeof(wanted),
 				                compare_ways_in);
 			if (found)
@@ -109,9 +109,10 @@ static void complain(const struct rings *rings, const struct stop *last, const s
 {
 	char text[ADDRESS_TEXT_MAX];
 
-	complaints_add(&rings->loader->complaints, last->section->target_lines[last->target],
-	               "target: \"%s\" leads back to relay \"%s\"; expected targets that make no ring",
-	               address_format(&last->section->relay.target[last->target], text),
+	complaints_add(&rings->loader->complaints, loader_target_line(last->section, last->target),
+	               "%s: \"%s\" leads back to relay \"%s\"; expected targets that make no ring",
+	               loader_target_key(last->section, last->target),
+	               address_format(&config_nth_target(&last->section->relay, last->target)->address, text),
 	               first->section->relay.name);
 }
 

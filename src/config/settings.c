@@ -9,9 +9,12 @@ void config_free_relay(struct config_relay *relay)
 	for (size_t i = 0; i < relay->listen_count; i++)
 		address_deinit(&relay->listen[i]);
 	for (size_t i = 0; i < relay->target_count; i++)
-		address_deinit(&relay->target[i]);
+		address_deinit(&relay->target[i].address);
+	for (size_t i = 0; i < relay->backup_target_count; i++)
+		address_deinit(&relay->backup_target[i].address);
 	free(relay->listen);
 	free(relay->target);
+	free(relay->backup_target);
 	free(relay->name);
 	*relay = (struct config_relay){0};
 }

@@ -20,6 +20,8 @@ enum direction { UPLOAD, DOWNLOAD }; /* client to target, target to client */
 enum dump_format { DUMP_TEXT, DUMP_JSON };
 enum splice_mode { SPLICE_AUTO, SPLICE_OFF };
 enum on_reset { ON_RESET_RESET, ON_RESET_CLOSE };
+enum balance { BALANCE_ROUND_ROBIN, BALANCE_LEAST_CONNECTIONS, BALANCE_SOURCE };
+enum when_down { WHEN_DOWN_TRY, WHEN_DOWN_REFUSE };
 
 struct config_global {
 	uint64_t workers;         /* UNITS_AUTO or 1 to 256 */
@@ -39,14 +41,23 @@ struct flow_limits {
 	uint64_t low;
 };
 
+#define TARGET_WEIGHT_MAX 100
+
+struct config_target {
+	struct address address;
+	unsigned weight; /* 1 to TARGET_WEIGHT_MAX */
+};
+
 #define RELAY_NAME_MAX 64 /* bytes of the longest name of a relay, without its NUL */
 
 struct config_relay {
 	char *name;
 	struct address *listen; /* at least one */
 	size_t listen_count;
-	struct address *target; /* at least one */
+	struct config_target *target; /* at least one */
 	size_t target_count;
+	struct config_target *backup_target; /* for when no target is up */
+	size_t backup_target_count;
 
 	/*
 	 * As written. limits holds the effective values. UNITS_AUTO means half of the high one for
@@ -58,9 +69,18 @@ struct config_relay {
 	struct flow_limits limits[DIRECTIONS];
 
 	enum splice_mode splice;
-	uint64_t max_connections, max_connections_per_source;     /* 0 = no limit of its own */
-	uint64_t connect_timeout;                                 /* ms, at least 1 */
-	uint64_t connect_attempts;                                /* at least 1 */
+	uint64_t max_connections, max_connections_per_source; /* 0 = no limit of its own */
+	uint64_t connect_timeout;                             /* ms, at least 1 */
+	uint64_t connect_attempts;                            /* at least 1 */
+	enum balance balance;
+	uint64_t fail_limit;             /* connects failed in a row; 0 = off */
+	uint64_t fail_time;              /* ms, at least 1 */
+	uint64_t check_interval;         /* ms; 0 = no checks */
+	uint64_t check_timeout;          /* ms, at least 1 */
+	uint64_t check_rise, check_fall; /* checks in a row, at least 1 */
+	uint64_t slow_start;             /* ms; 0 = full weight at once */
+	uint64_t retry_time;             /* ms; 0 = no client is held */
+	enum when_down when_down;
 	uint64_t resolve_interval;                                /* ms or UNITS_AUTO: as in config_global */
 	uint64_t idle_timeout, half_close_timeout, stall_timeout; /* ms; 0 = never */
 	uint64_t min_rate;                                        /* bytes a second; 0 = off */
@@ -81,6 +101,17 @@ struct config {
 	/* private */
 	struct refcount references;
 };
+
+/* Over the targets and then the backup targets of a relay. */
+static inline size_t config_count_targets(const struct config_relay *relay)
+{
+	return relay->target_count + relay->backup_target_count;
+}
+
+static inline const struct config_target *config_nth_target(const struct config_relay *relay, size_t n)
+{
+	return n < relay->target_count ? &relay->target[n] : &relay->backup_target[n - relay->target_count];
+}
 
 /* References are counted atomically. The last put frees. config_put takes NULL. */
 struct config *config_get(struct config *config);

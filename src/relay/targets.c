@@ -58,8 +58,8 @@ static int init_targets(struct targets *targets, struct resolver *resolver, uint
 	if (!targets->list)
 		return -ENOMEM;
 	for (size_t i = 0; i < config->target_count; i++)
-		if (init_target(config, &targets->list[i], &config->target[i], resolver, resolve_interval) <
-		    0)
+		if (init_target(config, &targets->list[i], &config->target[i].address, resolver,
+		                resolve_interval) < 0)
 			return -ENOMEM;
 	return 0;
 }

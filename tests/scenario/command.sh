@@ -104,7 +104,7 @@ bad_access() {
 	says weir.log 'access.ini:6: listen: .* has words after it, which are for a unix path; expected'
 	says weir.log 'access.ini:7: listen: .* has words after it, which are for a unix path; expected'
 	says weir.log 'access.ini:8: listen: .* has two modes; expected'
-	says weir.log 'access.ini:9: target: .* has words after it, which are for listening only; expected'
+	says weir.log 'access.ini:9: target: .* has a word after it that is not known; expected'
 	expect_equal "the number of complaints" 8 "$(wc -l <weir.log)"
 }
 beside "mode=, owner= and group= that cannot be: 78" bad_access

@@ -22,7 +22,8 @@
 #define EXPECT_LISTEN                                                                                        \
 	"HOST:PORT, [IPV6]:PORT, *:PORT, systemd:NAME, unix:@NAME or unix:/PATH, which may have "            \
 	"mode=OCTAL, owner=USER and group=GROUP after it"
-#define EXPECT_TARGET "HOST:PORT, [IPV6]:PORT, unix:/PATH or unix:@NAME"
+#define EXPECT_TARGET                                                                                        \
+	"HOST:PORT, [IPV6]:PORT, unix:/PATH or unix:@NAME, which may have weight=N, from 1 to 100, after it"
 
 extern char folder[], file[64]; /* the test's own; file is in folder */
 extern struct config_errors errors;

@@ -83,7 +83,7 @@ static const struct {
         {LISTEN "x mode=660\n", "FILE:4: listen: \"x mode=660\" is not an address" REFUSED},
         {RELAY "target = " PATH " mode=660\n",
          "FILE:4: target: \"" PATH
-         " mode=660\" has words after it, which are for listening only; expected " EXPECT_TARGET "\n"},
+         " mode=660\" has a word after it that is not known; expected " EXPECT_TARGET "\n"},
         {LISTEN PATH " owner=no-such-user group=no-such-group\n",
          "FILE:4: listen: \"" PATH "\": user \"no-such-user\" does not exist" NAMES "FILE:4: listen: \"" PATH
          "\": group \"no-such-group\" does not exist" NAMES},

@@ -58,7 +58,27 @@ static const struct {
         {RELAY "listen = *:80\n", "listen = *:80"},
         {RELAY "listen = unix:@abstract\n", "listen = unix:@abstract"},
         {RELAY "target = db.example.org:5432\n", "target = db.example.org:5432"},
-        {RELAY "target = 127.0.0.1:2\n", "target = 127.0.0.1:2"},
+        {RELAY "target = 127.0.0.1:2\n", "target = 127.0.0.1:2"}, /* twice is no error */
+        {RELAY "target = db:1 weight=1\n", "target = db:1"},
+        {RELAY "target = db:1 \t weight=2\t\n", "target = db:1 weight=2"},
+        {RELAY "target = [::1]:1 weight=100\n", "target = [::1]:1 weight=100"},
+        {RELAY "target = unix:@x weight=007\n", "target = unix:@x weight=7"},
+        {RELAY "backup_target = db:1 weight=9\nbackup_target = db:2\n",
+         "backup_target = db:1 weight=9\nbackup_target = db:2"},
+        {RELAY "balance = least_connections\n", "balance = least_connections"},
+        {"[defaults]\nbalance = source\n" RELAY, "balance = source"},
+        {RELAY "fail_limit = 0\n", "fail_limit = 0"},
+        {RELAY "fail_limit = 1000\n", "fail_limit = 1000"},
+        {RELAY "fail_time = 1ms\n", "fail_time = 1ms"},
+        {RELAY "check_interval = 500ms\n", "check_interval = 500ms"},
+        {RELAY "check_interval = 1s\ncheck_timeout = 3s\n", "check_timeout = 3s"}, /* not two at once */
+        {RELAY "check_rise = 1\n", "check_rise = 1"},
+        {RELAY "check_fall = 1000\n", "check_fall = 1000"},
+        {RELAY "slow_start = 30s\n", "slow_start = 30s"},
+        {RELAY "retry_time = 5s\n", "retry_time = 5s"},
+        {RELAY "when_down = refuse\n", "when_down = refuse"},
+        {RELAY "when_down = refuse\nfail_limit = 0\ncheck_interval = 1s\n", "when_down = refuse"},
+        {RELAY "fail_limit = 0\n", "when_down = try"},
         {RELAY "listen = 127.0.0.1:0\nlisten = 127.0.0.1:0\n", "listen = 127.0.0.1:0"},
         {RELAY "\n \t\n# comment\n; comment\n#comment = 1\n", "[relay r]"},
         {"\xef\xbb\xbf# with a byte order mark\n" RELAY, "[relay r]"},
@@ -84,6 +104,10 @@ START_TEST(good_lines_are_taken)
 END_TEST
 
 #define EXPECT_TIMEOUT "a duration like 500ms, 30s, 5m or 1h, at most 365d; 0 = never"
+
+#define NEVER_DOWN(line)                                                                                     \
+	"FILE:" #line ": relay \"r\": when_down refuse with fail_limit 0 and check_interval 0; "             \
+	"expected one that takes targets out\n"
 
 /* A file and all the errors it causes. */
 static const struct {
@@ -262,6 +286,37 @@ static const struct {
         {RELAY "listen = systemd:web\n", "FILE:4: listen: \"systemd:web\" needs a weir that was built with "
                                          "libsystemd; expected " EXPECT_LISTEN "\n"},
 #endif
+        {RELAY "target = db:1 weight=0\n",
+         "FILE:4: target: \"db:1 weight=0\" has a weight that is out of range; expected " EXPECT_TARGET "\n"},
+        {RELAY "target = db:1 weight=101\n",
+         "FILE:4: target: \"db:1 weight=101\" has a weight that is out of range; expected " EXPECT_TARGET
+         "\n"},
+        {RELAY "target = db:1 weight=18446744073709551617\n",
+         "FILE:4: target: \"db:1 weight=18446744073709551617\" has a weight that is out of range; "
+         "expected " EXPECT_TARGET "\n"},
+        {RELAY "target = db:1 weight=x\n",
+         "FILE:4: target: \"db:1 weight=x\" has a weight that is not a number; expected " EXPECT_TARGET "\n"},
+        {RELAY "target = db:1 weight=\n",
+         "FILE:4: target: \"db:1 weight=\" has a weight that is not a number; expected " EXPECT_TARGET "\n"},
+        {RELAY "target = db:1 weight = 2\n",
+         "FILE:4: target: \"db:1 weight = 2\" has a word after it that is not known; expected " EXPECT_TARGET
+         "\n"},
+        {RELAY "target = db:1 weight=1 weight=1\n",
+         "FILE:4: target: \"db:1 weight=1 weight=1\" has two weights; expected " EXPECT_TARGET "\n"},
+        {RELAY "target = db:1 Weight=1\n",
+         "FILE:4: target: \"db:1 Weight=1\" has a word after it that is not known; expected " EXPECT_TARGET
+         "\n"},
+        {RELAY "target = db:1 db:2\n",
+         "FILE:4: target: \"db:1 db:2\" has a word after it that is not known; expected " EXPECT_TARGET "\n"},
+        {RELAY "backup_target = *:80 weight=x\n",
+         "FILE:4: backup_target: \"*:80 weight=x\" stands for every address, which is for listening only; "
+         "expected " EXPECT_TARGET "\n"},
+        {RELAY "listen = unix:/tmp/a weight=2\n", "FILE:4: listen: \"unix:/tmp/a weight=2\" has a word after "
+                                                  "it that is not known; expected " EXPECT_LISTEN "\n"},
+        {"[relay r]\nlisten = 127.0.0.1:1\nbackup_target = 127.0.0.1:2\n",
+         "FILE:1: relay \"r\" without target; expected at least one \"target = ADDRESS\"\n"},
+        {"[defaults]\nbackup_target = db:1\n" RELAY,
+         "FILE:2: key \"backup_target\" does not belong here; expected in [relay NAME]\n"},
         {RELAY "target = db\n", "FILE:4: target: \"db\" is not an address; expected " EXPECT_TARGET "\n"},
         /* a wrong value is not reported as missing too */
         {"[relay r]\nlisten = 127.0.0.1:1\ntarget = db\n",
@@ -274,6 +329,38 @@ static const struct {
          "32767s\n"},
         {RELAY "keepalive_count = 128\n",
          "FILE:4: keepalive_count: \"128\" is out of range; expected auto or a number from 1 to 127\n"},
+        {RELAY "balance = roundrobin\n",
+         "FILE:4: balance: \"roundrobin\" is not valid; expected round_robin, "
+         "least_connections or source\n"},
+        {RELAY "fail_limit = 1001\n",
+         "FILE:4: fail_limit: \"1001\" is out of range; expected a number from 0 "
+         "to 1000; 0 = never taken out\n"},
+        {RELAY "fail_time = 0\n",
+         "FILE:4: fail_time: \"0\" is out of range; expected a duration from 1ms to 365d\n"},
+        {RELAY "check_interval = 2\n", "FILE:4: check_interval: \"2\" is not valid; expected a duration like "
+                                       "500ms, 2s or 1m, at most 365d; 0 = no checks\n"},
+        {RELAY "check_timeout = 0\n",
+         "FILE:4: check_timeout: \"0\" is out of range; expected a duration from 1ms to 365d\n"},
+        {RELAY "check_rise = 0\ncheck_fall = 1001\n",
+         "FILE:4: check_rise: \"0\" is out of range; expected a number from 1 to 1000\n"
+         "FILE:5: check_fall: \"1001\" is out of range; expected a number from 1 to 1000\n"},
+        {RELAY "slow_start = off\nretry_time = 366d\n",
+         "FILE:4: slow_start: \"off\" is not valid; expected a duration like 500ms, 30s or 5m, at most 365d; "
+         "0 = off\n"
+         "FILE:5: retry_time: \"366d\" is out of range; expected a duration like 500ms, 5s or 1m, at most "
+         "365d; 0 = off\n"},
+        {RELAY "when_down = close\n", "FILE:4: when_down: \"close\" is not valid; expected try or refuse\n"},
+        /* nothing to find out by that no target is up */
+        {RELAY "when_down = refuse\nfail_limit = 0\n", NEVER_DOWN(5)},
+        {"[defaults]\nfail_limit = 0\n" RELAY "when_down = refuse\n", NEVER_DOWN(6)},
+        {"[defaults]\nfail_limit = 0\nwhen_down = refuse\n" RELAY
+         "[relay s]\nlisten = 127.0.0.1:3\ntarget = 127.0.0.1:4\n",
+         NEVER_DOWN(3)},
+#ifdef HAVE_SYSTEMD
+        {"[defaults]\nwhen_down = refuse\n" RELAY "listen = systemd:web\n",
+         "FILE:6: listen: \"systemd:web\" with when_down refuse; expected an address that weir can close, or "
+         "when_down try\n"},
+#endif
         /* a rate over no time */
         {RELAY "min_rate = 1K\nstall_timeout = 0\n", "FILE:5: relay \"r\": min_rate 1K with stall_timeout 0; "
                                                      "expected a stall_timeout to measure it over\n"},
@@ -304,6 +391,14 @@ static const struct {
          "FILE:2: high_watermark: \"2MB\" is not valid; expected a size from 1 to 1T\n"},
         {RELAY "high_watermark = 2MB\nlow_watermark = 1M\n",
          "FILE:4: high_watermark: \"2MB\" is not valid; expected a size from 1 to 1T\n"},
+
+        {RELAY "min_rate = 1K\nstall_timeout = x\n",
+         "FILE:5: stall_timeout: \"x\" is not valid; expected " EXPECT_TIMEOUT "\n"},
+        {"[defaults]\nfail_limit = x\n" RELAY "when_down = refuse\n",
+         "FILE:2: fail_limit: \"x\" is not valid; expected a number from 0 to 1000; 0 = never taken out\n"},
+        {RELAY "upload_high_watermark = x\ndownload_low_watermark = 1M\n",
+         "FILE:4: upload_high_watermark: \"x\" is not valid; expected auto or a size from 1 to 1T\n"
+         "FILE:5: relay \"r\": download low watermark 1M and high watermark 1M; expected low < high\n"},
 
         /* all errors, in the order of the file, although missing keys are found last */
         {"[relay a]\n[global]\nworkers = x\n[defaults]\nsplice = x\nspliec = off\n[relay a]\nlisten = x\n",
@@ -451,6 +546,12 @@ START_TEST(defaults_are_those_of_the_contract)
 	ck_assert(relay->notsent_lowat == UNITS_AUTO);
 	ck_assert(relay->keepalive_idle == UNITS_AUTO && relay->keepalive_interval == UNITS_AUTO);
 	ck_assert(relay->keepalive_count == UNITS_AUTO);
+	ck_assert(relay->target[0].weight == 1 && relay->backup_target_count == 0);
+	ck_assert(relay->balance == BALANCE_ROUND_ROBIN && relay->when_down == WHEN_DOWN_TRY);
+	ck_assert(relay->fail_limit == 3 && relay->fail_time == 10000);
+	ck_assert(relay->check_interval == 0 && relay->check_timeout == 1000);
+	ck_assert(relay->check_rise == 2 && relay->check_fall == 3);
+	ck_assert(relay->slow_start == 0 && relay->retry_time == 0);
 	config_put(config);
 }
 END_TEST
@@ -579,7 +680,8 @@ START_TEST(without_memory_nothing_is_loaded)
 {
 	static const char text[] =
 	        "[global]\ndump_file = /tmp/weir-dump\n[defaults]\nhigh_watermark = 64K\n" RELAY
-	        "target = example.org:1\n[relay s]\nlisten = *:3\ntarget = 127.0.0.1:4\n";
+	        "target = example.org:1\n[relay s]\nlisten = *:3\ntarget = 127.0.0.1:4\n"
+	        "backup_target = 127.0.0.1:5 weight=3\nbackup_target = 127.0.0.1:6\n";
 	struct config_request request = {.file = file};
 	struct config *config = NULL;
 	size_t failed = 0;
@@ -628,7 +730,7 @@ START_TEST(command_line_makes_a_relay)
 	ck_assert_uint_eq(config->relay_count, 1);
 	ck_assert_str_eq(config->relays[0].name, "command-line");
 	ck_assert_uint_eq(config->relays[0].listen_count, 2);
-	ck_assert_str_eq(config->relays[0].target[0].host, "db");
+	ck_assert_str_eq(config->relays[0].target[0].address.host, "db");
 	ck_assert_uint_eq(config->relays[0].limits[UPLOAD].high, 1 << 20);
 	config_put(config);
 

@@ -39,10 +39,12 @@ static void check_round_trip(const struct config *config)
 
 START_TEST(printed_settings_load_back)
 {
-	struct config *config = load_good("[global]\nworkers = 2\n[defaults]\nupload_high_watermark = 64K\n"
-	                                  "max_connections = 7\n" RELAY "listen = *:0\nlisten = [::1]:5\n"
-	                                  "target = unix:@x\n[relay s]\nhigh_watermark = 2M\n"
-	                                  "listen = unix:/tmp/a\ntarget = db.example.org.:1\n");
+	struct config *config =
+	        load_good("[global]\nworkers = 2\n[defaults]\nupload_high_watermark = 64K\n"
+	                  "max_connections = 7\n" RELAY "listen = *:0\nlisten = [::1]:5\n"
+	                  "target = unix:@x\n[relay s]\nhigh_watermark = 2M\n"
+	                  "listen = unix:/tmp/a\ntarget = db.example.org.:1\ntarget = [::2]:1 weight=100\n"
+	                  "backup_target = unix:/tmp/b weight=7\nbackup_target = b:1\n");
 
 	check_round_trip(config);
 	config_put(config);
@@ -62,8 +64,11 @@ static void random_value(const struct option *option, char buf[64])
 {
 	uint64_t range = option->maximum - option->minimum + 1;
 	uint64_t number = option->minimum + random_below(random_below(2) ? range : (range < 9 ? range : 9));
-	static const char *const words[] = {"auto", "off", "on",    "reset",   "close", "text",
-	                                    "json", "-",   "error", "warning", "debug", "/tmp/weir-dump"};
+	static const char *const words[] = {"auto",          "off",     "on",          "reset",
+	                                    "close",         "text",    "json",        "-",
+	                                    "error",         "warning", "debug",       "try",
+	                                    "refuse",        "source",  "round_robin", "least_connections",
+	                                    "/tmp/weir-dump"};
 	struct config_relay scratch = {0};
 
 	if (strstr(option->expected, "size"))
@@ -99,6 +104,8 @@ static size_t random_section(unsigned section, char *text)
 			random_value(option, value);
 		if (strcmp(option->key, "stall_timeout") == 0 && strcmp(value, "0") == 0)
 			strcpy(value, "1s"); /* there may be a min_rate */
+		if (strcmp(option->key, "fail_limit") == 0 && strcmp(value, "0") == 0)
+			strcpy(value, "1"); /* when_down may be refuse */
 		length += (size_t)sprintf(text + length, "%s = %s\n", option->key, value);
 	}
 	return length;

@@ -14,6 +14,10 @@
 	"FILE:" #line ": target: \"" target "\" leads back to relay \"" relay                                \
 	"\"; expected targets that make no ring\n"
 
+#define BACKUP_RING(line, target, relay)                                                                     \
+	"FILE:" #line ": backup_target: \"" target "\" leads back to relay \"" relay                         \
+	"\"; expected targets that make no ring\n"
+
 /* Where a relay listens, where its target leads, and whether that is the same place. */
 static const struct {
 	const char *listen, *target;
@@ -110,6 +114,11 @@ static const struct {
          "FILE:3: target: \"x\" is not an address; expected " EXPECT_TARGET "\n" RING(4, LEADS(1), "a")},
         {"[relay a]\nlisten = *:1\ntarget = unix:@b\n[relay b]\nlisten = unix:@b\ntarget = [::1]:1\n",
          RING(6, "[::1]:1", "a")},
+        /* by way of a backup target */
+        {AT("a", 1) TO(7) TO(8) "backup_target = 127.0.0.1:9\nbackup_" TO(2) AT("b", 2) TO(1),
+         RING(9, LEADS(1), "a")},
+        {AT("a", 1) TO(7) "backup_" TO(9) "backup_" TO(1) TO(8), BACKUP_RING(5, LEADS(1), "a")},
+        {AT("a", 1) TO(7) "backup_" TO(2) AT("b", 2) TO(3) "backup_" TO(4), ""},
 };
 
 START_TEST(rings_are_refused_and_chains_are_not)

@@ -41,7 +41,7 @@ struct address_list *fake_lookup(const char *host, void *arg, int *error)
 void resolve(struct relay *one)
 {
 	for (size_t i = 0; i < one->config->target_count; i++) {
-		const struct address *address = &one->config->target[i];
+		const struct address *address = &one->config->target[i].address;
 		struct resolver_name *same;
 
 		if (address->kind != ADDRESS_NAME)
