@@ -4,6 +4,7 @@ src_libweir_a_SOURCES = \
 	src/net/accept_error.c src/net/accept_error.h \
 	src/net/activation.c src/net/activation.h \
 	src/net/address.c src/net/address.h \
+	src/net/host.c src/net/host.h \
 	src/flow/budget.c src/flow/budget.h \
 	src/base/backoff.h \
 	src/base/bell.c src/base/bell.h \

@@ -24,9 +24,19 @@ static const char *parse_address(const char *text, struct address *address)
 		return "has a port over 65535";
 	case -ENAMETOOLONG:
 		return "is too long";
+	case -ENOTSUP:
+		return "has an interface, which only a link-local address has";
 	default:
 		return "is not an address";
 	}
+}
+
+/* Neither bind(2) nor connect(2) takes a link-local address by itself. */
+static const char *check_zone(const struct address *address)
+{
+	if (address->kind == ADDRESS_LITERAL && endpoint_is_link_local(&address->endpoint))
+		return "is a link-local address, which needs its interface, like [fe80::1%eth0]:80";
+	return NULL;
 }
 
 /* One kind of value. */
@@ -63,7 +73,9 @@ static const char *parse_words(const struct line *line, char *text, struct addre
 	problem = parse_address(text, address);
 	if (problem)
 		return problem;
-	problem = line->check(address);
+	problem = check_zone(address);
+	if (!problem)
+		problem = line->check(address);
 	if (!problem)
 		problem = take_words(line, value, words);
 	if (problem)
@@ -85,17 +97,14 @@ static const char *parse(const struct line *line, const char *text, struct addre
 /* What cannot be listened on anywhere. */
 static const char *check_listen(const struct address *address)
 {
-	const struct in6_addr *in6 = &address->endpoint.in6.sin6_addr;
-
 #ifndef HAVE_SYSTEMD
 	if (address->kind == ADDRESS_SYSTEMD)
 		return "needs a weir that was built with libsystemd";
 #endif
-	if (address->kind != ADDRESS_LITERAL || address->endpoint.any.sa_family != AF_INET6)
-		return NULL;
-	if (IN6_IS_ADDR_MULTICAST(in6))
+	if (address->kind == ADDRESS_LITERAL && address->endpoint.any.sa_family == AF_INET6 &&
+	    IN6_IS_ADDR_MULTICAST(&address->endpoint.in6.sin6_addr))
 		return "is a multicast address";
-	return IN6_IS_ADDR_LINKLOCAL(in6) ? "is a link-local address, which needs an interface" : NULL;
+	return NULL;
 }
 
 static const char *take_access(void *value, const char *key, const char *text)

@@ -44,7 +44,7 @@ static char *make_key(const struct address *address)
 	if (address->kind == ADDRESS_LITERAL && endpoint_is_path(&address->endpoint))
 		return unix_key(address->endpoint.un.sun_path);
 	address_format(address, text);
-	if (address->kind == ADDRESS_NAME)
+	if (address->kind == ADDRESS_NAME && !address_has_zone(address))
 		for (char *c = text; *c; c++)
 			*c = (char)tolower((unsigned char)*c);
 	return strdup(text);
@@ -107,6 +107,8 @@ static void find_clashes(const struct clashes *clashes, struct spot *spot)
 	if (address_is_unix(address) || address->kind == ADDRESS_SYSTEMD)
 		return; /* where those of the service manager are is seen at the start */
 	note_wide(clashes, spot, "*");
+	if (address_has_zone(address))
+		note_wide(clashes, spot, "[::]");
 	if (address->kind == ADDRESS_LITERAL)
 		note_wide(clashes, spot, address->endpoint.any.sa_family == AF_INET ? "0.0.0.0" : "[::]");
 }

@@ -49,6 +49,10 @@ static struct endpoint any_of_family(const struct endpoint *endpoint)
  */
 static bool take_way(const struct address *target, unsigned way, struct address *in)
 {
+	if (address_has_zone(target)) {
+		*in = *target; /* the host is borrowed */
+		return way == 0;
+	}
 	if (target->kind != ADDRESS_LITERAL)
 		return false;
 	*in = (struct address){.kind = ADDRESS_LITERAL,
@@ -72,6 +76,8 @@ static int compare_ways_in(const void *left, const void *right)
 		return a->kind < b->kind ? -1 : 1;
 	if (a->port != b->port)
 		return a->port < b->port ? -1 : 1;
+	if (a->host)
+		return strcmp(a->host, b->host);
 	if (a->endpoint.length != b->endpoint.length)
 		return a->endpoint.length < b->endpoint.length ? -1 : 1;
 	return memcmp(&a->endpoint.un, &b->endpoint.un, a->endpoint.length);

@@ -5,6 +5,7 @@
 #include "base/decimal.h"
 #include "base/printable.h"
 #include "base/units.h"
+#include "net/host.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -13,13 +14,8 @@
 #include <string.h>
 
 #define HOST_MAX    253 /* bytes of a host name, without the root's dot (RFC 1035) */
-#define LABEL_MAX   63
 #define SYSTEMD_MAX 255 /* bytes of a name that systemd takes */
 #define UNIX_MAX    (sizeof((struct sockaddr_un){0}.sun_path) - 1)
-
-static const char letters_and_digits[] = "abcdefghijklmnopqrstuvwxyz"
-                                         "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                         "0123456789";
 
 static int parse_unix(const char *path, struct address *address)
 {
@@ -79,51 +75,11 @@ static int parse_port(const char *text, uint16_t *port)
 	return 0;
 }
 
-/* True if inet_aton(3), and so getaddrinfo(3), would read the label as part of an IPv4 address. */
-static bool label_is_number(const char *label, size_t length)
-{
-	if (length >= 2 && label[0] == '0' && (label[1] == 'x' || label[1] == 'X'))
-		return strspn(label + 2, "0123456789abcdefABCDEF") >= length - 2;
-	return strspn(label, "0123456789") >= length;
-}
-
-static bool label_is_valid(const char *label, size_t length)
-{
-	if (length == 0 || length > LABEL_MAX || label[0] == '-' || label[length - 1] == '-')
-		return false;
-	for (size_t i = 0; i < length; i++)
-		if (label[i] != '-' && label[i] != '_' &&
-		    !memchr(letters_and_digits, label[i], sizeof(letters_and_digits) - 1))
-			return false;
-	return true;
-}
-
-/*
- * Labels separated by dots. One dot at the end is allowed. The last label must not look like part of a
- * mistyped IPv4 address.
- */
-static bool host_is_valid(const char *host, size_t length)
-{
-	const char *end = host + length - (host[length - 1] == '.');
-	const char *label = host;
-
-	for (;;) {
-		const char *dot = memchr(label, '.', (size_t)(end - label));
-		size_t size = (size_t)((dot ? dot : end) - label);
-
-		if (!label_is_valid(label, size))
-			return false;
-		if (!dot)
-			return !label_is_number(label, size);
-		label = dot + 1;
-	}
-}
-
 static int parse_name(const char *host, size_t length, struct address *address)
 {
 	if (length > HOST_MAX + (host[length - 1] == '.'))
 		return -ENAMETOOLONG;
-	if (!host_is_valid(host, length))
+	if (!host_name_is_valid(host, length))
 		return -EINVAL;
 	return keep_host(host, length, ADDRESS_NAME, address);
 }
@@ -155,6 +111,15 @@ static bool parse_ipv4(const char *host, size_t length, struct address *address)
 	return true;
 }
 
+/* host has the brackets. */
+static int parse_zoned(const char *host, size_t length, struct address *address)
+{
+	char text[HOST_ZONED_MAX];
+	int r = host_parse_zoned(host + 1, length - 2, text);
+
+	return r < 0 ? r : keep_host(text, strlen(text), ADDRESS_NAME, address);
+}
+
 static int parse_ipv6(const char *host, size_t length, struct address *address)
 {
 	struct sockaddr_in6 *in6 = &address->endpoint.in6;
@@ -163,6 +128,8 @@ static int parse_ipv6(const char *host, size_t length, struct address *address)
 
 	if (length < 2 || host[length - 1] != ']')
 		return -EINVAL;
+	if (memchr(host, '%', length))
+		return parse_zoned(host, length, address);
 	text = unwrap(host, length, true, buf);
 	if (!text || inet_pton(AF_INET6, text, &in6->sin6_addr) != 1)
 		return -EINVAL;
@@ -233,10 +200,11 @@ static void format_ipv4(const struct in_addr *addr, in_port_t port, char buf[ADD
 
 static void format_ipv6(const struct sockaddr_in6 *in6, char buf[ADDRESS_TEXT_MAX])
 {
-	char host[INET6_ADDRSTRLEN];
+	char host[INET6_ADDRSTRLEN], zone[HOST_ZONE_MAX];
 
 	inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host));
-	snprintf(buf, ADDRESS_TEXT_MAX, "[%s]:%u", host, ntohs(in6->sin6_port));
+	snprintf(buf, ADDRESS_TEXT_MAX, "[%s%s]:%u", host, host_format_zone(in6->sin6_scope_id, zone),
+	         ntohs(in6->sin6_port));
 }
 
 /* Returns the length of the text, because an abstract name may hold NUL bytes. */
@@ -281,10 +249,15 @@ char *address_format(const struct address *address, char buf[ADDRESS_TEXT_MAX])
 		snprintf(buf, ADDRESS_TEXT_MAX, "systemd:%s", address->host);
 		break;
 	case ADDRESS_NAME:
-		snprintf(buf, ADDRESS_TEXT_MAX, "%s:%u", address->host, address->port);
+		host_format(address->host, address->port, buf);
 		break;
 	}
 	return buf;
+}
+
+bool address_has_zone(const struct address *address)
+{
+	return address->kind == ADDRESS_NAME && host_has_zone(address->host);
 }
 
 bool address_is_unix(const struct address *address)
@@ -295,6 +268,11 @@ bool address_is_unix(const struct address *address)
 bool endpoint_is_path(const struct endpoint *endpoint)
 {
 	return endpoint->any.sa_family == AF_UNIX && endpoint->un.sun_path[0] != '\0';
+}
+
+bool endpoint_is_link_local(const struct endpoint *endpoint)
+{
+	return endpoint->any.sa_family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&endpoint->in6.sin6_addr);
 }
 
 bool endpoint_is_loopback(const struct endpoint *endpoint)

@@ -48,7 +48,7 @@ static inline bool unix_access_equal(const struct unix_access *a, const struct u
 enum address_kind {
 	ADDRESS_LITERAL,  /* endpoint is valid: 127.0.0.1:80, [::1]:80, unix:/path, unix:@abstract */
 	ADDRESS_WILDCARD, /* *:80, both families; port is valid */
-	ADDRESS_NAME,     /* host.name:80; host and port are valid */
+	ADDRESS_NAME,     /* host.name:80 or [fe80::1%eth0]:80, to be looked up; host and port are valid */
 	ADDRESS_SYSTEMD,  /* systemd:NAME, sockets of the service manager; host is valid: NAME */
 };
 
@@ -64,14 +64,17 @@ struct address {
 
 /*
  * Parses text strictly. Port 0 is accepted (bind picks a port). Returns 0, -EINVAL (not an address), -ERANGE
- * (port over 65535), -ENAMETOOLONG (unix path over 107 bytes, host name over 253, other name over 255) or
- * -ENOMEM. After success
+ * (port over 65535), -ENAMETOOLONG (unix path over 107 bytes, host name over 253, other name over 255),
+ * -ENOTSUP (a zone on an address that is not link-local) or -ENOMEM. After success
  * the caller must call address_deinit. After a failure there is nothing to free.
  */
 int address_parse(const char *text, struct address *address);
 void address_deinit(struct address *address);
 /* Writes the text that parses back to the same address. Returns buf. */
 char *address_format(const struct address *address, char buf[ADDRESS_TEXT_MAX]);
+
+/* A link-local IPv6 address with its interface. */
+bool address_has_zone(const struct address *address);
 
 /* A unix socket, in the file system or abstract. */
 bool address_is_unix(const struct address *address);
@@ -89,6 +92,7 @@ static inline void endpoint_set_port(struct endpoint *endpoint, uint16_t port)
 	endpoint->in.sin_port = htons(port);
 }
 
+bool endpoint_is_link_local(const struct endpoint *endpoint);
 /* 127.0.0.0/8, also mapped into IPv6, or ::1. */
 bool endpoint_is_loopback(const struct endpoint *endpoint);
 /* Makes an IPv4 address that is mapped into IPv6 IPv4. Leaves others alone. */
@@ -100,9 +104,10 @@ void endpoint_unmap(struct endpoint *endpoint);
 struct endpoint endpoint_reached(const struct endpoint *endpoint);
 
 /*
- * A socket address as text: 10.0.0.5:80, [::1]:80, unix:/path, unix:@abstract. An unnamed unix socket is
- * "unix:". An IPv4 address mapped into IPv6 is written as IPv4. In a unix path, spaces and bytes that are not
- * printable ASCII become '?', so the text is always one word. Returns buf.
+ * A socket address as text: 10.0.0.5:80, [::1]:80, [fe80::1%eth0]:80, unix:/path, unix:@abstract. An unnamed
+ * unix socket is "unix:". An interface that is gone has only its number. An IPv4 address mapped into IPv6 is
+ * written as IPv4. In a unix path, spaces and bytes that are not printable ASCII become '?', so the text is
+ * always one word. Returns buf.
  */
 char *endpoint_format(const struct sockaddr *sa, socklen_t length, char buf[ADDRESS_TEXT_MAX]);
 bool endpoint_equal(const struct endpoint *a, const struct endpoint *b);

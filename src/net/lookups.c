@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/evloop.h"
 #include "base/jobs.h"
+#include "net/host.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -69,6 +70,14 @@ static struct address_list *list_from(const struct addrinfo *found)
 	return list;
 }
 
+/* An interface that is not there is no name that is not known. */
+static int error_of(int r, const char *host)
+{
+	if (r == EAI_NONAME && host_has_zone(host))
+		return ENODEV;
+	return r == EAI_SYSTEM ? errno : r;
+}
+
 /* Without AI_ADDRCONFIG, which would hide the loopback addresses of a machine that is offline. */
 struct address_list *lookup_now(const char *host, void *arg, int *error)
 {
@@ -79,7 +88,7 @@ struct address_list *lookup_now(const char *host, void *arg, int *error)
 
 	(void)arg;
 	if (r != 0) {
-		*error = r == EAI_SYSTEM ? errno : r;
+		*error = error_of(r, host);
 		return NULL;
 	}
 	list = list_from(found);

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mailbox.h"
 #include "base/number.h"
+#include "net/host.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -66,7 +67,8 @@ struct resolver {
 static const char *format_owner(const struct host *host, char *text, size_t size)
 {
 	const struct resolver_name *first = TAILQ_FIRST(&host->names), *name;
-	int length = snprintf(text, size, "%s %s:%u", first->owner, host->name, first->port);
+	char at[ADDRESS_TEXT_MAX];
+	int length = snprintf(text, size, "%s %s", first->owner, host_format(host->name, first->port, at));
 	unsigned owners = 0;
 
 	TAILQ_FOREACH(name, &host->current, next_current)
@@ -79,7 +81,7 @@ static const char *format_owner(const struct host *host, char *text, size_t size
 static void log_answer(const struct host *host)
 {
 	const struct address_list *list = TAILQ_FIRST(&host->names)->answer;
-	char text[LOGGED_MAX * (INET6_ADDRSTRLEN + 16)] = "";
+	char text[LOGGED_MAX * (INET6_ADDRSTRLEN + IF_NAMESIZE + 16)] = "";
 	char one[ADDRESS_TEXT_MAX], owner[2 * ADDRESS_TEXT_MAX];
 	size_t length = 0;
 
@@ -247,13 +249,12 @@ static struct host *add_host(struct resolver *resolver, const char *name)
 	return host;
 }
 
-/* Host names do not distinguish upper case from lower case. */
 static struct host *find_host(struct resolver *resolver, const char *name)
 {
 	struct host *host;
 
 	STAILQ_FOREACH (host, &resolver->hosts, next)
-		if (!TAILQ_EMPTY(&host->names) && strcasecmp(host->name, name) == 0)
+		if (!TAILQ_EMPTY(&host->names) && host_equal(host->name, name))
 			return host;
 	return add_host(resolver, name);
 }

@@ -10,6 +10,7 @@
 
 struct origin {
 	struct in6_addr address; /* IPv4 is mapped; all unix clients count as one origin, :: */
+	uint32_t zone;           /* the interface of a link-local address */
 	uint64_t pairs;
 };
 
@@ -56,8 +57,7 @@ void origins_free(struct origins *origins)
 
 static int compare(const void *a, const void *b)
 {
-	return memcmp(&((const struct origin *)a)->address, &((const struct origin *)b)->address,
-	              sizeof(struct in6_addr));
+	return memcmp(a, b, offsetof(struct origin, zone) + sizeof(((const struct origin *)a)->zone));
 }
 
 static struct origin key_of(const union client_address *client)
@@ -66,6 +66,7 @@ static struct origin key_of(const union client_address *client)
 
 	if (client->any.sa_family == AF_INET6) {
 		key.address = client->in6.sin6_addr;
+		key.zone = client->in6.sin6_scope_id;
 	} else if (client->any.sa_family == AF_INET) {
 		key.address.s6_addr[10] = key.address.s6_addr[11] = 0xff;
 		memcpy(&key.address.s6_addr[12], &client->in.sin_addr, sizeof(client->in.sin_addr));

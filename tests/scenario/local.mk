@@ -34,6 +34,7 @@ SCENARIOS = \
 	tests/scenario/addresses.sh \
 	tests/scenario/activation.sh \
 	tests/scenario/connecting.sh \
+	tests/scenario/links.sh \
 	tests/scenario/dump.sh \
 	tests/scenario/workers.sh \
 	tests/scenario/service.sh \

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,6 +121,19 @@ static const struct word_kind *word_kind_find(const char *name)
 	return NULL;
 }
 
+static int word_find_zone(struct word *word, const struct address *address)
+{
+	struct addrinfo *found;
+
+	if (getaddrinfo(address->host, NULL, NULL, &found) != 0)
+		return -ENODEV;
+	word->endpoint.length = found->ai_addrlen;
+	memcpy(&word->endpoint.any, found->ai_addr, found->ai_addrlen);
+	endpoint_set_port(&word->endpoint, address->port);
+	freeaddrinfo(found);
+	return 0;
+}
+
 static int word_parse_address(struct word *word, const char *text)
 {
 	struct address address;
@@ -131,7 +145,7 @@ static int word_parse_address(struct word *word, const char *text)
 	if (address.kind == ADDRESS_LITERAL)
 		word->endpoint = address.endpoint;
 	else
-		r = -EINVAL;
+		r = address_has_zone(&address) ? word_find_zone(word, &address) : -EINVAL;
 	address_deinit(&address);
 	return r;
 }

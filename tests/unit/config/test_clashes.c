@@ -43,6 +43,15 @@ static const struct {
         {"localhost:80", "127.0.0.1:80", APART}, /* not looked up here */
         {"localhost:80", "0.0.0.0:80", APART},   /* it may have IPv6 addresses only */
         {"localhost:80", "*:80", WIDE},
+        {"[fe80::1%eth0]:80", "[fe80:0::1%eth0]:80", SAME},
+        {"[fe80::1%eth0]:80", "[fe80::1%eth0]:81", APART},
+        {"[fe80::1%eth0]:80", "[fe80::1%eth1]:80", APART},
+        {"[fe80::1%eth0]:80", "[fe80::1%ETH0]:80", APART},
+        {"[fe80::1%eth0]:80", "[fe80::1%2]:80", APART}, /* not looked up here */
+        {"[fe80::1%eth0]:80", "0.0.0.0:80", APART},
+        {"[fe80::1%eth0]:80", "[::]:80", WIDE},
+        {"[fe80::1%eth0]:80", "*:80", WIDE},
+        {"[fe80::1%eth0]:0", "[::]:0", APART},
         {"unix:/tmp/a", "unix:/tmp/a", SAME},
         {"unix:/tmp/a", "unix:/tmp/ab", APART},
         {"unix:/tmp/a", "unix:/tmp/A", APART},

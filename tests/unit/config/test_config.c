@@ -59,6 +59,8 @@ static const struct {
         {RELAY "listen = unix:@abstract\n", "listen = unix:@abstract"},
         {RELAY "target = db.example.org:5432\n", "target = db.example.org:5432"},
         {RELAY "target = 127.0.0.1:2\n", "target = 127.0.0.1:2"}, /* twice is no error */
+        {RELAY "target = [fe80::1%eth0]:1 weight=2\n", "target = [fe80::1%eth0]:1 weight=2"},
+        {RELAY "listen = [fe80::0%nosuch0]:1\n", "listen = [fe80::%nosuch0]:1"},
         {RELAY "target = db:1 weight=1\n", "target = db:1"},
         {RELAY "target = db:1 \t weight=2\t\n", "target = db:1 weight=2"},
         {RELAY "target = [::1]:1 weight=100\n", "target = [::1]:1 weight=100"},
@@ -273,8 +275,17 @@ static const struct {
          "FILE:5: duplicate listening address \"unix:/tmp/a\"; the first is in line 4\n"},
         {RELAY "listen = [ff02::1]:80\n",
          "FILE:4: listen: \"[ff02::1]:80\" is a multicast address; expected " EXPECT_LISTEN "\n"},
-        {RELAY "listen = [fe80::1]:80\n", "FILE:4: listen: \"[fe80::1]:80\" is a link-local address, which "
-                                          "needs an interface; expected " EXPECT_LISTEN "\n"},
+        {RELAY "listen = [fe80::1]:80\n",
+         "FILE:4: listen: \"[fe80::1]:80\" is a link-local address, which needs its interface, like "
+         "[fe80::1%eth0]:80; expected " EXPECT_LISTEN "\n"},
+        {RELAY "backup_target = [fe80::1]:80 weight=2\n",
+         "FILE:4: backup_target: \"[fe80::1]:80 weight=2\" is a link-local address, which needs its "
+         "interface, like [fe80::1%eth0]:80; expected " EXPECT_TARGET "\n"},
+        {RELAY "target = [fd00::1%eth0]:80\n",
+         "FILE:4: target: \"[fd00::1%eth0]:80\" has an interface, which only a link-local address has; "
+         "expected " EXPECT_TARGET "\n"},
+        {RELAY "target = [fe80::1%eth0]:0\n", "FILE:4: target: \"[fe80::1%eth0]:0\" has port 0, which is for "
+                                              "listening only; expected " EXPECT_TARGET "\n"},
         {RELAY "target = *:80\n", "FILE:4: target: \"*:80\" stands for every address, which is for listening "
                                   "only; expected " EXPECT_TARGET "\n"},
         {RELAY "target = db:0\n",

@@ -59,6 +59,12 @@ static const struct {
         {"*:0", "127.0.0.1:80", false},
         {"localhost:80", "localhost:80", false},
         {"localhost:80", "127.0.0.1:80", false},
+        {"[fe80::1%eth0]:80", "[fe80::1%eth0]:80", true},
+        {"[fe80::1%eth0]:80", "[fe80::1%eth0]:81", false},
+        {"[fe80::1%eth0]:80", "[fe80::2%eth0]:80", false},
+        {"[fe80::1%eth0]:80", "[fe80::1%Eth0]:80", false},
+        {"localhost:80", "[fe80::1%eth0]:80", false},
+        {"*:80", "[fe80::1%eth0]:80", false}, /* whose it is is seen at the start */
         {"unix:/tmp/a", "unix:/tmp/a", true},
         {"unix:/tmp/a", "unix:/tmp/ab", false},
         {"unix:/tmp/a", "unix:@run/a", false},

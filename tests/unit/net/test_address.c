@@ -1,6 +1,7 @@
 #include "build_config.h"
 
 #include "net/address.h"
+#include "net/host.h"
 #include "unit.h"
 
 #include <arpa/inet.h>
@@ -37,6 +38,12 @@ static const struct good good[] = {
         {"1.2.3.4.example:80", ADDRESS_NAME, 80, NULL},
         {NAME253 ":80", ADDRESS_NAME, 80, NULL},
         {NAME253 ".:80", ADDRESS_NAME, 80, NULL},
+        {"[fe80::1%eth0]:80", ADDRESS_NAME, 80, NULL},
+        {"[FE80:0:0::1%Eth0]:80", ADDRESS_NAME, 80, "[fe80::1%Eth0]:80"},
+        {"[febf:ffff:ffff:ffff:ffff:ffff:ffff:ffff%enx001122334455]:65535", ADDRESS_NAME, 65535, NULL},
+        {"[fe80::1%2]:0", ADDRESS_NAME, 0, NULL},
+        {"[fe80::1%br-0.42]:80", ADDRESS_NAME, 80, NULL},
+        {"[fe80::1%25eth0]:80", ADDRESS_NAME, 80, NULL}, /* no URI: the interface is 25eth0 */
         {"unix:/run/db.sock", ADDRESS_LITERAL, 0, NULL},
         {"unix:/" HUNDRED "123456", ADDRESS_LITERAL, 0, NULL},
         {"unix:@name", ADDRESS_LITERAL, 0, NULL},
@@ -85,7 +92,28 @@ static const struct {
         {"[1.2.3.4]:80", -EINVAL},
         {"[localhost]:80", -EINVAL},
         {"[::1]x:80", -EINVAL},
-        {"[::1%lo]:80", -EINVAL},
+        {"[::1%lo]:80", -ENOTSUP},
+        {"[ff02::1%lo]:80", -ENOTSUP},
+        {"[2001:db8::1%eth0]:80", -ENOTSUP},
+        {"[::ffff:169.254.0.1%eth0]:80", -ENOTSUP},
+        {"[fe80::1%]:80", -EINVAL},
+        {"[%eth0]:80", -EINVAL},
+        {"[%]:80", -EINVAL},
+        {"[fe80::1%0]:80", -EINVAL},
+        {"[fe80::1%00]:80", -EINVAL},
+        {"[fe80::1%a%b]:80", -EINVAL},
+        {"[fe80::1%a/b]:80", -EINVAL},
+        {"[fe80::1%a b]:80", -EINVAL},
+        {"[fe80::1%a\x7f]:80", -EINVAL},
+        {"[fe80::1%a:b]:80", -EINVAL},
+        {"[fe80::1%a]]:80", -EINVAL},
+        {"[fe80::1%0123456789abcdef]:80", -EINVAL},
+        {"[fe80:0000:0000:0000:0000:0000:0000:000000000000000000001%eth0]:80", -EINVAL},
+        {"[fe80::1%eth0:80", -EINVAL},
+        {"[fe80::x%eth0]:80", -EINVAL},
+        {"fe80::1%eth0:80", -EINVAL},
+        {"db%eth0:80", -EINVAL},
+        {"169.254.0.1%eth0:80", -EINVAL},
         {"[1:2:3:4:5:6:7:8:9]:80", -EINVAL},
         {"[" HUNDRED "]:80", -EINVAL},
         {"**:80", -EINVAL},
@@ -222,6 +250,36 @@ START_TEST(mapped_ipv4_is_written_as_ipv4)
 }
 END_TEST
 
+static void check_zone_text(uint32_t zone, const char *expected)
+{
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(80), .sin6_scope_id = zone};
+	char buf[ADDRESS_TEXT_MAX];
+
+	ck_assert_int_eq(inet_pton(AF_INET6, "fe80::1", &in6.sin6_addr), 1);
+	ck_assert_str_eq(endpoint_format((const struct sockaddr *)&in6, sizeof(in6), buf), expected);
+}
+
+START_TEST(zone_is_written_as_its_interface)
+{
+	unsigned lo = if_nametoindex("lo");
+
+	ck_assert_uint_gt(lo, 0);
+	check_zone_text(lo, "[fe80::1%lo]:80");
+	check_zone_text(0, "[fe80::1]:80");
+	check_zone_text(UINT32_MAX, "[fe80::1%4294967295]:80"); /* gone */
+}
+END_TEST
+
+START_TEST(hosts_are_compared)
+{
+	ck_assert(host_equal("db.example", "DB.example"));
+	ck_assert(!host_equal("db.example", "db.example."));
+	ck_assert(host_equal("fe80::1%eth0", "fe80::1%eth0"));
+	ck_assert(!host_equal("fe80::1%eth0", "fe80::1%ETH0"));
+	ck_assert(!host_equal("eth0", "fe80::1%eth0"));
+}
+END_TEST
+
 START_TEST(unknown_family_has_a_text)
 {
 	struct sockaddr sa = {.sa_family = AF_APPLETALK};
@@ -242,6 +300,8 @@ int main(void)
 	tcase_add_test(tcase, host_is_kept_apart_from_the_port);
 	tcase_add_test(tcase, endpoint_text_is_one_word);
 	tcase_add_test(tcase, mapped_ipv4_is_written_as_ipv4);
+	tcase_add_test(tcase, zone_is_written_as_its_interface);
+	tcase_add_test(tcase, hosts_are_compared);
 	tcase_add_test(tcase, unknown_family_has_a_text);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);

@@ -10,6 +10,7 @@
 
 #include <arpa/inet.h>
 #include <dlfcn.h>
+#include <net/if.h>
 #include <netdb.h>
 #include <pthread.h>
 #include <string.h>
@@ -293,6 +294,21 @@ START_TEST(test_no_such_name)
 }
 END_TEST
 
+/* The number of the interface is found without any name server. */
+START_TEST(link_local_address_is_looked_up)
+{
+	int error = 0;
+	struct address_list *list = lookup_now("fe80::1%lo", NULL, &error);
+
+	ck_assert_ptr_nonnull(list);
+	ck_assert_uint_eq(list->count, 1);
+	ck_assert_uint_eq(list->endpoint[0].in6.sin6_scope_id, if_nametoindex("lo"));
+	address_list_put(list);
+	ck_assert_ptr_null(lookup_now("fe80::1%nosuch0", NULL, &error));
+	ck_assert_str_eq(lookup_strerror(error), "No such device");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("lookups");
@@ -310,6 +326,7 @@ int main(void)
 	tcase_add_test(tc, test_duplicates);
 	tcase_add_test(tc, test_localhost);
 	tcase_add_test(tc, test_no_such_name);
+	tcase_add_test(tc, link_local_address_is_looked_up);
 	suite_add_tcase(suite, tc);
 	return unit_run(suite);
 }

@@ -57,6 +57,23 @@ START_TEST(origins_are_limited_each)
 }
 END_TEST
 
+/* The same link-local address on two links is two machines. */
+START_TEST(zone_is_part_of_an_origin)
+{
+	union client_address one = ipv6("fe80::1", 1), other = ipv6("fe80::1", 1);
+
+	one.in6.sin6_scope_id = 1;
+	other.in6.sin6_scope_id = 2;
+	begin(TEXTS("127.0.0.1:1"), TEXTS("max_connections_per_source=1"));
+	ck_assert(enter(one));
+	ck_assert(enter(other));
+	ck_assert(!enter(one));
+	leave(one);
+	ck_assert(!enter(other));
+	ck_assert(enter(one));
+}
+END_TEST
+
 START_TEST(mapped_ipv4_is_the_same_origin)
 {
 	begin(TEXTS("127.0.0.1:1"), TEXTS("max_connections_per_source=1"));
@@ -251,6 +268,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_set_timeout(tcase, 20);
 	tcase_add_test(tcase, origins_are_limited_each);
+	tcase_add_test(tcase, zone_is_part_of_an_origin);
 	tcase_add_test(tcase, mapped_ipv4_is_the_same_origin);
 	tcase_add_test(tcase, ticket_takes_all_limits_or_none);
 	tcase_add_test(tcase, ticket_holds_its_relay);
