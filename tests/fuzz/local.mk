@@ -4,14 +4,16 @@ FUZZ_REPLAYS = \
 	tests/fuzz/replay_address \
 	tests/fuzz/replay_command \
 	tests/fuzz/replay_config \
-	tests/fuzz/replay_units
+	tests/fuzz/replay_units \
+	tests/fuzz/replay_words
 check_PROGRAMS += $(FUZZ_REPLAYS)
 TESTS += $(FUZZ_REPLAYS)
 EXTRA_PROGRAMS += \
 	tests/fuzz/fuzz_address \
 	tests/fuzz/fuzz_command \
 	tests/fuzz/fuzz_config \
-	tests/fuzz/fuzz_units
+	tests/fuzz/fuzz_units \
+	tests/fuzz/fuzz_words
 EXTRA_DIST += tests/fuzz/corpus
 
 FUZZ_SHARED = tests/fuzz/fuzz.c tests/fuzz/fuzz.h
@@ -31,6 +33,9 @@ tests_fuzz_replay_config_LDADD = $(FUZZ_LIBS)
 tests_fuzz_replay_units_SOURCES = tests/fuzz/fuzz_units.c tests/fuzz/replay.c $(FUZZ_SHARED)
 tests_fuzz_replay_units_CPPFLAGS = $(FUZZ_CORPUS)/units\"
 tests_fuzz_replay_units_LDADD = $(FUZZ_LIBS)
+tests_fuzz_replay_words_SOURCES = tests/fuzz/fuzz_words.c tests/fuzz/replay.c $(FUZZ_SHARED)
+tests_fuzz_replay_words_CPPFLAGS = $(FUZZ_CORPUS)/words\"
+tests_fuzz_replay_words_LDADD = $(FUZZ_LIBS)
 
 tests_fuzz_fuzz_address_SOURCES = tests/fuzz/fuzz_address.c $(FUZZ_SHARED)
 tests_fuzz_fuzz_address_LDADD = $(FUZZ_LIBS)
@@ -44,3 +49,6 @@ tests_fuzz_fuzz_config_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_units_SOURCES = tests/fuzz/fuzz_units.c $(FUZZ_SHARED)
 tests_fuzz_fuzz_units_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_units_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_words_SOURCES = tests/fuzz/fuzz_words.c $(FUZZ_SHARED)
+tests_fuzz_fuzz_words_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_words_LDFLAGS = $(FUZZ_LINK)
