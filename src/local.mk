@@ -23,7 +23,7 @@ src_libweir_a_SOURCES = \
 	src/daemon/daemon.c src/daemon/daemon.h src/daemon/daemon_private.h \
 	src/daemon/changeover.c src/daemon/changeover.h \
 	src/daemon/daemon_reload.c \
-	src/daemon/daemon_health.c \
+	src/daemon/daemon_bulletin.c \
 	src/daemon/daemon_start.c \
 	src/daemon/daemon_stop.c \
 	src/report/fields.c src/report/fields.h \
@@ -100,7 +100,7 @@ src_libweir_a_SOURCES = \
 	src/config/clashes.c src/config/clashes.h \
 	src/config/paths.c src/config/paths.h \
 	src/config/rings.c src/config/rings.h \
-	src/daemon/health.c src/daemon/health.h \
+	src/daemon/bulletin.c src/daemon/bulletin.h \
 	src/daemon/service.c src/daemon/service.h \
 	src/daemon/watchdog.c src/daemon/watchdog.h \
 	src/config/settings.c src/config/settings.h \

@@ -142,7 +142,7 @@ static int init_base(struct daemon *daemon)
 	daemon->base = evloop_new();
 	if (!daemon->base)
 		return -ENOMEM;
-	error = daemon_init_health(daemon);
+	error = daemon_init_bulletin(daemon);
 	if (!error)
 		error = mailbox_open(&daemon->answers, daemon->base, take_answer, daemon);
 	if (!error)
@@ -194,7 +194,7 @@ static void tear_down(struct daemon *daemon)
 	memory_unwatch(&daemon->memory);
 	mailbox_close(&daemon->gone);
 	mailbox_close(&daemon->answers);
-	daemon_deinit_health(daemon);
+	daemon_deinit_bulletin(daemon);
 	if (daemon->base)
 		event_base_free(daemon->base);
 	local_ports_free(daemon->ports);

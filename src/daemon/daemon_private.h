@@ -1,6 +1,6 @@
 /*
  * What the files of the daemon itself share: daemon.c (signals, reports, the end), daemon_start.c (all that
- * the main loop needs), daemon_reload.c (another configuration), daemon_stop.c (draining), daemon_health.c
+ * the main loop needs), daemon_reload.c (another configuration), daemon_stop.c (draining), daemon_bulletin.c
  * (what the service manager is told).
  */
 #ifndef WEIR_DAEMON_PRIVATE_H
@@ -9,10 +9,10 @@
 #include "base/mailbox.h"
 #include "base/slots.h"
 #include "config/config.h"
+#include "daemon/bulletin.h"
 #include "daemon/changeover.h"
 #include "daemon/collector.h"
 #include "daemon/dump.h"
-#include "daemon/health.h"
 #include "daemon/loading.h"
 #include "daemon/memory.h"
 #include "daemon/service.h"
@@ -44,7 +44,7 @@ struct daemon {
 	struct config *config; /* that of current, or first */
 	struct event_base *base;
 	struct service service;
-	struct health *health;
+	struct bulletin *bulletin;
 	struct budget budget;
 	uint64_t nofile; /* descriptors that the process may have */
 	struct slots slots, pipes;
@@ -91,10 +91,10 @@ void daemon_take_report(void *arg, struct report *report);
 /* The dump of it is written. */
 void daemon_report_written(void *arg);
 
-/* daemon_health.c */
+/* daemon_bulletin.c */
 
-int daemon_init_health(struct daemon *daemon); /* 0 or -errno */
-void daemon_deinit_health(struct daemon *daemon);
+int daemon_init_bulletin(struct daemon *daemon); /* 0 or -errno */
+void daemon_deinit_bulletin(struct daemon *daemon);
 
 /* daemon_start.c */
 

@@ -30,13 +30,13 @@ static void end(struct daemon *daemon)
 	if (daemon->reload_wanted)
 		begin(daemon);
 	else
-		health_say(daemon->health, service_ready);
+		bulletin_say(daemon->bulletin, service_ready);
 }
 
 /* why may have been logged at greater length. */
 static void fail(struct daemon *daemon, const char *why)
 {
-	health_note_reload(daemon->health, why);
+	bulletin_note_reload(daemon->bulletin, why);
 	log_error("reload failed, nothing has changed: %s", why);
 	end(daemon);
 }
@@ -53,7 +53,7 @@ static void fail_for_errors(struct daemon *daemon, const struct config_errors *e
 			length += (size_t)snprintf(text + length, sizeof(text) - length, "%s%s",
 			                           i > 0 ? "; " : "", errors->text[i]);
 	}
-	health_note_reload(daemon->health, text);
+	bulletin_note_reload(daemon->bulletin, text);
 	log_error("reload failed, nothing has changed");
 	end(daemon);
 }
@@ -64,7 +64,7 @@ static void succeed(struct daemon *daemon)
 	char keys[256];
 	bool restart = config_needs_restart(daemon->first, daemon->config, keys, sizeof(keys));
 
-	health_note_reload(daemon->health, NULL);
+	bulletin_note_reload(daemon->bulletin, NULL);
 	log_notice("reloaded: %zu relays; entrances: %zu kept, %zu added, %zu removed%s%s",
 	           daemon->current->relay_count, change->kept, change->added, change->removed,
 	           restart ? "; to be applied by a restart: " : "", restart ? keys : "");

@@ -68,7 +68,7 @@ static int init_workers(struct daemon *daemon)
 	        .pool = &daemon->memory.pairs,
 	        .ports = daemon->ports,
 	        .answers = &daemon->answers,
-	        .bell = health_bell(daemon->health),
+	        .bell = bulletin_bell(daemon->bulletin),
 	        .log_connections = daemon->config->global.log_connections,
 	};
 	daemon->undrained = daemon->worker_count;

@@ -23,7 +23,7 @@ static void order_all(struct daemon *daemon, enum worker_order order)
 void daemon_stop(struct daemon *daemon)
 {
 	daemon->phase = STOPPING;
-	health_say(daemon->health, service_stopping);
+	bulletin_say(daemon->bulletin, service_stopping);
 	if (daemon->base)
 		event_base_loopbreak(daemon->base);
 }
@@ -76,7 +76,7 @@ static void drain(struct daemon *daemon, const char *signal_name)
 	daemon->drain_until = clock_ms() + timeout;
 	if (timeout == 0 || event_add(daemon->drain_deadline, &deadline) < 0)
 		end_draining(daemon);
-	health_say(daemon->health, service_stopping);
+	bulletin_say(daemon->bulletin, service_stopping);
 }
 
 void daemon_terminate(struct daemon *daemon, const char *signal_name)

@@ -17,7 +17,7 @@ UNIT_TESTS = \
 	tests/unit/daemon/test_changeover \
 	tests/unit/daemon/test_dump \
 	tests/unit/daemon/test_loading \
-	tests/unit/daemon/test_health \
+	tests/unit/daemon/test_bulletin \
 	tests/unit/daemon/test_service \
 	tests/unit/daemon/test_watchdog \
 	tests/unit/daemon/test_stand_ins \
@@ -141,10 +141,10 @@ tests_unit_daemon_test_loading_LDADD = $(UNIT_LIBS)
 tests_unit_daemon_test_dump_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=rename
 tests_unit_daemon_test_dump_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_daemon_test_dump_LDADD = $(UNIT_LIBS)
-tests_unit_daemon_test_health_SOURCES = tests/unit/daemon/test_health.c tests/unit/daemon/manager_stage.c
-tests_unit_daemon_test_health_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=event_add,--wrap=clock_gettime
-tests_unit_daemon_test_health_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
-tests_unit_daemon_test_health_LDADD = $(UNIT_LIBS)
+tests_unit_daemon_test_bulletin_SOURCES = tests/unit/daemon/test_bulletin.c tests/unit/daemon/manager_stage.c
+tests_unit_daemon_test_bulletin_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=event_add,--wrap=clock_gettime
+tests_unit_daemon_test_bulletin_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_daemon_test_bulletin_LDADD = $(UNIT_LIBS)
 tests_unit_daemon_test_watchdog_SOURCES = tests/unit/daemon/test_watchdog.c tests/unit/daemon/manager_stage.c
 tests_unit_daemon_test_watchdog_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=event_add
 tests_unit_daemon_test_watchdog_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)

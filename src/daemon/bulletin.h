@@ -5,8 +5,8 @@
  * up: workers ring a bell. Queues have no bell, so while there are any, they are looked at now and then.
  * Without a service manager none of this happens. Main thread.
  */
-#ifndef WEIR_HEALTH_H
-#define WEIR_HEALTH_H
+#ifndef WEIR_BULLETIN_H
+#define WEIR_BULLETIN_H
 
 #include "base/bell.h"
 #include "daemon/service.h"
@@ -15,11 +15,11 @@
 #include <stdint.h>
 
 struct event_base;
-struct health;
+struct bulletin;
 
 enum daemon_phase { STARTING, RUNNING, DRAINING, STOPPING };
 
-struct health_facts {
+struct bulletin_facts {
 	enum daemon_phase phase;
 	const char *awaited;       /* STARTING: a name that is being looked up, or NULL */
 	uint64_t pairs;            /* also those that are about to begin */
@@ -28,21 +28,24 @@ struct health_facts {
 	uint64_t left_ms;          /* DRAINING: until the pairs that are left are reset */
 };
 
-typedef void health_look(void *arg, struct health_facts *facts);
+typedef void bulletin_look(void *arg, struct bulletin_facts *facts);
 
 /* All is borrowed. From now on it looks. NULL when out of memory or descriptors. */
-struct health *health_new(struct event_base *base, struct service *service, health_look *look, void *arg);
-void health_free(struct health *health); /* takes NULL */
+struct bulletin *bulletin_new(struct event_base *base, struct service *service, bulletin_look *look,
+                              void *arg);
+void bulletin_free(struct bulletin *bulletin); /* takes NULL */
 
 /* For the workers: see worker.h. */
-struct bell *health_bell(struct health *health);
+struct bell *bulletin_bell(struct bulletin *bulletin);
 
-/* Why a reload has failed, or NULL: one has succeeded. The status says so until then, from health_say on. */
-void health_note_reload(struct health *health, const char *error);
+/*
+ * Why a reload has failed, or NULL: one has succeeded. The status says so until then, from bulletin_say on.
+ */
+void bulletin_note_reload(struct bulletin *bulletin, const char *error);
 /*
  * Something else begins: says the status now, with service_ready, service_stopping or service_status. After a
  * reload that is service_ready, whether or not it has succeeded. Takes NULL.
  */
-void health_say(struct health *health, void (*say)(struct service *service, const char *status));
+void bulletin_say(struct bulletin *bulletin, void (*say)(struct service *service, const char *status));
 
 #endif

@@ -26,11 +26,11 @@ static uint64_t time_left(const struct daemon *daemon)
 	return daemon->time_is_up || daemon->drain_until < now ? 0 : daemon->drain_until - now;
 }
 
-static void look(void *arg, struct health_facts *facts)
+static void look(void *arg, struct bulletin_facts *facts)
 {
 	struct daemon *daemon = arg;
 
-	*facts = (struct health_facts){
+	*facts = (struct bulletin_facts){
 	        .phase = daemon->phase,
 	        .awaited = preparation_awaited(daemon->changeover.preparation),
 	        .pairs = slots_used(&daemon->slots),
@@ -42,19 +42,19 @@ static void look(void *arg, struct health_facts *facts)
 }
 
 /* Whoever started us may wait for a message, so a manager that does not hear us is worth a line. */
-int daemon_init_health(struct daemon *daemon)
+int daemon_init_bulletin(struct daemon *daemon)
 {
 	int error = service_open(&daemon->service, daemon->base);
 
 	if (error)
 		log_warning("cannot reach the service manager at NOTIFY_SOCKET: %s", strerror(-error));
-	daemon->health = health_new(daemon->base, &daemon->service, look, daemon);
-	return daemon->health ? 0 : -ENOMEM;
+	daemon->bulletin = bulletin_new(daemon->base, &daemon->service, look, daemon);
+	return daemon->bulletin ? 0 : -ENOMEM;
 }
 
-void daemon_deinit_health(struct daemon *daemon)
+void daemon_deinit_bulletin(struct daemon *daemon)
 {
 	watchdog_free(daemon->watchdog);
-	health_free(daemon->health);
+	bulletin_free(daemon->bulletin);
 	service_close(&daemon->service);
 }

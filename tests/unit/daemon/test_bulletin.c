@@ -5,7 +5,7 @@
 #include "build_config.h"
 
 #include "base/evloop.h"
-#include "daemon/health.h"
+#include "daemon/bulletin.h"
 #include "daemon/manager_stage.h"
 #include "loop.h"
 #include "unit.h"
@@ -16,8 +16,8 @@
 
 static struct event_base *base;
 static struct service service;
-static struct health *health;
-static struct health_facts now;
+static struct bulletin *bulletin;
+static struct bulletin_facts now;
 static unsigned looks;
 
 static uint64_t clock_now = 1000000, due; /* ms; due 0: no timer */
@@ -43,7 +43,7 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *time)
 	return 0;
 }
 
-static void look(void *arg, struct health_facts *facts)
+static void look(void *arg, struct bulletin_facts *facts)
 {
 	ck_assert_ptr_eq(arg, &looks);
 	looks++;
@@ -67,13 +67,13 @@ static void pass(uint64_t ms)
 static void begin(void)
 {
 	ck_assert_int_eq(service_open(&service, base), 0);
-	health = health_new(base, &service, look, &looks);
-	ck_assert_ptr_nonnull(health);
+	bulletin = bulletin_new(base, &service, look, &looks);
+	ck_assert_ptr_nonnull(bulletin);
 }
 
 static void setup(void)
 {
-	now = (struct health_facts){.phase = RUNNING, .memory_max = 256 * MIB};
+	now = (struct bulletin_facts){.phase = RUNNING, .memory_max = 256 * MIB};
 	looks = 0;
 	base = evloop_new();
 	ck_assert_ptr_nonnull(base);
@@ -82,7 +82,7 @@ static void setup(void)
 
 static void teardown(void)
 {
-	health_free(health);
+	bulletin_free(bulletin);
 	service_close(&service);
 	event_base_free(base);
 	manager_end();
@@ -90,14 +90,14 @@ static void teardown(void)
 
 static void ring(void)
 {
-	bell_ring(health_bell(health));
+	bell_ring(bulletin_bell(bulletin));
 }
 
 /* It is ready, nothing has changed since, and nothing wakes it up. */
 static void sleep_soundly(void)
 {
 	begin();
-	health_say(health, service_ready);
+	bulletin_say(bulletin, service_ready);
 	ck_assert_str_ne(manager_received(), "");
 	pass(10000);
 	ck_assert_uint_eq(due, 0);
@@ -110,7 +110,7 @@ static void expect_status(const char *status)
 	char message[SERVICE_STATUS_MAX + 32];
 
 	snprintf(message, sizeof(message), "STATUS=%s\n", status);
-	health_say(health, service_status);
+	bulletin_say(bulletin, service_status);
 	ck_assert_str_eq(manager_received(), message);
 }
 
@@ -160,19 +160,19 @@ START_TEST(a_reload_that_failed_is_remembered)
 	const char *message;
 
 	begin();
-	health_note_reload(health, "relay.ini:12: unknown key \"lisen\"");
+	bulletin_note_reload(bulletin, "relay.ini:12: unknown key \"lisen\"");
 	expect_status("0 pairs, 0 flows paused, 0 KiB of 256 MiB queued; reload failed: relay.ini:12: "
 	              "unknown key \"lisen\"");
 	now.pairs = 2;
 	expect_status("2 pairs, 0 flows paused, 0 KiB of 256 MiB queued; reload failed: relay.ini:12: "
 	              "unknown key \"lisen\"");
 	memset(text, 'x', sizeof(text) - 1);
-	health_note_reload(health, text);
-	health_say(health, service_ready);
+	bulletin_note_reload(bulletin, text);
+	bulletin_say(bulletin, service_ready);
 	message = manager_received();
 	ck_assert_int_eq(strncmp(message, "READY=1\nSTATUS=2 pairs", 22), 0);
 	ck_assert_uint_gt(strspn(strstr(message, "failed: ") + 8, "x"), 500);
-	health_note_reload(health, NULL);
+	bulletin_note_reload(bulletin, NULL);
 	expect_status("2 pairs, 0 flows paused, 0 KiB of 256 MiB queued");
 }
 END_TEST
@@ -230,7 +230,7 @@ START_TEST(a_change_right_after_a_message_waits)
 	ring();
 	pass(0);
 	ck_assert_str_eq(manager_received(), "STATUS=1 pair, 0 flows paused, 0 KiB of 256 MiB queued\n");
-	bell_await(health_bell(health));
+	bell_await(bulletin_bell(bulletin));
 	now.pairs = 2;
 	ring();
 	pass(999);
@@ -246,7 +246,7 @@ START_TEST(a_change_without_a_bell_shows_if_it_comes_while_the_bell_is_awaited)
 	sleep_soundly();
 	ring();
 	pass(500);
-	ck_assert(bell_is_awaited(health_bell(health)));
+	ck_assert(bell_is_awaited(bulletin_bell(bulletin)));
 	now.pairs = 1;
 	pass(500);
 	ck_assert_str_ne(manager_received(), "");
@@ -304,7 +304,7 @@ START_TEST(a_start_that_takes_long_asks_for_time)
 		ck_assert_str_eq(manager_received(), "");
 	}
 	now.phase = RUNNING;
-	health_say(health, service_ready);
+	bulletin_say(bulletin, service_ready);
 	ck_assert_str_ne(manager_received(), "");
 	pass(10000);
 	ck_assert_str_eq(manager_received(), "");
@@ -315,8 +315,8 @@ END_TEST
 START_TEST(draining_asks_for_time_until_it_is_up)
 {
 	sleep_soundly();
-	now = (struct health_facts){.phase = DRAINING, .pairs = 1, .left_ms = 3600000};
-	health_say(health, service_stopping);
+	now = (struct bulletin_facts){.phase = DRAINING, .pairs = 1, .left_ms = 3600000};
+	bulletin_say(bulletin, service_stopping);
 	ck_assert_str_eq(manager_received(), "STOPPING=1\nSTATUS=draining: 1 pair left, 3600 s at most\n");
 	for (unsigned i = 1; i < 10; i++) {
 		now.left_ms -= 1000;
@@ -336,12 +336,12 @@ START_TEST(without_a_manager_nothing_happens)
 {
 	unsetenv("NOTIFY_SOCKET");
 	begin();
-	ck_assert_ptr_null(health_bell(health));
-	health_note_reload(health, "failed");
-	health_say(health, service_ready);
+	ck_assert_ptr_null(bulletin_bell(bulletin));
+	bulletin_note_reload(bulletin, "failed");
+	bulletin_say(bulletin, service_ready);
 	pass(100000);
 	ck_assert_uint_eq(looks, 0);
-	health_say(NULL, service_stopping);
+	bulletin_say(NULL, service_stopping);
 }
 END_TEST
 
@@ -353,16 +353,16 @@ START_TEST(no_descriptor_is_an_error)
 	getrlimit(RLIMIT_NOFILE, &limit);
 	limit.rlim_cur = 3;
 	setrlimit(RLIMIT_NOFILE, &limit);
-	ck_assert_ptr_null(health_new(base, &service, look, &looks));
+	ck_assert_ptr_null(bulletin_new(base, &service, look, &looks));
 	limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &limit);
-	health = NULL;
+	bulletin = NULL;
 }
 END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("health");
+	Suite *suite = suite_create("bulletin");
 	TCase *tcase = tcase_create("status");
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
