@@ -11,6 +11,7 @@ src_libweir_a_SOURCES = \
 	src/base/clock.h \
 	src/base/decimal.h \
 	src/base/episode.h \
+	src/base/hash.h \
 	src/base/evmemory.c src/base/evmemory.h \
 	src/base/number.h \
 	src/base/pool.c src/base/pool.h \
@@ -58,6 +59,7 @@ src_libweir_a_SOURCES = \
 	src/config/ini_reader.c src/config/ini_reader.h \
 	src/relay/retuning.c src/relay/retuning.h \
 	src/relay/generation.c src/relay/generation.h \
+	src/relay/balance.c src/relay/balance.h \
 	src/relay/standing.c src/relay/standing.h \
 	src/relay/entrance.c src/relay/entrance.h \
 	src/relay/entrances.c src/relay/entrances.h \
