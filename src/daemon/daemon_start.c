@@ -39,7 +39,7 @@ static int init_names(struct daemon *daemon)
 	if (!daemon->lookups)
 		return -ENOMEM;
 	daemon->resolver = resolver_new(daemon->base, daemon->lookups);
-	daemon->standings = standings_new(daemon->worker_count);
+	daemon->standings = standings_new(daemon->worker_count, NULL);
 	return daemon->resolver && daemon->standings ? 0 : -ENOMEM;
 }
 

@@ -67,13 +67,15 @@ static void standing_free(struct standing *standing)
 	if (standing->standings)
 		leave(standing);
 	origins_free(standing->origins);
+	healths_deinit(&standing->healths);
 	slots_deinit(&standing->slots);
 	label_put(standing->label);
 	free(standing);
 }
 
-static int init_parts(struct standing *standing, const struct config_relay *config)
+static int init_parts(struct standing *standing, const struct config_relay *config, struct health_news *news)
 {
+	healths_init(&standing->healths, config, news);
 	slots_init(&standing->slots, config->max_connections);
 	standing->label = label_new(config->name);
 	standing->origins = origins_new(config->max_connections_per_source);
@@ -90,7 +92,7 @@ static struct standing *standing_new(struct standings *standings, const struct c
 
 	if (!standing)
 		return NULL;
-	if (init_parts(standing, config) == 0 && join(standings, standing) == 0)
+	if (init_parts(standing, config, &standings->news) == 0 && join(standings, standing) == 0)
 		return standing;
 	standing_free(standing);
 	return NULL;
@@ -117,6 +119,7 @@ void standing_configure(struct standing *standing, const struct config_relay *co
 {
 	slots_set_max(&standing->slots, config->max_connections);
 	origins_set_max(standing->origins, config->max_connections_per_source);
+	healths_configure(&standing->healths, config);
 }
 
 bool standing_begin_limit(struct standing *standing)
@@ -136,12 +139,14 @@ bool standing_logged_limit(const struct standing *standing)
 
 /* ---- all ---- */
 
-struct standings *standings_new(unsigned workers)
+struct standings *standings_new(unsigned workers, struct mailbox *mailbox)
 {
 	struct standings *standings = calloc(1, sizeof(*standings));
 
-	if (standings)
-		standings->workers = workers;
+	if (!standings)
+		return NULL;
+	standings->workers = workers;
+	standings->news.mailbox = mailbox;
 	return standings;
 }
 

@@ -1,6 +1,6 @@
 /*
  * What is known about a relay by its name, over all generations that have a relay of that name: counters,
- * limits in use, episodes of trouble. It is kept as long as there is such a generation.
+ * limits in use, health of targets, episodes of trouble. It is kept as long as there is such a generation.
  *
  * Standings are made, found and freed on the main thread. Others reach one through a relay, which they hold.
  */
@@ -12,6 +12,7 @@
 #include "base/slots.h"
 #include "config/settings.h"
 #include "relay/damper.h"
+#include "relay/health.h"
 #include "relay/origins.h"
 #include "relay/shortage.h"
 #include "report/records.h"
@@ -35,6 +36,7 @@ struct standing {
 	size_t number;           /* its place in standings; stays the same */
 	struct slots slots;      /* its pairs; limited by max_connections of the relay */
 	struct origins *origins; /* count their pairs while that is limited; never another one */
+	struct healths healths;  /* of its targets' addresses */
 	struct damping damping;
 	struct episode is_short; /* of something that connecting needs */
 	/* private */
@@ -48,14 +50,18 @@ struct standings {
 	unsigned workers;
 	struct standing **list; /* by their numbers; NULL where there is none */
 	size_t count;           /* length of list */
+	struct health_news news;
 	/* private */
 	void *by_name; /* tsearch(3) */
 	size_t lowest; /* no smaller number is free */
 	bool held;
 };
 
-/* For this many workers. NULL when out of memory. */
-struct standings *standings_new(unsigned workers);
+/*
+ * For this many workers. When the address of a target has come up or gone down, news is posted to mailbox; it
+ * is borrowed, and may be NULL. NULL when out of memory.
+ */
+struct standings *standings_new(unsigned workers, struct mailbox *mailbox);
 /* All must have been put. Takes NULL. */
 void standings_free(struct standings *standings);
 /*
@@ -69,8 +75,8 @@ void standings_release(struct standings *standings);
 struct standing *standing_get(struct standings *standings, const struct config_relay *config);
 void standing_put(struct standing *standing); /* takes NULL */
 /*
- * The limits in these settings of the relay hold from now on. Until then, what is found and not made keeps
- * those that it has.
+ * The limits and rules in these settings of the relay hold from now on. Until then, what is found and not
+ * made keeps those that it has.
  */
 void standing_configure(struct standing *standing, const struct config_relay *config);
 

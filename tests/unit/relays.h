@@ -71,7 +71,7 @@ static inline struct relay *relays_new(const char *const *listen, const char *co
                                        const char *const *option, struct resolver *resolver, unsigned workers)
 {
 	struct config *config = relays_config(listen, target, option);
-	struct standings *standings = standings_new(workers);
+	struct standings *standings = standings_new(workers, NULL);
 	struct generation *generation;
 
 	ck_assert_ptr_nonnull(standings);

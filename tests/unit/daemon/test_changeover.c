@@ -80,7 +80,7 @@ static void init_parts(void)
 	parts->base = base;
 	parts->lookups = lookups_new(base, look_up, NULL);
 	parts->resolver = resolver_new(base, parts->lookups);
-	parts->standings = standings_new(WORKERS);
+	parts->standings = standings_new(WORKERS, NULL);
 	parts->facade = &facade;
 	parts->gone = &gone;
 	parts->workers = workers;

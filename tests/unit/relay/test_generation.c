@@ -25,7 +25,7 @@ static void take_gone(void *arg, struct message *message)
 static void setup(void)
 {
 	capture_begin();
-	standings = standings_new(2);
+	standings = standings_new(2, NULL);
 	base = evloop_new();
 	ck_assert_ptr_nonnull(standings);
 	ck_assert_int_eq(mailbox_open(&mailbox, base, take_gone, NULL), 0);

@@ -15,7 +15,7 @@ static struct standings *standings;
 
 static void setup(void)
 {
-	standings = standings_new(WORKERS);
+	standings = standings_new(WORKERS, NULL);
 	ck_assert_ptr_nonnull(standings);
 }
 

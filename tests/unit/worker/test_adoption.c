@@ -83,7 +83,7 @@ static void setup(void)
 	told = event_new(base, -1, 0, on_told_event, &acceptors);
 	acceptors = (struct acceptors){.set = &set, .slots = &slots, .told = on_told, .drained = on_drained};
 	ck_assert_int_eq(acceptors_init(&acceptors), 0);
-	standings = standings_new(2);
+	standings = standings_new(2, NULL);
 	ck_assert_int_eq(mailbox_open(&gone, base, generation_take_gone, NULL), 0);
 	facade_init(&facade, 2);
 	ck_assert_int_eq(facade_watch(&facade, base), 0);
