@@ -32,6 +32,8 @@ struct resolver_name {
 	uint64_t interval_ms;
 	struct resolver_name *before, *after; /* the same owner's, for the same host and port, or NULL */
 	struct address_list *answer;          /* the host's, with this port; guarded by the resolver's lock */
+	resolver_changed *changed;
+	void *arg;
 };
 
 /* What is looked up: once for all names with this host. Without names it is not found any more. */
@@ -50,6 +52,7 @@ struct host {
 	struct backoff retry;          /* the wait after the next failure */
 	_Atomic bool tried;
 	bool slow;
+	bool shared; /* all names have the answer; without memory some have it, and others the one before */
 	struct episode failing;
 };
 
@@ -123,7 +126,7 @@ static void take_failure(struct host *host, int error)
 	wait_until(host, clock_ms() + backoff_next(&host->retry, host->interval_ms));
 }
 
-/* 0 or -errno. If there is no memory, the name keeps what it has. */
+/* 0 or -errno. If there is no memory, the name keeps what it has, or its owner does. */
 static int give_answer(struct resolver_name *name, const struct address_list *answer)
 {
 	struct address_list *list = address_list_with_port(answer, name->port), *before;
@@ -135,7 +138,7 @@ static int give_answer(struct resolver_name *name, const struct address_list *an
 	name->answer = list;
 	pthread_mutex_unlock(&name->host->resolver->lock);
 	address_list_put(before);
-	return 0;
+	return name->changed ? name->changed(name->arg) : 0;
 }
 
 static int give_all(struct host *host, const struct address_list *answer)
@@ -146,6 +149,7 @@ static int give_all(struct host *host, const struct address_list *answer)
 	TAILQ_FOREACH(name, &host->names, next)
 	if (!error)
 		error = give_answer(name, answer);
+	host->shared = !error;
 	return error;
 }
 
@@ -160,7 +164,7 @@ static void reset_retry(struct host *host)
 static void take_answer(struct host *host, struct address_list *list)
 {
 	bool is_first = !host->answer;
-	bool same = !is_first && address_list_equal(host->answer, list);
+	bool same = !is_first && host->shared && address_list_equal(host->answer, list);
 
 	if (!same && give_all(host, list) < 0) {
 		address_list_put(list);
@@ -187,7 +191,9 @@ static void take(void *arg, const struct lookup_answer *answer)
 		take_answer(host, answer->list);
 	else
 		take_failure(host, answer->error);
-	host->tried = true; /* after the answer was given to its names */
+	/* After the answer was given to its names. Who could not take their first one have yet to wait. */
+	if (!answer->list || host->shared)
+		host->tried = true;
 }
 
 EVENT_CALLBACK(on_due, struct host, host)
@@ -358,7 +364,7 @@ struct resolver *resolver_new(struct event_base *base, struct lookups *lookups)
 }
 
 struct resolver_name *resolver_add(struct resolver *resolver, const char *owner, const char *host,
-                                   uint16_t port, uint64_t interval_ms)
+                                   uint16_t port, uint64_t interval_ms, resolver_changed *changed, void *arg)
 {
 	struct resolver_name *name = calloc(1, sizeof(*name));
 	struct host *found;
@@ -368,6 +374,8 @@ struct resolver_name *resolver_add(struct resolver *resolver, const char *owner,
 	name->owner = strdup(owner);
 	name->port = port;
 	name->interval_ms = interval_ms;
+	name->changed = changed;
+	name->arg = arg;
 	found = name->owner ? find_host(resolver, host) : NULL;
 	if (found && found->answer)
 		name->answer = address_list_with_port(found->answer, port);

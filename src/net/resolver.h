@@ -20,15 +20,22 @@ struct event_base;
 struct resolver;
 struct resolver_name; /* one use of a host name with a port */
 
+/*
+ * A name has other addresses than before, which resolver_name_get returns. On the thread of the resolver. 0 or
+ * -ENOMEM: then it is called again after the next look-up, which comes soon.
+ */
+typedef int resolver_changed(void *arg);
+
 /* lookups is borrowed. NULL when out of memory or descriptors. */
 struct resolver *resolver_new(struct event_base *base, struct lookups *lookups);
 /*
  * Adds a name, to be looked up at least every interval_ms, which is at least 1. owner is for log lines
  * ("relay db: target"). owner and host are copied. NULL when out of memory. While the same owner has the same
  * name and port twice, as while settings are replaced, it counts once, with the interval that came last.
+ * changed (or NULL) is called for later answers, never before this returns.
  */
 struct resolver_name *resolver_add(struct resolver *resolver, const char *owner, const char *host,
-                                   uint16_t port, uint64_t interval_ms);
+                                   uint16_t port, uint64_t interval_ms, resolver_changed *changed, void *arg);
 /*
  * Removes what resolver_add returned. No thread may use it any more. The last name of a host ends its
  * look-ups. Takes NULL.
@@ -36,7 +43,7 @@ struct resolver_name *resolver_add(struct resolver *resolver, const char *owner,
 void resolver_name_put(struct resolver_name *name);
 /* The last good answer, with a reference for the caller, or NULL if there never was one. Any thread. */
 struct address_list *resolver_name_get(struct resolver_name *name);
-/* False while it is looked up for the first time. Any thread. */
+/* False while it is looked up for the first time, or if there was no memory for that. Any thread. */
 bool resolver_name_tried(const struct resolver_name *name);
 /*
  * Its addresses may be out of date: looks it up soon, but not within a second of the last time. Any

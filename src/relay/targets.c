@@ -43,7 +43,8 @@ static int init_target(const struct config_relay *config, struct target *target,
 	target->address = address;
 	if (address->kind == ADDRESS_NAME) {
 		snprintf(owner, sizeof(owner), "relay %s: target", config->name);
-		target->name = resolver_add(resolver, owner, address->host, address->port, resolve_interval);
+		target->name = resolver_add(resolver, owner, address->host, address->port, resolve_interval,
+		                            NULL, NULL);
 		return target->name ? 0 : -ENOMEM;
 	}
 	target->fixed = address_list_single(&address->endpoint);

@@ -11,6 +11,7 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
@@ -109,7 +110,8 @@ static void wait_lookups(unsigned count)
 
 static struct resolver_name *add(const char *owner, uint16_t port, uint64_t interval_ms)
 {
-	struct resolver_name *name = resolver_add(resolver, owner, "db.example", port, interval_ms);
+	struct resolver_name *name =
+	        resolver_add(resolver, owner, "db.example", port, interval_ms, NULL, NULL);
 
 	ck_assert_ptr_nonnull(name);
 	return name;
@@ -322,7 +324,7 @@ static void add_all(struct resolver_name *names[OWNERS])
 		char owner[32];
 
 		snprintf(owner, sizeof(owner), "relay %d: target", i);
-		names[i] = resolver_add(resolver, owner, "db.example", 1, LONG_MS);
+		names[i] = resolver_add(resolver, owner, "db.example", 1, LONG_MS, NULL, NULL);
 		ck_assert_ptr_nonnull(names[i]);
 	}
 }
@@ -492,6 +494,80 @@ START_TEST(test_turned_answer)
 }
 END_TEST
 
+/* Who is told of other addresses: how often, and which generation it has taken. */
+static struct user {
+	struct resolver_name *name;
+	unsigned told, taken;
+	bool full; /* it has no memory to take them */
+} users[2];
+
+static int take_addresses(void *arg)
+{
+	struct user *user = arg;
+	struct address_list *list = resolver_name_get(user->name);
+
+	user->told++;
+	if (!user->full)
+		user->taken = ntohl(list->endpoint[0].in.sin_addr.s_addr) >> 8 & 0xff;
+	address_list_put(list);
+	return user->full ? -ENOMEM : 0;
+}
+
+static void add_users(void)
+{
+	for (int i = 0; i < 2; i++) {
+		users[i].name = resolver_add(resolver, "relay db: target", "db.example", (uint16_t)(1 + i),
+		                             SHORT_MS, take_addresses, &users[i]);
+		ck_assert_ptr_nonnull(users[i].name);
+		ck_assert_uint_eq(users[i].told, 0);
+	}
+}
+
+START_TEST(test_other_addresses_are_told)
+{
+	FAKE_SET(generation, 1);
+	add_users();
+	LOOP_UNTIL(base, resolver_name_tried(users[0].name));
+	ck_assert(users[0].taken == 1 && users[1].taken == 1);
+	FAKE_SET(turned, true); /* which is no change */
+	wait_lookups(3);
+	ck_assert(users[0].told == 1 && users[1].told == 1);
+	FAKE_SET(generation, 2);
+	LOOP_UNTIL(base, users[0].taken == 2 && users[1].taken == 2);
+	FAKE_SET(failing, true);
+	wait_lookups(3);
+	ck_assert(users[0].told == 2 && users[1].told == 2);
+}
+END_TEST
+
+START_TEST(test_addresses_that_were_not_taken_are_told_again)
+{
+	FAKE_SET(generation, 1);
+	add_users();
+	LOOP_UNTIL(base, users[1].taken == 1);
+	users[1].full = true;
+	FAKE_SET(generation, 2);
+	LOOP_UNTIL(base, users[1].told >= 4);
+	ck_assert(users[0].taken == 2 && users[1].taken == 1);
+	if (_i)
+		FAKE_SET(generation, 1); /* what they had before */
+	users[1].full = false;
+	LOOP_UNTIL(base, users[0].taken == 2U - (unsigned)_i && users[1].taken == 2U - (unsigned)_i);
+	ck_assert_int_eq(captured("does not resolve: Memory allocation failure"), 1);
+}
+END_TEST
+
+START_TEST(test_first_addresses_that_were_not_taken_are_still_awaited)
+{
+	users[0].full = true;
+	add_users();
+	LOOP_UNTIL(base, users[0].told >= 2);
+	ck_assert(!resolver_name_tried(users[0].name));
+	users[0].full = false;
+	LOOP_UNTIL(base, resolver_name_tried(users[0].name));
+}
+END_TEST
+
 START_TEST(test_retries_come_sooner)
 {
 	fake.failing = true;
@@ -582,7 +658,7 @@ START_TEST(test_stuck_lookup)
 
 	fake.stuck = true;
 	fake.failing = _i;
-	ck_assert_ptr_nonnull(resolver_add(resolver, owner, host, 5432, SHORT_MS));
+	ck_assert_ptr_nonnull(resolver_add(resolver, owner, host, 5432, SHORT_MS, NULL, NULL));
 	memset(host, 'x', sizeof(host) - 1); /* the resolver has copies */
 	memset(owner, 'x', sizeof(owner) - 1);
 	LOOP_UNTIL(base, fake_lookups() > 0);
@@ -618,6 +694,9 @@ int main(void)
 	tcase_add_test(tc, test_failure_keeps_the_answer);
 	tcase_add_test(tc, test_changed_answer);
 	tcase_add_test(tc, test_turned_answer);
+	tcase_add_test(tc, test_other_addresses_are_told);
+	tcase_add_loop_test(tc, test_addresses_that_were_not_taken_are_told_again, 0, 2);
+	tcase_add_test(tc, test_first_addresses_that_were_not_taken_are_still_awaited);
 	tcase_add_test(tc, test_retries_come_sooner);
 	tcase_add_test(tc, test_changes_under_readers);
 	tcase_add_loop_test(tc, test_stuck_lookup, 0, 2);

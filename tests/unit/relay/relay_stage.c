@@ -46,7 +46,7 @@ void resolve(struct relay *one)
 
 		if (address->kind != ADDRESS_NAME)
 			continue;
-		same = resolver_add(resolver, "test", address->host, address->port, 3600000);
+		same = resolver_add(resolver, "test", address->host, address->port, 3600000, NULL, NULL);
 		LOOP_UNTIL(base, resolver_name_tried(same));
 	}
 }
