@@ -227,14 +227,13 @@ static void choices_changed(struct healths *healths)
 
 void healths_configure(struct healths *healths, const struct config_relay *config)
 {
-	(void)config;
 	healths_lock(healths);
-	healths->fail_limit = 3;
-	healths->fail_time = 10000;
-	healths->checked = false;
-	healths->check_rise = 2;
-	healths->check_fall = 3;
-	healths->slow_start = 0;
+	healths->fail_limit = config->fail_limit;
+	healths->fail_time = config->fail_time;
+	healths->checked = config->check_interval > 0;
+	healths->check_rise = config->check_rise;
+	healths->check_fall = config->check_fall;
+	healths->slow_start = config->slow_start;
 	choices_changed(healths);
 	healths_unlock(healths);
 }
@@ -302,6 +301,11 @@ unsigned health_start_permille(const struct health *health, uint64_t now)
 	if (health->state != HEALTH_UP || health->down == 0 || age >= slow_start)
 		return 1000;
 	return 100 + (unsigned)(900 * age / slow_start);
+}
+
+bool health_is_up(const struct health *health)
+{
+	return atomic_load_explicit(&health->state, memory_order_relaxed) == HEALTH_UP;
 }
 
 /* ---- what happened; with the lock held ---- */
@@ -392,8 +396,7 @@ static void count(_Atomic uint64_t *counter)
 
 static bool has_no_trouble(const struct health *health)
 {
-	return atomic_load_explicit(&health->state, memory_order_relaxed) == HEALTH_UP &&
-	       atomic_load_explicit(&health->failed, memory_order_relaxed) == 0;
+	return health_is_up(health) && atomic_load_explicit(&health->failed, memory_order_relaxed) == 0;
 }
 
 void health_note(struct health *health, int error, bool tries)

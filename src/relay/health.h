@@ -104,6 +104,9 @@ uint64_t health_down_since(const struct health *health);
 /* How much of its weight it has while it starts slowly: 100 to 999, or 1000 if it does not. */
 unsigned health_start_permille(const struct health *health, uint64_t now);
 
+/* Whether it is up, perhaps a moment ago. Any thread, without the lock. */
+bool health_is_up(const struct health *health);
+
 /* ---- what happened: any thread, without the lock ---- */
 
 /*
