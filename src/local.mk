@@ -115,6 +115,8 @@ src_libweir_a_SOURCES = \
 	src/net/unix_path.c src/net/unix_path.h \
 	src/relay/origins.c src/relay/origins.h \
 	src/relay/targets.c src/relay/targets.h \
+	src/relay/target_table.c src/relay/target_table.h \
+	src/relay/tried.c src/relay/tried.h \
 	src/base/thread.h \
 	src/base/units.c src/base/units.h \
 	src/worker/worker.c src/worker/worker.h

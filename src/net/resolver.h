@@ -21,8 +21,8 @@ struct resolver;
 struct resolver_name; /* one use of a host name with a port */
 
 /*
- * A name has other addresses than before, which resolver_name_get returns. On the thread of the resolver. 0 or
- * -ENOMEM: then it is called again after the next look-up, which comes soon.
+ * A name has other addresses than before, which resolver_name_get returns. On the thread of the resolver. 0
+ * or -ENOMEM: then it is called again after the next look-up, which comes soon.
  */
 typedef int resolver_changed(void *arg);
 

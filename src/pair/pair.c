@@ -96,6 +96,7 @@ static void free_pair(struct pair *pair)
 	free_peer(&pair->target);
 	LIST_REMOVE(pair, entry);
 	set->count--;
+	tried_forget(&pair->tried);
 	target_choice_deinit(&pair->choice);
 	admission_give(&pair->ticket);
 	set->ended(set->arg);
@@ -277,7 +278,7 @@ static enum reason judge_connecting(struct pair *pair)
 	note_ended_first(pair);
 	if (pair_peer_failed(&pair->client))
 		return REASON_CLIENT_RESET;
-	if (pair->attempt < pair->attempts)
+	if (!pair->unserved)
 		return REASON_NONE;
 	return pair->attempt_error == -ETIMEDOUT ? REASON_CONNECT_TIMEOUT : REASON_CONNECT_FAILED;
 }
@@ -347,7 +348,6 @@ static void begin(struct pair *pair, const union client_address *client)
 		return;
 	}
 	damper_take_client(pair_damper(pair), &pair->relay->standing->damping, pair->born);
-	pair->start = targets_next_start(pair->relay->targets);
 	pair_connect_begin(pair);
 	pair_settle(pair);
 }

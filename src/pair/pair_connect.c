@@ -15,22 +15,33 @@
 
 static void on_connected(int fd, short what, void *pair);
 
+/* Without memory for what it has tried, a client would try that again, so its round is over. */
+static void count_attempt(struct pair *pair, int error)
+{
+	if (!pair->choice.health)
+		return;
+	if (error != -EADDRINUSE) {
+		pair->attempt++;
+		pair->attempts++;
+	}
+	if (tried_add(&pair->tried, pair->choice.health) < 0)
+		pair->attempt = UINT32_MAX;
+}
+
 static void fail_attempt(struct pair *pair, int error)
 {
 	bool in_vain = error == -ETIMEDOUT && pair->phase == PHASE_WAITING;
-	/* What we waited for in vain says more than a timeout does. */
-	int why = in_vain ? pair->wait_reason : error;
 
 	pair->attempt_error = error;
+	/* What we waited for in vain says more than a timeout does. */
+	pair->wait_reason = in_vain ? pair->wait_reason : error;
 	if (error != -EADDRINUSE) /* that is ours, and the next address is tried */
-		targets_note_attempt(pair->relay->targets, &pair->choice, why);
-	if (pair->attempt + 1 >= pair->attempts)
-		targets_note_unserved(pair->relay->targets, &pair->choice, why);
+		targets_note_attempt(pair->relay->targets, &pair->choice, pair->wait_reason);
 	if (pair->target.fd >= 0)
 		event_del(pair_event(&pair->target));
 	/* If the target was connected after all, it must not see an empty stream that looks complete. */
 	pair_close_socket(&pair->target, true);
-	pair->attempt++;
+	count_attempt(pair, error);
 }
 
 /* A size set in relay.ini bounds what is in a socket. The kernel alone does not keep to it. */
@@ -49,8 +60,7 @@ static void bound_sinks(struct pair *pair)
 static bool may_splice(const struct pair *pair)
 {
 	return pair->relay->config->splice == SPLICE_AUTO &&
-	       (pair->ticket.client.any.sa_family != AF_UNIX ||
-	        pair->choice.endpoint->any.sa_family != AF_UNIX);
+	       (pair->ticket.client.any.sa_family != AF_UNIX || pair_target(pair)->any.sa_family != AF_UNIX);
 }
 
 static void open_flows(struct pair *pair)
@@ -59,6 +69,8 @@ static void open_flows(struct pair *pair)
 	bool splice = may_splice(pair);
 
 	pair->phase = PHASE_OPEN;
+	pair->attempts++;
+	tried_forget(&pair->tried);
 	targets_note_attempt(pair->relay->targets, &pair->choice, 0);
 	shortage_end(&pair->relay->standing->is_short, pair->relay->config->name);
 	flow_attach(&client->from, client->fd, target->fd, pair_event(client), splice);
@@ -79,7 +91,7 @@ static int check_connection(struct pair *pair)
 
 	if (error == -EINPROGRESS)
 		return event_add(pair_event(&pair->target), NULL) < 0 ? -ENOMEM : 0;
-	if (!error && !pair->bound && socket_is_its_own_peer(pair->target.fd, pair->choice.endpoint))
+	if (!error && !pair->bound && socket_is_its_own_peer(pair->target.fd, pair_target(pair)))
 		return -ECONNREFUSED; /* nothing else listens there */
 	if (error && stream_unread(pair->target.fd) == 0)
 		return error;
@@ -92,7 +104,7 @@ static int check_connection(struct pair *pair)
 /* A target on this machine is connected, or has refused, by the time that connect(2) returns. */
 static int try_choice(struct pair *pair)
 {
-	int fd = socket_connect(pair->choice.endpoint, &pair->relay->target_tuning, pair->set->ports,
+	int fd = socket_connect(pair_target(pair), &pair->relay->target_tuning, pair->set->ports,
 	                        &pair->bound);
 
 	if (fd < 0)
@@ -106,13 +118,13 @@ static int try_choice(struct pair *pair)
 static int try_unless_short(struct pair *pair)
 {
 	struct shortage *shortage = &pair_tally(pair)->shortage;
-	int error = shortage_now(shortage, pair->choice.endpoint);
+	int error = shortage_now(shortage, pair_target(pair));
 
 	if (error)
 		return error;
 	error = try_choice(pair);
 	if (pair->target.fd < 0 && socket_error_is_shortage(error)) {
-		shortage_note(shortage, pair->choice.endpoint, error);
+		shortage_note(shortage, pair_target(pair), error);
 		pair_counters(pair)->shortages++;
 	}
 	return error;
@@ -131,7 +143,7 @@ static int attempt_connect(struct pair *pair)
 	if (pair->target.fd >= 0 || (error != -EAGAIN && !socket_error_is_shortage(error)))
 		return error;
 	/* Ports that are used up for one address are free for another. */
-	if (error == -EADDRINUSE && pair->attempt + 1 < pair->attempts)
+	if (error == -EADDRINUSE && targets_have_other(pair->relay->targets, pair->tried, &pair->choice))
 		return error;
 	if (error != -EAGAIN)
 		shortage_begin(&pair->relay->standing->is_short, pair->relay->config->name, error);
@@ -140,15 +152,42 @@ static int attempt_connect(struct pair *pair)
 	return 0;
 }
 
+/* 0 or -EDEADLK with the next choice; otherwise -errno: there is none. */
+static int choose_next(struct pair *pair)
+{
+	struct target_choice choice;
+	int error;
+
+	if (pair->attempt >= pair->relay->config->connect_attempts)
+		return -ENOENT;
+	error = targets_choose(pair->relay->targets, &pair->ticket.client, pair->tried, &choice);
+	if (!choice.health)
+		return error;
+	target_choice_deinit(&pair->choice);
+	pair->choice = choice;
+	pair->attempt_began = clock_ms();
+	backoff_reset(&pair->postpone, POSTPONE_MIN_MS);
+	return error;
+}
+
+/* No address is left to try, or there is none. What an attempt has met says more than that. */
+static void end_round(struct pair *pair, int error)
+{
+	if (!pair->attempt_error)
+		pair->attempt_error = pair->wait_reason = error;
+	targets_note_unserved(pair->relay->targets, pair->wait_reason);
+	pair->unserved = true;
+}
+
 void pair_connect_next(struct pair *pair)
 {
-	while (pair->attempt < pair->attempts) {
-		int error;
+	for (;;) {
+		int error = choose_next(pair);
 
-		target_choice_deinit(&pair->choice);
-		pair->attempt_began = clock_ms();
-		backoff_reset(&pair->postpone, POSTPONE_MIN_MS);
-		error = targets_choose(pair->relay->targets, pair->start, pair->attempt, &pair->choice);
+		if (error && error != -EDEADLK) {
+			end_round(pair, error);
+			return;
+		}
 		if (!error && pair_waits_for_damper(pair))
 			return;
 		if (!error)
@@ -162,16 +201,12 @@ void pair_connect_next(struct pair *pair)
 /* Right after the start, names may not be known yet. Clients that need them wait as for a shortage. */
 static void begin_attempts(struct pair *pair)
 {
-	unsigned attempts = targets_attempts(pair->relay->targets);
-
-	if (attempts > 0) {
-		pair->attempts = attempts;
+	if (!targets_are_unknown(pair->relay->targets)) {
 		pair_connect_next(pair);
 		return;
 	}
 	pair->phase = PHASE_WAITING;
 	pair->wait_reason = -EDESTADDRREQ;
-	pair->attempts = 1;
 }
 
 void pair_connect_begin(struct pair *pair)
@@ -209,7 +244,7 @@ void pair_connect_again(struct pair *pair, bool expired)
 
 	if (!error && pair->phase == PHASE_WAITING) {
 		backoff_next(&pair->postpone, POSTPONE_MAX_MS);
-		if (!pair->choice.endpoint) {
+		if (!pair->choice.health) {
 			begin_attempts(pair);
 			return;
 		}

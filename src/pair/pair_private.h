@@ -49,13 +49,14 @@ struct pair {
 	uint64_t born; /* clock_ms */
 	struct admission ticket;
 	struct target_choice choice; /* the target address being tried, or connected */
+	struct tried *tried;         /* until it is connected: those that have failed */
 	union {
-		struct {                /* PHASE_WAITING, PHASE_CONNECTING */
-			uint64_t start; /* where among the targets its attempts began */
-			unsigned attempt, attempts;
+		struct {                         /* PHASE_WAITING, PHASE_CONNECTING */
 			uint64_t attempt_began;  /* clock_ms */
+			uint32_t attempt;        /* how many have failed; at most connect_attempts may */
+			bool unserved;           /* none is left: the pair ends */
 			int attempt_error;       /* -errno of the last attempt that failed, or 0 */
-			int wait_reason;         /* -errno: why PHASE_WAITING */
+			int wait_reason;         /* -errno: why PHASE_WAITING, or what it has met at last */
 			struct backoff postpone; /* how long PHASE_WAITING lasts, without jitter */
 		};
 		struct {                         /* PHASE_FAILING, PHASE_ENDING */
@@ -66,7 +67,8 @@ struct pair {
 	};
 	struct timer timer;
 	LIST_ENTRY(pair) entry, watch_entry;
-	uint32_t record; /* 1 + its place in the current survey, or 0; there are never so many pairs */
+	uint32_t attempts; /* to connect: those that have failed, and the one that has not */
+	uint32_t record;   /* 1 + its place in the current survey, or 0; there are never so many pairs */
 	enum phase phase;
 	bool answered; /* a byte or the end has come from the target */
 	bool bound;    /* its target's socket has a port that we chose, not the kernel */
@@ -86,6 +88,12 @@ static inline struct counters *pair_counters(const struct pair *pair)
 static inline struct damper *pair_damper(const struct pair *pair)
 {
 	return &pair_tally(pair)->damper;
+}
+
+/* The address of the target being tried, or connected. There must be one. */
+static inline const struct endpoint *pair_target(const struct pair *pair)
+{
+	return health_endpoint(pair->choice.health);
 }
 
 static inline bool pair_is_connected(const struct pair *pair)

@@ -26,7 +26,7 @@ static const char *ended_first_name(const struct pair *pair, enum reason reason)
 
 static void add_peers(struct log_line *line, const struct pair *pair)
 {
-	const struct endpoint *target = pair->choice.endpoint;
+	const struct endpoint *target = pair->choice.health ? pair_target(pair) : NULL;
 	char text[ADDRESS_TEXT_MAX];
 
 	log_line_add(line, " relay=");
@@ -122,8 +122,10 @@ static void describe(const struct pair *pair, uint64_t now, struct pair_record *
 	record->worker = pair->set->worker;
 	record->state = describe_state(pair);
 	record->client = pair->ticket.client;
-	record->targets = pair->choice.list ? address_list_get(pair->choice.list) : NULL;
-	record->target = pair->choice.endpoint;
+	if (pair->choice.health) {
+		record->targets = address_list_get(health_address(pair->choice.health));
+		record->target = pair_target(pair);
+	}
 	record->age_ms = now - pair->born;
 	record->idle_ms = now - pair_last_activity(pair);
 	flow_describe(&pair->client.from, now, LIMITED_BY_TARGET, &record->flow[UPLOAD]);
@@ -201,7 +203,7 @@ static void measure(const struct pair *pair, struct pair_record *record)
 	if (!pair_is_connected(pair))
 		return;
 	down->source_queue = stream_unread(pair->target.fd);
-	measure_sink(&pair->target, &pair->choice.endpoint->any, up);
+	measure_sink(&pair->target, &pair_target(pair)->any, up);
 }
 
 bool pair_survey_measure(struct pair_set *set, size_t most)

@@ -47,8 +47,10 @@ struct relay *relay_new(struct generation *generation, size_t number, struct sta
 	relay->config = &generation->config->relays[number];
 	init_tuning(relay);
 	relay->standing = standing_get(standings, relay->config);
-	relay->targets = targets_new(relay->config, resolver, resolve_interval(relay));
-	if (relay->standing && relay->targets)
+	if (relay->standing)
+		relay->targets =
+		        targets_new(relay->config, relay->standing, resolver, resolve_interval(relay));
+	if (relay->targets)
 		return relay;
 	relay_free(relay);
 	return NULL;

@@ -39,6 +39,7 @@ struct standing {
 	struct healths healths;  /* of its targets' addresses */
 	struct damping damping;
 	struct episode is_short; /* of something that connecting needs */
+	struct episode unserved; /* clients get no target */
 	/* private */
 	struct episode at_limit;
 	struct standings *standings;

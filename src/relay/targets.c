@@ -2,10 +2,12 @@
 
 #include "relay/targets.h"
 
-#include "base/episode.h"
+#include "base/clock.h"
+#include "base/hash.h"
 #include "base/log.h"
-#include "net/socket.h"
 #include "relay/loops.h"
+#include "relay/standing.h"
+#include "relay/target_table.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,66 +15,114 @@
 #include <string.h>
 
 struct target {
-	const struct address *address;
-	struct address_list *fixed; /* of a literal address */
+	struct targets *targets;
+	const struct config_target *config;
+	struct label *text;
 	struct resolver_name *name; /* of a host name */
-	struct episode failing;
-	/* Which addresses of a list have failed since one was connected: a bit for each. */
-	_Atomic uint64_t failed;
-	const struct address_list *_Atomic failed_of; /* only to be compared */
 };
 
 struct targets {
 	const struct config_relay *config;
+	struct standing *standing;
 	const struct loops *loops; /* NULL: not yet known */
 	size_t self;               /* the relay's number among those */
-	struct target *list;       /* config->target_count of them */
-	_Atomic uint64_t start;    /* of the next pair */
+	struct target *list;       /* as in table */
+	struct target_table table;
+	/* There is no other, and never will be. Then nobody has to choose while it is up. */
+	struct health *only;
+	_Atomic bool known; /* a primary target has an address */
 };
 
-static struct address_list *target_addresses(struct target *target)
+/* ---- life ---- */
+
+static bool is_backup(const struct targets *targets, size_t target)
 {
-	return target->fixed ? address_list_get(target->fixed) : resolver_name_get(target->name);
+	return target >= targets->config->target_count;
 }
 
-static int init_target(const struct config_relay *config, struct target *target,
-                       const struct address *address, struct resolver *resolver, uint64_t resolve_interval)
+static int take_addresses(struct target *target, const struct address_list *list)
 {
+	struct targets *targets = target->targets;
+	size_t number = (size_t)(target - targets->list);
+	int error = target_table_change(&targets->table, number, target->text, list);
+
+	if (!error && !is_backup(targets, number))
+		targets->known = true;
+	return error;
+}
+
+/* Of a name, if there are any. */
+static int take_found(void *arg)
+{
+	struct target *target = arg;
+	struct address_list *list = resolver_name_get(target->name);
+	int error = list ? take_addresses(target, list) : 0;
+
+	address_list_put(list);
+	return error;
+}
+
+static int add_name(struct target *target, struct resolver *resolver, uint64_t resolve_interval)
+{
+	const struct address *address = &target->config->address;
 	char owner[RELAY_NAME_MAX + sizeof("relay : target")];
 
-	target->address = address;
-	if (address->kind == ADDRESS_NAME) {
-		snprintf(owner, sizeof(owner), "relay %s: target", config->name);
-		target->name = resolver_add(resolver, owner, address->host, address->port, resolve_interval,
-		                            NULL, NULL);
-		return target->name ? 0 : -ENOMEM;
-	}
-	target->fixed = address_list_single(&address->endpoint);
-	return target->fixed ? 0 : -ENOMEM;
+	snprintf(owner, sizeof(owner), "relay %s: target", target->targets->config->name);
+	target->name = resolver_add(resolver, owner, address->host, address->port, resolve_interval,
+	                            take_found, target);
+	return target->name ? take_found(target) : -ENOMEM;
+}
+
+static int add_literal(struct target *target)
+{
+	struct address_list *list = address_list_single(&target->config->address.endpoint);
+	int error = list ? take_addresses(target, list) : -ENOMEM;
+
+	address_list_put(list);
+	return error;
+}
+
+static int init_target(struct targets *targets, size_t number, struct resolver *resolver,
+                       uint64_t resolve_interval)
+{
+	struct target *target = &targets->list[number];
+	char text[ADDRESS_TEXT_MAX];
+
+	target->targets = targets;
+	target->config = config_nth_target(targets->config, number);
+	target->text = label_new(address_format(&target->config->address, text));
+	if (!target->text)
+		return -ENOMEM;
+	target_table_describe(&targets->table, number, text, target->config->weight);
+	return target->config->address.kind == ADDRESS_NAME ? add_name(target, resolver, resolve_interval)
+	                                                    : add_literal(target);
 }
 
 static int init_targets(struct targets *targets, struct resolver *resolver, uint64_t resolve_interval)
 {
 	const struct config_relay *config = targets->config;
+	int error = target_table_init(&targets->table, &targets->standing->healths, config->balance,
+	                              config->target_count, config->backup_target_count);
 
-	targets->list = calloc(config->target_count, sizeof(*targets->list));
+	targets->list = error ? NULL : calloc(targets->table.count, sizeof(*targets->list));
 	if (!targets->list)
 		return -ENOMEM;
-	for (size_t i = 0; i < config->target_count; i++)
-		if (init_target(config, &targets->list[i], &config->target[i].address, resolver,
-		                resolve_interval) < 0)
-			return -ENOMEM;
-	return 0;
+	for (size_t i = 0; !error && i < targets->table.count; i++)
+		error = init_target(targets, i, resolver, resolve_interval);
+	if (!error && targets->table.count == 1 && !targets->list[0].name)
+		targets->only = targets->table.rows[0].addresses->list[0];
+	return error;
 }
 
-struct targets *targets_new(const struct config_relay *config, struct resolver *resolver,
-                            uint64_t resolve_interval)
+struct targets *targets_new(const struct config_relay *config, struct standing *standing,
+                            struct resolver *resolver, uint64_t resolve_interval)
 {
 	struct targets *targets = calloc(1, sizeof(*targets));
 
 	if (!targets)
 		return NULL;
 	targets->config = config;
+	targets->standing = standing;
 	if (init_targets(targets, resolver, resolve_interval) < 0) {
 		targets_free(targets);
 		return NULL;
@@ -84,10 +134,11 @@ void targets_free(struct targets *targets)
 {
 	if (!targets)
 		return;
-	for (size_t i = 0; targets->list && i < targets->config->target_count; i++) {
-		address_list_put(targets->list[i].fixed);
+	for (size_t i = 0; targets->list && i < targets->table.count; i++) {
 		resolver_name_put(targets->list[i].name);
+		label_put(targets->list[i].text);
 	}
+	target_table_deinit(&targets->table);
 	free(targets->list);
 	free(targets);
 }
@@ -98,108 +149,140 @@ void targets_avoid(struct targets *targets, const struct loops *loops, size_t se
 	targets->self = self;
 }
 
-static bool any_address(struct target *target, targets_visit *visit, void *arg)
-{
-	struct address_list *list = target_addresses(target);
-	bool found = false;
+/* ---- looking ---- */
 
-	for (size_t i = 0; list && !found && i < list->count; i++)
-		found = visit(arg, &list->endpoint[i]);
-	address_list_put(list);
-	return found;
-}
-
-bool targets_any_address(struct targets *targets, targets_visit *visit, void *arg)
+static bool any_address(const struct addresses *addresses, targets_visit *visit, void *arg)
 {
-	for (size_t i = 0; i < targets->config->target_count; i++)
-		if (any_address(&targets->list[i], visit, arg))
+	for (size_t i = 0; addresses && i < addresses->count; i++)
+		if (visit(arg, health_endpoint(addresses->list[i])))
 			return true;
 	return false;
 }
 
-uint64_t targets_next_start(struct targets *targets)
+bool targets_any_address(struct targets *targets, targets_visit *visit, void *arg)
 {
-	return atomic_fetch_add_explicit(&targets->start, 1, memory_order_relaxed);
+	bool found = false;
+
+	healths_lock(targets->table.healths);
+	for (size_t i = 0; !found && i < targets->table.count; i++)
+		found = any_address(targets->table.rows[i].addresses, visit, arg);
+	healths_unlock(targets->table.healths);
+	return found;
 }
 
-static size_t count_addresses(struct target *target)
+/* Addresses change on this thread only. */
+void targets_each_health(struct targets *targets, targets_visit_health *visit, void *arg)
 {
-	struct address_list *list = target_addresses(target);
-	size_t count = list ? list->count : 0;
+	for (size_t i = 0; i < targets->table.count; i++) {
+		const struct addresses *addresses = targets->table.rows[i].addresses;
+		const struct config_target *config = targets->list[i].config;
 
-	address_list_put(list);
-	return count;
+		if (!addresses)
+			visit(arg, config, is_backup(targets, i), NULL);
+		for (size_t j = 0; addresses && j < addresses->count; j++)
+			visit(arg, config, is_backup(targets, i), addresses->list[j]);
+	}
 }
 
-/* True if a name is looked up for the first time. */
-static bool any_is_new(const struct targets *targets)
+bool targets_are_unknown(struct targets *targets)
 {
+	if (atomic_load_explicit(&targets->known, memory_order_relaxed))
+		return false;
 	for (size_t i = 0; i < targets->config->target_count; i++)
 		if (targets->list[i].name && !resolver_name_tried(targets->list[i].name))
 			return true;
 	return false;
 }
 
-unsigned targets_attempts(struct targets *targets)
-{
-	uint64_t addresses = 0;
+/* ---- choosing ---- */
 
-	for (size_t i = 0; i < targets->config->target_count; i++)
-		addresses += count_addresses(&targets->list[i]);
-	if (addresses == 0 && any_is_new(targets))
+/* The port is another one for each connection. All unix clients count as one. */
+static uint64_t hash_origin(const union client_address *origin)
+{
+	switch (origin->any.sa_family) {
+	case AF_INET:
+		return hash_bytes(&origin->in.sin_addr, sizeof(origin->in.sin_addr));
+	case AF_INET6:
+		return hash_bytes(&origin->in6.sin6_addr, sizeof(origin->in6.sin6_addr));
+	default:
 		return 0;
-	if (addresses > targets->config->connect_attempts)
-		addresses = targets->config->connect_attempts;
-	return addresses ? (unsigned)addresses : 1;
-}
-
-static void choose(struct targets *targets, uint64_t start, size_t target, uint64_t round,
-                   struct target_choice *choice)
-{
-	uint64_t first = start / targets->config->target_count;
-
-	choice->target = target;
-	choice->list = target_addresses(&targets->list[target]);
-	choice->endpoint = &choice->list->endpoint[(first + round) % choice->list->count];
+	}
 }
 
 /* The connection would come in again as a new client, and so on for ever. */
-static bool leads_back(const struct targets *targets, const struct endpoint *endpoint)
+static bool leads_back(const struct targets *targets, const struct health *health)
 {
-	return targets->loops && loops_lead_back(targets->loops, targets->self, endpoint);
+	return targets->loops && loops_lead_back(targets->loops, targets->self, health_endpoint(health));
 }
 
-/* Every round goes over the targets and takes one more address of each that has one left. */
-int targets_choose(struct targets *targets, uint64_t start, unsigned attempt, struct target_choice *choice)
+static void take(struct target_choice *choice, struct health *health)
 {
-	size_t count = targets->config->target_count;
-	bool found = true;
+	choice->health = health_get(health);
+	health_pair_began(health);
+}
 
-	for (uint64_t round = 0; found; round++) {
-		found = false;
-		for (size_t i = 0; i < count; i++) {
-			size_t target = (start + i) % count;
+/* 0, -EDESTADDRREQ or -ENOENT. */
+static int choose(struct targets *targets, const union client_address *origin, const struct tried *tried,
+                  struct target_choice *choice)
+{
+	struct target_table *table = &targets->table;
+	uint64_t hash = table->balance == BALANCE_SOURCE ? hash_origin(origin) : 0;
+	struct health *health;
+	size_t target;
+	uint64_t now;
+	int error = 0;
 
-			if (round >= count_addresses(&targets->list[target]))
-				continue;
-			found = true;
-			if (attempt-- > 0)
-				continue;
-			choose(targets, start, target, round, choice);
-			return leads_back(targets, choice->endpoint) ? -EDEADLK : 0;
-		}
-	}
-	/* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): config_load refuses a relay without a target */
-	*choice = (struct target_choice){.target = start % count};
-	return -EDESTADDRREQ;
+	healths_lock(table->healths);
+	now = clock_ms(); /* not before what others have noted */
+	health = target_table_choose(table, tried, hash, now, &target);
+	if (health) {
+		take(choice, health);
+		choice->target = (unsigned)target;
+		choice->tries = health_begin_try(health, now);
+	} else
+		error = target_table_is_empty(table) ? -EDESTADDRREQ : -ENOENT;
+	healths_unlock(table->healths);
+	return error;
+}
+
+int targets_choose(struct targets *targets, const union client_address *origin, const struct tried *tried,
+                   struct target_choice *choice)
+{
+	int error = 0;
+
+	*choice = (struct target_choice){.health = NULL};
+	if (targets->only && !tried && health_is_up(targets->only))
+		take(choice, targets->only);
+	else
+		error = choose(targets, origin, tried, choice);
+	if (!error && leads_back(targets, choice->health))
+		error = -EDEADLK;
+	return error;
+}
+
+bool targets_have_other(struct targets *targets, const struct tried *tried,
+                        const struct target_choice *choice)
+{
+	bool other;
+
+	healths_lock(targets->table.healths);
+	other = target_table_has_other(&targets->table, tried, choice->health);
+	healths_unlock(targets->table.healths);
+	return other;
 }
 
 void target_choice_deinit(struct target_choice *choice)
 {
-	address_list_put(choice->list);
-	choice->list = NULL;
-	choice->endpoint = NULL;
+	if (!choice->health)
+		return;
+	if (choice->tries)
+		health_end_try(choice->health);
+	health_pair_ended(choice->health);
+	health_put(choice->health);
+	*choice = (struct target_choice){.health = NULL};
 }
+
+/* ---- how it went ---- */
 
 static const char *attempt_text(int error)
 {
@@ -219,70 +302,43 @@ static const char *attempt_text(int error)
 
 static void log_attempt(const struct targets *targets, const struct target_choice *choice, int error)
 {
-	const struct endpoint *endpoint = choice->endpoint;
 	char text[ADDRESS_TEXT_MAX] = "no address";
+	const struct endpoint *endpoint;
 
 	if (!log_wants(LOG_LEVEL_DEBUG))
 		return;
-	if (endpoint)
+	if (choice->health) {
+		endpoint = health_endpoint(choice->health);
 		endpoint_format(&endpoint->any, endpoint->length, text);
+	}
 	log_debug("relay %s: %s: %s", targets->config->name, text, attempt_text(error));
 }
 
-static void tell(const struct targets *targets, struct target *target, int error)
+static void note_served(struct targets *targets)
 {
-	char text[ADDRESS_TEXT_MAX];
-
-	if (episode_begin(&target->failing, EPISODE_INTERVAL_MS))
-		log_warning("relay %s: cannot connect to target %s: %s", targets->config->name,
-		            address_format(target->address, text), attempt_text(error));
+	if (episode_end(&targets->standing->unserved))
+		log_notice("relay %s: a target is connected again", targets->config->name);
 }
 
-/* True if no address of the target is left that has not failed since one of them was connected. */
-static bool all_have_failed(struct target *target, const struct target_choice *choice)
+void targets_note_attempt(struct targets *targets, struct target_choice *choice, int error)
 {
-	const struct address_list *list = choice->list;
-	uint64_t all, bit;
-
-	if (!list || list->count == 1)
-		return true;
-	if (atomic_exchange(&target->failed_of, list) != list)
-		target->failed = 0; /* the addresses have changed */
-	all = list->count < 64 ? (UINT64_C(1) << list->count) - 1 : UINT64_MAX;
-	bit = UINT64_C(1) << (choice->endpoint - list->endpoint) % 64;
-	return ((atomic_fetch_or(&target->failed, bit) | bit) & all) == all;
-}
-
-static void note_connected(const struct targets *targets, struct target *target)
-{
-	char text[ADDRESS_TEXT_MAX];
-
-	if (atomic_load_explicit(&target->failed, memory_order_relaxed))
-		target->failed = 0;
-	if (episode_end(&target->failing))
-		log_notice("relay %s: connected to target %s again", targets->config->name,
-		           address_format(target->address, text));
-}
-
-void targets_note_attempt(struct targets *targets, const struct target_choice *choice, int error)
-{
-	struct target *target = &targets->list[choice->target];
+	struct resolver_name *name = targets->list[choice->target].name;
 
 	log_attempt(targets, choice, error);
-	if (!error) {
-		note_connected(targets, target);
+	if (!choice->health || socket_error_is_shortage(error))
 		return;
-	}
-	if (socket_error_is_shortage(error))
-		return;
-	if (target->name)
-		resolver_name_hurry(target->name);
-	if (all_have_failed(target, choice))
-		tell(targets, target, error);
+	health_note(choice->health, error, choice->tries);
+	choice->tries = false;
+	if (!error)
+		note_served(targets);
+	else if (name)
+		resolver_name_hurry(name);
 }
 
-void targets_note_unserved(struct targets *targets, const struct target_choice *choice, int error)
+void targets_note_unserved(struct targets *targets, int error)
 {
-	if (!socket_error_is_shortage(error))
-		tell(targets, &targets->list[choice->target], error);
+	if (!socket_error_is_shortage(error) &&
+	    episode_begin(&targets->standing->unserved, EPISODE_INTERVAL_MS))
+		log_warning("relay %s: no target could be connected: %s", targets->config->name,
+		            attempt_text(error));
 }

@@ -1,62 +1,67 @@
 /*
  * The targets of a relay: which address a pair tries next, and how that went. Shared by all workers. Any
- * thread.
+ * thread, unless something else is said.
  */
 #ifndef WEIR_TARGETS_H
 #define WEIR_TARGETS_H
 
 #include "config/settings.h"
 #include "net/resolver.h"
+#include "net/socket.h"
+#include "relay/health.h"
+#include "relay/tried.h"
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 struct targets;
 struct loops;
+struct standing;
 
-/* One target address for a pair to try. */
+/* One target address for a pair to try, or that it has connected. */
 struct target_choice {
-	struct address_list *list; /* a reference, given back by target_choice_deinit */
-	const struct endpoint *endpoint;
-	size_t target; /* which target it belongs to */
+	struct health *health; /* a reference; NULL: none */
+	unsigned target;       /* which target it belongs to */
+	bool tries;            /* it was down, and this pair finds out whether it still is */
 };
 
 /*
- * Adds host names to resolver, to be looked up every resolve_interval (ms). config and resolver are borrowed.
- * NULL when out of memory.
+ * Adds host names to resolver, to be looked up every resolve_interval (ms). The others are borrowed. NULL
+ * when out of memory. Main thread, as targets_free, which takes NULL.
  */
-struct targets *targets_new(const struct config_relay *config, struct resolver *resolver,
-                            uint64_t resolve_interval);
-/* Takes NULL. On the thread of the resolver, if a target has a name. */
+struct targets *targets_new(const struct config_relay *config, struct standing *standing,
+                            struct resolver *resolver, uint64_t resolve_interval);
 void targets_free(struct targets *targets);
 /* From now on no address is chosen that leads back to the relay, number self among those of loops. */
 void targets_avoid(struct targets *targets, const struct loops *loops, size_t self);
-/* True if visit returns true for any address that a target has at present. */
+/* True if visit returns true for any address that a target or backup has at present. It must not lock. */
 typedef bool targets_visit(void *arg, const struct endpoint *endpoint);
 bool targets_any_address(struct targets *targets, targets_visit *visit, void *arg);
+/*
+ * Calls visit for every address at present, all of a target one after the other, and once, with NULL, for a
+ * name that has none yet. Main thread.
+ */
+typedef void targets_visit_health(void *arg, const struct config_target *target, bool backup,
+                                  struct health *health);
+void targets_each_health(struct targets *targets, targets_visit_health *visit, void *arg);
 
-/* Where the next pair begins its attempts. To be passed to targets_choose. */
-uint64_t targets_next_start(struct targets *targets);
+/* True while clients have to wait: no target has an address, and a name is looked up for the first time. */
+bool targets_are_unknown(struct targets *targets);
 /*
- * How many attempts make sense: up to the relay's limit, but no address twice. At least 1, except that it is
- * 0 while there is no address because names are looked up for the first time.
+ * Chooses for one attempt of a client that has tried those. The choice must be ended. -EDEADLK: it leads back
+ * to this relay (connect(2) uses ELOOP for links); it was chosen all the same. Without a choice:
+ * -EDESTADDRREQ: there is no address; -ENOENT: all were tried.
  */
-unsigned targets_attempts(struct targets *targets);
-/*
- * Chooses for one attempt (0, 1, …): one target after another, and one address of each after another.
- * -EDESTADDRREQ: no address is left; names may not have one yet. -EDEADLK: the address leads back to this
- * relay (connect(2) uses ELOOP for links). Even after an error, the choice may be passed to
- * targets_note_attempt and must be ended.
- */
-int targets_choose(struct targets *targets, uint64_t start, unsigned attempt, struct target_choice *choice);
+int targets_choose(struct targets *targets, const union client_address *origin, const struct tried *tried,
+                   struct target_choice *choice);
+/* Whether there is an address besides this choice that was not tried either. */
+bool targets_have_other(struct targets *targets, const struct tried *tried,
+                        const struct target_choice *choice);
+/* Also takes one that is empty or was ended. If the pair tries it, that has come to nothing. */
 void target_choice_deinit(struct target_choice *choice);
-/*
- * Notes how an attempt went (0 or -errno). If all addresses of a target have failed, that is logged once
- * until it is over. A shortage of ours is not trouble with the target.
- */
-void targets_note_attempt(struct targets *targets, const struct target_choice *choice, int error);
-/* That was a client's last attempt, so it is logged even if the target has other addresses. */
-void targets_note_unserved(struct targets *targets, const struct target_choice *choice, int error);
+/* Notes how the attempt went (0 or -errno). A shortage of ours says nothing about the target. */
+void targets_note_attempt(struct targets *targets, struct target_choice *choice, int error);
+/* A client has got no target, at last for this reason. That is logged once until one is connected. */
+void targets_note_unserved(struct targets *targets, int error);
 
 #endif

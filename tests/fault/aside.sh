@@ -106,7 +106,7 @@ names() {
 	KINDS="upload download"
 	NAMED=yes
 	STRICT=yes
-	EXPECT_LOG='does not resolve\|cannot connect to target'
+	EXPECT_LOG='does not resolve\|no target could be connected\|is down'
 	faults "getaddrinfo $1 1 1"
 	faults_start -o resolve_interval=1s
 	expect_injected "$names"

@@ -4,7 +4,7 @@
 . "${srcdir:-$(dirname "$0")/../..}/tests/fault/lib.sh"
 
 # What the log reports of it, once per episode.
-EXPECT_LOG='connecting has to wait\|cannot connect to target\|libevent: Epoll ADD\|libevent: epoll_wait'
+EXPECT_LOG='connecting has to wait\|no target could be connected\|is down\|libevent: Epoll ADD\|libevent: epoll_wait'
 
 # Some calls are not made often enough for a late place. Whatever fails there has failed at the first two.
 is_early() {

@@ -4,7 +4,7 @@
 . "${srcdir:-$(dirname "$0")/../..}/tests/fault/lib.sh"
 
 # What a daemon without memory has to say.
-EXPECT_LOG='connecting has to wait\|cannot accept\|cannot write the dump\|cannot connect to target\|libevent: '
+EXPECT_LOG='connecting has to wait\|cannot accept\|cannot write the dump\|no target could be connected\|is down\|libevent: '
 
 # A short run takes longer steps from one allocation to the next.
 if full; then step=1; else step=7; fi

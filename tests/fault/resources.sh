@@ -4,7 +4,7 @@
 . "${srcdir:-$(dirname "$0")/../..}/tests/fault/lib.sh"
 
 WEIR=$FAULT_WEIR # nothing is injected here
-EXPECT_LOG='connecting has to wait\|cannot accept\|cannot write the dump\|cannot connect to target\|max_connections'
+EXPECT_LOG='connecting has to wait\|cannot accept\|cannot write the dump\|no target could be connected\|is down\|max_connections'
 
 # A network and mounts of its own for each case, where that is allowed.
 namespaces true "unshare -n -m" "unshare -r -n -m"

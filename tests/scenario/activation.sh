@@ -185,7 +185,7 @@ beside "sockets that no relay can accept on: 1" useless_sockets
 
 # What they are is known only now.
 ring() {
-	EXPECT_LOG='cannot connect to target\|leads back'
+	EXPECT_LOG='no target could be connected\|is down\|leads back'
 	pass one=127.0.0.1:0 two=127.0.0.1:0
 	TARGET=$(passed_at two)
 	relay_file 'listen = systemd:one' '[relay b]' 'listen = systemd:two' "target = $(passed_at one)"

@@ -87,7 +87,7 @@ beside "the same with four workers" same_again -o workers=4
 
 # With a failed connect and a refused client among them.
 counters_of_a_kept_relay() {
-	EXPECT_LOG='cannot connect to target'
+	EXPECT_LOG='no target could be connected\|is down'
 	peer refuser deadline 60 refuse 127.0.0.1:0 port-file refuser.port await over
 	target_port refuser
 	section one 127.0.0.1:0 "max_connections_per_source = 1" | install

@@ -55,6 +55,25 @@ static inline struct config *relays_config(const char *const *listen, const char
 	return config;
 }
 
+/* As a file with one relay whose targets are these lines. */
+static inline struct config *relays_config_of(const char *lines)
+{
+	char path[] = "/tmp/weir-test-relays-XXXXXX";
+	struct config_request request = {.file = path};
+	struct config_errors errors = {.count = 0};
+	int fd = mkstemp(path);
+	struct config *config;
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_gt(dprintf(fd, "[relay command-line]\nlisten = 127.0.0.1:0\n%s", lines), 0);
+	close(fd);
+	config = config_load(&request, &errors);
+	unlink(path);
+	ck_assert_msg(config != NULL, "%s", errors.count > 0 ? errors.text[0] : "?");
+	config_errors_deinit(&errors);
+	return config;
+}
+
 /* Where relays_listen takes entrances. No relay takes over those of another. */
 static inline struct facade *relays_facade(unsigned workers)
 {
@@ -66,11 +85,9 @@ static inline struct facade *relays_facade(unsigned workers)
 	return &facade;
 }
 
-/* The relay of such a configuration, the only one of its generation. It must be freed with relays_free. */
-static inline struct relay *relays_new(const char *const *listen, const char *const *target,
-                                       const char *const *option, struct resolver *resolver, unsigned workers)
+/* The relay of this configuration, the only one of its generation. It must be freed with relays_free. */
+static inline struct relay *relays_make(struct config *config, struct resolver *resolver, unsigned workers)
 {
-	struct config *config = relays_config(listen, target, option);
 	struct standings *standings = standings_new(workers, NULL);
 	struct generation *generation;
 
@@ -79,6 +96,12 @@ static inline struct relay *relays_new(const char *const *listen, const char *co
 	ck_assert_ptr_nonnull(generation);
 	config_put(config);
 	return generation->relays[0];
+}
+
+static inline struct relay *relays_new(const char *const *listen, const char *const *target,
+                                       const char *const *option, struct resolver *resolver, unsigned workers)
+{
+	return relays_make(relays_config(listen, target, option), resolver, workers);
 }
 
 /* Nobody holds it any more. Takes NULL. */

@@ -4,7 +4,7 @@
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
 
 STRANGERS=yes # probes
-EXPECT_LOG='cannot connect to target\|does not resolve'
+EXPECT_LOG='no target could be connected\|is down\|does not resolve'
 
 NAMES_SHIM=${NAMES_SHIM:-$PWD/tests/world/names.so}
 

@@ -355,7 +355,7 @@ connect_to_nobody() {
 	wait_closed reason=connect_timeout
 	expect_at_least "duration_ms" 950 "$(closed_line reason=connect_timeout | tr ' ' '\n' | sed -n 's/^duration_ms=//p')"
 }
-EXPECT_LOG="cannot connect to target .*: Connection timed out"
+EXPECT_LOG="no target could be connected: Connection timed out\|is down: Connection timed out"
 beside "two target addresses that were never there: connect_timeout for each" connect_to_nobody
 
 the_other_address() {

@@ -40,8 +40,8 @@ struct address_list *fake_lookup(const char *host, void *arg, int *error)
 
 void resolve(struct relay *one)
 {
-	for (size_t i = 0; i < one->config->target_count; i++) {
-		const struct address *address = &one->config->target[i].address;
+	for (size_t i = 0; i < config_count_targets(one->config); i++) {
+		const struct address *address = &config_nth_target(one->config, i)->address;
 		struct resolver_name *same;
 
 		if (address->kind != ADDRESS_NAME)
@@ -54,6 +54,12 @@ void resolve(struct relay *one)
 void begin(const char *const *targets, const char *const *options)
 {
 	relay = relays_new(LISTEN, targets, options, resolver, 2);
+	resolve(relay);
+}
+
+void begin_with(const char *lines)
+{
+	relay = relays_make(relays_config_of(lines), resolver, 2);
 	resolve(relay);
 }
 

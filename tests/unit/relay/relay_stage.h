@@ -24,6 +24,8 @@ lookup_call fake_lookup;
 void resolve(struct relay *one);
 /* The relay, with these targets and options (or NULL). */
 void begin(const char *const *targets, const char *const *options);
+/* The relay, with these lines in its section: its targets, say. */
+void begin_with(const char *lines);
 /* Fixtures. */
 void setup(void);
 void teardown(void);

@@ -36,8 +36,9 @@ static void join(void)
 /* What the first client of a relay gets. */
 static int choose_first(size_t from)
 {
-	struct target_choice choice = {.list = NULL};
-	int error = targets_choose(relays[from]->targets, 0, 0, &choice);
+	const union client_address anyone = {.any = {.sa_family = AF_UNIX}};
+	struct target_choice choice;
+	int error = targets_choose(relays[from]->targets, &anyone, NULL, &choice);
 
 	target_choice_deinit(&choice);
 	return error;
