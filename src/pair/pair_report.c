@@ -61,6 +61,12 @@ static bool is_logged(const struct pair *pair, enum reason reason)
 	       log_wants(reasons[reason].level);
 }
 
+/* The one that is under way has been made as well. */
+static uint64_t count_attempts(const struct pair *pair)
+{
+	return pair->attempts + (!pair_is_connected(pair) && pair->target.fd >= 0);
+}
+
 void pair_log_close(struct pair *pair, enum reason reason)
 {
 	struct log_line line;
@@ -80,6 +86,7 @@ void pair_log_close(struct pair *pair, enum reason reason)
 	log_line_add(&line, ended_first_name(pair, reason));
 	log_line_add(&line, " reason=");
 	log_line_add(&line, reasons[reason].name);
+	log_line_add_number(&line, " attempts=", count_attempts(pair));
 	log_line_write(&line, reasons[reason].level);
 }
 

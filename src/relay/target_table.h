@@ -52,8 +52,8 @@ int target_table_change(struct target_table *table, size_t target, struct label 
 
 /*
  * The address to try next, now (clock_ms), and whose target it belongs to. NULL: none is left. It is one that
- * is up or due to be tried, if there is one; a primary one before a backup; otherwise the one that is down for
- * longest.
+ * is up or due to be tried, if there is one; a primary one before a backup; otherwise the one that is down
+ * for longest.
  */
 struct health *target_table_choose(struct target_table *table, const struct tried *tried, uint64_t origin,
                                    uint64_t now, size_t *target);

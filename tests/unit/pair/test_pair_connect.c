@@ -19,6 +19,7 @@ START_TEST(refused_target_resets_the_client)
 	ck_assert_uint_eq(relay->standing->tallies[0].counters.connect_failed, 1);
 	ck_assert_uint_eq(relay->standing->tallies[0].counters.refused, 0);
 	ck_assert_uint_eq(captured("ended_first=none"), 1);
+	ck_assert_uint_eq(captured("reason=connect_failed attempts=1"), 1);
 }
 END_TEST
 
@@ -33,6 +34,8 @@ START_TEST(second_target_is_taken_when_the_first_refuses)
 	send_all(client, 0, 100);
 	assert_receives(server, &received, 100);
 	ck_assert_uint_eq(relay->standing->tallies[0].counters.connect_failed, 0);
+	pair_set_shutdown(&set);
+	ck_assert_uint_eq(captured("reason=shutdown attempts=2"), 1);
 }
 END_TEST
 
@@ -95,7 +98,7 @@ START_TEST(client_that_resets_while_connecting_is_noticed)
 	run_for(20);
 	began = clock_ms();
 	reset(client);
-	assert_over("client_reset");
+	assert_over("client_reset attempts=1");
 	ck_assert_uint_le(clock_ms() - began, NOTICED_MS);
 	ck_assert_uint_eq(relay->standing->tallies[0].counters.connect_failed, 0);
 }
