@@ -302,16 +302,13 @@ static const char *attempt_text(int error)
 
 static void log_attempt(const struct targets *targets, const struct target_choice *choice, int error)
 {
-	char text[ADDRESS_TEXT_MAX] = "no address";
-	const struct endpoint *endpoint;
+	const struct endpoint *endpoint = choice->health ? health_endpoint(choice->health) : NULL;
+	char text[ADDRESS_TEXT_MAX];
 
-	if (!log_wants(LOG_LEVEL_DEBUG))
-		return;
-	if (choice->health) {
-		endpoint = health_endpoint(choice->health);
-		endpoint_format(&endpoint->any, endpoint->length, text);
-	}
-	log_debug("relay %s: %s: %s", targets->config->name, text, attempt_text(error));
+	if (log_wants(LOG_LEVEL_DEBUG))
+		log_debug("relay %s: %s: %s", targets->config->name,
+		          endpoint ? endpoint_format(&endpoint->any, endpoint->length, text) : "no address",
+		          attempt_text(error));
 }
 
 static void note_served(struct targets *targets)

@@ -30,7 +30,9 @@ bool tried_has(const struct tried *tried, const struct health *health)
 
 void tried_forget(struct tried **tried)
 {
-	for (size_t i = 0; *tried && i < (*tried)->count; i++)
+	if (!*tried)
+		return;
+	for (size_t i = 0; i < (*tried)->count; i++)
 		health_put((*tried)->health[i]);
 	free(*tried);
 	*tried = NULL;
