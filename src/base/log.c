@@ -60,6 +60,8 @@ static struct {
         .filling = &state.batches[0],
 };
 
+static _Thread_local char last_error[512]; /* the rest is cut */
+
 static _Atomic int level_max = LOG_LEVEL_INFO;
 
 static const char *const level_names[] = {
@@ -283,6 +285,24 @@ void log_line_write(struct log_line *line, enum log_level level)
 	errno = saved; /* so a log line between a failure and its check is harmless */
 }
 
+static void note_error(const struct log_line *line)
+{
+	size_t length = min_u64(line->length, sizeof(last_error) - 1);
+
+	memcpy(last_error, line->text, length);
+	last_error[length] = '\0';
+}
+
+const char *log_last_error(void)
+{
+	return last_error[0] ? last_error : NULL;
+}
+
+void log_forget_error(void)
+{
+	last_error[0] = '\0';
+}
+
 void log_write(enum log_level level, const char *format, ...)
 {
 	struct log_line line;
@@ -296,6 +316,8 @@ void log_write(enum log_level level, const char *format, ...)
 	n = vsnprintf(line.text, sizeof(line.text), format, args);
 	va_end(args);
 	line.length = min_u64(n < 0 ? 0 : (uint64_t)n, LOG_LINE_MAX);
+	if (level == LOG_LEVEL_ERROR)
+		note_error(&line);
 	errno = saved;
 	log_line_write(&line, level);
 }

@@ -51,6 +51,13 @@ void log_write(enum log_level level, const char *format, ...) __attribute__((for
  */
 int log_block(int (*write)(void *arg, FILE *out), void *arg);
 
+/*
+ * The last error that this thread has logged since log_forget_error, without time and level, or NULL. So
+ * whoever hears of an error that was logged can also say it elsewhere. It is valid until the next one.
+ */
+const char *log_last_error(void);
+void log_forget_error(void);
+
 #define log_error(...)   log_write(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warning(...) log_write(LOG_LEVEL_WARNING, __VA_ARGS__)
 #define log_notice(...)  log_write(LOG_LEVEL_NOTICE, __VA_ARGS__)

@@ -33,10 +33,12 @@ static void end(struct daemon *daemon)
 		bulletin_say(daemon->bulletin, service_ready);
 }
 
-/* why may have been logged at greater length. */
+/* The status says what was logged at greater length, if anything was. */
 static void fail(struct daemon *daemon, const char *why)
 {
-	bulletin_note_reload(daemon->bulletin, why);
+	const char *logged = log_last_error();
+
+	bulletin_note_reload(daemon->bulletin, logged ? logged : why);
 	log_error("reload failed, nothing has changed: %s", why);
 	end(daemon);
 }
@@ -171,6 +173,7 @@ static void begin(struct daemon *daemon)
 {
 	int error = loading_begin(daemon->loading);
 
+	log_forget_error();
 	daemon->reload_wanted = false;
 	daemon->reload = RELOAD_LOADING;
 	if (error)

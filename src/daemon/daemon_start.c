@@ -100,12 +100,13 @@ static int start_workers(struct daemon *daemon)
 
 void daemon_fail_start(struct daemon *daemon, int error)
 {
-	char status[256];
+	const char *logged = log_last_error();
+	char status[SERVICE_STATUS_MAX];
 
 	daemon->status = EXIT_FAILURE;
+	snprintf(status, sizeof(status), "cannot start: %s", logged ? logged : strerror(-error));
 	log_error("cannot start: %s", strerror(-error));
 	daemon_stop(daemon);
-	snprintf(status, sizeof(status), "cannot start: %s", strerror(-error));
 	service_status(&daemon->service, status);
 }
 

@@ -2,6 +2,8 @@
 # What the service manager is told.
 # shellcheck source=lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
+# shellcheck source=reload_lib.sh
+. "${srcdir:-$(dirname "$0")/../..}/tests/scenario/reload_lib.sh"
 
 IDLE='STATUS=0 pairs, 0 flows paused, 0 KiB of [0-9]* MiB queued$'
 
@@ -103,9 +105,31 @@ no_start() {
 	target -s
 	weir_launch -l "$TARGET" -T 127.0.0.1:9
 	weir_expect_status 1
-	wait_told ' STATUS=cannot start: Address already in use$'
+	wait_told " STATUS=cannot start: relay command-line: cannot listen on $TARGET: Address already in use\$"
 }
 beside "a start that fails says why" no_start
+
+# What was wrong with an earlier one is not said any more.
+no_reload() {
+	local other
+	EXPECT_LOG="cannot listen\|$NOT_RELOADED\|relay.ini"
+	manage
+	target_as other -s echo
+	other=$TARGET
+	target -s echo
+	section a 127.0.0.1:0 | install
+	weir_start -c relay.ini
+	section a 127.0.0.1:0 "listen = $other" | install
+	reload_fails "cannot listen on $other"
+	wait_told "READY=1 STATUS=.*; reload failed: relay a: cannot listen on $other: Address already in use\$"
+	section a 127.0.0.1:0 "oops = 1" | install
+	reload_fails "unknown key"
+	wait_told "READY=1 STATUS=.* queued; reload failed: relay.ini:4: unknown key "
+	section a 127.0.0.1:0 | install
+	reload
+	visit
+}
+scenario "a reload that fails says why" no_reload
 
 drain() {
 	manage

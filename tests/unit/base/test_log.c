@@ -223,6 +223,33 @@ START_TEST(test_long_line_is_cut)
 }
 END_TEST
 
+static void *log_another_error(void *arg)
+{
+	(void)arg;
+	ck_assert_ptr_null(log_last_error());
+	log_error("of another thread");
+	return NULL;
+}
+
+START_TEST(test_last_error)
+{
+	char text[1000] = "";
+	pthread_t thread;
+
+	ck_assert_ptr_null(log_last_error());
+	log_error("no room for %s", "it");
+	log_warning("something else");
+	ck_assert_int_eq(pthread_create(&thread, NULL, log_another_error, NULL), 0);
+	pthread_join(thread, NULL);
+	ck_assert_str_eq(log_last_error(), "no room for it");
+	memset(text, 'x', sizeof(text) - 1);
+	log_error("%s", text);
+	ck_assert_uint_eq(strlen(log_last_error()), 511);
+	log_forget_error();
+	ck_assert_ptr_null(log_last_error());
+}
+END_TEST
+
 START_TEST(test_errno_is_left_alone)
 {
 	ck_assert_int_eq(log_start(), 0);
@@ -814,6 +841,7 @@ int main(void)
 	tcase_add_test(tc, test_journal_stream_of_another);
 	tcase_add_test(tc, test_control_characters);
 	tcase_add_test(tc, test_long_line_is_cut);
+	tcase_add_test(tc, test_last_error);
 	tcase_add_test(tc, test_errno_is_left_alone);
 	tcase_add_test(tc, test_order_over_start_and_stop);
 	tcase_add_loop_test(tc, test_full_pipe, 0, 2);
