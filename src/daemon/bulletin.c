@@ -17,7 +17,7 @@
 #define LOOK_MS 1000
 /* The same, ever longer, while there are queues and nothing changes. */
 #define LOOK_MAX_MS 60000
-/* How much longer a start or a stop may take each time: several looks, as one may come late. */
+/* How much longer something may take each time: several looks, as one may come late. */
 #define EXTEND_MS 5000
 
 struct bulletin {
@@ -51,12 +51,12 @@ static const char *plural(uint64_t count)
 	return count == 1 ? "" : "s";
 }
 
-static void describe_start(const struct bulletin_facts *facts, char *text, size_t size)
+static void describe_change(const char *what, const struct bulletin_facts *facts, char *text, size_t size)
 {
 	if (facts->awaited)
-		snprintf(text, size, "starting: looking up %s, to listen there", facts->awaited);
+		snprintf(text, size, "%s: looking up %s, to listen there", what, facts->awaited);
 	else
-		snprintf(text, size, "starting");
+		snprintf(text, size, "%s", what);
 }
 
 static void describe_drain(const struct bulletin_facts *facts, char *text, size_t size)
@@ -74,11 +74,15 @@ static void describe_relaying(const struct bulletin *bulletin, const struct bull
 {
 	char used[UNITS_TEXT_MAX], most[UNITS_TEXT_MAX];
 	const char *error = bulletin->reload_error;
+	char reload[SERVICE_STATUS_MAX] = "";
 
-	snprintf(text, size, "%" PRIu64 " pair%s, %" PRIu64 " flow%s paused, %s of %s queued%s%s",
-	         facts->pairs, plural(facts->pairs), facts->paused, plural(facts->paused),
-	         size_in_words(facts->used, used), size_in_words(facts->memory_max, most),
-	         error[0] ? "; reload failed: " : "", error);
+	if (facts->reloading)
+		describe_change("; reloading", facts, reload, sizeof(reload));
+	else if (error[0])
+		snprintf(reload, sizeof(reload), "; reload failed: %s", error);
+	snprintf(text, size, "%" PRIu64 " pair%s, %" PRIu64 " flow%s paused, %s of %s queued%s", facts->pairs,
+	         plural(facts->pairs), facts->paused, plural(facts->paused), size_in_words(facts->used, used),
+	         size_in_words(facts->memory_max, most), reload);
 }
 
 static void describe(const struct bulletin *bulletin, const struct bulletin_facts *facts, char *text,
@@ -86,7 +90,7 @@ static void describe(const struct bulletin *bulletin, const struct bulletin_fact
 {
 	switch (facts->phase) {
 	case STARTING:
-		describe_start(facts, text, size);
+		describe_change("starting", facts, text, size);
 		break;
 	case RUNNING:
 		describe_relaying(bulletin, facts, text, size);
@@ -130,7 +134,8 @@ static bool say_news(struct bulletin *bulletin, const struct bulletin_facts *fac
 
 static bool takes_time(const struct bulletin_facts *facts)
 {
-	return facts->phase == STARTING || (facts->phase == DRAINING && facts->left_ms > 0);
+	return facts->phase == STARTING || (facts->phase == RUNNING && facts->reloading) ||
+	       (facts->phase == DRAINING && facts->left_ms > 0);
 }
 
 EVENT_CALLBACK(on_look, struct bulletin, bulletin)

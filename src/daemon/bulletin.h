@@ -1,5 +1,6 @@
 /*
- * How the daemon is, for the service manager: a status in words, and that a start or a stop still takes time.
+ * How the daemon is, for the service manager: a status in words, and that a start, a reload or a stop still
+ * takes time.
  *
  * There is at most one status a second, and only if it has changed. As long as nothing changes, nothing wakes
  * up: workers ring a bell. Queues have no bell, so while there are any, they are looked at now and then.
@@ -21,7 +22,8 @@ enum daemon_phase { STARTING, RUNNING, DRAINING, STOPPING };
 
 struct bulletin_facts {
 	enum daemon_phase phase;
-	const char *awaited;       /* STARTING: a name that is being looked up, or NULL */
+	bool reloading;
+	const char *awaited;       /* starting or reloading: a name that is being looked up, or NULL */
 	uint64_t pairs;            /* also those that are about to begin */
 	uint64_t paused;           /* flows */
 	uint64_t used, memory_max; /* bytes for queues */
@@ -43,8 +45,8 @@ struct bell *bulletin_bell(struct bulletin *bulletin);
  */
 void bulletin_note_reload(struct bulletin *bulletin, const char *error);
 /*
- * Something else begins: says the status now, with service_ready, service_stopping or service_status. After a
- * reload that is service_ready, whether or not it has succeeded. Takes NULL.
+ * Something else begins: says the status now, with service_ready, service_reloading, service_stopping or
+ * service_status. After a reload that is service_ready, whether or not it has succeeded. Takes NULL.
  */
 void bulletin_say(struct bulletin *bulletin, void (*say)(struct service *service, const char *status));
 

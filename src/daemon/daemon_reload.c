@@ -33,6 +33,18 @@ static void end(struct daemon *daemon)
 		bulletin_say(daemon->bulletin, service_ready);
 }
 
+/* Whoever waits for the start does not wait for a reload that was asked for meanwhile. */
+static void end_start(struct daemon *daemon)
+{
+	daemon->reload = RELOAD_NOTHING;
+	if (daemon->phase != RUNNING)
+		return;
+	daemon_end_start(daemon);
+	bulletin_say(daemon->bulletin, service_ready);
+	if (daemon->reload_wanted)
+		daemon_reload(daemon);
+}
+
 /* The status says what was logged at greater length, if anything was. */
 static void fail(struct daemon *daemon, const char *why)
 {
@@ -122,10 +134,11 @@ void daemon_take_changed(void *arg, int error)
 		fail(daemon, strerror(-error));
 		return;
 	}
-	if (daemon->reload == RELOAD_STARTING)
-		daemon_end_start(daemon);
-	else
-		succeed(daemon);
+	if (daemon->reload == RELOAD_STARTING) {
+		end_start(daemon);
+		return;
+	}
+	succeed(daemon);
 	end(daemon);
 }
 
@@ -192,12 +205,12 @@ void daemon_reload(struct daemon *daemon)
 		log_notice("SIGHUP: weir is stopping, so it does not reload");
 		return;
 	}
-	if (daemon->phase == RUNNING)
-		service_reloading(&daemon->service);
 	if (daemon->reload == RELOAD_NOTHING)
 		begin(daemon);
 	else
 		daemon->reload_wanted = true;
+	if (daemon->reload > RELOAD_STARTING)
+		bulletin_say(daemon->bulletin, service_reloading);
 }
 
 void daemon_give_up_reload(struct daemon *daemon)

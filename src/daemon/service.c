@@ -103,14 +103,14 @@ void service_stopping(struct service *service, const char *status)
 }
 
 /* From systemd 253 on, the time tells this reload from an earlier one. */
-void service_reloading(struct service *service)
+void service_reloading(struct service *service, const char *status)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	snprintf(service->state, sizeof(service->state), "RELOADING=1\nMONOTONIC_USEC=%" PRIu64 "\n",
 	         (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
-	tell(service);
+	service_status(service, status);
 }
 
 void service_status(struct service *service, const char *status)

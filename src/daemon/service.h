@@ -52,11 +52,11 @@ static inline bool service_is_managed(const struct service *service)
  * takes the service to be reloading for ever.
  */
 void service_ready(struct service *service, const char *status);
-void service_reloading(struct service *service);
+void service_reloading(struct service *service, const char *status);
 void service_stopping(struct service *service, const char *status);
 void service_status(struct service *service, const char *status);
 
-/* The start or the stop will take at least this many milliseconds more, whatever its timeout is. */
+/* What is under way (a start, a reload, a stop) may take this many milliseconds more, whatever its timeout. */
 void service_extend(struct service *service, uint64_t milliseconds);
 
 /*

@@ -159,6 +159,7 @@ injected_once() {
 
 # CALL hangs, of reading the file or of looking up a name to listen on. All else goes on meanwhile.
 hangs() {
+	manage
 	begin
 	section one localhost:0 >"$(other "$state").ini"
 	install <"$(other "$state").ini"
@@ -169,6 +170,9 @@ hangs() {
 	weir_dump
 	has relay name=two || fail "not the old relays"
 	kill -HUP "$WEIR_PID"
+	wait_for "weir to ask for more time" told_at_least 2 ' EXTEND_TIMEOUT_USEC=[0-9]*$'
+	wait_told ' RELOADING=1 MONOTONIC_USEC=[0-9]* STATUS=.* queued; reloading'
+	if [ "$(told_count READY=1)" -gt 1 ]; then fail "ready before the end of a reload"; fi
 	weir_expect_quiet
 	if reload_ended; then fail "the reload has ended"; fi
 }
@@ -181,8 +185,10 @@ hangs_and_goes_on() {
 	wait_for "one more reload" reloaded_twice
 	dump_until count 1 relay
 	RELAY=$(at 127.0.0.1) visit
+	wait_for "ready again" told_at_least 2 ' READY=1 STATUS=.* queued$'
 	release old
 	weir_stop
+	expect_equal "how often it was ready" 2 "$(told_count READY=1)"
 }
 reloaded_twice() {
 	[ "$(since_reload "$RELOADED" | wc -l)" = 2 ]
@@ -203,8 +209,10 @@ for call in open getaddrinfo; do
 	beside "$call hangs: TERM" stopped_while_it_hangs $call
 done
 
-# Before the start has come to its entrances. It is not lost: the file that is there afterwards counts.
+# Before the start has come to its entrances. It is not lost: the file that is there afterwards counts. The
+# start is over before it, even if it hangs.
 while_starting() {
+	manage
 	target -s echo
 	section one localhost:0 | install
 	faults "getaddrinfo hang 1 0"
@@ -216,8 +224,15 @@ while_starting() {
 	} | install
 	kill -HUP "$WEIR_PID"
 	kill -HUP "$WEIR_PID"
-	faults
+	wait_told ' EXTEND_TIMEOUT_USEC='
+	if told RELOADING=1; then fail "it said that it reloads before it was ready"; fi
+	echo "getaddrinfo hang 1 0" >rules.new # the start goes on, and the reload hangs there
+	mv rules.new rules
 	wait_for "weir to start" weir_ready
+	wait_told ' READY=1 STATUS='
+	wait_told ' RELOADING=1 '
+	if log_has "$RELOADED"; then fail "the reload does not hang"; fi
+	faults
 	wait_log "$RELOADED"
 	weir_measure
 	RELAY=$(listening_on one) visit

@@ -311,6 +311,32 @@ START_TEST(a_start_that_takes_long_asks_for_time)
 }
 END_TEST
 
+START_TEST(reloading_asks_for_time)
+{
+	const char *message;
+
+	sleep_soundly();
+	now.reloading = true;
+	now.awaited = "relay.example";
+	bulletin_say(bulletin, service_reloading);
+	message = manager_received();
+	ck_assert_int_eq(strncmp(message, "RELOADING=1\n", 12), 0);
+	ck_assert_ptr_nonnull(
+	        strstr(message, " queued; reloading: looking up relay.example, to listen there\n"));
+	for (unsigned i = 0; i < 100; i++) {
+		pass(1000);
+		ck_assert_str_eq(manager_received(), "EXTEND_TIMEOUT_USEC=5000000\n");
+		ck_assert_str_eq(manager_received(), "");
+	}
+	now.reloading = false;
+	bulletin_note_reload(bulletin, "no room");
+	bulletin_say(bulletin, service_ready);
+	ck_assert_ptr_nonnull(strstr(manager_received(), " queued; reload failed: no room\n"));
+	pass(10000);
+	ck_assert_str_eq(manager_received(), "");
+}
+END_TEST
+
 /* When the time of drain_timeout is up, what is left must not take for ever. */
 START_TEST(draining_asks_for_time_until_it_is_up)
 {
@@ -377,6 +403,7 @@ int main(void)
 	tcase_add_test(tcase, queues_are_looked_at_ever_less);
 	tcase_add_test(tcase, a_bell_cuts_a_long_wait_short);
 	tcase_add_test(tcase, a_start_that_takes_long_asks_for_time);
+	tcase_add_test(tcase, reloading_asks_for_time);
 	tcase_add_test(tcase, draining_asks_for_time_until_it_is_up);
 	tcase_add_test(tcase, without_a_manager_nothing_happens);
 	tcase_add_test(tcase, no_descriptor_is_an_error);

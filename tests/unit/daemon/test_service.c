@@ -67,11 +67,14 @@ START_TEST(reloading_has_the_time_at_which_it_began)
 {
 	uint64_t before = clock_ms(), after;
 	unsigned long long since;
+	const char *message;
 
 	open_service();
-	service_reloading(&service);
+	service_reloading(&service, "reloading");
 	after = clock_ms();
-	ck_assert_int_eq(sscanf(manager_received(), "RELOADING=1\nMONOTONIC_USEC=%llu\n", &since), 1);
+	message = manager_received();
+	ck_assert_int_eq(sscanf(message, "RELOADING=1\nMONOTONIC_USEC=%llu\n", &since), 1);
+	ck_assert_ptr_nonnull(strstr(message, "\nSTATUS=reloading\n"));
 	/* clock_ms is one more than the milliseconds. */
 	ck_assert_uint_ge(since / 1000 + 1, before);
 	ck_assert_uint_le(since / 1000 + 1, after);
@@ -120,7 +123,7 @@ START_TEST(a_manager_that_does_not_read_is_not_waited_for)
 		snprintf(text, sizeof(text), "%u pairs", i);
 		service_status(&service, text);
 	}
-	service_reloading(&service);
+	service_reloading(&service, "reloading");
 	service_ready(&service, "reloaded");
 	service_pet(&service);
 	service_extend(&service, 1000);
