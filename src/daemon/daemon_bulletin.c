@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "net/socket.h"
 
 #include <errno.h>
 #include <string.h>
@@ -42,11 +43,17 @@ static void look(void *arg, struct bulletin_facts *facts)
 	};
 }
 
-/* Whoever started us may wait for a message, so a manager that does not hear us is worth a line. */
+/*
+ * Whoever started us may wait for a message, so a manager that does not hear us is worth a line. If all that
+ * is lacking is a descriptor or memory, the start had better fail now than when the manager has waited in
+ * vain.
+ */
 int daemon_init_bulletin(struct daemon *daemon)
 {
 	int error = service_open(&daemon->service, daemon->base);
 
+	if (!service_is_managed(&daemon->service) && socket_error_is_shortage(error))
+		return error;
 	if (error)
 		log_warning("cannot reach the service manager at NOTIFY_SOCKET: %s", strerror(-error));
 	daemon->bulletin = bulletin_new(daemon->base, &daemon->service, look, daemon);

@@ -56,7 +56,7 @@ void service_reloading(struct service *service, const char *status);
 void service_stopping(struct service *service, const char *status);
 void service_status(struct service *service, const char *status);
 
-/* What is under way (a start, a reload, a stop) may take this many milliseconds more, whatever its timeout. */
+/* A start, a reload or a stop may take this many milliseconds more, whatever its timeout is. */
 void service_extend(struct service *service, uint64_t milliseconds);
 
 /*

@@ -98,7 +98,7 @@ void socket_let_in(int fd);
 int socket_connect(const struct endpoint *endpoint, const struct socket_tuning *tuning,
                    struct local_ports *ports, bool *bound);
 /*
- * True if socket_connect failed with error (-errno) because weir, not the target, has run out of something.
+ * True if a call failed with error (-errno) because weir itself, and no peer, has run out of something.
  */
 bool socket_error_is_shortage(int error);
 /* The result of socket_connect so far: 0 if connected, -EINPROGRESS, or the -errno of the failure. */

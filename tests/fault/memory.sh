@@ -42,15 +42,16 @@ managed() {
 	export WATCHDOG_USEC=60000000
 }
 
-# once: the n-th allocation fails alone; from: all from there on, until the start is over.
+# starting CALL ERROR FIRST EVERY STEP LEAST: the n-th call fails alone, or all from there on, until the start
+# is over. The service manager hears of every start that works.
 starting() {
-	local n=$1 every=$2 status failed=0 worked=0
+	local n=$3 status failed=0 worked=0
 	printf '%s\n' "[relay one]" "listen = 127.0.0.1:0" "target = localhost:1" \
 		"max_connections_per_source = 3" >relay.ini
 	managed
-	for (( ; ; n += step)); do
-		echo "allocation $n"
-		faults "alloc ENOMEM $n $every"
+	for (( ; ; n += $5)); do
+		echo "$1 $n"
+		faults "$1 $2 $n $4"
 		status=0
 		start_and_stop || status=$?
 		[ "$count" -gt 0 ] || break
@@ -61,11 +62,13 @@ starting() {
 		esac
 	done
 	echo "$failed failed, $worked worked"
-	expect_at_least "failed starts" 5 "$failed"
+	expect_at_least "failed starts" "$6" "$failed"
+	wait_for "the service manager to have heard of $((worked + 1))" told_at_least $((worked + 1)) READY=1
 	rm weir.log
 }
-beside "start: one allocation fails" starting 1 0
-beside "start: every allocation from one on fails" starting 1 1
+beside "start: one allocation fails" starting alloc ENOMEM 1 0 $step 5
+beside "start: every allocation from one on fails" starting alloc ENOMEM 1 1 $step 5
+beside "start: one socket cannot be made" starting socket EMFILE 1 0 1 2
 
 # ---- while it relays ----
 
