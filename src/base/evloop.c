@@ -34,6 +34,14 @@ void evloop_init(void)
 	event_set_log_callback(on_message);
 }
 
+void evloop_set_timer(struct event *timer, uint64_t milliseconds)
+{
+	const struct timeval delay = clock_timeval(milliseconds);
+
+	if (event_add(timer, &delay) < 0)
+		event_active(timer, EV_TIMEOUT, 0);
+}
+
 void evloop_free_event(struct event *event)
 {
 	if (event)

@@ -19,6 +19,13 @@ uint64_t evloop_max_fds(void);
 void evloop_free_event(struct event *event);
 
 /*
+ * Sets an event that is a timer; it may be set already. If there is no memory for that, it fires at once, and
+ * so can be set again: what a timer keeps going must not stop for good. (libevent keeps the place of one that
+ * has just fired, so that hardly ever happens.)
+ */
+void evloop_set_timer(struct event *timer, uint64_t milliseconds);
+
+/*
  * Runs the base until event_base_loopbreak, or until nothing is left to wait for. Waiting itself may fail
  * when memory runs out (epoll_wait(2), poll(2), select(2)). A thread that ended then would leave its clients
  * hanging, so the wait is retried for some seconds. After that the process ends.

@@ -105,18 +105,10 @@ static void describe(const struct bulletin *bulletin, const struct bulletin_fact
 
 /* ---- looking ---- */
 
-/* Without memory for a timer the status stays as it is until bulletin_say. */
-static void look_after(struct bulletin *bulletin, uint64_t ms)
-{
-	const struct timeval delay = clock_timeval(ms);
-
-	event_add(bulletin->timer, &delay);
-}
-
 static void look_again(struct bulletin *bulletin)
 {
 	backoff_reset(&bulletin->pause, LOOK_MS);
-	look_after(bulletin, LOOK_MS);
+	evloop_set_timer(bulletin->timer, LOOK_MS);
 }
 
 /* True if the status has changed. */
@@ -155,7 +147,7 @@ EVENT_CALLBACK(on_look, struct bulletin, bulletin)
 	if (facts.used == 0 && bell_is_awaited(&bulletin->bell))
 		return;
 	bell_await(&bulletin->bell);
-	look_after(bulletin, backoff_next(&bulletin->pause, LOOK_MAX_MS));
+	evloop_set_timer(bulletin->timer, backoff_next(&bulletin->pause, LOOK_MAX_MS));
 }
 
 static void on_heard(void *arg)
@@ -164,7 +156,7 @@ static void on_heard(void *arg)
 	uint64_t due = bulletin->looked + LOOK_MS, now = clock_ms();
 
 	backoff_reset(&bulletin->pause, LOOK_MS);
-	look_after(bulletin, due > now ? due - now : 0);
+	evloop_set_timer(bulletin->timer, due > now ? due - now : 0);
 }
 
 void bulletin_say(struct bulletin *bulletin, void (*say)(struct service *service, const char *status))

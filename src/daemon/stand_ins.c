@@ -11,7 +11,6 @@
 #include "daemon/stand_ins.h"
 
 #include "base/backoff.h"
-#include "base/clock.h"
 #include "base/evloop.h"
 #include "base/log.h"
 #include "worker/handover.h"
@@ -187,9 +186,7 @@ static bool look(struct stand_ins *stand_ins, bool *urgent)
 
 static void look_later(struct stand_ins *stand_ins)
 {
-	const struct timeval later = clock_timeval(stand_ins->pause.wait);
-
-	event_add(stand_ins->look, &later);
+	evloop_set_timer(stand_ins->look, stand_ins->pause.wait);
 }
 
 static void begin_looking(struct stand_ins *stand_ins)

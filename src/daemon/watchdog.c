@@ -8,7 +8,6 @@
 
 #include "daemon/watchdog.h"
 
-#include "base/clock.h"
 #include "base/evloop.h"
 #include "base/number.h"
 
@@ -36,11 +35,9 @@ static bool all_have_answered(const struct watchdog *watchdog)
 	return true;
 }
 
-static int look_after(struct watchdog *watchdog, unsigned part)
+static void look_after(struct watchdog *watchdog, unsigned part)
 {
-	const struct timeval delay = clock_timeval(max_u64(service_watchdog_ms(watchdog->service) / part, 1));
-
-	return event_add(watchdog->timer, &delay);
+	evloop_set_timer(watchdog->timer, max_u64(service_watchdog_ms(watchdog->service) / part, 1));
 }
 
 EVENT_CALLBACK(on_look, struct watchdog, watchdog)
@@ -60,7 +57,8 @@ static int begin(struct watchdog *watchdog, struct event_base *base)
 	if (!watchdog->timer)
 		return -1;
 	ask(watchdog);
-	return look_after(watchdog, 2);
+	look_after(watchdog, 2);
+	return 0;
 }
 
 struct watchdog *watchdog_new(struct event_base *base, struct service *service, struct worker *const *workers,

@@ -37,13 +37,10 @@ enum outcome { MORE, EMPTY, AT_LIMIT, SHORTAGE }; /* MORE: there may be more cli
 
 /* ---- watching and pausing ---- */
 
-/* Without memory for the timer it is at once. */
 static void arm_retry(struct acceptors *all)
 {
-	const struct timeval wait = clock_timeval(all->pause.wait);
-
-	if (!event_pending(all->retry, EV_TIMEOUT, NULL) && event_add(all->retry, &wait) < 0)
-		event_active(all->retry, EV_TIMEOUT, 0);
+	if (!event_pending(all->retry, EV_TIMEOUT, NULL))
+		evloop_set_timer(all->retry, all->pause.wait);
 }
 
 void acceptor_unwatch(struct acceptor *acceptor)

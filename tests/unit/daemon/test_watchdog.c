@@ -23,12 +23,17 @@ static struct mailbox answers;
 
 static uint64_t delays[16]; /* ms, of the timers of the test's own thread */
 static size_t delay_count;
+static unsigned no_memory; /* for so many timers */
 
 int __real_event_add(struct event *event, const struct timeval *delay);
 int __wrap_event_add(struct event *event, const struct timeval *delay);
 
 int __wrap_event_add(struct event *event, const struct timeval *delay)
 {
+	if (delay && no_memory && event_get_base(event) == base) {
+		no_memory--;
+		return -1;
+	}
 	if (delay && event_get_base(event) == base && delay_count < sizeof(delays) / sizeof(delays[0]))
 		delays[delay_count++] = (uint64_t)delay->tv_sec * 1000 + (uint64_t)delay->tv_usec / 1000;
 	return __real_event_add(event, delay);
@@ -48,7 +53,7 @@ static void setup(void)
 	slots_init(&slots, 0);
 	slots_init(&pipes, 4);
 	base = evloop_new();
-	delay_count = 0;
+	delay_count = no_memory = 0;
 	ck_assert_int_eq(mailbox_open(&answers, base, take_answer, NULL), 0);
 	context = (struct worker_context){
 	        .worker_count = WORKERS,
@@ -140,6 +145,20 @@ START_TEST(one_that_is_late_is_looked_at_more_often)
 }
 END_TEST
 
+/* Nobody else would set it again, and the manager would end a daemon that is well. */
+START_TEST(it_goes_on_when_there_was_no_memory_for_its_timer)
+{
+	start(0);
+	start(1);
+	no_memory = 1;
+	begin("100000");
+	no_memory = 3;
+	for (unsigned i = 0; i < 4; i++)
+		LOOP_UNTIL(base, is_petted());
+	ck_assert_uint_eq(no_memory, 0);
+}
+END_TEST
+
 START_TEST(nobody_is_asked_unless_the_manager_cares)
 {
 	begin(NULL);
@@ -169,6 +188,7 @@ int main(void)
 	tcase_add_test(tcase, it_is_petted_while_all_make_turns);
 	tcase_add_loop_test(tcase, it_is_not_petted_while_one_is_stuck, 0, WORKERS);
 	tcase_add_test(tcase, one_that_is_late_is_looked_at_more_often);
+	tcase_add_test(tcase, it_goes_on_when_there_was_no_memory_for_its_timer);
 	tcase_add_test(tcase, nobody_is_asked_unless_the_manager_cares);
 	tcase_add_test(tcase, an_interval_of_nothing_does_not_spin);
 	suite_add_tcase(suite, tcase);
