@@ -56,20 +56,11 @@ static int copy(int fd, int pattern, const struct option *option)
 	return setsockopt(fd, option->level, option->name, &wanted, sizeof(wanted)) < 0 ? -errno : 1;
 }
 
-static bool is_unix(int fd)
-{
-	struct endpoint own = {.length = sizeof(own.un)};
-
-	return getsockname(fd, &own.any, &own.length) == 0 && own.any.sa_family == AF_UNIX;
-}
-
 int socket_retune(int fd, int pattern)
 {
 	bool resized = false;
 	int error;
 
-	if (is_unix(fd))
-		return 0;
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
 		int result = copy(fd, pattern, &options[i]);
 

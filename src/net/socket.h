@@ -61,11 +61,11 @@ int socket_share(int fd);
  */
 int socket_pattern(const struct socket_tuning *tuning);
 /*
- * Gives the listening socket fd the tuning of the pattern, except free_bind. Clients that connect from now on
- * inherit it. Clients of a unix socket have the tuning that socket_accept is called with. What is left to the
- * kernel is as the kernel has it now; if its own setting changes later, keepalive times that were set before
- * do not follow. Needs no memory or descriptor. 0 or -errno. -ENOPROTOOPT: before Linux 5.14, a buffer that
- * was set once cannot be left to the kernel again; all else is done.
+ * Gives the TCP socket fd, which listens, the tuning of the pattern, except free_bind. Clients that connect
+ * from now on inherit it. (Clients of a unix socket inherit nothing; socket_accept tunes them.) What is left
+ * to the kernel is as the kernel has it now; if its own setting changes later, keepalive times that were set
+ * before do not follow. Needs no memory or descriptor. 0 or -errno. -ENOPROTOOPT: before Linux 5.14, a buffer
+ * that was set once cannot be left to the kernel again; all else is done.
  */
 int socket_retune(int fd, int pattern);
 /* Accepts the next client of the listening socket fd, which was made with this tuning. */

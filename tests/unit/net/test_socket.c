@@ -348,17 +348,6 @@ START_TEST(kernel_that_cannot_leave_a_buffer_to_itself_again)
 }
 END_TEST
 
-/* Unix clients inherit nothing. */
-START_TEST(unix_socket_needs_no_retuning)
-{
-	struct endpoint endpoint = path_endpoint();
-	int listener = relays_listen_at(&endpoint, &plain, SOCKET_SOLE, false);
-
-	retune(listener, &tuned);
-	close(listener);
-}
-END_TEST
-
 START_TEST(without_tuning_the_kernel_decides)
 {
 	struct endpoint endpoint = endpoint_of("127.0.0.1:0");
@@ -606,7 +595,6 @@ int main(void)
 	tcase_add_test(tcase, tuning_is_applied_and_inherited);
 	tcase_add_loop_test(tcase, listening_socket_is_retuned, 0, 2);
 	tcase_add_test(tcase, buffer_that_is_left_to_the_kernel_again_grows);
-	tcase_add_test(tcase, unix_socket_needs_no_retuning);
 	tcase_add_test(tcase, kernel_that_cannot_leave_a_buffer_to_itself_again);
 	tcase_add_test(tcase, without_tuning_the_kernel_decides);
 	tcase_add_test(tcase, tuning_of_a_unix_socket);

@@ -313,19 +313,21 @@ static int nodelay_of(const struct entrance *entrance, unsigned worker)
 	return value;
 }
 
-/* Takes again what a and b have, with nodelay. */
-static void take_both_with_nodelay(struct entrance *const before[2])
+static void take_with_nodelay(struct entrance *before, const char *name)
 {
 	struct socket_tuning tuning = plain;
 
 	tuning.nodelay = true;
+	ck_assert_int_eq(facade_take(&facade, &before->key, &tuning, name, &taken[taken_count]), 0);
+	ck_assert_ptr_eq(taken[taken_count++], before);
+}
+
+/* Takes again what a and b have, with nodelay. */
+static void take_both_with_nodelay(struct entrance *const before[2])
+{
 	facade_begin(&facade);
-	for (int i = 0; i < 2; i++) {
-		ck_assert_int_eq(facade_take(&facade, &before[i]->key, &tuning, i == 0 ? "a" : "b",
-		                             &taken[taken_count]),
-		                 0);
-		ck_assert_ptr_eq(taken[taken_count++], before[i]);
-	}
+	take_with_nodelay(before[0], "a");
+	take_with_nodelay(before[1], "b");
 }
 
 static void take_both(struct entrance *before[2])
@@ -360,6 +362,25 @@ START_TEST(kept_entrance_gets_other_socket_options_at_the_commit)
 	take_both_with_nodelay(both);
 	ck_assert_uint_eq(relays_count_fds(), fds); /* it has them already */
 	(void)facade_commit(&facade);
+	close_facade();
+}
+END_TEST
+
+/* Its clients inherit nothing. */
+START_TEST(unix_entrance_gets_no_other_socket_options)
+{
+	struct entrance *first;
+	unsigned fds;
+
+	facade_begin(&facade);
+	first = take("unix:@weir-test-facade", "a");
+	(void)facade_commit(&facade);
+	fds = relays_count_fds();
+	facade_begin(&facade);
+	take_with_nodelay(first, "a");
+	ck_assert_uint_eq(relays_count_fds(), fds); /* no pattern */
+	(void)facade_commit(&facade);
+	ck_assert_uint_eq(captured("some socket options stay as they were"), 0);
 	close_facade();
 }
 END_TEST
@@ -484,6 +505,7 @@ int main(void)
 	tcase_add_test(tcase, relay_listens_on_what_is_new);
 	tcase_add_test(tcase, what_is_in_the_way_is_named);
 	tcase_add_test(tcase, kept_entrance_gets_other_socket_options_at_the_commit);
+	tcase_add_test(tcase, unix_entrance_gets_no_other_socket_options);
 	tcase_add_test(tcase, abandoned_entrance_keeps_its_socket_options);
 	tcase_add_loop_test(tcase, access_to_a_kept_path_is_as_the_generation_in_force_has_it, 0, 2);
 	tcase_add_loop_test(tcase, access_to_a_kept_path_that_is_gone, 0, 2);
