@@ -14,6 +14,7 @@ RAWPEER=${RAWPEER:-$PWD/tests/scenario/rawpeer}
 MANAGER=${MANAGER:-$PWD/tests/scenario/manager}
 JSONRECORDS=${JSONRECORDS:-$PWD/tests/scenario/jsonrecords}
 WEIR_ARGS=${WEIR_ARGS:-} # further options for every daemon that is started
+AS_SERVICE=${AS_SERVICE:-no}
 ONLY=${ONLY:-}           # a regular expression: cases with other names are skipped
 
 # Sanitizers cost time and memory: less to move, more patience.
@@ -36,6 +37,15 @@ if [ -n "${THIS_TOP:-}" ]; then
 else
 	top=$(mktemp -d "${TMPDIR:-/tmp}/weir-scenario.XXXXXX")
 	trap 'rm -rf "$top"' EXIT
+fi
+
+# Root, but with no more privileges than the service has.
+if [ "$AS_SERVICE" = yes ] && [ "$(id -u)" = 0 ] && [ -z "${THIS_TOP:-}" ]; then
+	printf '#!/bin/sh\nexec setpriv --bounding-set=-all,%s --no-new-privs "%s" "$@"\n' \
+		"$(sed -n 's/^CapabilityBoundingSet=//p' systemd/weir.service | tr 'A-Z ' 'a-z,' | sed 's/cap_/+/g')" \
+		"$WEIR" >"$top/weir"
+	chmod +x "$top/weir"
+	export WEIR=$top/weir
 fi
 
 # --- what a case says ---
