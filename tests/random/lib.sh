@@ -61,12 +61,8 @@ crowd_begin() {
 	upload_sent=0 upload_received=0 download_sent=0 download_received=0
 }
 
-crowd_has_ended() {
-	! grep -qs '^State:[[:space:]]*[^Z]' "/proc/${PEERS[crowd]}/status"
-}
-
 dump_while_crowd_runs() {
-	until crowd_has_ended; do
+	until peer_has_ended crowd; do
 		sleep "0.$((RANDOM % 5))$((RANDOM % 10))"
 		weir_dump
 	done

@@ -47,7 +47,7 @@ reloaded() {
 	crowd_begin
 	dump_while_crowd_runs() {
 		for ((n = 1; ; n++)); do
-			if crowd_has_ended; then break; fi
+			if peer_has_ended crowd; then break; fi
 			install <version.$((n % 4))
 			reload
 			weir_dump

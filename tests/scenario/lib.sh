@@ -397,6 +397,10 @@ peers_end() {
 	done
 }
 
+peer_has_ended() {
+	process_has_ended "${PEERS[$1]}"
+}
+
 # peer_total KEY NAME: the sum over the lines of its connections.
 peer_total() {
 	tr ' ' '\n' <"$2.out" | awk -F= -v key="$1" '$1 == key { sum += $2 } END { printf "%d\n", sum }'
@@ -404,8 +408,13 @@ peer_total() {
 
 # --- the end of the daemon ---
 
+# Whether anybody has waited for it or not.
+process_has_ended() {
+	! grep -qs '^State:[[:space:]]*[^Z]' "/proc/$1/status"
+}
+
 weir_has_ended() {
-	! grep -qs '^State:[[:space:]]*[^Z]' "/proc/$WEIR_PID/status"
+	process_has_ended "$WEIR_PID"
 }
 
 weir_expect_status() {
