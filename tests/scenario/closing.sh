@@ -299,7 +299,7 @@ many_resets() {
 	dump_until has weir pairs=0
 	wait_log 'reason=client_reset'
 }
-beside "300 clients reset" many_resets
+scenario "300 clients reset" many_resets
 
 # When a peer sends into a shut window, its acknowledgement of the answer may go unheard.
 answer_to_a_sender() {

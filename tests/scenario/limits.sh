@@ -152,6 +152,6 @@ thousands() {
 	peers_end
 	expect_equal "bytes received" 6000000 "$(peer_total received client)"
 }
-beside "3000 pairs at once" thousands
+scenario "3000 pairs at once" thousands
 
 finish

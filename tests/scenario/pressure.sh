@@ -141,8 +141,8 @@ many_stopped() {
 	peer_end target
 	expect_equal "bytes that arrived" "$(peer_total sent client)" "$(peer_total received target)"
 }
-beside "500 stopped readers under a memory_max of 4M, a newcomer is served" many_stopped 4M
-beside "500 stopped readers on four workers under a memory_max of 1M, a newcomer is served" many_stopped 1M -o workers=4
+scenario "500 stopped readers under a memory_max of 4M, a newcomer is served" many_stopped 4M
+scenario "500 stopped readers on four workers under a memory_max of 1M, a newcomer is served" many_stopped 1M -o workers=4
 
 dribble() {
 	local idle_kib queued used

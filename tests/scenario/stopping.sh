@@ -176,10 +176,10 @@ beside "TERM at max_connections: who comes later is refused" refused_at_its_limi
 rush() {
 	target -s echo
 	weir_relay "$@"
-	client -i -n 3000 -j 1000 mirror send 10 recv 10 fin expect-fin
+	client -i -n 3000 -j 3000 mirror send 10 recv 10 fin expect-fin
 	stop_amid_clients 500
 }
-beside "TERM while clients come: each is served or refused" rush -o workers=4
+scenario "TERM while clients come: each is served or refused" rush -o workers=4
 
 drain_connecting() {
 	peer target silent 127.0.0.1:0 port-file target.port await over
@@ -229,7 +229,7 @@ drain_many() {
 	peer_end client
 	expect_close_lines 1000 'upload_bytes=5010 .* reason=eof'
 }
-beside "TERM with 1000 pairs" drain_many
+scenario "TERM with 1000 pairs" drain_many
 
 many_reset() {
 	target -s -i echo
@@ -242,7 +242,7 @@ many_reset() {
 	peer_end client
 	expect_close_lines 1000 reason=shutdown
 }
-beside "the drain deadline with 1000 pairs" many_reset
+scenario "the drain deadline with 1000 pairs" many_reset
 
 reload_survived() {
 	one_pair
@@ -336,7 +336,7 @@ log_that_nobody_reads() {
 	kill -TERM "$WEIR_PID"
 	weir_ends_within $((PATIENCE_S * 1000))
 }
-beside "a log that nobody reads never holds up a byte, nor the end" log_that_nobody_reads
+scenario "a log that nobody reads never holds up a byte, nor the end" log_that_nobody_reads
 
 # A descriptor of ours in the place of standard error would get the log: in that of the signals, lines were
 # signals.

@@ -119,6 +119,6 @@ many_idle() {
 	peer_end client
 	wait_for "close lines" log_counts 500 reason=idle_timeout
 }
-beside "500 idle connections end" many_idle
+scenario "500 idle connections end" many_idle
 
 finish
