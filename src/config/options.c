@@ -317,7 +317,7 @@ const struct option option_table[] = {
          .help = "An address to connect to for a client; may be repeated."},
         {IN_RELAY(backup_target, TO_NEW_PAIRS), .type = &target_type,
          .count_offset = offsetof(struct config_relay, backup_target_count), TARGET_OPTION,
-         .help = "The same, used while no target is up; may be repeated."},
+         .help = "The same, for clients that find no target up, or have tried all that are."},
         {IN_BOTH(high_watermark, TO_NEW_PAIRS), HIGH_OPTION, .default_text = "1M",
          .expected = "a size from 1 to 1T", .help = "The queue at which a flow stops reading its source."},
         {IN_BOTH(low_watermark, TO_NEW_PAIRS), LOW_OPTION, .default_text = "auto",

@@ -373,7 +373,7 @@ START_TEST(examples_of_the_manual_are_good)
 		config_put(load_good(example));
 		count++;
 	}
-	ck_assert_int_eq(count, 2);
+	ck_assert_int_eq(count, 4);
 	free(manual);
 }
 END_TEST
