@@ -47,21 +47,31 @@ static void let_back(struct seat *seats, size_t count)
 		seats[i].away = seats[i].weight == 0;
 }
 
-/* The first of those with the fewest pairs by weight. */
+/*
+ * What its pairs would be with one more. Those that have none are alike, whatever their weight: otherwise the
+ * heaviest would get every client of a relay that is not busy.
+ */
+static uint64_t load_of(const struct seat *seat)
+{
+	return seat->pairs > 0 ? seat->pairs + 1 : 0;
+}
+
+/* Below, at or above 0, as one has less, as much or more for its weight than the other. */
+static int compare_loads(const struct seat *one, const struct seat *other)
+{
+	uint64_t a = load_of(one) * other->weight, b = load_of(other) * one->weight;
+
+	return (a > b) - (a < b);
+}
+
 static const struct seat *find_idlest(const struct seat *seats, size_t count)
 {
 	const struct seat *idlest = NULL;
 
 	for (size_t i = 0; i < count; i++)
-		if (may_be_chosen(&seats[i]) && (!idlest || (seats[i].pairs + 1) * idlest->weight <
-		                                                    (idlest->pairs + 1) * seats[i].weight))
+		if (may_be_chosen(&seats[i]) && (!idlest || compare_loads(&seats[i], idlest) < 0))
 			idlest = &seats[i];
 	return idlest;
-}
-
-static bool is_as_idle(const struct seat *seat, const struct seat *idlest)
-{
-	return (seat->pairs + 1) * idlest->weight == (idlest->pairs + 1) * seat->weight;
 }
 
 /* Among all that may be chosen, or those that are as idle as idlest. What one gains in all, the chosen loses. */
@@ -73,7 +83,7 @@ static size_t take_turn(struct seat *seats, size_t count, const struct seat *idl
 	for (size_t i = 0; i < count; i++) {
 		struct seat *seat = &seats[i];
 
-		if (!may_be_chosen(seat) || (idlest && !is_as_idle(seat, idlest)))
+		if (!may_be_chosen(seat) || (idlest && compare_loads(seat, idlest) != 0))
 			continue;
 		seat->current += seat->weight;
 		sum += seat->weight;
