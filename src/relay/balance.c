@@ -74,7 +74,7 @@ static const struct seat *find_idlest(const struct seat *seats, size_t count)
 	return idlest;
 }
 
-/* Among all that may be chosen, or those that are as idle as idlest. What one gains in all, the chosen loses. */
+/* Among all that may be chosen, or those that are as idle as idlest. What all gain, the chosen loses. */
 static size_t take_turn(struct seat *seats, size_t count, const struct seat *idlest)
 {
 	size_t chosen = count;
@@ -95,7 +95,7 @@ static size_t take_turn(struct seat *seats, size_t count, const struct seat *idl
 	return chosen;
 }
 
-/* Exponentially distributed by weight, so that the least of several belongs to each as often as its weight. */
+/* Exponentially distributed: the least of several belongs to each as often as its weight says. */
 static double draw(const struct seat *seat, uint64_t origin)
 {
 	double uniform = ((double)(hash_mix(seat->key ^ origin) >> 11) + 1) * 0x1p-53;

@@ -23,12 +23,12 @@ struct seat {
 };
 
 /*
- * The index of the one to choose, or count if there is none. origin is for BALANCE_SOURCE: of the same origin,
- * the same. The seats are changed.
+ * The index of the one to choose, or count if there is none. origin is for BALANCE_SOURCE: of the same
+ * origin, the same. The seats are changed.
  *
- * round_robin: smooth weighted round robin, so turns of the same seat are spread. least_connections: the fewest
- * pairs by weight, and turns among those that have equally few. source: weighted rendezvous hashing: when a
- * seat goes, only its own origins move.
+ * round_robin: smooth weighted round robin, so turns of the same seat are spread. least_connections: the
+ * fewest pairs by weight, and turns by weight among those that have equally few, or none. source: weighted
+ * rendezvous hashing: when a seat goes, only its own origins move.
  */
 size_t balance_choose(enum balance balance, struct seat *seats, size_t count, uint64_t origin);
 

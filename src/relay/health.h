@@ -1,6 +1,6 @@
 /*
- * What is known of one address of one target: whether it can be connected, and how often it was. It is kept by
- * the standing of the relay, so it outlives look-ups and generations.
+ * What is known of one address of one target: whether it can be connected, and how often it was. It is kept
+ * by the standing of the relay, so it outlives look-ups and generations.
  *
  *   up ── fail_limit connects have failed in a row ──► down ── fail_time is over: one pair tries ──► trying
  *   ▲                                                  ▲                                               │

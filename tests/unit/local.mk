@@ -55,6 +55,7 @@ UNIT_TESTS = \
 	tests/unit/relay/test_passed \
 	tests/unit/relay/test_relay \
 	tests/unit/relay/test_balance \
+	tests/unit/relay/test_health \
 	tests/unit/relay/test_standing \
 	tests/unit/relay/test_targets \
 	tests/unit/net/test_local_ports \
@@ -253,6 +254,10 @@ tests_unit_relay_test_generation_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_relay_test_generation_LDADD = $(UNIT_LIBS)
 tests_unit_relay_test_balance_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_relay_test_balance_LDADD = $(UNIT_LIBS)
+tests_unit_relay_test_health_SOURCES = tests/unit/relay/test_health.c tests/unit/faults.c
+tests_unit_relay_test_health_LDFLAGS = $(FAULTS_WRAP) -Wl,--wrap=clock_gettime
+tests_unit_relay_test_health_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_relay_test_health_LDADD = $(UNIT_LIBS)
 tests_unit_relay_test_standing_SOURCES = tests/unit/relay/test_standing.c tests/unit/faults.c
 tests_unit_relay_test_standing_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_relay_test_standing_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
