@@ -35,6 +35,8 @@ src_libweir_a_SOURCES = \
 	src/daemon/collector.c src/daemon/collector.h \
 	src/daemon/dump.c src/daemon/dump.h \
 	src/daemon/loading.c src/daemon/loading.h \
+	src/daemon/daemon_health.c \
+	src/daemon/outages.c src/daemon/outages.h \
 	src/daemon/memory.c src/daemon/memory.h \
 	src/daemon/estimate.c src/daemon/estimate.h \
 	src/daemon/passed.c src/daemon/passed.h \

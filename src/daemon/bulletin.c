@@ -69,10 +69,22 @@ static void describe_drain(const struct bulletin_facts *facts, char *text, size_
 		         plural(facts->pairs));
 }
 
+#define TARGETS_TEXT_MAX 64
+
+/* Nothing while all are up. */
+static const char *describe_targets(const struct bulletin_facts *facts, char text[TARGETS_TEXT_MAX])
+{
+	text[0] = '\0';
+	if (facts->targets_down > 0)
+		snprintf(text, TARGETS_TEXT_MAX, ", %zu of %zu target%s down", facts->targets_down,
+		         facts->targets, plural(facts->targets));
+	return text;
+}
+
 static void describe_relaying(const struct bulletin *bulletin, const struct bulletin_facts *facts, char *text,
                               size_t size)
 {
-	char used[UNITS_TEXT_MAX], most[UNITS_TEXT_MAX];
+	char used[UNITS_TEXT_MAX], most[UNITS_TEXT_MAX], targets[TARGETS_TEXT_MAX];
 	const char *error = bulletin->reload_error;
 	char reload[SERVICE_STATUS_MAX] = "";
 
@@ -80,9 +92,10 @@ static void describe_relaying(const struct bulletin *bulletin, const struct bull
 		describe_change("; reloading", facts, reload, sizeof(reload));
 	else if (error[0])
 		snprintf(reload, sizeof(reload), "; reload failed: %s", error);
-	snprintf(text, size, "%" PRIu64 " pair%s, %" PRIu64 " flow%s paused, %s of %s queued%s", facts->pairs,
-	         plural(facts->pairs), facts->paused, plural(facts->paused), size_in_words(facts->used, used),
-	         size_in_words(facts->memory_max, most), reload);
+	snprintf(text, size, "%" PRIu64 " pair%s, %" PRIu64 " flow%s paused, %s of %s queued%s%s",
+	         facts->pairs, plural(facts->pairs), facts->paused, plural(facts->paused),
+	         size_in_words(facts->used, used), size_in_words(facts->memory_max, most),
+	         describe_targets(facts, targets), reload);
 }
 
 static void describe(const struct bulletin *bulletin, const struct bulletin_facts *facts, char *text,

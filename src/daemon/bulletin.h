@@ -27,7 +27,8 @@ struct bulletin_facts {
 	uint64_t pairs;            /* also those that are about to begin */
 	uint64_t paused;           /* flows */
 	uint64_t used, memory_max; /* bytes for queues */
-	uint64_t left_ms;          /* DRAINING: until the pairs that are left are reset */
+	size_t targets, targets_down;
+	uint64_t left_ms; /* DRAINING: until the pairs that are left are reset */
 };
 
 typedef void bulletin_look(void *arg, struct bulletin_facts *facts);

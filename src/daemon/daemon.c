@@ -180,6 +180,7 @@ static void tear_down(struct daemon *daemon)
 	generation_put(daemon->current);
 	mailbox_take(&daemon->gone);
 	standings_free(daemon->standings);
+	outages_free(daemon->outages);
 	facade_deinit(&daemon->facade);
 	activation_deinit(&daemon->activation);
 	resolver_free(daemon->resolver);

@@ -41,6 +41,7 @@ static void look(void *arg, struct bulletin_facts *facts)
 	        .memory_max = budget_max(&daemon->budget),
 	        .left_ms = time_left(daemon),
 	};
+	outages_count(daemon->outages, &facts->targets, &facts->targets_down);
 }
 
 /*

@@ -1,7 +1,7 @@
 /*
  * What the files of the daemon itself share: daemon.c (signals, reports, the end), daemon_start.c (all that
  * the main loop needs), daemon_reload.c (another configuration), daemon_stop.c (draining), daemon_bulletin.c
- * (what the service manager is told).
+ * (what the service manager is told), daemon_health.c (what follows when targets go down or come up).
  */
 #ifndef WEIR_DAEMON_PRIVATE_H
 #define WEIR_DAEMON_PRIVATE_H
@@ -15,6 +15,7 @@
 #include "daemon/dump.h"
 #include "daemon/loading.h"
 #include "daemon/memory.h"
+#include "daemon/outages.h"
 #include "daemon/service.h"
 #include "daemon/stand_ins.h"
 #include "daemon/watchdog.h"
@@ -52,6 +53,7 @@ struct daemon {
 	struct local_ports *ports;
 	struct lookups *lookups;
 	struct resolver *resolver;
+	struct outages *outages; /* of targets */
 	struct standings *standings;
 	struct generation *current; /* the generation that clients come in to */
 	struct mailbox gone;        /* generations that nobody holds any more */
@@ -95,6 +97,11 @@ void daemon_report_written(void *arg);
 
 int daemon_init_bulletin(struct daemon *daemon); /* 0 or -errno */
 void daemon_deinit_bulletin(struct daemon *daemon);
+
+/* daemon_health.c */
+
+/* An address of a target has come up or gone down: see outages_changed. */
+void daemon_take_health(void *arg, const struct relay *relay, size_t up);
 
 /* daemon_start.c */
 

@@ -106,6 +106,7 @@ static void apply(struct daemon *daemon)
 	apply_to_relays(daemon->current);
 	dump_configure(daemon->dump, daemon->config);
 	collector_set_generation(daemon->collector, daemon->current);
+	outages_set_generation(daemon->outages, daemon->current);
 }
 
 void daemon_take_commit(void *arg, struct generation *generation, const struct facade_change *change)

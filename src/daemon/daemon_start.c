@@ -39,7 +39,10 @@ static int init_names(struct daemon *daemon)
 	if (!daemon->lookups)
 		return -ENOMEM;
 	daemon->resolver = resolver_new(daemon->base, daemon->lookups);
-	daemon->standings = standings_new(daemon->worker_count, NULL);
+	daemon->outages = outages_new(daemon->base, daemon_take_health, daemon);
+	if (!daemon->outages)
+		return -ENOMEM;
+	daemon->standings = standings_new(daemon->worker_count, outages_mailbox(daemon->outages));
 	return daemon->resolver && daemon->standings ? 0 : -ENOMEM;
 }
 

@@ -284,7 +284,7 @@ void target_choice_deinit(struct target_choice *choice)
 
 /* ---- how it went ---- */
 
-static const char *attempt_text(int error)
+const char *targets_error_text(int error)
 {
 	switch (-error) {
 	case 0:
@@ -308,7 +308,7 @@ static void log_attempt(const struct targets *targets, const struct target_choic
 	if (log_wants(LOG_LEVEL_DEBUG))
 		log_debug("relay %s: %s: %s", targets->config->name,
 		          endpoint ? endpoint_format(&endpoint->any, endpoint->length, text) : "no address",
-		          attempt_text(error));
+		          targets_error_text(error));
 }
 
 static void note_served(struct targets *targets)
@@ -337,5 +337,5 @@ void targets_note_unserved(struct targets *targets, int error)
 	if (!socket_error_is_shortage(error) &&
 	    episode_begin(&targets->standing->unserved, EPISODE_INTERVAL_MS))
 		log_warning("relay %s: no target could be connected: %s", targets->config->name,
-		            attempt_text(error));
+		            targets_error_text(error));
 }

@@ -63,5 +63,7 @@ void target_choice_deinit(struct target_choice *choice);
 void targets_note_attempt(struct targets *targets, struct target_choice *choice, int error);
 /* A client has got no target, at last for this reason. That is logged once until one is connected. */
 void targets_note_unserved(struct targets *targets, int error);
+/* Why an attempt failed (-errno), in words. */
+const char *targets_error_text(int error);
 
 #endif

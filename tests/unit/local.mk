@@ -15,6 +15,7 @@ UNIT_TESTS = \
 	tests/unit/config/test_rings \
 	tests/unit/report/test_report \
 	tests/unit/daemon/test_changeover \
+	tests/unit/daemon/test_outages \
 	tests/unit/daemon/test_dump \
 	tests/unit/daemon/test_loading \
 	tests/unit/daemon/test_bulletin \
@@ -133,6 +134,10 @@ tests_unit_config_test_rings_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_config_test_rings_LDADD = $(UNIT_LIBS)
 tests_unit_report_test_report_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_report_test_report_LDADD = $(UNIT_LIBS)
+tests_unit_daemon_test_outages_SOURCES = tests/unit/daemon/test_outages.c tests/unit/relay/relay_stage.c
+tests_unit_daemon_test_outages_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=event_add
+tests_unit_daemon_test_outages_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_daemon_test_outages_LDADD = $(UNIT_LIBS)
 tests_unit_daemon_test_changeover_SOURCES = tests/unit/daemon/test_changeover.c tests/unit/faults.c
 tests_unit_daemon_test_changeover_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_daemon_test_changeover_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)

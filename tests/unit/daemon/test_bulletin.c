@@ -135,6 +135,20 @@ START_TEST(what_is_relayed_in_words)
 }
 END_TEST
 
+START_TEST(targets_that_are_down_in_words)
+{
+	begin();
+	now.targets = 3;
+	expect_status("0 pairs, 0 flows paused, 0 KiB of 256 MiB queued");
+	now.targets_down = 1;
+	expect_status("0 pairs, 0 flows paused, 0 KiB of 256 MiB queued, 1 of 3 targets down");
+	bulletin_note_reload(bulletin, "no");
+	now.targets = 1;
+	expect_status("0 pairs, 0 flows paused, 0 KiB of 256 MiB queued, 1 of 1 target down; reload failed: "
+	              "no");
+}
+END_TEST
+
 START_TEST(other_phases_in_words)
 {
 	begin();
@@ -393,6 +407,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, what_is_relayed_in_words);
+	tcase_add_test(tcase, targets_that_are_down_in_words);
 	tcase_add_test(tcase, other_phases_in_words);
 	tcase_add_test(tcase, a_reload_that_failed_is_remembered);
 	tcase_add_test(tcase, nothing_changes_nothing_wakes_up);

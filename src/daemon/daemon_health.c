@@ -1,0 +1,13 @@
+/* What follows when targets go down or come up. */
+#include "build_config.h"
+
+#include "daemon/daemon_private.h"
+
+void daemon_take_health(void *arg, const struct relay *relay, size_t up)
+{
+	struct daemon *daemon = arg;
+
+	(void)relay;
+	(void)up;
+	bell_ring(bulletin_bell(daemon->bulletin));
+}
