@@ -58,6 +58,7 @@ UNIT_TESTS = \
 	tests/unit/relay/test_balance \
 	tests/unit/relay/test_health \
 	tests/unit/relay/test_standing \
+	tests/unit/relay/test_target_table \
 	tests/unit/relay/test_targets \
 	tests/unit/net/test_local_ports \
 	tests/unit/net/test_lookups \
@@ -281,6 +282,10 @@ tests_unit_relay_test_passed_LDADD = $(UNIT_LIBS)
 tests_unit_relay_test_relay_SOURCES = tests/unit/relay/test_relay.c tests/unit/relay/relay_stage.c
 tests_unit_relay_test_relay_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_relay_test_relay_LDADD = $(UNIT_LIBS)
+tests_unit_relay_test_target_table_SOURCES = tests/unit/relay/test_target_table.c tests/unit/faults.c
+tests_unit_relay_test_target_table_LDFLAGS = $(FAULTS_WRAP)
+tests_unit_relay_test_target_table_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_relay_test_target_table_LDADD = $(UNIT_LIBS)
 tests_unit_relay_test_targets_SOURCES = tests/unit/relay/test_targets.c tests/unit/relay/relay_stage.c
 tests_unit_relay_test_targets_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_relay_test_targets_LDADD = $(UNIT_LIBS)

@@ -453,6 +453,104 @@ START_TEST(target_that_refuses_after_a_while)
 }
 END_TEST
 
+START_TEST(attempts_are_limited)
+{
+	int client;
+
+	open_relay(TEXTS(relays_address(refusing()), relays_address(refusing()), relays_address(target)),
+	           TEXTS("connect_attempts=2"));
+	client = join();
+	assert_ends(client, LOOP_RST, 0);
+	assert_over("connect_failed attempts=2");
+	ck_assert_int_lt(try_meet(target), 0);
+	ck_assert_uint_eq(captured("no target could be connected: Connection refused"), 1);
+}
+END_TEST
+
+/* A port may be free for another address, so that is no attempt. */
+START_TEST(address_without_a_port_for_it_is_passed_over)
+{
+	open_relay(TEXTS(relays_address(listen_here()), relays_address(target)), TEXTS("connect_attempts=1"));
+	join_with(FAULT_SOCKET, 1, EADDRINUSE);
+	meet_open(target);
+	ck_assert_uint_eq(only_pair()->attempts, 1);
+}
+END_TEST
+
+/* It must not try the same address again, so it is over. */
+START_TEST(client_without_memory_for_what_it_has_tried)
+{
+	int client;
+
+	open_relay(TEXTS(relays_address(refusing()), relays_address(target)), NULL);
+	client = join_with(FAULT_MEMORY, 2, ENOMEM);
+	assert_ends(client, LOOP_RST, 0);
+	assert_over("connect_failed attempts=1");
+	join();
+	meet_open(target);
+}
+END_TEST
+
+static enum health_state state_of(struct health *health)
+{
+	struct health_view view;
+
+	health_look(health, &view);
+	return view.state;
+}
+
+static void take_health(void *arg, const struct config_target *config, bool backup, struct health *health)
+{
+	(void)config;
+	(void)backup;
+	*(struct health **)arg = health;
+}
+
+/* However it ends: _i: 0 its client resets, 1 weir stops, 2 and 3 there is no event for it or its timer. */
+START_TEST(pair_that_ends_while_it_tries_a_target_lets_another_try)
+{
+	struct health *health;
+	int client;
+
+	open_relay(TEXTS(relays_address(silent())),
+	           TEXTS("connect_timeout=1m", "fail_limit=1", "fail_time=1ms"));
+	targets_each_health(relay->targets, take_health, &health);
+	health_note(health, -ECONNREFUSED, false);
+	ck_assert_int_eq(state_of(health), HEALTH_DOWN);
+	run_for(5);
+	client = _i < 2 ? join() : join_with(FAULT_EVENT_ADD, _i == 2 ? 1 : 3, ENOMEM);
+	if (_i < 2)
+		ck_assert_int_eq(state_of(health), HEALTH_TRYING);
+	if (_i == 0)
+		reset(client);
+	if (_i == 1)
+		pair_set_shutdown(&set);
+	LOOP_UNTIL(base, set.count == 0);
+	ck_assert_int_eq(state_of(health), HEALTH_DOWN);
+	ck_assert_uint_eq(health_pairs(health), 0);
+	join();
+	ck_assert_int_eq(state_of(health), HEALTH_TRYING);
+	ck_assert(only_pair()->choice.tries);
+}
+END_TEST
+
+/* A black hole used to cost every second client of a name connect_timeout. */
+START_TEST(silent_address_costs_only_the_first_clients)
+{
+	open_relay(TEXTS(relays_address(silent()), relays_address(target)),
+	           TEXTS("connect_timeout=20ms", "fail_limit=2"));
+	for (int i = 0; i < 20; i++) {
+		join();
+		meet(target);
+	}
+	LOOP_UNTIL(base, pair_is_connected(LIST_FIRST(&set.pairs)));
+	ck_assert_uint_eq(captured("Connection timed out"), 0); /* every client was served */
+	pair_set_shutdown(&set);
+	ck_assert_uint_eq(captured("attempts=2"), 2);
+	ck_assert_uint_eq(captured("attempts=1"), 18);
+}
+END_TEST
+
 static TCase *connect_case(void)
 {
 	TCase *tcase = make_case("connect");
@@ -483,6 +581,11 @@ static TCase *connect_case(void)
 	tcase_add_test(tcase, look_at_a_pair_that_connects_changes_nothing);
 	tcase_add_test(tcase, answer_of_a_target_that_has_reset_before_it_was_looked_at);
 	tcase_add_test(tcase, target_that_refuses_after_a_while);
+	tcase_add_test(tcase, attempts_are_limited);
+	tcase_add_test(tcase, address_without_a_port_for_it_is_passed_over);
+	tcase_add_test(tcase, client_without_memory_for_what_it_has_tried);
+	tcase_add_loop_test(tcase, pair_that_ends_while_it_tries_a_target_lets_another_try, 0, 4);
+	tcase_add_test(tcase, silent_address_costs_only_the_first_clients);
 	return tcase;
 }
 
