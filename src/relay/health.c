@@ -310,10 +310,8 @@ bool health_is_up(const struct health *health)
 
 /* ---- what happened; with the lock held ---- */
 
-static void tell(struct health *health)
+static void tell(struct healths *healths)
 {
-	struct healths *healths = health->healths;
-
 	choices_changed(healths);
 	atomic_store(&healths->changed, true);
 	if (healths->news && healths->news->mailbox)
@@ -328,7 +326,7 @@ static void go_down(struct health *health, int why, uint64_t in_a_row, bool by_c
 	health->why = why;
 	health->in_a_row = in_a_row;
 	health->by_checks = by_checks;
-	tell(health);
+	tell(health->healths);
 }
 
 static void come_up(struct health *health)
@@ -337,7 +335,7 @@ static void come_up(struct health *health)
 	health->since = clock_ms();
 	health->checks_apart = 0;
 	health->failed = 0;
-	tell(health);
+	tell(health->healths);
 }
 
 /* The one that tried it has ended. */
@@ -412,6 +410,13 @@ void health_note(struct health *health, int error, bool tries)
 	else
 		note_success(health, tries);
 	healths_unlock(health->healths);
+}
+
+void healths_tell_changed(struct healths *healths)
+{
+	healths_lock(healths);
+	tell(healths);
+	healths_unlock(healths);
 }
 
 void health_end_try(struct health *health)

@@ -63,8 +63,10 @@ void healths_init(struct healths *healths, const struct config_relay *config, st
 void healths_deinit(struct healths *healths);
 /* The rules in these settings hold from now on, for all. Main thread. */
 void healths_configure(struct healths *healths, const struct config_relay *config);
-/* True if any has come up or gone down since this was asked. */
+/* True if any has come up or gone down since this was asked, or healths_tell_changed was called. */
 bool healths_take_changed(struct healths *healths);
+/* A target has other addresses, so clients that wait for one may go on. */
+void healths_tell_changed(struct healths *healths);
 
 /*
  * A reference to what is known of this address of this target. Another target may have the same address; that

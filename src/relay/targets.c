@@ -52,13 +52,23 @@ static int take_addresses(struct target *target, const struct address_list *list
 }
 
 /* Of a name, if there are any. */
-static int take_found(void *arg)
+static int take_found(struct target *target)
 {
-	struct target *target = arg;
 	struct address_list *list = resolver_name_get(target->name);
 	int error = list ? take_addresses(target, list) : 0;
 
 	address_list_put(list);
+	return error;
+}
+
+/* A look-up has changed something. */
+static int take_answer(void *arg)
+{
+	const struct target *target = arg;
+	int error = take_found(arg);
+
+	if (!error)
+		healths_tell_changed(target->targets->table.healths);
 	return error;
 }
 
@@ -69,7 +79,7 @@ static int add_name(struct target *target, struct resolver *resolver, uint64_t r
 
 	snprintf(owner, sizeof(owner), "relay %s: target", target->targets->config->name);
 	target->name = resolver_add(resolver, owner, address->host, address->port, resolve_interval,
-	                            take_found, target);
+	                            take_answer, target);
 	return target->name ? take_found(target) : -ENOMEM;
 }
 

@@ -383,7 +383,9 @@ START_TEST(name_that_is_not_known_yet)
 	                    resolver, 1);
 	ck_assert(targets_are_unknown(relay->targets));
 	attempt("127.0.0.1:1", 0); /* it has waited for long enough */
+	ck_assert(!healths_take_changed(&relay->standing->healths));
 	resolve(relay);
+	ck_assert(healths_take_changed(&relay->standing->healths));
 	ck_assert(!targets_are_unknown(relay->targets));
 	attempt("10.0.0.1:80", 0);
 	relays_free(relay);
