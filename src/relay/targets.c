@@ -30,7 +30,7 @@ struct targets {
 	struct target_table table;
 	/* There is no other, and never will be. Then nobody has to choose while it is up. */
 	struct health *only;
-	_Atomic bool known; /* a primary target has an address */
+	_Atomic bool known[2]; /* a target, or a backup, has an address */
 };
 
 /* ---- life ---- */
@@ -46,8 +46,8 @@ static int take_addresses(struct target *target, const struct address_list *list
 	size_t number = (size_t)(target - targets->list);
 	int error = target_table_change(&targets->table, number, target->text, list);
 
-	if (!error && !is_backup(targets, number))
-		targets->known = true;
+	if (!error)
+		targets->known[is_backup(targets, number)] = true;
 	return error;
 }
 
@@ -194,14 +194,24 @@ void targets_each_health(struct targets *targets, targets_visit_health *visit, v
 	}
 }
 
-bool targets_are_unknown(struct targets *targets)
+/* Of the targets from first to end, a name is looked up for the first time, and nothing is there yet. */
+static bool are_unknown(const struct targets *targets, size_t first, size_t end)
 {
-	if (atomic_load_explicit(&targets->known, memory_order_relaxed))
+	if (atomic_load_explicit(&targets->known[is_backup(targets, first)], memory_order_relaxed))
 		return false;
-	for (size_t i = 0; i < targets->config->target_count; i++)
+	for (size_t i = first; i < end; i++)
 		if (targets->list[i].name && !resolver_name_tried(targets->list[i].name))
 			return true;
 	return false;
+}
+
+bool targets_are_unknown(struct targets *targets)
+{
+	size_t primaries = targets->table.primaries;
+
+	if (targets->known[false])
+		return false;
+	return are_unknown(targets, 0, primaries) || are_unknown(targets, primaries, targets->table.count);
 }
 
 /* ---- choosing ---- */

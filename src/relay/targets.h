@@ -45,7 +45,10 @@ typedef void targets_visit_health(void *arg, const struct config_target *target,
                                   struct health *health);
 void targets_each_health(struct targets *targets, targets_visit_health *visit, void *arg);
 
-/* True while clients have to wait: no target has an address, and a name is looked up for the first time. */
+/*
+ * True while clients have to wait: no target has an address yet, and a name is looked up for the first time.
+ * Backups do not count for as long as a target may get one.
+ */
 bool targets_are_unknown(struct targets *targets);
 /*
  * Chooses for one attempt of a client that has tried those. The choice must be ended. -EDEADLK: it leads back
