@@ -85,6 +85,7 @@ src_libweir_a_SOURCES = \
 	src/pair/pair_connect.c \
 	src/pair/pair_rate.c \
 	src/pair/pair_damp.c \
+	src/pair/pair_hold.c \
 	src/pair/pair_report.c \
 	src/pair/pair_time.c \
 	src/pair/pair_vanish.c \
@@ -94,6 +95,7 @@ src_libweir_a_SOURCES = \
 	src/relay/admission.c src/relay/admission.h \
 	src/relay/loops.c src/relay/loops.h \
 	src/relay/damper.c src/relay/damper.h \
+	src/relay/gate.h \
 	src/relay/relay.c src/relay/relay.h \
 	src/relay/shortage.c src/relay/shortage.h \
 	src/net/address_list.c src/net/address_list.h \

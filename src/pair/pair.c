@@ -3,6 +3,7 @@
  *              │
  *   ┌──────────┴─────────────────────────────────────┐
  *   │ waiting, connecting: one address after another │ pair_connect.c
+ *   │ held, due:           until all are tried again │ pair_hold.c
  *   │ open:                two flows run             │ flow.c
  *   │ failing:             a peer has failed; what   │
  *   │                      came from it goes on      │
@@ -129,6 +130,7 @@ static void close_pair(struct pair *pair, enum reason reason)
 	flow_stop(&pair->target.from);
 	if (!pair_is_connected(pair) && pair->target.fd >= 0)
 		event_del(pair_event(&pair->target));
+	pair_hold_forget(pair);
 	pair_log_close(pair, reason);
 	pair_count_close(pair, reason);
 	pair_survey_forget(pair);
@@ -278,7 +280,7 @@ static enum reason judge_connecting(struct pair *pair)
 	note_ended_first(pair);
 	if (pair_peer_failed(&pair->client))
 		return REASON_CLIENT_RESET;
-	if (!pair->unserved)
+	if (pair_is_held(pair) || !pair->unserved)
 		return REASON_NONE;
 	return pair->attempt_error == -ETIMEDOUT ? REASON_CONNECT_TIMEOUT : REASON_CONNECT_FAILED;
 }
@@ -383,6 +385,7 @@ int pair_set_init(struct pair_set *set, unsigned workers)
 	int error;
 
 	LIST_INIT(&set->pairs);
+	LIST_INIT(&set->gates);
 	slab_init(&set->slab, set->pool, allocation_size());
 	set->io.settle = settle_flow;
 	set->id_step = workers;

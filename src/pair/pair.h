@@ -47,6 +47,7 @@ struct pair_set {
 	struct pair_list pairs;
 	struct pair_list blind;       /* pairs with a peer from which nothing is read: see pair_watch.c */
 	struct event *watch_timer;    /* while there are any */
+	LIST_HEAD(, gate) gates;      /* those with clients in line */
 	LIST_HEAD(, damper) left_out; /* have close lines that were left out and not counted yet */
 	struct event *count_timer;    /* until they are */
 	uint64_t count, made;
@@ -63,6 +64,8 @@ int pair_set_init(struct pair_set *set, unsigned workers);
 void pair_set_deinit(struct pair_set *set);
 /* Looks now whether pairs that wait for nothing but acknowledgements have them. */
 void pair_set_hurry(struct pair_set *set);
+/* Something has become known that may help clients that are held, or wait for a target's first address. */
+void pair_set_retry(struct pair_set *set);
 /* Closes every pair with the reason shutdown: both peers are reset. */
 void pair_set_shutdown(struct pair_set *set);
 

@@ -9,10 +9,6 @@
 #include <errno.h>
 #include <event2/event.h>
 
-/* A postponed attempt is repeated soon, then less often: many pairs may wait for the same target. */
-#define POSTPONE_MIN_MS 20
-#define POSTPONE_MAX_MS 400
-
 static void on_connected(int fd, short what, void *pair);
 
 /* Without memory for what it has tried, a client would try that again, so its round is over. */
@@ -68,6 +64,7 @@ static void open_flows(struct pair *pair)
 	struct peer *client = &pair->client, *target = &pair->target;
 	bool splice = may_splice(pair);
 
+	pair_hold_connected(pair);
 	pair->phase = PHASE_OPEN;
 	pair->attempts++;
 	tried_forget(&pair->tried);
@@ -158,7 +155,7 @@ static int choose_next(struct pair *pair)
 	struct target_choice choice;
 	int error;
 
-	if (pair->attempt >= pair->relay->config->connect_attempts)
+	if (pair->attempt >= pair->relay->config->connect_attempts || pair_hold_is_over(pair))
 		return -ENOENT;
 	error = targets_choose(pair->relay->targets, &pair->ticket.client, pair->tried, &choice);
 	if (!choice.health)
@@ -175,8 +172,8 @@ static void end_round(struct pair *pair, int error)
 {
 	if (!pair->attempt_error)
 		pair->attempt_error = pair->wait_reason = error;
-	targets_note_unserved(pair->relay->targets, pair->wait_reason);
-	pair->unserved = true;
+	if (!pair_hold(pair))
+		pair_hold_end(pair);
 }
 
 void pair_connect_next(struct pair *pair)
@@ -198,22 +195,19 @@ void pair_connect_next(struct pair *pair)
 	}
 }
 
-/* Right after the start, names may not be known yet. Clients that need them wait as for a shortage. */
-static void begin_attempts(struct pair *pair)
+/* Right after the start, names may not be known yet. */
+static void begin_round(struct pair *pair)
 {
-	if (!targets_are_unknown(pair->relay->targets)) {
+	if (targets_are_unknown(pair->relay->targets))
+		pair_hold_untried(pair);
+	else
 		pair_connect_next(pair);
-		return;
-	}
-	pair->phase = PHASE_WAITING;
-	pair->wait_reason = -EDESTADDRREQ;
 }
 
 void pair_connect_begin(struct pair *pair)
 {
-	pair->attempt_began = pair->born;
 	backoff_reset(&pair->postpone, POSTPONE_MIN_MS);
-	begin_attempts(pair);
+	begin_round(pair);
 }
 
 EVENT_CALLBACK(on_connected, struct pair, pair)
@@ -238,20 +232,38 @@ uint64_t pair_connect_wait(const struct pair *pair)
 	return pair->postpone.wait + pair->postpone.wait * part / 1024;
 }
 
-void pair_connect_again(struct pair *pair, bool expired)
+static void expire(struct pair *pair)
 {
-	int error = expired ? -ETIMEDOUT : 0;
-
-	if (!error && pair->phase == PHASE_WAITING) {
-		backoff_next(&pair->postpone, POSTPONE_MAX_MS);
-		if (!pair->choice.health) {
-			begin_attempts(pair);
-			return;
-		}
-		error = attempt_connect(pair);
+	if (pair_hold_is_over(pair)) {
+		if (!pair_is_held(pair))
+			pair->attempt_error = -ETIMEDOUT; /* no failure of the target's: it had less time */
+		pair_hold_end(pair);
+		return;
 	}
+	if (pair_is_held(pair))
+		pair_hold_leave(pair);
+	fail_attempt(pair, -ETIMEDOUT);
+	pair_connect_next(pair);
+}
+
+static void go_on_waiting(struct pair *pair)
+{
+	int error;
+
+	backoff_next(&pair->postpone, POSTPONE_MAX_MS);
+	error = attempt_connect(pair);
 	if (!error)
 		return;
 	fail_attempt(pair, error);
 	pair_connect_next(pair);
+}
+
+void pair_connect_again(struct pair *pair, bool expired)
+{
+	if (expired)
+		expire(pair);
+	else if (pair->phase == PHASE_WAITING)
+		go_on_waiting(pair);
+	else if (pair_is_held(pair) && pair_hold_is_due(pair))
+		begin_round(pair);
 }

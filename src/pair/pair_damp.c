@@ -78,7 +78,7 @@ void pair_note_answer(struct pair *pair)
 /* Most of connect_timeout is left for the attempt itself. */
 bool pair_waits_for_damper(struct pair *pair)
 {
-	if (pair->tried || !pair_damper(pair)->on)
+	if (pair->tried || pair->retries || !pair_damper(pair)->on)
 		return false;
 	pair->phase = PHASE_WAITING;
 	pair->wait_reason = -ETIMEDOUT;

@@ -1,7 +1,8 @@
 /*
  * What the files of the pair module share: pair.c (life and death), pair_time.c (deadlines), pair_connect.c
- * (targets), pair_damp.c (relays that get nowhere), pair_watch.c (silent failures), pair_vanish.c (peers that
- * are gone), pair_rate.c (readers that take too little), pair_report.c (log and records).
+ * (targets), pair_hold.c (clients that wait for one), pair_damp.c (relays that get nowhere), pair_watch.c
+ * (silent failures), pair_vanish.c (peers that are gone), pair_rate.c (readers that take too little),
+ * pair_report.c (log and records).
  */
 #ifndef WEIR_PAIR_PRIVATE_H
 #define WEIR_PAIR_PRIVATE_H
@@ -15,6 +16,8 @@ struct event;
 
 enum __attribute__((packed)) phase {
 	PHASE_WAITING,    /* the next attempt to connect a target is postponed */
+	PHASE_HELD,       /* no target could be connected; on its relay's list, until all are tried again */
+	PHASE_DUE,        /* no longer on the list: all targets are tried again when the timer fires */
 	PHASE_CONNECTING, /* an attempt is under way */
 	PHASE_OPEN,       /* connected; each flow runs or has ended well */
 	PHASE_FAILING,    /* a peer has failed; what came from it is on its way to the opposite */
@@ -51,13 +54,21 @@ struct pair {
 	struct target_choice choice; /* the target address being tried, or connected */
 	struct tried *tried;         /* until it is connected: those that have failed */
 	union {
-		struct {                         /* PHASE_WAITING, PHASE_CONNECTING */
-			uint64_t attempt_began;  /* clock_ms */
-			uint32_t attempt;        /* how many have failed; at most connect_attempts may */
-			bool unserved;           /* none is left: the pair ends */
+		struct { /* up to PHASE_CONNECTING */
+			union {
+				uint64_t attempt_began; /* clock_ms */
+				uint64_t retry_at;      /* PHASE_HELD: not before this, clock_ms */
+			};
+			union {
+				struct {
+					uint32_t attempt; /* have failed, of at most connect_attempts */
+					bool unserved;    /* none is left: the pair ends */
+				};
+				TAILQ_ENTRY(pair) held_entry; /* PHASE_HELD */
+			};
 			int attempt_error;       /* -errno of the last attempt that failed, or 0 */
 			int wait_reason;         /* -errno: why PHASE_WAITING, or what it has met at last */
-			struct backoff postpone; /* how long PHASE_WAITING lasts, without jitter */
+			struct backoff postpone; /* how long the next attempt waits, without jitter */
 		};
 		struct {                         /* PHASE_FAILING, PHASE_ENDING */
 			struct backoff look;     /* how long until the next look */
@@ -73,6 +84,7 @@ struct pair {
 	bool answered; /* a byte or the end has come from the target */
 	bool bound;    /* its target's socket has a port that we chose, not the kernel */
 	bool blind;    /* nothing is read from a peer, so it is on the list of pairs to watch */
+	bool retries;  /* all targets have failed once, and retry_time counts */
 };
 
 static inline struct tally *pair_tally(const struct pair *pair)
@@ -99,6 +111,12 @@ static inline const struct endpoint *pair_target(const struct pair *pair)
 static inline bool pair_is_connected(const struct pair *pair)
 {
 	return pair->phase >= PHASE_OPEN;
+}
+
+/* It has no target and tries none; pair_hold.c. */
+static inline bool pair_is_held(const struct pair *pair)
+{
+	return pair->phase == PHASE_HELD || pair->phase == PHASE_DUE;
 }
 
 /* True if the peer was reset or broken, however that was noticed. */
@@ -130,6 +148,31 @@ void pair_connect_next(struct pair *pair);
 void pair_connect_again(struct pair *pair, bool expired);
 /* Milliseconds until a postponed attempt is due. */
 uint64_t pair_connect_wait(const struct pair *pair);
+
+/* pair_hold.c */
+
+/* A postponed attempt or round is repeated soon, then less often: many pairs may wait for the same target. */
+#define POSTPONE_MIN_MS 20
+#define POSTPONE_MAX_MS 400
+
+/* No target could be connected. The client is held, or retry_time is over: false. */
+bool pair_hold(struct pair *pair);
+/* Holds a client for which no target has an address yet, for connect_timeout. */
+void pair_hold_untried(struct pair *pair);
+/* When a held pair must be looked at next because of that. */
+uint64_t pair_hold_next(const struct pair *pair);
+/* True if a held pair begins its next round now. It is in PHASE_WAITING then. */
+bool pair_hold_is_due(struct pair *pair);
+/* A held pair is held no longer, and in PHASE_WAITING. */
+void pair_hold_leave(struct pair *pair);
+/* True if retry_time is over for a client that was held. */
+bool pair_hold_is_over(const struct pair *pair);
+/* Nothing is tried any more. The caller settles. */
+void pair_hold_end(struct pair *pair);
+/* The target is connected, and the flows are about to be attached. */
+void pair_hold_connected(struct pair *pair);
+/* The pair is about to be closed. */
+void pair_hold_forget(struct pair *pair);
 
 /* pair_time.c */
 #define PAIR_NEVER TIMERS_NEVER

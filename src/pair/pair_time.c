@@ -53,15 +53,28 @@ static void consider_stall(struct deadline *deadline, const struct peer *sink, u
 		deadline->sink = sink;
 }
 
+/* A client may wait for the first address of a target for connect_timeout, and be held for retry_time. */
+static struct deadline connecting_deadline(const struct pair *pair)
+{
+	const struct config_relay *config = pair->relay->config;
+	struct deadline deadline = {.at = PAIR_NEVER};
+
+	if (pair->retries)
+		consider(&deadline, pair->born, config->retry_time, REASON_CONNECT_TIMEOUT);
+	if (!pair_is_held(pair))
+		consider(&deadline, pair->attempt_began, config->connect_timeout, REASON_CONNECT_TIMEOUT);
+	else if (!pair->retries)
+		consider(&deadline, pair->born, config->connect_timeout, REASON_CONNECT_TIMEOUT);
+	return deadline;
+}
+
 static struct deadline next_deadline(const struct pair *pair)
 {
 	const struct config_relay *config = pair->relay->config;
 	struct deadline deadline = {.at = PAIR_NEVER};
 
-	if (!pair_is_connected(pair)) {
-		consider(&deadline, pair->attempt_began, config->connect_timeout, REASON_CONNECT_TIMEOUT);
-		return deadline;
-	}
+	if (!pair_is_connected(pair))
+		return connecting_deadline(pair);
 	consider(&deadline, pair_last_activity(pair), config->idle_timeout, REASON_IDLE_TIMEOUT);
 	if (half_closed(pair))
 		consider(&deadline, half_closed_since(pair), config->half_close_timeout,
@@ -85,6 +98,8 @@ static uint64_t next_look(struct pair *pair)
 		soon = clock_ms() + pair->look.wait;
 	else if (pair->phase == PHASE_WAITING)
 		soon = clock_ms() + pair_connect_wait(pair);
+	else if (pair_is_held(pair))
+		soon = pair_hold_next(pair);
 	return min_u64(soon, at);
 }
 

@@ -12,6 +12,7 @@
 #include "base/slots.h"
 #include "config/settings.h"
 #include "relay/damper.h"
+#include "relay/gate.h"
 #include "relay/health.h"
 #include "relay/origins.h"
 #include "relay/shortage.h"
@@ -28,6 +29,7 @@ struct tally {
 	struct counters counters;
 	struct shortage shortage;
 	struct damper damper;
+	struct gate gate;
 };
 
 struct standing {

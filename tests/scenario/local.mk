@@ -35,6 +35,7 @@ SCENARIOS = \
 	tests/scenario/activation.sh \
 	tests/scenario/connecting.sh \
 	tests/scenario/links.sh \
+	tests/scenario/retrying.sh \
 	tests/scenario/dump.sh \
 	tests/scenario/workers.sh \
 	tests/scenario/service.sh \

@@ -40,6 +40,7 @@ UNIT_TESTS = \
 	tests/unit/base/test_printable \
 	tests/unit/pair/test_pair_life \
 	tests/unit/pair/test_pair_connect \
+	tests/unit/pair/test_pair_hold \
 	tests/unit/pair/test_pair_end \
 	tests/unit/pair/test_pair_reset \
 	tests/unit/pair/test_pair_time \
@@ -218,6 +219,10 @@ tests_unit_pair_test_pair_connect_SOURCES = tests/unit/pair/test_pair_connect.c 
 tests_unit_pair_test_pair_connect_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_pair_test_pair_connect_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_pair_test_pair_connect_LDADD = $(UNIT_LIBS)
+tests_unit_pair_test_pair_hold_SOURCES = tests/unit/pair/test_pair_hold.c tests/unit/pair/pair_stage.c tests/unit/faults.c
+tests_unit_pair_test_pair_hold_LDFLAGS = $(FAULTS_WRAP)
+tests_unit_pair_test_pair_hold_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_pair_test_pair_hold_LDADD = $(UNIT_LIBS)
 tests_unit_pair_test_pair_end_SOURCES = tests/unit/pair/test_pair_end.c tests/unit/pair/pair_stage.c tests/unit/faults.c
 tests_unit_pair_test_pair_end_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_pair_test_pair_end_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
