@@ -8,6 +8,7 @@ void daemon_take_health(void *arg, const struct relay *relay, size_t up)
 	struct daemon *daemon = arg;
 
 	(void)relay;
-	(void)up;
+	if (up > 0)
+		daemon_order_all(daemon, WORKER_RETRY);
 	bell_ring(bulletin_bell(daemon->bulletin));
 }

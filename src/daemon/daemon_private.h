@@ -135,6 +135,7 @@ int daemon_init_stopping(struct daemon *daemon); /* 0 or -errno */
 void daemon_stop(struct daemon *daemon);
 /* A signal asks for the end: the first one drains, the next one stops at once. */
 void daemon_terminate(struct daemon *daemon, const char *signal_name);
+void daemon_order_all(struct daemon *daemon, enum worker_order order);
 /* A worker no longer accepts. */
 void daemon_take_drained(struct daemon *daemon);
 

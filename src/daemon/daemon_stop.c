@@ -14,7 +14,7 @@
 /* How often to check while draining whether all pairs have ended. */
 #define DRAIN_POLL_MS 20
 
-static void order_all(struct daemon *daemon, enum worker_order order)
+void daemon_order_all(struct daemon *daemon, enum worker_order order)
 {
 	for (unsigned i = 0; i < daemon->worker_count; i++)
 		worker_order(daemon->workers[i], order);
@@ -50,7 +50,7 @@ EVENT_CALLBACK(on_drain_timer, struct daemon, daemon)
 static void end_draining(struct daemon *daemon)
 {
 	daemon->time_is_up = true;
-	order_all(daemon, daemon->undrained > 0 ? WORKER_HALT : WORKER_SHUTDOWN);
+	daemon_order_all(daemon, daemon->undrained > 0 ? WORKER_HALT : WORKER_SHUTDOWN);
 }
 
 EVENT_CALLBACK(on_drain_deadline, struct daemon, daemon)
@@ -72,7 +72,7 @@ static void drain(struct daemon *daemon, const char *signal_name)
 	           " ms to end",
 	           signal_name, slots_used(&daemon->slots), timeout);
 	facade_shut(&daemon->facade);
-	order_all(daemon, WORKER_DRAIN);
+	daemon_order_all(daemon, WORKER_DRAIN);
 	daemon->drain_until = clock_ms() + timeout;
 	if (timeout == 0 || event_add(daemon->drain_deadline, &deadline) < 0)
 		end_draining(daemon);
@@ -94,7 +94,7 @@ void daemon_take_drained(struct daemon *daemon)
 {
 	daemon->undrained--;
 	if (daemon->undrained == 0 && daemon->time_is_up)
-		order_all(daemon, WORKER_SHUTDOWN);
+		daemon_order_all(daemon, WORKER_SHUTDOWN);
 	go_on_draining(daemon);
 }
 

@@ -15,7 +15,10 @@
 struct event_base;
 struct outages;
 
-/* An address of a target of the relay has come up or gone down. up: targets, and backups, that are up now. */
+/*
+ * An address of a target of the relay has come up or gone down, or a look-up has found others. up: targets,
+ * and backups, that are up now.
+ */
 typedef void outages_changed(void *arg, const struct relay *relay, size_t up);
 
 /* NULL when out of memory or descriptors. */

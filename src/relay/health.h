@@ -36,7 +36,10 @@ enum health_use {
 	USE_DOWN, /* connect it only if nothing else is left */
 };
 
-/* Posted when an address of any relay has come up or gone down; then healths_take_changed tells of which. */
+/*
+ * Posted when an address of any relay has come up or gone down, or others were found; then
+ * healths_take_changed tells of which.
+ */
 struct health_news {
 	struct message message; /* the first member */
 	struct mailbox *mailbox;

@@ -205,6 +205,9 @@ static void take_order(void *arg, struct message *message)
 	case WORKER_TAKE:
 		handover_take(worker->context->handover, &worker->set, worker->number);
 		break;
+	case WORKER_RETRY:
+		pair_set_retry(&worker->set);
+		break;
 	case WORKER_STAND_IN:
 		stand_in(worker);
 		break;

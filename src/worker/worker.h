@@ -62,6 +62,7 @@ enum worker_order {
 	WORKER_REPORT,   /* only one at a time; answered by WORKER_REPORTED */
 	WORKER_RESUME,   /* there may be room for a pair that an acceptor waits for */
 	WORKER_TAKE,     /* there are clients that another worker hands over */
+	WORKER_RETRY,    /* clients that are held may get a target now */
 	WORKER_STAND_IN, /* look up in handover for whom this worker stands in; not after WORKER_DRAIN */
 	WORKER_ALIVE,    /* do nothing: that it is taken shows that the worker is not stuck */
 	WORKER_STOP,     /* end the thread; pairs that are left are reset */

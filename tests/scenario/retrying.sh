@@ -165,8 +165,14 @@ reloads() {
 }
 beside "clients that are held keep the settings that they came with" reloads
 
-# The network that a name was moved to.
+# logged_at PATTERN: when the last such line was written, in ms.
+logged_at() {
+	date -d "$(grep -e "$1" weir.log | tail -n 1 | cut -d ' ' -f 1)" +%s%3N
+}
+
+# Each of the clients alone would try within half a second.
 name_changes() {
+	local name
 	[ "$RETRYING_NAMESPACE" = yes ] || skip "no namespaces to be had"
 	echo "127.0.0.2 moves.test" >hosts
 	cat >in-files <<-END
@@ -180,15 +186,24 @@ name_changes() {
 	chmod +x in-files in-namespace
 	unshare -m ./in-files --version || skip "no files can be bound"
 	WEIR=$PWD/in-namespace
-	target -n 50 recv 10 send 10 expect-fin fin
-	weir_start -l 127.0.0.1:0 -T "moves.test:${TARGET##*:}" -o retry_time=1m -o resolve_interval=1h
-	client -n 50 send 10 recv 10 fin expect-fin
-	held 50
+	target -n 8 recv 10 send 10 expect-fin fin
+	for name in one two three four five six seven eight; do
+		TARGET=moves.test:${TARGET##*:} section $name 127.0.0.1:0 'retry_time = 1m' 'resolve_interval = 1h'
+	done | install
+	weir_start -c relay.ini
+	for name in one two three four five six seven eight; do
+		RELAY=$(listening_on $name)
+		client_as $name -j 500 send 10 recv 10 fin expect-fin
+	done
+	held 8
+	sleep 0.5
 	echo "127.0.0.1 moves.test" >hosts
-	peer_end client
+	peers_end
+	wait_for "the close lines" so_many_served 8
 	wait_log 'now resolves to 127.0.0.1:'
+	expect_at_most "ms until all were served" 250 $(($(logged_at 'closed pair') - $(logged_at 'now resolves')))
 }
-beside "a name that moves takes the clients with it" name_changes
+beside "a name that moves takes its clients with it at once" name_changes
 
 active_opens() {
 	awk '$1 == "Tcp:" && $6 ~ /[0-9]/ { print $6 }' /proc/net/snmp
