@@ -78,9 +78,9 @@ class Arena:
             self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="weir-bench-")))
             self.places = stack.enter_context(self.path.places())
             listen, target = self._addresses()
-            server = self._load(self.places.target, "serve", target)
-            target = self.places.target.reached(server.line(OPEN_TIMEOUT).removeprefix("serving "))
-            setup = Setup(listen, target, self.case.workers, self.folder, self.case.options)
+            self.servers = [self._load(self.places.target, "serve", target) for _ in range(self.case.programs)]
+            targets = [target for server in self.servers for target in self._targets_of(server)]
+            setup = Setup(listen, tuple(targets), self.case.workers, self.folder, self.case.options)
             self.running = stack.enter_context(RunningRelay(self.relay, self.places.relay, setup, self.pinned))
             if self.relay.crowd:
                 self.client("hold", "-d", "-n", self.relay.crowd, "-B", "64K")
@@ -95,7 +95,19 @@ class Arena:
         """Where the relay listens, and where the target does."""
         if self.case.is_unix:
             return f"unix:{self.folder}/relay", f"unix:{self.folder}/target"
-        return free_address(self.places.relay), f"{self.places.target.address}:0"
+        return free_address(self.places.relay), f"{self._target_host()}:0"
+
+    def _target_host(self):
+        """Many addresses are on loopback."""
+        return "0.0.0.0" if self.case.targets > 1 else self.places.target.address
+
+    def _targets_of(self, server):
+        """As the relay knows them: what the server says, or so many addresses of this machine with its port."""
+        target = self.places.target.reached(server.line(OPEN_TIMEOUT).removeprefix("serving "))
+        if self.case.targets == 1:
+            return [target]
+        port = target.rpartition(":")[2]
+        return [f"127.3.{number // 200}.{number % 200 + 1}:{port}" for number in range(self.case.targets)]
 
     def _load(self, place, *arguments):
         self.loads += 1

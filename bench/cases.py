@@ -31,6 +31,8 @@ class Case:
     asks_spread: bool = False  # how many pairs each worker has
     relays: tuple = ("*",)  # patterns of the relays it makes sense for
     options: tuple = ()  # of weir
+    targets: int = 1  # addresses of one target program
+    programs: int = 1  # target programs, with an address each
 
 
 CPU_PER_GIB = Metric("cpu_s_per_gib", "relay CPU, s per GiB", of_relay=True)
@@ -44,6 +46,8 @@ LAST_OVER_FIRST = Metric("last_over_first", "the last tenth's CPU over the first
 FAILED_CONNECTIONS = Metric("failed_connections", "connections that failed")
 LATE_CONNECTIONS = Metric("late_connections", "connections that were not made in time")
 BUSIEST = Metric("busiest_over_mean", "the busiest worker's pairs over the mean", of_relay=True)
+NOTICED = Metric("noticed", "clients that noticed")
+LONGEST = Metric("longest_ms", "the longest wait for an answer, ms")
 CONNECTIONS = Metric("connections_per_s", "connections per second", lower_is_better=False)
 HELD_PER_PAIR = Metric("held_kib_per_pair", "relay memory, KiB per pair", of_relay=True)
 KERNEL_PER_PAIR = Metric("kernel_kib_per_pair", "kernel TCP buffers, KiB per pair")
@@ -105,6 +109,23 @@ def connect(count):
             CPU_PER_CONNECTION.key: result["cpu_ns"] / 1e3 / result["connections"],
             CONNECTIONS.key: result["connections"] / result["seconds"],
         }
+
+    return run
+
+
+def target_lost(count, after):
+    """
+    The first of three targets stops listening under load. It still serves whom it has accepted, so that no client
+    has a reason to notice.
+    """
+
+    def run(arena):
+        client = arena.client("connect", "-n", 16, "-c", count)
+        client.start()
+        time.sleep(after)
+        arena.servers[0].start()
+        result = client.result(failures=True)
+        return {NOTICED.key: result["failed"], LONGEST.key: result["longest_ms"]}
 
     return run
 
@@ -274,6 +295,18 @@ def _connect_cases():
                paths=("veth",), relays=("direct", "weir*", "before"))
 
 
+FAILOVER = ("haproxy", "nginx-16k", "weir*", "before")  # relays that choose among targets
+
+
+def _target_cases():
+    for targets in (1, 10, 100, 1000):
+        yield Case("Short connections to targets in turn, one worker", f"targets-{targets}",
+                   f"{targets} target{'s' if targets > 1 else ''}, 16 at a time", CONNECT, connect(5000), pairs=16,
+                   targets=targets, relays=FAILOVER)
+    yield Case("One of three targets is lost under load", "target-lost", "20,000 clients, 16 at a time",
+               (NOTICED, LONGEST), target_lost(20000, 0.3), pairs=16, programs=3, relays=FAILOVER)
+
+
 def _unix_cases():
     section = "Unix sockets"
     yield Case(section, "unix-connect", "16 at a time", CONNECT, connect(5000), pairs=16, is_unix=True)
@@ -311,6 +344,7 @@ def all_cases():
         *_bulk_cases(),
         *_echo_cases(),
         *_connect_cases(),
+        *_target_cases(),
         *_unix_cases(),
         *_balance_cases(),
         *(Case("Idle pairs", f"idle-{pairs}", f"{pairs}", (HELD_PER_PAIR, KERNEL_PER_PAIR), idle(pairs),

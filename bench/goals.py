@@ -19,9 +19,12 @@ def _itself(report, name, metric):
     return report.median(name, SUBJECT, metric)
 
 
-def _of_ten_pairs(report, name, metric):
-    figure, first = report.median(name, SUBJECT, metric), report.median("growth-10", SUBJECT, metric)
-    return figure / first if figure is not None and first else None
+def _of_case(first_name):
+    def figure(report, name, metric):
+        figure, first = report.median(name, SUBJECT, metric), report.median(first_name, SUBJECT, metric)
+        return figure / first if figure is not None and first else None
+
+    return figure
 
 
 @dataclass(frozen=True)
@@ -66,12 +69,15 @@ GOALS = (
          cases.LAST_OVER_FIRST, 1.2, _itself),
     Goal("the same: failed", ("connect-fin", "connect-fin-100000"), cases.FAILED_CONNECTIONS, 0, _itself),
     Goal("the same: not made in time", ("connect-fin", "connect-fin-100000"), cases.LATE_CONNECTIONS, 0, _itself),
+    Goal("connect to one of 10, 100 targets: CPU of that to the only one", _names("targets-{}", 10, 100),
+         cases.CPU_PER_CONNECTION, 1.05, _of_case("targets-1")),
+    Goal("one of three targets is lost under load: clients that noticed", ("target-lost",), cases.NOTICED, 0, _itself),
     Goal("8, 32, 200 pairs on 4 workers: busiest over mean", _names("balance-{}", 8, 32, 200), cases.BUSIEST, 1.0,
          _itself),
     Goal("idle pair, of 1,000: KiB", ("idle-1000",), cases.HELD_PER_PAIR, 1.0, _itself),
     Goal("idle pair, of 8,000: memory of the best peer's", ("idle-8000",), cases.HELD_PER_PAIR, 0.7),
     Goal("round trip beside 100, 1,000, 8,000 pairs: CPU of that beside 10", _names("growth-{}", 100, 1000, 8000),
-         cases.CPU_PER_TRIP, 1.1, _of_ten_pairs),
+         cases.CPU_PER_TRIP, 1.1, _of_case("growth-10")),
 )
 
 

@@ -61,8 +61,8 @@ struct load_options {
  * One kind of load each; all return the exit status. A client opens its connections, prints "ready", starts
  * when it reads a line on standard input, and prints one JSON object. When standard input ends, it closes its
  * connections and ends. load_connect opens its connections only after the start. load_hold starts at once and
- * prints no result. load_serve listens at the address, prints the one it got, and serves until standard input
- * ends.
+ * prints no result. load_serve listens at the address, prints the one it got, stops listening when it reads a
+ * line, and serves until standard input ends.
  */
 int load_serve(const struct endpoint *address);
 int load_bulk(const struct load_options *options);

@@ -25,12 +25,14 @@ enum step {
 struct visitor {
 	int fd;
 	enum step step;
+	uint64_t since_ns; /* before it connected */
 };
 
 struct visits {
 	const struct load_options *options;
 	int epoll;
 	uint64_t started, finished;
+	uint64_t longest_ns; /* until an answer */
 	struct client_failures failures;
 };
 
@@ -43,6 +45,7 @@ static void visitor_connect(struct visits *visits, struct visitor *visitor)
 		return;
 	visits->started++;
 	visitor->step = CONNECTING;
+	visitor->since_ns = load_now_ns();
 	visitor->fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (visitor->fd < 0)
 		load_die("socket");
@@ -72,6 +75,14 @@ static void visitor_ask(struct visits *visits, struct visitor *visitor)
 	client_watch(visits->epoll, EPOLL_CTL_MOD, visitor->fd, EPOLLIN, visitor);
 }
 
+static void note_time(struct visits *visits, const struct visitor *visitor)
+{
+	uint64_t took_ns = load_now_ns() - visitor->since_ns;
+
+	if (took_ns > visits->longest_ns)
+		visits->longest_ns = took_ns;
+}
+
 static void visitor_take(struct visits *visits, struct visitor *visitor)
 {
 	char answer;
@@ -79,6 +90,7 @@ static void visitor_take(struct visits *visits, struct visitor *visitor)
 
 	if (received < 0 && errno == EAGAIN)
 		return;
+	note_time(visits, visitor);
 	if (received != 1)
 		visitor_end(visits, visitor,
 		            received < 0 ? strerror(errno) : "end of stream instead of the answer");
@@ -146,8 +158,9 @@ int load_connect(const struct load_options *options)
 	for (unsigned i = 0; i < options->connections; i++)
 		visitor_connect(&visits, &visitors[i]);
 	visits_run(&visits);
-	printf("{\"seconds\": %.6f, \"connections\": %llu, ", (double)(load_now_ns() - start) / 1e9,
-	       (unsigned long long)visits.finished);
+	printf("{\"seconds\": %.6f, \"connections\": %llu, \"longest_ms\": %.3f, ",
+	       (double)(load_now_ns() - start) / 1e9, (unsigned long long)visits.finished,
+	       (double)visits.longest_ns / 1e6);
 	client_print_failures(&visits.failures);
 	client_finish();
 	free(visitors);

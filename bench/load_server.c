@@ -251,7 +251,7 @@ static void serve_connection(struct server *server, struct connection *connectio
 
 static void accept_waiting(struct server *server)
 {
-	for (;;) {
+	while (server->listener >= 0) {
 		int fd = accept4(server->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		struct connection *connection;
 
@@ -289,6 +289,27 @@ static void *echo_loop(void *arg)
 	return NULL;
 }
 
+/* Nobody is accepted any more, and the port refuses. Whoever has come is still served. */
+static void stop_listening(struct server *server)
+{
+	if (server->listener < 0)
+		return;
+	accept_waiting(server);
+	close(server->listener);
+	server->listener = -1;
+}
+
+/* A line ends listening. False when standard input ends. */
+static bool obey_input(struct server *server)
+{
+	char line[64];
+
+	if (read(STDIN_FILENO, line, sizeof(line)) <= 0)
+		return false;
+	stop_listening(server);
+	return true;
+}
+
 /*
  * Standard input and the listener are in the same set as the connections. Standard input is marked by NULL,
  * the listener by the server's address.
@@ -301,12 +322,14 @@ static void bulk_loop(struct server *server)
 		int count = wait_events(server->bulk_epoll, events);
 
 		for (int i = 0; i < count; i++) {
-			if (events[i].data.ptr == NULL)
-				return;
-			if (events[i].data.ptr == server)
+			if (events[i].data.ptr == NULL) {
+				if (!obey_input(server))
+					return;
+			} else if (events[i].data.ptr == server) {
 				accept_waiting(server);
-			else
+			} else {
 				serve_connection(server, events[i].data.ptr, events[i].events);
+			}
 		}
 	}
 }

@@ -34,10 +34,15 @@ class Failed(Exception):
 @dataclass(frozen=True)
 class Setup:
     listen: str  # HOST:PORT or unix:PATH
-    target: str  # the same
+    targets: tuple  # the same, one or more
     workers: Optional[int]  # None: the relay's own default
     folder: Path  # for its files
     options: tuple = ()  # of weir, that the case asks for
+
+    @property
+    def target(self):
+        """The only one, for relays that do not choose."""
+        return self.targets[0]
 
 
 @dataclass(frozen=True)
@@ -61,9 +66,16 @@ def _haproxy_address(address):
     return address.replace("unix:", "unix@")
 
 
+def _haproxy_failover(setup):
+    """What makes it see a target that is lost: it needs checks for that, which would be most of the load of 1,000."""
+    return "check observe layer4 error-limit 3 on-error mark-down" if 1 < len(setup.targets) < 10 else ""
+
+
 def _haproxy(setup, tuning="", option=""):
     threads = f"nbthread {setup.workers}" if setup.workers else ""
     config = setup.folder / "haproxy.cfg"
+    servers = "\n    ".join(f"server target-{number} {_haproxy_address(target)} {_haproxy_failover(setup)}"
+                            for number, target in enumerate(setup.targets))
     config.write_text(
         f"""global
     maxconn {CAPACITY}
@@ -78,7 +90,10 @@ defaults
     timeout server 1h
 listen relay
     bind {_haproxy_address(setup.listen)}
-    server target {_haproxy_address(setup.target)}
+    balance roundrobin
+    retries 3
+    option redispatch 1
+    {servers}
 """
     )
     return ["haproxy", "-db", "-f", str(config)]
@@ -91,6 +106,7 @@ def _haproxy_splice(setup):
 
 def _nginx(setup, buffer_size):
     config = setup.folder / "nginx.conf"
+    servers = " ".join(f"server {target};" for target in setup.targets)
     config.write_text(
         f"""load_module /usr/lib/nginx/modules/ngx_stream_module.so;
 daemon off;
@@ -101,9 +117,11 @@ worker_processes {setup.workers or "auto"};
 worker_rlimit_nofile {DESCRIPTORS};
 events {{ worker_connections {2 * CAPACITY + 100}; }}
 stream {{
+    upstream targets {{ {servers} }}
     server {{
         listen {setup.listen} backlog=4096;
-        proxy_pass {setup.target};
+        proxy_pass targets;
+        proxy_connect_timeout 5s;
         proxy_buffer_size {buffer_size};
         proxy_half_close on;
         proxy_timeout 1h;
@@ -128,7 +146,9 @@ def _socat(setup):
 
 def _weir(path, setup, *options):
     workers = setup.workers or "auto"
-    command = [path, "-l", setup.listen, "-T", setup.target, "-o", f"workers={workers}"]
+    command = [path, "-l", setup.listen, "-o", f"workers={workers}"]
+    for target in setup.targets:
+        command += ["-T", target]
     for option in (f"dump_file={setup.folder}/dump", "dump_format=json", *options, *setup.options):
         command += ["-o", option]
     return command
@@ -208,7 +228,7 @@ class RunningRelay:
         self.setup = setup
         self.process = None
         self.pinned = pinned
-        self.address = place.reached(setup.listen) if relay.executable else setup.target
+        self.address = place.reached(setup.listen) if relay.executable else setup.targets[0]
 
     def __enter__(self):
         if self.relay.executable:
