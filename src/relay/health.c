@@ -29,6 +29,7 @@ struct health {
 	_Atomic unsigned failed; /* connects in a row */
 	/* with the lock held */
 	uint64_t since, down;
+	uint64_t place;        /* see health_place */
 	uint64_t failed_at;    /* clock_ms at which it was taken out, or tried in vain */
 	uint64_t checks_apart; /* checks in a row that contradict the state */
 	int why;
@@ -289,9 +290,14 @@ bool health_begin_try(struct health *health, uint64_t now)
 	return true;
 }
 
-uint64_t health_down_since(const struct health *health)
+uint64_t health_place(const struct health *health)
 {
-	return health->state == HEALTH_UP ? 0 : health->since;
+	return health->state == HEALTH_UP ? 0 : health->place;
+}
+
+void health_to_the_end(struct health *health)
+{
+	health->place = ++health->healths->places;
 }
 
 unsigned health_start_permille(const struct health *health, uint64_t now)
@@ -322,6 +328,7 @@ static void go_down(struct health *health, int why, uint64_t in_a_row, bool by_c
 {
 	health->state = HEALTH_DOWN;
 	health->since = health->down = health->failed_at = clock_ms();
+	health_to_the_end(health);
 	health->checks_apart = 0;
 	health->why = why;
 	health->in_a_row = in_a_row;
@@ -357,6 +364,7 @@ static void note_failure(struct health *health, int error, bool tries)
 	if (!tries)
 		return;
 	health->failed_at = clock_ms();
+	health_to_the_end(health);
 	end_try(health);
 }
 

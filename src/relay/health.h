@@ -53,6 +53,7 @@ struct healths {
 	/* private */
 	uint64_t fail_limit, fail_time, check_rise, check_fall, slow_start;
 	bool checked;
+	uint64_t places; /* that were given out; with the lock held */
 	_Atomic bool changed;
 	struct health_news *news;
 	void *tree;                           /* tsearch(3); this and the rest: main thread */
@@ -104,8 +105,10 @@ void healths_unlock(struct healths *healths);
 enum health_use health_use(const struct health *health, uint64_t now, uint64_t *until);
 /* The caller tries it, and nobody else meanwhile. False unless health_use says USE_TRY. */
 bool health_begin_try(struct health *health, uint64_t now);
-/* clock_ms since when it is down, also while it is being tried. 0 if it is up. */
-uint64_t health_down_since(const struct health *health);
+/* Its place in the line of those that are down, also while it is being tried. Low ones come first. 0 if it is up. */
+uint64_t health_place(const struct health *health);
+/* It is connected though it is down, so others come first next time. */
+void health_to_the_end(struct health *health);
 /* How much of its weight it has while it starts slowly: 100 to 999, or 1000 if it does not. */
 unsigned health_start_permille(const struct health *health, uint64_t now);
 

@@ -215,24 +215,26 @@ static struct choice choose_among(struct target_table *table, size_t first, size
 	return (struct choice){addresses->list[address], target};
 }
 
-/* Nobody is refused untried. */
+/* Nobody is refused untried. They take turns, or nobody would find one that is back behind others that are not. */
 static struct choice choose_down(const struct target_table *table)
 {
 	struct choice choice = {.health = NULL};
-	uint64_t longest = UINT64_MAX;
+	uint64_t first = UINT64_MAX;
 
 	for (size_t i = 0; i < table->count; i++) {
 		const struct addresses *addresses = table->rows[i].addresses;
 
 		for (size_t j = 0; addresses && j < addresses->count; j++) {
-			uint64_t since = health_down_since(addresses->list[j]);
+			uint64_t place = health_place(addresses->list[j]);
 
-			if (addresses->seats[j].skipped || since >= longest)
+			if (addresses->seats[j].skipped || place >= first)
 				continue;
-			longest = since;
+			first = place;
 			choice = (struct choice){addresses->list[j], i};
 		}
 	}
+	if (choice.health)
+		health_to_the_end(choice.health);
 	return choice;
 }
 

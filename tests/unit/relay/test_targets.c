@@ -238,6 +238,25 @@ START_TEST(when_all_are_down_the_one_that_is_for_longest_comes_first)
 }
 END_TEST
 
+/* One that is back would not be found by clients that may not try all. */
+START_TEST(those_that_are_down_take_turns)
+{
+	static const uint16_t order[] = {2, 1, 3};
+
+	begin_with("target = 127.0.0.1:1\n"
+	           "target = 127.0.0.1:2\n"
+	           "backup_target = 127.0.0.1:3\n");
+	for (int i = 0; i < 3; i++)
+		take_down(order[i]);
+	for (int i = 0; i < 9; i++) {
+		struct target_choice choice = choose(NULL);
+
+		ck_assert_uint_eq(place_of(&choice), order[i % 3]);
+		target_choice_deinit(&choice);
+	}
+}
+END_TEST
+
 /* fail_time is over. _i: how the pair ends, 0 connected, 1 refused, 2 without knowing. */
 START_TEST(one_pair_tries_a_target_that_was_down)
 {
@@ -573,6 +592,7 @@ int main(void)
 	tcase_add_loop_test(tcase, no_address_is_tried_twice, 0, 2);
 	tcase_add_test(tcase, backup_is_chosen_when_no_target_is_up);
 	tcase_add_test(tcase, when_all_are_down_the_one_that_is_for_longest_comes_first);
+	tcase_add_test(tcase, those_that_are_down_take_turns);
 	tcase_add_loop_test(tcase, one_pair_tries_a_target_that_was_down, 0, 3);
 	tcase_add_test(tcase, only_target_is_chosen_in_any_state);
 	tcase_add_test(tcase, least_connections_go_to_the_idle);
