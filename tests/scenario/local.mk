@@ -1,9 +1,13 @@
 # The daemon as a black box, driven by a scripted peer. The scripts expect to be run in the build directory.
 check_PROGRAMS += \
+	tests/scenario/farm \
 	tests/scenario/jsonrecords \
 	tests/scenario/manager \
 	tests/scenario/passer \
-	tests/scenario/rawpeer
+	tests/scenario/rawpeer \
+	tests/scenario/visitors
+tests_scenario_farm_SOURCES = tests/scenario/farm.c tests/scenario/farm.h tests/scenario/farm_target.c
+tests_scenario_farm_LDADD = src/libweir.a
 tests_scenario_jsonrecords_SOURCES = tests/scenario/jsonrecords.c
 tests_scenario_jsonrecords_LDADD = $(JANSSON_LIBS)
 tests_scenario_manager_SOURCES = tests/scenario/manager.c
@@ -16,6 +20,14 @@ tests_scenario_rawpeer_SOURCES = \
 	tests/scenario/rawpeer_stream.c \
 	tests/scenario/rawpeer_words.c
 tests_scenario_rawpeer_LDADD = src/libweir.a
+tests_scenario_visitors_SOURCES = tests/scenario/visitors.c
+tests_scenario_visitors_LDADD = src/libweir.a
+
+# To be preloaded, so without the sanitizers of what it is loaded into.
+check_PROGRAMS += tests/scenario/connects.so
+tests_scenario_connects_so_SOURCES = tests/scenario/connects.c
+tests_scenario_connects_so_CFLAGS = -std=gnu17 -Wall -Wextra -fPIC
+tests_scenario_connects_so_LDFLAGS = -shared
 
 # The longest first, for make -j.
 SCENARIOS = \
@@ -43,4 +55,4 @@ SCENARIOS = \
 	tests/scenario/selftest.sh
 TESTS += $(SCENARIOS)
 EXTRA_DIST += $(SCENARIOS) tests/scenario/cases.sh tests/scenario/lib.sh tests/scenario/oracle.sh tests/scenario/reload_lib.sh \
-	tests/scenario/control.sh tests/control tests/README.md
+	tests/scenario/targets_lib.sh tests/scenario/control.sh tests/control tests/README.md
