@@ -34,6 +34,10 @@ SCENARIOS = \
 	tests/scenario/closing.sh \
 	tests/scenario/pressure.sh \
 	tests/scenario/estimate.sh \
+	tests/scenario/held.sh \
+	tests/scenario/health.sh \
+	tests/scenario/checks.sh \
+	tests/scenario/balance.sh \
 	tests/scenario/marks.sh \
 	tests/scenario/memory.sh \
 	tests/scenario/transfer.sh \
