@@ -10,7 +10,8 @@ FAULTS = \
 	tests/fault/calls.sh \
 	tests/fault/memory.sh \
 	tests/fault/reload.sh \
-	tests/fault/resources.sh
+	tests/fault/resources.sh \
+	tests/fault/targets.sh
 TESTS += $(FAULTS)
 EXTRA_DIST += $(FAULTS) tests/fault/lib.sh tests/fault/faulty tests/fault/shim.c
 CLEANFILES += tests/fault/shim.so
