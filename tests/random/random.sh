@@ -32,14 +32,16 @@ version() {
 		*) echo "${options[n]}" ;;
 		esac
 	done
-	section crowd 127.0.0.1:0
+	printf '%s\n' "[relay crowd]" "listen = 127.0.0.1:0" "target = ${FAILING[0]}"
 	if [ $(($1 % 2)) = 0 ]; then echo "listen = 127.0.0.2:0"; fi
+	if [ $(($1 % 4)) -lt 2 ]; then printf '%s\n' "target = $TARGET"; else echo "backup_target = $TARGET"; fi
 }
 
 # Pairs of several generations at a time; each keeps its settings, and counters and close lines add up.
 reloaded() {
 	local n
 	crowd_target
+	failing_targets
 	for n in 0 1 2 3; do version $(($1 + n)) >version.$n; done
 	install <version.0
 	weir_start -c relay.ini -o workers=$((1 + $1 % 3))
