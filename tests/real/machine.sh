@@ -99,9 +99,10 @@ machine() {
 		DEBIAN_FRONTEND=noninteractive "$@"
 }
 
-# machine_explain STATUS: what the journal says about weir, in a case that failed.
+# machine_explain STATUS: what the journal says about weir, in a case that failed, but for pairs that ended well.
 machine_explain() {
-	[ "$1" = 0 ] || [ -z "${MACHINE_NAMESPACES:-}" ] || machine journalctl --no-pager --lines=60 --unit=weir
+	[ "$1" = 0 ] || [ -z "${MACHINE_NAMESPACES:-}" ] ||
+		machine journalctl --no-pager --unit=weir | grep -v ' reason=eof' | tail -n 60
 }
 
 machine_end() {

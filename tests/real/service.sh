@@ -18,6 +18,10 @@ PROGRAM=$(sed -n 's/^ExecStart=\([^ ]*\) .*/\1/p' systemd/weir.service)
 env -u MAKEFLAGS -u MFLAGS make -s install DESTDIR="$top/installed" >"$top/install.out" 2>&1 ||
 	{ cat "$top/install.out"; exit 1; }
 
+# For crowds: on a busy machine their target may be late by seconds. Its queue of connections is full then, and
+# TCP tries again only after 1, 3 and 7 seconds.
+PATIENT="connect_timeout = 1m"
+
 # A machine with weir on it, whose configuration is what comes on standard input.
 begin() {
 	machine_boot
@@ -258,6 +262,7 @@ a_relay() {
 		[relay a]
 		listen = 127.0.0.1:80
 		target = 127.0.0.1:7000
+		$PATIENT
 	END
 	echo_target 127.0.0.1:7000
 }
@@ -470,7 +475,7 @@ process() {
 
 # entrances PORT...: a relay that listens there.
 entrances() {
-	printf '[relay a]\ntarget = 127.0.0.1:7000\n' 
+	printf '[relay a]\ntarget = 127.0.0.1:7000\n%s\n' "$PATIENT"
 	printf 'listen = 127.0.0.1:%s\n' "$@"
 }
 
@@ -562,6 +567,7 @@ an_activated_relay() {
 		[relay a]
 		listen = systemd:front
 		target = 127.0.0.1:7000
+		$PATIENT
 	END
 	echo_target 127.0.0.1:7000
 	edit weir.socket <<-END
