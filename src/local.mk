@@ -36,6 +36,7 @@ src_libweir_a_SOURCES = \
 	src/daemon/dump.c src/daemon/dump.h \
 	src/daemon/loading.c src/daemon/loading.h \
 	src/daemon/daemon_health.c \
+	src/daemon/target_records.c src/daemon/target_records.h \
 	src/daemon/outages.c src/daemon/outages.h \
 	src/daemon/memory.c src/daemon/memory.h \
 	src/daemon/estimate.c src/daemon/estimate.h \

@@ -3,7 +3,9 @@
 #include "daemon/collector.h"
 
 #include "base/clock.h"
+#include "daemon/target_records.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -50,21 +52,33 @@ void collector_set_generation(struct collector *collector, const struct generati
 }
 
 /* Marks in added the relays that are. */
-static void add_active(struct report *report, const struct generation *generation, bool *added)
+static int add_active(struct report *report, const struct generation *generation, bool *added)
 {
+	int error = 0;
+
 	for (size_t i = 0; i < generation->relay_count; i++) {
-		const struct standing *standing = generation->relays[i]->standing;
+		struct standing *standing = generation->relays[i]->standing;
 
 		report_add_relay(report, standing->label, standing->number, RELAY_ACTIVE);
 		added[standing->number] = true;
+		error = error ? error : target_records_add(report, standing, generation->relays[i]->targets);
 	}
+	return error;
 }
 
-static void add_removed(struct report *report, const struct standings *standings, const bool *added)
+static int add_removed(struct report *report, const struct standings *standings, const bool *added)
 {
-	for (size_t i = 0; i < standings->count; i++)
-		if (standings->list[i] && !added[i])
-			report_add_relay(report, standings->list[i]->label, i, RELAY_REMOVED);
+	int error = 0;
+
+	for (size_t i = 0; i < standings->count; i++) {
+		struct standing *standing = standings->list[i];
+
+		if (!standing || added[i])
+			continue;
+		report_add_relay(report, standing->label, i, RELAY_REMOVED);
+		error = error ? error : target_records_add(report, standing, NULL);
+	}
+	return error;
 }
 
 /* NULL when out of memory. */
@@ -74,10 +88,11 @@ static struct report *make_report(const struct collector *collector)
 	struct report *report = report_new(standings->count, collector->workers);
 	bool *added = calloc(standings->count, sizeof(*added));
 
-	if (report && added) {
-		add_active(report, collector->generation, added);
-		add_removed(report, standings, added);
-	} else {
+	int error = report && added ? add_active(report, collector->generation, added) : -ENOMEM;
+
+	if (!error)
+		error = add_removed(report, standings, added);
+	if (error) {
 		report_free(report);
 		report = NULL;
 	}

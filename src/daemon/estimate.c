@@ -26,7 +26,8 @@
  */
 #define PROCESS_COST  (5 * 1024 * 1024) /* program, libraries, log buffers, threads other than workers */
 #define WORKER_COST   (512 * 1024)      /* buffer for reads, stack, what the allocator keeps at hand */
-#define RELAY_COST    4096              /* its settings and targets */
+#define RELAY_COST    4096              /* its settings and the like */
+#define TARGET_COST   4096              /* its settings, what is known of a few addresses, their records */
 #define COUNTED_COST  512               /* counters and the like of a relay, for each worker */
 #define ENTRANCE_COST 1024
 #define ACCEPTOR_COST 1024 /* one for each entrance and worker, and one more while another stands in */
@@ -192,6 +193,15 @@ static const char *mebibytes(uint64_t bytes, char text[UNITS_TEXT_MAX])
 	return text;
 }
 
+static uint64_t count_targets(const struct config *config)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < config->relay_count; i++)
+		count += config_count_targets(&config->relays[i]);
+	return count;
+}
+
 /* What does not come and go with pairs. libevent's records of their descriptors stay. */
 static uint64_t fixed_cost(const struct config *config, uint64_t max_connections)
 {
@@ -201,7 +211,7 @@ static uint64_t fixed_cost(const struct config *config, uint64_t max_connections
 
 	return PROCESS_COST + workers * (WORKER_COST + fds * WATCHED_COST) +
 	       config->relay_count * (RELAY_COST + workers * COUNTED_COST) +
-	       addresses * (ENTRANCE_COST + workers * ACCEPTOR_COST);
+	       count_targets(config) * TARGET_COST + addresses * (ENTRANCE_COST + workers * ACCEPTOR_COST);
 }
 
 struct estimate estimate_memory(const struct config *config, uint64_t max_connections)

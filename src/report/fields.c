@@ -34,6 +34,23 @@ static const struct field relay_fields[] = {
         {.name = NULL},
 };
 
+static const struct field target_fields[] = {
+        {"relay", FIELD_STRING, offsetof(struct target_record, relay)},
+        {"target", FIELD_STRING, offsetof(struct target_record, target)},
+        {"address", FIELD_ENDPOINT, offsetof(struct target_record, address)},
+        {"backup", FIELD_YES_NO, offsetof(struct target_record, backup)},
+        {"state", FIELD_TARGET_STATE, offsetof(struct target_record, state)},
+        {"weight", FIELD_NUMBER, offsetof(struct target_record, weight)},
+        {"pairs", FIELD_NUMBER, offsetof(struct target_record, pairs)},
+        {"connects", FIELD_NUMBER, offsetof(struct target_record, connects)},
+        {"failures", FIELD_NUMBER, offsetof(struct target_record, failures)},
+        {"last_error", FIELD_ERROR, offsetof(struct target_record, last_error)},
+        {"since_ms", FIELD_NUMBER, offsetof(struct target_record, since_ms)},
+        {"checks", FIELD_NUMBER, offsetof(struct target_record, checks)},
+        {"check_failures", FIELD_NUMBER, offsetof(struct target_record, check_failures)},
+        {.name = NULL},
+};
+
 static const struct field pair_fields[] = {
         {"id", FIELD_NUMBER, offsetof(struct pair_record, id)},
         {"relay", FIELD_STRING, offsetof(struct pair_record, relay)},
@@ -72,6 +89,7 @@ static const struct field end_fields[] = {
 
 const struct kind process_kind = {"weir", process_fields};
 const struct kind relay_kind = {"relay", relay_fields};
+const struct kind target_kind = {"target", target_fields};
 const struct kind pair_kind = {"pair", pair_fields};
 const struct kind flow_kind = {"flow", flow_fields};
 const struct kind end_kind = {"end", end_fields};
@@ -129,6 +147,27 @@ static const char *limited_word(enum limited_by limited)
 static const char *relay_state_word(enum relay_state state)
 {
 	return state == RELAY_ACTIVE ? "active" : "removed";
+}
+
+static const char *target_state_word(enum target_state state)
+{
+	switch (state) {
+	case TARGET_UP:
+		return "up";
+	case TARGET_DOWN:
+		return "down";
+	case TARGET_TRYING:
+		return "trying";
+	}
+	return "-";
+}
+
+/* The name of errno(3), such as ECONNREFUSED. */
+static const char *error_word(int error)
+{
+	const char *name = error ? strerrorname_np(-error) : NULL;
+
+	return name ? name : "-";
 }
 
 /*
@@ -189,6 +228,12 @@ void field_get(const struct field *field, const void *record, struct value *valu
 	case FIELD_ENDPOINT:
 		value->word = endpoint_word(*(const struct endpoint *const *)at, value->buf);
 		break;
+	case FIELD_YES_NO:
+		value->word = *(const bool *)at ? "yes" : "no";
+		break;
+	case FIELD_ERROR:
+		value->word = error_word(*(const int *)at);
+		break;
 	case FIELD_STATE:
 		value->word = state_word(*(const enum pair_state *)at);
 		break;
@@ -203,6 +248,9 @@ void field_get(const struct field *field, const void *record, struct value *valu
 		break;
 	case FIELD_RELAY_STATE:
 		value->word = relay_state_word(*(const enum relay_state *)at);
+		break;
+	case FIELD_TARGET_STATE:
+		value->word = target_state_word(*(const enum target_state *)at);
 		break;
 	}
 }

@@ -15,11 +15,14 @@ enum field_type {
 	FIELD_STRING,   /* const char * */
 	FIELD_CLIENT,   /* union client_address */
 	FIELD_ENDPOINT, /* const struct endpoint *, or NULL */
+	FIELD_YES_NO,   /* bool */
+	FIELD_ERROR,    /* int: -errno, or 0 */
 	FIELD_STATE,
 	FIELD_DIRECTION,
 	FIELD_READING,
 	FIELD_LIMITED_BY,
 	FIELD_RELAY_STATE,
+	FIELD_TARGET_STATE,
 };
 
 struct field {
@@ -44,8 +47,8 @@ struct end_line {
 	uint64_t pairs;
 };
 
-/* Of struct process_record, relay_record, pair_record, flow_line and end_line. */
-extern const struct kind process_kind, relay_kind, pair_kind, flow_kind, end_kind;
+/* Of struct process_record, relay_record, target_record, pair_record, flow_line and end_line. */
+extern const struct kind process_kind, relay_kind, target_kind, pair_kind, flow_kind, end_kind;
 
 /* What a field holds: word, or number if word is NULL. An unknown number has the word "-". */
 struct value {

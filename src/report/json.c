@@ -78,6 +78,15 @@ static int put_relays(const struct report *report, FILE *out)
 	return error;
 }
 
+static int put_targets(const struct report *report, FILE *out)
+{
+	int error = put_key("],\n", &target_kind, "[", out);
+
+	for (size_t i = 0; !error && i < report->target_count; i++)
+		error = put(i > 0 ? ",\n" : "\n", record_object(&target_kind, &report->targets[i]), out);
+	return error;
+}
+
 static int put_pairs(const struct report *report, FILE *out)
 {
 	int error = put_key("],\n", &pair_kind, "[", out);
@@ -109,6 +118,8 @@ int report_write_json(const struct report *report, FILE *out)
 		error = put("", record_object(&process_kind, &report->process), out);
 	if (!error)
 		error = put_relays(report, out);
+	if (!error)
+		error = put_targets(report, out);
 	if (!error)
 		error = put_pairs(report, out);
 	return error ? error : put_end(report, out);

@@ -2,6 +2,7 @@
 
 #include "report/records.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 void pair_records_free(struct pair_record *records, size_t count)
@@ -34,6 +35,12 @@ struct report *report_new(size_t relay_max, size_t part_count)
 	return NULL;
 }
 
+static void put_references(const struct target_record *target)
+{
+	label_put(target->label);
+	address_list_put(target->addresses);
+}
+
 void report_free(struct report *report)
 {
 	if (!report)
@@ -42,6 +49,9 @@ void report_free(struct report *report)
 		report_part_deinit(&report->parts[i]);
 	for (size_t i = 0; i < report->name_count; i++)
 		label_put(report->names[i]);
+	for (size_t i = 0; i < report->target_count; i++)
+		put_references(&report->targets[i]);
+	free(report->targets);
 	free(report->parts);
 	free(report->names);
 	free(report->relays);
@@ -53,6 +63,31 @@ void report_add_relay(struct report *report, struct label *name, size_t number, 
 	report->names[report->name_count++] = label_get(name);
 	report->relays[report->relay_count++] =
 	        (struct relay_record){.name = name->text, .number = number, .state = state};
+}
+
+static int make_room_for_target(struct report *report)
+{
+	size_t room = 2 * report->target_room + 8;
+	struct target_record *grown;
+
+	if (report->target_count < report->target_room)
+		return 0;
+	grown = reallocarray(report->targets, room, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	report->targets = grown;
+	report->target_room = room;
+	return 0;
+}
+
+int report_add_target(struct report *report, const struct target_record *target)
+{
+	if (make_room_for_target(report) < 0) {
+		put_references(target);
+		return -ENOMEM;
+	}
+	report->targets[report->target_count++] = *target;
+	return 0;
 }
 
 size_t report_pair_count(const struct report *report)

@@ -11,12 +11,14 @@
 #include "net/resolver.h"
 #include "net/socket.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 enum pair_state { STATE_CONNECTING, STATE_OPEN, STATE_HALF_CLOSED, STATE_CLOSING };
 enum reading { READING_WAITING, READING_ON, READING_PAUSED, READING_ENDED };
 enum relay_state { RELAY_ACTIVE, RELAY_REMOVED };
+enum target_state { TARGET_UP, TARGET_DOWN, TARGET_TRYING };
 enum limited_by { LIMITED_BY_NONE, LIMITED_BY_CLIENT, LIMITED_BY_TARGET, LIMITED_BY_RELAY };
 
 /* What a relay has counted since its start. */
@@ -48,6 +50,24 @@ struct relay_record {
 };
 
 #define RECORD_UNKNOWN UINT64_MAX /* a number that is not known */
+
+/* One address of a target, or a target whose name has none yet. */
+struct target_record {
+	const char *relay;              /* borrowed from the report */
+	const char *target;             /* as configured; borrowed from label, or NULL: no memory */
+	const struct endpoint *address; /* in addresses; or NULL */
+	bool backup;
+	enum target_state state;
+	uint64_t weight; /* 0: it gets no new clients, but has pairs */
+	uint64_t pairs;
+	uint64_t connects, failures; /* connections made, and failed */
+	int last_error;              /* -errno; 0: none */
+	uint64_t since_ms;           /* in the state; trying counts as down */
+	uint64_t checks, check_failures;
+	/* not written: references that keep the above */
+	struct label *label;
+	struct address_list *addresses;
+};
 
 struct flow_record {
 	uint64_t queued, peak, high, low; /* bytes */
@@ -85,9 +105,12 @@ struct report {
 	struct process_record process;
 	struct relay_record *relays; /* owned; those of the configuration first, in its order */
 	size_t relay_count;
+	struct target_record *targets; /* owned; those of a relay together, in the order of the relays */
+	size_t target_count;
 	struct report_part *parts; /* owned */
 	size_t part_count;
 	/* private */
+	size_t target_room;
 	struct label **names; /* of the relays: references */
 	size_t name_count;
 };
@@ -102,6 +125,8 @@ void report_part_deinit(struct report_part *part);
 struct report *report_new(size_t relay_max, size_t part_count);
 /* Adds a relay. number is that of its standing. */
 void report_add_relay(struct report *report, struct label *name, size_t number, enum relay_state state);
+/* Adds a target, which takes over its references even if this fails. 0 or -ENOMEM. */
+int report_add_target(struct report *report, const struct target_record *target);
 /* Adds up what the parts say. Leaves out removed relays without pairs. */
 void report_sum(struct report *report);
 void report_free(struct report *report); /* takes NULL */

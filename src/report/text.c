@@ -59,6 +59,8 @@ int report_write_text(const struct report *report, FILE *out)
 
 	for (size_t i = 0; written && i < report->relay_count; i++)
 		written = write_record(&relay_kind, &report->relays[i], out);
+	for (size_t i = 0; written && i < report->target_count; i++)
+		written = write_record(&target_kind, &report->targets[i], out);
 	written = written && write_pairs(report, out) && write_record(&end_kind, &end, out);
 	return written ? 0 : -EIO;
 }

@@ -16,6 +16,7 @@ UNIT_TESTS = \
 	tests/unit/report/test_report \
 	tests/unit/daemon/test_changeover \
 	tests/unit/daemon/test_outages \
+	tests/unit/daemon/test_target_records \
 	tests/unit/daemon/test_dump \
 	tests/unit/daemon/test_loading \
 	tests/unit/daemon/test_bulletin \
@@ -136,6 +137,10 @@ tests_unit_config_test_rings_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_config_test_rings_LDADD = $(UNIT_LIBS)
 tests_unit_report_test_report_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_report_test_report_LDADD = $(UNIT_LIBS)
+tests_unit_daemon_test_target_records_SOURCES = tests/unit/daemon/test_target_records.c tests/unit/relay/relay_stage.c tests/unit/faults.c
+tests_unit_daemon_test_target_records_LDFLAGS = $(FAULTS_WRAP)
+tests_unit_daemon_test_target_records_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_daemon_test_target_records_LDADD = $(UNIT_LIBS)
 tests_unit_daemon_test_outages_SOURCES = tests/unit/daemon/test_outages.c tests/unit/relay/relay_stage.c
 tests_unit_daemon_test_outages_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=event_add
 tests_unit_daemon_test_outages_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)

@@ -37,6 +37,19 @@ static const struct endpoint target = {
         .in = {.sin_family = AF_INET, .sin_port = 0x3815, .sin_addr = {0x0900000a}}, /* 10.0.0.9:5432 */
 };
 
+static struct target_record used = {
+        .relay = "db",
+        .target = "db1.example.net:5432",
+        .address = &target,
+        .state = TARGET_UP,
+        .weight = 5,
+        .pairs = 1,
+        .connects = 1039,
+        .failures = 9,
+        .last_error = -ECONNREFUSED,
+        .since_ms = 42000,
+};
+
 static struct pair_record pair = {
         .id = 17,
         .relay = "db",
@@ -82,6 +95,8 @@ static char golden[] =
         "used=1048576 memory_max=268435456\n"
         "relay name=db pairs=1 accepted=1042 refused=0 connect_failed=3 upload_bytes=1 download_bytes=2 "
         "pauses=4 paused_ms=977 shortages=0 state=active\n"
+        "target relay=db target=db1.example.net:5432 address=10.0.0.9:5432 backup=no state=up weight=5 "
+        "pairs=1 connects=1039 failures=9 last_error=ECONNREFUSED since_ms=42000 checks=0 check_failures=0\n"
         "pair id=17 relay=db worker=0 state=open client=10.0.0.5:51234 target=10.0.0.9:5432 age_ms=12300 "
         "idle_ms=4\n"
         "flow pair=17 direction=upload queued=0 peak=65536 high=1048576 low=524288 reading=on pauses=0 "
@@ -96,6 +111,8 @@ struct records {
 	size_t relay_count;
 	struct pair_record *pairs;
 	size_t pair_count;
+	struct target_record *targets;
+	size_t target_count;
 };
 
 /* Splits the pairs into two parts, as if from two workers. Returns NULL on failure. */
@@ -106,7 +123,15 @@ static char *write_report(enum dump_format format, const struct records *records
 	        {.pairs = records->pairs, .pair_count = half},
 	        {.pairs = records->pairs + half, .pair_count = records->pair_count - half},
 	};
-	const struct report report = {process, records->relays, records->relay_count, parts, 2, NULL, 0};
+	const struct report report = {
+	        .process = process,
+	        .relays = records->relays,
+	        .relay_count = records->relay_count,
+	        .targets = records->targets,
+	        .target_count = records->target_count,
+	        .parts = parts,
+	        .part_count = 2,
+	};
 	char *text = NULL;
 	FILE *out = open_memstream(&text, length);
 	int error = format == DUMP_JSON ? report_write_json(&report, out) : report_write_text(&report, out);
@@ -144,7 +169,7 @@ static json_t *write_json(const struct records *records)
 	return json;
 }
 
-static const struct records example = {&relay, 1, &pair, 1};
+static const struct records example = {&relay, 1, &pair, 1, &used, 1};
 
 START_TEST(test_golden_text)
 {
@@ -156,8 +181,11 @@ START_TEST(test_golden_text)
 END_TEST
 
 /* The object that a text line of this kind should equal. Lines are counted from 0. */
-static json_t *json_of_line(json_t *json, const char *kind, size_t pairs, size_t relays, size_t flows)
+static json_t *json_of_line(json_t *json, const char *kind, size_t pairs, size_t relays, size_t targets,
+                            size_t flows)
 {
+	if (strcmp(kind, "target") == 0)
+		return json_array_get(json_object_get(json, "target"), targets);
 	if (strcmp(kind, "relay") == 0)
 		return json_array_get(json_object_get(json, "relay"), relays);
 	if (strcmp(kind, "pair") == 0)
@@ -210,7 +238,7 @@ static void assert_same_fields(char *fields, json_t *object)
 
 static void assert_same(char *text, json_t *json)
 {
-	size_t relays = 0, pairs = 0, flows = 0;
+	size_t relays = 0, targets = 0, pairs = 0, flows = 0;
 	char *rest = NULL;
 
 	for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
@@ -219,17 +247,19 @@ static void assert_same(char *text, json_t *json)
 
 		ck_assert_ptr_nonnull(fields);
 		*fields++ = '\0';
-		object = json_of_line(json, line, pairs, relays, flows);
+		object = json_of_line(json, line, pairs, relays, targets, flows);
 		ck_assert_msg(json_is_object(object), "no object for %s %s", line, fields);
 		assert_same_fields(fields, object);
 		relays += strcmp(line, "relay") == 0;
+		targets += strcmp(line, "target") == 0;
 		pairs += strcmp(line, "pair") == 0;
 		flows += strcmp(line, "flow") == 0;
 	}
 	ck_assert_uint_eq(relays, json_array_size(json_object_get(json, "relay")));
+	ck_assert_uint_eq(targets, json_array_size(json_object_get(json, "target")));
 	ck_assert_uint_eq(pairs, json_array_size(json_object_get(json, "pair")));
 	ck_assert_uint_eq(flows, 2 * pairs);
-	ck_assert_uint_eq(json_object_size(json), 4);
+	ck_assert_uint_eq(json_object_size(json), 5);
 }
 
 /* Every value is different, and every word is used. */
@@ -265,15 +295,38 @@ static void make_pairs(struct pair_record pairs[4])
 	}
 }
 
+/* Every value is different, and every word is used. */
+static void make_targets(struct target_record targets[4])
+{
+	for (unsigned i = 0; i < 4; i++) {
+		targets[i] = used;
+		targets[i].backup = i % 2 > 0;
+		targets[i].state = (enum target_state)(i % 3);
+		targets[i].weight = 10 * i + 1;
+		targets[i].pairs = 10 * i + 2;
+		targets[i].connects = 10 * i + 3;
+		targets[i].failures = 10 * i + 4;
+		targets[i].since_ms = 10 * i + 5;
+		targets[i].checks = 10 * i + 6;
+		targets[i].check_failures = 10 * i + 7;
+	}
+	targets[3].address = NULL;
+	targets[3].since_ms = RECORD_UNKNOWN;
+	targets[1].last_error = 0;
+	targets[2].last_error = -ETIMEDOUT;
+}
+
 START_TEST(test_json_equals_text)
 {
 	struct relay_record relays[] = {relay, {"web", 2, {3, 4, 5, {6, 7}, 8, 9, 10}, RELAY_REMOVED, 1}};
 	struct pair_record pairs[4];
-	const struct records records = {relays, 2, pairs, 4};
+	struct target_record targets[4];
+	const struct records records = {relays, 2, pairs, 4, targets, 4};
 	json_t *json;
 	char *text;
 
 	make_pairs(pairs);
+	make_targets(targets);
 	pairs[2].flow[UPLOAD].sink_queue = RECORD_UNKNOWN;
 	text = write_text(&records);
 	ck_assert_ptr_nonnull(strstr(text, " sink_queue=- "));
@@ -287,17 +340,21 @@ END_TEST
 START_TEST(test_words)
 {
 	const char *const words[] = {
-	        " state=connecting ", " state=open ",       " state=half_closed ", " state=closing ",
-	        " reading=waiting ",  " reading=on ",       " reading=paused ",    " reading=ended ",
-	        " limited_by=none ",  " limited_by=relay ", " limited_by=client ", " limited_by=target ",
-	        " state=active\n",    " state=removed\n",
+	        " state=connecting ", " state=open ",           " state=half_closed ", " state=closing ",
+	        " reading=waiting ",  " reading=on ",           " reading=paused ",    " reading=ended ",
+	        " limited_by=none ",  " limited_by=relay ",     " limited_by=client ", " limited_by=target ",
+	        " state=active\n",    " state=removed\n",       " state=up ",          " state=down ",
+	        " state=trying ",     " backup=yes ",           " backup=no ",         " address=- ",
+	        " last_error=- ",     " last_error=ETIMEDOUT ",
 	};
 	struct relay_record relays[] = {relay, {.name = "web", .state = RELAY_REMOVED}};
 	struct pair_record pairs[4];
-	const struct records records = {relays, 2, pairs, 4};
+	struct target_record targets[4];
+	const struct records records = {relays, 2, pairs, 4, targets, 4};
 	char *text;
 
 	make_pairs(pairs);
+	make_targets(targets);
 	text = write_text(&records);
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		ck_assert_msg(strstr(text, words[i]) != NULL, "no %s in %s", words[i], text);
@@ -308,12 +365,13 @@ END_TEST
 START_TEST(test_nothing_to_tell)
 {
 	struct pair_record nothing;
-	const struct records none = {NULL, 0, &nothing, 0};
+	const struct records none = {NULL, 0, &nothing, 0, NULL, 0};
 	char *text = write_text(&none);
 	json_t *json = write_json(&none);
 
 	ck_assert_ptr_nonnull(strstr(text, "\nend pairs=0\n"));
 	ck_assert(json_is_array(json_object_get(json, "relay")));
+	ck_assert(json_is_array(json_object_get(json, "target")));
 	ck_assert(json_is_array(json_object_get(json, "pair")));
 	assert_same(text, json);
 	json_decref(json);
@@ -325,7 +383,7 @@ START_TEST(test_values_are_one_word)
 {
 	struct relay_record bad = {.name = "a b\nend pairs=9\"\\\x01\xff\xc3\xa4"};
 	struct pair_record odd = pair;
-	const struct records records = {&bad, 1, &odd, 1};
+	const struct records records = {&bad, 1, &odd, 1, NULL, 0};
 	char *text;
 	json_t *json;
 
@@ -367,7 +425,7 @@ static void *failing_malloc(size_t size)
 static size_t most_allocations(size_t count)
 {
 	struct pair_record *pairs = calloc(count, sizeof(*pairs));
-	const struct records records = {&relay, 1, pairs, count};
+	const struct records records = {&relay, 1, pairs, count, NULL, 0};
 	size_t length;
 
 	ck_assert_ptr_nonnull(pairs);
@@ -397,7 +455,7 @@ END_TEST
 START_TEST(test_many_pairs_parse)
 {
 	struct pair_record *pairs = calloc(10000, sizeof(*pairs));
-	const struct records records = {&relay, 1, pairs, 10000};
+	const struct records records = {&relay, 1, pairs, 10000, NULL, 0};
 	json_t *json, *array;
 
 	ck_assert_ptr_nonnull(pairs);
@@ -417,7 +475,8 @@ END_TEST
 START_TEST(test_full_disk)
 {
 	struct report_part part = {.pairs = &pair, .pair_count = 1};
-	const struct report report = {process, &relay, 1, &part, 1, NULL, 0};
+	const struct report report = {
+	        .process = process, .relays = &relay, .relay_count = 1, .parts = &part, .part_count = 1};
 	FILE *full = fopen("/dev/full", "w");
 
 	ck_assert_ptr_nonnull(full);
