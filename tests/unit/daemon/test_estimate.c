@@ -147,6 +147,21 @@ START_TEST(fixed_part_grows_with_workers_and_pairs)
 }
 END_TEST
 
+/* With 12,000 targets, weir had 12 MiB more than with one after a reload. */
+START_TEST(fixed_part_grows_with_targets)
+{
+	uint64_t one, three;
+
+	load(NULL);
+	one = estimate_memory(config, 1000).fixed;
+	config_put(config);
+	config =
+	        relays_config_of("target = 127.0.0.1:1\ntarget = 127.0.0.1:2\nbackup_target = 127.0.0.1:3\n");
+	three = estimate_memory(config, 1000).fixed;
+	ck_assert_uint_eq(three - one, 2 * 4096);
+}
+END_TEST
+
 /* A pair's part of a dump is in it. */
 START_TEST(pair_is_in_a_dump_too)
 {
@@ -221,6 +236,7 @@ int main(void)
 	tcase_add_test(tcase, sockets_that_listen_are_counted);
 	tcase_add_test(tcase, line_adds_up);
 	tcase_add_test(tcase, fixed_part_grows_with_workers_and_pairs);
+	tcase_add_test(tcase, fixed_part_grows_with_targets);
 	tcase_add_test(tcase, pair_is_in_a_dump_too);
 	tcase_add_loop_test(tcase, keys_that_bound_the_kernel_are_named, 0, 4);
 	tcase_add_test(tcase, automatic_buffers_are_the_kernels_maxima);
