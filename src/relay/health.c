@@ -366,6 +366,7 @@ static void note_failure(struct health *health, int error, bool tries)
 	health->failed_at = clock_ms();
 	health_to_the_end(health);
 	end_try(health);
+	tell(health->healths);
 }
 
 static void note_success(struct health *health, bool tries)

@@ -37,7 +37,7 @@ enum health_use {
 };
 
 /*
- * Posted when an address of any relay has come up or gone down, or others were found; then
+ * Posted when an address of any relay has come up or gone down, was tried in vain, or others were found; then
  * healths_take_changed tells of which.
  */
 struct health_news {
@@ -67,7 +67,7 @@ void healths_init(struct healths *healths, const struct config_relay *config, st
 void healths_deinit(struct healths *healths);
 /* The rules in these settings hold from now on, for all. Main thread. */
 void healths_configure(struct healths *healths, const struct config_relay *config);
-/* True if any has come up or gone down since this was asked, or healths_tell_changed was called. */
+/* True if there was such news since this was asked, or healths_tell_changed was called. */
 bool healths_take_changed(struct healths *healths);
 /* A target has other addresses, so clients that wait for one may go on. */
 void healths_tell_changed(struct healths *healths);
