@@ -97,6 +97,7 @@ src_libweir_a_SOURCES = \
 	src/relay/loops.c src/relay/loops.h \
 	src/relay/damper.c src/relay/damper.h \
 	src/relay/gate.h \
+	src/relay/refusal.c src/relay/refusal.h \
 	src/relay/relay.c src/relay/relay.h \
 	src/relay/shortage.c src/relay/shortage.h \
 	src/net/address_list.c src/net/address_list.h \

@@ -242,7 +242,8 @@ static int watch_relay(struct lookout *lookout, struct relay *relay, unsigned wo
 
 	for (size_t i = 0; i < relay->entrances.count; i++)
 		for (unsigned worker = 0; !error && worker < workers; worker++) {
-			int fd = entrance_fd(relay->entrances.list[i], worker);
+			const struct entrance *entrance = relay->entrances.list[i];
+			int fd = entrance->refuses ? -1 : entrance_fd(entrance, worker);
 
 			if (fd >= 0)
 				error = watch_socket(lookout, relay, worker, fd);

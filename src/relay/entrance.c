@@ -123,14 +123,22 @@ static int remember_path(struct entrance *entrance)
 }
 
 /* The first socket settles which port 0 stands for. */
-static int bind_tcp(struct entrance *entrance, const struct socket_tuning *tuning, unsigned workers)
+static int settle_port(struct entrance *entrance)
 {
 	struct endpoint *endpoint = &entrance->endpoint;
+
+	if (endpoint_port(endpoint) != 0)
+		return 0;
+	endpoint->length = sizeof(endpoint->un);
+	return getsockname(entrance->fds[0], &endpoint->any, &endpoint->length) < 0 ? -errno : 0;
+}
+
+static int bind_tcp(struct entrance *entrance, const struct socket_tuning *tuning, unsigned workers)
+{
 	int error = add_socket(entrance, tuning, SOCKET_SOLE);
 
-	endpoint->length = sizeof(endpoint->un);
-	if (!error && getsockname(entrance->fds[0], &endpoint->any, &endpoint->length) < 0)
-		error = -errno;
+	if (!error)
+		error = settle_port(entrance);
 	for (unsigned i = 1; !error && i < workers; i++)
 		error = add_socket(entrance, tuning, SOCKET_SHARED);
 	return error;
@@ -138,11 +146,12 @@ static int bind_tcp(struct entrance *entrance, const struct socket_tuning *tunin
 
 int entrance_set_access(struct entrance *entrance, const struct unix_access *access)
 {
-	int error;
+	int error = 0;
 
-	if (!entrance->unlink_path || unix_access_equal(access, &entrance->access))
+	if (!endpoint_is_path(&entrance->endpoint) || unix_access_equal(access, &entrance->access))
 		return 0;
-	error = unix_path_apply(entrance->unlink_path, &entrance->made, access);
+	if (entrance->unlink_path)
+		error = unix_path_apply(entrance->unlink_path, &entrance->made, access);
 	if (!error)
 		entrance->access = *access;
 	return error;
@@ -162,25 +171,48 @@ static int take_passed(struct entrance *entrance)
 	return add_fd(entrance, entrance->key.passed->fd);
 }
 
+static int bind_sockets(struct entrance *entrance, unsigned workers)
+{
+	int error;
+
+	entrance->fds = calloc(workers, sizeof(*entrance->fds));
+	if (!entrance->fds)
+		return -ENOMEM;
+	if (entrance_is_passed(entrance))
+		error = take_passed(entrance);
+	else if (entrance->endpoint.any.sa_family == AF_UNIX)
+		error = bind_unix(entrance, &entrance->tuning);
+	else
+		error = bind_tcp(entrance, &entrance->tuning, workers);
+	if (error)
+		entrance_close(entrance);
+	return error;
+}
+
+int entrance_bind_again(struct entrance *entrance, unsigned workers)
+{
+	int error;
+
+	atomic_store(&entrance->was_shut, false);
+	entrance->linger_until = 0;
+	entrance->tuning.access = &entrance->access;
+	error = bind_sockets(entrance, workers);
+	if (!error && unix_access_is_set(&entrance->access))
+		error = unix_path_apply(entrance->unlink_path, &entrance->made, &entrance->access);
+	if (error)
+		entrance_close(entrance);
+	return error;
+}
+
 int entrance_bind(struct entrance *entrance, const struct entrance_key *key,
                   const struct socket_tuning *tuning, unsigned workers)
 {
 	int error;
 
 	*entrance = (struct entrance){.key = *key, .endpoint = key->endpoint, .tuning = *tuning};
-	entrance->fds = calloc(workers, sizeof(*entrance->fds));
-	if (!entrance->fds)
-		return -ENOMEM;
-	if (key->passed)
-		error = take_passed(entrance);
-	else if (key->endpoint.any.sa_family == AF_UNIX)
-		error = bind_unix(entrance, tuning);
-	else
-		error = bind_tcp(entrance, tuning, workers);
-	if (error) {
-		entrance_close(entrance);
+	error = bind_sockets(entrance, workers);
+	if (error)
 		return error;
-	}
 	endpoint_format(&entrance->endpoint.any, entrance->endpoint.length, entrance->text);
 	return 0;
 }

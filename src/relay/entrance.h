@@ -53,6 +53,7 @@ struct entrance {
 	struct facade *facade;
 	enum entrance_state state;
 	unsigned references, round;
+	bool refuses; /* whoever took it in that round has it, but lets nobody in there for now */
 	struct retuning *retuning;      /* to what it gets when it is open; or NULL */
 	struct unix_access committed;   /* the access that the generation in force asks for */
 	char relay[RELAY_NAME_MAX + 1]; /* which has it, or had it last */
@@ -76,8 +77,13 @@ static inline bool entrance_is_passed(const struct entrance *entrance)
 int entrance_bind(struct entrance *entrance, const struct entrance_key *key,
                   const struct socket_tuning *tuning, unsigned workers);
 /*
- * Who may connect from now on. It does nothing without a unix path of ours, or if that was set before. As
- * unix_path_apply.
+ * As entrance_bind, for one that was closed, at the address that it had, with the same access. What other
+ * threads may read of it stays as it is.
+ */
+int entrance_bind_again(struct entrance *entrance, unsigned workers);
+/*
+ * Who may connect from now on. It does nothing without a unix path, or if that was set before. As
+ * unix_path_apply. While the entrance is closed it is for when it is bound again.
  */
 int entrance_set_access(struct entrance *entrance, const struct unix_access *access);
 /*

@@ -15,6 +15,7 @@ struct binding {
 	struct facade *facade;
 	const char *relay;
 	struct socket_tuning tuning;
+	bool refuses;                      /* they are to let nobody in for now */
 	const struct entrance *in_the_way; /* of ours, where binding failed last */
 };
 
@@ -28,7 +29,8 @@ static int bind_key(struct binding *binding, const struct entrance_key *key)
 	if (!grown)
 		return -ENOMEM;
 	entrances->list = grown;
-	error = facade_take(binding->facade, key, &binding->tuning, binding->relay, &grown[entrances->count]);
+	error = facade_take(binding->facade, key, &binding->tuning, binding->relay, binding->refuses,
+	                    &grown[entrances->count]);
 	if (!error)
 		entrances->count++;
 	binding->in_the_way = error == -EADDRINUSE ? facade_find_overlap(binding->facade, key) : NULL;
@@ -174,9 +176,9 @@ static int bind_address(struct binding *binding, const struct address *address,
 }
 
 int entrances_bind(struct entrances *entrances, struct facade *facade, const struct config_relay *config,
-                   struct address_list *const *found, const struct socket_tuning *tuning)
+                   struct address_list *const *found, const struct socket_tuning *tuning, bool refuse)
 {
-	struct binding binding = {entrances, facade, config->name, *tuning, NULL};
+	struct binding binding = {entrances, facade, config->name, *tuning, refuse, NULL};
 	int error = 0;
 
 	for (size_t i = 0; !error && i < config->listen_count; i++)
@@ -201,7 +203,7 @@ int entrances_listen(struct entrances *entrances, const char *relay)
 		struct entrance *entrance = entrances->list[i];
 		int error;
 
-		if (entrance->listens)
+		if (entrance->listens || entrance->refuses)
 			continue;
 		error = entrance_listen(entrance);
 		if (error) {
@@ -212,6 +214,27 @@ int entrances_listen(struct entrances *entrances, const char *relay)
 		log_notice("relay %s: listening on %s", relay, entrance->text);
 	}
 	return 0;
+}
+
+int entrances_take_again(const struct entrances *entrances, const char *relay, bool refuse)
+{
+	for (size_t i = 0; i < entrances->count; i++) {
+		struct entrance *entrance = entrances->list[i];
+		int error = facade_take_again(entrance, relay, refuse);
+
+		if (error) {
+			log_error("relay %s: cannot listen on %s again: %s%s", relay, entrance->text,
+			          strerror(-error),
+			          entrance->state == ENTRANCE_SHUT ? ", as clients still wait there" : "");
+			return error;
+		}
+	}
+	return 0;
+}
+
+bool entrances_let_in(const struct entrances *entrances)
+{
+	return entrances->count > 0 && entrances->list[0]->state == ENTRANCE_OPEN;
 }
 
 void entrances_free(struct entrances *entrances)

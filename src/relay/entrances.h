@@ -19,19 +19,27 @@ struct entrances {
  * socket for both families. found has a list for each listening address: what a host name stands for, or NULL
  * where there is no name. It may be NULL if none is a name. Addresses of a name that this machine does not
  * have are left out, unless it has none of them. "systemd:NAME" is all sockets with that name in the facade's
- * activation. Those who may by config can connect to unix paths, also to those that are kept. 0 or -errno;
- * the error is logged. entrances_free must follow in any case.
+ * activation. Those who may by config can connect to unix paths, also to those that are kept. With refuse,
+ * they are to let nobody in for now. 0 or -errno; the error is logged. entrances_free must follow in any
+ * case.
  */
 int entrances_bind(struct entrances *entrances, struct facade *facade, const struct config_relay *config,
-                   struct address_list *const *found, const struct socket_tuning *tuning);
+                   struct address_list *const *found, const struct socket_tuning *tuning, bool refuse);
+/*
+ * Takes all of them again for the same relay, to let clients in or to refuse them. The latter cannot fail. 0
+ * or -errno; the error is logged, and all must be taken again to refuse then.
+ */
+int entrances_take_again(const struct entrances *entrances, const char *relay, bool refuse);
+/* Whether they let clients in at present. */
+bool entrances_let_in(const struct entrances *entrances);
 /*
  * An entrance of a whose clients could also come in at one of b, or NULL. They are only looked at if
  * there are some by name: the configuration has been checked for the others. a and b may be the same.
  */
 const struct entrance *entrances_overlap(const struct entrances *a, const struct entrances *b);
 /*
- * Lets clients in on all of them and logs each, except those that do so already. relay is its name. 0 or
- * -errno; the error is logged.
+ * Lets clients in on all of them and logs each, except those that do so already or refuse. relay is its name.
+ * 0 or -errno; the error is logged.
  */
 int entrances_listen(struct entrances *entrances, const char *relay);
 void entrances_free(struct entrances *entrances);

@@ -51,26 +51,29 @@ bool facade_has(const struct facade *facade, const char *relay)
 
 /* ---- taking ---- */
 
-static bool can_be_taken(const struct entrance *entrance)
+static bool can_be_taken(const struct entrance *entrance, bool refuses)
 {
+	if (entrance->round == entrance->facade->round)
+		return false;
 	switch (entrance->state) {
 	case ENTRANCE_NEW: /* of a generation that has failed and is about to be freed */
 	case ENTRANCE_OPEN:
-		return entrance->round != entrance->facade->round;
+		return true;
 	case ENTRANCE_SHUT:
-		return entrance->round != entrance->facade->round && entrance_may_let_in(entrance);
+		return refuses || entrance_may_let_in(entrance);
 	case ENTRANCE_CLOSED:
-		break;
+		return entrance->refuses;
 	}
 	return false;
 }
 
-static struct entrance *find(const struct facade *facade, const struct entrance_key *key, const char *relay)
+static struct entrance *find(const struct facade *facade, const struct entrance_key *key, const char *relay,
+                             bool refuses)
 {
 	struct entrance *entrance = entrance_index_find(&facade->index, key), *found = NULL;
 
 	for (; entrance; entrance = entrance->alike) {
-		if (!can_be_taken(entrance))
+		if (!can_be_taken(entrance, refuses))
 			continue;
 		if (strcmp(entrance->relay, relay) == 0)
 			return entrance;
@@ -116,21 +119,43 @@ static int prepare_retuning(struct entrance *entrance, const struct socket_tunin
 	return retunings_find(&entrance->facade->retunings, tuning, &entrance->retuning);
 }
 
+static void note_taker(struct entrance *entrance, const char *relay, bool refuses)
+{
+	entrance->round = entrance->facade->round;
+	entrance->taker = relay;
+	entrance->refuses = refuses;
+}
+
 int facade_take(struct facade *facade, const struct entrance_key *key, const struct socket_tuning *tuning,
-                const char *relay, struct entrance **taken)
+                const char *relay, bool refuses, struct entrance **taken)
 {
 	int error = 0;
 
-	*taken = find(facade, key, relay);
+	*taken = find(facade, key, relay, refuses);
 	if (*taken)
 		error = prepare_retuning(*taken, tuning);
 	else
 		error = make(facade, key, tuning, relay, taken);
 	if (error)
 		return error;
-	(*taken)->round = facade->round;
-	(*taken)->taker = relay;
+	note_taker(*taken, relay, refuses);
 	(*taken)->references++;
+	return 0;
+}
+
+int facade_take_again(struct entrance *entrance, const char *relay, bool refuses)
+{
+	int error = 0;
+
+	if (!refuses && entrance->state == ENTRANCE_SHUT && !entrance_may_let_in(entrance))
+		return -EADDRINUSE;
+	if (!refuses && entrance->state == ENTRANCE_CLOSED)
+		error = entrance_bind_again(entrance, entrance->facade->workers);
+	if (error)
+		return error;
+	if (!refuses && entrance->state == ENTRANCE_CLOSED)
+		entrance->state = ENTRANCE_NEW;
+	note_taker(entrance, relay, refuses);
 	return 0;
 }
 
@@ -153,30 +178,45 @@ void facade_put(struct entrance *entrance)
 
 /* ---- committing ---- */
 
+static void retune(struct entrance *entrance)
+{
+	if (entrance->retuning)
+		entrance_retune(entrance, entrance->retuning);
+	entrance->retuning = NULL;
+}
+
 static void open_up(struct entrance *entrance, struct facade_change *change)
 {
-	if (entrance->state == ENTRANCE_SHUT)
+	if (entrance->state == ENTRANCE_SHUT) {
 		entrance_let_in(entrance);
+		log_notice("relay %s: listening on %s again", entrance->taker, entrance->text);
+	}
 	if (entrance->state == ENTRANCE_NEW)
 		entrance->references++; /* until it is closed */
 	if (entrance->state == ENTRANCE_OPEN)
 		change->kept++;
 	else
 		change->added++;
-	if (entrance->retuning)
-		entrance_retune(entrance, entrance->retuning);
-	entrance->retuning = NULL;
-	entrance->committed = entrance->access;
 	entrance->state = ENTRANCE_OPEN;
-	snprintf(entrance->relay, sizeof(entrance->relay), "%s", entrance->taker);
 }
 
+/* Whose handshake is under way would get nowhere, so nobody waits for that where clients are refused. */
 static void shut_out(struct entrance *entrance, struct facade_change *change)
 {
 	entrance_shut_out(entrance);
+	if (entrance->refuses)
+		entrance->linger_until = 0;
 	entrance->state = ENTRANCE_SHUT;
 	change->removed++;
-	log_notice("relay %s: no longer listening on %s", entrance->relay, entrance->text);
+	log_notice("relay %s: no longer listening on %s%s", entrance->relay, entrance->text,
+	           entrance->refuses ? ", as no target is up" : "");
+}
+
+/* Nobody has been let in there yet. */
+static void close_new(struct entrance *entrance)
+{
+	entrance_close(entrance);
+	entrance->state = ENTRANCE_CLOSED;
 }
 
 static void close_left(struct facade *facade)
@@ -200,16 +240,33 @@ static void end(struct facade *facade)
 	retunings_free(&facade->retunings);
 }
 
+static void commit(struct entrance *entrance, struct facade_change *change)
+{
+	const bool taken = entrance->round == entrance->facade->round;
+
+	if (taken)
+		retune(entrance);
+	else
+		entrance->refuses = false;
+	if (taken && !entrance->refuses)
+		open_up(entrance, change);
+	else if (entrance->state == ENTRANCE_OPEN)
+		shut_out(entrance, change);
+	else if (taken && entrance->state == ENTRANCE_NEW)
+		close_new(entrance);
+	if (!taken)
+		return;
+	entrance->committed = entrance->access;
+	snprintf(entrance->relay, sizeof(entrance->relay), "%s", entrance->taker);
+}
+
 struct facade_change facade_commit(struct facade *facade)
 {
 	struct facade_change change = {.kept = 0};
 	struct entrance *entrance;
 
 	TAILQ_FOREACH(entrance, &facade->all, entry)
-	if (entrance->round == facade->round)
-		open_up(entrance, &change);
-	else if (entrance->state == ENTRANCE_OPEN)
-		shut_out(entrance, &change);
+	commit(entrance, &change);
 	close_left(facade);
 	end(facade);
 	return change;
@@ -224,13 +281,18 @@ static void restore_access(struct entrance *entrance)
 		          entrance->text, strerror(-error));
 }
 
+/* An entrance that was bound again is closed as before; one that is new is about to be freed. */
 void facade_abandon(struct facade *facade)
 {
 	struct entrance *entrance;
 
 	TAILQ_FOREACH(entrance, &facade->all, entry)
-	if (entrance->state == ENTRANCE_OPEN)
-		restore_access(entrance);
+	if (entrance->round == facade->round && entrance->state == ENTRANCE_NEW) {
+		close_new(entrance);
+		entrance->refuses = true;
+	}
+	TAILQ_FOREACH(entrance, &facade->all, entry)
+	restore_access(entrance);
 	end(facade);
 }
 
@@ -286,7 +348,7 @@ const struct entrance *facade_find_overlap(const struct facade *facade, const st
 	const struct entrance *entrance;
 
 	TAILQ_FOREACH(entrance, &facade->all, entry)
-	if (entrance_overlaps(entrance, &wanted))
+	if (entrance->state != ENTRANCE_CLOSED && entrance_overlaps(entrance, &wanted))
 		return entrance;
 	return NULL;
 }

@@ -6,6 +6,9 @@
  *                                      ▲                                       │  nobody accepts
  *                                      └────────── the one after has it ───────┘  on it any more
  *
+ * A generation may also take an entrance that refuses: it has it, but lets nobody in there for now. That is
+ * shut as if it were removed, and can be taken again when it is closed: it is then bound anew.
+ *
  * Main thread only, but for facade_enter and facade_leave.
  */
 #ifndef WEIR_FACADE_H
@@ -60,15 +63,21 @@ int facade_begin(struct facade *facade);
 bool facade_has(const struct facade *facade, const char *relay);
 /*
  * The entrance with this key: one that stands there (one of this relay's, if there are several), or a new one
- * with this tuning. 0 or -errno. After success *taken is a reference. Nothing has changed for others that
- * have it; what is new is closed with the last reference.
+ * with this tuning. It may be closed, if it was taken to refuse before. 0 or -errno. After success *taken is
+ * a reference. Nothing has changed for others that have it; what is new is closed with the last reference.
  */
 int facade_take(struct facade *facade, const struct entrance_key *key, const struct socket_tuning *tuning,
-                const char *relay, struct entrance **taken);
+                const char *relay, bool refuses, struct entrance **taken);
+/*
+ * Takes it for a generation that has it already. If it is not to refuse, it is bound if it is closed; but
+ * where clients of a unix socket that is shut still wait, that is -EADDRINUSE. 0 or -errno; it is not taken
+ * then.
+ */
+int facade_take_again(struct entrance *entrance, const char *relay, bool refuses);
 void facade_put(struct entrance *entrance);
 /*
- * What was taken since facade_begin is open. What was open and was not taken lets no new client in, and is
- * closed once the acceptors have served those that wait.
+ * What was taken since facade_begin is open, unless it refuses. What else was open lets no new client in, and
+ * is closed once the acceptors have served those that wait.
  */
 struct facade_change facade_commit(struct facade *facade);
 /*

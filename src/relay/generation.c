@@ -86,6 +86,12 @@ size_t generation_count_entrances(const struct generation *generation)
 	return count;
 }
 
+void generation_take_again(const struct generation *generation)
+{
+	for (size_t i = 0; i < generation->relay_count; i++)
+		relay_take_again(generation->relays[i]);
+}
+
 int generation_listen(struct generation *generation)
 {
 	int error = 0;

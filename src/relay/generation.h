@@ -48,6 +48,8 @@ void generation_take_gone(void *arg, struct message *message);
 int generation_find_loops(struct generation *generation);
 /* Those of all its relays. */
 size_t generation_count_entrances(const struct generation *generation);
+/* As relay_take_again, for all relays. */
+void generation_take_again(const struct generation *generation);
 /* As relay_listen, for all relays. */
 int generation_listen(struct generation *generation);
 

@@ -2,6 +2,7 @@
 
 #include "relay/relay.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "relay/generation.h"
 
@@ -78,9 +79,44 @@ void relay_put(struct relay *relay)
 		generation_put(relay->generation);
 }
 
+bool relay_refuses(const struct relay *relay, uint64_t now)
+{
+	return relay->config->when_down == WHEN_DOWN_REFUSE && refusal_holds(&relay->standing->refusal, now);
+}
+
+/* One relay whose entrances cannot be opened again does not hold up the others. */
+static void take_again(struct relay *relay, bool refuse)
+{
+	struct refusal *refusal = &relay->standing->refusal;
+
+	if (!refuse && entrances_take_again(&relay->entrances, relay->config->name, false) == 0) {
+		refusal_note_opened(refusal);
+		return;
+	}
+	if (!refuse)
+		refusal_put_off(refusal, clock_ms());
+	(void)entrances_take_again(&relay->entrances, relay->config->name, true);
+}
+
 int relay_bind(struct relay *relay, struct facade *facade, struct address_list *const *found)
 {
-	return entrances_bind(&relay->entrances, facade, relay->config, found, &relay->client_tuning);
+	const bool refuse = relay_refuses(relay, clock_ms());
+	int error = entrances_bind(&relay->entrances, facade, relay->config, found, &relay->client_tuning,
+	                           refuse);
+
+	if (!error)
+		take_again(relay, refuse);
+	return error;
+}
+
+void relay_take_again(struct relay *relay)
+{
+	const bool refuse = relay_refuses(relay, clock_ms());
+
+	if (!refuse && !entrances_let_in(&relay->entrances))
+		log_notice("relay %s: letting clients in again, as a target may be tried",
+		           relay->config->name);
+	take_again(relay, refuse);
 }
 
 int relay_check_apart(const struct relay *relay, const struct relay *other)

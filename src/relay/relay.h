@@ -38,8 +38,15 @@ void relay_free(struct relay *relay); /* takes NULL */
 struct relay *relay_get(struct relay *relay);
 void relay_put(struct relay *relay);
 
-/* Takes every listening address, without accepting anybody. As entrances_bind. */
+/* Whether its clients are to be refused, as no target is up. */
+bool relay_refuses(const struct relay *relay, uint64_t now);
+/*
+ * Takes every listening address, without accepting anybody. As entrances_bind. Where clients have been
+ * refused and an address cannot be bound again, that is logged, and they are refused for some time more.
+ */
 int relay_bind(struct relay *relay, struct facade *facade, struct address_list *const *found);
+/* The same for the generation that is in force, to open or to shut its entrances. */
+void relay_take_again(struct relay *relay);
 /*
  * Checks that no client could come in at an entrance of both, which is only in doubt for host names. other
  * may be the same relay. 0 or -EADDRINUSE; the error is logged.

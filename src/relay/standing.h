@@ -15,6 +15,7 @@
 #include "relay/gate.h"
 #include "relay/health.h"
 #include "relay/origins.h"
+#include "relay/refusal.h"
 #include "relay/shortage.h"
 #include "report/records.h"
 
@@ -42,6 +43,7 @@ struct standing {
 	struct damping damping;
 	struct episode is_short; /* of something that connecting needs */
 	struct episode unserved; /* clients get no target */
+	struct refusal refusal;
 	/* private */
 	struct episode at_limit;
 	struct standings *standings;

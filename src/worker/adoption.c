@@ -35,7 +35,8 @@ static int add_places(struct adoption *adoption, struct acceptors *acceptors, st
 	int error = 0;
 
 	for (size_t i = 0; !error && i < relay->entrances.count; i++)
-		error = add_place(adoption, acceptors, relay, relay->entrances.list[i]);
+		if (!relay->entrances.list[i]->refuses)
+			error = add_place(adoption, acceptors, relay, relay->entrances.list[i]);
 	return error;
 }
 

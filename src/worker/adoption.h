@@ -19,7 +19,7 @@ struct adoption_place {
 };
 
 struct adoption {
-	struct adoption_place *places; /* all entrances of the generation */
+	struct adoption_place *places; /* all entrances of the generation that are open */
 	size_t count;
 	/* private */
 	struct generation *generation; /* a reference */

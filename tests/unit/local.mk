@@ -56,6 +56,7 @@ UNIT_TESTS = \
 	tests/unit/relay/test_generation \
 	tests/unit/relay/test_loops \
 	tests/unit/relay/test_passed \
+	tests/unit/relay/test_refusal \
 	tests/unit/relay/test_relay \
 	tests/unit/relay/test_balance \
 	tests/unit/relay/test_health \
@@ -289,6 +290,8 @@ tests_unit_relay_test_loops_LDADD = $(UNIT_LIBS)
 tests_unit_relay_test_passed_SOURCES = tests/unit/relay/test_passed.c tests/unit/relay/relay_stage.c
 tests_unit_relay_test_passed_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_relay_test_passed_LDADD = $(UNIT_LIBS)
+tests_unit_relay_test_refusal_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_relay_test_refusal_LDADD = $(UNIT_LIBS)
 tests_unit_relay_test_relay_SOURCES = tests/unit/relay/test_relay.c tests/unit/relay/relay_stage.c
 tests_unit_relay_test_relay_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_relay_test_relay_LDADD = $(UNIT_LIBS)

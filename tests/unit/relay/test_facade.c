@@ -70,7 +70,7 @@ static struct entrance_key key_of(const char *text)
 static int try_to_take(const char *text, const char *name)
 {
 	const struct entrance_key key = key_of(text);
-	int error = facade_take(&facade, &key, &plain, name, &taken[taken_count]);
+	int error = facade_take(&facade, &key, &plain, name, false, &taken[taken_count]);
 
 	if (!error)
 		taken_count++;
@@ -211,7 +211,7 @@ START_TEST(both_families_are_another_address_than_one)
 
 	key.dual_stack = true;
 	facade_begin(&facade);
-	ck_assert_int_eq(facade_take(&facade, &key, &plain, "a", &taken[taken_count]), 0);
+	ck_assert_int_eq(facade_take(&facade, &key, &plain, "a", false, &taken[taken_count]), 0);
 	ck_assert_ptr_ne(taken[taken_count++], first);
 }
 END_TEST
@@ -318,7 +318,7 @@ static void take_with_nodelay(struct entrance *before, const char *name)
 	struct socket_tuning tuning = plain;
 
 	tuning.nodelay = true;
-	ck_assert_int_eq(facade_take(&facade, &before->key, &tuning, name, &taken[taken_count]), 0);
+	ck_assert_int_eq(facade_take(&facade, &before->key, &tuning, name, false, &taken[taken_count]), 0);
 	ck_assert_ptr_eq(taken[taken_count++], before);
 }
 
@@ -483,6 +483,187 @@ START_TEST(access_that_cannot_be_restored)
 }
 END_TEST
 
+/* ---- refusing ---- */
+
+/* Takes again the one that is taken, and commits. */
+static struct facade_change change_to(bool refuses)
+{
+	facade_begin(&facade);
+	ck_assert_int_eq(facade_take_again(taken[0], "a", refuses), 0);
+	ck_assert_int_eq(refuses ? 0 : entrance_listen(taken[0]), 0);
+	return facade_commit(&facade);
+}
+
+static struct entrance *open_one(const char *text)
+{
+	struct entrance *entrance;
+
+	facade_begin(&facade);
+	entrance = take(text, "a");
+	(void)facade_commit(&facade);
+	return entrance;
+}
+
+static int knock_at(const struct endpoint *endpoint)
+{
+	int fd = socket(endpoint->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int error = connect(fd, &endpoint->any, endpoint->length) < 0 ? -errno : 0;
+
+	close(fd);
+	return error;
+}
+
+/* At the same port, although any would do. */
+START_TEST(refusing_entrance_is_bound_again_where_it_was)
+{
+	struct entrance *entrance = open_one("127.0.0.1:0");
+	const struct endpoint endpoint = entrance->endpoint;
+
+	for (int i = 0; i < 2; i++) {
+		ck_assert_uint_eq(change_to(true).removed, 1);
+		ck_assert_int_eq(entrance->state, ENTRANCE_CLOSED);
+		ck_assert_uint_eq(captured(", as no target is up"), (unsigned)i + 1);
+		ck_assert_int_eq(knock_at(&endpoint), -ECONNREFUSED);
+		ck_assert_uint_eq(change_to(true).removed, 0);
+		ck_assert_uint_eq(change_to(false).added, 1);
+		ck_assert_int_eq(knock_at(&endpoint), 0);
+		ck_assert_uint_eq(change_to(false).kept, 1);
+	}
+	ck_assert(endpoint_equal(&entrance->endpoint, &endpoint));
+	close_facade();
+}
+END_TEST
+
+START_TEST(refusing_path_is_made_again_with_its_access)
+{
+	const struct unix_access access = {.has_mode = true, .mode = 0640};
+	char text[128];
+	struct entrance *entrance;
+	struct stat status;
+
+	snprintf(text, sizeof(text), "unix:/tmp/weir-facade-%d", (int)getpid());
+	entrance = open_one(text);
+	(void)change_to(true);
+	ck_assert_int_eq(lstat(text + strlen("unix:"), &status), -1);
+	ck_assert_int_eq(entrance_set_access(entrance, &access), 0);
+	(void)change_to(false);
+	ck_assert_int_eq(lstat(text + strlen("unix:"), &status), 0);
+	ck_assert_uint_eq(status.st_mode & 0777, 0640);
+	ck_assert_int_eq(knock_at(&entrance->endpoint), 0);
+	close_facade();
+	ck_assert_int_eq(lstat(text + strlen("unix:"), &status), -1);
+}
+END_TEST
+
+/* TCP lets those in again at once; a unix socket cannot, until it is closed. */
+START_TEST(refusing_entrance_where_clients_wait)
+{
+	struct entrance *entrance = open_one(_i ? "unix:@weir-test-facade" : "127.0.0.1:0");
+
+	facade_enter(entrance);
+	(void)change_to(true);
+	ck_assert_int_eq(entrance->state, ENTRANCE_SHUT);
+	facade_begin(&facade);
+	ck_assert_int_eq(facade_take_again(entrance, "a", false), _i ? -EADDRINUSE : 0);
+	if (_i)
+		ck_assert_int_eq(facade_take_again(entrance, "a", true), 0);
+	(void)facade_commit(&facade);
+	ck_assert_int_eq(knock_at(&entrance->endpoint), _i ? -ECONNREFUSED : 0);
+	facade_begin(&facade); /* a generation that is to refuse there has no need of another one */
+	ck_assert_int_eq(facade_take(&facade, &entrance->key, &plain, "a", true, &taken[1]), 0);
+	ck_assert_ptr_eq(taken[1], entrance);
+	taken_count = 2;
+	(void)facade_commit(&facade);
+	facade_leave(entrance);
+	close_facade();
+}
+END_TEST
+
+/* What is new there is bound, so that all is known to be in order, but nobody gets in. */
+START_TEST(generation_that_refuses_takes_what_is_new)
+{
+	struct entrance *entrance;
+	const struct entrance_key key = key_of("127.0.0.1:0");
+	unsigned fds = relays_count_fds();
+
+	facade_begin(&facade);
+	ck_assert_int_eq(facade_take(&facade, &key, &plain, "a", true, &entrance), 0);
+	taken[taken_count++] = entrance;
+	ck_assert_uint_gt(relays_count_fds(), fds);
+	ck_assert_uint_eq(facade_commit(&facade).added, 0);
+	ck_assert_uint_eq(relays_count_fds(), fds);
+	ck_assert_ptr_null(facade_find_overlap(&facade, &key));
+	ck_assert_uint_eq(change_to(false).added, 1);
+	ck_assert_int_eq(knock_at(&entrance->endpoint), 0);
+	close_facade();
+}
+END_TEST
+
+/* The next generation finds it, closed or not, with other socket options. */
+START_TEST(refusing_entrance_is_found_by_the_next_generation)
+{
+	struct entrance *entrance = open_one("127.0.0.1:0");
+	struct socket_tuning tuning = plain;
+
+	(void)change_to(true);
+	tuning.nodelay = true;
+	for (int i = 0; i < 2; i++) {
+		facade_begin(&facade);
+		ck_assert_int_eq(facade_take(&facade, &entrance->key, &tuning, "a", i == 0, &taken[1]), 0);
+		ck_assert_ptr_eq(taken[1], entrance);
+		facade_put(taken[0]);
+		if (i == 1)
+			ck_assert_int_eq(facade_take_again(entrance, "a", false), 0);
+		(void)facade_commit(&facade);
+	}
+	ck_assert_int_eq(nodelay_of(entrance, 0), 1);
+	close_facade();
+}
+END_TEST
+
+/* Somebody else listens there, or what follows fails: it stays as it was, and is opened another time. */
+START_TEST(refusing_entrance_that_cannot_be_opened)
+{
+	struct entrance *entrance = open_one("127.0.0.1:0");
+	unsigned fds;
+	int other;
+
+	(void)change_to(true);
+	fds = relays_count_fds();
+	other = relays_listen_at(&entrance->endpoint, &plain, SOCKET_SOLE, false);
+	ck_assert_int_ge(other, 0);
+	facade_begin(&facade);
+	ck_assert_int_eq(facade_take_again(entrance, "a", false), -EADDRINUSE);
+	ck_assert_int_eq(facade_take_again(entrance, "a", true), 0);
+	ck_assert_uint_eq(facade_commit(&facade).added, 0);
+	close(other);
+	facade_begin(&facade);
+	ck_assert_int_eq(facade_take_again(entrance, "a", false), 0);
+	facade_abandon(&facade);
+	ck_assert_uint_eq(relays_count_fds(), fds);
+	ck_assert_uint_eq(change_to(false).added, 1);
+	ck_assert_int_eq(knock_at(&entrance->endpoint), 0);
+	close_facade();
+}
+END_TEST
+
+/* It is no longer found then. */
+START_TEST(refusing_entrance_is_removed)
+{
+	struct entrance *entrance = open_one("127.0.0.1:0");
+	char text[ADDRESS_TEXT_MAX];
+
+	(void)change_to(true);
+	facade_shut(&facade);
+	facade_begin(&facade);
+	snprintf(text, sizeof(text), "127.0.0.1:%u", endpoint_port(&entrance->endpoint));
+	ck_assert_ptr_ne(take("127.0.0.1:0", "a"), entrance);
+	take(text, "a");
+	(void)facade_commit(&facade);
+	close_facade();
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("facade");
@@ -510,6 +691,13 @@ int main(void)
 	tcase_add_loop_test(tcase, access_to_a_kept_path_is_as_the_generation_in_force_has_it, 0, 2);
 	tcase_add_loop_test(tcase, access_to_a_kept_path_that_is_gone, 0, 2);
 	tcase_add_test(tcase, access_that_cannot_be_restored);
+	tcase_add_test(tcase, refusing_entrance_is_bound_again_where_it_was);
+	tcase_add_test(tcase, refusing_path_is_made_again_with_its_access);
+	tcase_add_loop_test(tcase, refusing_entrance_where_clients_wait, 0, 2);
+	tcase_add_test(tcase, generation_that_refuses_takes_what_is_new);
+	tcase_add_test(tcase, refusing_entrance_is_found_by_the_next_generation);
+	tcase_add_test(tcase, refusing_entrance_that_cannot_be_opened);
+	tcase_add_test(tcase, refusing_entrance_is_removed);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
 }

@@ -49,7 +49,7 @@ static int bind_name(const char *const *texts)
 		found->endpoint[found->count++] = address.endpoint;
 	}
 	error = entrances_bind(&relay->entrances, relays_facade(2), relay->config, &found,
-	                       &relay->client_tuning);
+	                       &relay->client_tuning, false);
 	address_list_put(found);
 	return error;
 }
