@@ -49,24 +49,33 @@ static void commit(struct changeover *changeover)
  * Clients are let in last, when nothing else can fail, because closing a listening socket resets the clients
  * that wait in it.
  */
+static int carry_out(struct changeover *changeover)
+{
+	int error = prepare_adoption(changeover);
+
+	if (!error)
+		error = generation_listen(changeover->next);
+	if (error)
+		undo(changeover);
+	else
+		commit(changeover);
+	return error;
+}
+
 static void take_prepared(void *arg, int error)
 {
 	struct changeover *changeover = arg;
 
 	if (!error)
 		error = generation_find_loops(changeover->next);
-	if (!error)
-		error = prepare_adoption(changeover);
-	if (!error)
-		error = generation_listen(changeover->next);
-	if (error) {
-		undo(changeover);
-		changeover->done(changeover->arg, error);
-		return;
-	}
 	preparation_free(changeover->preparation);
 	changeover->preparation = NULL;
-	commit(changeover);
+	if (error)
+		undo(changeover);
+	else
+		error = carry_out(changeover);
+	if (error)
+		changeover->done(changeover->arg, error);
 }
 
 int changeover_begin(struct changeover *changeover, struct config *config)
@@ -82,6 +91,19 @@ int changeover_begin(struct changeover *changeover, struct config *config)
 		return 0;
 	undo(changeover);
 	return -ENOMEM;
+}
+
+int changeover_begin_again(struct changeover *changeover, struct generation *current)
+{
+	int error = facade_begin(changeover->parts.facade);
+
+	changeover->next = generation_get(current);
+	if (error) {
+		undo(changeover);
+		return error;
+	}
+	generation_take_again(current);
+	return carry_out(changeover);
 }
 
 void changeover_take_adopted(struct changeover *changeover)

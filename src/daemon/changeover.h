@@ -60,6 +60,11 @@ struct changeover {
  * under way. 0 or -errno; then nothing is under way. Otherwise done is called later.
  */
 int changeover_begin(struct changeover *changeover, struct config *config);
+/*
+ * The same for the generation that is in force: its entrances are opened and shut as relay_refuses says. The
+ * commit comes before this returns. 0 or -errno; then nothing has changed, and done is not called.
+ */
+int changeover_begin_again(struct changeover *changeover, struct generation *current);
 /* A worker has answered WORKER_ADOPTED. */
 void changeover_take_adopted(struct changeover *changeover);
 /* Gives up what is under way, unless it was committed. True if it did. Then done is not called. */

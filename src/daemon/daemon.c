@@ -170,6 +170,7 @@ static void deinit_signals(struct daemon *daemon)
 static void tear_down(struct daemon *daemon)
 {
 	(void)changeover_give_up(&daemon->changeover);
+	refusals_deinit(&daemon->refusals);
 	for (unsigned i = 0; daemon->workers && i < daemon->worker_count; i++)
 		worker_stop(daemon->workers[i]);
 	for (unsigned i = 0; daemon->workers && i < daemon->worker_count; i++)

@@ -33,7 +33,7 @@ static void look(void *arg, struct bulletin_facts *facts)
 
 	*facts = (struct bulletin_facts){
 	        .phase = daemon->phase,
-	        .reloading = daemon->reload > RELOAD_STARTING,
+	        .reloading = daemon->reload > RELOAD_REFUSING,
 	        .awaited = preparation_awaited(daemon->changeover.preparation),
 	        .pairs = slots_used(&daemon->slots),
 	        .paused = count_paused(daemon),

@@ -7,8 +7,8 @@ void daemon_take_health(void *arg, const struct relay *relay, size_t up)
 {
 	struct daemon *daemon = arg;
 
-	(void)relay;
 	if (up > 0)
 		daemon_order_all(daemon, WORKER_RETRY);
+	refusals_judge(&daemon->refusals, relay);
 	bell_ring(bulletin_bell(daemon->bulletin));
 }

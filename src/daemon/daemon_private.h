@@ -16,6 +16,7 @@
 #include "daemon/loading.h"
 #include "daemon/memory.h"
 #include "daemon/outages.h"
+#include "daemon/refusals.h"
 #include "daemon/service.h"
 #include "daemon/stand_ins.h"
 #include "daemon/watchdog.h"
@@ -38,7 +39,15 @@ struct event_base;
 
 #define SIGNALS 5
 
-enum reload_state { RELOAD_NOTHING, RELOAD_STARTING, RELOAD_LOADING, RELOAD_WAITING, RELOAD_CHANGING };
+/* RELOAD_REFUSING: only entrances are opened and shut. */
+enum reload_state {
+	RELOAD_NOTHING,
+	RELOAD_STARTING,
+	RELOAD_REFUSING,
+	RELOAD_LOADING,
+	RELOAD_WAITING,
+	RELOAD_CHANGING
+};
 
 struct daemon {
 	struct config *first;  /* what it was started with */
@@ -60,6 +69,7 @@ struct daemon {
 	struct activation activation;
 	struct facade facade;
 	struct changeover changeover; /* to the next generation */
+	struct refusals refusals;
 	const struct config_request *request;
 	struct loading *loading; /* of the request, again */
 	enum reload_state reload;
@@ -127,6 +137,8 @@ void daemon_go_on_reloading(struct daemon *daemon);
 void daemon_take_loaded(void *arg, struct config *config, const struct config_errors *errors);
 void daemon_take_commit(void *arg, struct generation *generation, const struct facade_change *change);
 void daemon_take_changed(void *arg, int error);
+/* Opens and shuts entrances, as of struct refusals. */
+int daemon_change_entrances(void *arg);
 
 /* daemon_stop.c */
 

@@ -5,6 +5,8 @@
  *   nothing ─► loading ─► waiting ─► changing ──────────┴─► loading, if it has come again meanwhile
  *
  * It waits for a report, because workers read the list of standings for that.
+ *
+ *   nothing ─► refusing ─► nothing: entrances of the generation in force are opened and shut
  */
 #include "build_config.h"
 
@@ -24,13 +26,16 @@ static void begin(struct daemon *daemon);
 /* If it was asked for again meanwhile, that is for the same message of READY. */
 static void end(struct daemon *daemon)
 {
+	const bool told = daemon->reload != RELOAD_REFUSING;
+
 	daemon->reload = RELOAD_NOTHING;
 	if (daemon->phase != RUNNING)
 		return;
 	if (daemon->reload_wanted)
 		begin(daemon);
-	else
+	else if (told)
 		bulletin_say(daemon->bulletin, service_ready);
+	refusals_look(&daemon->refusals);
 }
 
 /* Whoever waits for the start does not wait for a reload that was asked for meanwhile. */
@@ -43,6 +48,8 @@ static void end_start(struct daemon *daemon)
 	bulletin_say(daemon->bulletin, service_ready);
 	if (daemon->reload_wanted)
 		daemon_reload(daemon);
+	else
+		refusals_look(&daemon->refusals);
 }
 
 /* The status says what was logged at greater length, if anything was. */
@@ -107,6 +114,7 @@ static void apply(struct daemon *daemon)
 	dump_configure(daemon->dump, daemon->config);
 	collector_set_generation(daemon->collector, daemon->current);
 	outages_set_generation(daemon->outages, daemon->current);
+	refusals_set_generation(&daemon->refusals, daemon->current);
 }
 
 void daemon_take_commit(void *arg, struct generation *generation, const struct facade_change *change)
@@ -114,6 +122,8 @@ void daemon_take_commit(void *arg, struct generation *generation, const struct f
 	struct daemon *daemon = arg;
 
 	generation_put(daemon->current);
+	if (generation == daemon->current)
+		return;
 	daemon->current = generation;
 	config_put(daemon->config);
 	daemon->config = config_get(generation->config);
@@ -139,8 +149,23 @@ void daemon_take_changed(void *arg, int error)
 		end_start(daemon);
 		return;
 	}
-	succeed(daemon);
+	if (daemon->reload == RELOAD_CHANGING)
+		succeed(daemon);
 	end(daemon);
+}
+
+int daemon_change_entrances(void *arg)
+{
+	struct daemon *daemon = arg;
+	int error;
+
+	if (daemon->phase != RUNNING || daemon->reload != RELOAD_NOTHING)
+		return -EBUSY;
+	daemon->reload = RELOAD_REFUSING;
+	error = changeover_begin_again(&daemon->changeover, daemon->current);
+	if (error)
+		daemon->reload = RELOAD_NOTHING;
+	return error;
 }
 
 void daemon_go_on_reloading(struct daemon *daemon)
@@ -218,7 +243,7 @@ void daemon_give_up_reload(struct daemon *daemon)
 {
 	bool changes = daemon->reload == RELOAD_CHANGING;
 
-	if (daemon->reload <= RELOAD_STARTING || (changes && !changeover_give_up(&daemon->changeover)))
+	if (daemon->reload <= RELOAD_REFUSING || (changes && !changeover_give_up(&daemon->changeover)))
 		return;
 	loading_give_up(daemon->loading);
 	config_put(daemon->loaded);

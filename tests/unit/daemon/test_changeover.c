@@ -3,6 +3,7 @@
 
 #include "base/evloop.h"
 #include "daemon/changeover.h"
+#include "daemon/refusals.h"
 #include "faults.h"
 #include "relays.h"
 #include "unit.h"
@@ -23,6 +24,9 @@ static struct slots slots, pipes;
 static struct event_base *base;
 static struct mailbox answers, gone;
 static struct changeover changeover;
+static struct refusals refusals;
+static bool busy;             /* no changeover may begin */
+static const char *fail_time; /* an option */
 static struct generation *current;
 static struct facade_change change;
 static unsigned commits, finished;
@@ -63,7 +67,10 @@ static void on_commit(void *arg, struct generation *generation, const struct fac
 	commits++;
 	change = *changed;
 	generation_put(current);
+	if (generation == current)
+		return;
 	current = generation;
+	refusals_set_generation(&refusals, current);
 }
 
 static void on_done(void *arg, int result)
@@ -71,6 +78,20 @@ static void on_done(void *arg, int result)
 	(void)arg;
 	finished++;
 	error = result;
+	busy = false;
+	refusals_look(&refusals);
+}
+
+static int change_entrances(void *arg)
+{
+	int result;
+
+	(void)arg;
+	if (busy)
+		return -EBUSY;
+	result = changeover_begin_again(&changeover, current);
+	busy = result == 0;
+	return result;
 }
 
 static void init_parts(void)
@@ -123,12 +144,17 @@ static void setup(void)
 	        .answers = &answers,
 	};
 	init_parts();
+	busy = false;
+	fail_time = "fail_time=400ms";
+	refusals = (struct refusals){.change = change_entrances};
+	ck_assert_int_eq(refusals_init(&refusals, base), 0);
 }
 
 static void teardown(void)
 {
 	const struct changeover_parts *parts = &changeover.parts;
 
+	refusals_deinit(&refusals);
 	(void)changeover_give_up(&changeover);
 	for (unsigned i = 0; i < WORKERS; i++)
 		worker_stop(workers[i]);
@@ -153,7 +179,8 @@ static void teardown(void)
 /* To a relay that listens there. */
 static int begin(const char *const *listen)
 {
-	struct config *config = relays_config(listen, TEXTS(relays_address(target)), NULL);
+	struct config *config = relays_config(listen, TEXTS(relays_address(target)),
+	                                      TEXTS("when_down=refuse", "fail_limit=1", fail_time));
 	int result = changeover_begin(&changeover, config);
 
 	config_put(config);
@@ -341,6 +368,234 @@ START_TEST(commit_cannot_be_given_up)
 }
 END_TEST
 
+/* ---- when no target is up ---- */
+
+static struct standing *standing(void)
+{
+	return current->relays[0]->standing;
+}
+
+static bool lets_in(void)
+{
+	return entrances_let_in(&current->relays[0]->entrances) && !busy;
+}
+
+static bool is_closed(size_t number)
+{
+	return current->relays[0]->entrances.list[number]->state == ENTRANCE_CLOSED && !busy;
+}
+
+static void remember(void *arg, const struct config_target *config, bool backup, struct health *health)
+{
+	struct health **found = arg;
+
+	(void)config;
+	(void)backup;
+	*found = health;
+}
+
+static struct health *target_health(void)
+{
+	struct health *found = NULL;
+
+	targets_each_health(current->relays[0]->targets, remember, &found);
+	ck_assert_ptr_nonnull(found);
+	return found;
+}
+
+/* A connect that succeeds or fails. */
+static void connect_target(int result, bool tries)
+{
+	if (tries) {
+		healths_lock(&standing()->healths);
+		ck_assert(health_begin_try(target_health(), clock_ms()));
+		healths_unlock(&standing()->healths);
+		refusals_judge(&refusals, current->relays[0]); /* something else may have changed meanwhile */
+		ck_assert(!relay_refuses(current->relays[0], clock_ms()));
+	}
+	health_note(target_health(), result, tries);
+	if (healths_take_changed(&standing()->healths))
+		refusals_judge(&refusals, current->relays[0]);
+}
+
+static int knock_at(size_t number)
+{
+	const struct endpoint *to = &current->relays[0]->entrances.list[number]->endpoint;
+	int fd = socket(to->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int result = connect(fd, &to->any, to->length) < 0 ? -errno : 0;
+
+	close(fd);
+	return result;
+}
+
+/* A pair goes on. The generation is the same, and so are the addresses. */
+START_TEST(entrances_are_shut_and_opened_again)
+{
+	struct generation *first;
+	uint64_t shut;
+	unsigned fds;
+	int client;
+
+	ck_assert_int_eq(change_to(TEXTS("127.0.0.1:0", "name.example:0")), 0);
+	first = current;
+	fds = relays_count_fds();
+	client = relays_connect(entrance(0));
+	LOOP_UNTIL(base, slots_used(&slots) == 1);
+	shut = clock_ms();
+	refusals_note(&refusals, standing(), REFUSAL_NEVER);
+	LOOP_UNTIL(base, is_closed(0) && is_closed(1));
+	ck_assert_int_eq(knock_at(0), -ECONNREFUSED);
+	ck_assert_int_eq(knock_at(1), -ECONNREFUSED);
+	ck_assert_uint_eq(captured(", as no target is up"), 2);
+	ck_assert_uint_eq(slots_used(&slots), 1);
+	refusals_note(&refusals, standing(), 0);
+	LOOP_UNTIL(base, lets_in());
+	ck_assert_uint_ge(clock_ms(), shut + 100); /* between two of any relays */
+	ck_assert_uint_eq(captured("letting clients in again"), 1);
+	ck_assert_ptr_eq(current, first);
+	ck_assert_uint_eq(slots_used(&slots), 1);
+	loop_reset(client);
+	LOOP_UNTIL(base, slots_used(&slots) == 0);
+	close(accept(target, NULL, NULL));
+	assert_served(0);
+	assert_served(1);
+	ck_assert_uint_eq(relays_count_fds(), fds);
+}
+END_TEST
+
+/* Without checks, one may be tried after fail_time. If that is in vain, they are shut again. */
+START_TEST(entrances_are_opened_after_fail_time)
+{
+	uint64_t until;
+
+	ck_assert_int_eq(change_to(LISTEN), 0);
+	connect_target(-ECONNREFUSED, false);
+	until = clock_ms() + 300;
+	LOOP_UNTIL(base, is_closed(0));
+	LOOP_UNTIL(base, lets_in());
+	ck_assert_uint_ge(clock_ms(), until);
+	LOOP_UNTIL(base, clock_ms() >= until + 400); /* before, it would not follow */
+	connect_target(-ECONNREFUSED, true);
+	LOOP_UNTIL(base, is_closed(0));
+	LOOP_UNTIL(base, lets_in());
+	connect_target(0, true);
+	assert_served(0);
+	ck_assert(lets_in());
+}
+END_TEST
+
+/* It is tried again, ever later. */
+START_TEST(address_that_somebody_has_taken)
+{
+	const struct socket_tuning plain = {.rcvbuf = UNITS_AUTO};
+	const struct endpoint *endpoint;
+	uint64_t first;
+	int other;
+
+	ck_assert_int_eq(change_to(TEXTS("127.0.0.2:0", "127.0.0.1:0")), 0);
+	refusals_note(&refusals, standing(), REFUSAL_NEVER);
+	LOOP_UNTIL(base, is_closed(0) && is_closed(1));
+	endpoint = &current->relays[0]->entrances.list[1]->endpoint;
+	other = relays_listen_at(endpoint, &plain, SOCKET_SOLE, false);
+	ck_assert_int_ge(other, 0);
+	refusals_note(&refusals, standing(), 0);
+	LOOP_UNTIL(base, captured("cannot listen on") == 1 && !busy);
+	first = clock_ms();
+	ck_assert(is_closed(0)); /* all or none */
+	LOOP_UNTIL(base, captured("cannot listen on") == 2);
+	ck_assert_uint_ge(clock_ms(), first + 900);
+	close(other);
+	LOOP_UNTIL(base, lets_in());
+	ck_assert_uint_eq(captured("cannot listen on"), 2);
+	assert_served(1);
+}
+END_TEST
+
+/* The next configuration does not let clients in, unless it says so. */
+START_TEST(reload_while_clients_are_refused)
+{
+	struct config *config;
+	struct generation *first;
+
+	fail_time = "fail_time=1h";
+	ck_assert_int_eq(change_to(LISTEN), 0);
+	first = current;
+	connect_target(-ECONNREFUSED, false);
+	refusals_look(&refusals);
+	ck_assert(busy);
+	if (_i)
+		LOOP_UNTIL(base, is_closed(0));
+	else
+		LOOP_UNTIL(base, !busy); /* clients that wait are still served */
+	ck_assert_int_eq(change_to(TEXTS("127.0.0.1:0", "127.0.0.2:0")), 0);
+	ck_assert_ptr_ne(current, first);
+	ck_assert_uint_eq(change.added + change.kept + change.removed, 0);
+	LOOP_UNTIL(base, is_closed(0));
+	ck_assert_int_eq(knock_at(0), -ECONNREFUSED);
+	ck_assert_int_eq(knock_at(1), -ECONNREFUSED);
+	config = relays_config(LISTEN, TEXTS(relays_address(target)), NULL);
+	ck_assert_int_eq(changeover_begin(&changeover, config), 0);
+	config_put(config);
+	LOOP_UNTIL(base, lets_in());
+	assert_served(0);
+}
+END_TEST
+
+/* However often the targets come and go, it is the last word that counts. */
+START_TEST(targets_that_flap)
+{
+	unsigned before;
+	uint64_t begin_ms;
+
+	ck_assert_int_eq(change_to(LISTEN), 0);
+	before = commits;
+	begin_ms = clock_ms();
+	for (int i = 0; i < 2000; i++) {
+		refusals_note(&refusals, standing(), i % 2 ? 0 : REFUSAL_NEVER);
+		event_base_loop(base, EVLOOP_NONBLOCK);
+	}
+	ck_assert_uint_le(commits - before, 2 + 2 * (clock_ms() - begin_ms) / 200);
+	LOOP_UNTIL(base, lets_in());
+	assert_served(0);
+	refusals_note(&refusals, standing(), REFUSAL_NEVER);
+	LOOP_UNTIL(base, is_closed(0));
+	ck_assert_uint_ge(clock_ms(), begin_ms + 200);
+}
+END_TEST
+
+/* What was there is still there, and it is tried again. */
+START_TEST(no_memory_to_shut_or_to_open)
+{
+	unsigned failures = 0;
+
+	ck_assert_int_eq(change_to(LISTEN), 0);
+	for (size_t allocation = 1; !busy; allocation++) {
+		const unsigned fds = relays_count_fds();
+		int result;
+
+		refusal_note(&standing()->refusal, clock_ms(), _i ? 0 : REFUSAL_NEVER);
+		if (_i && allocation == 1) {
+			refusal_note(&standing()->refusal, clock_ms(), REFUSAL_NEVER);
+			refusals_look(&refusals);
+			LOOP_UNTIL(base, is_closed(0));
+			refusal_note(&standing()->refusal, clock_ms(), 0);
+			continue;
+		}
+		fault_set(FAULT_MEMORY, allocation, ENOMEM);
+		result = change_entrances(NULL);
+		fault_set(FAULT_MEMORY, 0, 0);
+		if (result == 0 && _i && !entrances_let_in(&current->relays[0]->entrances))
+			LOOP_UNTIL(base, !busy); /* put off */
+		failures += result != 0;
+		if (result)
+			ck_assert_uint_eq(relays_count_fds(), fds);
+	}
+	ck_assert_uint_gt(failures, 3);
+	LOOP_UNTIL(base, !busy);
+	ck_assert(lets_in() == _i);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("changeover");
@@ -355,6 +610,12 @@ int main(void)
 	tcase_add_test(tcase, lack_of_memory_changes_nothing_or_all_is_there);
 	tcase_add_test(tcase, what_is_given_up_changes_nothing);
 	tcase_add_test(tcase, commit_cannot_be_given_up);
+	tcase_add_test(tcase, entrances_are_shut_and_opened_again);
+	tcase_add_test(tcase, entrances_are_opened_after_fail_time);
+	tcase_add_test(tcase, address_that_somebody_has_taken);
+	tcase_add_loop_test(tcase, reload_while_clients_are_refused, 0, 2);
+	tcase_add_test(tcase, targets_that_flap);
+	tcase_add_loop_test(tcase, no_memory_to_shut_or_to_open, 0, 2);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
 }

@@ -1,0 +1,162 @@
+#include "build_config.h"
+
+#include "daemon/refusals.h"
+
+#include "base/clock.h"
+#include "base/evloop.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <string.h>
+
+/* One change at a time, and so long between two: it takes all workers, and what comes together is one. */
+#define PAUSE_MS 100
+/* When a change could not be made. */
+#define RETRY_MS 1000
+
+/* ---- what is known of targets ---- */
+
+struct outlook {
+	const struct relay *relay;
+	uint64_t now, until; /* as of refusal_note */
+	bool known;          /* there is an address */
+};
+
+/* Without checks, an address that is down without an end is being tried. */
+static uint64_t down_until(const struct outlook *outlook, const struct health *health)
+{
+	struct healths *healths = &outlook->relay->standing->healths;
+	enum health_use use;
+	uint64_t until;
+
+	healths_lock(healths);
+	use = health_use(health, outlook->now, &until);
+	healths_unlock(healths);
+	if (use != USE_DOWN || (until == REFUSAL_NEVER && outlook->relay->config->check_interval == 0))
+		return 0;
+	return until;
+}
+
+static void look_at_address(void *arg, const struct config_target *target, bool backup, struct health *health)
+{
+	struct outlook *outlook = arg;
+
+	(void)target;
+	(void)backup;
+	if (!health)
+		return;
+	outlook->known = true;
+	outlook->until = min_u64(outlook->until, down_until(outlook, health));
+}
+
+/* Names without an address are for whoever tries to connect. */
+void refusals_judge(struct refusals *refusals, const struct relay *relay)
+{
+	struct outlook outlook = {relay, clock_ms(), REFUSAL_NEVER, false};
+
+	if (relay->config->when_down != WHEN_DOWN_REFUSE)
+		return;
+	targets_each_health(relay->targets, look_at_address, &outlook);
+	refusals_note(refusals, relay->standing, outlook.known ? outlook.until : 0);
+}
+
+/* ---- what is due ---- */
+
+static bool is_due(const struct relay *relay, uint64_t now)
+{
+	return relay_refuses(relay, now) == entrances_let_in(&relay->entrances);
+}
+
+static bool any_is_due(const struct refusals *refusals, uint64_t now)
+{
+	const struct generation *generation = refusals->generation;
+	bool due = false;
+
+	for (size_t i = 0; !due && i < generation->relay_count; i++)
+		due = is_due(generation->relays[i], now);
+	return due;
+}
+
+static uint64_t find_next(const struct refusals *refusals, uint64_t now)
+{
+	const struct generation *generation = refusals->generation;
+	uint64_t next = REFUSAL_NEVER;
+
+	for (size_t i = 0; i < generation->relay_count; i++)
+		if (generation->relays[i]->config->when_down == WHEN_DOWN_REFUSE)
+			next = min_u64(next, refusal_next(&generation->relays[i]->standing->refusal, now));
+	return next;
+}
+
+static void look_at(struct refusals *refusals, uint64_t when)
+{
+	uint64_t now = clock_ms();
+	const struct timeval wait = clock_timeval(when > now ? when - now : 0);
+
+	if (when == REFUSAL_NEVER)
+		event_del(refusals->timer);
+	else
+		(void)event_add(refusals->timer, &wait); /* there is memory for it */
+}
+
+static void change(struct refusals *refusals, uint64_t now)
+{
+	int error = refusals->change(refusals->arg);
+
+	if (error == -EBUSY)
+		return;
+	refusals->changed = now;
+	if (error)
+		log_error("cannot open and close entrances: %s", strerror(-error));
+	look_at(refusals, error ? now + RETRY_MS : find_next(refusals, clock_ms()));
+}
+
+void refusals_look(struct refusals *refusals)
+{
+	uint64_t now = clock_ms();
+
+	if (!refusals->generation)
+		return;
+	if (!any_is_due(refusals, now))
+		look_at(refusals, find_next(refusals, now));
+	else if (now < refusals->changed + PAUSE_MS)
+		look_at(refusals, refusals->changed + PAUSE_MS);
+	else
+		change(refusals, now);
+}
+
+EVENT_CALLBACK(on_timer, struct refusals, refusals)
+{
+	refusals_look(refusals);
+}
+
+void refusals_note(struct refusals *refusals, struct standing *standing, uint64_t until)
+{
+	refusal_note(&standing->refusal, clock_ms(), until);
+	event_active(refusals->timer, EV_TIMEOUT, 0);
+}
+
+void refusals_set_generation(struct refusals *refusals, const struct generation *generation)
+{
+	refusals->generation = generation;
+	for (size_t i = 0; i < generation->relay_count; i++)
+		refusals_judge(refusals, generation->relays[i]);
+}
+
+int refusals_init(struct refusals *refusals, struct event_base *base)
+{
+	static const struct timeval later = {.tv_sec = 3600};
+
+	refusals->timer = event_new(base, -1, 0, on_timer, refusals);
+	if (!refusals->timer || event_add(refusals->timer, &later) < 0)
+		return -ENOMEM;
+	event_del(refusals->timer); /* libevent keeps the place of a timeout that it had once */
+	return 0;
+}
+
+void refusals_deinit(struct refusals *refusals)
+{
+	evloop_free_event(refusals->timer);
+	refusals->timer = NULL;
+}
