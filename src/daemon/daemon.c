@@ -171,6 +171,7 @@ static void tear_down(struct daemon *daemon)
 {
 	(void)changeover_give_up(&daemon->changeover);
 	refusals_deinit(&daemon->refusals);
+	checks_free(daemon->checks);
 	for (unsigned i = 0; daemon->workers && i < daemon->worker_count; i++)
 		worker_stop(daemon->workers[i]);
 	for (unsigned i = 0; daemon->workers && i < daemon->worker_count; i++)

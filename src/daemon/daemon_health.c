@@ -9,6 +9,9 @@ void daemon_take_health(void *arg, const struct relay *relay, size_t up)
 
 	if (up > 0)
 		daemon_order_all(daemon, WORKER_RETRY);
+	if (relay->standing->readdressed)
+		checks_follow(daemon->checks, daemon->current);
+	relay->standing->readdressed = false;
 	refusals_judge(&daemon->refusals, relay);
 	bell_ring(bulletin_bell(daemon->bulletin));
 }

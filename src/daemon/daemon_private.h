@@ -11,6 +11,7 @@
 #include "config/config.h"
 #include "daemon/bulletin.h"
 #include "daemon/changeover.h"
+#include "daemon/checks.h"
 #include "daemon/collector.h"
 #include "daemon/dump.h"
 #include "daemon/loading.h"
@@ -70,6 +71,7 @@ struct daemon {
 	struct facade facade;
 	struct changeover changeover; /* to the next generation */
 	struct refusals refusals;
+	struct checks *checks;
 	const struct config_request *request;
 	struct loading *loading; /* of the request, again */
 	enum reload_state reload;

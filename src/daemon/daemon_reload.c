@@ -114,6 +114,7 @@ static void apply(struct daemon *daemon)
 	dump_configure(daemon->dump, daemon->config);
 	collector_set_generation(daemon->collector, daemon->current);
 	outages_set_generation(daemon->outages, daemon->current);
+	checks_follow(daemon->checks, daemon->current);
 	refusals_set_generation(&daemon->refusals, daemon->current);
 }
 

@@ -143,6 +143,9 @@ static int init_changeover(struct daemon *daemon)
 	        .done = daemon_take_changed,
 	        .arg = daemon,
 	};
+	daemon->checks = checks_new(daemon->base, daemon->ports);
+	if (!daemon->checks)
+		return -ENOMEM;
 	daemon->refusals = (struct refusals){.change = daemon_change_entrances, .arg = daemon};
 	daemon->loading = loading_new(daemon->base, daemon->request, daemon_take_loaded, daemon);
 	return daemon->loading ? refusals_init(&daemon->refusals, daemon->base) : -ENOMEM;

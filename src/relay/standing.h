@@ -44,6 +44,7 @@ struct standing {
 	struct episode is_short; /* of something that connecting needs */
 	struct episode unserved; /* clients get no target */
 	struct refusal refusal;
+	bool readdressed; /* a target has other addresses than before; main thread */
 	/* private */
 	struct episode at_limit;
 	struct standings *standings;

@@ -67,9 +67,11 @@ static int take_answer(void *arg)
 	const struct target *target = arg;
 	int error = take_found(arg);
 
-	if (!error)
-		healths_tell_changed(target->targets->table.healths);
-	return error;
+	if (error)
+		return error;
+	target->targets->standing->readdressed = true;
+	healths_tell_changed(target->targets->table.healths);
+	return 0;
 }
 
 static int add_name(struct target *target, struct resolver *resolver, uint64_t resolve_interval)

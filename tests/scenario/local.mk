@@ -52,6 +52,7 @@ SCENARIOS = \
 	tests/scenario/connecting.sh \
 	tests/scenario/links.sh \
 	tests/scenario/retrying.sh \
+	tests/scenario/refusing.sh \
 	tests/scenario/dump.sh \
 	tests/scenario/workers.sh \
 	tests/scenario/service.sh \

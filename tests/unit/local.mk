@@ -15,6 +15,7 @@ UNIT_TESTS = \
 	tests/unit/config/test_rings \
 	tests/unit/report/test_report \
 	tests/unit/daemon/test_changeover \
+	tests/unit/daemon/test_checks \
 	tests/unit/daemon/test_outages \
 	tests/unit/daemon/test_target_records \
 	tests/unit/daemon/test_dump \
@@ -150,6 +151,10 @@ tests_unit_daemon_test_changeover_SOURCES = tests/unit/daemon/test_changeover.c 
 tests_unit_daemon_test_changeover_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_daemon_test_changeover_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_daemon_test_changeover_LDADD = $(UNIT_LIBS)
+tests_unit_daemon_test_checks_SOURCES = tests/unit/daemon/test_checks.c tests/unit/faults.c
+tests_unit_daemon_test_checks_LDFLAGS = $(FAULTS_WRAP)
+tests_unit_daemon_test_checks_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_daemon_test_checks_LDADD = $(UNIT_LIBS)
 tests_unit_daemon_test_loading_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=config_load
 tests_unit_daemon_test_loading_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_daemon_test_loading_LDADD = $(UNIT_LIBS)

@@ -1,0 +1,383 @@
+/* Checks of target addresses, with listeners that accept, refuse or never answer. */
+#include "build_config.h"
+
+#include "base/evloop.h"
+#include "capture.h"
+#include "daemon/checks.h"
+#include "faults.h"
+#include "loop.h"
+#include "relays.h"
+#include "unit.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#define MANY      100
+#define UNDER_WAY 64
+#define TENTHS    10
+
+static struct event_base *base;
+static struct checks *checks;
+static struct config_relay relay;
+static struct healths healths;
+static struct check_rules rules;
+static struct label *target;
+static struct endpoint endpoint; /* of listener */
+static struct health *health;    /* of that */
+static int listener, stuffing[8];
+static unsigned fds_before;
+
+static struct health *get(const char *name)
+{
+	struct label *label = label_new(name);
+	struct health *got = healths_get(&healths, label, &endpoint);
+
+	ck_assert_ptr_nonnull(got);
+	label_put(label);
+	return got;
+}
+
+static void setup(void)
+{
+	struct sockaddr_in address;
+
+	fds_before = relays_count_fds();
+	base = evloop_new();
+	relay = (struct config_relay){.fail_limit = 3,
+	                              .fail_time = 10000,
+	                              .check_interval = 1,
+	                              .check_timeout = 1000,
+	                              .check_rise = 2,
+	                              .check_fall = 3};
+	rules = (struct check_rules){
+	        .interval = 20,
+	        .timeout = 5000,
+	        .tuning = {.rcvbuf = UNITS_AUTO, .sndbuf = UNITS_AUTO, .notsent_lowat = UNITS_AUTO}};
+	memset(&healths, 0, sizeof(healths));
+	healths_init(&healths, &relay, NULL);
+	listener = loop_listen(&address);
+	loop_nonblocking(listener);
+	ck_assert_int_eq(listen(listener, 1024), 0);
+	endpoint = (struct endpoint){.in = address, .length = sizeof(address)};
+	target = label_new("db.example:80");
+	health = get("db.example:80");
+	checks = checks_new(base, NULL);
+	ck_assert_ptr_nonnull(checks);
+	for (size_t i = 0; i < sizeof(stuffing) / sizeof(stuffing[0]); i++)
+		stuffing[i] = -1;
+}
+
+static void teardown(void)
+{
+	checks_free(checks);
+	checks_free(NULL);
+	health_put(health);
+	healths_deinit(&healths);
+	label_put(target);
+	for (size_t i = 0; i < sizeof(stuffing) / sizeof(stuffing[0]); i++)
+		if (stuffing[i] >= 0)
+			close(stuffing[i]);
+	if (listener >= 0)
+		close(listener);
+	event_base_free(base);
+	ck_assert_uint_eq(relays_count_fds(), fds_before);
+}
+
+static void want(struct health *one)
+{
+	ck_assert_int_eq(checks_want(checks, one, &rules), 0);
+}
+
+/* That one and no other is checked. */
+static void check_one(void)
+{
+	checks_begin(checks);
+	want(health);
+	checks_end(checks);
+}
+
+static struct health_view view(void)
+{
+	struct health_view seen;
+
+	health_look(health, &seen);
+	return seen;
+}
+
+/* Its queue is full, so it answers no more. */
+static void silence(void)
+{
+	ck_assert_int_eq(listen(listener, 0), 0);
+	for (size_t i = 0; i < sizeof(stuffing) / sizeof(stuffing[0]); i++) {
+		stuffing[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		(void)!connect(stuffing[i], &endpoint.any, endpoint.length);
+	}
+}
+
+/* Its listener is gone. */
+static void refuse(void)
+{
+	close(listener);
+	listener = -1;
+}
+
+static unsigned accepted_and_reset(void)
+{
+	unsigned count = 0;
+	int fd;
+
+	while ((fd = accept(listener, NULL, NULL)) >= 0) {
+		char byte;
+
+		ck_assert_int_eq(poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 5000), 1);
+		ck_assert_int_eq(recv(fd, &byte, 1, 0), -1);
+		ck_assert_int_eq(errno, ECONNRESET);
+		close(fd);
+		count++;
+	}
+	return count;
+}
+
+START_TEST(target_sees_a_connection_and_its_reset)
+{
+	unsigned accepted = 0;
+
+	check_one();
+	LOOP_UNTIL(base, (accepted += accepted_and_reset()) >= 5);
+	ck_assert_uint_eq(view().checks, accepted);
+	ck_assert_uint_eq(view().check_failures, 0);
+}
+END_TEST
+
+START_TEST(fall_and_rise)
+{
+	struct sockaddr_in address = endpoint.in;
+	const int one = 1;
+
+	check_one();
+	refuse();
+	LOOP_UNTIL(base, view().state == HEALTH_DOWN);
+	ck_assert_uint_eq(view().in_a_row, relay.check_fall);
+	ck_assert_uint_eq(view().check_failures, relay.check_fall);
+	ck_assert_int_eq(view().last_error, -ECONNREFUSED);
+	listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	ck_assert_int_eq(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
+	ck_assert_int_eq(listen(listener, 16), 0);
+	LOOP_UNTIL(base, view().state == HEALTH_UP);
+	ck_assert_uint_eq(accepted_and_reset(), relay.check_rise);
+}
+END_TEST
+
+START_TEST(check_that_takes_too_long)
+{
+	silence();
+	rules.timeout = 50;
+	check_one();
+	LOOP_UNTIL(base, view().checks >= 2);
+	ck_assert_uint_eq(view().check_failures, view().checks);
+	ck_assert_int_eq(view().last_error, -ETIMEDOUT);
+}
+END_TEST
+
+/* The first check is anywhere in the interval, and later ones differ in length a little. */
+START_TEST(checks_are_spread)
+{
+	unsigned in[TENTHS] = {0}, total = 0;
+	uint64_t began;
+	char name[16];
+
+	rules.interval = 1000;
+	checks_begin(checks);
+	for (int i = 0; i < 1000; i++) {
+		struct health *one;
+
+		snprintf(name, sizeof(name), "%d", i);
+		one = get(name);
+		want(one);
+		health_put(one);
+	}
+	checks_end(checks);
+	began = clock_ms();
+	while (total < 1000) {
+		unsigned count;
+
+		event_base_loop(base, EVLOOP_ONCE);
+		count = accepted_and_reset();
+		in[min_u64((clock_ms() - began) / (rules.interval / TENTHS), TENTHS - 1)] += count;
+		total += count;
+	}
+	for (int i = 0; i < TENTHS; i++)
+		printf("# %u in tenth %d\n", in[i], i);
+	for (int i = 0; i < TENTHS; i++)
+		ck_assert_uint_le(in[i], 200); /* all at once would be 1000; the machine may be busy */
+}
+END_TEST
+
+/* The others wait for them. */
+START_TEST(only_so_many_at_a_time)
+{
+	struct health *all[MANY];
+	struct health_view seen;
+	const unsigned fds = (silence(), relays_count_fds());
+	char name[16];
+
+	rules.interval = 1;
+	rules.timeout = 300;
+	checks_begin(checks);
+	for (int i = 0; i < MANY; i++) {
+		snprintf(name, sizeof(name), "%d", i);
+		want(all[i] = get(name));
+	}
+	checks_end(checks);
+	LOOP_UNTIL(base, relays_count_fds() == fds + UNDER_WAY);
+	rules.interval = 3600000; /* so that nothing but the end of one lets the next begin */
+	checks_begin(checks);
+	for (int i = 0; i < MANY; i++)
+		want(all[i]);
+	checks_end(checks);
+	for (int i = 0; i < 20; i++) {
+		event_base_loop(base, EVLOOP_NONBLOCK);
+		ck_assert_uint_le(relays_count_fds(), fds + UNDER_WAY);
+	}
+	for (int i = 0; i < MANY; i++) {
+		LOOP_UNTIL(base, (health_look(all[i], &seen), seen.check_failures > 0));
+		ck_assert_uint_eq(seen.checks, 1);
+	}
+	checks_begin(checks);
+	checks_end(checks);
+	ck_assert_uint_eq(relays_count_fds(), fds);
+	for (int i = 0; i < MANY; i++)
+		health_put(all[i]);
+}
+END_TEST
+
+START_TEST(shortage_is_no_result)
+{
+	fault_set_lasting(FAULT_SOCKET, EMFILE);
+	check_one();
+	LOOP_UNTIL(base, fault_count(FAULT_SOCKET) >= 5);
+	fault_set(FAULT_SOCKET, 0, 0);
+	ck_assert_uint_eq(view().checks, 0);
+	LOOP_UNTIL(base, accepted_and_reset() > 0);
+	ck_assert_uint_eq(view().check_failures, 0);
+}
+END_TEST
+
+/* Waiting for an event needs memory. */
+START_TEST(no_memory_is_no_result)
+{
+	unsigned fds;
+
+	silence();
+	fds = relays_count_fds();
+	fault_set_lasting(FAULT_EVENT_NEW, ENOMEM);
+	check_one();
+	LOOP_UNTIL(base, fault_count(FAULT_EVENT_NEW) >= 5);
+	fault_set(FAULT_EVENT_NEW, 0, 0);
+	ck_assert_uint_eq(view().checks, 0);
+	ck_assert_uint_le(relays_count_fds(), fds + 1);
+}
+END_TEST
+
+/* A shorter interval holds at once, a longer one from the next check on. */
+START_TEST(other_rules)
+{
+	uint64_t before;
+
+	rules.interval = 3600000;
+	check_one();
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	ck_assert_uint_eq(view().checks, 0);
+	rules.interval = 20;
+	check_one();
+	LOOP_UNTIL(base, view().checks >= 3);
+	rules.interval = 3600000;
+	check_one();
+	before = view().checks;
+	LOOP_UNTIL(base, view().checks == before + 1);
+	(void)loop_passes_in(base, 200);
+	ck_assert_uint_eq(view().checks, before + 1);
+}
+END_TEST
+
+/* Whether it waits, or is under way. */
+START_TEST(no_longer_wanted)
+{
+	uint64_t seen;
+	unsigned fds;
+
+	if (_i) {
+		silence();
+		fds = relays_count_fds();
+		check_one();
+		LOOP_UNTIL(base, relays_count_fds() == fds + 1);
+	} else {
+		fds = relays_count_fds();
+		check_one();
+		LOOP_UNTIL(base, view().checks > 0);
+	}
+	checks_begin(checks);
+	checks_end(checks);
+	ck_assert_uint_eq(relays_count_fds(), fds);
+	seen = view().checks;
+	(void)loop_passes_in(base, 200);
+	ck_assert_uint_eq(view().checks, seen);
+}
+END_TEST
+
+START_TEST(wanted_twice_is_one_check)
+{
+	unsigned fds;
+
+	silence();
+	fds = relays_count_fds();
+	checks_begin(checks);
+	want(health);
+	want(health);
+	checks_end(checks);
+	check_one();
+	LOOP_UNTIL(base, relays_count_fds() > fds);
+	(void)loop_passes_in(base, 100);
+	ck_assert_uint_eq(relays_count_fds(), fds + 1);
+}
+END_TEST
+
+START_TEST(no_memory_for_another)
+{
+	size_t nth = 0;
+	int error = -ENOMEM;
+
+	checks_begin(checks);
+	while (error) {
+		fault_set(FAULT_MEMORY, ++nth, ENOMEM);
+		error = checks_want(checks, health, &rules);
+		fault_set(FAULT_MEMORY, 0, 0);
+	}
+	ck_assert_uint_ge(nth, 2);
+	checks_end(checks);
+	LOOP_UNTIL(base, view().checks > 0);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("checks");
+	TCase *tcase = tcase_create("checks");
+
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_set_timeout(tcase, 30);
+	tcase_add_test(tcase, target_sees_a_connection_and_its_reset);
+	tcase_add_test(tcase, fall_and_rise);
+	tcase_add_test(tcase, check_that_takes_too_long);
+	tcase_add_test(tcase, checks_are_spread);
+	tcase_add_test(tcase, only_so_many_at_a_time);
+	tcase_add_test(tcase, shortage_is_no_result);
+	tcase_add_test(tcase, no_memory_is_no_result);
+	tcase_add_test(tcase, other_rules);
+	tcase_add_loop_test(tcase, no_longer_wanted, 0, 2);
+	tcase_add_test(tcase, wanted_twice_is_one_check);
+	tcase_add_test(tcase, no_memory_for_another);
+	suite_add_tcase(suite, tcase);
+	return unit_run(suite);
+}
