@@ -14,6 +14,7 @@ RECIPES = \
 	conf/recipe-rooms.sh \
 	conf/recipe-sites.ini \
 	conf/recipe-ssh.ini \
+	conf/recipe-standby.ini \
 	conf/recipe-targets.ini \
 	conf/recipe-unix.ini
 $(RECIPES): man/weir-recipes.7 man/recipe.awk

@@ -42,27 +42,40 @@ as_postgres() {
 	fi
 }
 
-postgres_serve() {
-	local bin
+declare -A POSTGRES_PIDS # by folder
+
+postgres_find() {
 	need psql
-	bin=$(find /usr/lib/postgresql -name initdb -printf '%h\n' 2>/dev/null | sort -V | tail -n 1)
-	[ -n "$bin" ] || skip "initdb is missing"
+	POSTGRES_BIN=$(find /usr/lib/postgresql -name initdb -printf '%h\n' 2>/dev/null | sort -V | tail -n 1)
+	[ -n "$POSTGRES_BIN" ] || skip "initdb is missing"
+}
+
+# postgres_serve ADDRESS:PORT [FOLDER]: a new cluster. The folder tells several of a case apart.
+postgres_serve() {
+	local cluster=${2:-cluster}
+	postgres_find
 	if [ "$(id -u)" -eq 0 ]; then
 		id postgres >/dev/null 2>&1 || skip "there is no user postgres"
 		# shellcheck disable=SC2154 # of scenario/lib.sh
 		chmod 711 "$top" .
-		install -d -o postgres -m 700 cluster
-		as_postgres test -w cluster || skip "the user postgres cannot reach $PWD"
+		install -d -o postgres -m 700 "$cluster"
+		as_postgres test -w "$cluster" || skip "the user postgres cannot reach $PWD"
 	fi
-	as_postgres "$bin/initdb" --no-sync --auth trust --username weir --encoding UTF8 --locale C "$PWD/cluster" >initdb.out
-	cat >>cluster/postgresql.conf <<-END
+	as_postgres "$POSTGRES_BIN/initdb" --no-sync --auth trust --username weir --encoding UTF8 --locale C "$PWD/$cluster" >initdb.out
+	cat >>"$cluster"/postgresql.conf <<-END
 		listen_addresses = '${1%:*}'
 		port = ${1##*:}
 		unix_socket_directories = ''
 		fsync = off
 	END
-	echo 'host all all 10.0.0.0/8 trust' >>cluster/pg_hba.conf
-	serve "$1" as_postgres "$bin/postgres" -D "$PWD/cluster"
+	echo 'host all all 10.0.0.0/8 trust' >>"$cluster"/pg_hba.conf
+	postgres_start "$@"
+}
+
+# postgres_start ADDRESS:PORT [FOLDER]: a cluster that was stopped.
+postgres_start() {
+	serve "$1" as_postgres "$POSTGRES_BIN/postgres" -D "$PWD/${2:-cluster}"
+	POSTGRES_PIDS[${2:-cluster}]=$SERVER_PID
 	wait_for "the cluster to answer" postgres_answers "$1"
 }
 
@@ -75,10 +88,11 @@ sql() {
 	timeout 120 psql -qAt -v ON_ERROR_STOP=1 -h "${1%:*}" -p "${1##*:}" -U weir -d postgres "${@:2}"
 }
 
-# The server itself ends a moment after it was told to; its cluster must not vanish before.
+# postgres_stop [FOLDER]. The server itself ends a moment after it was told to; its cluster must not vanish
+# before.
 postgres_stop() {
-	kill -INT "$(head -n 1 cluster/postmaster.pid)"
-	wait "$SERVER_PID" || :
+	kill -INT "$(head -n 1 "${1:-cluster}/postmaster.pid")"
+	wait "${POSTGRES_PIDS[${1:-cluster}]}" || :
 }
 
 # redis_serve ADDRESS:PORT [OPTION...]

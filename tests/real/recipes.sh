@@ -27,12 +27,14 @@ OWN=10.0.0.1 # weir's machine in all recipes
 set_up_world() {
 	local address
 	ip link set lo up
-	for address in $OWN 10.0.0.5 10.0.0.11 10.0.0.2{1,2} 10.0.0.{40,50,60,70,80} 10.0.0.8{1,2,3,4}; do
+	for address in $OWN 10.0.0.5 10.0.0.1{1,2,3} 10.0.0.2{1,2} 10.0.0.{40,50,60,70,80} 10.0.0.8{1,2,3,4}; do
 		ip address add $address/32 dev lo
 	done
 	cat >"$top/hosts" <<-END
 		127.0.0.1 localhost
 		10.0.0.11 db1.example.net
+		10.0.0.12 primary.example.net
+		10.0.0.13 standby.example.net
 		10.0.0.21 mail1.example.net
 		10.0.0.22 mail2.example.net
 		10.0.0.83 app.example.net
@@ -124,6 +126,48 @@ more_rooms() {
 	expect_equal "what --test says" "configuration is good: 21 relays" "$(head -n 1 test.out)"
 }
 beside "a game: rooms that the shell writes" more_rooms
+
+which_database() {
+	sql 127.0.0.1:6433 -c 'select inet_server_addr()'
+}
+
+gets_database() {
+	[ "$(which_database)" = "$1" ]
+}
+
+expect_database() {
+	expect_equal "the database $2" "$1" "$(which_database)"
+}
+
+a_client_is_held() {
+	weir_dump
+	has pair relay=reports state=connecting
+}
+
+standby() {
+	local asking
+	EXPECT_LOG='target .*.example.net:5432 .*is down\|no target could be connected'
+	postgres_serve 10.0.0.12:5432 primary
+	postgres_serve 10.0.0.13:5432 standby
+	weir_recipe standby.ini
+	expect_database 10.0.0.12 "while both are there"
+	postgres_stop primary
+	for _ in 1 2 3; do expect_database 10.0.0.13 "while the primary is away"; done
+	wait_log 'target primary.example.net:5432 .*is down'
+	postgres_start 10.0.0.12:5432 primary
+	wait_for "a client that gets the primary again" gets_database 10.0.0.12
+	wait_log 'target primary.example.net:5432 .*is up again'
+	postgres_stop primary
+	postgres_stop standby
+	which_database >held &
+	asking=$!
+	wait_for "a client that is held" a_client_is_held
+	postgres_start 10.0.0.12:5432 primary
+	wait $asking || fail "the client that was held has failed"
+	expect_equal "the database of the client that was held" 10.0.0.12 "$(<held)"
+	postgres_stop primary
+}
+beside "a database and its standby: PostgreSQL" standby
 
 secure_shell() {
 	sshd_serve 10.0.0.50:22
