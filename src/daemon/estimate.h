@@ -34,7 +34,10 @@ char *estimate_shortage(const struct config *config, uint64_t nofile, char *text
  */
 char *estimate_lack(const struct config *config, uint64_t nofile, char *text, size_t size);
 
-/* Upper bounds of memory, in bytes. */
+/*
+ * Upper bounds of memory, in bytes, with one configuration, also while it is reloaded. Earlier ones that
+ * pairs still have come on top of that.
+ */
 struct estimate {
 	uint64_t user;   /* resident memory of the process: queues, fixed, and pair for each pair */
 	uint64_t queues; /* memory_max, and what the allocator adds */

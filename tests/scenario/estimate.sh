@@ -2,6 +2,8 @@
 # The worst case of memory that --test and the start print is never exceeded, and not far above what is used.
 # shellcheck source=lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
+# shellcheck source=reload_lib.sh
+. "${srcdir:-$(dirname "$0")/../..}/tests/scenario/reload_lib.sh"
 
 # Small kernel buffers, so that weir itself has to keep the bytes.
 SMALL_BUFFERS=(-o client_rcvbuf=8K -o client_sndbuf=8K -o target_rcvbuf=8K -o target_sndbuf=8K)
@@ -66,5 +68,31 @@ idle() {
 }
 scenario "10 idle pairs" idle 10 full 4
 scenario "3,000 idle pairs" idle 3000 - 1
+
+# A reload is within what is told. Each earlier configuration that a pair keeps comes on top of that, with
+# what the manual says.
+reloads() {
+	local n first relays=2000
+	[ "$SANITIZED" = no ] || skip "sanitizers take more"
+	target -s -i echo
+	for ((n = 0; n < relays; n++)); do
+		section "r$n" "127.1.$((n / 200)).$((n % 200)):0"
+	done | install
+	weir_start -c relay.ini -o workers=1 -o global.max_connections=20 -o memory_max=1M
+	for n in 1 2 3; do reload; done
+	judge "$(weir_peak)" -
+	weir_measure # the second configuration has left gaps between what stays
+	first=$(weir_rss)
+	for n in 1 2 3 4; do
+		client_as "kept$n" deadline 3600 mirror send 10 recv 10 touch "kept$n.in" await out fin expect-fin
+		wait_for "a client to be in" test -e "kept$n.in"
+		reload
+	done
+	echo "$((($(weir_rss) - first) * 1024 / 4 / relays)) bytes for each relay and configuration"
+	expect_at_most "KiB for four configurations" $((4 * relays * 2)) $(($(weir_rss) - first))
+	expect_at_least "KiB for four configurations" $((4 * relays / 2)) $(($(weir_rss) - first))
+	touch out
+}
+scenario "2,000 relays reloaded, earlier configurations kept by pairs" reloads
 
 finish
