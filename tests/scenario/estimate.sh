@@ -45,11 +45,13 @@ judge() {
 	if [ "$2" = full ]; then expect_at_most "the worst case told" $(($1 * 3 / 2 + 4096)) "$(told_kib)"; fi
 }
 
-# Both directions of each pair are stalled, and all of memory_max is used.
+# Both directions of each pair are stalled, and all of memory_max is used. That takes a second, or many on a
+# busy machine.
 stalled() {
-	target -s -i rcvbuf 8K fill 300 await out
+	PATIENCE_S=60
+	target -s -i rcvbuf 8K deadline 120 fill 300 await out
 	weir_with 1500 32M "$@"
-	client -n 1500 -i rcvbuf 8K fill 300 touch in await out rst
+	client -n 1500 -i rcvbuf 8K deadline 120 fill 300 touch in await out rst
 	wait_for "1,500 clients to be held back" test -e in
 	judge "$(measured_kib)" full
 	touch out

@@ -153,7 +153,9 @@ burst() {
 SLACK=$((128 * 1024))
 slow() {
 	name_relays upload download
-	run_relays "$1" 'rcvbuf 8K recv-slow TOTAL RATE expect-fin touch NAME.ended fin' 'send TOTAL fin expect-fin'
+	# Half a gigabyte, byte by byte compared: on a busy machine that takes its time.
+	run_relays "$1" 'rcvbuf 8K deadline 240 recv-slow TOTAL RATE expect-fin touch NAME.ended fin' \
+		'deadline 240 send TOTAL fin expect-fin'
 	until all_have ended; do
 		weir_dump
 		expect_flows '(!paused || queued > low) && (queued < high || paused)' some
