@@ -99,7 +99,7 @@ machine() {
 		DEBIAN_FRONTEND=noninteractive "$@"
 }
 
-# machine_explain STATUS: what the journal says about weir, in a case that failed, but for pairs that ended well.
+# machine_explain STATUS: what the journal says about weir in a case that failed, but not of clean ends.
 machine_explain() {
 	[ "$1" = 0 ] || [ -z "${MACHINE_NAMESPACES:-}" ] ||
 		machine journalctl --no-pager --unit=weir | grep -v ' reason=eof' | tail -n 60
