@@ -1,5 +1,5 @@
 # Programs that link the library.
-EXTRA_DIST += tests/unit/config/config_stage.h tests/unit/daemon/manager_stage.h tests/unit/net/socket_stage.h tests/unit/pair/pair_stage.h tests/unit/relay/relay_stage.h tests/unit/capture.h tests/unit/faults.h tests/unit/unit.h tests/unit/loop.h tests/unit/flow/one_flow.h tests/unit/relays.h
+EXTRA_DIST += tests/unit/config/config_stage.h tests/unit/daemon/manager_stage.h tests/unit/daemon/workers_stage.h tests/unit/net/socket_stage.h tests/unit/pair/pair_stage.h tests/unit/relay/relay_stage.h tests/unit/capture.h tests/unit/faults.h tests/unit/unit.h tests/unit/loop.h tests/unit/flow/one_flow.h tests/unit/relays.h
 if HAVE_CHECK
 UNIT_TESTS = \
 	tests/unit/net/test_activation \
@@ -147,7 +147,7 @@ tests_unit_daemon_test_outages_SOURCES = tests/unit/daemon/test_outages.c tests/
 tests_unit_daemon_test_outages_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=event_add
 tests_unit_daemon_test_outages_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_daemon_test_outages_LDADD = $(UNIT_LIBS)
-tests_unit_daemon_test_changeover_SOURCES = tests/unit/daemon/test_changeover.c tests/unit/faults.c
+tests_unit_daemon_test_changeover_SOURCES = tests/unit/daemon/test_changeover.c tests/unit/daemon/workers_stage.c tests/unit/faults.c
 tests_unit_daemon_test_changeover_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_daemon_test_changeover_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_daemon_test_changeover_LDADD = $(UNIT_LIBS)
@@ -165,13 +165,14 @@ tests_unit_daemon_test_bulletin_SOURCES = tests/unit/daemon/test_bulletin.c test
 tests_unit_daemon_test_bulletin_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=event_add,--wrap=clock_gettime
 tests_unit_daemon_test_bulletin_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_daemon_test_bulletin_LDADD = $(UNIT_LIBS)
-tests_unit_daemon_test_watchdog_SOURCES = tests/unit/daemon/test_watchdog.c tests/unit/daemon/manager_stage.c
+tests_unit_daemon_test_watchdog_SOURCES = tests/unit/daemon/test_watchdog.c tests/unit/daemon/manager_stage.c tests/unit/daemon/workers_stage.c
 tests_unit_daemon_test_watchdog_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=event_add
 tests_unit_daemon_test_watchdog_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_daemon_test_watchdog_LDADD = $(UNIT_LIBS)
 tests_unit_daemon_test_service_SOURCES = tests/unit/daemon/test_service.c tests/unit/daemon/manager_stage.c
 tests_unit_daemon_test_service_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_daemon_test_service_LDADD = $(UNIT_LIBS)
+tests_unit_daemon_test_stand_ins_SOURCES = tests/unit/daemon/test_stand_ins.c tests/unit/daemon/workers_stage.c
 tests_unit_daemon_test_stand_ins_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_daemon_test_stand_ins_LDADD = $(UNIT_LIBS)
 tests_unit_daemon_test_estimate_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)

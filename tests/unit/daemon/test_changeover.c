@@ -1,28 +1,21 @@
 /* From a configuration to clients that come in by it, with real workers. The test plays the daemon. */
 #include "build_config.h"
 
-#include "base/evloop.h"
 #include "daemon/changeover.h"
 #include "daemon/refusals.h"
+#include "daemon/workers_stage.h"
 #include "faults.h"
 #include "relays.h"
 #include "unit.h"
-#include "worker/handover.h"
 
 #include <errno.h>
 #include <netdb.h>
 #include <semaphore.h>
-#include <signal.h>
 
 #define WORKERS 2
 
-static struct worker_context context;
-static struct worker *workers[WORKERS];
 static struct facade facade;
-static struct budget budget;
-static struct slots slots, pipes;
-static struct event_base *base;
-static struct mailbox answers, gone;
+static struct mailbox gone;
 static struct changeover changeover;
 static struct refusals refusals;
 static bool busy;             /* no changeover may begin */
@@ -104,15 +97,13 @@ static void init_parts(void)
 	parts->standings = standings_new(WORKERS, NULL);
 	parts->facade = &facade;
 	parts->gone = &gone;
-	parts->workers = workers;
+	parts->workers = worker;
 	parts->worker_count = WORKERS;
 	context.standings = parts->standings;
-	for (unsigned i = 0; i < WORKERS; i++) {
-		workers[i] = worker_new(&context, i);
-		ck_assert_ptr_nonnull(workers[i]);
-		ck_assert_int_eq(worker_start(workers[i]), 0);
-	}
-	parts->stand_ins = stand_ins_new(base, &context, workers);
+	workers_make();
+	for (unsigned i = 0; i < WORKERS; i++)
+		workers_start(i);
+	parts->stand_ins = stand_ins_new(base, &context, worker);
 	ck_assert_ptr_nonnull(parts->stand_ins);
 	changeover.commit = on_commit;
 	changeover.done = on_done;
@@ -122,27 +113,14 @@ static void setup(void)
 {
 	struct sockaddr_in address;
 
-	signal(SIGPIPE, SIG_IGN);
 	capture_begin();
 	fds_before = relays_count_fds();
 	sem_init(&lookup_gate, 0, 0);
-	budget_init(&budget, 1024 * 1024);
-	slots_init(&slots, 0);
-	slots_init(&pipes, 4);
 	target = loop_listen(&address);
-	base = evloop_new();
+	workers_begin(WORKERS, take_answer);
 	facade_init(&facade, WORKERS);
-	ck_assert_int_eq(mailbox_open(&answers, base, take_answer, NULL), 0);
 	ck_assert_int_eq(mailbox_open(&gone, base, generation_take_gone, NULL), 0);
 	ck_assert_int_eq(facade_watch(&facade, base), 0);
-	context = (struct worker_context){
-	        .worker_count = WORKERS,
-	        .budget = &budget,
-	        .handover = handover_new(WORKERS),
-	        .slots = &slots,
-	        .pipes = &pipes,
-	        .answers = &answers,
-	};
 	init_parts();
 	busy = false;
 	fail_time = "fail_time=400ms";
@@ -156,12 +134,8 @@ static void teardown(void)
 
 	refusals_deinit(&refusals);
 	(void)changeover_give_up(&changeover);
-	for (unsigned i = 0; i < WORKERS; i++)
-		worker_stop(workers[i]);
-	for (unsigned i = 0; i < WORKERS; i++)
-		worker_free(workers[i]);
+	workers_stop();
 	stand_ins_free(parts->stand_ins);
-	handover_free(context.handover);
 	generation_put(current);
 	mailbox_take(&gone);
 	standings_free(parts->standings);
@@ -169,8 +143,7 @@ static void teardown(void)
 	resolver_free(parts->resolver);
 	lookups_free(parts->lookups);
 	mailbox_close(&gone);
-	mailbox_close(&answers);
-	event_base_free(base);
+	workers_end();
 	close(target);
 	ck_assert_uint_eq(relays_count_fds(), fds_before);
 	capture_end();

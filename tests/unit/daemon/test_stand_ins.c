@@ -1,33 +1,19 @@
 /* Two or three workers, some of which are stuck: their threads do not run yet. */
 #include "build_config.h"
 
-#include "base/evloop.h"
 #include "daemon/stand_ins.h"
+#include "daemon/workers_stage.h"
 #include "relays.h"
 #include "unit.h"
 #include "worker/handover.h"
 
-#include <signal.h>
-
 #define WORKERS 3
 #define CLIENTS 30
 
-static struct worker_context context;
-static struct worker *worker[WORKERS];
 static struct stand_ins *stand_ins;
 static struct relay *relay;
-static struct budget budget;
-static struct slots slots, pipes;
-static struct event_base *base;
-static struct mailbox answers;
 static int target, client[4 * CLIENTS];
 static size_t client_count;
-
-static void take_answer(void *arg, struct message *message)
-{
-	(void)arg;
-	(void)message;
-}
 
 /* The stand-ins look at the entrances of the relay. */
 static void look(void)
@@ -44,10 +30,7 @@ static void open_relay(const char *listen, const char *option)
 
 static void make_workers(void)
 {
-	for (unsigned i = 0; i < WORKERS; i++) {
-		worker[i] = worker_new(&context, i);
-		ck_assert_ptr_nonnull(worker[i]);
-	}
+	workers_make();
 	stand_ins = stand_ins_new(base, &context, worker);
 	ck_assert_ptr_nonnull(stand_ins);
 }
@@ -72,47 +55,23 @@ static void setup(void)
 {
 	struct sockaddr_in address;
 
-	signal(SIGPIPE, SIG_IGN);
 	capture_begin();
-	budget_init(&budget, 1024 * 1024);
-	slots_init(&slots, 0);
-	slots_init(&pipes, 4);
 	target = loop_listen(&address);
 	ck_assert_int_eq(listen(target, 1024), 0);
-	base = evloop_new();
-	ck_assert_int_eq(mailbox_open(&answers, base, take_answer, NULL), 0);
-	context = (struct worker_context){
-	        .worker_count = WORKERS,
-	        .budget = &budget,
-	        .handover = handover_new(WORKERS),
-	        .slots = &slots,
-	        .pipes = &pipes,
-	        .answers = &answers,
-	};
+	workers_begin(WORKERS, NULL);
 	client_count = 0;
 }
 
 static void teardown(void)
 {
-	for (unsigned i = 0; i < WORKERS; i++)
-		worker_stop(worker[i]);
-	for (unsigned i = 0; i < WORKERS; i++)
-		worker_free(worker[i]);
+	workers_stop();
 	stand_ins_free(stand_ins);
-	handover_free(context.handover);
-	ck_assert_uint_eq(slots_used(&slots), 0);
 	relays_free(relay);
-	mailbox_close(&answers);
-	event_base_free(base);
+	workers_end();
 	for (size_t i = 0; i < client_count; i++)
 		close(client[i]);
 	close(target);
 	capture_end();
-}
-
-static void start(unsigned number)
-{
-	ck_assert_int_eq(worker_start(worker[number]), 0);
 }
 
 static void come(unsigned count)
@@ -136,7 +95,7 @@ static unsigned stand_in(unsigned number)
 START_TEST(clients_of_stuck_workers_are_served)
 {
 	begin("127.0.0.1:0", NULL);
-	start(2);
+	workers_start(2);
 	come(CLIENTS);
 	LOOP_UNTIL(base, served(CLIENTS));
 	ck_assert_uint_eq(stand_in(0), 2);
@@ -144,8 +103,8 @@ START_TEST(clients_of_stuck_workers_are_served)
 	ck_assert_uint_eq(stand_in(2), HANDOVER_NOBODY);
 	come(CLIENTS);
 	LOOP_UNTIL(base, served(2 * CLIENTS));
-	start(0);
-	start(1);
+	workers_start(0);
+	workers_start(1);
 	LOOP_UNTIL(base, stand_in(0) == HANDOVER_NOBODY && stand_in(1) == HANDOVER_NOBODY);
 	come(CLIENTS);
 	LOOP_UNTIL(base, served(3 * CLIENTS));
@@ -167,7 +126,7 @@ START_TEST(clients_of_another_generation_are_served)
 	stand_ins_forget_prepared(stand_ins);
 	look();
 	relays_free(before);
-	start(2);
+	workers_start(2);
 	come(CLIENTS);
 	LOOP_UNTIL(base, served(CLIENTS));
 	ck_assert_uint_eq(stand_in(0), 2);
@@ -184,7 +143,7 @@ START_TEST(unix_clients_of_a_stuck_worker_are_served)
 	begin(listen, NULL);
 	ck_assert_int_ge(entrance_fd(relay->entrances.list[0], 0), 0);
 	ck_assert_int_eq(entrance_fd(relay->entrances.list[0], 1), -1);
-	start(1);
+	workers_start(1);
 	come(CLIENTS);
 	LOOP_UNTIL(base, served(CLIENTS));
 	ck_assert_uint_eq(stand_in(0), 1);
@@ -200,7 +159,7 @@ START_TEST(nobody_is_left_to_stand_in)
 	for (uint64_t end = clock_ms() + 300; clock_ms() < end;)
 		event_base_loop(base, EVLOOP_ONCE);
 	ck_assert_uint_eq(stand_in(0), HANDOVER_NOBODY);
-	start(2);
+	workers_start(2);
 	LOOP_UNTIL(base, served(CLIENTS));
 	ck_assert_uint_eq(stand_in(0), 2);
 }
@@ -211,7 +170,7 @@ START_TEST(clients_that_wait_at_a_limit_are_left_alone)
 {
 	begin("127.0.0.1:0", "defaults.max_connections=1");
 	ck_assert(slots_take(&relay->standing->slots));
-	start(2);
+	workers_start(2);
 	come(CLIENTS);
 	for (uint64_t end = clock_ms() + 300; clock_ms() < end;)
 		event_base_loop(base, EVLOOP_ONCE);
@@ -230,7 +189,7 @@ START_TEST(looks_at_a_limit_become_rare)
 	loop_passes_in(base, 700);
 	ck_assert_uint_le(loop_passes_in(base, 900), 5);
 	slots_give(&relay->standing->slots);
-	start(2);
+	workers_start(2);
 	LOOP_UNTIL(base, served(1));
 }
 END_TEST
@@ -267,7 +226,7 @@ START_TEST(it_looks_only_while_clients_wait)
 {
 	begin("127.0.0.1:0", NULL);
 	for (unsigned i = 0; i < WORKERS; i++)
-		start(i);
+		workers_start(i);
 	LOOP_UNTIL(base, is_quiet());
 	come(CLIENTS);
 	LOOP_UNTIL(base, served(CLIENTS));

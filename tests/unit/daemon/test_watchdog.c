@@ -1,25 +1,15 @@
 /* The watchdog of a service manager, with workers some of which are stuck: their threads do not run yet. */
 #include "build_config.h"
 
-#include "base/evloop.h"
 #include "daemon/manager_stage.h"
 #include "daemon/watchdog.h"
-#include "loop.h"
+#include "daemon/workers_stage.h"
 #include "unit.h"
-#include "worker/handover.h"
-
-#include <signal.h>
 
 #define WORKERS 2
 
-static struct worker_context context;
-static struct worker *worker[WORKERS];
 static struct watchdog *watchdog;
 static struct service service;
-static struct budget budget;
-static struct slots slots, pipes;
-static struct event_base *base;
-static struct mailbox answers;
 
 static uint64_t delays[16]; /* ms, of the timers of the test's own thread */
 static size_t delay_count;
@@ -39,47 +29,20 @@ int __wrap_event_add(struct event *event, const struct timeval *delay)
 	return __real_event_add(event, delay);
 }
 
-static void take_answer(void *arg, struct message *message)
-{
-	(void)arg;
-	(void)message;
-}
-
 static void setup(void)
 {
-	signal(SIGPIPE, SIG_IGN);
 	manager_begin();
-	budget_init(&budget, 1024 * 1024);
-	slots_init(&slots, 0);
-	slots_init(&pipes, 4);
-	base = evloop_new();
 	delay_count = no_memory = 0;
-	ck_assert_int_eq(mailbox_open(&answers, base, take_answer, NULL), 0);
-	context = (struct worker_context){
-	        .worker_count = WORKERS,
-	        .budget = &budget,
-	        .handover = handover_new(WORKERS),
-	        .slots = &slots,
-	        .pipes = &pipes,
-	        .answers = &answers,
-	};
-	for (unsigned i = 0; i < WORKERS; i++) {
-		worker[i] = worker_new(&context, i);
-		ck_assert_ptr_nonnull(worker[i]);
-	}
+	workers_begin(WORKERS, NULL);
+	workers_make();
 }
 
 static void teardown(void)
 {
-	for (unsigned i = 0; i < WORKERS; i++)
-		worker_stop(worker[i]);
-	for (unsigned i = 0; i < WORKERS; i++)
-		worker_free(worker[i]);
+	workers_stop();
 	watchdog_free(watchdog);
 	service_close(&service);
-	handover_free(context.handover);
-	mailbox_close(&answers);
-	event_base_free(base);
+	workers_end();
 	manager_end();
 }
 
@@ -92,11 +55,6 @@ static void begin(const char *interval_us)
 	ck_assert_ptr_nonnull(watchdog);
 }
 
-static void start(unsigned number)
-{
-	ck_assert_int_eq(worker_start(worker[number]), 0);
-}
-
 static bool is_petted(void)
 {
 	const char *message = manager_received();
@@ -107,8 +65,8 @@ static bool is_petted(void)
 
 START_TEST(it_is_petted_while_all_make_turns)
 {
-	start(0);
-	start(1);
+	workers_start(0);
+	workers_start(1);
 	begin("100000");
 	for (unsigned i = 0; i < 4; i++)
 		LOOP_UNTIL(base, is_petted());
@@ -119,11 +77,11 @@ END_TEST
 /* Which one, is _i. */
 START_TEST(it_is_not_petted_while_one_is_stuck)
 {
-	start(1 - (unsigned)_i);
+	workers_start(1 - (unsigned)_i);
 	begin("100000");
 	LOOP_UNTIL(base, delay_count >= 10);
 	ck_assert(!is_petted());
-	start((unsigned)_i);
+	workers_start((unsigned)_i);
 	LOOP_UNTIL(base, is_petted());
 	LOOP_UNTIL(base, is_petted());
 }
@@ -133,13 +91,13 @@ END_TEST
 START_TEST(one_that_is_late_is_looked_at_more_often)
 {
 	begin("800000");
-	start(0);
+	workers_start(0);
 	ck_assert_uint_eq(delays[0], 400);
 	LOOP_UNTIL(base, delay_count == 2);
 	ck_assert_uint_eq(delays[1], 100);
 	LOOP_UNTIL(base, delay_count == 3);
 	ck_assert_uint_eq(delays[2], 100);
-	start(1);
+	workers_start(1);
 	LOOP_UNTIL(base, is_petted());
 	LOOP_UNTIL(base, delay_count >= 4 && delays[delay_count - 1] == 400);
 }
@@ -170,8 +128,8 @@ END_TEST
 
 START_TEST(an_interval_of_nothing_does_not_spin)
 {
-	start(0);
-	start(1);
+	workers_start(0);
+	workers_start(1);
 	begin("1000");
 	LOOP_UNTIL(base, is_petted());
 	ck_assert_uint_eq(delays[0], 1);
