@@ -13,6 +13,9 @@ expect_contract() {
 	expect_equal "keys of relay" \
 		"name pairs accepted refused connect_failed upload_bytes download_bytes pauses paused_ms shortages state " \
 		"$(keys_of relay)"
+	expect_equal "keys of target" \
+		"relay target address backup state weight pairs connects failures last_error since_ms checks check_failures " \
+		"$(keys_of target)"
 	expect_equal "keys of pair" "id relay worker state client target age_ms idle_ms " "$(keys_of pair)"
 	expect_equal "keys of flow" \
 		"${1}direction queued peak high low reading pauses paused_ms longest_pause_ms bytes source_queue sink_queue limited_by unanswered_ms " \
@@ -31,6 +34,8 @@ three_pairs() {
 expect_three_pairs() {
 	has weir pid="$WEIR_PID" pairs=3
 	has relay pairs=3 accepted=3 refused=0 connect_failed=0 upload_bytes=30 download_bytes=60
+	has target relay=command-line target="$TARGET" address="$TARGET" backup=no state=up weight=1 pairs=3 \
+		connects=3 failures=0 last_error=- checks=0 check_failures=0
 	count 3 pair state=open relay=command-line target="$TARGET"
 	count 3 flow direction=upload bytes=10 reading=on limited_by=none queued=0
 	count 3 flow direction=download bytes=20 reading=on limited_by=none queued=0
@@ -101,7 +106,7 @@ to_log() {
 	wait_for "the client to be in" test -e in
 	kill -USR1 "$WEIR_PID"
 	wait_log ' notice end pairs=1'
-	grep -o ' notice \(weir\|relay\|pair\|flow\|end\) [a-z]*=.*' weir.log | sed 's/^ notice //' >dump
+	grep -o ' notice \(weir\|relay\|target\|pair\|flow\|end\) [a-z]*=.*' weir.log | sed 's/^ notice //' >dump
 	dump_check dump
 	expect_contract "pair "
 	touch out

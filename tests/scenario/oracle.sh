@@ -67,7 +67,7 @@ log_check() {
 
 weir_has_no_pairs() {
 	weir_dump
-	has weir pairs=0 used=0
+	has weir pairs=0 used=0 && ! value pairs target | grep -qvx 0
 }
 
 weir_sockets_are_back() {

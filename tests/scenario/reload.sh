@@ -37,18 +37,23 @@ beside "the same without splice" old_pairs_keep_their_settings -o splice=off
 
 # Those of targets: the old pair's is removed.
 targets_change() {
+	local old
 	target_as first -s send-text 1 echo
 	section one 127.0.0.1:0 | install
 	reload_start 1
 	held_text=1 hold old
+	old=$TARGET
 	target_as second -s send-text 2 echo
 	section one 127.0.0.1:0 | install
 	reload
 	visit 2
 	weir_dump
 	count 1 pair || fail "the old pair is gone"
+	count 1 target target="$old" weight=0 pairs=1 connects=1 || fail "the old target is gone"
+	count 1 target target="$TARGET" weight=1 connects=1 || fail "not the new target"
 	release old
 	has relay name=one accepted=2 || fail "the counters"
+	dump_until count 1 target
 }
 beside "a target is replaced: the old pair goes on" targets_change
 
