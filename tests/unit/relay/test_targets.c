@@ -429,6 +429,10 @@ START_TEST(name_that_is_not_known_yet)
 	resolve(relay);
 	ck_assert(!targets_are_unknown(relay->targets));
 	attempt("10.1.0.1:1", 0);
+	relays_free(relay);
+	relay = relays_make(relays_config_of("target = 127.0.0.1:1\nbackup_target = late.example:1\n"),
+	                    resolver, 1);
+	ck_assert(!targets_are_unknown(relay->targets));
 }
 END_TEST
 
