@@ -12,7 +12,6 @@ if full; then step=1; else step=5; fi
 NOT_SERVED='connecting has to wait\|cannot accept\|cannot write the dump\|out of memory\|libevent: '
 
 begin() {
-	faults_apart
 	export FAULT_RULES=$PWD/rules
 	weir_start -c relay.ini
 }
@@ -63,7 +62,7 @@ checks() {
 	order serve one two
 	relay_to "$(targets_of one two)" "check_interval = 20ms" "check_fall = 1" "fail_limit = 1" >relay.ini
 	begin
-	for rule in "socket EMFILE 1 1" "socket ENOMEM 2 3" "connect EADDRNOTAVAIL 1 1" "connect ENOBUFS 2 2"; do
+	for rule in "socket EMFILE 1 1" "socket ENOMEM 2 3" "connect EADDRINUSE 1 1" "connect ENOBUFS 2 2"; do
 		echo "$rule"
 		faults "$rule"
 		wait_for "a check" injected_at_least 5

@@ -22,7 +22,7 @@ are() {
 	local state=$1 name
 	shift
 	for name; do
-		wait_for "$name to be $state" shows target="${AT[$name]}" state="$state"
+		wait_for "$name to be $state" shows address="${AT[$name]}" state="$state"
 	done
 }
 
