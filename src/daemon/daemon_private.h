@@ -43,8 +43,8 @@ struct event_base;
 /* RELOAD_REFUSING: only entrances are opened and shut. */
 enum reload_state {
 	RELOAD_NOTHING,
-	RELOAD_STARTING,
 	RELOAD_REFUSING,
+	RELOAD_STARTING,
 	RELOAD_LOADING,
 	RELOAD_WAITING,
 	RELOAD_CHANGING

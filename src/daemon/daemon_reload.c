@@ -26,15 +26,21 @@ static void begin(struct daemon *daemon);
 /* If it was asked for again meanwhile, that is for the same message of READY. */
 static void end(struct daemon *daemon)
 {
-	const bool told = daemon->reload != RELOAD_REFUSING;
-
 	daemon->reload = RELOAD_NOTHING;
 	if (daemon->phase != RUNNING)
 		return;
 	if (daemon->reload_wanted)
 		begin(daemon);
-	else if (told)
+	else
 		bulletin_say(daemon->bulletin, service_ready);
+	refusals_look(&daemon->refusals);
+}
+
+/* With what had to wait. */
+static void go_on(struct daemon *daemon)
+{
+	if (daemon->reload_wanted)
+		daemon_reload(daemon);
 	refusals_look(&daemon->refusals);
 }
 
@@ -46,10 +52,14 @@ static void end_start(struct daemon *daemon)
 		return;
 	daemon_end_start(daemon);
 	bulletin_say(daemon->bulletin, service_ready);
-	if (daemon->reload_wanted)
-		daemon_reload(daemon);
-	else
-		refusals_look(&daemon->refusals);
+	go_on(daemon);
+}
+
+static void end_refusing(struct daemon *daemon)
+{
+	daemon->reload = RELOAD_NOTHING;
+	if (daemon->phase == RUNNING)
+		go_on(daemon);
 }
 
 /* The status says what was logged at greater length, if anything was. */
@@ -142,6 +152,10 @@ void daemon_take_changed(void *arg, int error)
 		daemon_fail_start(daemon, error);
 		return;
 	}
+	if (daemon->reload == RELOAD_REFUSING) {
+		end_refusing(daemon);
+		return;
+	}
 	if (error) {
 		fail(daemon, strerror(-error));
 		return;
@@ -150,8 +164,7 @@ void daemon_take_changed(void *arg, int error)
 		end_start(daemon);
 		return;
 	}
-	if (daemon->reload == RELOAD_CHANGING)
-		succeed(daemon);
+	succeed(daemon);
 	end(daemon);
 }
 
@@ -244,7 +257,7 @@ void daemon_give_up_reload(struct daemon *daemon)
 {
 	bool changes = daemon->reload == RELOAD_CHANGING;
 
-	if (daemon->reload <= RELOAD_REFUSING || (changes && !changeover_give_up(&daemon->changeover)))
+	if (daemon->reload <= RELOAD_STARTING || (changes && !changeover_give_up(&daemon->changeover)))
 		return;
 	loading_give_up(daemon->loading);
 	config_put(daemon->loaded);
