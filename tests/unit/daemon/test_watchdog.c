@@ -106,8 +106,8 @@ END_TEST
 /* Nobody else would set it again, and the manager would end a daemon that is well. */
 START_TEST(it_goes_on_when_there_was_no_memory_for_its_timer)
 {
-	start(0);
-	start(1);
+	workers_start(0);
+	workers_start(1);
 	no_memory = 1;
 	begin("100000");
 	no_memory = 3;
