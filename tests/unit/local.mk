@@ -1,5 +1,5 @@
 # Programs that link the library.
-EXTRA_DIST += tests/unit/config/config_stage.h tests/unit/daemon/manager_stage.h tests/unit/daemon/workers_stage.h tests/unit/net/socket_stage.h tests/unit/pair/pair_stage.h tests/unit/relay/relay_stage.h tests/unit/capture.h tests/unit/faults.h tests/unit/unit.h tests/unit/loop.h tests/unit/flow/one_flow.h tests/unit/relays.h
+EXTRA_DIST += tests/unit/config/config_stage.h tests/unit/daemon/manager_stage.h tests/unit/daemon/workers_stage.h tests/unit/net/socket_stage.h tests/unit/pair/pair_stage.h tests/unit/relay/relay_stage.h tests/unit/worker/accepting_stage.h tests/unit/capture.h tests/unit/faults.h tests/unit/unit.h tests/unit/loop.h tests/unit/flow/one_flow.h tests/unit/relays.h
 if HAVE_CHECK
 UNIT_TESTS = \
 	tests/unit/net/test_activation \
@@ -207,11 +207,11 @@ tests_unit_worker_test_handover_SOURCES = tests/unit/worker/test_handover.c test
 tests_unit_worker_test_handover_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_worker_test_handover_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_worker_test_handover_LDADD = $(UNIT_LIBS)
-tests_unit_worker_test_adoption_SOURCES = tests/unit/worker/test_adoption.c tests/unit/faults.c
+tests_unit_worker_test_adoption_SOURCES = tests/unit/worker/test_adoption.c tests/unit/worker/accepting_stage.c tests/unit/faults.c
 tests_unit_worker_test_adoption_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_worker_test_adoption_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_worker_test_adoption_LDADD = $(UNIT_LIBS)
-tests_unit_worker_test_acceptor_SOURCES = tests/unit/worker/test_acceptor.c tests/unit/faults.c
+tests_unit_worker_test_acceptor_SOURCES = tests/unit/worker/test_acceptor.c tests/unit/worker/accepting_stage.c tests/unit/faults.c
 tests_unit_worker_test_acceptor_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_worker_test_acceptor_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_worker_test_acceptor_LDADD = $(UNIT_LIBS)

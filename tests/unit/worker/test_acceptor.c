@@ -1,89 +1,30 @@
 /* Accepting on one worker, at a limit and when descriptors have run out. */
 #include "build_config.h"
 
-#include "base/evloop.h"
 #include "faults.h"
-#include "pair/pair_private.h"
-#include "relays.h"
 #include "unit.h"
-#include "worker/acceptor.h"
+#include "worker/accepting_stage.h"
 #include "worker/asking.h"
 
 #include <netinet/tcp.h>
 #include <sys/resource.h>
 
-#define SCRATCH      4096
-#define MEMORY_MAX   (1024 * 1024)
-#define CLIENTS_MAX  100
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
-static struct event_base *base;
-static struct budget budget;
-static struct slots slots;
-static struct pair_set set;
 static struct relay *relay;
-static struct acceptors acceptors;
-static struct event *told; /* becomes active when an acceptor is told */
-static unsigned drained;   /* acceptors that have come to their end */
-static int target, gate;
-static int client[CLIENTS_MAX];
-static size_t client_count;
+static int gate;
 static unsigned fds_before;
-
-static void on_ended(void *arg)
-{
-	acceptors_pair_ended(arg);
-}
-
-static void on_told(void *arg)
-{
-	event_active(*(struct event **)arg, EV_TIMEOUT, 0);
-}
 
 static void note_told(struct slots_waiter *waiter)
 {
 	(void)waiter;
 }
 
-EVENT_CALLBACK(on_told_event, struct acceptors, which)
-{
-	acceptors_resume(which);
-}
-
-static void on_drained(void *arg)
-{
-	(void)arg;
-	drained++;
-}
-
 static void setup(void)
 {
-	struct sockaddr_in address;
-
 	capture_begin();
 	fds_before = relays_count_fds();
-	base = event_base_new();
-	budget_init(&budget, MEMORY_MAX);
-	slots_init(&slots, 0);
-	drained = 0;
-	set = (struct pair_set){
-	        .io = {.base = base, .budget = &budget, .scratch_size = SCRATCH},
-	        .ended = on_ended,
-	        .arg = &acceptors,
-	};
-	set.io.scratch = malloc(SCRATCH);
-	ck_assert_int_eq(pair_set_init(&set, 1), 0);
-	told = event_new(base, -1, 0, on_told_event, &acceptors);
-	acceptors = (struct acceptors){
-	        .set = &set,
-	        .slots = &slots,
-	        .told = on_told,
-	        .drained = on_drained,
-	        .arg = &told,
-	};
-	ck_assert_int_eq(acceptors_init(&acceptors), 0);
-	target = loop_listen(&address);
-	ck_assert_int_eq(listen(target, 1024), 0); /* enough that no test needs to accept */
+	accepting_begin();
 }
 
 /* An acceptor at the relay's entrance. There may be several. */
@@ -119,19 +60,10 @@ static void begin_unix(const char *const *options)
 
 static void teardown(void)
 {
-	acceptors_deinit(&acceptors);
-	event_free(told);
-	pair_set_deinit(&set);
-	ck_assert_uint_eq(slots_used(&slots), 0);
+	accepting_stop();
 	ck_assert_uint_eq(slots_used(&relay->standing->slots), 0);
 	relays_free(relay);
-	event_base_loop(base, EVLOOP_NONBLOCK);
-	event_base_free(base);
-	free(set.io.scratch);
-	for (size_t i = 0; i < client_count; i++)
-		if (client[i] >= 0)
-			close(client[i]);
-	close(target);
+	accepting_end();
 	ck_assert_uint_eq(relays_count_fds(), fds_before);
 	capture_end();
 }

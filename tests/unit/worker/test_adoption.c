@@ -3,115 +3,56 @@
 
 #include "base/evloop.h"
 #include "faults.h"
-#include "pair/pair_private.h"
 #include "relay/generation.h"
-#include "relays.h"
 #include "unit.h"
+#include "worker/accepting_stage.h"
 #include "worker/acceptor_private.h"
 #include "worker/adoption.h"
 
 #include <sys/stat.h>
 
-#define SCRATCH     4096
-#define MEMORY_MAX  (1024 * 1024)
-#define CLIENTS_MAX 60
-#define CROWD       16 /* enough that some wait in both sockets */
-#define FEW         20 /* passes of the loop */
+#define CROWD 16 /* enough that some wait in both sockets */
+#define FEW   20 /* passes of the loop */
 
 #define A     "[relay a]\nlisten = 127.0.0.1:0\n"
 #define B     "[relay b]\nlisten = 127.0.0.1:0\n"
 #define OTHER "[relay other]\nlisten = 127.0.0.2:0\n"
 
-static struct event_base *base;
 static struct mailbox gone;
-static struct budget budget;
-static struct slots slots;
-static struct pair_set set;
 static struct standings *standings;
 static struct facade facade;
-static struct acceptors acceptors;
-static struct event *told;
 static struct generation *current;
 static struct adoption *adopted;  /* of it */
 static struct entrance *entrance; /* the first one of the first generation */
 static struct endpoint gate;      /* its address */
 static char file[] = "/tmp/weir-adoption-XXXXXX";
-static int target, client[CLIENTS_MAX];
-static size_t client_count;
-static unsigned drained, fds_before;
-
-static void on_ended(void *arg)
-{
-	acceptors_pair_ended(arg);
-}
-
-static void on_told(void *arg)
-{
-	(void)arg;
-	event_active(told, EV_TIMEOUT, 0);
-}
-
-EVENT_CALLBACK(on_told_event, struct acceptors, which)
-{
-	acceptors_resume(which);
-}
-
-static void on_drained(void *arg)
-{
-	(void)arg;
-	drained++;
-}
+static unsigned fds_before;
 
 static void setup(void)
 {
-	struct sockaddr_in address;
-
 	capture_begin();
 	fds_before = relays_count_fds();
 	strcpy(file + sizeof(file) - 7, "XXXXXX");
 	close(mkstemp(file));
-	base = evloop_new();
-	budget_init(&budget, MEMORY_MAX);
-	slots_init(&slots, 0);
-	set = (struct pair_set){
-	        .io = {.base = base, .budget = &budget, .scratch_size = SCRATCH},
-	        .ended = on_ended,
-	        .arg = &acceptors,
-	};
-	set.io.scratch = malloc(SCRATCH);
-	ck_assert_int_eq(pair_set_init(&set, 1), 0);
-	told = event_new(base, -1, 0, on_told_event, &acceptors);
-	acceptors = (struct acceptors){.set = &set, .slots = &slots, .told = on_told, .drained = on_drained};
-	ck_assert_int_eq(acceptors_init(&acceptors), 0);
+	accepting_begin();
 	standings = standings_new(2, NULL);
 	ck_assert_int_eq(mailbox_open(&gone, base, generation_take_gone, NULL), 0);
 	facade_init(&facade, 2);
 	ck_assert_int_eq(facade_watch(&facade, base), 0);
 	current = NULL;
 	adopted = NULL;
-	client_count = drained = 0;
-	target = loop_listen(&address);
-	ck_assert_int_eq(listen(target, 1024), 0);
 }
 
 static void teardown(void)
 {
-	acceptors_deinit(&acceptors);
+	accepting_stop();
 	adoption_free(adopted);
-	pair_set_deinit(&set);
-	ck_assert_uint_eq(slots_used(&slots), 0);
 	generation_put(current);
 	mailbox_take(&gone);
 	mailbox_close(&gone);
 	standings_free(standings);
 	facade_deinit(&facade);
-	event_free(told);
-	event_base_loop(base, EVLOOP_NONBLOCK);
-	event_base_free(base);
-	free(set.io.scratch);
-	for (size_t i = 0; i < client_count; i++)
-		close(client[i]);
-	close(target);
+	accepting_end();
 	remove(file);
 	ck_assert_uint_eq(relays_count_fds(), fds_before);
 	capture_end();
@@ -527,7 +468,7 @@ static void stuck_begin(struct stuck *stuck)
 	*stuck = (struct stuck){.base = evloop_new()};
 	stuck->set = (struct pair_set){.io = {.base = stuck->base}};
 	stuck->acceptors = (struct acceptors){
-	        .set = &stuck->set, .slots = &slots, .told = on_told, .drained = on_drained};
+	        .set = &stuck->set, .slots = &slots, .told = accepting_told, .drained = accepting_drained};
 	ck_assert_int_eq(acceptors_init(&stuck->acceptors), 0);
 	stuck_prepare(stuck, current);
 	stuck_adopt(stuck);
