@@ -109,11 +109,12 @@ static void check_marks(struct loader *loader, struct section *section, enum dir
 	if (limits->low < limits->high)
 		return;
 	line = place_of(loader, section, keys[direction], 4, reported);
-	if (line != NO_LINE)
-		complaints_add(&loader->complaints, line,
-		               "relay \"%s\": %s low watermark %s and high watermark %s; expected low < high",
-		               section->relay.name, names[direction], units_format_size(limits->low, low),
-		               units_format_size(limits->high, high));
+	if (line == NO_LINE)
+		return;
+	complaints_add(&loader->complaints, line,
+	               "relay \"%s\": %s low watermark %s and high watermark %s; expected low < high",
+	               section->relay.name, names[direction], units_format_size(limits->low, low),
+	               units_format_size(limits->high, high));
 }
 
 /* No rate can be measured over an endless time. */
@@ -126,11 +127,12 @@ static void check_rate(struct loader *loader, struct section *section, bool *rep
 	if (section->relay.min_rate == 0 || section->relay.stall_timeout > 0)
 		return;
 	line = place_of(loader, section, keys, 2, reported);
-	if (line != NO_LINE)
-		complaints_add(&loader->complaints, line,
-		               "relay \"%s\": min_rate %s with stall_timeout 0; expected a stall_timeout to "
-		               "measure it over",
-		               section->relay.name, units_format_size(section->relay.min_rate, rate));
+	if (line == NO_LINE)
+		return;
+	complaints_add(&loader->complaints, line,
+	               "relay \"%s\": min_rate %s with stall_timeout 0; expected a stall_timeout to "
+	               "measure it over",
+	               section->relay.name, units_format_size(section->relay.min_rate, rate));
 }
 
 /* Nothing would ever find that no target is up. */
@@ -143,11 +145,12 @@ static void check_refusal(struct loader *loader, struct section *section, bool *
 	if (relay->when_down != WHEN_DOWN_REFUSE || relay->fail_limit > 0 || relay->check_interval > 0)
 		return;
 	line = place_of(loader, section, keys, 3, reported);
-	if (line != NO_LINE)
-		complaints_add(&loader->complaints, line,
-		               "relay \"%s\": when_down refuse with fail_limit 0 and check_interval 0; "
-		               "expected one that takes targets out",
-		               relay->name);
+	if (line == NO_LINE)
+		return;
+	complaints_add(&loader->complaints, line,
+	               "relay \"%s\": when_down refuse with fail_limit 0 and check_interval 0; "
+	               "expected one that takes targets out",
+	               relay->name);
 }
 
 /* weir cannot close what the service manager keeps open. */

@@ -163,14 +163,15 @@ static void print_path(const struct option *option, const void *settings, FILE *
 static bool append(const struct option *option, void *settings, const void *item, size_t size)
 {
 	size_t *count = (size_t *)(void *)((char *)settings + option->count_offset);
-	char *items;
+	char *items, *grown;
 
 	memcpy(&items, field(option, settings), sizeof(items));
-	items = reallocarray(items, *count + 1, size);
-	if (!items)
+	grown = reallocarray(items, *count + 1, size);
+	if (!grown)
 		return false;
-	memcpy(items + (*count)++ * size, item, size);
-	memcpy(field(option, settings), &items, sizeof(items));
+	memcpy(grown + (*count)++ * size, item, size);
+	memcpy(field(option, settings), &grown, sizeof(grown));
+	/* NOLINTNEXTLINE(-Wanalyzer-malloc-leak,memleak): the settings hold it, which no tool sees */
 	return true;
 }
 
