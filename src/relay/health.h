@@ -105,7 +105,7 @@ void healths_unlock(struct healths *healths);
 enum health_use health_use(const struct health *health, uint64_t now, uint64_t *until);
 /* The caller tries it, and nobody else meanwhile. False unless health_use says USE_TRY. */
 bool health_begin_try(struct health *health, uint64_t now);
-/* Its place in the line of those that are down, also while it is being tried. Low ones come first. 0 if it is up. */
+/* Its place in the line of those that are down or being tried. Low ones come first. 0 if it is up. */
 uint64_t health_place(const struct health *health);
 /* It is connected though it is down, so others come first next time. */
 void health_to_the_end(struct health *health);
