@@ -592,7 +592,7 @@ END_TEST
 /* ---- threads ---- */
 
 #define THREADS 4
-#define ROUNDS  20000
+#define ROUNDS  5000
 
 static _Atomic unsigned tries;
 
