@@ -89,12 +89,13 @@ black_hole() {
 	order silent hole
 	relay_to "$(targets_of hole good)" "connect_timeout = 300ms" "fail_time = 1s" >relay.ini
 	start_counted -o workers="$1"
-	visitors -n 4
-	visitors -n 300 -r 100
+	visitors -n 40
 	everybody_was_served
-	expect_at_most "clients that had to wait" 25 "$(seen 'took_ms=[0-9]\{3,\} ')"
-	tail -n 200 some.visitors >late.visitors
-	expect_at_most "clients that had to wait later" 2 "$(seen 'took_ms=[0-9]\{3,\} ' late)"
+	expect_equal "connects to the black hole" 3 "$(connects hole)"
+	visitors -n 250 -r 100
+	everybody_was_served
+	expect_near "connects to the black hole" 5 "$(connects hole)" 1
+	expect_rests hole 3 1000
 	expect_lines hole 'is down: Connection timed out' 1
 	order serve hole
 	visitors -n 140 -r 100
