@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BACKLOG = 4096, HANDSHAKE_US = 500 };
+enum { BACKLOG = 4096, HANDSHAKE_US = 50 };
 
 static int socket_make(const struct endpoint *endpoint)
 {

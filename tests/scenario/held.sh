@@ -71,7 +71,8 @@ flapping() {
 	start_counted -o workers="$1"
 	visitors -n 300 -r 100
 	everybody_was_served
-	expect_at_most "milliseconds that the longest had to wait" 2500 "$(longest_ms some)"
+	# A SYN that came while the farm closed its socket is sent again after a second.
+	expect_at_most "milliseconds that the longest had to wait" 3500 "$(longest_ms some)"
 	order serve one
 }
 beside "the only target flaps: everybody is served" flapping 1
