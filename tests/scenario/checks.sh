@@ -1,11 +1,16 @@
 #!/bin/bash
 # Targets that are checked, and entrances that are closed while no target is up.
+#
+# Each case has its own network namespace, where that is allowed: nobody else takes a port that is closed.
 # shellcheck source=lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
 # shellcheck source=targets_lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/targets_lib.sh"
 # shellcheck source=reload_lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/reload_lib.sh"
+
+namespaces "ip link set lo up" "unshare -n" "unshare -r -n"
+[ -z "$THIS_CASE" ] || ip link set lo up
 
 EXPECT_LOG=$TARGET_LOG
 

@@ -1,9 +1,14 @@
 #!/bin/bash
 # when_down = refuse: entrances that are closed while no target is up, and what else may happen meanwhile.
+#
+# Each case has its own network namespace, where that is allowed: nobody else takes a port that is closed.
 # shellcheck source=lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
 # shellcheck source=reload_lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/reload_lib.sh"
+
+namespaces "ip link set lo up" "unshare -n" "unshare -r -n"
+[ -z "$THIS_CASE" ] || ip link set lo up
 
 # Checks end by a reset.
 # shellcheck disable=SC2034 # for the oracle
