@@ -215,7 +215,7 @@ static struct choice choose_among(struct target_table *table, size_t first, size
 	return (struct choice){addresses->list[address], target};
 }
 
-/* Nobody is refused untried. They take turns, or nobody would find one that is back behind others that are not. */
+/* Nobody is refused untried. They take turns: one that is back may be behind others that are not. */
 static struct choice choose_down(const struct target_table *table)
 {
 	struct choice choice = {.health = NULL};
