@@ -251,7 +251,7 @@ EXPECT_LOG=$TARGET_LOG
 beside "backups serve while no target is up, by weight, and no longer" backups
 unset EXPECT_LOG
 
-# named LINE...: a relay to the name db.test, which has the addresses of the farm's targets that end in an address.
+# A daemon with relay.ini for which the name db.test has the addresses in names.new.
 names_start() {
 	mv names.new names
 	NAMES=$PWD/names PRELOAD=$NAMES_SHIM start_counted "${@:1}"

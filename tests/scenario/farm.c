@@ -8,8 +8,8 @@
  *   drop NAME...                        reset the connections that they have
  *   count FILE                          write a line for each target, see farm_count
  *
- * Without an address it is 127.0.0.1:0. -s: port 0 means the port of the first. The end of standard input ends
- * it.
+ * Without an address it is 127.0.0.1:0. -s: port 0 means the port of the first.
+ * The end of standard input ends it.
  */
 #include "build_config.h"
 
@@ -176,8 +176,8 @@ static int flap(void)
 }
 
 /*
- * False at the end of standard input. An order may close what a later event is about, so there is one event at
- * a time.
+ * False at the end of standard input. An order may close what a later event is about, so there is one event
+ * at a time.
  */
 static bool handle(const struct epoll_event *event)
 {

@@ -73,7 +73,7 @@ static void target_fill(struct target *target)
 	}
 }
 
-/* Closing the socket would reset whoever is in its queue, so nobody may come between that and the last accept. */
+/* Closing the socket resets whoever is in its queue, so nobody may come after the last accept. */
 static void target_part(struct target *target)
 {
 	int more_than_any = 255;

@@ -1,5 +1,5 @@
 #!/bin/bash
-# What weir knows of its targets, and what it does with it: who is tried, how often, and what is said about it.
+# What weir knows of its targets, and what it does with it: who is tried, how often, and what is said.
 # shellcheck source=lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
 # shellcheck source=targets_lib.sh
@@ -275,7 +275,7 @@ tried_again() {
 }
 beside "a reload keeps what is known, and changes what follows from it" reloaded
 
-# expect_share FROM_MS TO_MS PERMILLE WITHIN: of the clients that began between these times, so many were one's.
+# expect_share FROM_MS TO_MS PERMILLE WITHIN: of the clients that began in that time, so many were one's.
 expect_share() {
 	local all own
 	all=$(awk -F'[= ]' -v from="$1" -v to="$2" '$8 >= from && $8 < to' some.visitors | wc -l)

@@ -6,12 +6,13 @@
  *
  *   visitor=7 source=8 target=one at_ms=31 took_ms=2 end=ok
  *
- * end=ok, or reset, refused, hung or wrong. took_ms: from before connect(2) until the bytes were back, or it failed.
+ * end=ok, or reset, refused, hung or wrong. took_ms: from before connect(2) to its
+ * bytes or its failure.
  *
  *   -n  how many, 1 by default      -c  at most so many at a time, 1 by default
  *   -r  the n-th begins n/r seconds after the first, however many there are; without -c then
  *   -s  they come from so many addresses in turn, 127.0.1.1 and on
- *   -k  they keep their connections until SIGTERM: end=kept once served, and end=lost if one is lost meanwhile
+ *   -k  they stay until SIGTERM: end=kept once served, and end=lost if one is lost meanwhile
  */
 #include "build_config.h"
 
