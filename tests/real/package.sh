@@ -2,6 +2,7 @@
 # The Debian package: installed, started, upgraded, removed and purged on a machine of its own. WEIR_PACKAGE
 # is the package; "scripts/test package" builds one.
 root=${srcdir:-$(dirname "$0")/../..}/tests
+NETWORK=shared # a machine's root comes from a mirror
 # shellcheck source=../scenario/lib.sh
 . "$root/scenario/lib.sh"
 # shellcheck source=machine.sh

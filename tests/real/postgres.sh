@@ -8,14 +8,14 @@ root=${srcdir:-$(dirname "$0")/../..}/tests
 # shellcheck source=programs.sh
 . "$root/real/programs.sh"
 
-postgres_start() {
+database() {
 	postgres_serve "$(free_address)"
 	weir_relay
 }
 
 copy_in_and_out() {
 	local rows=$((2000000 / SCALE))
-	postgres_start
+	database
 	seq "$rows" | awk '{ print $1 "\trow " $1 * 31 }' >rows
 	sql "$RELAY" -c 'create table t (id int primary key, word text)'
 	sql "$RELAY" -c '\copy t from rows'
@@ -27,7 +27,7 @@ copy_in_and_out() {
 scenario "COPY in and out" copy_in_and_out
 
 big_values() {
-	postgres_start
+	database
 	sql "$RELAY" -c "select md5(repeat('x', 30000000)) = md5(string_agg(repeat('x', 1000000), '')) from generate_series(1, 30)" >same
 	expect_equal "the answer" t "$(<same)"
 	sql "$RELAY" -c "select repeat('weir', 5000000)" >value

@@ -3,6 +3,7 @@
 # does in between. The peers are outside, but in the machine's network. Cases run side by side, as they mostly
 # wait.
 root=$(cd "${srcdir:-$(dirname "$0")/../..}/tests" && pwd)
+NETWORK=shared # a machine's root comes from a mirror
 # shellcheck source=../scenario/lib.sh
 . "$root/scenario/lib.sh"
 # shellcheck source=machine.sh

@@ -137,12 +137,14 @@ static struct visit *visit_begin(struct target *target, int fd)
 void target_accept(struct target *target)
 {
 	char greeting[NAME_MAX_BYTES + 1];
+	int any = 0; /* a connection that was made while the socket parted has its TTL, and hears nothing */
 	int length = snprintf(greeting, sizeof(greeting), "%s\n", target->name);
 	int fd;
 
 	while ((fd = accept4(target->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
 		struct visit *visit = visit_begin(target, fd);
 
+		setsockopt(fd, IPPROTO_IP, IP_MINTTL, &any, sizeof(any));
 		if (target->conduct == RESETS) {
 			visit_end(visit, true);
 		} else if (send(fd, greeting, (size_t)length, MSG_NOSIGNAL) < 0) {

@@ -9,6 +9,13 @@
 
 set -u
 
+# A network of its own, where that can be had, so that nobody else connects to a port that was free a moment
+# ago. With NETWORK=shared before this file is sourced, a script stays in that of the machine.
+if [ "${NETWORK:=own}" = own ] && unshare -n ip link set lo up 2>/dev/null; then
+	export NETWORK=given
+	exec unshare -n sh -c 'ip link set lo up && exec "$0" "$@"' "$0" "$@"
+fi
+
 WEIR=${WEIR:-$PWD/weir}
 RAWPEER=${RAWPEER:-$PWD/tests/scenario/rawpeer}
 MANAGER=${MANAGER:-$PWD/tests/scenario/manager}
