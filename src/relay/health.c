@@ -267,15 +267,16 @@ void healths_unlock(struct healths *healths)
 enum health_use health_use(const struct health *health, uint64_t now, uint64_t *until)
 {
 	const struct healths *healths = health->healths;
+	uint64_t due = health->failed_at + healths->fail_time;
 
 	*until = UINT64_MAX;
 	if (health->state == HEALTH_UP)
 		return USE_UP;
 	if (health->state == HEALTH_TRYING || healths->checked)
 		return USE_DOWN;
-	if (now - health->failed_at >= healths->fail_time)
+	if (now >= due) /* now may be before what others have noted since */
 		return USE_TRY;
-	*until = health->failed_at + healths->fail_time;
+	*until = due;
 	return USE_DOWN;
 }
 

@@ -292,6 +292,17 @@ START_TEST(without_a_limit_nothing_is_taken_out)
 }
 END_TEST
 
+/* Whoever looks may have read the clock before another one noted that it is down. */
+START_TEST(it_is_down_for_those_whose_clock_is_older)
+{
+	refuse(3);
+	now--;
+	ck_assert_int_eq(use(), USE_DOWN);
+	ck_assert(!begin_try());
+	now++;
+}
+END_TEST
+
 START_TEST(rules_change_at_once)
 {
 	refuse(3);
@@ -670,6 +681,7 @@ static void add_tests_of_state(TCase *tcase)
 	tcase_add_test(tcase, try_that_ends_without_knowing_leaves_it_to_the_next);
 	tcase_add_test(tcase, any_connection_brings_it_up);
 	tcase_add_test(tcase, without_a_limit_nothing_is_taken_out);
+	tcase_add_test(tcase, it_is_down_for_those_whose_clock_is_older);
 	tcase_add_test(tcase, rules_change_at_once);
 	tcase_add_test(tcase, connection_without_trouble_takes_no_lock);
 	tcase_add_test(tcase, checks_alone_bring_it_up);
