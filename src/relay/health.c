@@ -226,6 +226,18 @@ static void choices_changed(struct healths *healths)
 	atomic_fetch_add(&healths->epoch, 1);
 }
 
+static void come_up(struct health *health);
+
+/* With the lock held. */
+static void let_all_up(struct healths *healths)
+{
+	struct health *health;
+
+	TAILQ_FOREACH(health, &healths->list, entry)
+	if (health->state != HEALTH_UP)
+		come_up(health);
+}
+
 void healths_configure(struct healths *healths, const struct config_relay *config)
 {
 	healths_lock(healths);
@@ -235,6 +247,8 @@ void healths_configure(struct healths *healths, const struct config_relay *confi
 	healths->check_rise = config->check_rise;
 	healths->check_fall = config->check_fall;
 	healths->slow_start = config->slow_start;
+	if (healths->fail_limit == 0 && !healths->checked)
+		let_all_up(healths); /* nothing is down under these rules */
 	choices_changed(healths);
 	healths_unlock(healths);
 }

@@ -292,6 +292,26 @@ START_TEST(without_a_limit_nothing_is_taken_out)
 }
 END_TEST
 
+/* It used to stay out for fail_time, and again for as long whenever the one that tried it failed. */
+START_TEST(without_a_limit_nothing_stays_out)
+{
+	wait_down();
+	if (_i)
+		begin_try();
+	expect_changed(true);
+	rules.fail_limit = 0;
+	rules.check_interval = 1000;
+	apply_rules();
+	ck_assert_int_eq(use(), USE_DOWN);
+	rules.check_interval = 0;
+	apply_rules();
+	ck_assert_int_eq(use(), USE_UP);
+	expect_changed(true);
+	health_note(health, -ECONNREFUSED, _i);
+	ck_assert_int_eq(use(), USE_UP);
+}
+END_TEST
+
 /* Whoever looks may have read the clock before another one noted that it is down. */
 START_TEST(it_is_down_for_those_whose_clock_is_older)
 {
@@ -681,6 +701,7 @@ static void add_tests_of_state(TCase *tcase)
 	tcase_add_test(tcase, try_that_ends_without_knowing_leaves_it_to_the_next);
 	tcase_add_test(tcase, any_connection_brings_it_up);
 	tcase_add_test(tcase, without_a_limit_nothing_is_taken_out);
+	tcase_add_loop_test(tcase, without_a_limit_nothing_stays_out, 0, 2);
 	tcase_add_test(tcase, it_is_down_for_those_whose_clock_is_older);
 	tcase_add_test(tcase, rules_change_at_once);
 	tcase_add_test(tcase, connection_without_trouble_takes_no_lock);
