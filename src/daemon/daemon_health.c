@@ -7,8 +7,10 @@ void daemon_take_health(void *arg, const struct relay *relay, size_t up)
 {
 	struct daemon *daemon = arg;
 
-	if (up > 0)
+	if (up > 0) {
+		relay->standing->news++;
 		daemon_order_all(daemon, WORKER_RETRY);
+	}
 	if (relay->standing->readdressed)
 		checks_follow(daemon->checks, daemon->current);
 	relay->standing->readdressed = false;

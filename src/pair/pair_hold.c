@@ -94,13 +94,23 @@ static void send_scouts(struct gate *gate)
 	}
 }
 
+/* What is news of one relay lets nobody through the gates of others. */
+static bool has_news(struct gate *gate)
+{
+	unsigned news = TAILQ_FIRST(&gate->line)->relay->standing->news, heard = gate->heard;
+
+	gate->heard = news;
+	return heard != news;
+}
+
 void pair_set_retry(struct pair_set *set)
 {
 	struct gate *gate, *next;
 
 	for (gate = LIST_FIRST(&set->gates); gate; gate = next) {
 		next = LIST_NEXT(gate, entry);
-		send_scouts(gate);
+		if (has_news(gate))
+			send_scouts(gate);
 	}
 }
 

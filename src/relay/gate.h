@@ -13,6 +13,7 @@ struct pair;
 struct gate {
 	TAILQ_HEAD(, pair) line; /* in the order in which they were held */
 	uint64_t opens;          /* clock_ms at which the first of them may try */
+	unsigned heard;          /* of the news of the standing, so many */
 	LIST_ENTRY(gate) entry;  /* while somebody is in line */
 };
 

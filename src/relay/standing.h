@@ -44,7 +44,8 @@ struct standing {
 	struct episode is_short; /* of something that connecting needs */
 	struct episode unserved; /* clients get no target */
 	struct refusal refusal;
-	bool readdressed; /* a target has other addresses than before; main thread */
+	bool readdressed;      /* a target has other addresses than before; main thread */
+	_Atomic unsigned news; /* so often has something changed for clients that are held */
 	/* private */
 	struct episode at_limit;
 	struct standings *standings;

@@ -368,6 +368,26 @@ START_TEST(all_follow_one_that_is_connected)
 }
 END_TEST
 
+/* With 1,000 relays, something is news for one of them all the time. */
+START_TEST(news_of_another_relay_sends_nobody)
+{
+	int clients[MANY];
+
+	hold_many(clients, TEXTS("retry_time=1m"));
+	line()->opens = clock_ms() + 60000;
+	fault_set_lasting(FAULT_SOCKET, EACCES);
+	relay->standing->news++;
+	pair_set_retry(&set);
+	run_for(50);
+	ck_assert_uint_eq(fault_count(FAULT_SOCKET), 16);
+	for (int i = 0; i < 10; i++)
+		pair_set_retry(&set);
+	run_for(50);
+	ck_assert_uint_eq(fault_count(FAULT_SOCKET), 16);
+	fault_set(FAULT_SOCKET, 0, 0);
+}
+END_TEST
+
 /* _i: 0 with the target down, 1 with the target back */
 START_TEST(news_sends_a_few_scouts)
 {
@@ -379,6 +399,7 @@ START_TEST(news_sends_a_few_scouts)
 		come_back(down);
 	else
 		fault_set_lasting(FAULT_SOCKET, EACCES);
+	relay->standing->news++;
 	pair_set_retry(&set);
 	if (_i) {
 		LOOP_UNTIL(base, count_connected() == MANY);
@@ -469,6 +490,7 @@ START_TEST(clients_of_a_name_all_go_on_with_its_first_address)
 	run_for(50);
 	ck_assert_uint_eq(count_held(), 18);
 	fault_set_lasting(FAULT_SOCKET, EACCES);
+	relay->standing->news++;
 	pair_set_retry(&set);
 	LOOP_UNTIL(base, count_held() == 0);
 	run_for(20);
@@ -526,6 +548,7 @@ static TCase *many_case(void)
 
 	tcase_add_test(tcase, gate_lets_a_hundred_through_in_a_second);
 	tcase_add_test(tcase, all_follow_one_that_is_connected);
+	tcase_add_test(tcase, news_of_another_relay_sends_nobody);
 	tcase_add_loop_test(tcase, news_sends_a_few_scouts, 0, 2);
 	tcase_add_test(tcase, first_in_line_gives_up);
 	tcase_add_test(tcase, retry_time_of_those_behind_the_first);
