@@ -269,7 +269,8 @@ bool target_table_has_other(const struct target_table *table, const struct tried
 		const struct addresses *addresses = table->rows[i].addresses;
 
 		for (size_t j = 0; addresses && j < addresses->count; j++)
-			if (addresses->list[j] != health && !tried_has(tried, addresses->list[j]))
+			if (addresses->list[j] != health && health_is_up(addresses->list[j]) &&
+			    !tried_has(tried, addresses->list[j]))
 				return true;
 	}
 	return false;

@@ -57,7 +57,7 @@ int target_table_change(struct target_table *table, size_t target, struct label 
  */
 struct health *target_table_choose(struct target_table *table, const struct tried *tried, uint64_t origin,
                                    uint64_t now, size_t *target);
-/* Whether it has any address but this, and but those that were tried. */
+/* Whether it has any address that is up, but this, and but those that were tried. */
 bool target_table_has_other(const struct target_table *table, const struct tried *tried,
                             const struct health *health);
 bool target_table_is_empty(const struct target_table *table);

@@ -57,7 +57,7 @@ bool targets_are_unknown(struct targets *targets);
  */
 int targets_choose(struct targets *targets, const union client_address *origin, const struct tried *tried,
                    struct target_choice *choice);
-/* Whether there is an address besides this choice that was not tried either. */
+/* Whether there is an address that is up besides this choice, and was not tried either. */
 bool targets_have_other(struct targets *targets, const struct tried *tried,
                         const struct target_choice *choice);
 /* Also takes one that is empty or was ended. If the pair tries it, that has come to nothing. */

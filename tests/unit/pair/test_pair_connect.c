@@ -477,6 +477,47 @@ START_TEST(address_without_a_port_for_it_is_passed_over)
 }
 END_TEST
 
+static void fail_other(void *arg, const struct config_target *config, bool backup, struct health *health)
+{
+	(void)config;
+	(void)backup;
+	if (!endpoint_equal(health_endpoint(health), arg))
+		health_note(health, -ECONNREFUSED, false);
+}
+
+/* It used to be passed over for one that refuses, and the client was lost for a port of ours. */
+START_TEST(port_is_waited_for_while_nothing_else_is_up)
+{
+	struct address own;
+
+	ck_assert_int_eq(address_parse(relays_address(target), &own), 0);
+	open_relay(TEXTS(relays_address(target), relays_address(refusing())), TEXTS("fail_limit=1"));
+	targets_each_health(relay->targets, fail_other, &own.endpoint);
+	join_with(FAULT_SOCKET, 1, EADDRINUSE);
+	ck_assert_int_eq(only_pair()->phase, PHASE_WAITING);
+	meet_open(target);
+	ck_assert_uint_eq(only_pair()->attempts, 1);
+}
+END_TEST
+
+/* Like one of TCP that answers nothing. It used to be unclear whether that counts. */
+START_TEST(backlog_that_stays_full_is_a_failure)
+{
+	int full = listen_abstract(0);
+
+	keep(relays_connect(full));
+	open_relay(TEXTS(relays_address(full), relays_address(target)),
+	           TEXTS("connect_timeout=100ms", "fail_limit=1", "fail_time=1m"));
+	join();
+	ck_assert_int_eq(only_pair()->phase, PHASE_WAITING);
+	meet_open(target);
+	for (int i = 0; i < 4; i++) {
+		join();
+		ck_assert(pair_is_connected(LIST_FIRST(&set.pairs)));
+	}
+}
+END_TEST
+
 /* It must not try the same address again, so it is over. */
 START_TEST(client_without_memory_for_what_it_has_tried)
 {
@@ -583,6 +624,8 @@ static TCase *connect_case(void)
 	tcase_add_test(tcase, target_that_refuses_after_a_while);
 	tcase_add_test(tcase, attempts_are_limited);
 	tcase_add_test(tcase, address_without_a_port_for_it_is_passed_over);
+	tcase_add_test(tcase, port_is_waited_for_while_nothing_else_is_up);
+	tcase_add_test(tcase, backlog_that_stays_full_is_a_failure);
 	tcase_add_test(tcase, client_without_memory_for_what_it_has_tried);
 	tcase_add_loop_test(tcase, pair_that_ends_while_it_tries_a_target_lets_another_try, 0, 4);
 	tcase_add_test(tcase, silent_address_costs_only_the_first_clients);
