@@ -118,9 +118,9 @@ bool health_is_up(const struct health *health);
 /* ---- what happened: any thread, without the lock ---- */
 
 /*
- * How an attempt went: 0 or -errno. A shortage of ours, or a full backlog (EAGAIN), says nothing about the
- * address and is not noted. tries: after health_begin_try. One that goes well on an address without trouble
- * takes no lock.
+ * How an attempt went: 0 or -errno. A shortage of ours says nothing about the address and is not noted, nor
+ * is a full backlog (EAGAIN) that a client still waits for. tries: after health_begin_try. One that goes well
+ * on an address without trouble takes no lock.
  */
 void health_note(struct health *health, int error, bool tries);
 /* The one that tries it has ended without knowing. The next one may try at once. */
