@@ -218,6 +218,13 @@ bool targets_are_unknown(struct targets *targets)
 
 /* ---- choosing ---- */
 
+/* An entrance for both families has IPv4 clients mapped into IPv6, and others have not. */
+static uint64_t hash_in6(const struct in6_addr *address)
+{
+	return IN6_IS_ADDR_V4MAPPED(address) ? hash_bytes(&address->s6_addr[12], sizeof(struct in_addr))
+	                                     : hash_bytes(address, sizeof(*address));
+}
+
 /* The port is another one for each connection. All unix clients count as one. */
 static uint64_t hash_origin(const union client_address *origin)
 {
@@ -225,7 +232,7 @@ static uint64_t hash_origin(const union client_address *origin)
 	case AF_INET:
 		return hash_bytes(&origin->in.sin_addr, sizeof(origin->in.sin_addr));
 	case AF_INET6:
-		return hash_bytes(&origin->in6.sin6_addr, sizeof(origin->in6.sin6_addr));
+		return hash_in6(&origin->in6.sin6_addr);
 	default:
 		return 0;
 	}

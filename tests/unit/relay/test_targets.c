@@ -373,6 +373,31 @@ START_TEST(origin_stays_with_its_target)
 }
 END_TEST
 
+static struct health *chosen_for(const union client_address *client)
+{
+	struct target_choice choice;
+	struct health *health;
+
+	ck_assert_int_eq(targets_choose(relay->targets, client, NULL, &choice), 0);
+	health = choice.health; /* the targets have it too */
+	target_choice_deinit(&choice);
+	return health;
+}
+
+/* It may come by "*:80", or by "0.0.0.0:80" after a reload. */
+START_TEST(client_is_one_origin_at_entrances_of_either_family)
+{
+	begin(TEXTS("127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"), TEXTS("balance=source"));
+	for (uint32_t i = 0; i < 20; i++) {
+		union client_address client = from(i, 1), mapped = {.in6 = {.sin6_family = AF_INET6}};
+
+		mapped.in6.sin6_addr.s6_addr[10] = mapped.in6.sin6_addr.s6_addr[11] = 0xff;
+		memcpy(&mapped.in6.sin6_addr.s6_addr[12], &client.in.sin_addr, sizeof(client.in.sin_addr));
+		ck_assert_ptr_eq(chosen_for(&mapped), chosen_for(&client));
+	}
+}
+END_TEST
+
 START_TEST(all_unix_clients_are_one_origin)
 {
 	union client_address client = {.any = {.sa_family = AF_UNIX}};
@@ -601,6 +626,7 @@ int main(void)
 	tcase_add_test(tcase, only_target_is_chosen_in_any_state);
 	tcase_add_test(tcase, least_connections_go_to_the_idle);
 	tcase_add_test(tcase, origin_stays_with_its_target);
+	tcase_add_test(tcase, client_is_one_origin_at_entrances_of_either_family);
 	tcase_add_test(tcase, all_unix_clients_are_one_origin);
 	tcase_add_test(tcase, name_without_address);
 	tcase_add_test(tcase, name_that_is_not_known_yet);
