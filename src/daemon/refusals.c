@@ -55,8 +55,10 @@ void refusals_judge(struct refusals *refusals, const struct relay *relay)
 {
 	struct outlook outlook = {relay, clock_ms(), REFUSAL_NEVER, false};
 
-	if (relay->config->when_down != WHEN_DOWN_REFUSE)
+	if (relay->config->when_down != WHEN_DOWN_REFUSE) {
+		refusal_note(&relay->standing->refusal, outlook.now, 0); /* it is not kept up to date */
 		return;
+	}
 	targets_each_health(relay->targets, look_at_address, &outlook);
 	refusals_note(refusals, relay->standing, outlook.known ? outlook.until : 0);
 }

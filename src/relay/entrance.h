@@ -54,6 +54,7 @@ struct entrance {
 	enum entrance_state state;
 	unsigned references, round;
 	bool refuses; /* whoever took it in that round has it, but lets nobody in there for now */
+	bool refused; /* the same of the generation in force */
 	struct retuning *retuning;      /* to what it gets when it is open; or NULL */
 	struct unix_access committed;   /* the access that the generation in force asks for */
 	char relay[RELAY_NAME_MAX + 1]; /* which has it, or had it last */

@@ -254,6 +254,7 @@ static void commit(struct entrance *entrance, struct facade_change *change)
 		shut_out(entrance, change);
 	else if (taken && entrance->state == ENTRANCE_NEW)
 		close_new(entrance);
+	entrance->refused = entrance->refuses;
 	if (!taken)
 		return;
 	entrance->committed = entrance->access;
@@ -272,10 +273,11 @@ struct facade_change facade_commit(struct facade *facade)
 	return change;
 }
 
-static void restore_access(struct entrance *entrance)
+static void restore(struct entrance *entrance)
 {
 	int error = entrance_set_access(entrance, &entrance->committed);
 
+	entrance->refuses = entrance->refused;
 	if (error)
 		log_error("relay %s: cannot restore who may connect to %s: %s", entrance->relay,
 		          entrance->text, strerror(-error));
@@ -287,12 +289,10 @@ void facade_abandon(struct facade *facade)
 	struct entrance *entrance;
 
 	TAILQ_FOREACH(entrance, &facade->all, entry)
-	if (entrance->round == facade->round && entrance->state == ENTRANCE_NEW) {
+	if (entrance->round == facade->round && entrance->state == ENTRANCE_NEW)
 		close_new(entrance);
-		entrance->refuses = true;
-	}
 	TAILQ_FOREACH(entrance, &facade->all, entry)
-	restore_access(entrance);
+	restore(entrance);
 	end(facade);
 }
 

@@ -84,18 +84,19 @@ bool relay_refuses(const struct relay *relay, uint64_t now)
 	return relay->config->when_down == WHEN_DOWN_REFUSE && refusal_holds(&relay->standing->refusal, now);
 }
 
-/* One relay whose entrances cannot be opened again does not hold up the others. */
-static void take_again(struct relay *relay, bool refuse)
+/* One relay whose entrances cannot be opened again does not hold up the others, if it may refuse clients. */
+static int take_again(struct relay *relay, bool refuse)
 {
 	struct refusal *refusal = &relay->standing->refusal;
+	int error = refuse ? 0 : entrances_take_again(&relay->entrances, relay->config->name, false);
 
-	if (!refuse && entrances_take_again(&relay->entrances, relay->config->name, false) == 0) {
+	if (!refuse && !error)
 		refusal_note_opened(refusal);
-		return;
-	}
-	if (!refuse)
+	if (error && relay->config->when_down != WHEN_DOWN_REFUSE)
+		return error;
+	if (error)
 		refusal_put_off(refusal, clock_ms());
-	(void)entrances_take_again(&relay->entrances, relay->config->name, true);
+	return refuse || error ? entrances_take_again(&relay->entrances, relay->config->name, true) : 0;
 }
 
 int relay_bind(struct relay *relay, struct facade *facade, struct address_list *const *found)
@@ -104,9 +105,7 @@ int relay_bind(struct relay *relay, struct facade *facade, struct address_list *
 	int error = entrances_bind(&relay->entrances, facade, relay->config, found, &relay->client_tuning,
 	                           refuse);
 
-	if (!error)
-		take_again(relay, refuse);
-	return error;
+	return error ? error : take_again(relay, refuse);
 }
 
 void relay_take_again(struct relay *relay)
@@ -116,7 +115,7 @@ void relay_take_again(struct relay *relay)
 	if (!refuse && !entrances_let_in(&relay->entrances))
 		log_notice("relay %s: letting clients in again, as a target may be tried",
 		           relay->config->name);
-	take_again(relay, refuse);
+	(void)take_again(relay, refuse);
 }
 
 int relay_check_apart(const struct relay *relay, const struct relay *other)

@@ -42,7 +42,8 @@ void relay_put(struct relay *relay);
 bool relay_refuses(const struct relay *relay, uint64_t now);
 /*
  * Takes every listening address, without accepting anybody. As entrances_bind. Where clients have been
- * refused and an address cannot be bound again, that is logged, and they are refused for some time more.
+ * refused and an address cannot be bound again, that is logged, and they are refused for some time more; but
+ * without when_down = refuse it is an error.
  */
 int relay_bind(struct relay *relay, struct facade *facade, struct address_list *const *found);
 /* The same for the generation that is in force, to open or to shut its entrances. */

@@ -171,6 +171,19 @@ static int change_to(const char *const *listen)
 	return error;
 }
 
+static int change_to_try(const char *const *listen)
+{
+	unsigned before = finished;
+	struct config *config = relays_config(listen, TEXTS(relays_address(target)), TEXTS("fail_limit=1"));
+	int result = changeover_begin(&changeover, config);
+
+	config_put(config);
+	if (result)
+		return result;
+	LOOP_UNTIL(base, finished > before);
+	return error;
+}
+
 static int entrance(size_t number)
 {
 	return entrance_fd(current->relays[0]->entrances.list[number], 0);
@@ -487,7 +500,6 @@ END_TEST
 /* The next configuration does not let clients in, unless it says so. */
 START_TEST(reload_while_clients_are_refused)
 {
-	struct config *config;
 	struct generation *first;
 
 	fail_time = "fail_time=1h";
@@ -506,11 +518,50 @@ START_TEST(reload_while_clients_are_refused)
 	LOOP_UNTIL(base, is_closed(0));
 	ck_assert_int_eq(knock_at(0), -ECONNREFUSED);
 	ck_assert_int_eq(knock_at(1), -ECONNREFUSED);
-	config = relays_config(LISTEN, TEXTS(relays_address(target)), NULL);
-	ck_assert_int_eq(changeover_begin(&changeover, config), 0);
-	config_put(config);
-	LOOP_UNTIL(base, lets_in());
+	ck_assert_int_eq(change_to_try(LISTEN), 0);
+	ck_assert(lets_in());
 	assert_served(0);
+}
+END_TEST
+
+/* Where clients are to be let in whatever the targets do, they are, or nothing has changed. */
+START_TEST(reload_to_an_address_that_somebody_has_taken)
+{
+	const struct socket_tuning plain = {.rcvbuf = UNITS_AUTO};
+	const struct endpoint *endpoint;
+	struct generation *first;
+	int other;
+
+	ck_assert_int_eq(change_to(LISTEN), 0);
+	first = current;
+	refusals_note(&refusals, standing(), REFUSAL_NEVER);
+	LOOP_UNTIL(base, is_closed(0));
+	endpoint = &current->relays[0]->entrances.list[0]->endpoint;
+	other = relays_listen_at(endpoint, &plain, SOCKET_SOLE, false);
+	ck_assert_int_ge(other, 0);
+	ck_assert_int_eq(change_to_try(LISTEN), -EADDRINUSE);
+	ck_assert_ptr_eq(current, first);
+	ck_assert(is_closed(0));
+	close(other);
+	ck_assert_int_eq(change_to_try(LISTEN), 0);
+	ck_assert(lets_in());
+	assert_served(0);
+}
+END_TEST
+
+/* What was known of targets then does not matter any more. */
+START_TEST(reload_to_refuse_again)
+{
+	fail_time = "fail_time=1h";
+	ck_assert_int_eq(change_to(LISTEN), 0);
+	connect_target(-ECONNREFUSED, false);
+	LOOP_UNTIL(base, is_closed(0));
+	ck_assert_int_eq(change_to_try(LISTEN), 0);
+	ck_assert(lets_in());
+	connect_target(0, false);
+	ck_assert_int_eq(change_to(LISTEN), 0);
+	ck_assert_uint_eq(change.kept, 1);
+	ck_assert(lets_in());
 }
 END_TEST
 
@@ -587,6 +638,8 @@ int main(void)
 	tcase_add_test(tcase, entrances_are_opened_after_fail_time);
 	tcase_add_test(tcase, address_that_somebody_has_taken);
 	tcase_add_loop_test(tcase, reload_while_clients_are_refused, 0, 2);
+	tcase_add_test(tcase, reload_to_an_address_that_somebody_has_taken);
+	tcase_add_test(tcase, reload_to_refuse_again);
 	tcase_add_test(tcase, targets_that_flap);
 	tcase_add_loop_test(tcase, no_memory_to_shut_or_to_open, 0, 2);
 	suite_add_tcase(suite, tcase);

@@ -647,6 +647,24 @@ START_TEST(refusing_entrance_that_cannot_be_opened)
 }
 END_TEST
 
+/* A generation that was to let clients in there has come to nothing. */
+START_TEST(refusing_entrance_is_found_after_a_generation_that_fails)
+{
+	struct entrance *entrance = open_one("127.0.0.1:0");
+
+	(void)change_to(true);
+	for (int i = 0; i < 2; i++) {
+		facade_begin(&facade);
+		ck_assert_int_eq(try_to_take("127.0.0.1:0", "a"), 0);
+		ck_assert_ptr_eq(taken[--taken_count], entrance);
+		facade_put(entrance);
+		facade_abandon(&facade);
+	}
+	ck_assert_uint_eq(change_to(false).added, 1);
+	close_facade();
+}
+END_TEST
+
 /* It is no longer found then. */
 START_TEST(refusing_entrance_is_removed)
 {
@@ -697,6 +715,7 @@ int main(void)
 	tcase_add_test(tcase, generation_that_refuses_takes_what_is_new);
 	tcase_add_test(tcase, refusing_entrance_is_found_by_the_next_generation);
 	tcase_add_test(tcase, refusing_entrance_that_cannot_be_opened);
+	tcase_add_test(tcase, refusing_entrance_is_found_after_a_generation_that_fails);
 	tcase_add_test(tcase, refusing_entrance_is_removed);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
