@@ -8,7 +8,8 @@
 #   relay_to [LINE...]           prints a relay named db from 127.0.0.1:0 with these lines
 #   start_counted ARG...         weir_start, with each connect(2) written to the file "connects"
 #   connects NAME [PATTERN]      how many of those were to the target
-#   visitors ARG...              clients of RELAY, to their end; visitors_as NAME ... does not wait
+#   visitors ARG...              clients of RELAY, to their end; see visitors.c
+#   visitors_as NAME ARG...      the same, and does not wait
 #   seen PATTERN                 how many of them have a line like that
 #   everybody_was_served [FILE]
 #   target_is NAME KEY=VALUE...  a target record of the last dump has all of these
