@@ -33,7 +33,7 @@ static void look(void *arg, struct bulletin_facts *facts)
 
 	*facts = (struct bulletin_facts){
 	        .phase = daemon->phase,
-	        .reloading = daemon->reload > RELOAD_REFUSING,
+	        .reloading = daemon->reload > RELOAD_NOTHING,
 	        .awaited = preparation_awaited(daemon->changeover.preparation),
 	        .pairs = slots_used(&daemon->slots),
 	        .paused = count_paused(daemon),

@@ -40,15 +40,7 @@ struct event_base;
 
 #define SIGNALS 5
 
-/* RELOAD_REFUSING: only entrances are opened and shut. */
-enum reload_state {
-	RELOAD_NOTHING,
-	RELOAD_REFUSING,
-	RELOAD_STARTING,
-	RELOAD_LOADING,
-	RELOAD_WAITING,
-	RELOAD_CHANGING
-};
+enum reload_state { RELOAD_NOTHING, RELOAD_STARTING, RELOAD_LOADING, RELOAD_WAITING, RELOAD_CHANGING };
 
 struct daemon {
 	struct config *first;  /* what it was started with */
@@ -71,6 +63,7 @@ struct daemon {
 	struct facade facade;
 	struct changeover changeover; /* to the next generation */
 	struct refusals refusals;
+	bool refusing; /* entrances of the generation in force are being opened and shut */
 	struct checks *checks;
 	const struct config_request *request;
 	struct loading *loading; /* of the request, again */

@@ -4,9 +4,9 @@
  *   start ─────────────────────► changing ─► nothing ◄──┐
  *   nothing ─► loading ─► waiting ─► changing ──────────┴─► loading, if it has come again meanwhile
  *
- * It waits for a report, because workers read the list of standings for that.
- *
- *   nothing ─► refusing ─► nothing: entrances of the generation in force are opened and shut
+ * It waits for a report, because workers read the list of standings for that. It also waits while entrances
+ * of the generation in force are opened and shut, which may happen at any time but while it is changing: a
+ * file may take as long as it likes to load.
  */
 #include "build_config.h"
 
@@ -36,14 +36,6 @@ static void end(struct daemon *daemon)
 	refusals_look(&daemon->refusals);
 }
 
-/* With what had to wait. */
-static void go_on(struct daemon *daemon)
-{
-	if (daemon->reload_wanted)
-		daemon_reload(daemon);
-	refusals_look(&daemon->refusals);
-}
-
 /* Whoever waits for the start does not wait for a reload that was asked for meanwhile. */
 static void end_start(struct daemon *daemon)
 {
@@ -52,14 +44,16 @@ static void end_start(struct daemon *daemon)
 		return;
 	daemon_end_start(daemon);
 	bulletin_say(daemon->bulletin, service_ready);
-	go_on(daemon);
+	if (daemon->reload_wanted)
+		daemon_reload(daemon);
+	refusals_look(&daemon->refusals);
 }
 
 static void end_refusing(struct daemon *daemon)
 {
-	daemon->reload = RELOAD_NOTHING;
-	if (daemon->phase == RUNNING)
-		go_on(daemon);
+	daemon->refusing = false;
+	daemon_go_on_reloading(daemon);
+	refusals_look(&daemon->refusals);
 }
 
 /* The status says what was logged at greater length, if anything was. */
@@ -152,7 +146,7 @@ void daemon_take_changed(void *arg, int error)
 		daemon_fail_start(daemon, error);
 		return;
 	}
-	if (daemon->reload == RELOAD_REFUSING) {
+	if (daemon->refusing) {
 		end_refusing(daemon);
 		return;
 	}
@@ -173,12 +167,13 @@ int daemon_change_entrances(void *arg)
 	struct daemon *daemon = arg;
 	int error;
 
-	if (daemon->phase != RUNNING || daemon->reload != RELOAD_NOTHING)
+	if (daemon->phase != RUNNING || daemon->refusing || daemon->reload == RELOAD_STARTING ||
+	    daemon->reload == RELOAD_CHANGING)
 		return -EBUSY;
-	daemon->reload = RELOAD_REFUSING;
+	daemon->refusing = true;
 	error = changeover_begin_again(&daemon->changeover, daemon->current);
 	if (error)
-		daemon->reload = RELOAD_NOTHING;
+		daemon->refusing = false;
 	return error;
 }
 
@@ -187,7 +182,7 @@ void daemon_go_on_reloading(struct daemon *daemon)
 	struct config *config = daemon->loaded;
 	int error;
 
-	if (daemon->reload != RELOAD_WAITING || collector_is_asking(daemon->collector))
+	if (daemon->reload != RELOAD_WAITING || daemon->refusing || collector_is_asking(daemon->collector))
 		return;
 	daemon->loaded = NULL;
 	daemon->reload = RELOAD_CHANGING;

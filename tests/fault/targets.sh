@@ -165,6 +165,30 @@ beside "entrances that cannot be opened again at once: socket" open_again "socke
 beside "entrances that cannot be opened again at once: bind" open_again "bind EADDRINUSE 1 1"
 beside "entrances that cannot be opened again at once: memory" open_again "alloc ENOMEM 1 3"
 
+# A reload may take as long as it likes to read its file: entrances are opened and closed meanwhile.
+reload_hangs() {
+	EXPECT_LOG="$NOT_SERVED\|$TARGET_LOG"
+	farm one
+	order serve one
+	relay_to "$(targets_of one)" "check_interval = 30ms" "check_fall = 1" "check_rise = 1" "when_down = refuse" >relay.ini
+	begin
+	order refuse one
+	wait_for "closed entrances" is_refused
+	faults "open hang 1 0"
+	kill -HUP "$WEIR_PID"
+	wait_for "a call that hangs" injected_at_least 1
+	order serve one
+	wait_for "open entrances" is_served
+	order refuse one
+	wait_for "closed entrances" is_refused
+	log_has ' reloaded: ' && fail "the reload did not hang"
+	faults
+	wait_log ' reloaded: 1 relays; entrances: 0 kept, 0 added, 0 removed'
+	order serve one
+	wait_for "open entrances" is_served
+}
+beside "entrances are opened and closed while a reload hangs" reload_hangs
+
 # Held clients and a target that comes back, with calls that fail meanwhile.
 held() {
 	EXPECT_LOG="$NOT_SERVED\|$TARGET_LOG"
