@@ -25,6 +25,8 @@
 /* So many are under way at a time, and so many begin before other events are served. */
 #define UNDER_WAY_MAX 64
 #define BATCH         20
+/* Of those under way, so many may be of addresses that did not answer last time: the others do not wait. */
+#define SILENT_MAX 48
 /* When there was no memory to check all. */
 #define RETRY_MS 1000
 
@@ -38,6 +40,7 @@ struct check {
 	int fd;                  /* while it is under way, or -1 */
 	bool bound;              /* fd cannot be its own peer */
 	struct event *connected; /* while it is under way */
+	bool silent;             /* it did not answer last time */
 	bool queued;
 	TAILQ_ENTRY(check) queue_entry;
 	TAILQ_ENTRY(check) entry;
@@ -50,14 +53,14 @@ struct checks {
 	struct local_ports *ports;
 	struct timers timers;
 	struct check_list all;
-	struct check_list queue;             /* those that are due, first come first served */
+	struct check_list queue[2];          /* those that are due, first come first served; by silent */
 	struct event *more;                  /* while there are such that may begin in the next pass */
 	const struct generation *generation; /* followed */
 	struct event *follow;                /* it again, as something was short */
 	void *by_health;                     /* tsearch(3) */
 	unsigned round;
-	unsigned under_way;
-	uint64_t spread; /* how often spread was called */
+	unsigned under_way[2]; /* by silent */
+	uint64_t spread;       /* how often spread was called */
 };
 
 /* The next one of numbers that are spread evenly. (The multiplier is 2^64 over the golden ratio.) */
@@ -84,11 +87,21 @@ static void wait_for_next(struct check *check)
 
 /* ---- one check ---- */
 
+/* The one that may begin now, or NULL. */
+static struct check *find_next(const struct checks *checks)
+{
+	if (checks->under_way[false] + checks->under_way[true] >= UNDER_WAY_MAX)
+		return NULL;
+	if (!TAILQ_EMPTY(&checks->queue[false]))
+		return TAILQ_FIRST(&checks->queue[false]);
+	return checks->under_way[true] < SILENT_MAX ? TAILQ_FIRST(&checks->queue[true]) : NULL;
+}
+
 static void go_on(struct checks *checks)
 {
 	static const struct timeval next_pass = {0, 0};
 
-	if (!TAILQ_EMPTY(&checks->queue) && checks->under_way < UNDER_WAY_MAX)
+	if (find_next(checks))
 		(void)event_add(checks->more, &next_pass); /* there is memory for it */
 }
 
@@ -103,7 +116,7 @@ static void let_go(struct check *check)
 		return;
 	close(check->fd); /* resets */
 	check->fd = -1;
-	checks->under_way--;
+	checks->under_way[check->silent]--;
 	go_on(checks);
 }
 
@@ -111,6 +124,7 @@ static void let_go(struct check *check)
 static void end(struct check *check, int error)
 {
 	let_go(check);
+	check->silent = error == -ETIMEDOUT;
 	if (error != -EAGAIN && !socket_error_is_shortage(error))
 		health_note_check(check->health, error);
 	wait_for_next(check);
@@ -147,7 +161,7 @@ static int connect_to(struct check *check)
 		check->fd = -1;
 		return error;
 	}
-	checks->under_way++;
+	checks->under_way[check->silent]++;
 	error = look(check);
 	if (error != -EINPROGRESS)
 		return error;
@@ -174,14 +188,14 @@ static void begin(struct check *check)
 static void leave_queue(struct check *check)
 {
 	if (check->queued)
-		TAILQ_REMOVE(&check->checks->queue, check, queue_entry);
+		TAILQ_REMOVE(&check->checks->queue[check->silent], check, queue_entry);
 	check->queued = false;
 }
 
 EVENT_CALLBACK(on_more, struct checks, checks)
 {
-	for (int i = 0; i < BATCH && checks->under_way < UNDER_WAY_MAX; i++) {
-		struct check *check = TAILQ_FIRST(&checks->queue);
+	for (int i = 0; i < BATCH; i++) {
+		struct check *check = find_next(checks);
 
 		if (!check)
 			return;
@@ -204,7 +218,7 @@ static void on_timer(struct timer *timer)
 		return;
 	}
 	check->queued = true;
-	TAILQ_INSERT_TAIL(&checks->queue, check, queue_entry);
+	TAILQ_INSERT_TAIL(&checks->queue[check->silent], check, queue_entry);
 	go_on(checks);
 }
 
@@ -380,7 +394,8 @@ struct checks *checks_new(struct event_base *base, struct local_ports *ports)
 	checks->base = base;
 	checks->ports = ports;
 	TAILQ_INIT(&checks->all);
-	TAILQ_INIT(&checks->queue);
+	TAILQ_INIT(&checks->queue[false]);
+	TAILQ_INIT(&checks->queue[true]);
 	if (timers_init(&checks->timers, base, on_timer) == 0 && init_events(checks) == 0)
 		return checks;
 	checks_free(checks);

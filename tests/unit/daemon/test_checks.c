@@ -252,6 +252,51 @@ START_TEST(only_so_many_at_a_time)
 }
 END_TEST
 
+static uint64_t checks_of(struct health *one)
+{
+	struct health_view seen;
+
+	health_look(one, &seen);
+	return seen.checks;
+}
+
+/* Places are kept for those that answer. */
+START_TEST(silent_ones_do_not_hold_up_the_others)
+{
+	const struct check_rules often = {.interval = 10, .timeout = 5000, .tuning = rules.tuning};
+	struct health *all[MANY], *other;
+	struct sockaddr_in address;
+	int answers = loop_listen(&address);
+	uint64_t before;
+	char name[16];
+
+	silence();
+	rules.interval = 1;
+	rules.timeout = 300;
+	checks_begin(checks);
+	for (int i = 0; i < MANY; i++) {
+		snprintf(name, sizeof(name), "%d", i);
+		want(all[i] = get(name));
+	}
+	endpoint.in = address;
+	other = get("other");
+	ck_assert_int_eq(listen(answers, 4096), 0);
+	ck_assert_int_eq(checks_want(checks, other, &often), 0);
+	checks_end(checks);
+	for (int i = 0; i < MANY; i++)
+		LOOP_UNTIL(base, checks_of(all[i]) >= 1);
+	before = checks_of(other);
+	LOOP_UNTIL(base, checks_of(all[0]) >= 4);
+	ck_assert_uint_ge(checks_of(other) - before, 20); /* one of 64 equals would get two in each 300 ms */
+	checks_begin(checks);
+	checks_end(checks);
+	for (int i = 0; i < MANY; i++)
+		health_put(all[i]);
+	health_put(other);
+	close(answers);
+}
+END_TEST
+
 START_TEST(shortage_is_no_result)
 {
 	fault_set_lasting(FAULT_SOCKET, EMFILE);
@@ -372,6 +417,7 @@ int main(void)
 	tcase_add_test(tcase, check_that_takes_too_long);
 	tcase_add_test(tcase, checks_are_spread);
 	tcase_add_test(tcase, only_so_many_at_a_time);
+	tcase_add_test(tcase, silent_ones_do_not_hold_up_the_others);
 	tcase_add_test(tcase, shortage_is_no_result);
 	tcase_add_test(tcase, no_memory_is_no_result);
 	tcase_add_test(tcase, other_rules);
