@@ -19,8 +19,8 @@ PROGRAM=$(sed -n 's/^ExecStart=\([^ ]*\) .*/\1/p' systemd/weir.service)
 env -u MAKEFLAGS -u MFLAGS make -s install DESTDIR="$top/installed" >"$top/install.out" 2>&1 ||
 	{ cat "$top/install.out"; exit 1; }
 
-# For crowds: on a busy machine their target may be late by seconds. Its queue of connections is full then, and
-# TCP tries again only after 1, 3 and 7 seconds.
+# For crowds: on a busy machine their target may be late by seconds. Its queue of connections is then full,
+# and TCP tries again only after 1, 3 and 7 seconds.
 PATIENT="connect_timeout = 1m"
 
 # A machine with weir on it, whose configuration is what comes on standard input.
