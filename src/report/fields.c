@@ -201,6 +201,29 @@ static const char *time_word(int64_t seconds, char buf[VALUE_WORD_MAX])
 	return buf;
 }
 
+/* Of a type with a few words of its own. */
+static const char *choice_word(enum field_type type, const void *at)
+{
+	switch (type) {
+	case FIELD_YES_NO:
+		return *(const bool *)at ? "yes" : "no";
+	case FIELD_STATE:
+		return state_word(*(const enum pair_state *)at);
+	case FIELD_DIRECTION:
+		return direction_word(*(const enum direction *)at);
+	case FIELD_READING:
+		return reading_word(*(const enum reading *)at);
+	case FIELD_LIMITED_BY:
+		return limited_word(*(const enum limited_by *)at);
+	case FIELD_RELAY_STATE:
+		return relay_state_word(*(const enum relay_state *)at);
+	case FIELD_TARGET_STATE:
+		return target_state_word(*(const enum target_state *)at);
+	default:
+		return "-";
+	}
+}
+
 void field_get(const struct field *field, const void *record, struct value *value)
 {
 	const void *at = (const char *)record + field->offset;
@@ -228,29 +251,10 @@ void field_get(const struct field *field, const void *record, struct value *valu
 	case FIELD_ENDPOINT:
 		value->word = endpoint_word(*(const struct endpoint *const *)at, value->buf);
 		break;
-	case FIELD_YES_NO:
-		value->word = *(const bool *)at ? "yes" : "no";
-		break;
 	case FIELD_ERROR:
 		value->word = error_word(*(const int *)at);
 		break;
-	case FIELD_STATE:
-		value->word = state_word(*(const enum pair_state *)at);
-		break;
-	case FIELD_DIRECTION:
-		value->word = direction_word(*(const enum direction *)at);
-		break;
-	case FIELD_READING:
-		value->word = reading_word(*(const enum reading *)at);
-		break;
-	case FIELD_LIMITED_BY:
-		value->word = limited_word(*(const enum limited_by *)at);
-		break;
-	case FIELD_RELAY_STATE:
-		value->word = relay_state_word(*(const enum relay_state *)at);
-		break;
-	case FIELD_TARGET_STATE:
-		value->word = target_state_word(*(const enum target_state *)at);
-		break;
+	default:
+		value->word = choice_word(field->type, at);
 	}
 }
