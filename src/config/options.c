@@ -350,7 +350,7 @@ const struct option option_table[] = {
          .help = "How long one attempt to connect may take."},
         {IN_BOTH(connect_attempts, TO_NEW_PAIRS), .type = &number_type, .minimum = 1, .maximum = 100,
          .default_text = "3", .expected = "a number from 1 to 100",
-         .help = "Attempts to connect, each to the next target address, before the client is reset."},
+         .help = "Attempts to connect, each to another target address, before the client is reset or held."},
         {IN_BOTH(balance, TO_NEW_PAIRS), .type = &balance_type, .default_text = "round_robin",
          .expected = "round_robin, least_connections or source",
          .help = "How a target is chosen: in turn, with the fewest pairs, or by the client's address."},

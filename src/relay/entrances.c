@@ -124,7 +124,6 @@ static int set_access(const struct binding *binding, const struct address *addre
 static int bind_literal(struct binding *binding, const struct address *address, const char *text)
 {
 	const struct entrance_key key = {.endpoint = address->endpoint};
-
 	int error;
 
 	binding->tuning.access = &address->access;

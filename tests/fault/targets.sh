@@ -152,15 +152,6 @@ open_again() {
 	everybody_was_served
 }
 
-is_refused() {
-	visitors -n 1
-	[ "$(seen end=refused)" -eq 1 ]
-}
-
-is_served() {
-	visitors -n 1
-	[ "$(seen end=ok)" -eq 1 ]
-}
 beside "entrances that cannot be opened again at once: socket" open_again "socket EMFILE 1 1"
 beside "entrances that cannot be opened again at once: bind" open_again "bind EADDRINUSE 1 1"
 beside "entrances that cannot be opened again at once: memory" open_again "alloc ENOMEM 1 3"

@@ -189,16 +189,6 @@ checks_of() {
 }
 beside "checks follow look-ups and reloads" checks_follow
 
-is_refused() {
-	visitors -n 1
-	[ "$(seen end=refused)" -eq 1 ]
-}
-
-is_served() {
-	visitors -n 1
-	[ "$(seen end=ok)" -eq 1 ]
-}
-
 # A client is served or refused. Whoever was let in is not lost.
 refused_while_down() {
 	farm one two

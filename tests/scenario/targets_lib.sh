@@ -12,6 +12,7 @@
 #   visitors_as NAME ARG...      the same, and does not wait
 #   seen PATTERN                 how many of them have a line like that
 #   everybody_was_served [FILE]
+#   is_refused, is_served        what becomes of one more client
 #   target_is NAME KEY=VALUE...  a target record of the last dump has all of these
 
 FARM=${FARM:-$PWD/tests/scenario/farm}
@@ -125,6 +126,16 @@ everybody_was_served() {
 	local lost
 	lost=$(grep -v 'end=\(ok\|kept\)$' "${1:-some}.visitors" | head -n 3)
 	[ -z "$lost" ] || fail "not served: $lost"
+}
+
+is_refused() {
+	visitors -n 1
+	[ "$(seen end=refused)" -eq 1 ]
+}
+
+is_served() {
+	visitors -n 1
+	[ "$(seen end=ok)" -eq 1 ]
 }
 
 target_is() {
