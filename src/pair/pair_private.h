@@ -16,8 +16,8 @@ struct event;
 
 enum __attribute__((packed)) phase {
 	PHASE_WAITING,    /* the next attempt to connect a target is postponed */
-	PHASE_HELD,       /* no target could be connected; on its relay's list, until all are tried again */
-	PHASE_DUE,        /* no longer on the list: all targets are tried again when the timer fires */
+	PHASE_HELD,       /* no target could be connected; in line at the gate, until all are tried again */
+	PHASE_DUE,        /* no longer in line: all targets are tried again when the timer fires */
 	PHASE_CONNECTING, /* an attempt is under way */
 	PHASE_OPEN,       /* connected; each flow runs or has ended well */
 	PHASE_FAILING,    /* a peer has failed; what came from it is on its way to the opposite */

@@ -138,7 +138,7 @@ beside "least connections without any: ties take turns" least_connections_idle
 
 # Source and target of each visitor, one line for each source.
 sources_map() {
-	sed 's/.*\(source=[0-9]* target=[a-z]*\) .*/\1/' some.visitors | sort -u >"$1"
+	sed 's/.*\(origin=[0-9]* target=[a-z]*\) .*/\1/' some.visitors | sort -u >"$1"
 	expect_equal "sources that have several targets" "" "$(cut -d' ' -f1 "$1" | uniq -d | head -n 3)"
 }
 

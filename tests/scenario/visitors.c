@@ -4,7 +4,7 @@
  * Clients of a farm. Each takes the name that the target says, sends a few bytes, wants them back, ends, and
  * waits for the other end. It prints a line for each:
  *
- *   visitor=7 source=8 target=one at_ms=31 took_ms=2 end=ok
+ *   visitor=7 origin=8 target=one at_ms=31 took_ms=2 end=ok
  *
  * end=ok, or reset, refused, hung or wrong. took_ms: from before connect(2) to its
  * bytes or its failure.
@@ -43,7 +43,7 @@ struct visitor {
 };
 
 static struct {
-	unsigned count, at_once, per_second, sources;
+	unsigned count, at_once, per_second, origins;
 	bool keep;
 	struct endpoint endpoint;
 } options = {.count = 1};
@@ -73,17 +73,17 @@ static unsigned number_of(const struct visitor *visitor)
 	return (unsigned)(visitor - visitors);
 }
 
-static unsigned source_of(const struct visitor *visitor)
+static unsigned origin_of(const struct visitor *visitor)
 {
-	return options.sources ? number_of(visitor) % options.sources + 1 : 0;
+	return options.origins ? number_of(visitor) % options.origins + 1 : 0;
 }
 
 static void say(const struct visitor *visitor, const char *end)
 {
 	const char *newline = memchr(visitor->got, '\n', visitor->length);
 
-	printf("visitor=%u source=%u target=%.*s at_ms=%llu took_ms=%llu end=%s\n", number_of(visitor),
-	       source_of(visitor), newline ? (int)(newline - visitor->got) : 1, newline ? visitor->got : "-",
+	printf("visitor=%u origin=%u target=%.*s at_ms=%llu took_ms=%llu end=%s\n", number_of(visitor),
+	       origin_of(visitor), newline ? (int)(newline - visitor->got) : 1, newline ? visitor->got : "-",
 	       (unsigned long long)(visitor->since_ms - start_ms),
 	       (unsigned long long)(now_ms() - visitor->since_ms), end);
 }
@@ -105,14 +105,14 @@ static const char *name_of(int error)
 	return error == ECONNREFUSED ? "refused" : "wrong";
 }
 
-static void come_from(int fd, unsigned source)
+static void come_from(int fd, unsigned origin)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET};
 	int on = 1;
 
-	if (!source)
+	if (!origin)
 		return;
-	address.sin_addr.s_addr = htonl(0x7f000100 + source);
+	address.sin_addr.s_addr = htonl(0x7f000100 + origin);
 	setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
 	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
 		die("bind");
@@ -129,7 +129,7 @@ static void begin(struct visitor *visitor)
 	visitor->fd = socket(endpoint->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (visitor->fd < 0)
 		die("socket");
-	come_from(visitor->fd, source_of(visitor));
+	come_from(visitor->fd, origin_of(visitor));
 	if (connect(visitor->fd, &endpoint->any, endpoint->length) < 0 && errno != EINPROGRESS)
 		leave(visitor, name_of(errno));
 	else if (epoll_ctl(epoll, EPOLL_CTL_ADD, visitor->fd, &event) < 0)
@@ -280,7 +280,7 @@ static void parse(int argc, char **argv)
 		else if (option == 'r')
 			options.per_second = number;
 		else if (option == 's')
-			options.sources = number;
+			options.origins = number;
 		else if (option == 'k')
 			options.keep = true;
 		else
