@@ -28,19 +28,27 @@ TARGET_LOG=' is down: \| no target could be connected\|no answer from a target'
 
 declare -A AT # addresses by name
 
+# With -s, the port that the first target got may be taken at the address of another.
 farm() {
 	local name address
 	mkfifo orders
-	"$FARM" "$@" <orders >farm.out 2>farm.err &
-	exec {farm_orders}>orders
 	farm_done=0
 	for name; do [ "$name" = -s ] || farm_size=$((${farm_size:-0} + 1)); done
-	wait_for "the farm" farm_has_begun
+	for _ in {1..20}; do
+		: >farm.out
+		: >farm.err
+		"$FARM" "$@" <orders >farm.out 2>farm.err &
+		exec {farm_orders}>orders
+		wait_for "the farm" farm_has_begun
+		grep -q 'bind: Address already in use' farm.err || break
+		exec {farm_orders}>&-
+	done
+	[ ! -s farm.err ] || fail "the farm: $(<farm.err)"
 	while read -r name address; do AT[$name]=$address; done < <(head -n "$farm_size" farm.out)
 }
 
 farm_has_begun() {
-	[ "$(wc -l <farm.out)" -ge "$farm_size" ]
+	[ -s farm.err ] || [ "$(wc -l <farm.out)" -ge "$farm_size" ]
 }
 
 farm_has_done() {
