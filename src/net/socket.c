@@ -211,6 +211,21 @@ int socket_listen(int fd)
 	return listen(fd, BACKLOG) < 0 ? -errno : 0;
 }
 
+/* A port that was bound by its number stays bound. */
+void socket_unlisten(int fd)
+{
+	static const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+
+	(void)connect(fd, &nobody, sizeof(nobody));
+}
+
+int socket_hold(int fd, bool hold)
+{
+	int error = set_option(fd, SOL_SOCKET, SO_REUSEADDR, !hold);
+
+	return error || !hold ? error : set_option(fd, SOL_SOCKET, SO_REUSEPORT, 0);
+}
+
 int socket_share(int fd)
 {
 	return set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);

@@ -53,6 +53,16 @@ int socket_bind(const struct endpoint *endpoint, const struct socket_tuning *tun
                 enum socket_sharing sharing, bool dual_stack);
 /* EADDRINUSE if another socket has begun to listen there meanwhile and does not share with this one. */
 int socket_listen(int fd);
+/*
+ * The TCP socket fd, if it listens, refuses clients until the next socket_listen. Those that wait are reset.
+ * It keeps its port and its options, unless the kernel has chosen the port.
+ */
+void socket_unlisten(int fd);
+/*
+ * While it is held, no other program can have the port of the TCP socket fd, which is bound and does not
+ * listen: no listener, and no connection, ours included. It is a sole one afterwards. 0 or -errno.
+ */
+int socket_hold(int fd, bool hold);
 /* Makes a sole socket a shared one. */
 int socket_share(int fd);
 /*

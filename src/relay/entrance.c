@@ -94,6 +94,19 @@ void entrance_close(struct entrance *entrance)
 	entrance->listens = false;
 }
 
+void entrance_refuse(struct entrance *entrance)
+{
+	if (entrance_is_passed(entrance) || entrance->endpoint.any.sa_family == AF_UNIX) {
+		entrance_close(entrance);
+		return;
+	}
+	for (unsigned i = 0; i < entrance->count; i++)
+		socket_unlisten(entrance->fds[i]);
+	(void)socket_hold(entrance->fds[0], true);
+	entrance_let_in(entrance);
+	entrance->listens = false;
+}
+
 static int add_fd(struct entrance *entrance, int fd)
 {
 	entrance->fds[entrance->count++] = fd;
@@ -122,15 +135,24 @@ static int remember_path(struct entrance *entrance)
 	return 0;
 }
 
-/* The first socket settles which port 0 stands for. */
-static int settle_port(struct entrance *entrance)
+/*
+ * The first socket settles which port 0 stands for. Only a socket that is bound to it by its number keeps it
+ * while it refuses.
+ */
+static int settle_port(struct entrance *entrance, const struct socket_tuning *tuning)
 {
 	struct endpoint *endpoint = &entrance->endpoint;
+	int chosen = entrance->fds[0], error;
 
 	if (endpoint_port(endpoint) != 0)
 		return 0;
 	endpoint->length = sizeof(endpoint->un);
-	return getsockname(entrance->fds[0], &endpoint->any, &endpoint->length) < 0 ? -errno : 0;
+	if (getsockname(chosen, &endpoint->any, &endpoint->length) < 0)
+		return -errno;
+	entrance->count = 0;
+	error = add_socket(entrance, tuning, SOCKET_SOLE);
+	close(chosen);
+	return error;
 }
 
 static int bind_tcp(struct entrance *entrance, const struct socket_tuning *tuning, unsigned workers)
@@ -138,7 +160,7 @@ static int bind_tcp(struct entrance *entrance, const struct socket_tuning *tunin
 	int error = add_socket(entrance, tuning, SOCKET_SOLE);
 
 	if (!error)
-		error = settle_port(entrance);
+		error = settle_port(entrance, tuning);
 	for (unsigned i = 1; !error && i < workers; i++)
 		error = add_socket(entrance, tuning, SOCKET_SHARED);
 	return error;
@@ -195,6 +217,8 @@ int entrance_bind_again(struct entrance *entrance, unsigned workers)
 
 	atomic_store(&entrance->was_shut, false);
 	entrance->linger_until = 0;
+	if (entrance->count > 0)
+		return socket_hold(entrance->fds[0], false);
 	entrance->tuning.access = &entrance->access;
 	error = bind_sockets(entrance, workers);
 	if (!error && unix_access_is_set(&entrance->access))

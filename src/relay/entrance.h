@@ -27,10 +27,10 @@ struct entrance_key {
 };
 
 enum entrance_state {
-	ENTRANCE_NEW,  /* taken, by a generation that may still come to nothing */
-	ENTRANCE_OPEN, /* the generation that is in force has it */
-	ENTRANCE_SHUT, /* it does not any more; clients that wait are served */
-	ENTRANCE_CLOSED,
+	ENTRANCE_NEW,    /* taken, by a generation that may still come to nothing */
+	ENTRANCE_OPEN,   /* the generation that is in force has it */
+	ENTRANCE_SHUT,   /* it does not any more; clients that wait are served */
+	ENTRANCE_CLOSED, /* or refuses */
 };
 
 struct entrance {
@@ -78,8 +78,8 @@ static inline bool entrance_is_passed(const struct entrance *entrance)
 int entrance_bind(struct entrance *entrance, const struct entrance_key *key,
                   const struct socket_tuning *tuning, unsigned workers);
 /*
- * As entrance_bind, for one that was closed, at the address that it had, with the same access. What other
- * threads may read of it stays as it is.
+ * As entrance_bind, for one that was closed or refuses, at the address that it had, with the same access.
+ * What other threads may read of it stays as it is.
  */
 int entrance_bind_again(struct entrance *entrance, unsigned workers);
 /*
@@ -113,6 +113,11 @@ static inline bool entrance_may_let_in(const struct entrance *entrance)
 }
 /* Gives its sockets another tuning, for clients that come from now on. Logs if that fails. */
 void entrance_retune(struct entrance *entrance, const struct retuning *retuning);
+/*
+ * Closes it until entrance_bind_again. A TCP port stays ours: nobody else can have it. Clients that wait are
+ * reset.
+ */
+void entrance_refuse(struct entrance *entrance);
 /* Closes the sockets and removes a unix path. A zeroed or closed entrance is fine. */
 void entrance_close(struct entrance *entrance);
 /* An order of some kind, as strcmp(3) returns it. */

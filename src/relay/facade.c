@@ -215,7 +215,7 @@ static void shut_out(struct entrance *entrance, struct facade_change *change)
 /* Nobody has been let in there yet. */
 static void close_new(struct entrance *entrance)
 {
-	entrance_close(entrance);
+	entrance_refuse(entrance);
 	entrance->state = ENTRANCE_CLOSED;
 }
 
@@ -227,7 +227,10 @@ static void close_left(struct facade *facade)
 		next = TAILQ_NEXT(entrance, entry);
 		if (entrance->state != ENTRANCE_SHUT || atomic_load(&entrance->users) > 0)
 			continue;
-		entrance_close(entrance);
+		if (entrance->refuses)
+			entrance_refuse(entrance);
+		else
+			entrance_close(entrance);
 		entrance->state = ENTRANCE_CLOSED;
 		facade_put(entrance);
 	}
@@ -254,6 +257,8 @@ static void commit(struct entrance *entrance, struct facade_change *change)
 		shut_out(entrance, change);
 	else if (taken && entrance->state == ENTRANCE_NEW)
 		close_new(entrance);
+	else if (!taken && entrance->state == ENTRANCE_CLOSED)
+		entrance_close(entrance);
 	entrance->refused = entrance->refuses;
 	if (!taken)
 		return;
@@ -348,7 +353,7 @@ const struct entrance *facade_find_overlap(const struct facade *facade, const st
 	const struct entrance *entrance;
 
 	TAILQ_FOREACH(entrance, &facade->all, entry)
-	if (entrance->state != ENTRANCE_CLOSED && entrance_overlaps(entrance, &wanted))
+	if (entrance->count > 0 && entrance_overlaps(entrance, &wanted))
 		return entrance;
 	return NULL;
 }

@@ -7,7 +7,8 @@
  *                                      └────────── the one after has it ───────┘  on it any more
  *
  * A generation may also take an entrance that refuses: it has it, but lets nobody in there for now. That is
- * shut as if it were removed, and can be taken again when it is closed: it is then bound anew.
+ * shut as if it were removed, and can be taken again when it is closed. Its TCP ports stay bound meanwhile; a
+ * unix address is bound anew.
  *
  * Main thread only, but for facade_enter and facade_leave.
  */
@@ -95,7 +96,7 @@ void facade_shut(struct facade *facade);
 void facade_enter(struct entrance *entrance);
 void facade_leave(struct entrance *entrance);
 
-/* An entrance, not closed, that takes clients of the same address as one with this key would, or NULL. */
+/* An entrance that has the same address as one with this key would, so that it is in the way; or NULL. */
 const struct entrance *facade_find_overlap(const struct facade *facade, const struct entrance_key *key);
 
 #endif

@@ -84,11 +84,18 @@ bool relay_refuses(const struct relay *relay, uint64_t now)
 	return relay->config->when_down == WHEN_DOWN_REFUSE && refusal_holds(&relay->standing->refusal, now);
 }
 
+static int open_again(struct relay *relay, bool listen)
+{
+	int error = entrances_take_again(&relay->entrances, relay->config->name, false);
+
+	return error || !listen ? error : relay_listen(relay);
+}
+
 /* One relay whose entrances cannot be opened again does not hold up the others, if it may refuse clients. */
-static int take_again(struct relay *relay, bool refuse)
+static int take_again(struct relay *relay, bool refuse, bool listen)
 {
 	struct refusal *refusal = &relay->standing->refusal;
-	int error = refuse ? 0 : entrances_take_again(&relay->entrances, relay->config->name, false);
+	int error = refuse ? 0 : open_again(relay, listen);
 
 	if (!refuse && !error)
 		refusal_note_opened(refusal);
@@ -105,7 +112,7 @@ int relay_bind(struct relay *relay, struct facade *facade, struct address_list *
 	int error = entrances_bind(&relay->entrances, facade, relay->config, found, &relay->client_tuning,
 	                           refuse);
 
-	return error ? error : take_again(relay, refuse);
+	return error ? error : take_again(relay, refuse, false);
 }
 
 void relay_take_again(struct relay *relay)
@@ -115,7 +122,7 @@ void relay_take_again(struct relay *relay)
 	if (!refuse && !entrances_let_in(&relay->entrances))
 		log_notice("relay %s: letting clients in again, as a target may be tried",
 		           relay->config->name);
-	(void)take_again(relay, refuse);
+	(void)take_again(relay, refuse, true);
 }
 
 int relay_check_apart(const struct relay *relay, const struct relay *other)

@@ -46,7 +46,10 @@ bool relay_refuses(const struct relay *relay, uint64_t now);
  * without when_down = refuse it is an error.
  */
 int relay_bind(struct relay *relay, struct facade *facade, struct address_list *const *found);
-/* The same for the generation that is in force, to open or to shut its entrances. */
+/*
+ * The same for the generation that is in force, to open or to shut its entrances. Those that are opened
+ * listen at once, so that other relays do not wait for one that cannot.
+ */
 void relay_take_again(struct relay *relay);
 /*
  * Checks that no client could come in at an entrance of both, which is only in doubt for host names. other

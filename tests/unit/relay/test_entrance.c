@@ -262,6 +262,84 @@ START_TEST(every_socket_of_an_entrance_gets_clients)
 }
 END_TEST
 
+/* As any program may choose where a connection comes from. */
+static int come_from(const struct endpoint *endpoint)
+{
+	const int on = 1;
+	int fd = socket(endpoint->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int error;
+
+	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)), 0);
+	error = bind(fd, &endpoint->any, endpoint->length) < 0 ? -errno : 0;
+	close(fd);
+	return error;
+}
+
+static int knock_at(const struct endpoint *endpoint)
+{
+	const struct endpoint to = endpoint_reached(endpoint);
+	int fd = socket(to.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int error = connect(fd, &to.any, to.length) < 0 ? -errno : 0;
+
+	close(fd);
+	return error;
+}
+
+static int count_served(const struct entrance *entrance)
+{
+	int count = 0;
+
+	for (unsigned i = 0; i < entrance->count; i++) {
+		struct pollfd waiting = {.fd = entrance_fd(entrance, i), .events = POLLIN};
+
+		count += poll(&waiting, 1, 0) == 1;
+	}
+	return count;
+}
+
+static const struct refusing {
+	const char *listen;
+	unsigned workers;
+	bool dual_stack;
+} refusing[] = {{"127.0.0.1:0", 1, false}, {"127.0.0.1:0", 4, false}, {"0.0.0.0:0", 4, false},
+                {"[::1]:0", 1, false},     {"[::]:0", 1, true},       {"[::]:0", 4, true}};
+
+/* Nobody else can have it, no connection and no second daemon, although a client is still served there. */
+START_TEST(port_stays_ours_while_clients_are_refused)
+{
+	const struct refusing *row = &refusing[_i];
+	const struct entrance_key key = {endpoint_of(row->listen), row->dual_stack, NULL};
+	struct entrance entrance, second;
+	struct endpoint own;
+	int client;
+
+	ck_assert_int_eq(entrance_bind(&entrance, &key, &tuned, row->workers), 0);
+	ck_assert_int_eq(entrance_listen(&entrance), 0);
+	own = entrance.endpoint;
+	client = relays_connect(entrance_fd(&entrance, 0));
+	for (int i = 0; i < 2; i++) {
+		entrance_shut_out(&entrance);
+		entrance_refuse(&entrance);
+		ck_assert_int_eq(knock_at(&own), -ECONNREFUSED);
+		ck_assert_int_eq(come_from(&own), -EADDRINUSE);
+		ck_assert_int_eq(open_at(&second, &own, row->workers), -EADDRINUSE);
+		ck_assert_int_eq(entrance_bind_again(&entrance, row->workers), 0);
+		ck_assert_int_eq(knock_at(&own), -ECONNREFUSED);
+		ck_assert_int_eq(entrance_listen(&entrance), 0);
+		ck_assert_int_eq(open_at(&second, &own, row->workers), -EADDRINUSE);
+		for (int knocks = 0; knocks < 100; knocks++)
+			ck_assert_int_eq(knock_at(&own), 0);
+		ck_assert_int_eq(count_served(&entrance), (int)row->workers);
+		for (unsigned worker = 0; worker < row->workers; worker++)
+			assert_tuned(entrance_fd(&entrance, worker));
+	}
+	ck_assert(endpoint_equal(&entrance.endpoint, &own));
+	close(client);
+	entrance_close(&entrance);
+	ck_assert_int_eq(come_from(&own), 0);
+}
+END_TEST
+
 static struct entrance entrance_of(const char *text)
 {
 	bool everything = text[0] == '*';
@@ -431,6 +509,8 @@ int main(void)
 	tcase_add_test(tcase, second_of_two_at_once_is_refused);
 	tcase_add_loop_test(tcase, bound_entrance_lets_nobody_in, 0, 2);
 	tcase_add_test(tcase, every_socket_of_an_entrance_gets_clients);
+	tcase_add_loop_test(tcase, port_stays_ours_while_clients_are_refused, 0,
+	                    sizeof(refusing) / sizeof(refusing[0]));
 	tcase_add_loop_test(tcase, entrances_that_overlap, 0, 16);
 	tcase_add_test(tcase, unix_path_is_shared_and_removed);
 	tcase_add_test(tcase, access_to_a_path_is_set_before_it_listens);
