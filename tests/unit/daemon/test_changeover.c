@@ -532,18 +532,18 @@ START_TEST(reload_to_an_address_that_somebody_has_taken)
 	struct generation *first;
 	int other;
 
-	ck_assert_int_eq(change_to(LISTEN), 0);
+	ck_assert_int_eq(change_to(TEXTS("127.0.0.1:0", "unix:@weir-test-taken")), 0);
 	first = current;
 	refusals_note(&refusals, standing(), REFUSAL_NEVER);
-	LOOP_UNTIL(base, is_closed(0));
-	endpoint = &current->relays[0]->entrances.list[0]->endpoint;
+	LOOP_UNTIL(base, is_closed(0) && is_closed(1));
+	endpoint = &current->relays[0]->entrances.list[1]->endpoint;
 	other = relays_listen_at(endpoint, &plain, SOCKET_SOLE, false);
 	ck_assert_int_ge(other, 0);
-	ck_assert_int_eq(change_to_try(LISTEN), -EADDRINUSE);
+	ck_assert_int_eq(change_to_try(TEXTS("127.0.0.1:0", "unix:@weir-test-taken")), -EADDRINUSE);
 	ck_assert_ptr_eq(current, first);
 	ck_assert(is_closed(0));
 	close(other);
-	ck_assert_int_eq(change_to_try(LISTEN), 0);
+	ck_assert_int_eq(change_to_try(TEXTS("127.0.0.1:0", "unix:@weir-test-taken")), 0);
 	ck_assert(lets_in());
 	assert_served(0);
 }
