@@ -187,7 +187,7 @@ static enum outcome heed_error(struct acceptor *acceptor, int error)
 	if (!acceptor->draining || !accept_error_is_of_client(error))
 		return SHORTAGE;
 	acceptor->linger_until = 0; /* an error that lasts would hold up the end */
-	return EMPTY;
+	return acceptor->early < 0 ? EMPTY : MORE;
 }
 
 static void tune_client(const struct acceptor *acceptor, const struct newcomer *client)
