@@ -63,6 +63,36 @@ void refusals_judge(struct refusals *refusals, const struct relay *relay)
 	refusals_note(refusals, relay->standing, outlook.known ? outlook.until : 0);
 }
 
+/* ---- the log ---- */
+
+/* A relay whose targets flap has two lines in ten seconds. */
+static void tell(const struct relay *relay)
+{
+	struct episode *told = &relay->standing->refusal.told;
+
+	if (entrances_let_in(&relay->entrances)) {
+		if (episode_end(told))
+			log_notice("relay %s: letting clients in again, as a target may be tried",
+			           relay->config->name);
+	} else if (relay->config->when_down == WHEN_DOWN_REFUSE && episode_begin(told, EPISODE_INTERVAL_MS))
+		log_notice("relay %s: refusing clients, as no target is up", relay->config->name);
+}
+
+static void tell_all(const struct refusals *refusals)
+{
+	for (size_t i = 0; i < refusals->generation->relay_count; i++)
+		tell(refusals->generation->relays[i]);
+}
+
+/* When a line that had to wait is due, or REFUSAL_NEVER. */
+static uint64_t tells_at(const struct relay *relay)
+{
+	const struct episode *told = &relay->standing->refusal.told;
+
+	return entrances_let_in(&relay->entrances) || told->told ? REFUSAL_NEVER
+	                                                         : told->logged + EPISODE_INTERVAL_MS;
+}
+
 /* ---- what is due ---- */
 
 static bool is_due(const struct relay *relay, uint64_t now)
@@ -85,9 +115,13 @@ static uint64_t find_next(const struct refusals *refusals, uint64_t now)
 	const struct generation *generation = refusals->generation;
 	uint64_t next = REFUSAL_NEVER;
 
-	for (size_t i = 0; i < generation->relay_count; i++)
-		if (generation->relays[i]->config->when_down == WHEN_DOWN_REFUSE)
-			next = min_u64(next, refusal_next(&generation->relays[i]->standing->refusal, now));
+	for (size_t i = 0; i < generation->relay_count; i++) {
+		const struct relay *relay = generation->relays[i];
+
+		if (relay->config->when_down == WHEN_DOWN_REFUSE)
+			next = min_u64(
+			        next, min_u64(refusal_next(&relay->standing->refusal, now), tells_at(relay)));
+	}
 	return next;
 }
 
@@ -111,6 +145,7 @@ static void change(struct refusals *refusals, uint64_t now)
 	refusals->changed = now;
 	if (error)
 		log_error("cannot open and close entrances: %s", strerror(-error));
+	tell_all(refusals);
 	look_at(refusals, error ? now + RETRY_MS : find_next(refusals, clock_ms()));
 }
 
@@ -120,6 +155,7 @@ void refusals_look(struct refusals *refusals)
 
 	if (!refusals->generation)
 		return;
+	tell_all(refusals);
 	if (!any_is_due(refusals, now))
 		look_at(refusals, find_next(refusals, now));
 	else if (now < refusals->changed + PAUSE_MS)

@@ -210,7 +210,8 @@ int entrances_listen(struct entrances *entrances, const char *relay)
 			          strerror(-error));
 			return error;
 		}
-		log_notice("relay %s: listening on %s", relay, entrance->text);
+		if (!entrance->refused) /* that is told once for all of a relay */
+			log_notice("relay %s: listening on %s", relay, entrance->text);
 	}
 	return 0;
 }

@@ -189,7 +189,8 @@ static void open_up(struct entrance *entrance, struct facade_change *change)
 {
 	if (entrance->state == ENTRANCE_SHUT) {
 		entrance_let_in(entrance);
-		log_notice("relay %s: listening on %s again", entrance->taker, entrance->text);
+		if (!entrance->refused)
+			log_notice("relay %s: listening on %s again", entrance->taker, entrance->text);
 	}
 	if (entrance->state == ENTRANCE_NEW)
 		entrance->references++; /* until it is closed */
@@ -208,8 +209,8 @@ static void shut_out(struct entrance *entrance, struct facade_change *change)
 		entrance->linger_until = 0;
 	entrance->state = ENTRANCE_SHUT;
 	change->removed++;
-	log_notice("relay %s: no longer listening on %s%s", entrance->relay, entrance->text,
-	           entrance->refuses ? ", as no target is up" : "");
+	if (!entrance->refuses) /* that is told once for all of a relay */
+		log_notice("relay %s: no longer listening on %s", entrance->relay, entrance->text);
 }
 
 /* Nobody has been let in there yet. */

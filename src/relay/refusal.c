@@ -10,7 +10,7 @@
 
 bool refusal_holds(const struct refusal *refusal, uint64_t now)
 {
-	return refusal->from <= now && now < refusal->until;
+	return now < refusal->put_off || (refusal->from <= now && now < refusal->until);
 }
 
 static void end(struct refusal *refusal, uint64_t when)
@@ -36,6 +36,8 @@ void refusal_note(struct refusal *refusal, uint64_t now, uint64_t until)
 
 uint64_t refusal_next(const struct refusal *refusal, uint64_t now)
 {
+	if (now < refusal->put_off)
+		return refusal->put_off;
 	if (refusal->from >= refusal->until || refusal->until <= now)
 		return REFUSAL_NEVER;
 	return now < refusal->from ? refusal->from : refusal->until;
@@ -45,11 +47,11 @@ void refusal_put_off(struct refusal *refusal, uint64_t now)
 {
 	if (refusal->pause.wait == 0)
 		backoff_reset(&refusal->pause, PAUSE_MIN_MS);
-	refusal->from = now;
-	refusal->until = now + backoff_next(&refusal->pause, PAUSE_MAX_MS);
+	refusal->put_off = now + backoff_next(&refusal->pause, PAUSE_MAX_MS);
 }
 
 void refusal_note_opened(struct refusal *refusal)
 {
+	refusal->put_off = 0;
 	backoff_reset(&refusal->pause, PAUSE_MIN_MS);
 }

@@ -7,6 +7,7 @@
 #define WEIR_REFUSAL_H
 
 #include "base/backoff.h"
+#include "base/episode.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,10 +16,12 @@
 
 /* Must start zeroed. */
 struct refusal {
+	struct episode told; /* in the log, that clients are refused */
 	/* private */
 	uint64_t from, until; /* 0: clients are let in */
 	uint64_t let_in;      /* when it was last over, or 0 */
-	struct backoff pause; /* after an entrance could not be opened */
+	uint64_t put_off;     /* refused until then in any case, as an entrance could not be opened; or 0 */
+	struct backoff pause; /* after that */
 };
 
 /*

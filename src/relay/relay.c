@@ -117,12 +117,7 @@ int relay_bind(struct relay *relay, struct facade *facade, struct address_list *
 
 void relay_take_again(struct relay *relay)
 {
-	const bool refuse = relay_refuses(relay, clock_ms());
-
-	if (!refuse && !entrances_let_in(&relay->entrances))
-		log_notice("relay %s: letting clients in again, as a target may be tried",
-		           relay->config->name);
-	(void)take_again(relay, refuse, true);
+	(void)take_again(relay, relay_refuses(relay, clock_ms()), true);
 }
 
 int relay_check_apart(const struct relay *relay, const struct relay *other)
