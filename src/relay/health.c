@@ -46,11 +46,8 @@ struct health {
 static int compare(const void *left, const void *right)
 {
 	const struct health *a = left, *b = right;
-	int order;
+	int order = endpoint_compare(a->endpoint, b->endpoint);
 
-	if (a->endpoint->length != b->endpoint->length)
-		return a->endpoint->length < b->endpoint->length ? -1 : 1;
-	order = memcmp(&a->endpoint->any, &b->endpoint->any, a->endpoint->length);
 	return order ? order : strcmp(a->target->text, b->target->text);
 }
 
@@ -226,33 +223,6 @@ static void choices_changed(struct healths *healths)
 	atomic_fetch_add(&healths->epoch, 1);
 }
 
-static void come_up(struct health *health);
-
-/* With the lock held. */
-static void let_all_up(struct healths *healths)
-{
-	struct health *health;
-
-	TAILQ_FOREACH(health, &healths->list, entry)
-	if (health->state != HEALTH_UP)
-		come_up(health);
-}
-
-void healths_configure(struct healths *healths, const struct config_relay *config)
-{
-	healths_lock(healths);
-	healths->fail_limit = config->fail_limit;
-	healths->fail_time = config->fail_time;
-	healths->checked = config->check_interval > 0;
-	healths->check_rise = config->check_rise;
-	healths->check_fall = config->check_fall;
-	healths->slow_start = config->slow_start;
-	if (healths->fail_limit == 0 && !healths->checked)
-		let_all_up(healths); /* nothing is down under these rules */
-	choices_changed(healths);
-	healths_unlock(healths);
-}
-
 bool healths_take_changed(struct healths *healths)
 {
 	return atomic_exchange(&healths->changed, false);
@@ -360,6 +330,15 @@ static void come_up(struct health *health)
 	tell(health->healths);
 }
 
+static void let_all_up(struct healths *healths)
+{
+	struct health *health;
+
+	TAILQ_FOREACH(health, &healths->list, entry)
+	if (health->state != HEALTH_UP)
+		come_up(health);
+}
+
 /* The one that tried it has ended. */
 static void end_try(struct health *health)
 {
@@ -434,6 +413,21 @@ void health_note(struct health *health, int error, bool tries)
 	else
 		note_success(health, tries);
 	healths_unlock(health->healths);
+}
+
+void healths_configure(struct healths *healths, const struct config_relay *config)
+{
+	healths_lock(healths);
+	healths->fail_limit = config->fail_limit;
+	healths->fail_time = config->fail_time;
+	healths->checked = config->check_interval > 0;
+	healths->check_rise = config->check_rise;
+	healths->check_fall = config->check_fall;
+	healths->slow_start = config->slow_start;
+	if (healths->fail_limit == 0 && !healths->checked)
+		let_all_up(healths); /* nothing is down under these rules */
+	choices_changed(healths);
+	healths_unlock(healths);
 }
 
 void healths_tell_changed(struct healths *healths)
