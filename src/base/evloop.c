@@ -4,6 +4,7 @@
 #include "base/evloop.h"
 #include "base/log.h"
 
+#include <errno.h>
 #include <event2/event.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -40,6 +41,17 @@ void evloop_set_timer(struct event *timer, uint64_t milliseconds)
 
 	if (event_add(timer, &delay) < 0)
 		event_active(timer, EV_TIMEOUT, 0);
+}
+
+/* The place of a timeout that it had once stays. */
+int evloop_reserve_timer(struct event *timer)
+{
+	static const struct timeval later = {.tv_sec = 3600};
+
+	if (!timer || event_add(timer, &later) < 0)
+		return -ENOMEM;
+	event_del(timer);
+	return 0;
 }
 
 void evloop_free_event(struct event *event)

@@ -24,6 +24,11 @@ void evloop_free_event(struct event *event);
  * has just fired, so that hardly ever happens.)
  */
 void evloop_set_timer(struct event *timer, uint64_t milliseconds);
+/*
+ * Lets libevent keep a place for a timer that is not set, so that event_add finds memory for it later on. 0
+ * or -ENOMEM, also where event_new has had none and timer is NULL.
+ */
+int evloop_reserve_timer(struct event *timer);
 
 /*
  * Runs the base until event_base_loopbreak, or until nothing is left to wait for. Waiting itself may fail

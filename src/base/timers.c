@@ -140,17 +140,6 @@ void timers_stop(struct timers *timers, struct timer *timer)
 	}
 }
 
-/* libevent keeps the place of a timeout that it had once. */
-static int reserve_event(struct timers *timers)
-{
-	static const struct timeval later = {.tv_sec = 3600};
-
-	if (!timers->event || event_add(timers->event, &later) < 0)
-		return -ENOMEM;
-	event_del(timers->event);
-	return 0;
-}
-
 /* What the first timers need is had now, so that they can be set when memory has run out. */
 int timers_init(struct timers *timers, struct event_base *base, void (*fire)(struct timer *timer))
 {
@@ -158,7 +147,7 @@ int timers_init(struct timers *timers, struct event_base *base, void (*fire)(str
 
 	*timers = (struct timers){.fire = fire, .armed = TIMERS_NEVER};
 	timers->event = event_new(base, -1, 0, on_due, timers);
-	error = reserve_event(timers);
+	error = evloop_reserve_timer(timers->event);
 	return error ? error : make_room(timers);
 }
 

@@ -370,19 +370,14 @@ EVENT_CALLBACK(on_follow, struct checks, checks)
 
 /* ---- life ---- */
 
-/* libevent keeps the places of timeouts that it had once. */
 static int init_events(struct checks *checks)
 {
-	static const struct timeval later = {.tv_sec = 3600};
+	int error;
 
 	checks->more = event_new(checks->base, -1, 0, on_more, checks);
 	checks->follow = event_new(checks->base, -1, 0, on_follow, checks);
-	if (!checks->more || !checks->follow || event_add(checks->more, &later) < 0 ||
-	    event_add(checks->follow, &later) < 0)
-		return -ENOMEM;
-	event_del(checks->more);
-	event_del(checks->follow);
-	return 0;
+	error = evloop_reserve_timer(checks->more);
+	return error ? error : evloop_reserve_timer(checks->follow);
 }
 
 struct checks *checks_new(struct event_base *base, struct local_ports *ports)

@@ -184,13 +184,8 @@ void refusals_set_generation(struct refusals *refusals, const struct generation 
 
 int refusals_init(struct refusals *refusals, struct event_base *base)
 {
-	static const struct timeval later = {.tv_sec = 3600};
-
 	refusals->timer = event_new(base, -1, 0, on_timer, refusals);
-	if (!refusals->timer || event_add(refusals->timer, &later) < 0)
-		return -ENOMEM;
-	event_del(refusals->timer); /* libevent keeps the place of a timeout that it had once */
-	return 0;
+	return evloop_reserve_timer(refusals->timer);
 }
 
 void refusals_deinit(struct refusals *refusals)
