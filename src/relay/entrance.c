@@ -96,7 +96,7 @@ void entrance_close(struct entrance *entrance)
 
 void entrance_refuse(struct entrance *entrance)
 {
-	if (entrance_is_passed(entrance) || entrance->endpoint.any.sa_family == AF_UNIX) {
+	if (!entrance_is_tcp(entrance)) {
 		entrance_close(entrance);
 		return;
 	}

@@ -69,6 +69,12 @@ static inline bool entrance_is_passed(const struct entrance *entrance)
 	return entrance->key.passed;
 }
 
+/* It has TCP sockets that are ours. */
+static inline bool entrance_is_tcp(const struct entrance *entrance)
+{
+	return !entrance_is_passed(entrance) && entrance->endpoint.any.sa_family != AF_UNIX;
+}
+
 /*
  * Takes the address of key for this many workers, without accepting anybody. TCP gets a socket for each, and
  * the kernel spreads the clients. A unix address gets one for all. A socket of the service manager is one for

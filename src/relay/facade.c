@@ -113,8 +113,7 @@ static int make(struct facade *facade, const struct entrance_key *key, const str
 static int prepare_retuning(struct entrance *entrance, const struct socket_tuning *tuning)
 {
 	entrance->retuning = NULL;
-	if (entrance_is_passed(entrance) || entrance->endpoint.any.sa_family == AF_UNIX ||
-	    retuning_is_needless(&entrance->tuning, tuning))
+	if (!entrance_is_tcp(entrance) || retuning_is_needless(&entrance->tuning, tuning))
 		return 0;
 	return retunings_find(&entrance->facade->retunings, tuning, &entrance->retuning);
 }
