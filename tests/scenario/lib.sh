@@ -10,11 +10,20 @@
 set -u
 
 # A network of its own, where that can be had, so that nobody else connects to a port that was free a moment
-# ago. With NETWORK=shared before this file is sourced, a script stays in that of the machine.
-if [ "${NETWORK:=own}" = own ] && unshare -n ip link set lo up 2>/dev/null; then
-	export NETWORK=given
-	exec unshare -n sh -c 'ip link set lo up && exec "$0" "$@"' "$0" "$@"
-fi
+# ago. NETWORK=given then. A script that needs one says so by NETWORK=${NETWORK:-needed} before it sources
+# this file, and gets it without privileges too. With NETWORK=shared it stays in that of the machine.
+case ${NETWORK:=own} in
+own) networks=("unshare -n") ;;
+needed) networks=("unshare -n" "unshare -r -n") ;;
+*) networks=() ;;
+esac
+for how in "${networks[@]}"; do
+	# shellcheck disable=SC2086 # words
+	if $how ip link set lo up 2>/dev/null; then
+		export NETWORK=given
+		exec $how sh -c 'ip link set lo up && exec "$0" "$@"' "$0" "$@"
+	fi
+done
 
 WEIR=${WEIR:-$PWD/weir}
 RAWPEER=${RAWPEER:-$PWD/tests/scenario/rawpeer}

@@ -2,22 +2,15 @@
 # Link-local addresses, which are those of one interface: [fe80::7%z0]:80.
 #
 # Runs in its own network namespace.
-if [ -z "${LINKS_NAMESPACE:-}" ]; then
-	for how in "unshare -n" "unshare -r -n"; do
-		if $how ip link set lo up 2>/dev/null; then LINKS_NAMESPACE=yes exec $how "$0"; fi
-	done
-	LINKS_NAMESPACE=no
-fi
+NETWORK=${NETWORK:-needed}
 # shellcheck source=lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
 # shellcheck source=reload_lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/reload_lib.sh"
 
-if [ "$LINKS_NAMESPACE" = yes ]; then ip link set lo up; fi
-
 # link_up NAME [ADDRESS...]: makes an interface, which gets a number that none has had.
 link_up() {
-	[ "$LINKS_NAMESPACE" = yes ] || skip "no namespaces to be had"
+	[ "$NETWORK" = given ] || skip "no namespaces to be had"
 	ip tuntap add dev "$1" mode tun 2>/dev/null || skip "no TUN device to be had"
 	ip link set "$1" up
 	for address in "${@:2}"; do

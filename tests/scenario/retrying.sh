@@ -2,18 +2,11 @@
 # Clients that are held while no target can be connected.
 #
 # Runs in its own network namespace, where that is allowed.
-if [ -z "${RETRYING_NAMESPACE:-}" ]; then
-	for how in "unshare -n" "unshare -r -n"; do
-		if $how ip link set lo up 2>/dev/null; then RETRYING_NAMESPACE=yes exec $how "$0"; fi
-	done
-	RETRYING_NAMESPACE=no
-fi
+NETWORK=${NETWORK:-needed}
 # shellcheck source=lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
 # shellcheck source=reload_lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/reload_lib.sh"
-
-if [ "$RETRYING_NAMESPACE" = yes ]; then ip link set lo up; fi
 
 EXPECT_LOG='is down: \|no target could be connected\|does not resolve\|still there after drain_timeout'
 
@@ -174,7 +167,7 @@ logged_at() {
 # Each of the clients alone would try within half a second.
 name_changes() {
 	local name
-	[ "$RETRYING_NAMESPACE" = yes ] || skip "no namespaces to be had"
+	[ "$NETWORK" = given ] || skip "no namespaces to be had"
 	echo "127.0.0.2 moves.test" >hosts
 	cat >in-files <<-END
 		#!/bin/sh
@@ -213,7 +206,7 @@ active_opens() {
 # Each of them alone would try twice in a second. A worker lets a hundred through.
 thousands() {
 	local before began opens ticks workers
-	[ "$RETRYING_NAMESPACE" = yes ] || skip "no namespaces to be had"
+	[ "$NETWORK" = given ] || skip "no namespaces to be had"
 	down
 	weir_relay -o retry_time=1m -o log_connections=off -o max_connections=2100
 	needs_pairs 2000
