@@ -9,6 +9,7 @@ src_libweir_a_SOURCES = \
 	src/base/backoff.h \
 	src/base/bell.c src/base/bell.h \
 	src/base/clock.h \
+	src/base/crc32c.c src/base/crc32c.h \
 	src/base/decimal.h \
 	src/base/episode.h \
 	src/base/hash.h \

@@ -6,6 +6,7 @@ UNIT_TESTS = \
 	tests/unit/net/test_address \
 	tests/unit/base/test_base \
 	tests/unit/base/test_bell \
+	tests/unit/base/test_crc32c \
 	tests/unit/flow/test_budget \
 	tests/unit/config/test_access \
 	tests/unit/config/test_clashes \
@@ -101,6 +102,8 @@ tests_unit_base_test_base_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_base_test_base_LDADD = $(UNIT_LIBS)
 tests_unit_base_test_bell_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_base_test_bell_LDADD = $(UNIT_LIBS)
+tests_unit_base_test_crc32c_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_base_test_crc32c_LDADD = $(UNIT_LIBS)
 tests_unit_base_test_pool_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_base_test_pool_LDADD = $(UNIT_LIBS)
 tests_unit_base_test_slab_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
