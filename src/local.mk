@@ -106,6 +106,9 @@ src_libweir_a_SOURCES = \
 	src/net/address_list.c src/net/address_list.h \
 	src/net/local_ports.c src/net/local_ports.h \
 	src/net/lookups.c src/net/lookups.h \
+	src/net/proxy_header.c src/net/proxy_header.h src/net/proxy_header_private.h \
+	src/net/proxy_header_v1.c \
+	src/net/proxy_header_v2.c \
 	src/net/resolver.c src/net/resolver.h \
 	src/config/access.c src/config/access.h \
 	src/config/addresses.c src/config/addresses.h \

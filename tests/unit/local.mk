@@ -67,6 +67,7 @@ UNIT_TESTS = \
 	tests/unit/relay/test_targets \
 	tests/unit/net/test_local_ports \
 	tests/unit/net/test_lookups \
+	tests/unit/net/test_proxy_header \
 	tests/unit/net/test_resolver \
 	tests/unit/base/test_pool \
 	tests/unit/base/test_slab \
@@ -317,6 +318,8 @@ tests_unit_net_test_local_ports_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime
 tests_unit_net_test_local_ports_LDADD = $(UNIT_LIBS)
 tests_unit_net_test_lookups_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_net_test_lookups_LDADD = $(UNIT_LIBS)
+tests_unit_net_test_proxy_header_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_net_test_proxy_header_LDADD = $(UNIT_LIBS)
 tests_unit_net_test_resolver_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_net_test_resolver_LDADD = $(UNIT_LIBS)
 tests_unit_base_test_slots_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
