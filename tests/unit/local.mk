@@ -68,6 +68,7 @@ UNIT_TESTS = \
 	tests/unit/net/test_local_ports \
 	tests/unit/net/test_lookups \
 	tests/unit/net/test_proxy_header \
+	tests/unit/net/test_networks \
 	tests/unit/net/test_resolver \
 	tests/unit/base/test_pool \
 	tests/unit/base/test_slab \
@@ -320,6 +321,10 @@ tests_unit_net_test_lookups_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_net_test_lookups_LDADD = $(UNIT_LIBS)
 tests_unit_net_test_proxy_header_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_net_test_proxy_header_LDADD = $(UNIT_LIBS)
+tests_unit_net_test_networks_SOURCES = tests/unit/net/test_networks.c tests/unit/faults.c
+tests_unit_net_test_networks_LDFLAGS = $(FAULTS_WRAP)
+tests_unit_net_test_networks_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_net_test_networks_LDADD = $(UNIT_LIBS)
 tests_unit_net_test_resolver_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_net_test_resolver_LDADD = $(UNIT_LIBS)
 tests_unit_base_test_slots_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
