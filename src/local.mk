@@ -17,6 +17,7 @@ src_libweir_a_SOURCES = \
 	src/base/number.h \
 	src/base/pool.c src/base/pool.h \
 	src/base/printable.c src/base/printable.h \
+	src/base/rate.c src/base/rate.h \
 	src/base/refcount.h \
 	src/base/slab.c src/base/slab.h \
 	src/base/timers.c src/base/timers.h \

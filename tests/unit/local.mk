@@ -71,6 +71,7 @@ UNIT_TESTS = \
 	tests/unit/net/test_networks \
 	tests/unit/net/test_resolver \
 	tests/unit/base/test_pool \
+	tests/unit/base/test_rate \
 	tests/unit/base/test_slab \
 	tests/unit/base/test_slots \
 	tests/unit/base/test_timers \
@@ -327,6 +328,8 @@ tests_unit_net_test_networks_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_net_test_networks_LDADD = $(UNIT_LIBS)
 tests_unit_net_test_resolver_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_net_test_resolver_LDADD = $(UNIT_LIBS)
+tests_unit_base_test_rate_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_base_test_rate_LDADD = $(UNIT_LIBS)
 tests_unit_base_test_slots_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_base_test_slots_LDADD = $(UNIT_LIBS)
 tests_unit_net_test_socket_SOURCES = tests/unit/net/test_socket.c tests/unit/net/socket_stage.c
