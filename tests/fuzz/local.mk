@@ -5,6 +5,7 @@ FUZZ_REPLAYS = \
 	tests/fuzz/replay_command \
 	tests/fuzz/replay_config \
 	tests/fuzz/replay_proxy_header \
+	tests/fuzz/replay_network \
 	tests/fuzz/replay_units \
 	tests/fuzz/replay_words
 check_PROGRAMS += $(FUZZ_REPLAYS)
@@ -14,6 +15,7 @@ EXTRA_PROGRAMS += \
 	tests/fuzz/fuzz_command \
 	tests/fuzz/fuzz_config \
 	tests/fuzz/fuzz_proxy_header \
+	tests/fuzz/fuzz_network \
 	tests/fuzz/fuzz_units \
 	tests/fuzz/fuzz_words
 EXTRA_DIST += tests/fuzz/corpus
@@ -35,6 +37,9 @@ tests_fuzz_replay_config_LDADD = $(FUZZ_LIBS)
 tests_fuzz_replay_proxy_header_SOURCES = tests/fuzz/fuzz_proxy_header.c tests/fuzz/replay.c $(FUZZ_SHARED)
 tests_fuzz_replay_proxy_header_CPPFLAGS = $(FUZZ_CORPUS)/proxy_header\"
 tests_fuzz_replay_proxy_header_LDADD = $(FUZZ_LIBS)
+tests_fuzz_replay_network_SOURCES = tests/fuzz/fuzz_network.c tests/fuzz/replay.c $(FUZZ_SHARED)
+tests_fuzz_replay_network_CPPFLAGS = $(FUZZ_CORPUS)/network\"
+tests_fuzz_replay_network_LDADD = $(FUZZ_LIBS)
 tests_fuzz_replay_units_SOURCES = tests/fuzz/fuzz_units.c tests/fuzz/replay.c $(FUZZ_SHARED)
 tests_fuzz_replay_units_CPPFLAGS = $(FUZZ_CORPUS)/units\"
 tests_fuzz_replay_units_LDADD = $(FUZZ_LIBS)
@@ -54,6 +59,9 @@ tests_fuzz_fuzz_config_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_proxy_header_SOURCES = tests/fuzz/fuzz_proxy_header.c $(FUZZ_SHARED)
 tests_fuzz_fuzz_proxy_header_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_proxy_header_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_network_SOURCES = tests/fuzz/fuzz_network.c $(FUZZ_SHARED)
+tests_fuzz_fuzz_network_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_network_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_units_SOURCES = tests/fuzz/fuzz_units.c $(FUZZ_SHARED)
 tests_fuzz_fuzz_units_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_units_LDFLAGS = $(FUZZ_LINK)
