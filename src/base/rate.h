@@ -53,7 +53,9 @@ uint64_t rate_allows(struct rate_share *share, uint64_t now);
 void rate_spend(struct rate_share *share, uint64_t bytes);
 /*
  * The share wants no more for now, because its source has nothing more, or because it has to wait for
- * something else. What it has left goes to the others. Must follow when the share ends, too.
+ * something else. What it has left goes to the others, but more than a burst is not saved: so not after every
+ * read that was shorter than it might be, as a splice(2) often is while there is more. Must follow when the
+ * share ends, too.
  */
 void rate_rest(struct rate_share *share);
 /*
