@@ -9,6 +9,7 @@
 #include "base/refcount.h"
 #include "base/units.h"
 #include "net/address.h"
+#include "net/networks.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,6 +23,8 @@ enum splice_mode { SPLICE_AUTO, SPLICE_OFF };
 enum on_reset { ON_RESET_RESET, ON_RESET_CLOSE };
 enum balance { BALANCE_ROUND_ROBIN, BALANCE_LEAST_CONNECTIONS, BALANCE_SOURCE };
 enum when_down { WHEN_DOWN_TRY, WHEN_DOWN_REFUSE };
+enum connect_on { CONNECT_ON_ACCEPT, CONNECT_ON_DATA };
+enum send_proxy { SEND_PROXY_OFF, SEND_PROXY_V1, SEND_PROXY_V2 };
 
 struct config_global {
 	uint64_t workers;         /* UNITS_AUTO or 1 to 256 */
@@ -92,6 +95,21 @@ struct config_relay {
 	uint64_t notsent_lowat;                                              /* bytes or UNITS_AUTO */
 	bool free_bind;
 	enum on_reset on_reset;
+
+	struct network *allow, *deny; /* clients; with any in allow, all others are denied */
+	size_t allow_count, deny_count;
+	struct network *accept_proxy; /* clients that must begin with a PROXY header */
+	size_t accept_proxy_count;
+	uint64_t proxy_header_timeout; /* ms, at least 1 */
+	enum send_proxy send_proxy;
+	uint64_t ipv6_source_prefix;     /* bits, 1 to 128 */
+	uint64_t rate[DIRECTIONS];       /* bytes a second of a pair; 0 = no limit */
+	uint64_t relay_rate[DIRECTIONS]; /* of all its pairs together */
+	struct endpoint *source_address; /* at most one of each family; port 0 */
+	size_t source_address_count;
+	char *source_interface; /* "": any */
+	enum connect_on connect_on;
+	uint64_t max_duration; /* ms; 0 = never */
 };
 
 struct config {
