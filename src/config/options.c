@@ -3,6 +3,7 @@
 #include "config/options.h"
 
 #include "base/printable.h"
+#include "base/rate.h"
 #include "base/units.h"
 #include "config/addresses.h"
 #include "config/settings.h"
@@ -225,6 +226,10 @@ static const char *const balance_words[] = {[BALANCE_ROUND_ROBIN] = "round_robin
                                             [BALANCE_SOURCE] = "source",
                                             NULL};
 static const char *const when_down_words[] = {[WHEN_DOWN_TRY] = "try", [WHEN_DOWN_REFUSE] = "refuse", NULL};
+static const char *const connect_on_words[] = {
+        [CONNECT_ON_ACCEPT] = "accept", [CONNECT_ON_DATA] = "data", NULL};
+static const char *const send_proxy_words[] = {
+        [SEND_PROXY_OFF] = "off", [SEND_PROXY_V1] = "v1", [SEND_PROXY_V2] = "v2", NULL};
 
 #define NUMBER_TYPE(parser, formatter)                                                                       \
 	{                                                                                                    \
@@ -245,6 +250,8 @@ static const struct option_type splice_type = WORD_TYPE(splice_words);
 static const struct option_type on_reset_type = WORD_TYPE(on_reset_words);
 static const struct option_type balance_type = WORD_TYPE(balance_words);
 static const struct option_type when_down_type = WORD_TYPE(when_down_words);
+static const struct option_type connect_on_type = WORD_TYPE(connect_on_words);
+static const struct option_type send_proxy_type = WORD_TYPE(send_proxy_words);
 static const struct option_type log_level_type = {
         .set = set_log_level, .print = print_log_level, .size = sizeof(enum log_level)};
 static const struct option_type path_type = {.set = set_path, .print = print_path};
@@ -258,9 +265,10 @@ static const struct option_type target_type = {.set = set_target, .print = print
 #define IN_RELAY(name, effect)                                                                               \
 	.key = #name, .applies = APPLIES_##effect, .sections = SECTION_RELAY,                                \
 	.offset = offsetof(struct config_relay, name)
-#define IN_BOTH(name, effect)                                                                                \
+#define IN_BOTH(name, effect) IN_BOTH_AS(name, name, effect)
+#define IN_BOTH_AS(name, field, effect)                                                                      \
 	.key = #name, .applies = APPLIES_##effect, .sections = SECTION_RELAY | SECTION_DEFAULTS,             \
-	.offset = offsetof(struct config_relay, name)
+	.offset = offsetof(struct config_relay, field)
 
 #define BOOL_OPTION .type = &bool_type, .expected = "on or off"
 #define SOCKBUF_OPTION                                                                                       \
@@ -271,6 +279,9 @@ static const struct option_type target_type = {.set = set_target, .print = print
 #define TIMEOUT_OPTION                                                                                       \
 	.type = &duration_type, .minimum = 0, .maximum = MS_MAX,                                             \
 	.expected = "a duration like 500ms, 30s, 5m or 1h, at most 365d; 0 = never"
+#define RATE_OPTION                                                                                          \
+	.type = &size_type, .maximum = RATE_MAX, .default_text = "0",                                        \
+	.expected = "a size from 0 to 1T, in bytes a second; 0 = no limit"
 #define TARGET_OPTION                                                                                        \
 	.expected = "HOST:PORT, [IPV6]:PORT, unix:/PATH or unix:@NAME, which may have weight=N, from 1 to "  \
 	            "100, after it"
@@ -345,6 +356,26 @@ const struct option option_table[] = {
         {IN_BOTH(max_connections_per_source, AT_ONCE), .type = &number_type, .maximum = PAIRS_MAX,
          .default_text = "0", .expected = "a number from 0 to 10000000; 0 = no limit",
          .help = "Pairs of one relay at a time from one client address; 0 = no limit."},
+        {IN_BOTH(ipv6_source_prefix, TO_NEW_PAIRS), .type = &number_type, .minimum = 1, .maximum = 128,
+         .default_text = "64", .expected = "a number from 1 to 128, in bits",
+         .help = "IPv6 clients with so many equal bits at the beginning count as one client address."},
+        {IN_BOTH_AS(upload_rate, rate[UPLOAD], AT_ONCE), RATE_OPTION,
+         .help = "Bytes a second of one pair from client to target; 0 = no limit."},
+        {IN_BOTH_AS(download_rate, rate[DOWNLOAD], AT_ONCE), RATE_OPTION,
+         .help = "Bytes a second of one pair from target to client; 0 = no limit."},
+        {IN_BOTH_AS(relay_upload_rate, relay_rate[UPLOAD], AT_ONCE), RATE_OPTION,
+         .help = "Bytes a second of all pairs of one relay together from client to target; 0 = no limit."},
+        {IN_BOTH_AS(relay_download_rate, relay_rate[DOWNLOAD], AT_ONCE), RATE_OPTION,
+         .help = "Bytes a second of all pairs of one relay together from target to client; 0 = no limit."},
+        {IN_BOTH(proxy_header_timeout, TO_NEW_PAIRS), .type = &duration_type, .minimum = 1, .maximum = MS_MAX,
+         .default_text = "5s", .expected = "a duration from 1ms to 365d",
+         .help = "How long a client that must send a PROXY header may take for it."},
+        {IN_BOTH(send_proxy, TO_NEW_PAIRS), .type = &send_proxy_type, .default_text = "off",
+         .expected = "off, v1 or v2",
+         .help = "Whether a target gets a PROXY header that names the client, and of which version."},
+        {IN_BOTH(connect_on, TO_NEW_PAIRS), .type = &connect_on_type, .default_text = "accept",
+         .expected = "accept or data",
+         .help = "Connect a target when a client comes, or when its first byte does."},
         {IN_BOTH(connect_timeout, TO_NEW_PAIRS), .type = &duration_type, .minimum = 1, .maximum = MS_MAX,
          .default_text = "5s", .expected = "a duration from 1ms to 365d",
          .help = "How long one attempt to connect may take."},
@@ -394,6 +425,8 @@ const struct option option_table[] = {
         {IN_BOTH(vanish_timeout, TO_NEW_PAIRS), TIMEOUT_OPTION, .default_text = "2m",
          .help = "How long a peer's TCP may leave unanswered what it was sent; 0 = as long as the kernel "
                  "tries."},
+        {IN_BOTH(max_duration, TO_NEW_PAIRS), TIMEOUT_OPTION, .default_text = "0",
+         .help = "How long a pair may last at most, whatever it does; 0 = for ever."},
         {IN_BOTH(tcp_nodelay, TO_NEW_PAIRS), BOOL_OPTION, .default_text = "on",
          .help = "Send small pieces at once."},
         {IN_BOTH(tcp_keepalive, TO_NEW_PAIRS), BOOL_OPTION, .default_text = "on",

@@ -21,7 +21,7 @@ enum option_effect {
 	APPLIES_AT_RESTART,       /* in [global] only, and not for paths; see option_differs */
 };
 
-#define OPTIONS_MAX 64 /* the table has at most this many */
+#define OPTIONS_MAX 80 /* the table has at most this many */
 
 struct option {
 	const char *key;

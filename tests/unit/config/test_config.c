@@ -47,6 +47,17 @@ static const struct {
         {RELAY "min_rate = 64K\n", "min_rate = 64K"},
         {RELAY "min_rate = 0\nstall_timeout = 0\n", "min_rate = 0"},
         {RELAY "vanish_timeout = 120s\n", "vanish_timeout = 2m"},
+        {RELAY "max_duration = 48h\n", "max_duration = 2d"},
+        {RELAY "ipv6_source_prefix = 1\n", "ipv6_source_prefix = 1"},
+        {RELAY "ipv6_source_prefix = 128\n", "ipv6_source_prefix = 128"},
+        {RELAY "upload_rate = 1024K\n", "upload_rate = 1M"},
+        {RELAY "download_rate = 1\n", "download_rate = 1"},
+        {RELAY "relay_upload_rate = 1T\n", "relay_upload_rate = 1T"},
+        {RELAY "relay_download_rate = 0\n", "relay_download_rate = 0"},
+        {RELAY "proxy_header_timeout = 1ms\n", "proxy_header_timeout = 1ms"},
+        {RELAY "send_proxy = v1\n", "send_proxy = v1"},
+        {RELAY "send_proxy = v2\n", "send_proxy = v2"},
+        {RELAY "connect_on = data\n", "connect_on = data"},
         {RELAY "tcp_nodelay = FALSE\n", "tcp_nodelay = off"},
         {RELAY "keepalive_idle = 1s\n", "keepalive_idle = 1s"},
         {RELAY "keepalive_interval = 32767s\n", "keepalive_interval = 32767s"},
@@ -563,11 +574,28 @@ START_TEST(defaults_are_those_of_the_contract)
 	ck_assert(relay->check_interval == 0 && relay->check_timeout == 1000);
 	ck_assert(relay->check_rise == 2 && relay->check_fall == 3);
 	ck_assert(relay->slow_start == 0 && relay->retry_time == 0);
+	ck_assert(relay->proxy_header_timeout == 5000 && relay->send_proxy == SEND_PROXY_OFF);
+	ck_assert(relay->ipv6_source_prefix == 64 && relay->connect_on == CONNECT_ON_ACCEPT);
+	ck_assert(relay->rate[UPLOAD] == 0 && relay->rate[DOWNLOAD] == 0 && relay->max_duration == 0);
+	ck_assert(relay->relay_rate[UPLOAD] == 0 && relay->relay_rate[DOWNLOAD] == 0);
 	config_put(config);
 }
 END_TEST
 
 #define K 1024ull
+
+/* Four keys that differ only in the place of an array. */
+START_TEST(each_rate_has_its_own_place)
+{
+	struct config *config = load_good("[defaults]\nrelay_upload_rate = 3\n" RELAY
+	                                  "upload_rate = 1\ndownload_rate = 2\nrelay_download_rate = 4\n");
+	const struct config_relay *relay = &config->relays[0];
+
+	ck_assert(relay->rate[UPLOAD] == 1 && relay->rate[DOWNLOAD] == 2);
+	ck_assert(relay->relay_rate[UPLOAD] == 3 && relay->relay_rate[DOWNLOAD] == 4);
+	config_put(config);
+}
+END_TEST
 
 /* Settings in [defaults] and in a relay, and the upload and download watermarks that result. */
 static const struct {
@@ -821,6 +849,7 @@ int main(void)
 	tcase_add_test(tcase, file_is_limited);
 	tcase_add_test(tcase, many_relays_load_quickly);
 	tcase_add_test(tcase, defaults_are_those_of_the_contract);
+	tcase_add_test(tcase, each_rate_has_its_own_place);
 	tcase_add_loop_test(tcase, watermarks_follow_the_nearest_section, 0, COUNT(marks));
 	tcase_add_test(tcase, options_override_their_section);
 	tcase_add_loop_test(tcase, bad_options_are_named, 0, COUNT(bad_options));

@@ -68,6 +68,7 @@ static void random_value(const struct option *option, char buf[64])
 	                                    "close",         "text",    "json",        "-",
 	                                    "error",         "warning", "debug",       "try",
 	                                    "refuse",        "source",  "round_robin", "least_connections",
+	                                    "accept",        "data",    "v1",          "v2",
 	                                    "/tmp/weir-dump"};
 	struct config_relay scratch = {0};
 
