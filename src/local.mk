@@ -85,6 +85,8 @@ src_libweir_a_SOURCES = \
 	src/base/log_line.c src/base/log_line.h \
 	src/base/log_prefix.c src/base/log_prefix.h \
 	src/base/log_writer.c src/base/log_writer.h \
+	src/config/option_table.c \
+	src/config/option_types.c src/config/option_types.h \
 	src/config/options.c src/config/options.h \
 	src/pair/pair.c src/pair/pair.h src/pair/pair_private.h \
 	src/pair/pair_connect.c \

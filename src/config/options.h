@@ -30,7 +30,7 @@ struct option {
 	const char *expected;     /* what a value looks like, for error messages */
 	const char *help;         /* one sentence */
 	enum option_effect applies;
-	/* private: how options.c and config.c store the value */
+	/* private to config/: how the value is stored */
 	const struct option_type *type;
 	size_t offset;             /* in struct config_global or struct config_relay */
 	size_t count_offset;       /* where the number of values is, if the option repeats; otherwise 0 */

@@ -1,0 +1,227 @@
+#include "build_config.h"
+
+#include "config/option_types.h"
+
+#include "base/printable.h"
+#include "config/addresses.h"
+#include "config/settings.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *parse_limited(const struct option *option, const char *text, uint64_t *value)
+{
+	int r = option->type->parse(text, value);
+
+	if (r == -EINVAL)
+		return "is not valid";
+	if (r < 0 || *value < option->minimum || *value > option->maximum)
+		return "is out of range";
+	return NULL;
+}
+
+static const char *set_number(const struct option *option, void *settings, const char *text)
+{
+	uint64_t value = UNITS_AUTO;
+	const char *problem = NULL;
+
+	if (!option->allows_auto || strcmp(text, "auto") != 0)
+		problem = parse_limited(option, text, &value);
+	if (!problem)
+		memcpy(option_field(option, settings), &value, sizeof(value));
+	return problem;
+}
+
+static void print_number(const struct option *option, const void *settings, FILE *out)
+{
+	char buf[UNITS_TEXT_MAX];
+	uint64_t value;
+
+	memcpy(&value, option_const_field(option, settings), sizeof(value));
+	if (option->allows_auto && value == UNITS_AUTO)
+		strcpy(buf, "auto");
+	else
+		option->type->format(value, buf);
+	fprintf(out, "%s = %s\n", option->key, buf);
+}
+
+static char *format_number(uint64_t number, char buf[UNITS_TEXT_MAX])
+{
+	snprintf(buf, UNITS_TEXT_MAX, "%" PRIu64, number);
+	return buf;
+}
+
+static const char *set_bool(const struct option *option, void *settings, const char *text)
+{
+	return units_parse_bool(text, option_field(option, settings)) == 0 ? NULL : "is not valid";
+}
+
+static void print_bool(const struct option *option, const void *settings, FILE *out)
+{
+	const bool *value = option_const_field(option, settings);
+
+	fprintf(out, "%s = %s\n", option->key, *value ? "on" : "off");
+}
+
+/* Words are the values of an enum, in its order. */
+static const char *set_word(const struct option *option, void *settings, const char *text)
+{
+	for (unsigned value = 0; option->type->words[value]; value++) {
+		if (strcmp(text, option->type->words[value]) == 0) {
+			memcpy(option_field(option, settings), &value, sizeof(value));
+			return NULL;
+		}
+	}
+	return "is not valid";
+}
+
+static void print_word(const struct option *option, const void *settings, FILE *out)
+{
+	unsigned value;
+
+	memcpy(&value, option_const_field(option, settings), sizeof(value));
+	fprintf(out, "%s = %s\n", option->key, option->type->words[value]);
+}
+
+static const char *set_log_level(const struct option *option, void *settings, const char *text)
+{
+	return log_level_parse(text, option_field(option, settings)) == 0 ? NULL : "is not valid";
+}
+
+static void print_log_level(const struct option *option, const void *settings, FILE *out)
+{
+	const enum log_level *value = option_const_field(option, settings);
+
+	fprintf(out, "%s = %s\n", option->key, log_level_name(*value));
+}
+
+/* A path that is accepted here must read back the same from a line of relay.ini. */
+static bool path_is_plain(const char *path)
+{
+	return path[0] != ';' && path[0] != '#' && printable_is_word(path);
+}
+
+static const char *set_path(const struct option *option, void *settings, const char *text)
+{
+	char **value = option_field(option, settings);
+	char *copy;
+
+	if (strlen(text) > option->maximum)
+		return "is too long";
+	if (!path_is_plain(text))
+		return "is not valid";
+	copy = strdup(text);
+	if (!copy)
+		return COULD_NOT_KEEP;
+	free(*value);
+	*value = copy;
+	return NULL;
+}
+
+static void print_path(const struct option *option, const void *settings, FILE *out)
+{
+	char *const *value = option_const_field(option, settings);
+
+	fprintf(out, "%s = %s\n", option->key, *value);
+}
+
+/* False when out of memory. */
+static bool append(const struct option *option, void *settings, const void *item, size_t size)
+{
+	size_t *count = (size_t *)(void *)((char *)settings + option->count_offset);
+	char *items, *grown;
+
+	memcpy(&items, option_field(option, settings), sizeof(items));
+	grown = reallocarray(items, *count + 1, size);
+	if (!grown)
+		return false;
+	memcpy(grown + (*count)++ * size, item, size);
+	memcpy(option_field(option, settings), &grown, sizeof(grown));
+	/* NOLINTNEXTLINE(-Wanalyzer-malloc-leak,memleak): the settings hold it, which no tool sees */
+	return true;
+}
+
+static const char *set_listen(const struct option *option, void *settings, const char *text)
+{
+	struct address address;
+	const char *problem = addresses_parse_listen(text, &address);
+
+	if (problem || append(option, settings, &address, sizeof(address)))
+		return problem;
+	address_deinit(&address);
+	return COULD_NOT_KEEP;
+}
+
+static void print_listens(const struct option *option, const void *settings, FILE *out)
+{
+	const struct config_relay *relay = settings;
+	char buf[ADDRESSES_TEXT_MAX];
+
+	for (size_t i = 0; i < relay->listen_count; i++)
+		fprintf(out, "%s = %s\n", option->key, addresses_format_listen(&relay->listen[i], buf));
+}
+
+static const char *set_target(const struct option *option, void *settings, const char *text)
+{
+	struct config_target target;
+	const char *problem = addresses_parse_target(text, &target);
+
+	if (problem || append(option, settings, &target, sizeof(target)))
+		return problem;
+	address_deinit(&target.address);
+	return COULD_NOT_KEEP;
+}
+
+static void print_targets(const struct option *option, const void *settings, FILE *out)
+{
+	struct config_target *const *items = option_const_field(option, settings);
+	size_t count = *(const size_t *)(const void *)((const char *)settings + option->count_offset);
+	char buf[ADDRESSES_TEXT_MAX];
+
+	for (size_t i = 0; i < count; i++)
+		fprintf(out, "%s = %s\n", option->key, addresses_format_target(&(*items)[i], buf));
+}
+
+static_assert(sizeof(enum dump_format) == sizeof(unsigned), "set_word stores an unsigned");
+static const char *const dump_format_words[] = {[DUMP_TEXT] = "text", [DUMP_JSON] = "json", NULL};
+static const char *const splice_words[] = {[SPLICE_AUTO] = "auto", [SPLICE_OFF] = "off", NULL};
+static const char *const on_reset_words[] = {[ON_RESET_RESET] = "reset", [ON_RESET_CLOSE] = "close", NULL};
+static const char *const balance_words[] = {[BALANCE_ROUND_ROBIN] = "round_robin",
+                                            [BALANCE_LEAST_CONNECTIONS] = "least_connections",
+                                            [BALANCE_SOURCE] = "source",
+                                            NULL};
+static const char *const when_down_words[] = {[WHEN_DOWN_TRY] = "try", [WHEN_DOWN_REFUSE] = "refuse", NULL};
+static const char *const connect_on_words[] = {
+        [CONNECT_ON_ACCEPT] = "accept", [CONNECT_ON_DATA] = "data", NULL};
+static const char *const send_proxy_words[] = {
+        [SEND_PROXY_OFF] = "off", [SEND_PROXY_V1] = "v1", [SEND_PROXY_V2] = "v2", NULL};
+
+#define NUMBER_TYPE(parser, formatter)                                                                       \
+	{                                                                                                    \
+		.set = set_number, .print = print_number, .size = sizeof(uint64_t), .parse = (parser),       \
+		.format = (formatter)                                                                        \
+	}
+#define WORD_TYPE(list)                                                                                      \
+	{                                                                                                    \
+		.set = set_word, .print = print_word, .size = sizeof(unsigned), .words = (list)              \
+	}
+
+const struct option_type option_size_type = NUMBER_TYPE(units_parse_size, units_format_size);
+const struct option_type option_duration_type = NUMBER_TYPE(units_parse_duration, units_format_duration);
+const struct option_type option_number_type = NUMBER_TYPE(units_parse_number, format_number);
+const struct option_type option_bool_type = {.set = set_bool, .print = print_bool, .size = sizeof(bool)};
+const struct option_type option_dump_format_type = WORD_TYPE(dump_format_words);
+const struct option_type option_splice_type = WORD_TYPE(splice_words);
+const struct option_type option_on_reset_type = WORD_TYPE(on_reset_words);
+const struct option_type option_balance_type = WORD_TYPE(balance_words);
+const struct option_type option_when_down_type = WORD_TYPE(when_down_words);
+const struct option_type option_connect_on_type = WORD_TYPE(connect_on_words);
+const struct option_type option_send_proxy_type = WORD_TYPE(send_proxy_words);
+const struct option_type option_log_level_type = {
+        .set = set_log_level, .print = print_log_level, .size = sizeof(enum log_level)};
+const struct option_type option_path_type = {.set = set_path, .print = print_path};
+const struct option_type option_listen_type = {.set = set_listen, .print = print_listens};
+const struct option_type option_target_type = {.set = set_target, .print = print_targets};
