@@ -123,6 +123,7 @@ src_libweir_a_SOURCES = \
 	src/daemon/service.c src/daemon/service.h \
 	src/daemon/watchdog.c src/daemon/watchdog.h \
 	src/config/settings.c src/config/settings.h \
+	src/config/sources.c src/config/sources.h \
 	src/base/signals.c src/base/signals.h \
 	src/base/slots.c src/base/slots.h \
 	src/net/socket.c src/net/socket.h \

@@ -113,19 +113,13 @@ static void find_clashes(const struct clashes *clashes, struct spot *spot)
 		note_wide(clashes, spot, address->endpoint.any.sa_family == AF_INET ? "0.0.0.0" : "[::]");
 }
 
-static const char *place(unsigned line, char text[32])
-{
-	snprintf(text, 32, line == COMMAND_LINE ? "on the command line" : "in line %u", line);
-	return text;
-}
-
 static void complain(struct complaints *complaints, const struct spot *spot)
 {
 	const struct spot *first = spot->clash;
-	char text[ADDRESS_TEXT_MAX], other[ADDRESS_TEXT_MAX], where[32];
+	char text[ADDRESS_TEXT_MAX], other[ADDRESS_TEXT_MAX], where[COMPLAINTS_WHERE_MAX];
 
 	address_format(spot->address, text);
-	place(first->line, where);
+	complaints_where(first->line, where);
 	if (strcmp(spot->key, first->key) == 0)
 		complaints_add(complaints, spot->line, "duplicate listening address \"%s\"; the first is %s",
 		               text, where);
@@ -151,7 +145,7 @@ static void add_spots(struct clashes *clashes, const struct section *section)
 		if (!is_fixed(address))
 			continue;
 		*spot = (struct spot){.address = address,
-		                      .line = section->listen_lines[i],
+		                      .line = loader_value_line(section, "listen", i),
 		                      .order = clashes->count,
 		                      .key = make_key(address)};
 		if (!spot->key) {

@@ -32,6 +32,13 @@ static char *place(const struct complaints *complaints, unsigned line, const cha
 	return text;
 }
 
+const char *complaints_where(unsigned line, char buf[COMPLAINTS_WHERE_MAX])
+{
+	snprintf(buf, COMPLAINTS_WHERE_MAX, line == COMMAND_LINE ? "on the command line" : "in line %u",
+	         line);
+	return buf;
+}
+
 /* Takes ownership of text, which may be NULL. */
 static void append(struct complaints *complaints, unsigned line, char *text)
 {

@@ -27,6 +27,9 @@ struct complaints {
 /* Adds one, as "FILE:LINE: …", "FILE: …" or "command line: …". */
 void complaints_add(struct complaints *complaints, unsigned line, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
+/* "in line 7" or "on the command line", for a message about two lines. Returns buf. */
+#define COMPLAINTS_WHERE_MAX 32
+const char *complaints_where(unsigned line, char buf[COMPLAINTS_WHERE_MAX]);
 /* Moves all complaints to errors, sorted by line, and frees what complaints holds. errors must be zeroed. */
 void complaints_hand_over(struct complaints *complaints, struct config_errors *errors);
 

@@ -10,6 +10,7 @@
 #include "config/options.h"
 #include "config/paths.h"
 #include "config/rings.h"
+#include "config/sources.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -29,8 +30,8 @@ static void inherit(struct loader *loader, struct section *section)
 			continue;
 		if (followed && *loader_option_line(section, followed) != NO_LINE)
 			option_set(option, section->settings, option->default_text);
-		else
-			option_copy(option, section->settings, loader->defaults.settings);
+		else if (!option_copy(option, section->settings, loader->defaults.settings))
+			loader->complaints.out_of_memory = true;
 	}
 }
 
@@ -153,6 +154,30 @@ static void check_refusal(struct loader *loader, struct section *section, bool *
 	               relay->name);
 }
 
+/* bind(2) must know which link is meant. */
+static void check_source(struct loader *loader, struct section *section, bool *reported)
+{
+	static const char *const keys[] = {"source_address", "source_interface"};
+	const struct config_relay *relay = &section->relay;
+	char text[INET6_ADDRSTRLEN];
+
+	if (!relay->source_interface || *relay->source_interface)
+		return;
+	for (size_t i = 0; i < relay->source_address_count; i++) {
+		const struct endpoint *source = &relay->source_address[i];
+		unsigned line = NO_LINE;
+
+		if (endpoint_is_link_local(source))
+			line = place_of(loader, section, keys, 2, reported);
+		if (line != NO_LINE)
+			complaints_add(
+			        &loader->complaints, line,
+			        "relay \"%s\": source_address %s without source_interface; expected the "
+			        "interface of that link-local address",
+			        relay->name, sources_format(source, text));
+	}
+}
+
 /* weir cannot close what the service manager keeps open. */
 static void check_closing(struct loader *loader, struct section *section)
 {
@@ -163,7 +188,7 @@ static void check_closing(struct loader *loader, struct section *section)
 	for (size_t i = 0; i < relay->listen_count; i++)
 		if (relay->listen[i].kind == ADDRESS_SYSTEMD)
 			complaints_add(
-			        &loader->complaints, section->listen_lines[i],
+			        &loader->complaints, loader_value_line(section, "listen", i),
 			        "listen: \"systemd:%s\" with when_down refuse; expected an address that "
 			        "weir can close, or when_down try",
 			        relay->listen[i].host);
@@ -187,7 +212,7 @@ static void check_has(struct loader *loader, struct section *section, const char
 /* Which errors of [defaults] have been. */
 struct reported {
 	bool marks[DIRECTIONS];
-	bool rate, refusal;
+	bool rate, refusal, source;
 };
 
 static void finish_relay(struct loader *loader, struct section *section, struct reported *reported)
@@ -198,6 +223,7 @@ static void finish_relay(struct loader *loader, struct section *section, struct 
 	check_has(loader, section, "target");
 	check_rate(loader, section, &reported->rate);
 	check_refusal(loader, section, &reported->refusal);
+	check_source(loader, section, &reported->source);
 	check_closing(loader, section);
 	check_marks(loader, section, UPLOAD, &reported->marks[UPLOAD]);
 	check_marks(loader, section, DOWNLOAD, &reported->marks[DOWNLOAD]);
@@ -248,6 +274,7 @@ static enum log_level shift_level(enum log_level level, int louder)
 static void load(struct loader *loader, struct config *config)
 {
 	loader_read(loader);
+	sources_check(loader);
 	finish_relays(loader);
 	access_check(loader);
 	paths_check(loader);

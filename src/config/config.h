@@ -17,7 +17,7 @@ struct config_request {
 	size_t listen_count;
 	char **target; /* -T */
 	size_t target_count;
-	char **option; /* -o [SECTION.]KEY=VALUE, SECTION global or defaults; a key's last value counts */
+	char **option; /* -o [SECTION.]KEY=VALUE, SECTION global or defaults; the last value counts, or all */
 	size_t option_count;
 	int louder; /* how many -v, less how many -q; counts from the level that the configuration asks for */
 };

@@ -60,22 +60,25 @@ static void set_defaults(struct loader *loader, struct section *section)
 	for (size_t i = 0; i < option_count; i++) {
 		const struct option *option = &option_table[i];
 
-		if ((option->sections & section->kind) &&
+		if ((option->sections & section->kind) && option->default_text &&
 		    option_set(option, section->settings, option->default_text))
 			loader->complaints.out_of_memory = true; /* a test checks that the texts are good */
 	}
 }
 
-/* lines has one for each address before the last. */
-static void keep_last_line(struct loader *loader, unsigned **lines, size_t count, unsigned line)
+/* Remembers where the last value of an option that repeats was set. */
+static void keep_last_line(struct loader *loader, struct section *section, const struct option *option,
+                           unsigned line)
 {
-	unsigned *grown = reallocarray(*lines, count, sizeof(*grown));
+	unsigned **lines = &section->value_lines[option - option_table];
+	size_t last = option_values(option, section->settings) - 1;
+	unsigned *grown = option_grow(*lines, last, sizeof(*grown));
 
 	if (!grown) {
 		loader->complaints.out_of_memory = true;
 		return;
 	}
-	grown[count - 1] = line;
+	grown[last] = line;
 	*lines = grown;
 }
 
@@ -90,13 +93,8 @@ static void assign(struct loader *loader, struct section *section, const struct 
 		section->refused[option - option_table] = true;
 		complaints_add(&loader->complaints, line, "%s: \"%s\" %s; expected %s", option->key, value,
 		               problem, option->expected);
-	} else if (strcmp(option->key, "listen") == 0) {
-		keep_last_line(loader, &section->listen_lines, section->relay.listen_count, line);
-	} else if (strcmp(option->key, "target") == 0) {
-		keep_last_line(loader, &section->target_lines, section->relay.target_count, line);
-	} else if (strcmp(option->key, "backup_target") == 0) {
-		keep_last_line(loader, &section->backup_target_lines, section->relay.backup_target_count,
-		               line);
+	} else if (option_repeats(option)) {
+		keep_last_line(loader, section, option, line);
 	}
 }
 
@@ -294,6 +292,16 @@ static void read_file(struct loader *loader)
 	}
 }
 
+/* What the command line says of a key takes the place of what the file says, also where the key repeats. */
+static void assign_default(struct loader *loader, const struct option *option, const char *value)
+{
+	struct section *section = &loader->defaults;
+
+	if (option_repeats(option) && *loader_option_line(section, option) != COMMAND_LINE)
+		option_clear(option, section->settings);
+	assign(loader, section, option, COMMAND_LINE, value);
+}
+
 /* Applies KEY=VALUE or SECTION.KEY=VALUE, already split. section is NULL if there is none. */
 static void apply_option(struct loader *loader, const char *section, const char *key, const char *value)
 {
@@ -311,7 +319,7 @@ static void apply_option(struct loader *loader, const char *section, const char 
 	else if (option->sections & SECTION_GLOBAL)
 		assign(loader, &loader->global, option, COMMAND_LINE, value);
 	else
-		assign(loader, &loader->defaults, option, COMMAND_LINE, value);
+		assign_default(loader, option, value);
 }
 
 static void take_option(struct loader *loader, const char *text)
@@ -384,11 +392,16 @@ void loader_read(struct loader *loader)
 	take_command_line(loader);
 }
 
+unsigned loader_value_line(const struct section *section, const char *key, size_t n)
+{
+	return section->value_lines[option_find(key, section->kind) - option_table][n];
+}
+
 unsigned loader_target_line(const struct section *section, size_t n)
 {
 	size_t count = section->relay.target_count;
 
-	return n < count ? section->target_lines[n] : section->backup_target_lines[n - count];
+	return loader_value_line(section, loader_target_key(section, n), n < count ? n : n - count);
 }
 
 const char *loader_target_key(const struct section *section, size_t n)
@@ -406,17 +419,22 @@ size_t loader_count_listens(const struct loader *loader)
 	return count;
 }
 
+static void section_deinit(struct section *section)
+{
+	config_free_relay(&section->relay);
+	for (size_t i = 0; i < option_count; i++)
+		free(section->value_lines[i]);
+}
+
 void loader_deinit(struct loader *loader)
 {
 	struct section *section;
 
 	while ((section = STAILQ_FIRST(&loader->relays))) {
 		STAILQ_REMOVE_HEAD(&loader->relays, link);
-		config_free_relay(&section->relay);
-		free(section->listen_lines);
-		free(section->target_lines);
-		free(section->backup_target_lines);
+		section_deinit(section);
 		free(section);
 	}
+	section_deinit(&loader->defaults);
 	tdestroy(loader->firsts, free);
 }

@@ -17,9 +17,8 @@ struct section {
 	unsigned kind;               /* one bit of enum option_section */
 	unsigned line;               /* of its head */
 	unsigned lines[OPTIONS_MAX]; /* where each option of the table was set; NO_LINE = it was not */
-	unsigned *listen_lines;      /* where each listening address of relay was set */
-	unsigned *target_lines;      /* the same of each target */
-	unsigned *backup_target_lines;
+	/* where each value of an option that repeats was set; NULL for others */
+	unsigned *value_lines[OPTIONS_MAX];
 	bool refused[OPTIONS_MAX]; /* options of the table that had a wrong value */
 	void *settings;            /* struct config_global or config_relay, as option_set takes it */
 	struct config_relay relay; /* for [defaults] and [relay NAME] */
@@ -46,6 +45,9 @@ void loader_deinit(struct loader *loader);
 
 /* Points to the line where section sets option, NO_LINE if it does not. */
 unsigned *loader_option_line(struct section *section, const struct option *option);
+
+/* The same of one value of an option that repeats. */
+unsigned loader_value_line(const struct section *section, const char *key, size_t n);
 
 /* Of a target as config_nth_target counts them: the line, and the key that it has there. */
 unsigned loader_target_line(const struct section *section, size_t n);

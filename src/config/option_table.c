@@ -21,6 +21,10 @@
 #define IN_RELAY(name, effect)                                                                               \
 	.key = #name, .applies = APPLIES_##effect, .sections = SECTION_RELAY,                                \
 	.offset = offsetof(struct config_relay, name)
+#define LIST_IN_RELAY(name, effect)                                                                          \
+	IN_RELAY(name, effect), .count_offset = offsetof(struct config_relay, name##_count)
+#define LIST_IN_BOTH(name, effect)                                                                           \
+	IN_BOTH(name, effect), .count_offset = offsetof(struct config_relay, name##_count)
 #define IN_BOTH(name, effect) IN_BOTH_AS(name, name, effect)
 #define IN_BOTH_AS(name, field, effect)                                                                      \
 	.key = #name, .applies = APPLIES_##effect, .sections = SECTION_RELAY | SECTION_DEFAULTS,             \
@@ -35,6 +39,9 @@
 #define TIMEOUT_OPTION                                                                                       \
 	.type = &option_duration_type, .minimum = 0, .maximum = MS_MAX,                                      \
 	.expected = "a duration like 500ms, 30s, 5m or 1h, at most 365d; 0 = never"
+#define NETWORK_OPTION                                                                                       \
+	.type = &option_network_type,                                                                        \
+	.expected = "a network like 10.0.0.0/8 or 2001:db8::/32, a single address, unix or any"
 #define RATE_OPTION                                                                                          \
 	.type = &option_size_type, .maximum = RATE_MAX, .default_text = "0",                                 \
 	.expected = "a size from 0 to 1T, in bytes a second; 0 = no limit"
@@ -75,16 +82,13 @@ const struct option option_table[] = {
          .maximum = MS_MAX, .default_text = "10s", .expected = "a duration from 1s to 365d",
          .help = "How often host names are looked up again."},
 
-        {IN_RELAY(listen, AT_ONCE), .type = &option_listen_type,
-         .count_offset = offsetof(struct config_relay, listen_count),
+        {LIST_IN_RELAY(listen, AT_ONCE), .type = &option_listen_type,
          .expected = "HOST:PORT, [IPV6]:PORT, *:PORT, systemd:NAME, unix:@NAME or unix:/PATH, which may have "
                      "mode=OCTAL, owner=USER and group=GROUP after it",
          .help = "An address to accept clients on; may be repeated."},
-        {IN_RELAY(target, TO_NEW_PAIRS), .type = &option_target_type,
-         .count_offset = offsetof(struct config_relay, target_count), TARGET_OPTION,
+        {LIST_IN_RELAY(target, TO_NEW_PAIRS), .type = &option_target_type, TARGET_OPTION,
          .help = "An address to connect to for a client; may be repeated."},
-        {IN_RELAY(backup_target, TO_NEW_PAIRS), .type = &option_target_type,
-         .count_offset = offsetof(struct config_relay, backup_target_count), TARGET_OPTION,
+        {LIST_IN_RELAY(backup_target, TO_NEW_PAIRS), .type = &option_target_type, TARGET_OPTION,
          .help = "The same, for clients that find no target up, or have tried all that are."},
         {IN_BOTH(high_watermark, TO_NEW_PAIRS), HIGH_OPTION, .default_text = "1M",
          .expected = "a size from 1 to 1T", .help = "The queue at which a flow stops reading its source."},
@@ -112,6 +116,12 @@ const struct option option_table[] = {
         {IN_BOTH(max_connections_per_source, AT_ONCE), .type = &option_number_type, .maximum = PAIRS_MAX,
          .default_text = "0", .expected = "a number from 0 to 10000000; 0 = no limit",
          .help = "Pairs of one relay at a time from one client address; 0 = no limit."},
+        {LIST_IN_BOTH(allow, TO_NEW_PAIRS), NETWORK_OPTION,
+         .help = "Clients that may come; with any of these, all others may not. May be repeated."},
+        {LIST_IN_BOTH(deny, TO_NEW_PAIRS), NETWORK_OPTION,
+         .help = "Clients that are reset at once, unless a longer prefix allows them. May be repeated."},
+        {LIST_IN_BOTH(accept_proxy, TO_NEW_PAIRS), NETWORK_OPTION,
+         .help = "Clients that must begin with a PROXY header; may be repeated."},
         {IN_BOTH(ipv6_source_prefix, TO_NEW_PAIRS), .type = &option_number_type, .minimum = 1, .maximum = 128,
          .default_text = "64", .expected = "a number from 1 to 128, in bits",
          .help = "IPv6 clients with so many equal bits at the beginning count as one client address."},
@@ -182,6 +192,12 @@ const struct option option_table[] = {
         {IN_BOTH(vanish_timeout, TO_NEW_PAIRS), TIMEOUT_OPTION, .default_text = "2m",
          .help = "How long a peer's TCP may leave unanswered what it was sent; 0 = as long as the kernel "
                  "tries."},
+        {LIST_IN_BOTH(source_address, TO_NEW_PAIRS), .type = &option_source_type,
+         .expected = "an IPv4 or IPv6 address like 192.0.2.1 or 2001:db8::1, without a port",
+         .help = "Where connections to targets come from; at most one IPv4 and one IPv6 address."},
+        {IN_BOTH(source_interface, TO_NEW_PAIRS), .type = &option_interface_type, .default_text = "any",
+         .expected = "any or the name of an interface, of at most 15 bytes",
+         .help = "The interface that connections to targets go out by; any = as the routes say."},
         {IN_BOTH(max_duration, TO_NEW_PAIRS), TIMEOUT_OPTION, .default_text = "0",
          .help = "How long a pair may last at most, whatever it does; 0 = for ever."},
         {IN_BOTH(tcp_nodelay, TO_NEW_PAIRS), BOOL_OPTION, .default_text = "on",

@@ -3,14 +3,18 @@
 #include "config/option_types.h"
 
 #include "base/printable.h"
-#include "config/addresses.h"
-#include "config/settings.h"
+#include "config/sources.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define ANY "any"
+
+/* ---- sizes, durations and numbers ---- */
 
 static const char *parse_limited(const struct option *option, const char *text, uint64_t *value)
 {
@@ -53,6 +57,8 @@ static char *format_number(uint64_t number, char buf[UNITS_TEXT_MAX])
 	snprintf(buf, UNITS_TEXT_MAX, "%" PRIu64, number);
 	return buf;
 }
+
+/* ---- words ---- */
 
 static const char *set_bool(const struct option *option, void *settings, const char *text)
 {
@@ -98,27 +104,39 @@ static void print_log_level(const struct option *option, const void *settings, F
 	fprintf(out, "%s = %s\n", option->key, log_level_name(*value));
 }
 
+/* ---- a path ---- */
+
 /* A path that is accepted here must read back the same from a line of relay.ini. */
 static bool path_is_plain(const char *path)
 {
 	return path[0] != ';' && path[0] != '#' && printable_is_word(path);
 }
 
-static const char *set_path(const struct option *option, void *settings, const char *text)
+/* Takes a copy. */
+static const char *keep_text(const struct option *option, void *settings, const char *text)
 {
 	char **value = option_field(option, settings);
-	char *copy;
+	char *copy = strdup(text);
 
-	if (strlen(text) > option->maximum)
-		return "is too long";
-	if (!path_is_plain(text))
-		return "is not valid";
-	copy = strdup(text);
 	if (!copy)
 		return COULD_NOT_KEEP;
 	free(*value);
 	*value = copy;
 	return NULL;
+}
+
+static bool copy_text(const struct option *option, void *to, const void *from)
+{
+	char *const *value = option_const_field(option, from);
+
+	return *value && keep_text(option, to, *value) == NULL; /* NULL: memory ran out before */
+}
+
+static const char *set_path(const struct option *option, void *settings, const char *text)
+{
+	if (strlen(text) > option->maximum)
+		return "is too long";
+	return path_is_plain(text) ? keep_text(option, settings, text) : "is not valid";
 }
 
 static void print_path(const struct option *option, const void *settings, FILE *out)
@@ -128,14 +146,43 @@ static void print_path(const struct option *option, const void *settings, FILE *
 	fprintf(out, "%s = %s\n", option->key, *value);
 }
 
-/* False when out of memory. */
-static bool append(const struct option *option, void *settings, const void *item, size_t size)
+/* ---- an interface: its name, or nothing for any ---- */
+
+static const char *set_interface(const struct option *option, void *settings, const char *text)
 {
-	size_t *count = (size_t *)(void *)((char *)settings + option->count_offset);
+	if (strcmp(text, ANY) == 0)
+		return keep_text(option, settings, "");
+	if (strlen(text) >= IFNAMSIZ)
+		return "is too long";
+	if (!path_is_plain(text) || strpbrk(text, "/:") || strcmp(text, ".") == 0 || strcmp(text, "..") == 0)
+		return "is not valid"; /* the kernel names none like that */
+	return keep_text(option, settings, text);
+}
+
+static void print_interface(const struct option *option, const void *settings, FILE *out)
+{
+	char *const *value = option_const_field(option, settings);
+
+	fprintf(out, "%s = %s\n", option->key, **value ? *value : ANY);
+}
+
+/* ---- lists ---- */
+
+void *option_grow(void *items, size_t count, size_t size)
+{
+	if (count & (count - 1))
+		return items;
+	return reallocarray(items, count > 0 ? 2 * count : 1, size);
+}
+
+/* False when out of memory. */
+static bool append(const struct option *option, void *settings, const union option_item *item)
+{
+	size_t *count = option_count_field(option, settings), size = option->type->size;
 	char *items, *grown;
 
 	memcpy(&items, option_field(option, settings), sizeof(items));
-	grown = reallocarray(items, *count + 1, size);
+	grown = option_grow(items, *count, size);
 	if (!grown)
 		return false;
 	memcpy(grown + (*count)++ * size, item, size);
@@ -144,46 +191,110 @@ static bool append(const struct option *option, void *settings, const void *item
 	return true;
 }
 
-static const char *set_listen(const struct option *option, void *settings, const char *text)
+static const char *set_item(const struct option *option, void *settings, const char *text)
 {
-	struct address address;
-	const char *problem = addresses_parse_listen(text, &address);
+	union option_item item;
+	const char *problem = option->type->parse_item(text, &item);
 
-	if (problem || append(option, settings, &address, sizeof(address)))
+	if (problem || append(option, settings, &item))
 		return problem;
-	address_deinit(&address);
+	if (option->type->deinit_item)
+		option->type->deinit_item(&item);
 	return COULD_NOT_KEEP;
 }
 
-static void print_listens(const struct option *option, const void *settings, FILE *out)
+static void print_list(const struct option *option, const void *settings, FILE *out)
 {
-	const struct config_relay *relay = settings;
+	size_t count = option_values(option, settings);
 	char buf[ADDRESSES_TEXT_MAX];
+	const char *items;
 
-	for (size_t i = 0; i < relay->listen_count; i++)
-		fprintf(out, "%s = %s\n", option->key, addresses_format_listen(&relay->listen[i], buf));
-}
-
-static const char *set_target(const struct option *option, void *settings, const char *text)
-{
-	struct config_target target;
-	const char *problem = addresses_parse_target(text, &target);
-
-	if (problem || append(option, settings, &target, sizeof(target)))
-		return problem;
-	address_deinit(&target.address);
-	return COULD_NOT_KEEP;
-}
-
-static void print_targets(const struct option *option, const void *settings, FILE *out)
-{
-	struct config_target *const *items = option_const_field(option, settings);
-	size_t count = *(const size_t *)(const void *)((const char *)settings + option->count_offset);
-	char buf[ADDRESSES_TEXT_MAX];
-
+	memcpy(&items, option_const_field(option, settings), sizeof(items));
 	for (size_t i = 0; i < count; i++)
-		fprintf(out, "%s = %s\n", option->key, addresses_format_target(&(*items)[i], buf));
+		fprintf(out, "%s = %s\n", option->key,
+		        option->type->format_item(items + i * option->type->size, buf));
 }
+
+/* The copy is never appended to. */
+static bool copy_list(const struct option *option, void *to, const void *from)
+{
+	size_t count = option_values(option, from), size = option->type->size;
+	const void *items;
+	void *copy;
+
+	memcpy(&items, option_const_field(option, from), sizeof(items));
+	copy = count > 0 ? reallocarray(NULL, count, size) : NULL;
+	if (count > 0 && !copy)
+		return false;
+	if (copy)
+		memcpy(copy, items, count * size);
+	memcpy(option_field(option, to), &copy, sizeof(copy));
+	*option_count_field(option, to) = count;
+	return true;
+}
+
+static const char *parse_listen(const char *text, union option_item *item)
+{
+	return addresses_parse_listen(text, &item->listen);
+}
+
+static char *format_listen(const void *item, char buf[ADDRESSES_TEXT_MAX])
+{
+	return addresses_format_listen(item, buf);
+}
+
+static void deinit_listen(union option_item *item)
+{
+	address_deinit(&item->listen);
+}
+
+static const char *parse_target(const char *text, union option_item *item)
+{
+	return addresses_parse_target(text, &item->target);
+}
+
+static char *format_target(const void *item, char buf[ADDRESSES_TEXT_MAX])
+{
+	return addresses_format_target(item, buf);
+}
+
+static void deinit_target(union option_item *item)
+{
+	address_deinit(&item->target.address);
+}
+
+static const char *parse_network(const char *text, union option_item *item)
+{
+	switch (network_parse(text, &item->network)) {
+	case 0:
+		return NULL;
+	case -ERANGE:
+		return "has a prefix that is longer than the address";
+	case -EDOM:
+		return "has bits set after the prefix";
+	case -ENOTSUP:
+		return "has an interface, which networks do not have";
+	default:
+		return "is not a network";
+	}
+}
+
+static char *format_network(const void *item, char buf[ADDRESSES_TEXT_MAX])
+{
+	return network_format(item, buf);
+}
+
+static const char *parse_source(const char *text, union option_item *item)
+{
+	return sources_parse(text, &item->source);
+}
+
+static char *format_source(const void *item, char buf[ADDRESSES_TEXT_MAX])
+{
+	return sources_format(item, buf);
+}
+
+/* ---- the types ---- */
 
 static_assert(sizeof(enum dump_format) == sizeof(unsigned), "set_word stores an unsigned");
 static const char *const dump_format_words[] = {[DUMP_TEXT] = "text", [DUMP_JSON] = "json", NULL};
@@ -209,6 +320,12 @@ static const char *const send_proxy_words[] = {
 		.set = set_word, .print = print_word, .size = sizeof(unsigned), .words = (list)              \
 	}
 
+#define LIST_TYPE(type, name, deinit)                                                                        \
+	{                                                                                                    \
+		.set = set_item, .print = print_list, .copy = copy_list, .size = sizeof(type),               \
+		.parse_item = parse_##name, .format_item = format_##name, .deinit_item = (deinit)            \
+	}
+
 const struct option_type option_size_type = NUMBER_TYPE(units_parse_size, units_format_size);
 const struct option_type option_duration_type = NUMBER_TYPE(units_parse_duration, units_format_duration);
 const struct option_type option_number_type = NUMBER_TYPE(units_parse_number, format_number);
@@ -223,5 +340,9 @@ const struct option_type option_send_proxy_type = WORD_TYPE(send_proxy_words);
 const struct option_type option_log_level_type = {
         .set = set_log_level, .print = print_log_level, .size = sizeof(enum log_level)};
 const struct option_type option_path_type = {.set = set_path, .print = print_path};
-const struct option_type option_listen_type = {.set = set_listen, .print = print_listens};
-const struct option_type option_target_type = {.set = set_target, .print = print_targets};
+const struct option_type option_interface_type = {
+        .set = set_interface, .print = print_interface, .copy = copy_text};
+const struct option_type option_listen_type = LIST_TYPE(struct address, listen, deinit_listen);
+const struct option_type option_target_type = LIST_TYPE(struct config_target, target, deinit_target);
+const struct option_type option_network_type = LIST_TYPE(struct network, network, NULL);
+const struct option_type option_source_type = LIST_TYPE(struct endpoint, source, NULL);

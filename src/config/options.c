@@ -4,6 +4,7 @@
 
 #include "config/option_types.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -130,9 +131,28 @@ const char *option_set(const struct option *option, void *settings, const char *
 	return option->type->set(option, settings, text);
 }
 
-void option_copy(const struct option *option, void *to, const void *from)
+bool option_copy(const struct option *option, void *to, const void *from)
 {
+	if (option->type->copy)
+		return option->type->copy(option, to, from);
 	memcpy(option_field(option, to), option_const_field(option, from), option->type->size);
+	return true;
+}
+
+size_t option_values(const struct option *option, const void *settings)
+{
+	return *(const size_t *)(const void *)((const char *)settings + option->count_offset);
+}
+
+void option_clear(const struct option *option, void *settings)
+{
+	void *items;
+
+	memcpy(&items, option_field(option, settings), sizeof(items));
+	free(items);
+	items = NULL;
+	memcpy(option_field(option, settings), &items, sizeof(items));
+	*option_count_field(option, settings) = 0;
 }
 
 void option_print(const struct option *option, const void *settings, FILE *out)

@@ -66,8 +66,20 @@ const char *option_set(const struct option *option, void *settings, const char *
 const char *option_effect_name(enum option_effect effect);
 /* Whether two settings have other values of it; not for options that repeat or are paths. */
 bool option_differs(const struct option *option, const void *one, const void *other);
-/* Copies the value from one struct config_relay to another; not for options that repeat. */
-void option_copy(const struct option *option, void *to, const void *from);
+/* How many values an option that repeats has. */
+size_t option_values(const struct option *option, const void *settings);
+/* Takes all values of an option that repeats away; only for those that [defaults] may have. */
+void option_clear(const struct option *option, void *settings);
+/*
+ * A list with room for one more item than count. It grows whenever count is a power of two. Returns NULL when
+ * out of memory, and leaves items alone then.
+ */
+void *option_grow(void *items, size_t count, size_t size);
+/*
+ * Copies the value, or all values, from the settings of [defaults] to those of a relay that has none yet.
+ * False when out of memory.
+ */
+bool option_copy(const struct option *option, void *to, const void *from);
 /* Writes "key = value", one line for each value. */
 void option_print(const struct option *option, const void *settings, FILE *out);
 

@@ -89,7 +89,8 @@ static void check_listens(struct loader *loader, const struct section *section)
 		const struct address *address = &section->relay.listen[i];
 
 		if (address->kind == ADDRESS_LITERAL && endpoint_is_path(&address->endpoint))
-			check_socket(loader, section->listen_lines[i], address->endpoint.un.sun_path);
+			check_socket(loader, loader_value_line(section, "listen", i),
+			             address->endpoint.un.sun_path);
 	}
 }
 

@@ -15,6 +15,11 @@ void config_free_relay(struct config_relay *relay)
 	free(relay->listen);
 	free(relay->target);
 	free(relay->backup_target);
+	free(relay->allow);
+	free(relay->deny);
+	free(relay->accept_proxy);
+	free(relay->source_address);
+	free(relay->source_interface);
 	free(relay->name);
 	*relay = (struct config_relay){0};
 }

@@ -184,6 +184,7 @@ START_TEST(option_is_documented)
 	const struct option *option = &option_table[_i];
 	bool global = option->sections == SECTION_GLOBAL;
 	char *sample = read_source("conf/relay.ini"), *manual = read_source("man/relay.ini.5");
+	char item[64];
 	const char *sample_part = section_text(sample, global ? "\n#[global]\n" : "\n#[defaults]\n");
 	const char *manual_part =
 	        section_text(manual, global ? "\n.Sh GLOBAL SETTINGS\n" : "\n.Sh RELAY SETTINGS\n");
@@ -196,8 +197,8 @@ START_TEST(option_is_documented)
 		        "man/relay.ini.5 lacks .It Ic %s No = Ar %s", option->key, option->default_text);
 	} else {
 		ck_assert_msg(strstr(sample_part, option->key), "conf/relay.ini lacks %s", option->key);
-		ck_assert_msg(has_line(manual_part, ".It Ic %s No = Ar address", option->key),
-		              "man/relay.ini.5 lacks .It Ic %s No = Ar address", option->key);
+		snprintf(item, sizeof(item), "\n.It Ic %s No = Ar ", option->key);
+		ck_assert_msg(strstr(manual_part, item), "man/relay.ini.5 lacks %s", item);
 	}
 	free(sample);
 	free(manual);
