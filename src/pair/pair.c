@@ -41,7 +41,7 @@
 bool pair_peer_failed(const struct peer *peer)
 {
 	return peer->from.source == SOURCE_FAILED || peer->from.source == SOURCE_DOOMED ||
-	       peer->opposite->from.sink == SINK_FAILED;
+	       pair_opposite(peer)->from.sink == SINK_FAILED;
 }
 
 bool pair_peer_has_ended(const struct peer *peer)
@@ -144,7 +144,7 @@ static void close_pair(struct pair *pair, enum reason reason)
 /* What the peer's own socket said counts more than what writing to it did. */
 static int peer_error(const struct peer *peer)
 {
-	return peer->from.source_error ? peer->from.source_error : peer->opposite->from.sink_error;
+	return peer->from.source_error ? peer->from.source_error : pair_opposite(peer)->from.sink_error;
 }
 
 static enum reason failure_reason(const struct pair *pair, const struct peer *peer)
@@ -165,7 +165,7 @@ static void note_ended_first(struct pair *pair)
 /* A failed peer takes no more bytes, and its end will not be a clean one. */
 static void spread_failure(struct peer *peer)
 {
-	struct flow *to = &peer->opposite->from;
+	struct flow *to = &pair_opposite(peer)->from;
 
 	if (!pair_peer_failed(peer))
 		return;
@@ -186,14 +186,14 @@ static void begin_ending(struct pair *pair, uint64_t first_look)
  */
 static uint64_t unacknowledged(struct peer *peer)
 {
-	bool clean = !pair_peer_failed(peer->opposite);
+	bool clean = !pair_peer_failed(pair_opposite(peer));
 	uint64_t left;
 
-	if (pair_peer_failed(peer) || (clean && peer->opposite->from.bytes == 0))
+	if (pair_peer_failed(peer) || (clean && pair_opposite(peer)->from.bytes == 0))
 		return 0;
 	left = stream_unacknowledged(peer->fd);
-	peer->over =
-	        left == 0 && peer->from.source == SOURCE_ENDED && peer->opposite->from.sink == SINK_ENDED;
+	peer->over = left == 0 && peer->from.source == SOURCE_ENDED &&
+	             pair_opposite(peer)->from.sink == SINK_ENDED;
 	return clean && left > 0 ? left - 1 : left;
 }
 
@@ -229,7 +229,7 @@ static void begin_reset(struct pair *pair, const struct peer *opposite)
  */
 static enum reason advance_failure(struct pair *pair, const struct peer *failed)
 {
-	struct peer *opposite = failed->opposite;
+	struct peer *opposite = pair_opposite(failed);
 
 	if (pair->phase == PHASE_OPEN) {
 		pair->phase = PHASE_FAILING;
@@ -334,11 +334,9 @@ size_t pair_cost(void)
 	return allocation_size() + 2 * BUFFEREVENT_COST;
 }
 
-static void init_peer(struct pair *pair, struct peer *peer, struct peer *opposite, enum direction from,
-                      int fd)
+static void init_peer(struct pair *pair, struct peer *peer, enum direction from, int fd)
 {
 	peer->pair = pair;
-	peer->opposite = opposite;
 	peer->fd = fd;
 	flow_init(&peer->from, &pair->set->io, &pair->relay->config->limits[from]);
 }
@@ -371,8 +369,8 @@ int pair_new(struct pair_set *set, struct admission *ticket, int client_fd,
 	pair->ticket = *ticket; /* consumed */
 	pair->id = 1 + set->worker + set->made++ * set->id_step;
 	pair->born = clock_ms();
-	init_peer(pair, &pair->client, &pair->target, UPLOAD, client_fd);
-	init_peer(pair, &pair->target, &pair->client, DOWNLOAD, -1);
+	init_peer(pair, &pair->client, UPLOAD, client_fd);
+	init_peer(pair, &pair->target, DOWNLOAD, -1);
 	LIST_INSERT_HEAD(&set->pairs, pair, entry);
 	set->count++;
 	bell_ring(set->io.bell);

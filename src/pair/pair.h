@@ -1,9 +1,9 @@
 /*
  * Pairs: from an accepted client to the close line.
  *
- * A pair is two peers, each of which points to its opposite and is the source of one flow. A pair stays on
- * one worker all its life. Every callback of a pair or of its flows ends in one settle function, which
- * closes the pair when it is time.
+ * A pair is two peers, each of which is the source of one flow. A pair stays on one worker all its life.
+ * Every callback of a pair or of its flows ends in one settle function, which closes the pair when it is
+ * time.
  */
 #ifndef WEIR_PAIR_H
 #define WEIR_PAIR_H

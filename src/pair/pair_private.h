@@ -33,7 +33,6 @@ struct sink_pace {
 /* One end of a pair. */
 struct peer {
 	struct pair *pair;
-	struct peer *opposite;
 	struct flow from;       /* the flow whose source this peer is */
 	struct sink_pace *pace; /* while it has bytes queued and there is a min_rate; otherwise NULL */
 	/* clock_ms; what was sent to it before is acknowledged, or its window was shut then. */
@@ -86,6 +85,11 @@ struct pair {
 	bool blind;    /* nothing is read from a peer, so it is on the list of pairs to watch */
 	bool retries;  /* all targets have failed once, and retry_time counts */
 };
+
+static inline struct peer *pair_opposite(const struct peer *peer)
+{
+	return peer == &peer->pair->client ? &peer->pair->target : &peer->pair->client;
+}
 
 static inline struct tally *pair_tally(const struct pair *pair)
 {

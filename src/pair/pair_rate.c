@@ -24,13 +24,13 @@ static uint64_t look_interval(const struct config_relay *config)
 /* Bytes; only differences count. The kernel adds costs of its own for a unix socket, so it may be below 0. */
 static uint64_t taken(const struct peer *sink)
 {
-	return sink->opposite->from.bytes - stream_unacknowledged(sink->fd);
+	return pair_opposite(sink)->from.bytes - stream_unacknowledged(sink->fd);
 }
 
 /* While a pair is ending, what it has yet to take is with the kernel. */
 static bool is_behind(const struct peer *sink)
 {
-	return flow_has_backlog(&sink->opposite->from) ||
+	return flow_has_backlog(&pair_opposite(sink)->from) ||
 	       (sink->pair->phase == PHASE_ENDING && stream_unacknowledged(sink->fd) > 1);
 }
 

@@ -48,7 +48,7 @@ static void consider_stall(struct deadline *deadline, const struct peer *sink, u
 {
 	uint64_t before = deadline->at;
 
-	consider(deadline, sink->opposite->from.last_progress, timeout, REASON_STALL_TIMEOUT);
+	consider(deadline, pair_opposite(sink)->from.last_progress, timeout, REASON_STALL_TIMEOUT);
 	if (deadline->at < before)
 		deadline->sink = sink;
 }
@@ -109,7 +109,7 @@ static bool peer_has_news(const struct pair *pair, const struct peer *peer)
 
 	if (flow_reads(&peer->from) && stream_is_readable(peer->fd))
 		return true;
-	return (flow_has_backlog(&peer->opposite->from) || connecting) && stream_is_writable(peer->fd);
+	return (flow_has_backlog(&pair_opposite(peer)->from) || connecting) && stream_is_writable(peer->fd);
 }
 
 /*

@@ -32,7 +32,7 @@ static uint64_t look_interval(const struct pair *pair)
  */
 static bool was_sent_more(const struct peer *peer)
 {
-	const struct flow *to = &peer->opposite->from;
+	const struct flow *to = &pair_opposite(peer)->from;
 
 	if (to->sink == SINK_ENDED && to->ended >= peer->owing_since)
 		return true;
@@ -42,7 +42,7 @@ static bool was_sent_more(const struct peer *peer)
 /* Something may not be acknowledged. A pair that is ending waits for just that. */
 static bool owes(const struct peer *peer)
 {
-	if (peer->opposite->from.sink == SINK_FAILED)
+	if (pair_opposite(peer)->from.sink == SINK_FAILED)
 		return false;
 	return peer->look_at > 0 || was_sent_more(peer) || peer->pair->phase == PHASE_ENDING;
 }
@@ -78,7 +78,7 @@ static uint64_t silent_since(const struct peer *peer, const struct stream_unansw
 static void look(struct peer *peer, uint64_t now)
 {
 	uint64_t interval = look_interval(peer->pair);
-	struct flow *to = &peer->opposite->from;
+	struct flow *to = &pair_opposite(peer)->from;
 	struct stream_unanswered left = stream_unanswered(peer->fd);
 
 	if (!left.outstanding) {
