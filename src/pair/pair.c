@@ -2,6 +2,7 @@
  *            pair_settle ◄──────── every event ends here
  *              │
  *   ┌──────────┴─────────────────────────────────────┐
+ *   │ header, silent:      the client comes first    │ pair_entry.c
  *   │ waiting, connecting: one address after another │ pair_connect.c
  *   │ held, due:           until all are tried again │ pair_hold.c
  *   │ open:                two flows run             │ flow.c
@@ -95,6 +96,7 @@ static void free_pair(struct pair *pair)
 	pair_unwatch(pair);
 	free_peer(&pair->client);
 	free_peer(&pair->target);
+	pair_header_free(pair);
 	LIST_REMOVE(pair, entry);
 	set->count--;
 	tried_forget(&pair->tried);
@@ -130,6 +132,7 @@ static void close_pair(struct pair *pair, enum reason reason)
 	flow_stop(&pair->target.from);
 	if (!pair_is_connected(pair) && pair->target.fd >= 0)
 		event_del(pair_event(&pair->target));
+	pair_entry_forget(pair);
 	pair_hold_forget(pair);
 	pair_log_close(pair, reason);
 	pair_count_close(pair, reason);
@@ -278,6 +281,8 @@ static enum reason judge_open(struct pair *pair)
 static enum reason judge_connecting(struct pair *pair)
 {
 	note_ended_first(pair);
+	if (pair->turned_away)
+		return pair->turned_away;
 	if (pair_peer_failed(&pair->client))
 		return REASON_CLIENT_RESET;
 	if (pair_is_held(pair) || !pair->unserved)
@@ -313,16 +318,16 @@ static void on_timer(struct timer *timer)
 
 	if (!expired && !pair_rate_is_kept(pair))
 		expired = REASON_STALL_TIMEOUT;
-	if (expired && pair_is_connected(pair)) {
+	if (expired && (pair_is_connected(pair) || pair_is_entering(pair))) {
 		close_pair(pair, expired);
 		return;
 	}
-	if (!pair_is_connected(pair))
-		pair_connect_again(pair, expired != REASON_NONE);
-	else {
+	if (pair_is_connected(pair)) {
 		pair_vanish_look(pair);
 		if (pair->phase != PHASE_OPEN)
 			backoff_next(&pair->look, LOOK_MAX_MS);
+	} else if (!pair_is_entering(pair)) {
+		pair_connect_again(pair, expired != REASON_NONE);
 	}
 	pair_settle(pair);
 }
@@ -339,17 +344,6 @@ static void init_peer(struct pair *pair, struct peer *peer, enum direction from,
 	peer->pair = pair;
 	peer->fd = fd;
 	flow_init(&peer->from, &pair->set->io, &pair->relay->config->limits[from]);
-}
-
-static void begin(struct pair *pair, const union client_address *client)
-{
-	if (!admission_tell_client(&pair->ticket, client)) {
-		close_pair(pair, REASON_OVER_LIMIT);
-		return;
-	}
-	damper_take_client(pair_damper(pair), &pair->relay->standing->damping, pair->born);
-	pair_connect_begin(pair);
-	pair_settle(pair);
 }
 
 int pair_new(struct pair_set *set, struct admission *ticket, int client_fd,
@@ -374,7 +368,8 @@ int pair_new(struct pair_set *set, struct admission *ticket, int client_fd,
 	LIST_INSERT_HEAD(&set->pairs, pair, entry);
 	set->count++;
 	bell_ring(set->io.bell);
-	begin(pair, client);
+	pair_entry_begin(pair, client);
+	pair_settle(pair);
 	return 0;
 }
 

@@ -56,7 +56,7 @@ static void bound_sinks(struct pair *pair)
 static bool may_splice(const struct pair *pair)
 {
 	return pair->relay->config->splice == SPLICE_AUTO &&
-	       (pair->ticket.client.any.sa_family != AF_UNIX || pair_target(pair)->any.sa_family != AF_UNIX);
+	       (pair_via(pair)->any.sa_family != AF_UNIX || pair_target(pair)->any.sa_family != AF_UNIX);
 }
 
 static void open_flows(struct pair *pair)
@@ -204,8 +204,11 @@ static void begin_round(struct pair *pair)
 		pair_connect_next(pair);
 }
 
-void pair_connect_begin(struct pair *pair)
+void pair_connect_begin(struct pair *pair, uint64_t since)
 {
+	pair->phase = PHASE_WAITING;
+	pair->sought_since = since;
+	damper_take_client(pair_damper(pair), &pair->relay->standing->damping, since);
 	backoff_reset(&pair->postpone, POSTPONE_MIN_MS);
 	begin_round(pair);
 }

@@ -32,7 +32,7 @@ static struct gate *gate_of(const struct pair *pair)
 
 static bool time_is_up(const struct pair *pair)
 {
-	return clock_ms() - pair->born >= pair->relay->config->retry_time;
+	return clock_ms() - pair->sought_since >= pair->relay->config->retry_time;
 }
 
 /* ---- the line ---- */
@@ -164,7 +164,8 @@ bool pair_hold(struct pair *pair)
 	if (!pair->retries)
 		(void)listen_to(&pair->client);
 	pair->retries = true;
-	pair->postpone.wait = max_u64(POSTPONE_MIN_MS, min_u64(clock_ms() - pair->born, POSTPONE_MAX_MS));
+	pair->postpone.wait =
+	        max_u64(POSTPONE_MIN_MS, min_u64(clock_ms() - pair->sought_since, POSTPONE_MAX_MS));
 	enter(pair);
 	return true;
 }

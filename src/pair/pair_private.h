@@ -1,20 +1,24 @@
 /*
- * What the files of the pair module share: pair.c (life and death), pair_time.c (deadlines), pair_connect.c
- * (targets), pair_hold.c (clients that wait for one), pair_damp.c (relays that get nowhere), pair_watch.c
- * (silent failures), pair_vanish.c (peers that are gone), pair_rate.c (readers that take too little),
- * pair_report.c (log and records).
+ * What the files of the pair module share: pair.c (life and death), pair_time.c (deadlines), pair_entry.c
+ * (what a client must do first), pair_header.c (its PROXY header), pair_connect.c (targets), pair_hold.c
+ * (clients that wait for one), pair_damp.c (relays that get nowhere), pair_watch.c (silent failures),
+ * pair_vanish.c (peers that are gone), pair_rate.c (readers that take too little), pair_report.c (log and
+ * records).
  */
 #ifndef WEIR_PAIR_PRIVATE_H
 #define WEIR_PAIR_PRIVATE_H
 
 #include "base/backoff.h"
 #include "base/timers.h"
+#include "net/proxy_header.h"
 #include "pair/pair.h"
 #include "pair/reason.h"
 
 struct event;
 
 enum __attribute__((packed)) phase {
+	PHASE_HEADER,     /* the client's PROXY header has not come, or not all of it */
+	PHASE_SILENT,     /* connect_on = data: the client's first byte has not come */
 	PHASE_WAITING,    /* the next attempt to connect a target is postponed */
 	PHASE_HELD,       /* no target could be connected; in line at the gate, until all are tried again */
 	PHASE_DUE,        /* no longer in line: all targets are tried again when the timer fires */
@@ -43,6 +47,17 @@ struct peer {
 	bool over;        /* its stream has ended both ways, and all of that is acknowledged */
 };
 
+/* What is known of a client that had to send a PROXY header. */
+struct arrival {
+	union client_address via; /* where its connection comes from */
+	/* With addresses, and only until it was sent on to the target; or NULL. */
+	struct proxy_header *told;
+	unsigned char *bytes; /* PHASE_HEADER: what has come of it, if that is not all; or NULL */
+	size_t size;
+	const char *wrong; /* what is wrong with the header; NULL: nothing, or it is late */
+	bool heard;        /* a byte has come */
+};
+
 struct pair {
 	struct pair_set *set;
 	struct relay *relay; /* that of the ticket, which holds it */
@@ -50,6 +65,7 @@ struct pair {
 	uint64_t id;
 	uint64_t born; /* clock_ms */
 	struct admission ticket;
+	struct arrival *arrival;     /* of a client that had to send a header with an address; or NULL */
 	struct target_choice choice; /* the target address being tried, or connected */
 	struct tried *tried;         /* until it is connected: those that have failed */
 	union {
@@ -68,6 +84,7 @@ struct pair {
 			int attempt_error;       /* -errno of the last attempt that failed, or 0 */
 			int wait_reason;         /* -errno: why PHASE_WAITING, or what it has met at last */
 			struct backoff postpone; /* how long the next attempt waits, without jitter */
+			uint64_t sought_since;   /* clock_ms; it seeks a target since then */
 		};
 		struct {                         /* PHASE_FAILING, PHASE_ENDING */
 			struct backoff look;     /* how long until the next look */
@@ -80,10 +97,11 @@ struct pair {
 	uint32_t attempts; /* to connect: those that have failed, and the one that has not */
 	uint32_t record;   /* 1 + its place in the current survey, or 0; there are never so many pairs */
 	enum phase phase;
-	bool answered; /* a byte or the end has come from the target */
-	bool bound;    /* its target's socket has a port that we chose, not the kernel */
-	bool blind;    /* nothing is read from a peer, so it is on the list of pairs to watch */
-	bool retries;  /* all targets have failed once, and retry_time counts */
+	enum reason turned_away; /* why the client gets no target, before one was sought; or REASON_NONE */
+	bool answered;           /* a byte or the end has come from the target */
+	bool bound;              /* its target's socket has a port that we chose, not the kernel */
+	bool blind;              /* nothing is read from a peer, so it is on the list of pairs to watch */
+	bool retries;            /* all targets have failed once, and retry_time counts */
 };
 
 static inline struct peer *pair_opposite(const struct peer *peer)
@@ -117,6 +135,24 @@ static inline bool pair_is_connected(const struct pair *pair)
 	return pair->phase >= PHASE_OPEN;
 }
 
+/* It seeks no target yet, because something of the client has to come first; pair_entry.c. */
+static inline bool pair_is_entering(const struct pair *pair)
+{
+	return pair->phase == PHASE_HEADER || pair->phase == PHASE_SILENT;
+}
+
+/* Where the client's connection comes from. That is the client, unless a header says otherwise. */
+static inline const union client_address *pair_via(const struct pair *pair)
+{
+	return pair->arrival ? &pair->arrival->via : &pair->ticket.client;
+}
+
+/* The header to be sent on to the target. NULL: none came, or without addresses. */
+static inline const struct proxy_header *pair_told(const struct pair *pair)
+{
+	return pair->arrival ? pair->arrival->told : NULL;
+}
+
 /* It has no target and tries none; pair_hold.c. */
 static inline bool pair_is_held(const struct pair *pair)
 {
@@ -138,11 +174,36 @@ struct event *pair_event(const struct peer *peer);
 /* Closes the peer's socket, if it has one. With reset, the other end sees a reset. */
 void pair_close_socket(struct peer *peer, bool reset);
 
+/* pair_entry.c */
+
+/* The client has been accepted. The caller settles. */
+void pair_entry_begin(struct pair *pair, const union client_address *client);
+/* The client's address is known; its header, if there had to be one, was taken. The caller settles. */
+void pair_entry_admit(struct pair *pair, const union client_address *client);
+/* PHASE_HEADER or PHASE_SILENT. */
+void pair_entry_begin_phase(struct pair *pair, enum phase phase);
+/* Waits until something has come from the client. Its end and its reset are reported too. */
+void pair_entry_await(struct pair *pair);
+/* The client gets no target. The caller settles. */
+void pair_entry_turn_away(struct pair *pair, enum reason reason);
+/* The pair is about to be closed. */
+void pair_entry_forget(struct pair *pair);
+
+/* pair_header.c */
+
+/* The client must begin with a header. The caller settles. */
+void pair_header_begin(struct pair *pair, const union client_address *client);
+/* Takes what has come of it. The caller settles. */
+void pair_header_read(struct pair *pair);
+/* The header has been sent on: it is not needed any more. */
+void pair_header_sent(struct pair *pair);
+void pair_header_free(struct pair *pair);
+
 /*
- * pair_connect.c: begins with the first attempt, or waits until a target has an address. The caller
- * settles.
+ * pair_connect.c: seeks a target, since a time (clock_ms). Begins with the first attempt, or waits until a
+ * target has an address. The caller settles.
  */
-void pair_connect_begin(struct pair *pair);
+void pair_connect_begin(struct pair *pair, uint64_t since);
 /*
  * Goes on from pair->attempt until an attempt is under way, the target is connected, or no
  * attempt is left. The caller settles.

@@ -206,7 +206,7 @@ static void measure(const struct pair *pair, struct pair_record *record)
 	struct flow_record *up = &record->flow[UPLOAD], *down = &record->flow[DOWNLOAD];
 
 	up->source_queue = stream_unread(pair->client.fd);
-	measure_sink(&pair->client, &pair->ticket.client.any, down);
+	measure_sink(&pair->client, &pair_via(pair)->any, down);
 	if (!pair_is_connected(pair))
 		return;
 	down->source_queue = stream_unread(pair->target.fd);

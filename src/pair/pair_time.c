@@ -60,11 +60,23 @@ static struct deadline connecting_deadline(const struct pair *pair)
 	struct deadline deadline = {.at = PAIR_NEVER};
 
 	if (pair->retries)
-		consider(&deadline, pair->born, config->retry_time, REASON_CONNECT_TIMEOUT);
+		consider(&deadline, pair->sought_since, config->retry_time, REASON_CONNECT_TIMEOUT);
 	if (!pair_is_held(pair))
 		consider(&deadline, pair->attempt_began, config->connect_timeout, REASON_CONNECT_TIMEOUT);
 	else if (!pair->retries)
-		consider(&deadline, pair->born, config->connect_timeout, REASON_CONNECT_TIMEOUT);
+		consider(&deadline, pair->sought_since, config->connect_timeout, REASON_CONNECT_TIMEOUT);
+	return deadline;
+}
+
+static struct deadline entry_deadline(const struct pair *pair)
+{
+	const struct config_relay *config = pair->relay->config;
+	struct deadline deadline = {.at = PAIR_NEVER};
+
+	if (pair->phase == PHASE_HEADER)
+		consider(&deadline, pair->born, config->proxy_header_timeout, REASON_BAD_PROXY_HEADER);
+	else
+		consider(&deadline, pair->born, config->idle_timeout, REASON_IDLE_TIMEOUT);
 	return deadline;
 }
 
@@ -73,6 +85,8 @@ static struct deadline next_deadline(const struct pair *pair)
 	const struct config_relay *config = pair->relay->config;
 	struct deadline deadline = {.at = PAIR_NEVER};
 
+	if (pair_is_entering(pair))
+		return entry_deadline(pair);
 	if (!pair_is_connected(pair))
 		return connecting_deadline(pair);
 	consider(&deadline, pair_last_activity(pair), config->idle_timeout, REASON_IDLE_TIMEOUT);
@@ -106,8 +120,9 @@ static uint64_t next_look(struct pair *pair)
 static bool peer_has_news(const struct pair *pair, const struct peer *peer)
 {
 	bool connecting = pair->phase == PHASE_CONNECTING && peer == &pair->target;
+	bool awaited = pair_is_entering(pair) && peer == &pair->client;
 
-	if (flow_reads(&peer->from) && stream_is_readable(peer->fd))
+	if ((flow_reads(&peer->from) || awaited) && stream_is_readable(peer->fd))
 		return true;
 	return (flow_has_backlog(&pair_opposite(peer)->from) || connecting) && stream_is_writable(peer->fd);
 }

@@ -28,9 +28,10 @@ static void start_timer(struct pair_set *set)
 
 static bool is_blind(const struct peer *peer)
 {
-	bool has_socket = peer == &peer->pair->client || pair_is_connected(peer->pair);
+	const struct pair *pair = peer->pair;
+	bool is_used = pair_is_connected(pair) || (peer == &pair->client && !pair_is_entering(pair));
 
-	return has_socket && !flow_reads(&peer->from) && !pair_peer_failed(peer);
+	return is_used && !flow_reads(&peer->from) && !pair_peer_failed(peer);
 }
 
 void pair_unwatch(struct pair *pair)

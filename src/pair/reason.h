@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-enum reason {
+enum __attribute__((packed)) reason {
 	REASON_NONE, /* the pair goes on */
 	REASON_EOF,
 	REASON_CLIENT_RESET,
@@ -18,6 +18,8 @@ enum reason {
 	REASON_STALL_TIMEOUT,
 	REASON_HALF_CLOSE_TIMEOUT,
 	REASON_OVER_LIMIT,
+	REASON_BAD_PROXY_HEADER,
+	REASON_NO_DATA,
 	REASON_SHUTDOWN,
 	REASON_OUT_OF_MEMORY,
 	REASON_INTERNAL,

@@ -36,6 +36,19 @@ static void init_tuning(struct relay *relay)
 	relay->target_tuning.sndbuf = config->target_sndbuf;
 }
 
+/* 0 or -ENOMEM */
+static int init_networks(struct relay *relay)
+{
+	const struct config_relay *config = relay->config;
+	const struct network_lists proxies = {.in = config->accept_proxy,
+	                                      .in_count = config->accept_proxy_count};
+
+	if (config->accept_proxy_count == 0)
+		return 0;
+	relay->proxies = networks_new(&proxies);
+	return relay->proxies ? 0 : -ENOMEM;
+}
+
 struct relay *relay_new(struct generation *generation, size_t number, struct standings *standings,
                         struct resolver *resolver)
 {
@@ -47,7 +60,8 @@ struct relay *relay_new(struct generation *generation, size_t number, struct sta
 	relay->number = number;
 	relay->config = &generation->config->relays[number];
 	init_tuning(relay);
-	relay->standing = standing_get(standings, relay->config);
+	if (init_networks(relay) == 0)
+		relay->standing = standing_get(standings, relay->config);
 	if (relay->standing)
 		relay->targets =
 		        targets_new(relay->config, relay->standing, resolver, resolve_interval(relay));
@@ -62,6 +76,7 @@ void relay_free(struct relay *relay)
 	if (!relay)
 		return;
 	entrances_free(&relay->entrances);
+	networks_free(relay->proxies);
 	targets_free(relay->targets);
 	standing_put(relay->standing);
 	free(relay);

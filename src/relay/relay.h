@@ -7,6 +7,7 @@
 #define WEIR_RELAY_H
 
 #include "config/settings.h"
+#include "net/networks.h"
 #include "net/resolver.h"
 #include "net/socket.h"
 #include "relay/entrances.h"
@@ -25,6 +26,7 @@ struct relay {
 	struct entrances entrances;
 	struct targets *targets;
 	struct socket_tuning client_tuning, target_tuning;
+	struct networks *proxies; /* clients that must begin with a PROXY header; NULL: none must */
 };
 
 /*

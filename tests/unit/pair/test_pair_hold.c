@@ -64,9 +64,9 @@ START_TEST(wait_grows_with_the_age_of_the_client)
 	pair = only_pair();
 	for (size_t i = 0; i < sizeof(ages) / sizeof(ages[0]); i++) {
 		pair_hold_leave(pair);
-		pair->born = clock_ms() - ages[i][0];
+		pair->sought_since = clock_ms() - ages[i][0];
 		ck_assert(pair_hold(pair));
-		ck_assert_uint_ge(pair->retry_at, pair->born + ages[i][0] + ages[i][1]);
+		ck_assert_uint_ge(pair->retry_at, pair->sought_since + ages[i][0] + ages[i][1]);
 		ck_assert_uint_le(pair->retry_at, clock_ms() + ages[i][1] * 5 / 4 + 1);
 	}
 }

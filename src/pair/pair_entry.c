@@ -1,0 +1,93 @@
+/*
+ * What comes before a target: the client's PROXY header (pair_header.c), whether it may have a pair, and its
+ * first byte.
+ *
+ *   accepted ──► header ──► admitted ──► silent ──► seeks a target
+ *                accept_proxy            connect_on = data
+ */
+#include "build_config.h"
+
+#include "base/clock.h"
+#include "base/evloop.h"
+#include "net/stream.h"
+#include "pair/pair_private.h"
+
+#include <errno.h>
+#include <event2/event.h>
+
+void pair_entry_turn_away(struct pair *pair, enum reason reason)
+{
+	pair->turned_away = reason;
+}
+
+void pair_entry_await(struct pair *pair)
+{
+	if (event_add(pair_event(&pair->client), NULL) < 0)
+		pair_entry_turn_away(pair, REASON_OUT_OF_MEMORY);
+}
+
+/* The byte stays where it is. */
+static void look_for_data(struct pair *pair)
+{
+	struct peer *client = &pair->client;
+	unsigned char first;
+	ssize_t found = stream_peek(client->fd, &first, sizeof(first));
+
+	if (found > 0) {
+		pair_connect_begin(pair, clock_ms());
+	} else if (found == 0) {
+		client->ended_first = true;
+		pair_entry_turn_away(pair, REASON_NO_DATA);
+	} else if (found == -EAGAIN) {
+		pair_entry_await(pair);
+	} else {
+		flow_source_failed(&client->from, (int)found);
+	}
+}
+
+void pair_entry_admit(struct pair *pair, const union client_address *client)
+{
+	uint64_t since = pair->phase == PHASE_HEADER ? clock_ms() : pair->born;
+
+	if (!admission_tell_client(&pair->ticket, client)) {
+		pair_entry_turn_away(pair, REASON_OVER_LIMIT);
+	} else if (pair->relay->config->connect_on == CONNECT_ON_DATA) {
+		pair_entry_begin_phase(pair, PHASE_SILENT);
+		look_for_data(pair);
+	} else {
+		pair_connect_begin(pair, since);
+	}
+}
+
+EVENT_CALLBACK(on_client, struct pair, pair)
+{
+	if (pair->phase == PHASE_HEADER)
+		pair_header_read(pair);
+	else
+		look_for_data(pair);
+	pair_settle(pair);
+}
+
+void pair_entry_begin_phase(struct pair *pair, enum phase phase)
+{
+	pair->phase = phase;
+	event_assign(pair_event(&pair->client), pair->set->io.base, pair->client.fd, EV_READ, on_client,
+	             pair);
+}
+
+void pair_entry_begin(struct pair *pair, const union client_address *client)
+{
+	const struct networks *proxies = pair->relay->proxies;
+
+	pair->phase = PHASE_WAITING;
+	if (proxies && networks_have(proxies, client))
+		pair_header_begin(pair, client);
+	else
+		pair_entry_admit(pair, client);
+}
+
+void pair_entry_forget(struct pair *pair)
+{
+	if (pair_is_entering(pair))
+		event_del(pair_event(&pair->client));
+}
