@@ -94,6 +94,7 @@ src_libweir_a_SOURCES = \
 	src/pair/pair_damp.c \
 	src/pair/pair_entry.c \
 	src/pair/pair_header.c \
+	src/pair/pair_recap.c \
 	src/pair/pair_hold.c \
 	src/pair/pair_report.c \
 	src/pair/pair_time.c \

@@ -390,7 +390,7 @@ int pair_set_init(struct pair_set *set, unsigned workers)
 	if (!error)
 		error = flow_turns_init(&set->turns, set->io.base);
 	if (!error)
-		error = pair_damp_init(set);
+		error = pair_recap_init(set);
 	return error ? error : pair_watch_init(set);
 }
 
@@ -420,7 +420,7 @@ void pair_set_deinit(struct pair_set *set)
 {
 	pair_set_shutdown(set);
 	pair_survey_end(set);
-	pair_damp_deinit(set);
+	pair_recap_deinit(set);
 	pair_watch_deinit(set);
 	flow_turns_deinit(&set->turns);
 	timers_deinit(&set->timers);

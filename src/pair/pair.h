@@ -45,11 +45,11 @@ struct pair_set {
 	struct slab slab;
 	struct timers timers;
 	struct pair_list pairs;
-	struct pair_list blind;       /* pairs with a peer from which nothing is read: see pair_watch.c */
-	struct event *watch_timer;    /* while there are any */
-	LIST_HEAD(, gate) gates;      /* those with clients in line */
-	LIST_HEAD(, damper) left_out; /* have close lines that were left out and not counted yet */
-	struct event *count_timer;    /* until they are */
+	struct pair_list blind;    /* pairs with a peer from which nothing is read: see pair_watch.c */
+	struct event *watch_timer; /* while there are any */
+	LIST_HEAD(, gate) gates;   /* those with clients in line */
+	LIST_HEAD(, tally) untold; /* of relays about which something is to be told later */
+	struct event *recap_timer; /* until it is */
 	uint64_t count, made;
 	uint64_t id_step;
 	struct pair_survey *survey; /* under way, or NULL */

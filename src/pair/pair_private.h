@@ -1,9 +1,9 @@
 /*
  * What the files of the pair module share: pair.c (life and death), pair_time.c (deadlines), pair_entry.c
  * (what a client must do first), pair_header.c (its PROXY header), pair_connect.c (targets), pair_hold.c
- * (clients that wait for one), pair_damp.c (relays that get nowhere), pair_watch.c (silent failures),
- * pair_vanish.c (peers that are gone), pair_rate.c (readers that take too little), pair_report.c (log and
- * records).
+ * (clients that wait for one), pair_damp.c (relays that get nowhere), pair_recap.c (lines that sum up),
+ * pair_watch.c (silent failures), pair_vanish.c (peers that are gone), pair_rate.c (readers that take too
+ * little), pair_report.c (log and records).
  */
 #ifndef WEIR_PAIR_PRIVATE_H
 #define WEIR_PAIR_PRIVATE_H
@@ -284,8 +284,11 @@ bool pair_may_log_close(struct pair *pair);
 void pair_note_answer(struct pair *pair);
 /* True if the first attempt has to wait; the pair is in PHASE_WAITING then. */
 bool pair_waits_for_damper(struct pair *pair);
-int pair_damp_init(struct pair_set *set);
-void pair_damp_deinit(struct pair_set *set);
+
+/* pair_recap.c: something about the relay is to be told later. */
+void pair_recap_later(struct pair_set *set, struct relay *relay);
+int pair_recap_init(struct pair_set *set);
+void pair_recap_deinit(struct pair_set *set);
 
 /* pair_report.c */
 void pair_log_close(struct pair *pair, enum reason reason);

@@ -77,6 +77,5 @@ uint64_t damper_take_left_out(struct damper *damper)
 	uint64_t left_out = damper->left_out;
 
 	damper->left_out = 0;
-	damper->owner = NULL;
 	return left_out;
 }

@@ -12,9 +12,6 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/queue.h>
-
-struct relay;
 
 /* How long a new pair waits. */
 #define DAMPER_WAIT_MS 250
@@ -26,9 +23,6 @@ struct damper {
 	uint64_t second;   /* clock_ms: when this second of close lines began */
 	unsigned lines;    /* in this second */
 	uint64_t left_out; /* lines since they were counted */
-	/* While it is on a list of those that have left lines out: a reference. */
-	struct relay *owner;
-	LIST_ENTRY(damper) entry;
 };
 
 /* What the workers of a relay share: its log lines. */
@@ -46,7 +40,7 @@ void damper_take_client(struct damper *damper, struct damping *damping, uint64_t
 void damper_take_answer(struct damper *damper, struct damping *damping);
 /* True if the close line of a pair without an answer may be written. */
 bool damper_lets_line(struct damper *damper, uint64_t now);
-/* How many lines were left out since the last call. The damper is off its list then. */
+/* How many lines were left out since the last call. */
 uint64_t damper_take_left_out(struct damper *damper);
 
 #endif

@@ -21,6 +21,9 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/queue.h>
+
+struct relay;
 
 /*
  * What one worker knows, which only that worker writes and reads. This keeps a report consistent, and nothing
@@ -31,6 +34,9 @@ struct tally {
 	struct shortage shortage;
 	struct damper damper;
 	struct gate gate;
+	/* While something is to be told about the relay later: a reference, and a place in a list of those. */
+	struct relay *owner;
+	LIST_ENTRY(tally) entry;
 };
 
 struct standing {
