@@ -149,6 +149,23 @@ char *network_format(const struct network *network, char buf[NETWORK_TEXT_MAX])
 	return format_ip(network, buf);
 }
 
+struct in6_addr network_of_client(const union client_address *client, unsigned ipv6_prefix)
+{
+	struct in6_addr address = in6addr_any;
+	struct point rest = host_bits(ipv6_prefix), first;
+
+	if (client->any.sa_family == AF_INET)
+		map(&client->in.sin_addr, &address);
+	if (client->any.sa_family != AF_INET6)
+		return address;
+	if (IN6_IS_ADDR_V4MAPPED(&client->in6.sin6_addr))
+		return client->in6.sin6_addr;
+	first = point_of(&client->in6.sin6_addr);
+	first = (struct point){htobe64(first.high & ~rest.high), htobe64(first.low & ~rest.low)};
+	memcpy(&address, &first, sizeof(address));
+	return address;
+}
+
 /* ---- a set ---- */
 
 struct networks {

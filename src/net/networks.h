@@ -36,6 +36,12 @@ int network_parse(const char *text, struct network *network);
 /* Writes the text that parses back to the same network, as short as it can be. Returns buf. */
 char *network_format(const struct network *network, char buf[NETWORK_TEXT_MAX]);
 
+/*
+ * What a client counts as: its IPv4 address, mapped, or the first address of its IPv6 network, whose prefix
+ * has so many bits, 1 to 128. All unix clients count as ::, which is no client's address.
+ */
+struct in6_addr network_of_client(const union client_address *client, unsigned ipv6_prefix);
+
 /* Immutable, so any thread may ask. */
 struct networks;
 

@@ -16,6 +16,12 @@ struct slots *admission_take(struct admission *ticket, struct slots *all, struct
 	return NULL;
 }
 
+/* Of the settings that the ticket was taken with, so that the same origin is left that was entered. */
+static unsigned prefix_of(const struct admission *ticket)
+{
+	return (unsigned)ticket->relay->config->ipv6_source_prefix;
+}
+
 bool admission_tell_client(struct admission *ticket, const union client_address *client)
 {
 	struct origins *origins = ticket->relay->standing->origins;
@@ -23,7 +29,7 @@ bool admission_tell_client(struct admission *ticket, const union client_address 
 	ticket->client = *client;
 	if (!origins_limited(origins))
 		return true;
-	ticket->of_origin = origins_enter(origins, client);
+	ticket->of_origin = origins_enter(origins, client, prefix_of(ticket));
 	return ticket->of_origin;
 }
 
@@ -35,7 +41,7 @@ void admission_give(struct admission *ticket)
 		return;
 	standing = ticket->relay->standing;
 	if (ticket->of_origin)
-		origins_leave(standing->origins, &ticket->client);
+		origins_leave(standing->origins, &ticket->client, prefix_of(ticket));
 	slots_give(&standing->slots);
 	slots_give(ticket->all);
 	relay_put(ticket->relay);

@@ -2,6 +2,8 @@
 
 #include "relay/origins.h"
 
+#include "net/networks.h"
+
 #include <pthread.h>
 #include <search.h>
 #include <stdatomic.h>
@@ -9,7 +11,7 @@
 #include <string.h>
 
 struct origin {
-	struct in6_addr address; /* IPv4 is mapped; all unix clients count as one origin, :: */
+	struct in6_addr address; /* see network_of_client */
 	uint32_t zone;           /* the interface of a link-local address */
 	uint64_t pairs;
 };
@@ -60,17 +62,12 @@ static int compare(const void *a, const void *b)
 	return memcmp(a, b, offsetof(struct origin, zone) + sizeof(((const struct origin *)a)->zone));
 }
 
-static struct origin key_of(const union client_address *client)
+static struct origin key_of(const union client_address *client, unsigned ipv6_prefix)
 {
-	struct origin key = {.pairs = 0};
+	struct origin key = {.address = network_of_client(client, ipv6_prefix)};
 
-	if (client->any.sa_family == AF_INET6) {
-		key.address = client->in6.sin6_addr;
+	if (client->any.sa_family == AF_INET6)
 		key.zone = client->in6.sin6_scope_id;
-	} else if (client->any.sa_family == AF_INET) {
-		key.address.s6_addr[10] = key.address.s6_addr[11] = 0xff;
-		memcpy(&key.address.s6_addr[12], &client->in.sin_addr, sizeof(client->in.sin_addr));
-	}
 	return key;
 }
 
@@ -90,9 +87,9 @@ static struct origin *add(struct origins *origins, const struct origin *key)
 	return origin;
 }
 
-bool origins_enter(struct origins *origins, const union client_address *client)
+bool origins_enter(struct origins *origins, const union client_address *client, unsigned ipv6_prefix)
 {
-	struct origin key = key_of(client);
+	struct origin key = key_of(client, ipv6_prefix);
 	uint64_t max = max_of(origins);
 	struct origin *origin;
 	bool entered;
@@ -110,9 +107,9 @@ bool origins_enter(struct origins *origins, const union client_address *client)
 	return entered;
 }
 
-void origins_leave(struct origins *origins, const union client_address *client)
+void origins_leave(struct origins *origins, const union client_address *client, unsigned ipv6_prefix)
 {
-	struct origin key = key_of(client);
+	struct origin key = key_of(client, ipv6_prefix);
 	void *node;
 
 	pthread_mutex_lock(&origins->lock);

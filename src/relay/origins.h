@@ -20,11 +20,11 @@ void origins_set_max(struct origins *origins, uint64_t max_per_origin);
 /* Whether there is a limit, so that a client must be counted. */
 bool origins_limited(const struct origins *origins);
 /*
- * Counts one more pair for client's origin. False if the origin has as many as it may, or when out of memory;
- * then the pair was not counted.
+ * Counts one more pair for client's origin, which is its network with ipv6_prefix. False if the origin has as
+ * many as it may, or when out of memory; then the pair was not counted.
  */
-bool origins_enter(struct origins *origins, const union client_address *client);
-/* Also after the limit was changed or removed. */
-void origins_leave(struct origins *origins, const union client_address *client);
+bool origins_enter(struct origins *origins, const union client_address *client, unsigned ipv6_prefix);
+/* With the same prefix. Also after the limit was changed or removed. */
+void origins_leave(struct origins *origins, const union client_address *client, unsigned ipv6_prefix);
 
 #endif

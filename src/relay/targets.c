@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "net/networks.h"
 #include "relay/loops.h"
 #include "relay/standing.h"
 #include "relay/target_table.h"
@@ -218,24 +219,12 @@ bool targets_are_unknown(struct targets *targets)
 
 /* ---- choosing ---- */
 
-/* An entrance for both families has IPv4 clients mapped into IPv6, and others have not. */
-static uint64_t hash_in6(const struct in6_addr *address)
+/* A client keeps its target when it comes from another port, or from another address of its IPv6 network. */
+static uint64_t hash_origin(const struct targets *targets, const union client_address *origin)
 {
-	return IN6_IS_ADDR_V4MAPPED(address) ? hash_bytes(&address->s6_addr[12], sizeof(struct in_addr))
-	                                     : hash_bytes(address, sizeof(*address));
-}
+	struct in6_addr network = network_of_client(origin, (unsigned)targets->config->ipv6_source_prefix);
 
-/* The port is another one for each connection. All unix clients count as one. */
-static uint64_t hash_origin(const union client_address *origin)
-{
-	switch (origin->any.sa_family) {
-	case AF_INET:
-		return hash_bytes(&origin->in.sin_addr, sizeof(origin->in.sin_addr));
-	case AF_INET6:
-		return hash_in6(&origin->in6.sin6_addr);
-	default:
-		return 0;
-	}
+	return hash_bytes(&network, sizeof(network));
 }
 
 /* The connection would come in again as a new client, and so on for ever. */
@@ -255,7 +244,7 @@ static int choose(struct targets *targets, const union client_address *origin, c
                   struct target_choice *choice)
 {
 	struct target_table *table = &targets->table;
-	uint64_t hash = table->balance == BALANCE_SOURCE ? hash_origin(origin) : 0;
+	uint64_t hash = table->balance == BALANCE_SOURCE ? hash_origin(targets, origin) : 0;
 	struct health *health;
 	size_t target;
 	uint64_t now;

@@ -88,6 +88,56 @@ per_source() {
 }
 beside "max_connections_per_source: the next is reset, other sources are not" per_source
 
+# has_addresses ADDRESS...: more addresses of loopback
+has_addresses() {
+	[ "$NETWORK" = given ] || skip "no network of our own"
+	for address; do
+		ip addr replace "$address/128" dev lo nodad || skip "no IPv6"
+	done
+}
+
+# in_from NAME ADDRESS: a client that is in until the file "out"
+in_from() {
+	peer "$1" bind "[$2]:0" connect "$RELAY" mirror send 10 recv 10 touch "$1.in" await out fin expect-fin
+	wait_for "$1 to be in" test -e "$1.in"
+}
+
+refused_from() {
+	peer "$1" bind "[$2]:0" connect "$RELAY" expect-rst
+	peer_end "$1"
+}
+
+per_network() {
+	has_addresses fd00:1:2:3::1 fd00:1:2:3:4::2 fd00:1:2:4::1
+	target -s echo
+	weir_start -l '[::]:0' -T "$TARGET" -o max_connections_per_source=1 "$@"
+	RELAY="[fd00:1:2:3::1]:${RELAY##*:}"
+	in_from first fd00:1:2:3::1
+	refused_from neighbour fd00:1:2:3:4::2
+	in_from other fd00:1:2:4::1
+	weir_dump
+	has relay accepted=3 refused=1 || fail "not one of three refused"
+	touch out
+	peer_end first
+	peer_end other
+	dump_until has weir pairs=0
+	client_as again mirror send 10 recv 10 fin expect-fin
+}
+beside "max_connections_per_source: a /64 is one source" per_network
+beside "max_connections_per_source: a /64 is one source, 4 workers, no splice" per_network -o workers=4 -o splice=off
+
+singly() {
+	has_addresses fd00:1:2:5::1 fd00:1:2:5::2
+	target -s echo
+	weir_start -l '[::]:0' -T "$TARGET" -o max_connections_per_source=1 -o ipv6_source_prefix=128
+	RELAY="[fd00:1:2:5::1]:${RELAY##*:}"
+	in_from first fd00:1:2:5::1
+	in_from neighbour fd00:1:2:5::2
+	refused_from third fd00:1:2:5::2
+	touch out
+}
+beside "ipv6_source_prefix = 128: each address is one" singly
+
 many_per_source() {
 	target -s -i echo
 	weir_relay -o max_connections_per_source=5

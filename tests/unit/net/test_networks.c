@@ -391,6 +391,35 @@ START_TEST(many_networks_say_what_a_search_through_all_says)
 }
 END_TEST
 
+static const struct {
+	const char *client;
+	unsigned prefix;
+	const char *network;
+} counted_as[] = {
+        {"10.1.2.3", 64, "::ffff:10.1.2.3"},
+        {"10.1.2.3", 1, "::ffff:10.1.2.3"},
+        {"::ffff:10.1.2.3", 64, "::ffff:10.1.2.3"},
+        {"2001:db8:1:2:3:4:5:6", 128, "2001:db8:1:2:3:4:5:6"},
+        {"2001:db8:1:2:3:4:5:ffff", 127, "2001:db8:1:2:3:4:5:fffe"},
+        {"2001:db8:1:2:ffff:4:5:6", 65, "2001:db8:1:2:8000::"},
+        {"2001:db8:1:2:ffff:4:5:6", 64, "2001:db8:1:2::"},
+        {"2001:db8:1:3:ffff:4:5:6", 63, "2001:db8:1:2::"},
+        {"2001:db8:1:2:3:4:5:6", 48, "2001:db8:1::"},
+        {"fe80::1", 1, "8000::"},
+        {"::10.1.2.3", 64, "::"},
+        {"unix", 64, "::"},
+};
+
+START_TEST(client_counts_as_its_network)
+{
+	union client_address client = client_of(counted_as[_i].client);
+	struct in6_addr network = network_of_client(&client, counted_as[_i].prefix), expected_one;
+
+	ck_assert_int_eq(inet_pton(AF_INET6, counted_as[_i].network, &expected_one), 1);
+	ck_assert_mem_eq(&network, &expected_one, sizeof(network));
+}
+END_TEST
+
 /* As deep as can be, and the same prefix over and over. */
 START_TEST(networks_inside_each_other)
 {
@@ -437,6 +466,7 @@ int main(void)
 	tcase_add_test(tcase, empty_lists_have_nobody_or_everybody);
 	tcase_add_loop_test(tcase, many_networks_say_what_a_search_through_all_says, 0, 30);
 	tcase_add_test(tcase, networks_inside_each_other);
+	tcase_add_loop_test(tcase, client_counts_as_its_network, 0, (int)COUNT(counted_as));
 	tcase_add_loop_test(tcase, without_memory_there_is_no_set, 0, 2);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);

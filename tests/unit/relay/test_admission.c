@@ -24,12 +24,12 @@ static union client_address ipv6(const char *text, uint16_t port)
 
 static bool enter(union client_address client)
 {
-	return origins_enter(relay->standing->origins, &client);
+	return origins_enter(relay->standing->origins, &client, 64);
 }
 
 static void leave(union client_address client)
 {
-	origins_leave(relay->standing->origins, &client);
+	origins_leave(relay->standing->origins, &client, 64);
 }
 
 START_TEST(origins_are_limited_each)
@@ -42,9 +42,9 @@ START_TEST(origins_are_limited_each)
 	ck_assert(!enter(ipv4("10.0.0.1", 3000)));
 	ck_assert(enter(ipv4("10.0.0.2", 1000)));
 	ck_assert(enter(ipv6("fd00::1", 1)));
-	ck_assert(enter(ipv6("fd00::1", 2)));
-	ck_assert(!enter(ipv6("fd00::1", 3)));
-	ck_assert(enter(ipv6("fd00::2", 1)));
+	ck_assert(enter(ipv6("fd00::2", 1))); /* nor does the rest of an IPv6 address */
+	ck_assert(!enter(ipv6("fd00::3", 1)));
+	ck_assert(enter(ipv6("fd00:0:0:1::1", 1)));
 	ck_assert(enter(unix_client));
 	ck_assert(enter(unix_client));
 	ck_assert(!enter(unix_client));
@@ -210,6 +210,31 @@ START_TEST(limit_on_origins_comes_and_goes)
 }
 END_TEST
 
+/* A reload changes the prefix. What was counted with the old one is given back with it. */
+START_TEST(origin_is_left_as_it_was_entered)
+{
+	struct config_relay *config;
+	struct admission tickets[4];
+	struct slots all;
+
+	slots_init(&all, 0);
+	begin(TEXTS("127.0.0.1:1"), TEXTS("max_connections_per_source=1", "ipv6_source_prefix=48"));
+	ck_assert(admit(&tickets[0], &all, ipv6("2001:db8:1:2::3", 1)));
+	ck_assert(!admit(&tickets[1], &all, ipv6("2001:db8:1:9::3", 1)));
+	admission_give(&tickets[0]);
+	ck_assert(admit(&tickets[2], &all, ipv6("2001:db8:1:9::3", 1)));
+	config = &relay->generation->config->relays[0];
+	config->ipv6_source_prefix = 128; /* as of another generation */
+	ck_assert(admit(&tickets[3], &all, ipv6("2001:db8:1:9::3", 1)));
+	admission_give(&tickets[3]);
+	config->ipv6_source_prefix = 48;
+	admission_give(&tickets[1]);
+	admission_give(&tickets[2]);
+	ck_assert(admit(&tickets[0], &all, ipv6("2001:db8:1::", 1)));
+	admission_give(&tickets[0]);
+}
+END_TEST
+
 static struct {
 	struct origins *origins;
 	_Atomic unsigned inside[4], most, entered;
@@ -223,14 +248,14 @@ static void *come_and_go(void *arg)
 		unsigned who = i % 4, now;
 
 		client.in.sin_addr.s_addr = htonl(0x0a000000 + who);
-		if (!origins_enter(crowd.origins, &client))
+		if (!origins_enter(crowd.origins, &client, 64))
 			continue;
 		now = ++crowd.inside[who];
 		if (now > crowd.most)
 			crowd.most = now;
 		crowd.entered++;
 		crowd.inside[who]--;
-		origins_leave(crowd.origins, &client);
+		origins_leave(crowd.origins, &client, 64);
 	}
 	return NULL;
 }
@@ -251,9 +276,9 @@ START_TEST(origins_of_many_threads)
 	ck_assert_uint_gt(crowd.entered, 0);
 	ck_assert_uint_le(crowd.most, 2);
 	/* nobody is left: both places are free */
-	ck_assert(origins_enter(crowd.origins, &client));
-	ck_assert(origins_enter(crowd.origins, &client));
-	ck_assert(!origins_enter(crowd.origins, &client));
+	ck_assert(origins_enter(crowd.origins, &client, 64));
+	ck_assert(origins_enter(crowd.origins, &client, 64));
+	ck_assert(!origins_enter(crowd.origins, &client, 64));
 	origins_free(crowd.origins); /* with somebody inside */
 	origins_free(NULL);
 }
@@ -274,6 +299,7 @@ int main(void)
 	tcase_add_test(tcase, ticket_holds_its_relay);
 	tcase_add_test(tcase, origins_without_limit_are_not_counted);
 	tcase_add_test(tcase, limit_on_origins_comes_and_goes);
+	tcase_add_test(tcase, origin_is_left_as_it_was_entered);
 	suite_add_tcase(suite, tcase);
 	tcase_set_timeout(alone, 20);
 	tcase_add_test(alone, origins_of_many_threads);

@@ -398,6 +398,26 @@ START_TEST(client_is_one_origin_at_entrances_of_either_family)
 }
 END_TEST
 
+/* Hosts take another address of their network now and then (RFC 8981). */
+START_TEST(ipv6_network_stays_with_its_target)
+{
+	union client_address client = {.in6 = {.sin6_family = AF_INET6}};
+	struct health *first, *places[2] = {NULL, NULL};
+
+	begin(TEXTS("127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"), TEXTS("balance=source"));
+	client.in6.sin6_addr.s6_addr[0] = 0xfd;
+	for (unsigned char i = 0; i < 20; i++) {
+		client.in6.sin6_addr.s6_addr[7] = i;
+		client.in6.sin6_addr.s6_addr[8] = 0;
+		first = chosen_for(&client);
+		places[first != places[0] && places[0]] = first;
+		client.in6.sin6_addr.s6_addr[8] = 0x80;
+		ck_assert_ptr_eq(chosen_for(&client), first);
+	}
+	ck_assert_ptr_nonnull(places[1]); /* not all networks have the same one */
+}
+END_TEST
+
 START_TEST(all_unix_clients_are_one_origin)
 {
 	union client_address client = {.any = {.sa_family = AF_UNIX}};
@@ -628,6 +648,7 @@ int main(void)
 	tcase_add_test(tcase, origin_stays_with_its_target);
 	tcase_add_test(tcase, client_is_one_origin_at_entrances_of_either_family);
 	tcase_add_test(tcase, all_unix_clients_are_one_origin);
+	tcase_add_test(tcase, ipv6_network_stays_with_its_target);
 	tcase_add_test(tcase, name_without_address);
 	tcase_add_test(tcase, name_that_is_not_known_yet);
 	tcase_add_test(tcase, every_address_is_shown);
