@@ -113,7 +113,8 @@ static bool looks_clean(const struct pair *pair, enum reason reason)
 	bool was_reset =
 	        reason == REASON_CLIENT_RESET || reason == REASON_TARGET_RESET || reason == REASON_VANISHED;
 	/* Both ends were passed on: what the kernel still holds is whole. */
-	bool was_over = (reason == REASON_SHUTDOWN || reason == REASON_OUT_OF_MEMORY) &&
+	bool was_over = (reason == REASON_SHUTDOWN || reason == REASON_OUT_OF_MEMORY ||
+	                 reason == REASON_MAX_DURATION) &&
 	                pair->client.from.sink == SINK_ENDED && pair->target.from.sink == SINK_ENDED;
 
 	return reasons[reason].clean || was_over ||
@@ -318,7 +319,7 @@ static void on_timer(struct timer *timer)
 
 	if (!expired && !pair_rate_is_kept(pair))
 		expired = REASON_STALL_TIMEOUT;
-	if (expired && (pair_is_connected(pair) || pair_is_entering(pair))) {
+	if (expired && expired != REASON_CONNECT_TIMEOUT) {
 		close_pair(pair, expired);
 		return;
 	}

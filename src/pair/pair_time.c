@@ -10,6 +10,7 @@ struct deadline {
 	uint64_t at; /* clock_ms */
 	enum reason reason;
 	const struct peer *sink; /* the one that takes nothing, if it is because of that */
+	bool is_final;           /* whatever happens meanwhile */
 };
 
 uint64_t pair_last_activity(const struct pair *pair)
@@ -80,15 +81,11 @@ static struct deadline entry_deadline(const struct pair *pair)
 	return deadline;
 }
 
-static struct deadline next_deadline(const struct pair *pair)
+static struct deadline connected_deadline(const struct pair *pair)
 {
 	const struct config_relay *config = pair->relay->config;
 	struct deadline deadline = {.at = PAIR_NEVER};
 
-	if (pair_is_entering(pair))
-		return entry_deadline(pair);
-	if (!pair_is_connected(pair))
-		return connecting_deadline(pair);
 	consider(&deadline, pair_last_activity(pair), config->idle_timeout, REASON_IDLE_TIMEOUT);
 	if (half_closed(pair))
 		consider(&deadline, half_closed_since(pair), config->half_close_timeout,
@@ -99,6 +96,23 @@ static struct deadline next_deadline(const struct pair *pair)
 		consider_stall(&deadline, &pair->target, config->stall_timeout);
 	if (pair->phase == PHASE_ENDING)
 		consider(&deadline, pair->acknowledged_at, config->stall_timeout, REASON_STALL_TIMEOUT);
+	return deadline;
+}
+
+static struct deadline deadline_of_phase(const struct pair *pair)
+{
+	if (pair_is_connected(pair))
+		return connected_deadline(pair);
+	return pair_is_entering(pair) ? entry_deadline(pair) : connecting_deadline(pair);
+}
+
+static struct deadline next_deadline(const struct pair *pair)
+{
+	struct deadline deadline = deadline_of_phase(pair);
+	uint64_t before = deadline.at;
+
+	consider(&deadline, pair->born, pair->relay->config->max_duration, REASON_MAX_DURATION);
+	deadline.is_final = deadline.at < before;
 	return deadline;
 }
 
@@ -134,6 +148,8 @@ static bool peer_has_news(const struct pair *pair, const struct peer *peer)
  */
 static bool has_news(struct pair *pair, const struct deadline *deadline)
 {
+	if (deadline->is_final)
+		return false;
 	if (pair->phase == PHASE_ENDING && pair_unacknowledged(pair) < pair->unacknowledged)
 		return true;
 	if (deadline->sink)

@@ -103,9 +103,32 @@ too_slow_download() {
 }
 beside "min_rate resets when the client takes too little" too_slow_download
 
+# Bulk data flows all the time. The pair ends when its time is up, and nothing looks complete.
+full_of_life() {
+	local duration
+	target -i send 64M
+	weir_relay -o max_duration=1s "$@"
+	client -i recv-slow 64M 8M
+	wait_closed reason=max_duration ended_first=relay
+	peers_end
+	grep -q end=rst client.out || fail "the client saw no reset: $(<client.out)"
+	duration=$(closed_line reason=max_duration | sed 's/.* duration_ms=\([0-9]*\) .*/\1/')
+	expect_at_least "the duration" 1000 "$duration"
+}
+beside "max_duration ends a pair that bytes cross" full_of_life
+beside "max_duration without splice" full_of_life -o splice=off
+
+silent_for_life() {
+	target recv 10 expect-rst
+	weir_relay -o max_duration=600ms
+	client send 10 expect-rst
+	wait_closed reason=max_duration ended_first=relay upload_bytes=10
+}
+beside "max_duration ends a silent pair" silent_for_life
+
 never() {
 	target recv 10 expect-open 1000 fin expect-fin
-	weir_relay -o idle_timeout=0 -o stall_timeout=0 -o half_close_timeout=0
+	weir_relay -o idle_timeout=0 -o stall_timeout=0 -o half_close_timeout=0 -o max_duration=0
 	client send 10 expect-fin expect-open 500 fin
 	wait_closed reason=eof
 }

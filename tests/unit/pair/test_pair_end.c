@@ -143,6 +143,15 @@ START_TEST(shutdown_cuts_off_nothing_that_has_ended)
 }
 END_TEST
 
+START_TEST(max_duration_cuts_off_nothing_that_has_ended)
+{
+	end_unread(TEXTS("max_duration=300ms"));
+	LOOP_UNTIL(base, set.count == 0);
+	assert_over("max_duration");
+	assert_ends(client, LOOP_FIN, ANSWER);
+}
+END_TEST
+
 /* Without a timer nobody would ever look at it again: it stayed for ever. */
 START_TEST(pair_that_nobody_would_look_at_again_is_closed)
 {
@@ -205,6 +214,7 @@ int main(void)
 	tcase_add_test(tcase, slow_reader_does_not_stall);
 	tcase_add_test(tcase, deadline_that_is_late_itself_ends_no_wait);
 	tcase_add_test(tcase, shutdown_cuts_off_nothing_that_has_ended);
+	tcase_add_test(tcase, max_duration_cuts_off_nothing_that_has_ended);
 	tcase_add_test(tcase, pair_that_nobody_would_look_at_again_is_closed);
 	tcase_add_test(tcase, pair_that_waits_can_be_hurried);
 	tcase_add_test(tcase, half_close_timeout_is_over_when_both_have_ended);

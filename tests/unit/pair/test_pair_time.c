@@ -229,12 +229,69 @@ START_TEST(timeouts_of_zero_never_come)
 	int client;
 
 	begin(TEXTS("high_watermark=64K", "idle_timeout=0", "half_close_timeout=0", "stall_timeout=0",
-	            "vanish_timeout=0"));
+	            "vanish_timeout=0", "max_duration=0"));
 	client = join();
 	shutdown(meet_open(target), SHUT_WR);
 	fill(client, &only_pair()->client.from);
 	assert_ends(client, LOOP_FIN, 0);
 	ck_assert(timer_due(&only_pair()->timer) == TIMERS_NEVER);
+}
+END_TEST
+
+/* A byte that has just come puts every other deadline off. */
+START_TEST(max_duration_ends_a_busy_pair)
+{
+	uint64_t sent = 0, received = 0, born;
+	int client, server;
+
+	begin(TEXTS("max_duration=200ms"));
+	client = join();
+	server = meet_open(target);
+	born = only_pair()->born;
+	while (set.count > 0) {
+		ck_assert_msg(clock_ms() - born < 3000, "still there after 3 s");
+		loop_receive(server, &received, BULK);
+		sent += loop_send(client, sent, BULK);
+		event_base_loop(base, EVLOOP_NONBLOCK);
+	}
+	ck_assert_uint_ge(clock_ms() - born, 200);
+	ck_assert_uint_gt(received, 0);
+	assert_ends(client, LOOP_RST, 0);
+	assert_over("max_duration");
+	ck_assert_uint_eq(captured("ended_first=relay"), 1);
+}
+END_TEST
+
+/* As after the daemon was stopped: the byte is there before the timer is looked at. */
+START_TEST(max_duration_waits_for_no_news)
+{
+	struct pair *pair;
+	int client;
+
+	begin(TEXTS("max_duration=10s"));
+	client = join();
+	meet_open(target);
+	pair = only_pair();
+	ck_assert_uint_eq(loop_send(client, 0, 1), 1);
+	poll(&(struct pollfd){.fd = pair->client.fd, .events = POLLIN}, 1, LOOP_DEADLINE_MS);
+	pair->born -= 20000;
+	timers_stop(&set.timers, &pair->timer);
+	set.timers.fire(&pair->timer);
+	ck_assert_uint_eq(set.count, 0);
+	assert_over("max_duration");
+}
+END_TEST
+
+/* There is another attempt to make and time left for it, but not for the pair. */
+START_TEST(max_duration_ends_a_client_that_is_held)
+{
+	int client;
+
+	open_relay(TEXTS(relays_address(refusing())), TEXTS("max_duration=200ms", "retry_time=10s"));
+	client = join();
+	LOOP_UNTIL(base, set.count == 0);
+	assert_ends(client, LOOP_RST, 0);
+	assert_over("max_duration");
 }
 END_TEST
 
@@ -253,6 +310,9 @@ static TCase *time_case(void)
 	tcase_add_test(tcase, hung_up_client_does_not_keep_a_pair);
 	tcase_add_loop_test(tcase, deadline_that_is_late_itself_ends_nobody, 0, 2);
 	tcase_add_test(tcase, timeouts_of_zero_never_come);
+	tcase_add_test(tcase, max_duration_ends_a_busy_pair);
+	tcase_add_test(tcase, max_duration_waits_for_no_news);
+	tcase_add_test(tcase, max_duration_ends_a_client_that_is_held);
 	return tcase;
 }
 
