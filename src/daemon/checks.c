@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/evloop.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/timers.h"
 
@@ -61,6 +62,7 @@ struct checks {
 	unsigned round;
 	unsigned under_way[2]; /* by silent */
 	uint64_t spread;       /* how often spread was called */
+	uint64_t drawn;        /* the same for chance */
 };
 
 /* The next one of numbers that are spread evenly. (The multiplier is 2^64 over the golden ratio.) */
@@ -77,12 +79,16 @@ static void wait_until(struct check *check, uint64_t due)
 	(void)timers_set(&check->checks->timers, &check->timer, due);
 }
 
-/* A tenth of the interval is left to chance, so that checks do not come together in time. */
+/*
+ * A tenth of the interval is left to chance, so that checks do not come together in time, and none is in step
+ * with what its target does.
+ */
 static void wait_for_next(struct check *check)
 {
 	uint64_t tenth = check->rules.interval / 10;
+	uint64_t chance = hash_mix(++check->checks->drawn) % (tenth + 1);
 
-	wait_until(check, check->began + check->rules.interval - tenth / 2 + spread(check->checks, tenth));
+	wait_until(check, check->began + check->rules.interval - tenth / 2 + chance);
 }
 
 /* ---- one check ---- */

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/evloop.h"
+#include "base/hash.h"
 #include "net/stream.h"
 #include "pair/pair_private.h"
 
@@ -225,14 +226,14 @@ EVENT_CALLBACK(on_connected, struct pair, pair)
 }
 
 /*
- * The wait plus up to 25 % jitter from the pair's id, so that waiting pairs do not retry together. (The
- * multiplier is 2 to the power of 64 over the golden ratio.)
+ * From half the wait to a quarter more than it, and never the same for long. Otherwise pairs that wait would
+ * retry together, and a target that comes and goes in step with one of them would never be met.
  */
 uint64_t pair_connect_wait(const struct pair *pair)
 {
-	uint64_t part = pair->id * 0x9e3779b97f4a7c15 >> 56;
+	uint64_t wait = pair->postpone.wait, chance = hash_mix(pair->id << 32 ^ clock_ms()) >> 32;
 
-	return pair->postpone.wait + pair->postpone.wait * part / 1024;
+	return wait / 2 + (wait * chance * 3 / 4 >> 32);
 }
 
 static void expire(struct pair *pair)

@@ -83,7 +83,7 @@ struct pair {
 			};
 			int attempt_error;       /* -errno of the last attempt that failed, or 0 */
 			int wait_reason;         /* -errno: why PHASE_WAITING, or what it has met at last */
-			struct backoff postpone; /* how long the next attempt waits, without jitter */
+			struct backoff postpone; /* how long the next attempt waits, more or less */
 			uint64_t sought_since;   /* clock_ms; it seeks a target since then */
 		};
 		struct {                         /* PHASE_FAILING, PHASE_ENDING */
@@ -211,7 +211,7 @@ void pair_connect_begin(struct pair *pair, uint64_t since);
 void pair_connect_next(struct pair *pair);
 /* The timer of a connecting pair has fired: its time is up (expired), or a postponed attempt is due. */
 void pair_connect_again(struct pair *pair, bool expired);
-/* Milliseconds until a postponed attempt is due. */
+/* Milliseconds until a postponed attempt is due: other ones each time. */
 uint64_t pair_connect_wait(const struct pair *pair);
 
 /* pair_hold.c */

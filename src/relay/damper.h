@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* How long a new pair waits. */
+/* How long a new pair waits, more or less. */
 #define DAMPER_WAIT_MS 250
 
 /* Of one relay on one worker. Must start zeroed. */
