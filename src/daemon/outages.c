@@ -28,16 +28,20 @@ struct tier {
 
 /* What a walk over the addresses of a relay finds. */
 struct census {
+	const struct relay *relay;
 	struct tier tiers[2];             /* targets, backups */
 	const struct config_target *last; /* the one whose addresses are being visited */
 	bool last_is_up;
 };
 
-/* A target is up while one of its addresses is. */
+/*
+ * A target is up while one of its addresses is. So is one whose name is looked up for the first time: it is as
+ * good as an address that was never tried.
+ */
 static void count_address(void *arg, const struct config_target *target, bool backup, struct health *health)
 {
 	struct census *census = arg;
-	bool up = health && health_is_up(health);
+	bool up = health ? health_is_up(health) : targets_is_unknown(census->relay->targets, target);
 
 	if (target != census->last) {
 		census->tiers[backup].count++;
@@ -51,7 +55,7 @@ static void count_address(void *arg, const struct config_target *target, bool ba
 
 static struct census take_census(const struct relay *relay)
 {
-	struct census census = {.last = NULL};
+	struct census census = {.relay = relay};
 
 	targets_each_health(relay->targets, count_address, &census);
 	return census;

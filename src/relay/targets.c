@@ -197,13 +197,26 @@ void targets_each_health(struct targets *targets, targets_visit_health *visit, v
 	}
 }
 
+static bool is_unknown(const struct target *target)
+{
+	return target->name && !resolver_name_tried(target->name);
+}
+
+bool targets_is_unknown(const struct targets *targets, const struct config_target *config)
+{
+	for (size_t i = 0; i < targets->table.count; i++)
+		if (targets->list[i].config == config)
+			return is_unknown(&targets->list[i]);
+	return false;
+}
+
 /* Of the targets from first to end, a name is looked up for the first time, and nothing is there yet. */
 static bool are_unknown(const struct targets *targets, size_t first, size_t end)
 {
 	if (atomic_load_explicit(&targets->known[is_backup(targets, first)], memory_order_relaxed))
 		return false;
 	for (size_t i = first; i < end; i++)
-		if (targets->list[i].name && !resolver_name_tried(targets->list[i].name))
+		if (is_unknown(&targets->list[i]))
 			return true;
 	return false;
 }

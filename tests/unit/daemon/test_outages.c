@@ -45,15 +45,20 @@ static void add_address(void *arg, const struct config_target *target, bool back
 	addresses[address_count++] = health;
 }
 
-static void begin_lines(const char *lines)
+static void begin_outages(void)
 {
-	begin_with(lines);
 	own_base = evloop_new();
 	outages = outages_new(own_base, take_change, &changes);
 	ck_assert_ptr_nonnull(outages);
 	relay->standing->standings->news.mailbox = outages_mailbox(outages);
 	outages_set_generation(outages, relay->generation);
 	targets_each_health(relay->targets, add_address, NULL);
+}
+
+static void begin_lines(const char *lines)
+{
+	begin_with(lines);
+	begin_outages();
 }
 
 static void end(void)
@@ -163,6 +168,27 @@ START_TEST(line_says_that_checks_have_failed)
 }
 END_TEST
 
+/* A start used to tell the service manager that each target with a name was down. */
+START_TEST(name_that_was_never_looked_up_is_not_down)
+{
+	size_t count, down;
+
+	relay = relays_make(relays_config_of("target = 127.0.0.1:1\ntarget = gone.example:80\n"), resolver,
+	                    2);
+	begin_outages();
+	outages_count(outages, &count, &down);
+	ck_assert_uint_eq(count, 2);
+	ck_assert_uint_eq(down, 0);
+	refuse(addresses[0]);
+	handle();
+	ck_assert_uint_eq(
+	        captured("127.0.0.1:1 is down: Connection refused (3 connects failed in a row); 1 of 2"), 1);
+	resolve(relay);
+	outages_count(outages, &count, &down);
+	ck_assert_uint_eq(down, 2);
+}
+END_TEST
+
 /* What has no address cannot be connected, but other lines say that. */
 START_TEST(name_without_an_address_is_not_up)
 {
@@ -245,6 +271,7 @@ int main(void)
 	tcase_add_test(tcase, target_is_up_while_one_of_its_addresses_is);
 	tcase_add_test(tcase, backups_are_counted_apart);
 	tcase_add_test(tcase, line_says_that_checks_have_failed);
+	tcase_add_test(tcase, name_that_was_never_looked_up_is_not_down);
 	tcase_add_test(tcase, name_without_an_address_is_not_up);
 	tcase_add_test(tcase, target_that_flaps_does_not_flood_the_log);
 	tcase_add_test(tcase, line_that_was_left_out_follows_if_it_stays_down);
