@@ -115,10 +115,10 @@ static void say_down(const struct review *review, const char *target, const stru
 	char text[BACKUPS_TEXT_MAX];
 
 	log_warning("relay %s: target %s is down: %s (%" PRIu64
-	            " %s failed in a row); %zu of %zu targets%s are up",
+	            " %s%s failed in a row); %zu of %zu targets%s are up",
 	            review->relay->config->name, target, targets_error_text(view->why), view->in_a_row,
-	            view->by_checks ? "checks" : "connects", targets->up, targets->count,
-	            describe_backups(backups, text));
+	            view->by_checks ? "check" : "connect", view->in_a_row == 1 ? "" : "s", targets->up,
+	            targets->count, describe_backups(backups, text));
 }
 
 static void say_up(const struct review *review, const char *target, uint64_t down)

@@ -168,6 +168,15 @@ START_TEST(line_says_that_checks_have_failed)
 }
 END_TEST
 
+START_TEST(one_that_has_failed_is_no_plural)
+{
+	begin_lines("target = 127.0.0.1:1\nfail_limit = 1\n");
+	refuse(addresses[0]);
+	handle();
+	ck_assert_uint_eq(captured("is down: Connection refused (1 connect failed in a row); 0 of 1"), 1);
+}
+END_TEST
+
 /* A start used to tell the service manager that each target with a name was down. */
 START_TEST(name_that_was_never_looked_up_is_not_down)
 {
@@ -271,6 +280,7 @@ int main(void)
 	tcase_add_test(tcase, target_is_up_while_one_of_its_addresses_is);
 	tcase_add_test(tcase, backups_are_counted_apart);
 	tcase_add_test(tcase, line_says_that_checks_have_failed);
+	tcase_add_test(tcase, one_that_has_failed_is_no_plural);
 	tcase_add_test(tcase, name_that_was_never_looked_up_is_not_down);
 	tcase_add_test(tcase, name_without_an_address_is_not_up);
 	tcase_add_test(tcase, target_that_flaps_does_not_flood_the_log);
