@@ -25,6 +25,7 @@ src_libweir_a_SOURCES = \
 	src/config/config.c src/config/config.h \
 	src/daemon/daemon.c src/daemon/daemon.h src/daemon/daemon_private.h \
 	src/daemon/changeover.c src/daemon/changeover.h \
+	src/daemon/check.c src/daemon/check.h \
 	src/daemon/checks.c src/daemon/checks.h \
 	src/daemon/daemon_reload.c \
 	src/daemon/daemon_bulletin.c \

@@ -8,22 +8,10 @@
 #ifndef WEIR_CHECKS_H
 #define WEIR_CHECKS_H
 
-#include "net/socket.h"
+#include "daemon/check.h"
 #include "relay/generation.h"
-#include "relay/health.h"
-
-#include <stdint.h>
 
 struct checks;
-struct event_base;
-struct local_ports;
-
-/* How an address is checked. Times in ms. */
-struct check_rules {
-	uint64_t interval; /* at least 1 */
-	uint64_t timeout;  /* at least 1 */
-	struct socket_tuning tuning;
-};
 
 /* ports is borrowed, and may be NULL. NULL when out of memory. */
 struct checks *checks_new(struct event_base *base, struct local_ports *ports);
