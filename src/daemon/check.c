@@ -1,7 +1,8 @@
 /*
  *   waits for its time ──► queued ──► connecting ──► connected, failed, or too late: noted
- *          ▲                              │                      │
- *          │                              └── something is short: no result
+ *          ▲                            ▲ │ │                    │
+ *          │       its backlog is full: │ │ └── something is short: no result
+ *          │          it is tried again └─┘      │               │
  *          └─────────────────────────────────────┴───────────────┘
  */
 #include "build_config.h"
@@ -11,6 +12,7 @@
 #include "base/clock.h"
 #include "base/evloop.h"
 #include "base/hash.h"
+#include "base/number.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -21,6 +23,9 @@
 #define BATCH         20
 /* Of those under way, so many may be of addresses that did not answer last time: the others do not wait. */
 #define SILENT_MAX 48
+/* While the backlog of its target is full, it is tried again after so long at first and at most. */
+#define AGAIN_MIN_MS 20
+#define AGAIN_MAX_MS 400
 
 /* ---- when ---- */
 
@@ -85,12 +90,12 @@ static void let_go(struct check *check)
 	go_on(turns);
 }
 
-/* A shortage says nothing about the target. Neither does EAGAIN of unix(7): its backlog is full. */
+/* A shortage says nothing about the target. */
 static void end(struct check *check, int error)
 {
 	let_go(check);
 	check->silent = error == -ETIMEDOUT;
-	if (error != -EAGAIN && !socket_error_is_shortage(error))
+	if (!socket_error_is_shortage(error))
 		health_note_check(check->health, error);
 	wait_for_next(check);
 }
@@ -136,16 +141,31 @@ static int connect_to(struct check *check)
 	return -EINPROGRESS;
 }
 
-static void begin(struct check *check)
+static uint64_t too_late(const struct check *check)
 {
-	int error;
+	return check->began + check->rules.timeout;
+}
 
-	check->began = clock_ms();
-	error = connect_to(check);
-	if (error == -EINPROGRESS)
-		wait_until(check, check->began + check->rules.timeout);
+/* A target that is busy may have a full backlog (EAGAIN of unix(7)), but not for as long as a check may take. */
+static void try(struct check *check)
+{
+	int error = connect_to(check);
+
+	check->retries = error == -EAGAIN && clock_ms() < too_late(check);
+	if (check->retries)
+		wait_until(check,
+		           min_u64(too_late(check), clock_ms() + backoff_next(&check->again, AGAIN_MAX_MS)));
+	else if (error == -EINPROGRESS)
+		wait_until(check, too_late(check));
 	else
 		end(check, error);
+}
+
+static void begin(struct check *check)
+{
+	check->began = clock_ms();
+	backoff_reset(&check->again, AGAIN_MIN_MS);
+	try(check);
 }
 
 /* ---- turns ---- */
@@ -182,6 +202,10 @@ static void on_timer(struct timer *timer)
 		end(check, error == -EINPROGRESS ? -ETIMEDOUT : error);
 		return;
 	}
+	if (check->retries) {
+		try(check);
+		return;
+	}
 	check->queued = true;
 	TAILQ_INSERT_TAIL(&turns->queue[check->silent], check, queue_entry);
 	go_on(turns);
@@ -200,7 +224,7 @@ int check_start(struct check *check, struct check_turns *turns, struct health *h
 void check_set_rules(struct check *check, const struct check_rules *rules)
 {
 	const uint64_t now = clock_ms();
-	const bool waits = check->fd < 0 && !check->queued;
+	const bool waits = check->fd < 0 && !check->queued && !check->retries;
 
 	check->rules = *rules;
 	if (waits && timer_due(&check->timer) > now + rules->interval + rules->interval / 10)

@@ -5,6 +5,7 @@
 #ifndef WEIR_CHECK_H
 #define WEIR_CHECK_H
 
+#include "base/backoff.h"
 #include "base/timers.h"
 #include "net/socket.h"
 #include "relay/health.h"
@@ -36,6 +37,8 @@ struct check {
 	struct event *connected; /* while it is under way */
 	bool silent;             /* it did not answer last time */
 	bool queued;
+	bool retries;         /* it is under way, but the backlog of its target was full */
+	struct backoff again; /* how long until it is tried again then */
 	TAILQ_ENTRY(check) queue_entry;
 };
 

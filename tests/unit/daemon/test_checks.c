@@ -114,6 +114,24 @@ static void silence(void)
 	}
 }
 
+/* Checked in place of the other. It is returned, and the connection that fills it is in stuffing. */
+static int unix_with_full_backlog(void)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	socklen_t length = sizeof(endpoint.un);
+
+	endpoint = (struct endpoint){.un.sun_family = AF_UNIX, .length = sizeof(sa_family_t)};
+	ck_assert_int_eq(bind(fd, &endpoint.any, endpoint.length), 0); /* the kernel chooses a name */
+	ck_assert_int_eq(getsockname(fd, &endpoint.any, &length), 0);
+	endpoint.length = length;
+	ck_assert_int_eq(listen(fd, 0), 0);
+	stuffing[0] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ck_assert_int_eq(connect(stuffing[0], &endpoint.any, endpoint.length), 0);
+	health_put(health);
+	health = get("unix");
+	return fd;
+}
+
 /* Its listener is gone. */
 static void refuse(void)
 {
@@ -177,6 +195,37 @@ START_TEST(check_that_takes_too_long)
 	LOOP_UNTIL(base, view().checks >= 2);
 	ck_assert_uint_eq(view().check_failures, view().checks);
 	ck_assert_int_eq(view().last_error, -ETIMEDOUT);
+}
+END_TEST
+
+/* A program that hangs used to stay up for ever: that its backlog is full was no result. */
+START_TEST(unix_target_that_does_not_accept)
+{
+	uint64_t began = clock_ms();
+	int hangs = unix_with_full_backlog();
+
+	rules.timeout = 100;
+	check_one();
+	LOOP_UNTIL(base, view().state == HEALTH_DOWN);
+	ck_assert_uint_ge(clock_ms() - began, 3 * 100);
+	ck_assert_int_eq(view().why, -EAGAIN);
+	ck_assert_uint_eq(view().in_a_row, 3);
+	close(hangs);
+}
+END_TEST
+
+/* That is tried again meanwhile, and ends well. */
+START_TEST(unix_target_that_accepts_late)
+{
+	int busy = unix_with_full_backlog();
+
+	check_one();
+	(void)loop_passes_in(base, 200);
+	ck_assert_uint_eq(view().checks, 0);
+	close(accept(busy, NULL, NULL));
+	LOOP_UNTIL(base, view().checks > 0);
+	ck_assert_uint_eq(view().check_failures, 0);
+	close(busy);
 }
 END_TEST
 
@@ -415,6 +464,8 @@ int main(void)
 	tcase_add_test(tcase, target_sees_a_connection_and_its_reset);
 	tcase_add_test(tcase, fall_and_rise);
 	tcase_add_test(tcase, check_that_takes_too_long);
+	tcase_add_test(tcase, unix_target_that_does_not_accept);
+	tcase_add_test(tcase, unix_target_that_accepts_late);
 	tcase_add_test(tcase, checks_are_spread);
 	tcase_add_test(tcase, only_so_many_at_a_time);
 	tcase_add_test(tcase, silent_ones_do_not_hold_up_the_others);
