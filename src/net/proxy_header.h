@@ -12,7 +12,7 @@
 #include <stddef.h>
 
 #define PROXY_HEADER_MAX      4112 /* bytes of the longest header that is taken: 16 and 4,096 after them */
-#define PROXY_HEADER_SENT_MAX 232  /* bytes of the longest one that is made: unix in version 2 */
+#define PROXY_HEADER_SENT_MAX 107  /* bytes that one that is made may have: a line of version 1 */
 
 enum proxy_version {
 	PROXY_V1 = 1, /* one line of text */
@@ -48,16 +48,17 @@ int proxy_header_decode(const void *bytes, size_t size, struct proxy_header *hea
  * Writes the header for a client (source) and what it connected to (destination). Returns its length. It has
  * to be sent in one piece, before any other byte: many who receive it do not wait for the rest.
  *
- * If one is IPv4 and the other IPv6, IPv4 is mapped into IPv6. Two unix sockets become their names in version
- * 2 (haproxy 2.6 and nginx 1.22 refuse those), and UNKNOWN in version 1. Anything else is UNSPEC or UNKNOWN.
- * Interfaces (zones) cannot be told.
+ * If one is IPv4 and the other IPv6, IPv4 is mapped into IPv6. Interfaces (zones) cannot be told. What has no
+ * such address, as a unix socket, is UNKNOWN in version 1 and LOCAL in version 2: the addresses of the
+ * connection count. (Names of unix sockets and UNSPEC would say more, but haproxy 2.6 and Postfix 3.7 reset
+ * whoever sends them. haproxy sends LOCAL too.)
  */
 size_t proxy_header_encode(enum proxy_version version, const struct endpoint *source,
                            const struct endpoint *destination, char buf[PROXY_HEADER_SENT_MAX]);
 
 /*
  * The same for a connection that weir makes on its own account, such as a check: LOCAL in version 2. Version
- * 1 has no such word, and many refuse UNKNOWN, so it tells the two ends of the connection itself.
+ * 1 has no such word, and Postfix refuses UNKNOWN, so it tells the two ends of the connection itself.
  */
 size_t proxy_header_encode_own(enum proxy_version version, const struct endpoint *ours,
                                const struct endpoint *target, char buf[PROXY_HEADER_SENT_MAX]);

@@ -200,15 +200,6 @@ static void write_start(enum command command, enum family family, size_t rest, c
 	buf[AT_SIZE + 1] = (char)rest;
 }
 
-static char *write_unix(char *at, const struct endpoint *endpoint)
-{
-	size_t length = endpoint->length - offsetof(struct sockaddr_un, sun_path);
-
-	memset(at, 0, UNIX_SIZE);
-	memcpy(at, endpoint->un.sun_path, length);
-	return at + UNIX_SIZE;
-}
-
 static char *write_bytes(char *at, const void *bytes, size_t size)
 {
 	memcpy(at, bytes, size);
@@ -239,20 +230,15 @@ static char *write_inet6(char *at, const struct endpoint *source, const struct e
 size_t proxy_header_encode_v2(int family, const struct endpoint *source, const struct endpoint *destination,
                               char *buf)
 {
-	char *addresses = buf + START_SIZE, *end = addresses;
-	enum family told = FAMILY_UNSPEC;
+	char *addresses = buf + START_SIZE, *end;
 
-	if (family == AF_INET) {
-		told = FAMILY_INET;
+	if (family != AF_INET && family != AF_INET6)
+		return proxy_header_encode_local(buf);
+	if (family == AF_INET)
 		end = write_inet(addresses, source, destination);
-	} else if (family == AF_INET6) {
-		told = FAMILY_INET6;
+	else
 		end = write_inet6(addresses, source, destination);
-	} else if (family == AF_UNIX) {
-		told = FAMILY_UNIX;
-		end = write_unix(write_unix(addresses, source), destination);
-	}
-	write_start(PROXY, told, (size_t)(end - addresses), buf);
+	write_start(PROXY, family == AF_INET ? FAMILY_INET : FAMILY_INET6, (size_t)(end - addresses), buf);
 	return (size_t)(end - buf);
 }
 
