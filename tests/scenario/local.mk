@@ -16,6 +16,7 @@ tests_scenario_passer_LDADD = src/libweir.a
 tests_scenario_rawpeer_SOURCES = \
 	tests/scenario/pattern.c tests/scenario/pattern.h \
 	tests/scenario/rawpeer.c tests/scenario/rawpeer.h \
+	tests/scenario/rawpeer_proxy.c \
 	tests/scenario/rawpeer_socket.c \
 	tests/scenario/rawpeer_stream.c \
 	tests/scenario/rawpeer_words.c

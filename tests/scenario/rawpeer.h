@@ -6,6 +6,7 @@
  *   rawpeer_words.c   the table of words, parsing a script, words that touch no socket
  *   rawpeer_socket.c  words that make, tune, end and watch sockets
  *   rawpeer_stream.c  words that send and receive
+ *   rawpeer_proxy.c   the word that receives a PROXY header
  *   pattern.c         the bytes that travel
  */
 #ifndef WEIR_TESTS_RAWPEER_H
@@ -126,6 +127,9 @@ word_step word_accept, word_backlog, word_bind, word_close, word_connect, word_e
         word_expect_open, word_expect_refused, word_expect_rst, word_fin, word_insist, word_listen, word_loud,
         word_port_file, word_rcvbuf, word_refuse, word_rst, word_silent, word_sndbuf, word_unlisten,
         word_wait_acked;
+
+/* rawpeer_proxy.c */
+word_step word_recv_proxy;
 
 /* rawpeer_stream.c */
 word_step word_dribble, word_duplex, word_echo, word_fill, word_pieces, word_recv, word_recv_all,

@@ -95,6 +95,7 @@ static const struct word_kind word_kinds[] = {
         {"rcvbuf", "s", word_rcvbuf},
         {"recv", "s", word_recv},
         {"recv-all", "", word_recv_all},
+        {"recv-proxy", "t", word_recv_proxy},
         {"recv-slow", "ss", word_recv_slow},
         {"recv-text", "t", word_recv_text},
         {"recv-until-end", "", word_recv_until_end},
