@@ -59,6 +59,7 @@ src_libweir_a_SOURCES = \
 	src/flow/flow_pause.c \
 	src/flow/flow_pipes.c \
 	src/flow/flow_queue.c \
+	src/flow/flow_rate.c \
 	src/flow/flow_report.c \
 	src/flow/flow_room.c \
 	src/flow/flow_splice.c \
@@ -97,6 +98,7 @@ src_libweir_a_SOURCES = \
 	src/pair/pair_header.c \
 	src/pair/pair_recap.c \
 	src/pair/pair_hold.c \
+	src/pair/pair_limits.c \
 	src/pair/pair_report.c \
 	src/pair/pair_time.c \
 	src/pair/pair_vanish.c \

@@ -64,6 +64,11 @@ void rate_init(struct rate *rate, const _Atomic uint64_t *limit)
 	atomic_init(&rate->wanting, 0);
 }
 
+bool rate_is_limited(const struct rate *rate)
+{
+	return atomic_load_explicit(rate->limit, memory_order_relaxed) > 0;
+}
+
 /*
  * Where the next portion begins. alone: nobody has wanted anything until now, so no more than a burst was
  * saved.

@@ -42,6 +42,7 @@ struct rate_share {
 };
 
 void rate_init(struct rate *rate, const _Atomic uint64_t *limit);
+bool rate_is_limited(const struct rate *rate);
 void rate_share_init(struct rate_share *share, struct rate *rate);
 
 /*

@@ -2,6 +2,7 @@
 
 #include "daemon/estimate.h"
 
+#include "base/number.h"
 #include "base/units.h"
 #include "pair/pair.h"
 #include "report/records.h"
@@ -34,6 +35,7 @@
 #define WATCHED_COST  48   /* libevent's record of a descriptor, in each worker that ever watched it */
 /* Besides pair_cost: its place among timers and origins and in a survey; its pauses; what min_rate counts. */
 #define PAIR_MORE 288
+#define RATE_MORE 40 /* besides flow_rate_cost: the allocator's part, and a place among timers */
 
 /* The kernel's own defaults, in bytes; used if /proc does not have the values. */
 #define TCP_RMEM_MAX (6 * 1024 * 1024)
@@ -202,6 +204,22 @@ static uint64_t count_targets(const struct config *config)
 	return count;
 }
 
+/* Of a pair whose flows have limits on their rates. */
+static uint64_t rates_cost(const struct config *config)
+{
+	uint64_t most = 0;
+
+	for (size_t i = 0; i < config->relay_count; i++) {
+		const struct config_relay *relay = &config->relays[i];
+		uint64_t flows = 0;
+
+		for (int j = 0; j < DIRECTIONS; j++)
+			flows += relay->rate[j] > 0 || relay->relay_rate[j] > 0;
+		most = max_u64(most, flows);
+	}
+	return most * (flow_rate_cost() + RATE_MORE);
+}
+
 /* What does not come and go with pairs. libevent's records of their descriptors stay. */
 static uint64_t fixed_cost(const struct config *config, uint64_t max_connections)
 {
@@ -218,7 +236,7 @@ struct estimate estimate_memory(const struct config *config, uint64_t max_connec
 {
 	struct estimate estimate = {
 	        .queues = config->global.memory_max + config->global.memory_max / 10,
-	        .pair = pair_cost() + sizeof(struct pair_record) + PAIR_MORE,
+	        .pair = pair_cost() + sizeof(struct pair_record) + PAIR_MORE + rates_cost(config),
 	        .fixed = fixed_cost(config, max_connections),
 	        .kernel_pair = kernel_per_pair(config),
 	};

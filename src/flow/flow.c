@@ -11,15 +11,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool flow_reads(const struct flow *flow)
+/* If it does not read, that is because of a rate. */
+static bool wants_to_read(const struct flow *flow)
 {
-	return flow->started && flow_has_source(flow) && flow->sink == SINK_OPEN && !flow->pause &&
-	       !flow->fault;
+	return flow->started && flow_has_source(flow) && flow->sink == SINK_OPEN && !flow->fault &&
+	       !flow_waits_for_sink(flow);
 }
 
-bool flow_has_backlog(const struct flow *flow)
+bool flow_reads(const struct flow *flow)
 {
-	return flow->queued > 0 || flow->pause;
+	return wants_to_read(flow) && !flow->pause;
 }
 
 bool flow_finished(const struct flow *flow)
@@ -29,8 +30,7 @@ bool flow_finished(const struct flow *flow)
 
 /* ---- failures of our own ---- */
 
-/* Drops the queue. The owner will close the pair. */
-static void fail(struct flow *flow, int error)
+void flow_fail(struct flow *flow, int error)
 {
 	flow->fault = error;
 	flow_queue_close(flow);
@@ -45,7 +45,7 @@ static void derive_readable(struct flow *flow)
 	if (wanted == flow->readable_added)
 		return;
 	if (wanted && event_add(flow->readable, NULL) < 0) {
-		fail(flow, -ENOMEM);
+		flow_fail(flow, -ENOMEM);
 		return;
 	}
 	if (!wanted)
@@ -60,7 +60,7 @@ static void derive_writable(struct flow *flow)
 	bool wanted = needed && !(flow->turn & TURN_WRITE);
 
 	if (wanted && flow_wait_begin(flow) < 0)
-		fail(flow, -ENOMEM);
+		flow_fail(flow, -ENOMEM);
 	else if (!wanted)
 		flow_wait_end(flow);
 	if (!needed)
@@ -70,6 +70,8 @@ static void derive_writable(struct flow *flow)
 /* The only place that adds and removes events of a running flow. */
 static void derive_events(struct flow *flow)
 {
+	if (flow->limited && !wants_to_read(flow))
+		flow_rate_rest(flow);
 	derive_writable(flow);
 	derive_readable(flow);
 }
@@ -78,7 +80,7 @@ static void derive_events(struct flow *flow)
 
 static void resume_at_low(struct flow *flow)
 {
-	if (flow->pause && flow->queued <= flow_memory_low(flow))
+	if (flow_waits_for_sink(flow) && flow->queued <= flow_memory_low(flow))
 		flow_pause_end(flow);
 }
 
@@ -140,8 +142,11 @@ static void account(struct flow *flow, const struct flow_move *move)
 	if (move->received == 0 && move->sent == 0)
 		return;
 	now = clock_ms();
-	if (move->received > 0)
+	if (move->received > 0) {
 		flow->last_read = now;
+		if (flow->limited)
+			flow_rate_spend(flow, move->received);
+	}
 	if (move->sent > 0 || flow->queued == 0)
 		flow->last_progress = now;
 	if (move->sent > 0) {
@@ -157,7 +162,7 @@ static void heed(struct flow *flow, const struct flow_move *move)
 {
 	account(flow, move);
 	if (move->fault)
-		fail(flow, move->fault);
+		flow_fail(flow, move->fault);
 	if (move->sink.said == SAID_FAILED)
 		flow_sink_failed(flow, move->sink.error);
 	else if (move->sink.said == SAID_NOT_NOW && flow->offered)
@@ -264,10 +269,10 @@ static void copy(struct flow *flow, size_t room)
 }
 
 /* There is no memory for a queue. What the sink does not take stays with the source. */
-static void pass_through(struct flow *flow)
+static void pass_through(struct flow *flow, size_t most)
 {
-	struct flow_move move = flow_pass_through(flow->source_fd, flow->sink_fd, flow->io->scratch,
-	                                          flow->io->scratch_size, flow_sink_room(flow));
+	struct flow_move move = flow_pass_through(flow->source_fd, flow->sink_fd, flow->io->scratch, most,
+	                                          flow_sink_room(flow));
 
 	heed(flow, &move);
 	if (move.sink.said != SAID_NOT_NOW || move.fault)
@@ -276,28 +281,34 @@ static void pass_through(struct flow *flow)
 	flow_pause_begin(flow, PAUSE_MEMORY); /* until the sink is writable */
 }
 
-static void move_bytes(struct flow *flow)
+/* Returns how much it has asked the source for, of so many bytes. */
+static size_t move_bytes(struct flow *flow, uint64_t most)
 {
-	size_t scratch = flow->io->scratch_size;
+	size_t scratch = min_u64(most, flow->io->scratch_size);
 	bool splices = flow_wants_pipe(flow);
-	size_t room = flow_memory_claim(flow, splices ? PIPE_SIZE : scratch);
+	size_t room = flow_memory_claim(flow, splices ? min_u64(most, PIPE_SIZE) : scratch);
 
 	if (room == 0 && flow->queued > 0)
 		flow_pause_begin(flow, PAUSE_MEMORY);
 	else if (room == 0)
-		pass_through(flow);
+		pass_through(flow, scratch);
 	else if (!splices || !splice_in(flow, room))
 		copy(flow, min_u64(room, scratch));
+	return min_u64(room, scratch);
 }
 
 static void pump(struct flow *flow)
 {
-	move_bytes(flow);
+	uint64_t most = flow->limited ? flow_rate_begin(flow) : RATE_UNLIMITED;
+	size_t asked = most > 0 ? move_bytes(flow, most) : 0;
+
 	if (flow->queued >= flow->limits->high)
 		flow_pause_begin(flow, PAUSE_HIGH);
 	flow->peak = max_u64(flow->peak, flow->queued);
 	flow_queue_trim(flow);
 	pass_on_end(flow);
+	if (flow->limited)
+		flow_rate_end(flow, asked);
 	derive_events(flow);
 }
 
@@ -310,7 +321,7 @@ void flow_take_turn(struct flow *flow, unsigned turn)
 	derive_events(flow);
 }
 
-EVENT_CALLBACK(on_readable, struct flow, flow)
+void flow_source_readable(struct flow *flow)
 {
 	if (flow->bulk && flow_turn_defer(flow, TURN_READ)) {
 		derive_events(flow);
@@ -318,6 +329,11 @@ EVENT_CALLBACK(on_readable, struct flow, flow)
 	}
 	pump(flow);
 	flow->io->settle(flow);
+}
+
+EVENT_CALLBACK(on_readable, struct flow, flow)
+{
+	flow_source_readable(flow);
 }
 
 bool flow_discard(struct flow *flow)
@@ -367,6 +383,8 @@ void flow_stop(struct flow *flow)
 	flow_wait_deinit(flow);
 	flow_turn_leave(flow);
 	flow_queue_close(flow);
+	if (flow->limited)
+		flow_rate_rest(flow);
 	if (flow->pause)
 		flow_pause_end(flow);
 }
@@ -376,4 +394,5 @@ void flow_deinit(struct flow *flow)
 	flow_stop(flow);
 	free(flow->pauses);
 	flow->pauses = NULL;
+	flow->limited = false;
 }

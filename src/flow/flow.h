@@ -19,7 +19,8 @@
  *   queued <= limits->high, and the queue's memory <= held, which is counted in the budget
  *   the source is paused exactly from when the queue reaches high, or memory leaves no room for it, until
  *     the queue is down to low (while memory is short, to the lower mark of flow_memory_low); a flow that is
- *     paused without a queue goes on when its sink can be written
+ *     paused without a queue goes on when its sink can be written. One with a limit is also paused from when
+ *     it has read as much as it may until it may read more
  *   events are added exactly while the state of the flow needs them; derive_events in flow.c is the only
  *     place that adds and removes them
  *   a flow never frees itself: it calls settle after every event that it acts on, and settle may free it
@@ -32,6 +33,8 @@
 #define WEIR_FLOW_H
 
 #include "base/bell.h"
+#include "base/rate.h"
+#include "base/timers.h"
 #include "config/settings.h"
 #include "flow/budget.h"
 #include "report/records.h"
@@ -72,6 +75,7 @@ struct flow_io {
 	struct budget *budget;
 	struct pipe_pool *pipes; /* NULL: flows do not splice */
 	struct flow_turns *turns;
+	struct timers *rates;     /* of flows with a limit; they fire flow_rate_due */
 	_Atomic uint64_t *paused; /* how many flows are. Only this worker writes it */
 	struct bell *bell;        /* rung when a flow is paused or resumed; NULL: nobody waits for that */
 	unsigned char *scratch;   /* every read that is not spliced lands here first */
@@ -95,6 +99,7 @@ enum __attribute__((packed)) flow_pause {
 	PAUSE_NONE,   /* it is not */
 	PAUSE_HIGH,   /* the queue has reached the high watermark */
 	PAUSE_MEMORY, /* memory_max leaves no room */
+	PAUSE_RATE,   /* it has moved as much as it may; until the next portion is due */
 };
 
 /* What is counted of a flow's pauses. */
@@ -129,6 +134,7 @@ struct flow {
 	bool started : 1;
 	bool readable_added : 1; /* whether the event is added */
 	bool writable_added : 1;
+	bool limited : 1; /* it has a limit on its rate, or had one; pauses is part of what that takes */
 	bool offered : 1; /* the sink was writable, and nothing was written to it since */
 	bool starved : 1; /* it took nothing then: the kernel has no memory for it. writable is a timer */
 	TAILQ_ENTRY(flow) turn_entry;
@@ -148,6 +154,16 @@ void flow_init(struct flow *flow, const struct flow_io *io, const struct flow_li
 void flow_attach(struct flow *flow, int source_fd, int sink_fd, struct event *readable, bool may_splice);
 /* The size of the sink's kernel buffer was set, so no more is written than it has room for. */
 void flow_bound_sink(struct flow *flow);
+/*
+ * From now on the flow reads no more bytes a second than these limits say: its own, and one that others share.
+ * (0: none.) Both are borrowed, and may change at any time; when one was 0 before, this must be called again.
+ * If there is no memory, it is a fault.
+ */
+void flow_limit_rate(struct flow *flow, const _Atomic uint64_t *own, struct rate *of_all);
+/* For timers_init of flow_io.rates. */
+void flow_rate_due(struct timer *timer);
+/* Bytes that a flow with a limit costs more than one without. */
+uint64_t flow_rate_cost(void);
 /* Begins to read. */
 void flow_start(struct flow *flow);
 /* The sink has failed (-errno). Stops at once; drops and counts the queue. */
@@ -166,6 +182,8 @@ bool flow_discard(struct flow *flow);
 bool flow_finished(const struct flow *flow);
 /* Bytes wait for the sink: in a queue, or still with the source because memory is short. */
 bool flow_has_backlog(const struct flow *flow);
+/* The source may have more, but it is not read yet because of a limit. That is no backlog. */
+bool flow_waits_for_rate(const struct flow *flow);
 /* The flow wants to read: it is started, both ends are open, it is not paused, and there is no fault. */
 bool flow_reads(const struct flow *flow);
 /* Removes the events and the queue. The sockets stay open. A zeroed flow is fine. */

@@ -19,6 +19,11 @@ static void count(const struct flow_io *io, uint64_t more)
 	bell_ring(io->bell);
 }
 
+bool flow_has_backlog(const struct flow *flow)
+{
+	return flow->queued > 0 || flow_waits_for_sink(flow);
+}
+
 void flow_pause_begin(struct flow *flow, enum flow_pause why)
 {
 	count(flow->io, 1);

@@ -10,6 +10,7 @@
  *   flow_bulk.c    which flows are worth a pipe
  *   flow_memory.c  how much may be queued
  *   flow_pause.c   how often and how long a source was paused
+ *   flow_rate.c    how much may be read in a second
  *   flow_room.c    how much may be written
  *   flow_wait.c    waits until the sink takes more
  *   flow_turns.c   whose turn it is
@@ -68,8 +69,18 @@ static inline bool flow_has_source(const struct flow *flow)
 	return flow->source == SOURCE_OPEN || flow->source == SOURCE_DOOMED;
 }
 
+/* It is paused until the sink has taken more. */
+static inline bool flow_waits_for_sink(const struct flow *flow)
+{
+	return flow->pause == PAUSE_HIGH || flow->pause == PAUSE_MEMORY;
+}
+
 /* flow.c */
 
+/* Something of our own has failed (-errno). Drops the queue. The owner will close the pair. */
+void flow_fail(struct flow *flow, int error);
+/* The source may have something to read. Settles. */
+void flow_source_readable(struct flow *flow);
 /* Does what the flow put off with flow_turn_defer. The caller settles. */
 void flow_take_turn(struct flow *flow, unsigned turn);
 /* The sink is writable. Settles. */
@@ -148,6 +159,17 @@ uint64_t flow_memory_low(const struct flow *flow);
 void flow_pause_begin(struct flow *flow, enum flow_pause why);
 /* It must be paused. */
 void flow_pause_end(struct flow *flow);
+
+/* flow_rate.c: for flows that are limited */
+
+/* Before a read: how much it may take. 0: the source was paused. */
+uint64_t flow_rate_begin(struct flow *flow);
+/* So many bytes were read. */
+void flow_rate_spend(struct flow *flow, uint64_t bytes);
+/* After a read of so many bytes at most. The source may be paused then, but not if it was already. */
+void flow_rate_end(struct flow *flow, uint64_t asked);
+/* It does not want to read for now, so that others need not wait for it. */
+void flow_rate_rest(struct flow *flow);
 
 /* flow_room.c */
 

@@ -3,14 +3,23 @@
 
 #include "flow/flow_private.h"
 
-/* If the sink has taken nothing for this long, it is the sink that limits the flow, not our memory. */
+/* If the sink has taken nothing for this long, it is the sink that limits the flow, not we. */
 #define STUCK_MS 1000
+
+/* By a limit or a lack of memory. */
+static bool is_held(const struct flow *flow, uint64_t now)
+{
+	if (flow->pause == PAUSE_RATE && flow->queued == 0)
+		return true;
+	return (flow->pause == PAUSE_RATE || flow->pause == PAUSE_MEMORY) &&
+	       now - flow->last_progress < STUCK_MS;
+}
 
 static enum limited_by limited_by(const struct flow *flow, uint64_t now, enum limited_by sink_side)
 {
 	if (flow->sink != SINK_OPEN)
 		return LIMITED_BY_NONE;
-	if (flow->pause == PAUSE_MEMORY && now - flow->last_progress < STUCK_MS)
+	if (is_held(flow, now))
 		return LIMITED_BY_RELAY;
 	return flow_has_backlog(flow) ? sink_side : LIMITED_BY_NONE;
 }

@@ -386,8 +386,11 @@ int pair_set_init(struct pair_set *set, unsigned workers)
 	set->count = set->made = 0;
 	set->survey = NULL;
 	set->io.turns = &set->turns;
+	set->io.rates = &set->rates;
 	set->io.paused = &set->paused;
 	error = timers_init(&set->timers, set->io.base, on_timer);
+	if (!error)
+		error = timers_init(&set->rates, set->io.base, flow_rate_due);
 	if (!error)
 		error = flow_turns_init(&set->turns, set->io.base);
 	if (!error)
@@ -424,5 +427,6 @@ void pair_set_deinit(struct pair_set *set)
 	pair_recap_deinit(set);
 	pair_watch_deinit(set);
 	flow_turns_deinit(&set->turns);
+	timers_deinit(&set->rates);
 	timers_deinit(&set->timers);
 }

@@ -41,6 +41,7 @@ struct pair_set {
 	struct local_ports *ports;
 	/* private */
 	struct flow_turns turns;
+	struct timers rates;
 	_Atomic uint64_t paused; /* flows */
 	struct slab slab;
 	struct timers timers;
@@ -56,7 +57,7 @@ struct pair_set {
 };
 
 /*
- * The caller fills in set->io (except settle, turns and paused), worker, pool, ports, log_connections, ended
+ * The caller fills in set->io (except settle, turns, rates and paused), worker, pool, ports, log_connections, ended
  * and arg first. workers is the number of workers. 0 or -errno.
  */
 int pair_set_init(struct pair_set *set, unsigned workers);
@@ -66,6 +67,8 @@ void pair_set_deinit(struct pair_set *set);
 void pair_set_hurry(struct pair_set *set);
 /* Something has become known that may help clients that are held, or wait for a target's first address. */
 void pair_set_retry(struct pair_set *set);
+/* The limits on the rates of relays have changed. */
+void pair_set_limit_rates(struct pair_set *set);
 /* Closes every pair with the reason shutdown: both peers are reset. */
 void pair_set_shutdown(struct pair_set *set);
 

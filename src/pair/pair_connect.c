@@ -74,6 +74,7 @@ static void open_flows(struct pair *pair)
 	flow_attach(&client->from, client->fd, target->fd, pair_event(client), splice);
 	flow_attach(&target->from, target->fd, client->fd, pair_event(target), splice);
 	bound_sinks(pair);
+	pair_limit_rates(pair);
 	flow_start(&client->from);
 	flow_start(&target->from);
 }

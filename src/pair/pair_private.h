@@ -3,7 +3,7 @@
  * (what a client must do first), pair_header.c (its PROXY header), pair_connect.c (targets), pair_hold.c
  * (clients that wait for one), pair_damp.c (relays that get nowhere), pair_recap.c (lines that sum up),
  * pair_watch.c (silent failures), pair_vanish.c (peers that are gone), pair_rate.c (readers that take too
- * little), pair_report.c (log and records).
+ * little), pair_limits.c (limits on rates), pair_report.c (log and records).
  */
 #ifndef WEIR_PAIR_PRIVATE_H
 #define WEIR_PAIR_PRIVATE_H
@@ -276,6 +276,9 @@ uint64_t pair_rate_next(struct pair *pair);
 bool pair_rate_is_kept(struct pair *pair);
 /* The sink is no longer measured. */
 void pair_rate_forget(struct peer *sink);
+
+/* pair_limits.c: the limits on the rates of its relay hold for the pair, whose flows are attached. */
+void pair_limit_rates(struct pair *pair);
 
 /* pair_damp.c */
 /* False if the close line of the pair is left out. It is counted then. */

@@ -24,6 +24,14 @@ uint64_t pair_last_activity(const struct pair *pair)
 	               max_u64(acknowledged, pair->born));
 }
 
+/* While weir itself holds a flow back, nobody can tell whether its source has more to say. */
+static uint64_t last_sign_of_life(const struct pair *pair)
+{
+	bool held = flow_waits_for_rate(&pair->client.from) || flow_waits_for_rate(&pair->target.from);
+
+	return held ? clock_ms() : pair_last_activity(pair);
+}
+
 /* Not once both ends were passed on: nobody is waited for to end then, only to acknowledge. */
 static bool half_closed(const struct pair *pair)
 {
@@ -35,7 +43,7 @@ static bool half_closed(const struct pair *pair)
 /* The end itself, or the last byte after it. */
 static uint64_t half_closed_since(const struct pair *pair)
 {
-	return max_u64(pair_last_activity(pair), max_u64(pair->client.from.ended, pair->target.from.ended));
+	return max_u64(last_sign_of_life(pair), max_u64(pair->client.from.ended, pair->target.from.ended));
 }
 
 /* timeout 0: never */
@@ -86,7 +94,7 @@ static struct deadline connected_deadline(const struct pair *pair)
 	const struct config_relay *config = pair->relay->config;
 	struct deadline deadline = {.at = PAIR_NEVER};
 
-	consider(&deadline, pair_last_activity(pair), config->idle_timeout, REASON_IDLE_TIMEOUT);
+	consider(&deadline, last_sign_of_life(pair), config->idle_timeout, REASON_IDLE_TIMEOUT);
 	if (half_closed(pair))
 		consider(&deadline, half_closed_since(pair), config->half_close_timeout,
 		         REASON_HALF_CLOSE_TIMEOUT);

@@ -73,10 +73,23 @@ static void standing_free(struct standing *standing)
 	free(standing);
 }
 
+static void configure_rates(struct standing *standing, const struct config_relay *config)
+{
+	for (int i = 0; i < DIRECTIONS; i++) {
+		struct standing_rate *rate = &standing->rates[i];
+
+		atomic_store_explicit(&rate->of_pair, config->rate[i], memory_order_relaxed);
+		atomic_store_explicit(&rate->of_all, config->relay_rate[i], memory_order_relaxed);
+	}
+}
+
 static int init_parts(struct standing *standing, const struct config_relay *config, struct health_news *news)
 {
 	healths_init(&standing->healths, config, news);
 	slots_init(&standing->slots, config->max_connections);
+	for (int i = 0; i < DIRECTIONS; i++)
+		rate_init(&standing->rates[i].all, &standing->rates[i].of_all);
+	configure_rates(standing, config);
 	standing->label = label_new(config->name);
 	standing->origins = origins_new(config->max_connections_per_source);
 	if (!standing->label || !standing->origins)
@@ -120,6 +133,7 @@ void standing_configure(struct standing *standing, const struct config_relay *co
 	slots_set_max(&standing->slots, config->max_connections);
 	origins_set_max(standing->origins, config->max_connections_per_source);
 	healths_configure(&standing->healths, config);
+	configure_rates(standing, config);
 }
 
 bool standing_begin_limit(struct standing *standing)

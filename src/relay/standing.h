@@ -1,6 +1,6 @@
 /*
  * What is known about a relay by its name, over all generations that have a relay of that name: counters,
- * limits in use, health of targets, episodes of trouble. It is kept as long as there is such a generation.
+ * limits in use, rates, health of targets, episodes of trouble. It is kept as long as there is such a generation.
  *
  * Standings are made, found and freed on the main thread. Others reach one through a relay, which they hold.
  */
@@ -9,6 +9,7 @@
 
 #include "base/episode.h"
 #include "base/label.h"
+#include "base/rate.h"
 #include "base/slots.h"
 #include "config/settings.h"
 #include "relay/damper.h"
@@ -39,6 +40,12 @@ struct tally {
 	LIST_ENTRY(tally) entry;
 };
 
+/* How fast bytes may go in one direction: bytes a second, 0 for no limit. Any thread. */
+struct standing_rate {
+	_Atomic uint64_t of_pair, of_all;
+	struct rate all; /* what all pairs share; limited by of_all */
+};
+
 struct standing {
 	const char *name; /* the text of label */
 	struct label *label;
@@ -46,6 +53,7 @@ struct standing {
 	struct slots slots;      /* its pairs; limited by max_connections of the relay */
 	struct origins *origins; /* count their pairs while that is limited; never another one */
 	struct healths healths;  /* of its targets' addresses */
+	struct standing_rate rates[DIRECTIONS];
 	struct damping damping;
 	struct episode is_short; /* of something that connecting needs */
 	struct episode unserved; /* clients get no target */

@@ -21,8 +21,8 @@ struct adoption_place {
 struct adoption {
 	struct adoption_place *places; /* all entrances of the generation that are open */
 	size_t count;
-	/* private */
 	struct generation *generation; /* a reference */
+	/* private */
 	unsigned worker;
 };
 

@@ -102,6 +102,8 @@ static void adopt(struct worker *worker)
 	worker->current = worker->next;
 	worker->next = NULL;
 	adoption_carry_out(worker->current, &worker->acceptors);
+	if (before && before->generation != worker->current->generation)
+		pair_set_limit_rates(&worker->set);
 	adoption_free(before);
 	for (unsigned i = 0; worker->stands_in && i < worker->context->worker_count; i++)
 		if (worker->stands_in[i])

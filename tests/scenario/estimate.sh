@@ -57,7 +57,7 @@ stalled() {
 	touch out
 }
 scenario "1,500 stalled pairs, one worker" stalled -o workers=1
-scenario "1,500 stalled pairs, four workers" stalled -o workers=4
+scenario "1,500 stalled pairs with rates, four workers" stalled -o workers=4 -o upload_rate=1G -o relay_download_rate=1G
 
 # There are no queues, so this is what weir itself takes.
 idle() {

@@ -31,6 +31,7 @@ UNIT_TESTS = \
 	tests/unit/flow/test_flow \
 	tests/unit/flow/test_flow_chains \
 	tests/unit/flow/test_flow_queue \
+	tests/unit/flow/test_flow_rate \
 	tests/unit/flow/test_flow_room \
 	tests/unit/flow/test_flow_splice \
 	tests/unit/flow/test_flow_turns \
@@ -48,6 +49,7 @@ UNIT_TESTS = \
 	tests/unit/pair/test_pair_end \
 	tests/unit/pair/test_pair_reset \
 	tests/unit/pair/test_pair_time \
+	tests/unit/pair/test_pair_limits \
 	tests/unit/pair/test_pair_rate \
 	tests/unit/pair/test_pair_vanish \
 	tests/unit/pair/test_pair_records \
@@ -206,6 +208,10 @@ tests_unit_flow_test_flow_turns_SOURCES = tests/unit/flow/test_flow_turns.c test
 tests_unit_flow_test_flow_turns_LDFLAGS = $(FAULTS_WRAP) -Wl,--wrap=flow_take_turn
 tests_unit_flow_test_flow_turns_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_flow_test_flow_turns_LDADD = $(UNIT_LIBS)
+tests_unit_flow_test_flow_rate_SOURCES = tests/unit/flow/test_flow_rate.c tests/unit/flow/one_flow.c tests/unit/faults.c
+tests_unit_flow_test_flow_rate_LDFLAGS = $(FAULTS_WRAP)
+tests_unit_flow_test_flow_rate_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_flow_test_flow_rate_LDADD = $(UNIT_LIBS)
 tests_unit_flow_test_flow_wait_SOURCES = tests/unit/flow/test_flow_wait.c tests/unit/flow/one_flow.c tests/unit/faults.c
 tests_unit_flow_test_flow_wait_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_flow_test_flow_wait_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
@@ -258,6 +264,10 @@ tests_unit_pair_test_pair_time_SOURCES = tests/unit/pair/test_pair_time.c tests/
 tests_unit_pair_test_pair_time_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_pair_test_pair_time_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_pair_test_pair_time_LDADD = $(UNIT_LIBS)
+tests_unit_pair_test_pair_limits_SOURCES = tests/unit/pair/test_pair_limits.c tests/unit/pair/pair_stage.c tests/unit/faults.c
+tests_unit_pair_test_pair_limits_LDFLAGS = $(FAULTS_WRAP)
+tests_unit_pair_test_pair_limits_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_pair_test_pair_limits_LDADD = $(UNIT_LIBS)
 tests_unit_pair_test_pair_rate_SOURCES = tests/unit/pair/test_pair_rate.c tests/unit/pair/pair_stage.c tests/unit/faults.c
 tests_unit_pair_test_pair_rate_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_pair_test_pair_rate_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)

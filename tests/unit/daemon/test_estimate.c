@@ -132,6 +132,22 @@ START_TEST(line_adds_up)
 }
 END_TEST
 
+/* A flow has what it takes for a limit once, whoever else shares it. */
+START_TEST(limits_on_rates_cost_a_pair_more)
+{
+	uint64_t none, one, both;
+
+	load(TEXTS("workers=1"));
+	none = estimate_memory(config, 1000).pair;
+	load(TEXTS("upload_rate=1", "relay_upload_rate=1"));
+	one = estimate_memory(config, 1000).pair;
+	load(TEXTS("upload_rate=1", "relay_download_rate=1"));
+	both = estimate_memory(config, 1000).pair;
+	ck_assert_uint_ge(one - none, flow_rate_cost() + 16);
+	ck_assert_uint_eq(both - none, 2 * (one - none));
+}
+END_TEST
+
 /* What each worker has, and each worker's records of the descriptors that each pair has. */
 START_TEST(fixed_part_grows_with_workers_and_pairs)
 {
@@ -235,7 +251,9 @@ int main(void)
 	tcase_add_test(tcase, lack_is_told);
 	tcase_add_test(tcase, sockets_that_listen_are_counted);
 	tcase_add_test(tcase, line_adds_up);
+	tcase_add_test(tcase, limits_on_rates_cost_a_pair_more);
 	tcase_add_test(tcase, fixed_part_grows_with_workers_and_pairs);
+	tcase_add_test(tcase, limits_on_rates_cost_a_pair_more);
 	tcase_add_test(tcase, fixed_part_grows_with_targets);
 	tcase_add_test(tcase, pair_is_in_a_dump_too);
 	tcase_add_loop_test(tcase, keys_that_bound_the_kernel_are_named, 0, 4);

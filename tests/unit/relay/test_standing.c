@@ -113,15 +113,24 @@ END_TEST
 /* Only the commit of a generation changes them. */
 START_TEST(limits_change_when_they_are_configured)
 {
-	const struct config_relay other = {
-	        .name = (char[]){"db"}, .max_connections = 9, .max_connections_per_source = 2};
+	const struct config_relay other = {.name = (char[]){"db"},
+	                                   .max_connections = 9,
+	                                   .max_connections_per_source = 2,
+	                                   .rate = {3, 4},
+	                                   .relay_rate = {5}};
 	struct standing *db = get("db");
 
 	ck_assert_ptr_eq(standing_get(standings, &other), db);
 	ck_assert_uint_eq(slots_max(&db->slots), 7);
 	ck_assert(!origins_limited(db->origins));
+	ck_assert_uint_eq(db->rates[UPLOAD].of_pair, 0);
 	standing_configure(db, &other);
 	ck_assert_uint_eq(slots_max(&db->slots), 9);
+	ck_assert_uint_eq(db->rates[UPLOAD].of_pair, 3);
+	ck_assert_uint_eq(db->rates[DOWNLOAD].of_pair, 4);
+	ck_assert_uint_eq(db->rates[UPLOAD].of_all, 5);
+	ck_assert(rate_is_limited(&db->rates[UPLOAD].all));
+	ck_assert(!rate_is_limited(&db->rates[DOWNLOAD].all));
 	ck_assert(origins_limited(db->origins));
 	standing_put(db);
 	standing_put(db);

@@ -1,0 +1,373 @@
+/* Limits on what a flow reads in a second. tests/unit/base/test_rate.c has the rates themselves. */
+#include "build_config.h"
+
+#include "faults.h"
+#include "flow/one_flow.h"
+#include "net/stream.h"
+#include "unit.h"
+
+#define PORTION (16 * 1024)
+#define LIMIT   (10 * PORTION) /* a portion is what a tenth of a second brings */
+
+static struct timers rates;
+static _Atomic uint64_t of_pair, of_all;
+static struct rate all;
+static uint64_t sent, received;
+static uint64_t began; /* clock_ms */
+
+static void set_up(void)
+{
+	ck_assert_int_eq(timers_init(&rates, base, flow_rate_due), 0);
+	io.rates = &rates;
+	of_pair = of_all = 0;
+	rate_init(&all, &of_all);
+	sent = received = 0;
+	began = clock_ms();
+}
+
+static void limit(uint64_t own, uint64_t shared)
+{
+	of_pair = own;
+	of_all = shared;
+	flow_limit_rate(&flow, &of_pair, &all);
+}
+
+static void setup_copied(void)
+{
+	setup_copy();
+	set_up();
+}
+
+static void setup_spliced(void)
+{
+	setup_splice();
+	set_up();
+}
+
+static void teardown_rates(void)
+{
+	flow_deinit(&flow);
+	ck_assert_uint_eq(all.wanting, 0);
+	ck_assert_uint_eq(rates.count, 0);
+	timers_deinit(&rates);
+	teardown();
+}
+
+/* One pass, with a greedy source and a sink that takes all. */
+static void pass(void)
+{
+	sent += loop_send(source[1], sent, BULK);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	loop_receive(sink[1], &received, BULK);
+}
+
+static void run(uint64_t ms)
+{
+	uint64_t end = clock_ms() + ms;
+
+	while (clock_ms() < end)
+		pass();
+}
+
+/* The first portion is had at once, and there is no more than that. */
+static void use_up(void)
+{
+	LOOP_UNTIL(base, (pass(), flow.pause));
+	ck_assert_int_eq(flow.pause, PAUSE_RATE);
+}
+
+/* It may have waited for a part of it. */
+static void assert_portion(uint64_t portion)
+{
+	ck_assert_uint_ge(flow.bytes, portion);
+	ck_assert_uint_le(flow.bytes, portion + 10 * portion * (clock_ms() - began + 1) / 1000);
+}
+
+/* ---- reading ---- */
+
+START_TEST(flow_without_a_limit_has_nothing_for_it)
+{
+	limit(0, 0);
+	ck_assert(!flow.limited);
+	run(20);
+	ck_assert_uint_gt(received, 2 * PORTION);
+}
+END_TEST
+
+START_TEST(source_is_paused_when_the_portion_is_used_up)
+{
+	limit(_i == 0 ? LIMIT : 0, _i == 1 ? LIMIT : 0);
+	use_up();
+	assert_portion(PORTION);
+	ck_assert_uint_eq(flow.queued, 0);
+	ck_assert(!flow.readable_added);
+	ck_assert(flow_waits_for_rate(&flow));
+	ck_assert(!flow_has_backlog(&flow));
+	ck_assert(!flow_reads(&flow));
+}
+END_TEST
+
+/* No more than the limit in any case, and no less unless the machine stops the test for long. */
+START_TEST(limit_is_kept)
+{
+	uint64_t before, ms;
+
+	limit(_i == 0 ? LIMIT : 2 * LIMIT, _i == 1 ? LIMIT : 0);
+	use_up();
+	before = flow.bytes;
+	began = clock_ms();
+	LOOP_UNTIL(base, (pass(), flow.bytes >= before + LIMIT / 2));
+	ms = clock_ms() - began;
+	ck_assert_uint_ge(ms, 400);
+	ck_assert_uint_le(flow.bytes - before, LIMIT * (ms + 110) / 1000);
+}
+END_TEST
+
+START_TEST(nothing_happens_while_it_waits)
+{
+	limit(1000, 0);
+	use_up();
+	ck_assert_uint_le(loop_passes_in(base, 300), 3 * 2 + 1);
+}
+END_TEST
+
+START_TEST(source_that_says_little_is_not_paused)
+{
+	limit(LIMIT, 0);
+	be_small();
+	for (int i = 0; i < 20; i++) {
+		sent += loop_send(source[1], sent, 100);
+		LOOP_UNTIL(base, (loop_receive(sink[1], &received, BULK), received == sent));
+		ck_assert_int_eq(flow.pause, PAUSE_NONE);
+	}
+	ck_assert_uint_eq(flow.pauses->count, 0);
+}
+END_TEST
+
+/* ---- resting ---- */
+
+START_TEST(source_that_was_read_empty_wants_no_more)
+{
+	limit(0, LIMIT);
+	be_small();
+	sent = loop_send(source[1], 0, 100);
+	LOOP_UNTIL(base, flow.bytes == sent);
+	ck_assert_uint_eq(all.wanting, 0);
+}
+END_TEST
+
+/* Its last read may have been shorter than it could be although there is more. */
+START_TEST(bulk_source_wants_no_more_once_nothing_comes)
+{
+	limit(0, LIMIT);
+	sent = loop_send(source[1], 0, 100);
+	LOOP_UNTIL(base, flow.bytes == sent);
+	be_bulk();
+	LOOP_UNTIL(base, all.wanting == 0);
+}
+END_TEST
+
+START_TEST(source_that_is_paused_at_high_wants_no_more)
+{
+	limit(0, 1000 * LIMIT);
+	sent = fill();
+	ck_assert_int_eq(flow.pause, PAUSE_HIGH);
+	ck_assert_uint_eq(all.wanting, 0);
+	ck_assert_uint_eq(rates.count, 0);
+	LOOP_UNTIL(base, (loop_receive(sink[1], &received, BULK), received == sent));
+}
+END_TEST
+
+/* What is due to another need not wait for one who must wait for his own rate. */
+START_TEST(flow_with_a_rate_of_its_own_leaves_the_rest_to_others)
+{
+	limit(1000, LIMIT);
+	use_up();
+	assert_portion(100);
+	ck_assert_uint_eq(all.wanting, 0);
+}
+END_TEST
+
+/* ---- ends ---- */
+
+START_TEST(end_is_passed_on_after_the_last_portion)
+{
+	enum loop_end end = LOOP_OPEN;
+
+	limit(LIMIT, 0);
+	use_up();
+	ck_assert_int_eq(shutdown(source[1], SHUT_WR), 0);
+	LOOP_UNTIL(base, (end = loop_receive(sink[1], &received, BULK)) != LOOP_OPEN);
+	ck_assert_int_eq(end, LOOP_FIN);
+	ck_assert_uint_eq(received, sent);
+	ck_assert_int_eq(flow.sink, SINK_ENDED);
+	assert_quiet();
+}
+END_TEST
+
+/* What had come before is delivered by portions too. */
+START_TEST(failed_source_is_read_to_the_end)
+{
+	uint64_t left;
+
+	limit(LIMIT, 0);
+	use_up();
+	left = flow.bytes + stream_unread(source[0]);
+	ck_assert_uint_gt(left, flow.bytes);
+	flow_source_failed(&flow, -ECONNRESET);
+	ck_assert_int_eq(flow.source, SOURCE_DOOMED);
+	ck_assert_int_eq(flow.pause, PAUSE_RATE);
+	LOOP_UNTIL(base, (loop_receive(sink[1], &received, BULK), flow_source_failed(&flow, -ECONNRESET),
+	                  flow.source == SOURCE_FAILED)); /* as a pair that settles says so again */
+	ck_assert_uint_ge(flow.bytes, left);
+}
+END_TEST
+
+START_TEST(nothing_is_waited_for_once_the_sink_has_failed)
+{
+	limit(LIMIT, LIMIT);
+	use_up();
+	flow_sink_failed(&flow, -EPIPE);
+	ck_assert_int_eq(flow.pause, PAUSE_NONE);
+	ck_assert_uint_eq(rates.count, 0);
+	ck_assert_uint_eq(all.wanting, 0);
+	assert_quiet();
+}
+END_TEST
+
+START_TEST(flow_that_is_stopped_wants_nothing)
+{
+	limit(0, LIMIT);
+	use_up();
+	ck_assert_uint_eq(all.wanting, 1);
+	flow_stop(&flow);
+	ck_assert_uint_eq(all.wanting, 0);
+	ck_assert_uint_eq(rates.count, 0);
+	ck_assert_uint_gt(flow.pauses->count, 0); /* they are still told */
+}
+END_TEST
+
+/* ---- a sink that is slow as well ---- */
+
+/* Bytes wait for the sink, and it is the sink that holds them up, once it has done so for a while. */
+START_TEST(queue_is_written_while_the_source_is_paused)
+{
+	uint64_t queued;
+
+	(void)stuff_sink();
+	limit(LIMIT, 0);
+	LOOP_UNTIL(base, (sent += loop_send(source[1], sent, BULK), flow.pause));
+	ck_assert_int_eq(flow.pause, PAUSE_RATE);
+	queued = flow.queued;
+	ck_assert_uint_gt(queued, 0);
+	ck_assert(flow_has_backlog(&flow));
+	ck_assert_int_eq(describe(flow.last_progress).limited_by, LIMITED_BY_RELAY);
+	ck_assert_int_eq(describe(flow.last_progress + 5000).limited_by, LIMITED_BY_TARGET);
+	loop_receive(sink[1], &received, BULK);
+	LOOP_UNTIL(base, flow.queued < queued || flow.pause != PAUSE_RATE);
+}
+END_TEST
+
+START_TEST(without_memory_it_keeps_its_limit)
+{
+	uint64_t others = take_all_memory();
+
+	limit(LIMIT, 0);
+	use_up();
+	assert_portion(PORTION);
+	ck_assert_uint_eq(flow.queued, 0);
+	budget_return(&budget, others);
+}
+END_TEST
+
+/* ---- changes ---- */
+
+START_TEST(limit_that_is_taken_away_holds_no_more)
+{
+	limit(1, 0);
+	use_up();
+	of_pair = 0;
+	LOOP_UNTIL(base, (pass(), flow.bytes > 4 * PORTION));
+	limit(LIMIT, 0);
+	use_up();
+}
+END_TEST
+
+START_TEST(flow_that_runs_gets_a_limit)
+{
+	uint64_t full = fill();
+
+	sent = full;
+	LOOP_UNTIL(base, (loop_receive(sink[1], &received, BULK), received == full && !flow.pause));
+	limit(LIMIT, 0);
+	ck_assert_uint_eq(flow.pauses->count, 1);
+	use_up();
+	ck_assert_uint_eq(flow.pauses->count, 2);
+}
+END_TEST
+
+/* ---- the dump ---- */
+
+START_TEST(paused_flow_is_limited_by_the_relay)
+{
+	struct flow_record record;
+
+	limit(LIMIT, 0);
+	use_up();
+	record = describe(flow.pauses->since + 7);
+	ck_assert_int_eq(record.limited_by, LIMITED_BY_RELAY);
+	ck_assert_int_eq(record.reading, READING_PAUSED);
+	ck_assert_uint_eq(record.pauses, flow.pauses->count);
+	ck_assert_uint_eq(record.longest_pause_ms, 7);
+	ck_assert_int_eq(describe(flow.pauses->since + 60000).limited_by, LIMITED_BY_RELAY);
+}
+END_TEST
+
+/* ---- running out ---- */
+
+START_TEST(no_memory_for_a_limit_is_a_fault)
+{
+	fault_set(FAULT_MEMORY, 1, ENOMEM);
+	limit(LIMIT, 0);
+	fault_set(FAULT_MEMORY, 0, 0);
+	ck_assert_int_eq(flow.fault, -ENOMEM);
+	ck_assert(!flow.limited);
+}
+END_TEST
+
+static void add_case(Suite *suite, const char *name, void (*setup)(void))
+{
+	TCase *tcase = tcase_create(name);
+
+	tcase_set_timeout(tcase, 20);
+	tcase_add_checked_fixture(tcase, setup, teardown_rates);
+	tcase_add_test(tcase, flow_without_a_limit_has_nothing_for_it);
+	tcase_add_loop_test(tcase, source_is_paused_when_the_portion_is_used_up, 0, 2);
+	tcase_add_loop_test(tcase, limit_is_kept, 0, 2);
+	tcase_add_test(tcase, nothing_happens_while_it_waits);
+	tcase_add_test(tcase, source_that_says_little_is_not_paused);
+	tcase_add_test(tcase, source_that_was_read_empty_wants_no_more);
+	tcase_add_test(tcase, bulk_source_wants_no_more_once_nothing_comes);
+	tcase_add_test(tcase, source_that_is_paused_at_high_wants_no_more);
+	tcase_add_test(tcase, flow_with_a_rate_of_its_own_leaves_the_rest_to_others);
+	tcase_add_test(tcase, end_is_passed_on_after_the_last_portion);
+	tcase_add_test(tcase, failed_source_is_read_to_the_end);
+	tcase_add_test(tcase, nothing_is_waited_for_once_the_sink_has_failed);
+	tcase_add_test(tcase, flow_that_is_stopped_wants_nothing);
+	tcase_add_test(tcase, queue_is_written_while_the_source_is_paused);
+	tcase_add_test(tcase, without_memory_it_keeps_its_limit);
+	tcase_add_test(tcase, limit_that_is_taken_away_holds_no_more);
+	tcase_add_test(tcase, flow_that_runs_gets_a_limit);
+	tcase_add_test(tcase, paused_flow_is_limited_by_the_relay);
+	tcase_add_test(tcase, no_memory_for_a_limit_is_a_fault);
+	suite_add_tcase(suite, tcase);
+}
+
+int main(void)
+{
+	Suite *suite = suite_create("flow_rate");
+
+	add_case(suite, "copy", setup_copied);
+	add_case(suite, "splice", setup_spliced);
+	return unit_run(suite);
+}
