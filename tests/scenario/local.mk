@@ -33,6 +33,7 @@ tests_scenario_connects_so_LDFLAGS = -shared
 # The longest first, for make -j.
 SCENARIOS = \
 	tests/scenario/closing.sh \
+	tests/scenario/rates.sh \
 	tests/scenario/pressure.sh \
 	tests/scenario/estimate.sh \
 	tests/scenario/held.sh \
