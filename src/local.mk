@@ -132,7 +132,8 @@ src_libweir_a_SOURCES = \
 	src/config/sources.c src/config/sources.h \
 	src/base/signals.c src/base/signals.h \
 	src/base/slots.c src/base/slots.h \
-	src/net/socket.c src/net/socket.h \
+	src/net/socket.c src/net/socket.h src/net/socket_private.h \
+	src/net/connecting.c \
 	src/net/retune.c \
 	src/net/stream.c src/net/stream.h \
 	src/net/unix_path.c src/net/unix_path.h \

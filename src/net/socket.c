@@ -1,9 +1,8 @@
 #include "build_config.h"
 
-#include "net/socket.h"
+#include "net/socket_private.h"
 
 #include "base/units.h"
-#include "net/local_ports.h"
 #include "net/unix_path.h"
 
 #include <errno.h>
@@ -96,7 +95,7 @@ static int keep_urgent(int fd, sa_family_t family)
  * costs a timer for every 64 KiB there (measured: twice the CPU of a bulk transfer). Every kernel has reno,
  * and every process may choose it. If that fails, the default stays.
  */
-static void leave_congestion_uncontrolled(int fd)
+void socket_leave_uncontrolled(int fd)
 {
 	static const char name[] = "reno";
 
@@ -116,7 +115,7 @@ static int tune(int fd, sa_family_t family, const struct socket_tuning *tuning)
 	return error;
 }
 
-static int open_tuned(const struct endpoint *endpoint, const struct socket_tuning *tuning)
+int socket_open(const struct endpoint *endpoint, const struct socket_tuning *tuning)
 {
 	int fd = socket(endpoint->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int error;
@@ -134,9 +133,9 @@ static int open_tuned(const struct endpoint *endpoint, const struct socket_tunin
 int socket_pattern(const struct socket_tuning *tuning)
 {
 	const struct endpoint ipv4 = {.any.sa_family = AF_INET}, ipv6 = {.any.sa_family = AF_INET6};
-	int fd = open_tuned(&ipv4, tuning);
+	int fd = socket_open(&ipv4, tuning);
 
-	return fd == -EAFNOSUPPORT ? open_tuned(&ipv6, tuning) : fd;
+	return fd == -EAFNOSUPPORT ? socket_open(&ipv6, tuning) : fd;
 }
 
 static int bind_to(int fd, const struct endpoint *endpoint)
@@ -185,13 +184,13 @@ static int hide_path(int fd, const struct endpoint *endpoint, const struct unix_
 int socket_bind(const struct endpoint *endpoint, const struct socket_tuning *tuning,
                 enum socket_sharing sharing, bool dual_stack)
 {
-	int fd = open_tuned(endpoint, tuning);
+	int fd = socket_open(endpoint, tuning);
 	int error;
 
 	if (fd < 0)
 		return fd;
 	if (endpoint_is_loopback(endpoint))
-		leave_congestion_uncontrolled(fd);
+		socket_leave_uncontrolled(fd);
 	error = prepare_listening(fd, endpoint, sharing, dual_stack);
 	if (!error && tuning->free_bind)
 		error = bind_freely(fd, endpoint->any.sa_family);
@@ -272,7 +271,7 @@ void socket_tune_client(int fd, const union client_address *client)
 
 	memcpy(&from.any, &client->any, sizeof(*client));
 	if (endpoint_is_loopback(&from))
-		leave_congestion_uncontrolled(fd);
+		socket_leave_uncontrolled(fd);
 }
 
 void socket_tune_passed(int fd, const struct socket_tuning *tuning, const union client_address *client)
@@ -316,133 +315,4 @@ uint64_t socket_shut_out(int fd)
 void socket_let_in(int fd)
 {
 	demand_ttl(fd, 0);
-}
-
-/*
- * connect(2) says EADDRNOTAVAIL in two cases: no local port is free, or no address of ours leads there. A UDP
- * socket tells them apart, because it does not need one of those ports. Connecting it sends nothing.
- */
-static bool has_no_address_for(const struct endpoint *endpoint)
-{
-	int fd = socket(endpoint->any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	bool none;
-
-	if (fd < 0)
-		return false;
-	none = connect(fd, &endpoint->any, endpoint->length) < 0 && errno == EADDRNOTAVAIL;
-	close(fd);
-	return none;
-}
-
-bool socket_error_is_shortage(int error)
-{
-	return error == -EADDRINUSE || error == -EMFILE || error == -ENFILE || error == -ENOBUFS ||
-	       error == -ENOMEM;
-}
-
-/* If none of ports can be bound, the kernel chooses one in connect(2). */
-static int connect_once(const struct endpoint *endpoint, const struct socket_tuning *tuning,
-                        struct local_ports *ports, unsigned *tries, bool *bound)
-{
-	const struct endpoint to = endpoint_reached(endpoint);
-	int fd = open_tuned(endpoint, tuning);
-	int error;
-
-	if (fd < 0)
-		return fd;
-	if (endpoint_is_loopback(&to))
-		leave_congestion_uncontrolled(fd);
-	*bound = ports && local_ports_bind(ports, fd, NULL, endpoint, tries) == 0;
-	if (connect(fd, &endpoint->any, endpoint->length) == 0 || errno == EINPROGRESS)
-		return fd;
-	error = -errno;
-	close(fd);
-	return error;
-}
-
-int socket_connect(const struct endpoint *endpoint, const struct socket_tuning *tuning,
-                   struct local_ports *ports, bool *bound)
-{
-	unsigned tries = LOCAL_PORTS_TRIES;
-	bool is_bound = false;
-	int fd;
-
-	if (endpoint->any.sa_family == AF_UNIX)
-		ports = NULL;
-	/*
-	 * -EADDRNOTAVAIL: the port is in use towards this endpoint. The socket stays bound to it, so the next
-	 * try needs another.
-	 */
-	do
-		fd = connect_once(endpoint, tuning, ports, &tries, &is_bound);
-	while (fd == -EADDRNOTAVAIL && is_bound);
-	if (bound)
-		*bound = is_bound;
-	return fd == -EADDRNOTAVAIL && !has_no_address_for(endpoint) ? -EADDRINUSE : fd;
-}
-
-int socket_take_error(int fd)
-{
-	int error = 0;
-	socklen_t length = sizeof(error);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
-		return -errno;
-	return -error;
-}
-
-int socket_connect_result(int fd)
-{
-	struct pollfd wanted = {.fd = fd, .events = POLLOUT};
-
-	if (poll(&wanted, 1, 0) <= 0)
-		return -EINPROGRESS;
-	return (wanted.revents & (POLLERR | POLLHUP)) ? socket_take_error(fd) : 0;
-}
-
-bool socket_is_its_own_peer(int fd, const struct endpoint *endpoint)
-{
-	struct endpoint own = {.length = sizeof(own.un)}, peer = own;
-
-	if (endpoint->any.sa_family == AF_UNIX || getsockname(fd, &own.any, &own.length) < 0)
-		return false;
-	/* Hardly any socket needs the second call. */
-	if (endpoint_port(&own) != endpoint_port(endpoint))
-		return false;
-	return getpeername(fd, &peer.any, &peer.length) == 0 && endpoint_equal(&own, &peer);
-}
-
-/*
- * Asks a UDP socket where its packets would come from. Connecting it sends nothing. IPv6 uses the destination
- * as the source if that address is ours (RFC 6724, rule 1). IPv4 may use another address of the machine
- * (127.0.0.1 for 127.0.0.2, the first address of a network for the second), so it is bound to the address
- * first. bind(2) refuses an address that is not ours. If net.ipv4.ip_nonlocal_bind is set, connect(2) refuses
- * it instead. IPv6 is not bound, because its connect(2) would not refuse it.
- */
-static bool comes_from(int fd, const struct endpoint *endpoint)
-{
-	struct endpoint own = *endpoint;
-
-	endpoint_set_port(&own, 0);
-	if (own.any.sa_family == AF_INET && bind(fd, &own.any, own.length) < 0)
-		return false;
-	if (connect(fd, &endpoint->any, endpoint->length) < 0 || getsockname(fd, &own.any, &own.length) < 0)
-		return false;
-	endpoint_set_port(&own, endpoint_port(endpoint));
-	return endpoint_equal(&own, endpoint);
-}
-
-bool socket_address_is_ours(const struct endpoint *endpoint)
-{
-	bool ours;
-	int fd;
-
-	if (endpoint_is_loopback(endpoint))
-		return true;
-	fd = socket(endpoint->any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return false;
-	ours = comes_from(fd, endpoint);
-	close(fd);
-	return ours;
 }
