@@ -134,6 +134,7 @@ src_libweir_a_SOURCES = \
 	src/base/slots.c src/base/slots.h \
 	src/net/socket.c src/net/socket.h src/net/socket_private.h \
 	src/net/connecting.c \
+	src/net/local_address.c src/net/local_address.h \
 	src/net/retune.c \
 	src/net/stream.c src/net/stream.h \
 	src/net/unix_path.c src/net/unix_path.h \

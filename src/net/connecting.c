@@ -27,25 +27,39 @@ static bool has_no_address_for(const struct endpoint *endpoint)
 bool socket_error_is_shortage(int error)
 {
 	return error == -EADDRINUSE || error == -EMFILE || error == -ENFILE || error == -ENOBUFS ||
-	       error == -ENOMEM;
+	       error == -ENOMEM || local_address_failed(error);
 }
 
 /* If none of ports can be bound, the kernel chooses one in connect(2). */
-static int connect_once(const struct endpoint *endpoint, const struct socket_tuning *tuning,
+static int bind_local(int fd, const struct endpoint *to, const struct local_address *local,
+                      struct local_ports *ports, unsigned *tries, bool *bound)
+{
+	struct endpoint from;
+	bool has_from = local_address_for(local, to, &from);
+	int error = local_address_bind_interface(local, fd);
+
+	if (error)
+		return error;
+	*bound = ports && local_ports_bind(ports, fd, has_from ? &from : NULL, to, tries) == 0;
+	return *bound || !has_from ? 0 : local_address_bind(fd, &from);
+}
+
+static int connect_once(const struct endpoint *to, const struct socket_tuning *tuning,
                         struct local_ports *ports, unsigned *tries, bool *bound)
 {
-	const struct endpoint to = endpoint_reached(endpoint);
-	int fd = socket_open(endpoint, tuning);
-	int error;
+	int fd = socket_open(to, tuning);
+	int error = 0;
 
 	if (fd < 0)
 		return fd;
-	if (endpoint_is_loopback(&to))
+	if (endpoint_is_loopback(to))
 		socket_leave_uncontrolled(fd);
-	*bound = ports && local_ports_bind(ports, fd, NULL, endpoint, tries) == 0;
-	if (connect(fd, &endpoint->any, endpoint->length) == 0 || errno == EINPROGRESS)
+	if (to->any.sa_family != AF_UNIX)
+		error = bind_local(fd, to, &tuning->local_address, ports, tries, bound);
+	if (!error && connect(fd, &to->any, to->length) < 0 && errno != EINPROGRESS)
+		error = -errno;
+	if (!error)
 		return fd;
-	error = -errno;
 	close(fd);
 	return error;
 }
@@ -53,22 +67,21 @@ static int connect_once(const struct endpoint *endpoint, const struct socket_tun
 int socket_connect(const struct endpoint *endpoint, const struct socket_tuning *tuning,
                    struct local_ports *ports, bool *bound)
 {
+	const struct endpoint to = endpoint_reached(endpoint);
 	unsigned tries = LOCAL_PORTS_TRIES;
 	bool is_bound = false;
 	int fd;
 
-	if (endpoint->any.sa_family == AF_UNIX)
-		ports = NULL;
 	/*
 	 * -EADDRNOTAVAIL: the port is in use towards this endpoint. The socket stays bound to it, so the next
 	 * try needs another.
 	 */
 	do
-		fd = connect_once(endpoint, tuning, ports, &tries, &is_bound);
+		fd = connect_once(&to, tuning, ports, &tries, &is_bound);
 	while (fd == -EADDRNOTAVAIL && is_bound);
 	if (bound)
 		*bound = is_bound;
-	return fd == -EADDRNOTAVAIL && !has_no_address_for(endpoint) ? -EADDRINUSE : fd;
+	return fd == -EADDRNOTAVAIL && !has_no_address_for(&to) ? -EADDRINUSE : fd;
 }
 
 int socket_take_error(int fd)

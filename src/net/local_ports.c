@@ -258,7 +258,7 @@ int local_ports_bind(struct local_ports *ports, int fd, const struct endpoint *f
 		--*tries;
 		error = bind_next(ports, fd, &local, to);
 	}
-	if (error)
+	if (error == -EADDRINUSE)
 		widen(ports, ports->in_use);
 	return error;
 }

@@ -7,6 +7,7 @@
 #define WEIR_SOCKET_H
 
 #include "net/address.h"
+#include "net/local_address.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -32,6 +33,8 @@ struct socket_tuning {
 	/* For binding only: */
 	bool free_bind;                   /* also to an address that is not there */
 	const struct unix_access *access; /* to a unix path; NULL: as to any new file */
+	/* For connecting only: */
+	struct local_address local_address; /* a unix socket has none */
 	/* UNITS_AUTO: the kernel's default */
 	uint64_t rcvbuf, sndbuf, notsent_lowat;      /* bytes */
 	uint64_t keepalive_idle, keepalive_interval; /* ms; the kernel counts whole seconds, so rounded up */
@@ -102,8 +105,9 @@ void socket_let_in(int fd);
 /*
  * Begins to connect. The descriptor becomes writable once it is connected or has failed. Then call
  * socket_connect_result. The local port is one of ports, or the kernel's choice if ports is NULL or has none
- * that is free. -EADDRINUSE means that the kernel has none either. bound: whether it is one of ports, so that
- * the socket cannot be its own peer; may be NULL.
+ * that is free. -EADDRINUSE means that the kernel has none either. local_address_failed tells whether the
+ * local address of the tuning cannot be used. bound: whether the port is one of ports, so that the socket
+ * cannot be its own peer; may be NULL.
  */
 int socket_connect(const struct endpoint *endpoint, const struct socket_tuning *tuning,
                    struct local_ports *ports, bool *bound);

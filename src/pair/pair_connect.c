@@ -17,7 +17,7 @@ static void count_attempt(struct pair *pair, int error)
 {
 	if (!pair->choice.health)
 		return;
-	if (error != -EADDRINUSE) {
+	if (!shortage_is_of_address(error)) {
 		pair->attempt++;
 		pair->attempts++;
 	}
@@ -32,7 +32,7 @@ static void fail_attempt(struct pair *pair, int error)
 	pair->attempt_error = error;
 	/* What we waited for in vain says more than a timeout does. */
 	pair->wait_reason = in_vain ? pair->wait_reason : error;
-	if (error != -EADDRINUSE) /* that is ours, and the next address is tried */
+	if (!shortage_is_of_address(error)) /* that is ours, and the next address is tried */
 		targets_note_attempt(pair->relay->targets, &pair->choice, pair->wait_reason);
 	if (pair->target.fd >= 0)
 		event_del(pair_event(&pair->target));
@@ -129,6 +129,14 @@ static int try_unless_short(struct pair *pair)
 	return error;
 }
 
+static void note_wait(const struct pair *pair, int error)
+{
+	const struct relay *relay = pair->relay;
+
+	shortage_begin(&relay->standing->is_short, relay->config->name, &relay->target_tuning.local_address,
+	               pair_target(pair), error);
+}
+
 /*
  * Tries the chosen address. A full backlog of the target (unix(7)), or a shortage of ours, does not mean that
  * the target is down. Then it is tried again until connect_timeout.
@@ -141,11 +149,11 @@ static int attempt_connect(struct pair *pair)
 	error = try_unless_short(pair);
 	if (pair->target.fd >= 0 || (error != -EAGAIN && !socket_error_is_shortage(error)))
 		return error;
-	/* Ports that are used up for one address are free for another. */
-	if (error == -EADDRINUSE && targets_have_other(pair->relay->targets, pair->tried, &pair->choice))
+	if (shortage_is_of_address(error) &&
+	    targets_have_other(pair->relay->targets, pair->tried, &pair->choice))
 		return error;
 	if (error != -EAGAIN)
-		shortage_begin(&pair->relay->standing->is_short, pair->relay->config->name, error);
+		note_wait(pair, error);
 	pair->phase = PHASE_WAITING;
 	pair->wait_reason = error;
 	return 0;

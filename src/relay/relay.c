@@ -34,6 +34,8 @@ static void init_tuning(struct relay *relay)
 	relay->client_tuning.sndbuf = config->client_sndbuf;
 	relay->target_tuning.rcvbuf = config->target_rcvbuf;
 	relay->target_tuning.sndbuf = config->target_sndbuf;
+	local_address_init(&relay->target_tuning.local_address, config->source_address,
+	                   config->source_address_count, config->source_interface);
 }
 
 /* 0 or -ENOMEM */

@@ -14,9 +14,9 @@
  */
 #define PAUSE_MS 50
 
-static const char *shortage_text(int error)
+bool shortage_is_of_address(int error)
 {
-	return error == -EADDRINUSE ? "no local port is free" : strerror(-error);
+	return error == -EADDRINUSE || local_address_failed(error);
 }
 
 void shortage_note(struct shortage *shortage, const struct endpoint *endpoint, int error)
@@ -26,10 +26,17 @@ void shortage_note(struct shortage *shortage, const struct endpoint *endpoint, i
 	shortage->until = clock_ms() + PAUSE_MS;
 }
 
-void shortage_begin(struct episode *episode, const char *relay, int error)
+void shortage_begin(struct episode *episode, const char *relay, const struct local_address *local,
+                    const struct endpoint *endpoint, int error)
 {
-	if (episode_begin(episode, EPISODE_INTERVAL_MS))
-		log_warning("relay %s: connecting has to wait: %s", relay, shortage_text(error));
+	char buf[LOCAL_ADDRESS_TEXT_MAX];
+	const char *text = error == -EADDRINUSE ? "no local port is free" : strerror(-error);
+
+	if (!episode_begin(episode, EPISODE_INTERVAL_MS))
+		return;
+	if (local_address_failed(error))
+		text = local_address_error_text(local, endpoint, error, buf);
+	log_warning("relay %s: connecting has to wait: %s", relay, text);
 }
 
 void shortage_end(struct episode *episode, const char *relay)
@@ -42,7 +49,7 @@ int shortage_now(struct shortage *shortage, const struct endpoint *endpoint)
 {
 	if (shortage->error && clock_ms() >= shortage->until)
 		shortage->error = 0;
-	if (shortage->error == -EADDRINUSE && !endpoint_equal(&shortage->endpoint, endpoint))
+	if (shortage_is_of_address(shortage->error) && !endpoint_equal(&shortage->endpoint, endpoint))
 		return 0;
 	return shortage->error;
 }

@@ -79,6 +79,7 @@ UNIT_TESTS = \
 	tests/unit/base/test_slots \
 	tests/unit/base/test_timers \
 	tests/unit/net/test_socket \
+	tests/unit/net/test_local_address \
 	tests/unit/net/test_stream \
 	tests/unit/net/test_unix_path \
 	tests/unit/base/test_units \
@@ -351,6 +352,9 @@ tests_unit_net_test_socket_SOURCES = tests/unit/net/test_socket.c tests/unit/net
 tests_unit_net_test_socket_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=unlink,--wrap=flock,--wrap=getsockopt
 tests_unit_net_test_socket_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_net_test_socket_LDADD = $(UNIT_LIBS)
+tests_unit_net_test_local_address_SOURCES = tests/unit/net/test_local_address.c tests/unit/net/socket_stage.c
+tests_unit_net_test_local_address_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_net_test_local_address_LDADD = $(UNIT_LIBS)
 tests_unit_net_test_stream_SOURCES = tests/unit/net/test_stream.c tests/unit/faults.c
 tests_unit_net_test_stream_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_net_test_stream_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)

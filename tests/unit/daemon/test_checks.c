@@ -358,6 +358,29 @@ START_TEST(shortage_is_no_result)
 }
 END_TEST
 
+/* Another check, which needs none, shows that time passes. */
+START_TEST(local_address_that_is_not_there_is_no_result)
+{
+	static const struct endpoint nowhere = {.length = sizeof(nowhere.in),
+	                                        .in = {.sin_family = AF_INET, .sin_addr = {0x070200c0}}};
+	const struct check_rules without = rules;
+	struct health *other = get("other");
+
+	local_address_init(&rules.tuning.local_address, &nowhere, 1, "");
+	checks_begin(checks);
+	want(health);
+	ck_assert_int_eq(checks_want(checks, other, &without), 0);
+	checks_end(checks);
+	LOOP_UNTIL(base, checks_of(other) >= 5);
+	ck_assert_uint_eq(view().checks, 0);
+	local_address_init(&rules.tuning.local_address, NULL, 0, "lo"); /* with a reload */
+	check_one();
+	LOOP_UNTIL(base, view().checks >= 1);
+	ck_assert_uint_eq(view().check_failures, 0);
+	health_put(other);
+}
+END_TEST
+
 /* Waiting for an event needs memory. */
 START_TEST(no_memory_is_no_result)
 {
@@ -470,6 +493,7 @@ int main(void)
 	tcase_add_test(tcase, only_so_many_at_a_time);
 	tcase_add_test(tcase, silent_ones_do_not_hold_up_the_others);
 	tcase_add_test(tcase, shortage_is_no_result);
+	tcase_add_test(tcase, local_address_that_is_not_there_is_no_result);
 	tcase_add_test(tcase, no_memory_is_no_result);
 	tcase_add_test(tcase, other_rules);
 	tcase_add_loop_test(tcase, no_longer_wanted, 0, 2);

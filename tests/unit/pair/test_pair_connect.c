@@ -306,6 +306,47 @@ START_TEST(shortage_that_lasts_is_told)
 }
 END_TEST
 
+/* _i: the address, or the interface. What is not there is ours to wait for; the target is not to blame. */
+static const struct local_address not_there[] = {
+        {.ipv4 = {.sin_family = AF_INET, .sin_addr = {0x070200c0}}}, /* 192.0.2.7 */
+        {.interface = "none0"},
+};
+static const char *const not_there_texts[] = {"the machine does not have 192.0.2.7 (source_address)",
+                                              "there is no interface none0 (source_interface)"};
+
+START_TEST(local_address_that_is_not_there_is_waited_for)
+{
+	begin(TEXTS("connect_timeout=1m", "fail_limit=1"));
+	relay->target_tuning.local_address = not_there[_i];
+	join();
+	LOOP_UNTIL(base, relay->standing->tallies[0].counters.shortages == 3);
+	ck_assert_int_eq(only_pair()->phase, PHASE_WAITING);
+	ck_assert_uint_eq(captured("relay command-line: connecting has to wait: "), 1);
+	ck_assert_uint_eq(captured(not_there_texts[_i]), 1);
+	relay->target_tuning.local_address = (struct local_address){0}; /* it comes */
+	meet_open(target);
+	ck_assert_uint_eq(only_pair()->attempts, 1);
+	ck_assert_uint_eq(captured("relay command-line: connecting goes on"), 1);
+	ck_assert_uint_eq(captured("is down"), 0);
+}
+END_TEST
+
+START_TEST(local_address_that_never_comes_is_no_failure_of_the_target)
+{
+	int client;
+
+	begin(TEXTS("connect_timeout=100ms", "fail_limit=1"));
+	relay->target_tuning.local_address = not_there[_i];
+	client = join();
+	assert_ends(client, LOOP_RST, 0);
+	assert_over("connect_timeout");
+	ck_assert_uint_eq(captured("no target could be connected") + captured("is down"), 0);
+	relay->target_tuning.local_address = (struct local_address){0};
+	join();
+	meet_open(target);
+}
+END_TEST
+
 /* Finding out that no port is free costs milliseconds. A thousand pairs that wait try one at a time. */
 START_TEST(shortage_is_met_by_one_pair_at_a_time)
 {
@@ -497,11 +538,13 @@ START_TEST(attempts_are_limited)
 }
 END_TEST
 
-/* A port may be free for another address, so that is no attempt. */
+/* A port may be free for another address, and there may be a source_address for it. That is no attempt. */
+static const int of_address[] = {EADDRINUSE, ENXIO, ENODEV};
+
 START_TEST(address_without_a_port_for_it_is_passed_over)
 {
 	open_relay(TEXTS(relays_address(listen_here()), relays_address(target)), TEXTS("connect_attempts=1"));
-	join_with(FAULT_SOCKET, 1, EADDRINUSE);
+	join_with(FAULT_SOCKET, 1, of_address[_i]);
 	meet_open(target);
 	ck_assert_uint_eq(only_pair()->attempts, 1);
 }
@@ -523,7 +566,7 @@ START_TEST(port_is_waited_for_while_nothing_else_is_up)
 	ck_assert_int_eq(address_parse(relays_address(target), &own), 0);
 	open_relay(TEXTS(relays_address(target), relays_address(refusing())), TEXTS("fail_limit=1"));
 	targets_each_health(relay->targets, fail_other, &own.endpoint);
-	join_with(FAULT_SOCKET, 1, EADDRINUSE);
+	join_with(FAULT_SOCKET, 1, of_address[_i]);
 	ck_assert_int_eq(only_pair()->phase, PHASE_WAITING);
 	meet_open(target);
 	ck_assert_uint_eq(only_pair()->attempts, 1);
@@ -644,6 +687,8 @@ static TCase *connect_case(void)
 	tcase_add_loop_test(tcase, shortage_while_connecting_is_waited_out, 0, 5);
 	tcase_add_test(tcase, shortage_that_lasts_is_told);
 	tcase_add_test(tcase, shortage_is_met_by_one_pair_at_a_time);
+	tcase_add_loop_test(tcase, local_address_that_is_not_there_is_waited_for, 0, 2);
+	tcase_add_loop_test(tcase, local_address_that_never_comes_is_no_failure_of_the_target, 0, 2);
 	tcase_add_test(tcase, pair_of_a_damped_relay_waits);
 	tcase_add_test(tcase, end_of_the_target_is_an_answer);
 	tcase_add_test(tcase, pair_of_a_damped_relay_may_time_out);
@@ -654,8 +699,8 @@ static TCase *connect_case(void)
 	tcase_add_test(tcase, answer_of_a_target_that_has_reset_before_it_was_looked_at);
 	tcase_add_test(tcase, target_that_refuses_after_a_while);
 	tcase_add_test(tcase, attempts_are_limited);
-	tcase_add_test(tcase, address_without_a_port_for_it_is_passed_over);
-	tcase_add_test(tcase, port_is_waited_for_while_nothing_else_is_up);
+	tcase_add_loop_test(tcase, address_without_a_port_for_it_is_passed_over, 0, 3);
+	tcase_add_loop_test(tcase, port_is_waited_for_while_nothing_else_is_up, 0, 3);
 	tcase_add_test(tcase, backlog_that_stays_full_is_a_failure);
 	tcase_add_test(tcase, client_without_memory_for_what_it_has_tried);
 	tcase_add_loop_test(tcase, pair_that_ends_while_it_tries_a_target_lets_another_try, 0, 4);
