@@ -6,7 +6,9 @@
 #include "net/stream.h"
 #include "pair/pair_private.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* The records of all pairs of a worker, while the kernel's queues are being added. */
 struct pair_survey {
@@ -53,12 +55,49 @@ static void add_flows(struct log_line *line, const struct flow *up, const struct
 	log_line_add_number(line, " dropped=", up->dropped + down->dropped);
 }
 
+/* What is wrong, as one word. */
+static void add_fault(struct log_line *line, const char *wrong)
+{
+	char word[64], *blank;
+
+	snprintf(word, sizeof(word), "%s", wrong);
+	while ((blank = strchr(word, ' ')))
+		*blank = '_';
+	log_line_add(line, " header=");
+	log_line_add(line, word);
+}
+
+/* What only clients with a PROXY header have. */
+static void add_header(struct log_line *line, const struct pair *pair, enum reason reason)
+{
+	const struct arrival *arrival = pair->arrival;
+	char text[ADDRESS_TEXT_MAX];
+
+	if (arrival && pair->phase != PHASE_HEADER) {
+		log_line_add(line, " via=");
+		log_line_add(line, client_address_format(&arrival->via, text));
+	}
+	if (reason == REASON_BAD_PROXY_HEADER)
+		add_fault(line, arrival->wrong ? arrival->wrong : "late");
+}
+
+/* A client that has sent nothing yet, as port scanners and health checks do, fills no log. */
+static bool was_silent(const struct pair *pair)
+{
+	return pair->phase == PHASE_SILENT || (pair->phase == PHASE_HEADER && !pair->arrival->heard);
+}
+
+static enum log_level close_level(const struct pair *pair, enum reason reason)
+{
+	return was_silent(pair) && reason != REASON_OUT_OF_MEMORY ? LOG_LEVEL_DEBUG : reasons[reason].level;
+}
+
 static bool is_logged(const struct pair *pair, enum reason reason)
 {
 	const _Atomic bool *wanted = pair->set->log_connections;
 
 	return wanted && atomic_load_explicit(wanted, memory_order_relaxed) &&
-	       log_wants(reasons[reason].level);
+	       log_wants(close_level(pair, reason));
 }
 
 /* The one that is under way has been made as well. */
@@ -87,7 +126,8 @@ void pair_log_close(struct pair *pair, enum reason reason)
 	log_line_add(&line, " reason=");
 	log_line_add(&line, reasons[reason].name);
 	log_line_add_number(&line, " attempts=", count_attempts(pair));
-	log_line_write(&line, reasons[reason].level);
+	add_header(&line, pair, reason);
+	log_line_write(&line, close_level(pair, reason));
 }
 
 static void count_flows(const struct pair *pair, uint64_t now, struct counters *counters)
@@ -113,6 +153,8 @@ static enum pair_state describe_state(const struct pair *pair)
 {
 	const struct peer *client = &pair->client, *target = &pair->target;
 
+	if (pair_is_entering(pair))
+		return STATE_WAITING;
 	if (!pair_is_connected(pair))
 		return STATE_CONNECTING;
 	if (pair->phase != PHASE_OPEN)
@@ -129,6 +171,8 @@ static void describe(const struct pair *pair, uint64_t now, struct pair_record *
 	record->worker = pair->set->worker;
 	record->state = describe_state(pair);
 	record->client = pair->ticket.client;
+	if (pair->arrival && pair->phase != PHASE_HEADER)
+		record->via = pair->arrival->via;
 	if (pair->choice.health) {
 		record->targets = address_list_get(health_address(pair->choice.health));
 		record->target = pair_target(pair);

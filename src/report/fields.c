@@ -60,6 +60,7 @@ static const struct field pair_fields[] = {
         {"target", FIELD_ENDPOINT, offsetof(struct pair_record, target)},
         {"age_ms", FIELD_NUMBER, offsetof(struct pair_record, age_ms)},
         {"idle_ms", FIELD_NUMBER, offsetof(struct pair_record, idle_ms)},
+        {"via", FIELD_CLIENT, offsetof(struct pair_record, via)},
         {.name = NULL},
 };
 
@@ -97,6 +98,8 @@ const struct kind end_kind = {"end", end_fields};
 static const char *state_word(enum pair_state state)
 {
 	switch (state) {
+	case STATE_WAITING:
+		return "waiting";
 	case STATE_CONNECTING:
 		return "connecting";
 	case STATE_OPEN:
@@ -191,6 +194,11 @@ static const char *endpoint_word(const struct endpoint *endpoint, char buf[VALUE
 	return endpoint ? endpoint_format(&endpoint->any, endpoint->length, buf) : "-";
 }
 
+static const char *client_word(const union client_address *client, char buf[VALUE_WORD_MAX])
+{
+	return client->any.sa_family == AF_UNSPEC ? "-" : client_address_format(client, buf);
+}
+
 static const char *time_word(int64_t seconds, char buf[VALUE_WORD_MAX])
 {
 	time_t when = (time_t)seconds;
@@ -246,7 +254,7 @@ void field_get(const struct field *field, const void *record, struct value *valu
 		value->word = string_word(*(const char *const *)at, value->buf);
 		break;
 	case FIELD_CLIENT:
-		value->word = client_address_format(at, value->buf);
+		value->word = client_word(at, value->buf);
 		break;
 	case FIELD_ENDPOINT:
 		value->word = endpoint_word(*(const struct endpoint *const *)at, value->buf);

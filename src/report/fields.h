@@ -13,7 +13,7 @@ enum field_type {
 	FIELD_SMALL,    /* unsigned, or an int that is never negative */
 	FIELD_TIME,     /* int64_t, seconds since the epoch */
 	FIELD_STRING,   /* const char * */
-	FIELD_CLIENT,   /* union client_address */
+	FIELD_CLIENT,   /* union client_address; AF_UNSPEC: none */
 	FIELD_ENDPOINT, /* const struct endpoint *, or NULL */
 	FIELD_YES_NO,   /* bool */
 	FIELD_ERROR,    /* int: -errno, or 0 */

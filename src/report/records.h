@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum pair_state { STATE_CONNECTING, STATE_OPEN, STATE_HALF_CLOSED, STATE_CLOSING };
+enum pair_state { STATE_WAITING, STATE_CONNECTING, STATE_OPEN, STATE_HALF_CLOSED, STATE_CLOSING };
 enum reading { READING_WAITING, READING_ON, READING_PAUSED, READING_ENDED };
 enum relay_state { RELAY_ACTIVE, RELAY_REMOVED };
 enum target_state { TARGET_UP, TARGET_DOWN, TARGET_TRYING };
@@ -89,6 +89,7 @@ struct pair_record {
 	struct address_list *targets;  /* a reference, because target is in it; or NULL */
 	const struct endpoint *target; /* NULL: none was tried yet */
 	union client_address client;
+	union client_address via; /* where it connected from, if a header told client; else AF_UNSPEC */
 	uint64_t age_ms, idle_ms;
 	struct flow_record flow[DIRECTIONS];
 };

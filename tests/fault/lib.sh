@@ -137,7 +137,7 @@ hogs_begin() {
 # The kernels between a hog and the daemon may take some more, in steps, and the daemon then reads some more.
 # A fault that meets that ends the hog.
 hogs_rest() {
-	awk '$1 == "pair" { sub(/.*idle_ms=/, ""); if ($0 < 500) exit 1 }' dump
+	awk '$1 == "pair" { sub(/.*idle_ms=/, ""); if ($1 < 500) exit 1 }' dump
 }
 
 hogs_end() {

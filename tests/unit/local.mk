@@ -45,7 +45,9 @@ UNIT_TESTS = \
 	tests/unit/base/test_printable \
 	tests/unit/pair/test_pair_life \
 	tests/unit/pair/test_pair_connect \
+	tests/unit/pair/test_pair_header \
 	tests/unit/pair/test_pair_hold \
+	tests/unit/pair/test_pair_silent \
 	tests/unit/pair/test_pair_end \
 	tests/unit/pair/test_pair_reset \
 	tests/unit/pair/test_pair_time \
@@ -269,6 +271,14 @@ tests_unit_pair_test_pair_limits_SOURCES = tests/unit/pair/test_pair_limits.c te
 tests_unit_pair_test_pair_limits_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_pair_test_pair_limits_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_pair_test_pair_limits_LDADD = $(UNIT_LIBS)
+tests_unit_pair_test_pair_header_SOURCES = tests/unit/pair/test_pair_header.c tests/unit/pair/pair_stage.c tests/unit/faults.c
+tests_unit_pair_test_pair_header_LDFLAGS = $(FAULTS_WRAP)
+tests_unit_pair_test_pair_header_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_pair_test_pair_header_LDADD = $(UNIT_LIBS)
+tests_unit_pair_test_pair_silent_SOURCES = tests/unit/pair/test_pair_silent.c tests/unit/pair/pair_stage.c tests/unit/faults.c
+tests_unit_pair_test_pair_silent_LDFLAGS = $(FAULTS_WRAP)
+tests_unit_pair_test_pair_silent_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_pair_test_pair_silent_LDADD = $(UNIT_LIBS)
 tests_unit_pair_test_pair_rate_SOURCES = tests/unit/pair/test_pair_rate.c tests/unit/pair/pair_stage.c tests/unit/faults.c
 tests_unit_pair_test_pair_rate_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_pair_test_pair_rate_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)

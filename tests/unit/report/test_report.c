@@ -98,7 +98,7 @@ static char golden[] =
         "target relay=db target=db1.example.net:5432 address=10.0.0.9:5432 backup=no state=up weight=5 "
         "pairs=1 connects=1039 failures=9 last_error=ECONNREFUSED since_ms=42000 checks=0 check_failures=0\n"
         "pair id=17 relay=db worker=0 state=open client=10.0.0.5:51234 target=10.0.0.9:5432 age_ms=12300 "
-        "idle_ms=4\n"
+        "idle_ms=4 via=-\n"
         "flow pair=17 direction=upload queued=0 peak=65536 high=1048576 low=524288 reading=on pauses=0 "
         "paused_ms=0 longest_pause_ms=0 bytes=1 source_queue=0 sink_queue=0 limited_by=none unanswered_ms=0\n"
         "flow pair=17 direction=download queued=1048576 peak=1048576 high=1048576 low=524288 reading=paused "
@@ -263,11 +263,11 @@ static void assert_same(char *text, json_t *json)
 }
 
 /* Every value is different, and every word is used. */
-static void make_pairs(struct pair_record pairs[4])
+static void make_pairs(struct pair_record pairs[5])
 {
 	uint64_t next = 1000;
 
-	for (unsigned i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < 5; i++) {
 		pairs[i] = pair;
 		pairs[i].id = next++;
 		pairs[i].worker = (unsigned)next++;
@@ -319,9 +319,9 @@ static void make_targets(struct target_record targets[4])
 START_TEST(test_json_equals_text)
 {
 	struct relay_record relays[] = {relay, {"web", 2, {3, 4, 5, {6, 7}, 8, 9, 10}, RELAY_REMOVED, 1}};
-	struct pair_record pairs[4];
+	struct pair_record pairs[5];
 	struct target_record targets[4];
-	const struct records records = {relays, 2, pairs, 4, targets, 4};
+	const struct records records = {relays, 2, pairs, 5, targets, 4};
 	json_t *json;
 	char *text;
 
@@ -345,12 +345,12 @@ START_TEST(test_words)
 	        " limited_by=none ",  " limited_by=relay ",     " limited_by=client ", " limited_by=target ",
 	        " state=active\n",    " state=removed\n",       " state=up ",          " state=down ",
 	        " state=trying ",     " backup=yes ",           " backup=no ",         " address=- ",
-	        " last_error=- ",     " last_error=ETIMEDOUT ",
+	        " last_error=- ",     " last_error=ETIMEDOUT ", " state=waiting ",
 	};
 	struct relay_record relays[] = {relay, {.name = "web", .state = RELAY_REMOVED}};
-	struct pair_record pairs[4];
+	struct pair_record pairs[5];
 	struct target_record targets[4];
-	const struct records records = {relays, 2, pairs, 4, targets, 4};
+	const struct records records = {relays, 2, pairs, 5, targets, 4};
 	char *text;
 
 	make_pairs(pairs);
@@ -390,10 +390,12 @@ START_TEST(test_values_are_one_word)
 	odd.relay = NULL;
 	odd.target = NULL;
 	odd.client.any.sa_family = AF_UNIX;
+	odd.via = pair.client;
 	text = write_text(&records);
 	ck_assert_ptr_nonnull(strstr(text, "\nrelay name=a?b?end?pairs=9\"\\???? pairs=0 "));
 	ck_assert_ptr_nonnull(strstr(text, " relay=- "));
 	ck_assert_ptr_nonnull(strstr(text, " client=unix: target=- "));
+	ck_assert_ptr_nonnull(strstr(text, " via=10.0.0.5:51234\n"));
 	json = write_json(&records);
 	assert_same(text, json);
 	json_decref(json);
