@@ -232,11 +232,21 @@ static uint64_t fixed_cost(const struct config *config, uint64_t max_connections
 	       count_targets(config) * TARGET_COST + addresses * (ENTRANCE_COST + workers * ACCEPTOR_COST);
 }
 
+static bool takes_headers(const struct config *config)
+{
+	size_t networks = 0;
+
+	for (size_t i = 0; i < config->relay_count; i++)
+		networks += config->relays[i].accept_proxy_count;
+	return networks > 0;
+}
+
 struct estimate estimate_memory(const struct config *config, uint64_t max_connections)
 {
 	struct estimate estimate = {
 	        .queues = config->global.memory_max + config->global.memory_max / 10,
-	        .pair = pair_cost() + sizeof(struct pair_record) + PAIR_MORE + rates_cost(config),
+	        .pair = pair_cost(takes_headers(config)) + sizeof(struct pair_record) + PAIR_MORE +
+	                rates_cost(config),
 	        .fixed = fixed_cost(config, max_connections),
 	        .kernel_pair = kernel_per_pair(config),
 	};

@@ -335,9 +335,11 @@ static void on_timer(struct timer *timer)
 
 /* ---- pairs of a worker ---- */
 
-size_t pair_cost(void)
+size_t pair_cost(bool headers)
 {
-	return allocation_size() + 2 * BUFFEREVENT_COST;
+	size_t buffers = 2 * BUFFEREVENT_COST;
+
+	return allocation_size() + (headers ? pair_header_cost(buffers) : buffers);
 }
 
 static void init_peer(struct pair *pair, struct peer *peer, enum direction from, int fd)

@@ -73,10 +73,10 @@ void pair_set_limit_rates(struct pair_set *set);
 void pair_set_shutdown(struct pair_set *set);
 
 /*
- * Bytes that a pair costs besides its queues: its own memory, and libevent's for two flows with something
- * queued.
+ * Bytes that a pair costs besides its queues, at most: its own memory, and either libevent's for two flows
+ * with something queued, or before that a PROXY header that is not complete. headers: some clients send one.
  */
-size_t pair_cost(void);
+size_t pair_cost(bool headers);
 
 /*
  * Takes over a client and its ticket. Both are given back when the pair ends. If the client's origin has too

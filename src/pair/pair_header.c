@@ -4,12 +4,16 @@
  */
 #include "build_config.h"
 
+#include "base/number.h"
 #include "net/stream.h"
 #include "pair/pair_private.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* What the allocator adds to an allocation, at most, in bytes. */
+#define ALLOCATION_COST 32
 
 static void turn_away(struct pair *pair, const char *wrong)
 {
@@ -140,6 +144,11 @@ void pair_header_begin(struct pair *pair, const union client_address *client)
 	pair->arrival->via = *client;
 	pair_entry_begin_phase(pair, PHASE_HEADER);
 	pair_header_read(pair);
+}
+
+size_t pair_header_cost(size_t later)
+{
+	return sizeof(struct arrival) + ALLOCATION_COST + max_u64(PROXY_HEADER_MAX + ALLOCATION_COST, later);
 }
 
 void pair_header_sent(struct pair *pair)

@@ -198,6 +198,11 @@ void pair_header_read(struct pair *pair);
 /* The header has been sent on: it is not needed any more. */
 void pair_header_sent(struct pair *pair);
 void pair_header_free(struct pair *pair);
+/*
+ * Bytes that a client with a header costs besides its pair, at most. later: what it costs once the header has
+ * come.
+ */
+size_t pair_header_cost(size_t later);
 
 /*
  * pair_connect.c: seeks a target, since a time (clock_ms). Begins with the first attempt, or waits until a

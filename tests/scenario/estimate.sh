@@ -71,6 +71,22 @@ idle() {
 scenario "10 idle pairs" idle 10 full 4
 scenario "3,000 idle pairs" idle 3000 - 1
 
+# Each client has sent as much of a header as can be, less one byte.
+headers() {
+	target -s -i echo
+	{
+		printf '\r\n\r\n\0\r\nQUIT\n\x20\0\x10\0'
+		head -c 4095 /dev/zero
+	} >header
+	weir_with "$1" 64K -o workers="$2" -o accept_proxy=127.0.0.1 -o proxy_header_timeout=2m
+	client -n "$1" deadline 120 send-proxy header wait-acked touch in await out rst
+	wait_for "$1 clients to be in" test -e in
+	dump_until count "$1" pair state=waiting
+	judge "$(measured_kib)" -
+	touch out
+}
+scenario "5,000 headers that are not complete" headers 5000 4
+
 # A reload is within what is told. Each earlier configuration that a pair keeps comes on top of that, with
 # what the manual says.
 reloads() {

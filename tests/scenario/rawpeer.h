@@ -133,6 +133,7 @@ word_step word_recv_proxy;
 
 /* rawpeer_stream.c */
 word_step word_dribble, word_duplex, word_echo, word_fill, word_pieces, word_recv, word_recv_all,
-        word_recv_slow, word_recv_text, word_recv_until_end, word_send, word_send_text, word_urgent;
+        word_recv_slow, word_recv_text, word_recv_until_end, word_send, word_send_proxy, word_send_text,
+        word_urgent;
 
 #endif

@@ -103,6 +103,7 @@ static const struct word_kind word_kinds[] = {
         {"rst", "", word_rst},
         {"seeds", "nn", word_seeds},
         {"send", "s", word_send},
+        {"send-proxy", "t", word_send_proxy},
         {"send-text", "t", word_send_text},
         {"silent", "a", word_silent},
         {"sndbuf", "s", word_sndbuf},

@@ -1,6 +1,7 @@
 #include "build_config.h"
 
 #include "daemon/estimate.h"
+#include "net/proxy_header.h"
 #include "pair/pair.h"
 #include "relays.h"
 #include "unit.h"
@@ -182,7 +183,21 @@ END_TEST
 START_TEST(pair_is_in_a_dump_too)
 {
 	load(NULL);
-	ck_assert_uint_ge(estimate_memory(config, 1).pair, pair_cost() + sizeof(struct pair_record));
+	ck_assert_uint_ge(estimate_memory(config, 1).pair, pair_cost(false) + sizeof(struct pair_record));
+}
+END_TEST
+
+/* Only where clients send headers. */
+START_TEST(header_that_is_not_complete_is_counted)
+{
+	const char *const headers[] = {"accept_proxy=10.0.0.0/8", NULL};
+	uint64_t without;
+
+	load(NULL);
+	without = estimate_memory(config, 1).pair;
+	load(headers);
+	ck_assert_uint_ge(estimate_memory(config, 1).pair, without + PROXY_HEADER_MAX - 2 * 1100);
+	ck_assert_uint_le(estimate_memory(config, 1).pair, without + PROXY_HEADER_MAX);
 }
 END_TEST
 
@@ -232,8 +247,8 @@ END_TEST
  */
 START_TEST(pair_is_not_dear)
 {
-	ck_assert_uint_ge(pair_cost(), 1000);
-	ck_assert_uint_le(pair_cost(), 8192);
+	ck_assert_uint_ge(pair_cost(false), 1000);
+	ck_assert_uint_le(pair_cost(false), 8192);
 }
 END_TEST
 
@@ -256,6 +271,7 @@ int main(void)
 	tcase_add_test(tcase, limits_on_rates_cost_a_pair_more);
 	tcase_add_test(tcase, fixed_part_grows_with_targets);
 	tcase_add_test(tcase, pair_is_in_a_dump_too);
+	tcase_add_test(tcase, header_that_is_not_complete_is_counted);
 	tcase_add_loop_test(tcase, keys_that_bound_the_kernel_are_named, 0, 4);
 	tcase_add_test(tcase, automatic_buffers_are_the_kernels_maxima);
 	tcase_add_test(tcase, pair_is_not_dear);
