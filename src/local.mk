@@ -108,6 +108,7 @@ src_libweir_a_SOURCES = \
 	src/relay/admission.c src/relay/admission.h \
 	src/relay/loops.c src/relay/loops.h \
 	src/relay/damper.c src/relay/damper.h \
+	src/relay/denials.c src/relay/denials.h \
 	src/relay/gate.h \
 	src/relay/refusal.c src/relay/refusal.h \
 	src/relay/relay.c src/relay/relay.h \

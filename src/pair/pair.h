@@ -86,6 +86,9 @@ size_t pair_cost(bool headers);
 int pair_new(struct pair_set *set, struct admission *ticket, int client_fd,
              const union client_address *client);
 
+/* The relay denies this client, which gets no pair, or loses it. Counts that, and logs it once for many. */
+void pair_note_denied(struct pair_set *set, struct relay *relay, const union client_address *client);
+
 /* Adds the living pairs of the set, as of now (clock_ms), to the records of their relays, by number. */
 void pair_set_count(const struct pair_set *set, uint64_t now, struct relay_record *relays);
 

@@ -36,19 +36,21 @@ static void forget(struct tally *tally)
 	tally->owner = NULL;
 }
 
-static void recap_all(struct pair_set *set)
-{
-	struct tally *tally;
-
-	while ((tally = LIST_FIRST(&set->untold))) {
-		recap_left_out(tally);
-		forget(tally);
-	}
-}
-
 EVENT_CALLBACK(on_recap, struct pair_set, set)
 {
-	recap_all(set);
+	uint64_t now = clock_ms();
+	struct tally *tally, *next;
+
+	for (tally = LIST_FIRST(&set->untold); tally; tally = next) {
+		struct standing *standing = tally->owner->standing;
+
+		next = LIST_NEXT(tally, entry);
+		recap_left_out(tally);
+		if (!denials_go_on(&standing->denials, standing->name, now))
+			forget(tally);
+	}
+	if (!LIST_EMPTY(&set->untold))
+		arm(set);
 }
 
 /* The relay may be that of another generation than before, which is not to be held for long. */
@@ -65,6 +67,15 @@ void pair_recap_later(struct pair_set *set, struct relay *relay)
 	LIST_INSERT_HEAD(&set->untold, tally, entry);
 }
 
+void pair_note_denied(struct pair_set *set, struct relay *relay, const union client_address *client)
+{
+	struct standing *standing = relay->standing;
+
+	standing->tallies[set->worker].counters.denied++;
+	denials_note(&standing->denials, standing->name, client, clock_ms());
+	pair_recap_later(set, relay);
+}
+
 int pair_recap_init(struct pair_set *set)
 {
 	LIST_INIT(&set->untold);
@@ -74,7 +85,15 @@ int pair_recap_init(struct pair_set *set)
 
 void pair_recap_deinit(struct pair_set *set)
 {
-	recap_all(set);
+	struct tally *tally;
+
+	while ((tally = LIST_FIRST(&set->untold))) {
+		struct standing *standing = tally->owner->standing;
+
+		recap_left_out(tally);
+		denials_end(&standing->denials, standing->name);
+		forget(tally);
+	}
 	evloop_free_event(set->recap_timer);
 	set->recap_timer = NULL;
 }

@@ -38,17 +38,30 @@ static void init_tuning(struct relay *relay)
 	                   config->source_address_count, config->source_interface);
 }
 
-/* 0 or -ENOMEM */
+/* A set is made only if some line asks for it, so that nobody is looked up in vain. 0 or -ENOMEM. */
+static int init_set(struct networks **set, const struct network_lists *lists)
+{
+	if (lists->in_count + lists->out_count == 0)
+		return 0;
+	*set = networks_new(lists);
+	return *set ? 0 : -ENOMEM;
+}
+
 static int init_networks(struct relay *relay)
 {
 	const struct config_relay *config = relay->config;
 	const struct network_lists proxies = {.in = config->accept_proxy,
 	                                      .in_count = config->accept_proxy_count};
+	const struct network_lists clients = {
+	        .in = config->allow,
+	        .in_count = config->allow_count,
+	        .out = config->deny,
+	        .out_count = config->deny_count,
+	        .others = config->allow_count == 0,
+	};
+	int error = init_set(&relay->proxies, &proxies);
 
-	if (config->accept_proxy_count == 0)
-		return 0;
-	relay->proxies = networks_new(&proxies);
-	return relay->proxies ? 0 : -ENOMEM;
+	return error ? error : init_set(&relay->clients, &clients);
 }
 
 struct relay *relay_new(struct generation *generation, size_t number, struct standings *standings,
@@ -80,6 +93,7 @@ void relay_free(struct relay *relay)
 	entrances_free(&relay->entrances);
 	networks_free(relay->proxies);
 	targets_free(relay->targets);
+	networks_free(relay->clients);
 	standing_put(relay->standing);
 	free(relay);
 }

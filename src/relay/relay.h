@@ -25,6 +25,7 @@ struct relay {
 	struct standing *standing;     /* a reference */
 	struct entrances entrances;
 	struct targets *targets;
+	struct networks *clients; /* who may come; NULL: everybody */
 	struct socket_tuning client_tuning, target_tuning;
 	struct networks *proxies; /* clients that must begin with a PROXY header; NULL: none must */
 };
@@ -39,6 +40,12 @@ void relay_free(struct relay *relay); /* takes NULL */
 /* Holds the relay and its generation. Any thread. Put takes NULL. */
 struct relay *relay_get(struct relay *relay);
 void relay_put(struct relay *relay);
+
+/* Whether allow and deny keep out a client of this address. */
+static inline bool relay_denies(const struct relay *relay, const union client_address *client)
+{
+	return relay->clients && !networks_have(relay->clients, client);
+}
 
 /* Whether its clients are to be refused, as no target is up. */
 bool relay_refuses(const struct relay *relay, uint64_t now);

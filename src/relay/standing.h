@@ -13,6 +13,7 @@
 #include "base/slots.h"
 #include "config/settings.h"
 #include "relay/damper.h"
+#include "relay/denials.h"
 #include "relay/gate.h"
 #include "relay/health.h"
 #include "relay/origins.h"
@@ -35,7 +36,7 @@ struct tally {
 	struct shortage shortage;
 	struct damper damper;
 	struct gate gate;
-	/* While something is to be told about the relay later: a reference, and a place in a list of those. */
+	/* While something is to be told about the relay later: a reference; its place among those. */
 	struct relay *owner;
 	LIST_ENTRY(tally) entry;
 };
@@ -55,6 +56,7 @@ struct standing {
 	struct healths healths;  /* of its targets' addresses */
 	struct standing_rate rates[DIRECTIONS];
 	struct damping damping;
+	struct denials denials;
 	struct episode is_short; /* of something that connecting needs */
 	struct episode unserved; /* clients get no target */
 	struct refusal refusal;

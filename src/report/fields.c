@@ -30,6 +30,7 @@ static const struct field relay_fields[] = {
         {"pauses", FIELD_NUMBER, offsetof(struct relay_record, counters.pauses)},
         {"paused_ms", FIELD_NUMBER, offsetof(struct relay_record, counters.paused_ms)},
         {"shortages", FIELD_NUMBER, offsetof(struct relay_record, counters.shortages)},
+        {"denied", FIELD_NUMBER, offsetof(struct relay_record, counters.denied)},
         {"state", FIELD_RELAY_STATE, offsetof(struct relay_record, state)},
         {.name = NULL},
 };

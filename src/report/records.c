@@ -109,6 +109,7 @@ static void add(struct relay_record *sum, const struct relay_record *more)
 	sum->counters.bytes[DOWNLOAD] += more->counters.bytes[DOWNLOAD];
 	sum->counters.pauses += more->counters.pauses;
 	sum->counters.paused_ms += more->counters.paused_ms;
+	sum->counters.denied += more->counters.denied;
 	sum->counters.shortages += more->counters.shortages;
 }
 

@@ -29,6 +29,7 @@ struct counters {
 	uint64_t bytes[DIRECTIONS]; /* written to the sink */
 	uint64_t pauses, paused_ms;
 	uint64_t shortages; /* accepting or connecting failed because something of ours had run out */
+	uint64_t denied;    /* of the accepted, reset because of allow and deny */
 };
 
 struct process_record {

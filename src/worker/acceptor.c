@@ -16,6 +16,7 @@
 #include "base/evloop.h"
 #include "base/log.h"
 #include "net/accept_error.h"
+#include "net/stream.h"
 #include "worker/handover.h"
 
 #include <errno.h>
@@ -200,6 +201,20 @@ static void tune_client(const struct acceptor *acceptor, const struct newcomer *
 		socket_tune_client(client->fd, &client->address);
 }
 
+/* It costs no pair, and its place is given back at once. */
+static bool is_denied(struct acceptor *acceptor, struct newcomer *client)
+{
+	struct pair_set *set = acceptor->all->set;
+
+	if (!relay_denies(acceptor->relay, &client->address))
+		return false;
+	acceptor->relay->standing->tallies[set->worker].counters.accepted++;
+	pair_note_denied(set, acceptor->relay, &client->address);
+	stream_reset(client->fd);
+	admission_give(&client->ticket);
+	return true;
+}
+
 static enum outcome accept_one(struct acceptor *acceptor)
 {
 	struct newcomer client = {.address.any.sa_family = AF_UNIX};
@@ -222,7 +237,7 @@ static enum outcome accept_one(struct acceptor *acceptor)
 	}
 	acceptor->errors = 0;
 	tune_client(acceptor, &client);
-	if (handover_serve(all->handover, all->set, &client) == 0)
+	if (is_denied(acceptor, &client) || handover_serve(all->handover, all->set, &client) == 0)
 		return MORE;
 	admission_give(&client.ticket);
 	log_shortage(acceptor, -ENOMEM);

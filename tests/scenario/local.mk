@@ -45,6 +45,7 @@ SCENARIOS = \
 	tests/scenario/transfer.sh \
 	tests/scenario/timeouts.sh \
 	tests/scenario/limits.sh \
+	tests/scenario/access.sh \
 	tests/scenario/reload_entrances.sh \
 	tests/scenario/reload.sh \
 	tests/scenario/stopping.sh \

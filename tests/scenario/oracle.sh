@@ -112,7 +112,7 @@ close_lines_add_up() {
 	FILENAME == "dump" && $1 == "relay" {
 		name = field["name"]
 		accepted[name] = field["accepted"]
-		refused[name] = field["refused"]
+		refused[name] = field["refused"] + field["denied"]
 		for (key in field)
 			if (key ~ /_bytes$|^pauses$|^paused_ms$/)
 				left[name " " key] += field[key]

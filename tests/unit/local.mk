@@ -37,6 +37,7 @@ UNIT_TESTS = \
 	tests/unit/flow/test_flow_turns \
 	tests/unit/flow/test_flow_wait \
 	tests/unit/worker/test_acceptor \
+	tests/unit/worker/test_denied \
 	tests/unit/worker/test_adoption \
 	tests/unit/worker/test_handover \
 	tests/unit/base/test_log \
@@ -58,6 +59,7 @@ UNIT_TESTS = \
 	tests/unit/pair/test_pair_tuning \
 	tests/unit/relay/test_admission \
 	tests/unit/relay/test_damper \
+	tests/unit/relay/test_denials \
 	tests/unit/relay/test_entrance \
 	tests/unit/relay/test_facade \
 	tests/unit/relay/test_generation \
@@ -231,6 +233,9 @@ tests_unit_worker_test_adoption_SOURCES = tests/unit/worker/test_adoption.c test
 tests_unit_worker_test_adoption_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_worker_test_adoption_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_worker_test_adoption_LDADD = $(UNIT_LIBS)
+tests_unit_worker_test_denied_SOURCES = tests/unit/worker/test_denied.c tests/unit/worker/accepting_stage.c
+tests_unit_worker_test_denied_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_worker_test_denied_LDADD = $(UNIT_LIBS)
 tests_unit_worker_test_acceptor_SOURCES = tests/unit/worker/test_acceptor.c tests/unit/worker/accepting_stage.c tests/unit/faults.c
 tests_unit_worker_test_acceptor_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_worker_test_acceptor_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
@@ -300,6 +305,9 @@ tests_unit_relay_test_admission_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_relay_test_admission_LDADD = $(UNIT_LIBS)
 tests_unit_relay_test_damper_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_relay_test_damper_LDADD = $(UNIT_LIBS)
+tests_unit_relay_test_denials_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_relay_test_denials_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime
+tests_unit_relay_test_denials_LDADD = $(UNIT_LIBS)
 tests_unit_relay_test_entrance_SOURCES = \
 	tests/unit/relay/test_entrance.c tests/unit/net/socket_stage.c tests/unit/faults.c
 tests_unit_relay_test_entrance_LDFLAGS = $(FAULTS_WRAP) -Wl,--wrap=bind

@@ -94,7 +94,7 @@ static char golden[] =
         "weir version=0.1.0 pid=4242 time=2026-01-01T00:00:00Z uptime_ms=3600000 workers=2 pairs=1 "
         "used=1048576 memory_max=268435456\n"
         "relay name=db pairs=1 accepted=1042 refused=0 connect_failed=3 upload_bytes=1 download_bytes=2 "
-        "pauses=4 paused_ms=977 shortages=0 state=active\n"
+        "pauses=4 paused_ms=977 shortages=0 denied=0 state=active\n"
         "target relay=db target=db1.example.net:5432 address=10.0.0.9:5432 backup=no state=up weight=5 "
         "pairs=1 connects=1039 failures=9 last_error=ECONNREFUSED since_ms=42000 checks=0 check_failures=0\n"
         "pair id=17 relay=db worker=0 state=open client=10.0.0.5:51234 target=10.0.0.9:5432 age_ms=12300 "
@@ -318,7 +318,7 @@ static void make_targets(struct target_record targets[4])
 
 START_TEST(test_json_equals_text)
 {
-	struct relay_record relays[] = {relay, {"web", 2, {3, 4, 5, {6, 7}, 8, 9, 10}, RELAY_REMOVED, 1}};
+	struct relay_record relays[] = {relay, {"web", 2, {3, 4, 5, {6, 7}, 8, 9, 10, 11}, RELAY_REMOVED, 1}};
 	struct pair_record pairs[5];
 	struct target_record targets[4];
 	const struct records records = {relays, 2, pairs, 5, targets, 4};
@@ -496,7 +496,14 @@ static void fill_part(struct report_part *part, uint64_t unit)
 	ck_assert_ptr_nonnull(part->relays);
 	part->relays[1] = (struct relay_record){
 	        .pairs = 8 * unit,
-	        .counters = {unit, 2 * unit, 3 * unit, {4 * unit, 5 * unit}, 6 * unit, 7 * unit, 8 * unit},
+	        .counters = {unit,
+	                     2 * unit,
+	                     3 * unit,
+	                     {4 * unit, 5 * unit},
+	                     6 * unit,
+	                     7 * unit,
+	                     8 * unit,
+	                     9 * unit},
 	};
 }
 
@@ -522,6 +529,7 @@ START_TEST(counters_add_up)
 	ck_assert_uint_eq(sum->counters.pauses, 66);
 	ck_assert_uint_eq(sum->counters.paused_ms, 77);
 	ck_assert_uint_eq(sum->counters.shortages, 88);
+	ck_assert_uint_eq(sum->counters.denied, 99);
 	report_free(report);
 }
 END_TEST
