@@ -113,6 +113,7 @@ src_libweir_a_SOURCES = \
 	src/relay/refusal.c src/relay/refusal.h \
 	src/relay/relay.c src/relay/relay.h \
 	src/relay/shortage.c src/relay/shortage.h \
+	src/relay/span.c src/relay/span.h \
 	src/net/address_list.c src/net/address_list.h \
 	src/net/local_ports.c src/net/local_ports.h \
 	src/net/lookups.c src/net/lookups.h \

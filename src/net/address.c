@@ -75,6 +75,34 @@ static int parse_port(const char *text, uint16_t *port)
 	return 0;
 }
 
+/* text begins with the first port and a dash. */
+static int parse_range(const char *text, const char *dash, struct address *address)
+{
+	char first[UNITS_TEXT_MAX];
+	uint16_t last;
+	int r;
+
+	if (dash - text >= UNITS_TEXT_MAX)
+		return -ERANGE;
+	snprintf(first, sizeof(first), "%.*s", (int)(dash - text), text);
+	r = parse_port(first, &address->port);
+	if (!r)
+		r = parse_port(dash + 1, &last);
+	if (r < 0)
+		return r;
+	if (address->port == 0 || last < address->port)
+		return -EDOM;
+	address->ports = (uint16_t)(last - address->port + 1);
+	return 0;
+}
+
+static int parse_ports(const char *text, struct address *address)
+{
+	const char *dash = strchr(text, '-');
+
+	return dash ? parse_range(text, dash, address) : parse_port(text, &address->port);
+}
+
 static int parse_name(const char *host, size_t length, struct address *address)
 {
 	if (length > HOST_MAX + (host[length - 1] == '.'))
@@ -162,7 +190,7 @@ static int parse_host_and_port(const char *text, struct address *address)
 
 	if (!colon)
 		return -EINVAL;
-	r = parse_port(colon + 1, &address->port);
+	r = parse_ports(colon + 1, address);
 	if (r < 0)
 		return r;
 	return parse_host(text, (size_t)(colon - text), address);
@@ -170,7 +198,7 @@ static int parse_host_and_port(const char *text, struct address *address)
 
 int address_parse(const char *text, struct address *address)
 {
-	memset(address, 0, sizeof(*address));
+	*address = (struct address){.ports = 1};
 	if (strncmp(text, "unix:", 5) == 0)
 		return parse_unix(text + 5, address);
 	if (strncmp(text, "systemd:", 8) == 0)
@@ -236,7 +264,15 @@ static void format_literal(const struct endpoint *endpoint, char buf[ADDRESS_TEX
 	}
 }
 
-char *address_format(const struct address *address, char buf[ADDRESS_TEXT_MAX])
+char *address_add_last_port(char buf[ADDRESS_TEXT_MAX], uint16_t last)
+{
+	size_t length = strlen(buf);
+
+	snprintf(buf + length, ADDRESS_TEXT_MAX - length, "-%u", last);
+	return buf;
+}
+
+static void format_first(const struct address *address, char buf[ADDRESS_TEXT_MAX])
 {
 	switch (address->kind) {
 	case ADDRESS_LITERAL:
@@ -252,7 +288,12 @@ char *address_format(const struct address *address, char buf[ADDRESS_TEXT_MAX])
 		host_format(address->host, address->port, buf);
 		break;
 	}
-	return buf;
+}
+
+char *address_format(const struct address *address, char buf[ADDRESS_TEXT_MAX])
+{
+	format_first(address, buf);
+	return address->ports > 1 ? address_add_last_port(buf, address_last_port(address)) : buf;
 }
 
 bool address_has_zone(const struct address *address)

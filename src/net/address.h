@@ -54,8 +54,9 @@ enum address_kind {
 
 struct address {
 	enum address_kind kind;
-	uint16_t port; /* host byte order */
-	char *host;    /* owned; NULL unless ADDRESS_NAME or ADDRESS_SYSTEMD */
+	uint16_t port;  /* host byte order */
+	uint16_t ports; /* how many, from port on: more than 1 for a range; endpoint has the first */
+	char *host;     /* owned; NULL unless ADDRESS_NAME or ADDRESS_SYSTEMD */
 	struct endpoint endpoint;
 	/* For listening on a unix path only: config/access.h fills this in. It is no part of the address. */
 	struct unix_access access;
@@ -63,15 +64,25 @@ struct address {
 };
 
 /*
- * Parses text strictly. Port 0 is accepted (bind picks a port). Returns 0, -EINVAL (not an address), -ERANGE
- * (port over 65535), -ENAMETOOLONG (unix path over 107 bytes, host name over 253, other name over 255),
- * -ENOTSUP (a zone on an address that is not link-local) or -ENOMEM. After success
- * the caller must call address_deinit. After a failure there is nothing to free.
+ * Parses text strictly. Port 0 is accepted (bind picks a port), and so is a range of ports, as 80-89. Returns
+ * 0, -EINVAL (not an address), -ERANGE (port over 65535), -EDOM (a range that begins with port 0, or ends
+ * before it begins), -ENAMETOOLONG (unix path over 107 bytes, host name over 253, other name over 255),
+ * -ENOTSUP (a zone on an address that is not link-local) or -ENOMEM. After success the caller must call
+ * address_deinit. After a failure there is nothing to free.
  */
 int address_parse(const char *text, struct address *address);
 void address_deinit(struct address *address);
 /* Writes the text that parses back to the same address. Returns buf. */
 char *address_format(const struct address *address, char buf[ADDRESS_TEXT_MAX]);
+
+/* Adds the last port of a range to the text of its first address. Returns buf. */
+char *address_add_last_port(char buf[ADDRESS_TEXT_MAX], uint16_t last);
+
+/* The last port of its range, or its only one. */
+static inline uint16_t address_last_port(const struct address *address)
+{
+	return (uint16_t)(address->port + address->ports - 1);
+}
 
 /* A link-local IPv6 address with its interface. */
 bool address_has_zone(const struct address *address);
@@ -90,6 +101,16 @@ static inline uint16_t endpoint_port(const struct endpoint *endpoint)
 static inline void endpoint_set_port(struct endpoint *endpoint, uint16_t port)
 {
 	endpoint->in.sin_port = htons(port);
+}
+
+/* The same address, so many ports further on. A unix address has no port. */
+static inline struct endpoint endpoint_at_place(const struct endpoint *endpoint, uint16_t place)
+{
+	struct endpoint at = *endpoint;
+
+	if (place > 0)
+		endpoint_set_port(&at, (uint16_t)(endpoint_port(endpoint) + place));
+	return at;
 }
 
 bool endpoint_is_link_local(const struct endpoint *endpoint);

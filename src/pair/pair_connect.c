@@ -79,6 +79,13 @@ static void open_flows(struct pair *pair)
 	flow_start(&target->from);
 }
 
+static bool is_its_own_peer(const struct pair *pair)
+{
+	const struct endpoint target = target_choice_endpoint(&pair->choice);
+
+	return socket_is_its_own_peer(pair->target.fd, &target);
+}
+
 /*
  * Looks at the attempt. 0 if it is connected and the flows are open, or still under way and an event waits
  * for it; otherwise -errno. If it has failed but there is something to read, the target was connected,
@@ -90,7 +97,7 @@ static int check_connection(struct pair *pair)
 
 	if (error == -EINPROGRESS)
 		return event_add(pair_event(&pair->target), NULL) < 0 ? -ENOMEM : 0;
-	if (!error && !pair->bound && socket_is_its_own_peer(pair->target.fd, pair_target(pair)))
+	if (!error && !pair->bound && is_its_own_peer(pair))
 		return -ECONNREFUSED; /* nothing else listens there */
 	if (error && stream_unread(pair->target.fd) == 0)
 		return error;
@@ -101,10 +108,9 @@ static int check_connection(struct pair *pair)
 }
 
 /* A target on this machine is connected, or has refused, by the time that connect(2) returns. */
-static int try_choice(struct pair *pair)
+static int try_choice(struct pair *pair, const struct endpoint *target)
 {
-	int fd = socket_connect(pair_target(pair), &pair->relay->target_tuning, pair->set->ports,
-	                        &pair->bound);
+	int fd = socket_connect(target, &pair->relay->target_tuning, pair->set->ports, &pair->bound);
 
 	if (fd < 0)
 		return fd;
@@ -116,14 +122,15 @@ static int try_choice(struct pair *pair)
 /* What try_choice says. While there is a shortage, nothing is tried. A try that meets one is counted. */
 static int try_unless_short(struct pair *pair)
 {
+	const struct endpoint target = target_choice_endpoint(&pair->choice);
 	struct shortage *shortage = &pair_tally(pair)->shortage;
-	int error = shortage_now(shortage, pair_target(pair));
+	int error = shortage_now(shortage, &target);
 
 	if (error)
 		return error;
-	error = try_choice(pair);
+	error = try_choice(pair, &target);
 	if (pair->target.fd < 0 && socket_error_is_shortage(error)) {
-		shortage_note(shortage, pair_target(pair), error);
+		shortage_note(shortage, &target, error);
 		pair_counters(pair)->shortages++;
 	}
 	return error;
@@ -167,7 +174,8 @@ static int choose_next(struct pair *pair)
 
 	if (pair->attempt >= pair->relay->config->connect_attempts || pair_hold_is_over(pair))
 		return -ENOENT;
-	error = targets_choose(pair->relay->targets, &pair->ticket.client, pair->tried, &choice);
+	error = targets_choose(pair->relay->targets, &pair->ticket.client, pair->ticket.place, pair->tried,
+	                       &choice);
 	if (!choice.health)
 		return error;
 	target_choice_deinit(&pair->choice);

@@ -124,7 +124,10 @@ static inline struct damper *pair_damper(const struct pair *pair)
 	return &pair_tally(pair)->damper;
 }
 
-/* The address of the target being tried, or connected. There must be one. */
+/*
+ * The address of the target being tried, or connected. There must be one. Of a range it has the first port,
+ * and target_choice_endpoint has the one that is connected.
+ */
 static inline const struct endpoint *pair_target(const struct pair *pair)
 {
 	return health_endpoint(pair->choice.health);

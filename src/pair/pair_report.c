@@ -26,9 +26,15 @@ static const char *ended_first_name(const struct pair *pair, enum reason reason)
 	return reason == REASON_CONNECT_FAILED || reason == REASON_CONNECT_TIMEOUT ? "none" : "relay";
 }
 
+static const char *format_target(const struct pair *pair, char text[ADDRESS_TEXT_MAX])
+{
+	const struct endpoint target = target_choice_endpoint(&pair->choice);
+
+	return endpoint_format(&target.any, target.length, text);
+}
+
 static void add_peers(struct log_line *line, const struct pair *pair)
 {
-	const struct endpoint *target = pair->choice.health ? pair_target(pair) : NULL;
 	char text[ADDRESS_TEXT_MAX];
 
 	log_line_add(line, " relay=");
@@ -36,7 +42,7 @@ static void add_peers(struct log_line *line, const struct pair *pair)
 	log_line_add(line, " client=");
 	log_line_add(line, client_address_format(&pair->ticket.client, text));
 	log_line_add(line, " target=");
-	log_line_add(line, target ? endpoint_format(&target->any, target->length, text) : "-");
+	log_line_add(line, pair->choice.health ? format_target(pair, text) : "-");
 }
 
 static void add_flows(struct log_line *line, const struct flow *up, const struct flow *down, uint64_t now)
@@ -175,7 +181,8 @@ static void describe(const struct pair *pair, uint64_t now, struct pair_record *
 		record->via = pair->arrival->via;
 	if (pair->choice.health) {
 		record->targets = address_list_get(health_address(pair->choice.health));
-		record->target = pair_target(pair);
+		record->target.first = pair_target(pair);
+		record->target.place = pair->choice.place;
 	}
 	record->age_ms = now - pair->born;
 	record->idle_ms = now - pair_last_activity(pair);

@@ -15,6 +15,7 @@ struct admission {
 	struct slots *all;           /* borrowed */
 	struct relay *relay;         /* a reference; NULL: the ticket holds nothing */
 	union client_address client; /* valid after admission_tell_client */
+	uint16_t place;              /* of the entrance that it came in by, within its range of ports */
 	bool of_origin;              /* it is counted among the pairs of its origin */
 };
 

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "config/access.h"
+#include "relay/span.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -16,24 +17,52 @@ struct binding {
 	const char *relay;
 	struct socket_tuning tuning;
 	bool refuses;                      /* they are to let nobody in for now */
+	struct endpoint failed;            /* where binding failed last */
 	const struct entrance *in_the_way; /* of ours, where binding failed last */
 };
 
-static int bind_key(struct binding *binding, const struct entrance_key *key)
+/* Room for one more. It doubles each time. */
+static int make_room(struct entrances *entrances)
+{
+	const size_t count = entrances->count, room = count > 0 ? 2 * count : 1;
+	struct entrance **list;
+	uint16_t *places;
+
+	if ((count & (count - 1)) != 0)
+		return 0;
+	list = reallocarray(entrances->list, room, sizeof(struct entrance *));
+	entrances->list = list ? list : entrances->list;
+	places = reallocarray(entrances->places, room, sizeof(*places));
+	entrances->places = places ? places : entrances->places;
+	return list && places ? 0 : -ENOMEM;
+}
+
+static int bind_key(struct binding *binding, const struct entrance_key *key, uint16_t place)
 {
 	struct entrances *entrances = binding->entrances;
-	struct entrance **grown;
-	int error;
+	int error = make_room(entrances);
 
-	grown = reallocarray(entrances->list, entrances->count + 1, sizeof(struct entrance *));
-	if (!grown)
-		return -ENOMEM;
-	entrances->list = grown;
-	error = facade_take(binding->facade, key, &binding->tuning, binding->relay, binding->refuses,
-	                    &grown[entrances->count]);
 	if (!error)
-		entrances->count++;
+		error = facade_take(binding->facade, key, &binding->tuning, binding->relay, binding->refuses,
+		                    &entrances->list[entrances->count]);
+	if (!error)
+		entrances->places[entrances->count++] = place;
+	else
+		binding->failed = key->endpoint;
 	binding->in_the_way = error == -EADDRINUSE ? facade_find_overlap(binding->facade, key) : NULL;
+	return error;
+}
+
+/* An entrance for each of so many ports, from that of first on. */
+static int bind_ports(struct binding *binding, const struct entrance_key *first, uint16_t ports)
+{
+	struct entrance_key key = *first;
+	int error = 0;
+
+	for (uint16_t place = 0; !error && place < ports; place++) {
+		key.endpoint = endpoint_at_place(&first->endpoint, place);
+		error = bind_key(binding, &key, place);
+	}
 	return error;
 }
 
@@ -44,60 +73,77 @@ static bool is_not_here(int error)
 }
 
 /* One IPv6 socket that takes IPv4 clients too, or an IPv4 socket if the kernel has no IPv6. */
-static int bind_wildcard(struct binding *binding, uint16_t port)
+static int bind_wildcard(struct binding *binding, const struct address *address)
 {
+	const in_port_t port = htons(address->port);
 	struct entrance_key any6 = {.endpoint.length = sizeof(any6.endpoint.in6), .dual_stack = true};
 	struct entrance_key any4 = {.endpoint.length = sizeof(any4.endpoint.in)};
 	int error;
 
-	any6.endpoint.in6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons(port)};
-	any4.endpoint.in = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port)};
-	error = bind_key(binding, &any6);
-	return is_not_here(error) ? bind_key(binding, &any4) : error;
+	any6.endpoint.in6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = port};
+	any4.endpoint.in = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = port};
+	error = bind_ports(binding, &any6, address->ports);
+	return is_not_here(error) ? bind_ports(binding, &any4, address->ports) : error;
 }
 
-static int fail(struct binding *binding, const char *address, int error)
+static int fail_at(const struct binding *binding, const char *text, int error)
 {
 	const struct entrance *other = binding->in_the_way;
 
 	if (other)
-		log_error("relay %s: cannot listen on %s: relay %s has %s%s", binding->relay, address,
+		log_error("relay %s: cannot listen on %s: relay %s has %s%s", binding->relay, text,
 		          other->relay, other->text,
 		          other->state == ENTRANCE_SHUT ? ", where clients still wait" : "");
 	else
-		log_error("relay %s: cannot listen on %s: %s", binding->relay, address, strerror(-error));
+		log_error("relay %s: cannot listen on %s: %s", binding->relay, text, strerror(-error));
 	return error;
 }
 
-/* Binds one address of a name. If this machine has it, it is counted in here. If not, that is no error. */
-static int bind_found(struct binding *binding, const struct endpoint *endpoint, size_t *here)
+/* Of a range, it names the one port that cannot be had. */
+static int fail(const struct binding *binding, const struct address *address, int error)
 {
-	struct entrances *entrances = binding->entrances;
-	int error = bind_key(binding, &(struct entrance_key){.endpoint = *endpoint});
+	const struct endpoint *failed = &binding->failed;
 	char text[ADDRESS_TEXT_MAX];
 
-	endpoint_format(&endpoint->any, endpoint->length, text);
+	if (address->ports > 1)
+		endpoint_format(&failed->any, failed->length, text);
+	else
+		address_format(address, text);
+	return fail_at(binding, text, error);
+}
+
+/* One address of a name, which is first. If this machine has it, it is counted in here. If not, so be it. */
+static int bind_found(struct binding *binding, const struct endpoint *first, uint16_t ports, size_t *here)
+{
+	int error = bind_ports(binding, &(struct entrance_key){.endpoint = *first}, ports);
+	char text[ADDRESS_TEXT_MAX];
+
 	if (is_not_here(error)) {
+		endpoint_format(&first->any, first->length, text);
+		if (ports > 1)
+			address_add_last_port(text, (uint16_t)(endpoint_port(first) + ports - 1));
 		log_notice("relay %s: not listening on %s: %s", binding->relay, text, strerror(-error));
 		return 0;
 	}
 	if (error)
-		return fail(binding, text, error);
-	entrances->by_name = true;
+		return fail_at(binding, endpoint_format(&binding->failed.any, binding->failed.length, text),
+		               error);
+	binding->entrances->by_name = true;
 	++*here;
 	return 0;
 }
 
 /* A name like localhost often has an IPv6 address, whether the machine has IPv6 or not. */
-static int bind_name(struct binding *binding, const char *name, const struct address_list *found)
+static int bind_name(struct binding *binding, const struct address *name, const struct address_list *found)
 {
+	char text[ADDRESS_TEXT_MAX];
 	size_t here = 0;
 	int error = 0;
 
 	for (size_t i = 0; !error && i < found->count; i++)
-		error = bind_found(binding, &found->endpoint[i], &here);
+		error = bind_found(binding, &found->endpoint[i], name->ports, &here);
 	if (!error && here == 0)
-		return fail(binding, name, -EADDRNOTAVAIL);
+		return fail_at(binding, address_format(name, text), -EADDRNOTAVAIL);
 	return error;
 }
 
@@ -121,63 +167,66 @@ static int set_access(const struct binding *binding, const struct address *addre
 	return error ? fail_access(binding->relay, address, error) : 0;
 }
 
-static int bind_literal(struct binding *binding, const struct address *address, const char *text)
+static int bind_literal(struct binding *binding, const struct address *address)
 {
 	const struct entrance_key key = {.endpoint = address->endpoint};
 	int error;
 
 	binding->tuning.access = &address->access;
-	error = bind_key(binding, &key);
-	return error ? fail(binding, text, error) : set_access(binding, address);
+	error = bind_ports(binding, &key, address->ports);
+	return error ? fail(binding, address, error) : set_access(binding, address);
 }
 
-static int fail_passed(const struct binding *binding, const char *text)
+static int fail_passed(const struct binding *binding, const struct address *address)
 {
-	char names[512];
+	char names[512], text[ADDRESS_TEXT_MAX];
 
 	log_error("relay %s: cannot listen on %s: no socket of that name was passed at the start; there are: "
 	          "%s",
-	          binding->relay, text, activation_names(binding->facade->activation, names, sizeof(names)));
+	          binding->relay, address_format(address, text),
+	          activation_names(binding->facade->activation, names, sizeof(names)));
 	return -EADDRNOTAVAIL;
 }
 
-static int bind_passed(struct binding *binding, const char *name, const char *text)
+static int bind_passed(struct binding *binding, const struct address *address)
 {
 	const struct passed_socket *passed = NULL;
 	int error = -EADDRNOTAVAIL;
 
-	while ((passed = activation_find(binding->facade->activation, name, passed))) {
+	while ((passed = activation_find(binding->facade->activation, address->host, passed))) {
 		const struct entrance_key key = {passed->endpoint, passed->dual_stack, passed};
 
-		error = bind_key(binding, &key);
+		error = bind_key(binding, &key, 0);
 		if (error)
-			return fail(binding, text, error);
+			return fail(binding, address, error);
 	}
 	binding->entrances->by_name = true;
-	return error ? fail_passed(binding, text) : 0;
+	return error ? fail_passed(binding, address) : 0;
 }
 
 static int bind_address(struct binding *binding, const struct address *address,
                         const struct address_list *found)
 {
-	char text[ADDRESS_TEXT_MAX];
 	int error;
 
-	address_format(address, text);
 	if (address->kind == ADDRESS_NAME)
-		return bind_name(binding, text, found);
+		return bind_name(binding, address, found);
 	if (address->kind == ADDRESS_SYSTEMD)
-		return bind_passed(binding, address->host, text);
+		return bind_passed(binding, address);
 	if (address->kind == ADDRESS_LITERAL)
-		return bind_literal(binding, address, text);
-	error = bind_wildcard(binding, address->port);
-	return error ? fail(binding, text, error) : 0;
+		return bind_literal(binding, address);
+	error = bind_wildcard(binding, address);
+	return error ? fail(binding, address, error) : 0;
 }
 
 int entrances_bind(struct entrances *entrances, struct facade *facade, const struct config_relay *config,
                    struct address_list *const *found, const struct socket_tuning *tuning, bool refuse)
 {
-	struct binding binding = {entrances, facade, config->name, *tuning, refuse, NULL};
+	struct binding binding = {.entrances = entrances,
+	                          .facade = facade,
+	                          .relay = config->name,
+	                          .tuning = *tuning,
+	                          .refuses = refuse};
 	int error = 0;
 
 	for (size_t i = 0; !error && i < config->listen_count; i++)
@@ -198,22 +247,23 @@ const struct entrance *entrances_overlap(const struct entrances *a, const struct
 
 int entrances_listen(struct entrances *entrances, const char *relay)
 {
-	for (size_t i = 0; i < entrances->count; i++) {
+	struct span told = {.news = SPAN_LISTENING};
+	int error = 0;
+
+	for (size_t i = 0; !error && i < entrances->count; i++) {
 		struct entrance *entrance = entrances->list[i];
-		int error;
 
 		if (entrance->listens || entrance->refuses)
 			continue;
 		error = entrance_listen(entrance);
-		if (error) {
+		if (error)
 			log_error("relay %s: cannot listen on %s: %s", relay, entrance->text,
 			          strerror(-error));
-			return error;
-		}
-		if (!entrance->refused) /* that is told once for all of a relay */
-			log_notice("relay %s: listening on %s", relay, entrance->text);
+		else if (!entrance->refused) /* that is told once for all of a relay */
+			span_add(&told, relay, entrance);
 	}
-	return 0;
+	span_end(&told);
+	return error;
 }
 
 int entrances_take_again(const struct entrances *entrances, const char *relay, bool refuse)
@@ -242,5 +292,6 @@ void entrances_free(struct entrances *entrances)
 	for (size_t i = 0; i < entrances->count; i++)
 		facade_put(entrances->list[i]);
 	free(entrances->list);
+	free(entrances->places);
 	*entrances = (struct entrances){.list = NULL};
 }

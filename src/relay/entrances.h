@@ -10,6 +10,7 @@
 
 struct entrances {
 	struct entrance **list; /* a reference to each */
+	uint16_t *places;       /* of each, within the range of ports that it is of; from 0 */
 	size_t count;
 	bool by_name; /* some are addresses of a host name, or of sockets of the service manager */
 };

@@ -3,6 +3,7 @@
 #include "relay/facade.h"
 
 #include "base/log.h"
+#include "relay/span.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -184,12 +185,20 @@ static void retune(struct entrance *entrance)
 	entrance->retuning = NULL;
 }
 
-static void open_up(struct entrance *entrance, struct facade_change *change)
+/* What a commit has done, and has yet to log. */
+struct committing {
+	struct facade_change change;
+	struct span again, gone;
+};
+
+static void open_up(struct entrance *entrance, struct committing *committing)
 {
+	struct facade_change *change = &committing->change;
+
 	if (entrance->state == ENTRANCE_SHUT) {
 		entrance_let_in(entrance);
 		if (!entrance->refused)
-			log_notice("relay %s: listening on %s again", entrance->taker, entrance->text);
+			span_add(&committing->again, entrance->taker, entrance);
 	}
 	if (entrance->state == ENTRANCE_NEW)
 		entrance->references++; /* until it is closed */
@@ -201,15 +210,15 @@ static void open_up(struct entrance *entrance, struct facade_change *change)
 }
 
 /* Whose handshake is under way would get nowhere, so nobody waits for that where clients are refused. */
-static void shut_out(struct entrance *entrance, struct facade_change *change)
+static void shut_out(struct entrance *entrance, struct committing *committing)
 {
 	entrance_shut_out(entrance);
 	if (entrance->refuses)
 		entrance->linger_until = 0;
 	entrance->state = ENTRANCE_SHUT;
-	change->removed++;
+	committing->change.removed++;
 	if (!entrance->refuses) /* that is told once for all of a relay */
-		log_notice("relay %s: no longer listening on %s", entrance->relay, entrance->text);
+		span_add(&committing->gone, entrance->relay, entrance);
 }
 
 /* Nobody has been let in there yet. */
@@ -243,7 +252,7 @@ static void end(struct facade *facade)
 	retunings_free(&facade->retunings);
 }
 
-static void commit(struct entrance *entrance, struct facade_change *change)
+static void commit(struct entrance *entrance, struct committing *committing)
 {
 	const bool taken = entrance->round == entrance->facade->round;
 
@@ -252,9 +261,9 @@ static void commit(struct entrance *entrance, struct facade_change *change)
 	else
 		entrance->refuses = false;
 	if (taken && !entrance->refuses)
-		open_up(entrance, change);
+		open_up(entrance, committing);
 	else if (entrance->state == ENTRANCE_OPEN)
-		shut_out(entrance, change);
+		shut_out(entrance, committing);
 	else if (taken && entrance->state == ENTRANCE_NEW)
 		close_new(entrance);
 	else if (!taken && entrance->state == ENTRANCE_CLOSED)
@@ -268,14 +277,16 @@ static void commit(struct entrance *entrance, struct facade_change *change)
 
 struct facade_change facade_commit(struct facade *facade)
 {
-	struct facade_change change = {.kept = 0};
+	struct committing committing = {.again.news = SPAN_LISTENING_AGAIN, .gone.news = SPAN_GONE};
 	struct entrance *entrance;
 
 	TAILQ_FOREACH(entrance, &facade->all, entry)
-	commit(entrance, &change);
+	commit(entrance, &committing);
+	span_end(&committing.again);
+	span_end(&committing.gone);
 	close_left(facade);
 	end(facade);
-	return change;
+	return committing.change;
 }
 
 static void restore(struct entrance *entrance)

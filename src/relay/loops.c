@@ -5,13 +5,13 @@
 #include <stdlib.h>
 
 #define UNIX_PORT 65536u /* stands for all unix addresses */
-#define NOWHERE   SIZE_MAX
 
 /* An entrance, and the number of the relay that it belongs to. */
 struct way_in {
 	unsigned port;
 	const struct entrance *entrance;
 	size_t relay;
+	uint16_t place; /* of the entrance, among those of the relay */
 };
 
 struct loops {
@@ -21,12 +21,12 @@ struct loops {
 	size_t way_count;
 };
 
-/* What a walk over the relays has seen, and which of them it must still go on from. */
+/* What a walk over the ways in has seen, and which of them it must still go on from. */
 struct walk {
 	const struct loops *loops;
-	size_t goal;
-	bool *seen;
-	size_t *waiting;
+	size_t goal; /* a relay */
+	bool *seen;  /* of each way in */
+	const struct way_in **waiting;
 	size_t waiting_count;
 };
 
@@ -42,8 +42,8 @@ static int compare_ports(const void *left, const void *right)
 	return a->port < b->port ? -1 : a->port > b->port;
 }
 
-/* The relay that a connection to endpoint comes in to, or NOWHERE. */
-static size_t lead_to(const struct loops *loops, const struct endpoint *endpoint)
+/* Where a connection to endpoint comes in, or NULL. */
+static const struct way_in *lead_to(const struct loops *loops, const struct endpoint *endpoint)
 {
 	const struct way_in wanted = {.port = port_of(endpoint)};
 	const struct way_in *end = loops->ways_in + loops->way_count;
@@ -51,46 +51,50 @@ static size_t lead_to(const struct loops *loops, const struct endpoint *endpoint
 	        bsearch(&wanted, loops->ways_in, loops->way_count, sizeof(wanted), compare_ports);
 
 	if (!way)
-		return NOWHERE;
+		return NULL;
 	while (way > loops->ways_in && way[-1].port == wanted.port)
 		way--;
 	for (; way < end && way->port == wanted.port; way++)
 		if (entrance_matches(way->entrance, endpoint))
-			return way->relay;
-	return NOWHERE;
+			return way;
+	return NULL;
+}
+
+static void go_on_from(struct walk *walk, const struct way_in *way)
+{
+	walk->seen[way - walk->loops->ways_in] = true;
+	walk->waiting[walk->waiting_count++] = way;
 }
 
 /* True if endpoint leads to the goal. Another relay that it leads to is kept for later. */
 static bool visit(void *arg, const struct endpoint *endpoint)
 {
 	struct walk *walk = arg;
-	size_t relay = lead_to(walk->loops, endpoint);
+	const struct way_in *way = lead_to(walk->loops, endpoint);
 
-	if (relay == walk->goal)
+	if (!way)
+		return false;
+	if (way->relay == walk->goal)
 		return true;
-	if (relay != NOWHERE && !walk->seen[relay]) {
-		walk->seen[relay] = true;
-		walk->waiting[walk->waiting_count++] = relay;
-	}
+	if (!walk->seen[way - walk->loops->ways_in])
+		go_on_from(walk, way);
 	return false;
 }
 
 /* Without memory, we assume that there is no ring. */
-static bool comes_back(const struct loops *loops, size_t first, size_t goal)
+static bool comes_back(const struct loops *loops, const struct way_in *first, size_t goal)
 {
 	struct walk walk = {.loops = loops, .goal = goal};
 	bool found = false;
 
-	walk.seen = calloc(loops->relay_count, sizeof(*walk.seen));
-	walk.waiting = calloc(loops->relay_count, sizeof(*walk.waiting));
-	if (walk.seen && walk.waiting) {
-		walk.seen[first] = true;
-		walk.waiting[walk.waiting_count++] = first;
-	}
+	walk.seen = calloc(loops->way_count, sizeof(*walk.seen));
+	walk.waiting = calloc(loops->way_count, sizeof(struct way_in *));
+	if (walk.seen && walk.waiting)
+		go_on_from(&walk, first);
 	while (!found && walk.waiting_count > 0) {
-		size_t relay = walk.waiting[--walk.waiting_count];
+		const struct way_in *way = walk.waiting[--walk.waiting_count];
 
-		found = targets_any_address(loops->relays[relay]->targets, visit, &walk);
+		found = targets_any_address(loops->relays[way->relay]->targets, way->place, visit, &walk);
 	}
 	free(walk.seen);
 	free(walk.waiting);
@@ -99,9 +103,9 @@ static bool comes_back(const struct loops *loops, size_t first, size_t goal)
 
 bool loops_lead_back(const struct loops *loops, size_t from, const struct endpoint *endpoint)
 {
-	size_t relay = lead_to(loops, endpoint);
+	const struct way_in *way = lead_to(loops, endpoint);
 
-	return relay != NOWHERE && (relay == from || comes_back(loops, relay, from));
+	return way && (way->relay == from || comes_back(loops, way, from));
 }
 
 static void add_ways_in(struct loops *loops, size_t number)
@@ -112,7 +116,7 @@ static void add_ways_in(struct loops *loops, size_t number)
 		const struct entrance *entrance = entrances->list[i];
 
 		loops->ways_in[loops->way_count++] =
-		        (struct way_in){port_of(&entrance->endpoint), entrance, number};
+		        (struct way_in){port_of(&entrance->endpoint), entrance, number, entrances->places[i]};
 	}
 }
 

@@ -164,21 +164,31 @@ void targets_avoid(struct targets *targets, const struct loops *loops, size_t se
 
 /* ---- looking ---- */
 
-static bool any_address(const struct addresses *addresses, targets_visit *visit, void *arg)
+static bool has_range(const struct targets *targets, size_t target)
 {
-	for (size_t i = 0; addresses && i < addresses->count; i++)
-		if (visit(arg, health_endpoint(addresses->list[i])))
+	return targets->list[target].config->address.ports > 1;
+}
+
+static bool any_address(const struct addresses *addresses, uint16_t place, targets_visit *visit, void *arg)
+{
+	for (size_t i = 0; addresses && i < addresses->count; i++) {
+		const struct endpoint endpoint =
+		        endpoint_at_place(health_endpoint(addresses->list[i]), place);
+
+		if (visit(arg, &endpoint))
 			return true;
+	}
 	return false;
 }
 
-bool targets_any_address(struct targets *targets, targets_visit *visit, void *arg)
+bool targets_any_address(struct targets *targets, uint16_t place, targets_visit *visit, void *arg)
 {
 	bool found = false;
 
 	healths_lock(targets->table.healths);
 	for (size_t i = 0; !found && i < targets->table.count; i++)
-		found = any_address(targets->table.rows[i].addresses, visit, arg);
+		found = any_address(targets->table.rows[i].addresses, has_range(targets, i) ? place : 0,
+		                    visit, arg);
 	healths_unlock(targets->table.healths);
 	return found;
 }
@@ -241,9 +251,14 @@ static uint64_t hash_origin(const struct targets *targets, const union client_ad
 }
 
 /* The connection would come in again as a new client, and so on for ever. */
-static bool leads_back(const struct targets *targets, const struct health *health)
+static bool leads_back(const struct targets *targets, const struct target_choice *choice)
 {
-	return targets->loops && loops_lead_back(targets->loops, targets->self, health_endpoint(health));
+	struct endpoint endpoint;
+
+	if (!targets->loops)
+		return false;
+	endpoint = target_choice_endpoint(choice);
+	return loops_lead_back(targets->loops, targets->self, &endpoint);
 }
 
 static void take(struct target_choice *choice, struct health *health)
@@ -276,8 +291,13 @@ static int choose(struct targets *targets, const union client_address *origin, c
 	return error;
 }
 
-int targets_choose(struct targets *targets, const union client_address *origin, const struct tried *tried,
-                   struct target_choice *choice)
+struct endpoint target_choice_endpoint(const struct target_choice *choice)
+{
+	return endpoint_at_place(health_endpoint(choice->health), choice->place);
+}
+
+int targets_choose(struct targets *targets, const union client_address *origin, uint16_t place,
+                   const struct tried *tried, struct target_choice *choice)
 {
 	int error = 0;
 
@@ -286,7 +306,9 @@ int targets_choose(struct targets *targets, const union client_address *origin, 
 		take(choice, targets->only);
 	else
 		error = choose(targets, origin, tried, choice);
-	if (!error && leads_back(targets, choice->health))
+	if (!error && place > 0 && has_range(targets, choice->target))
+		choice->place = place;
+	if (!error && leads_back(targets, choice))
 		error = -EDEADLK;
 	return error;
 }
@@ -333,13 +355,16 @@ const char *targets_error_text(int error)
 
 static void log_attempt(const struct targets *targets, const struct target_choice *choice, int error)
 {
-	const struct endpoint *endpoint = choice->health ? health_endpoint(choice->health) : NULL;
-	char text[ADDRESS_TEXT_MAX];
+	char text[ADDRESS_TEXT_MAX] = "no address";
 
-	if (log_wants(LOG_LEVEL_DEBUG))
-		log_debug("relay %s: %s: %s", targets->config->name,
-		          endpoint ? endpoint_format(&endpoint->any, endpoint->length, text) : "no address",
-		          targets_error_text(error));
+	if (!log_wants(LOG_LEVEL_DEBUG))
+		return;
+	if (choice->health) {
+		const struct endpoint endpoint = target_choice_endpoint(choice);
+
+		endpoint_format(&endpoint.any, endpoint.length, text);
+	}
+	log_debug("relay %s: %s: %s", targets->config->name, text, targets_error_text(error));
 }
 
 static void note_served(struct targets *targets)
@@ -355,6 +380,8 @@ void targets_note_attempt(struct targets *targets, struct target_choice *choice,
 	log_attempt(targets, choice, error);
 	if (!choice->health || socket_error_is_shortage(error))
 		return;
+	if (error == -ECONNREFUSED && has_range(targets, choice->target))
+		return; /* the one that tries it has ended without knowing */
 	health_note(choice->health, error, choice->tries);
 	choice->tries = false;
 	if (!error)

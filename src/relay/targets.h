@@ -22,6 +22,7 @@ struct standing;
 struct target_choice {
 	struct health *health; /* a reference; NULL: none */
 	unsigned target;       /* which target it belongs to */
+	uint16_t place;        /* in the target's range of ports; 0 if it has none */
 	bool tries;            /* it was down, and this pair finds out whether it still is */
 };
 
@@ -34,9 +35,12 @@ struct targets *targets_new(const struct config_relay *config, struct standing *
 void targets_free(struct targets *targets);
 /* From now on no address is chosen that leads back to the relay, number self among those of loops. */
 void targets_avoid(struct targets *targets, const struct loops *loops, size_t self);
-/* True if visit returns true for any address that a target or backup has at present. It must not lock. */
+/*
+ * True if visit returns true for any address that a target or backup has at present, for clients with this
+ * place. It must not lock.
+ */
 typedef bool targets_visit(void *arg, const struct endpoint *endpoint);
-bool targets_any_address(struct targets *targets, targets_visit *visit, void *arg);
+bool targets_any_address(struct targets *targets, uint16_t place, targets_visit *visit, void *arg);
 /*
  * Calls visit for every address at present, all of a target one after the other, and once, with NULL, for a
  * name that has none yet. Main thread.
@@ -53,18 +57,24 @@ bool targets_is_unknown(const struct targets *targets, const struct config_targe
  */
 bool targets_are_unknown(struct targets *targets);
 /*
- * Chooses for one attempt of a client that has tried those. The choice must be ended. -EDEADLK: it leads back
+ * Chooses for one attempt of a client that has tried those, and has come in by the entrance with this place
+ * in its range of ports. The choice must be ended. -EDEADLK: it leads back
  * to this relay (connect(2) uses ELOOP for links); it was chosen all the same. Without a choice:
  * -EDESTADDRREQ: there is no address; -ENOENT: all were tried.
  */
-int targets_choose(struct targets *targets, const union client_address *origin, const struct tried *tried,
-                   struct target_choice *choice);
+int targets_choose(struct targets *targets, const union client_address *origin, uint16_t place,
+                   const struct tried *tried, struct target_choice *choice);
+/* The address of a choice, which is not empty, with the port of its place. */
+struct endpoint target_choice_endpoint(const struct target_choice *choice);
 /* Whether there is an address that is up besides this choice, and was not tried either. */
 bool targets_have_other(struct targets *targets, const struct tried *tried,
                         const struct target_choice *choice);
 /* Also takes one that is empty or was ended. If the pair tries it, that has come to nothing. */
 void target_choice_deinit(struct target_choice *choice);
-/* Notes how the attempt went (0 or -errno). A shortage of ours says nothing about the target. */
+/*
+ * Notes how the attempt went (0 or -errno). A shortage of ours says nothing about the target. Neither does a
+ * port of a range where nobody listens.
+ */
 void targets_note_attempt(struct targets *targets, struct target_choice *choice, int error);
 /* A client has got no target, at last for this reason. That is logged once until one is connected. */
 void targets_note_unserved(struct targets *targets, int error);

@@ -58,7 +58,7 @@ static const struct field pair_fields[] = {
         {"worker", FIELD_SMALL, offsetof(struct pair_record, worker)},
         {"state", FIELD_STATE, offsetof(struct pair_record, state)},
         {"client", FIELD_CLIENT, offsetof(struct pair_record, client)},
-        {"target", FIELD_ENDPOINT, offsetof(struct pair_record, target)},
+        {"target", FIELD_PLACED, offsetof(struct pair_record, target)},
         {"age_ms", FIELD_NUMBER, offsetof(struct pair_record, age_ms)},
         {"idle_ms", FIELD_NUMBER, offsetof(struct pair_record, idle_ms)},
         {"via", FIELD_CLIENT, offsetof(struct pair_record, via)},
@@ -200,6 +200,16 @@ static const char *client_word(const union client_address *client, char buf[VALU
 	return client->any.sa_family == AF_UNSPEC ? "-" : client_address_format(client, buf);
 }
 
+static const char *placed_word(const struct placed_endpoint *placed, char buf[VALUE_WORD_MAX])
+{
+	struct endpoint endpoint;
+
+	if (!placed->first)
+		return "-";
+	endpoint = endpoint_at_place(placed->first, placed->place);
+	return endpoint_word(&endpoint, buf);
+}
+
 static const char *time_word(int64_t seconds, char buf[VALUE_WORD_MAX])
 {
 	time_t when = (time_t)seconds;
@@ -259,6 +269,9 @@ void field_get(const struct field *field, const void *record, struct value *valu
 		break;
 	case FIELD_ENDPOINT:
 		value->word = endpoint_word(*(const struct endpoint *const *)at, value->buf);
+		break;
+	case FIELD_PLACED:
+		value->word = placed_word(at, value->buf);
 		break;
 	case FIELD_ERROR:
 		value->word = error_word(*(const int *)at);

@@ -15,6 +15,7 @@ enum field_type {
 	FIELD_STRING,   /* const char * */
 	FIELD_CLIENT,   /* union client_address; AF_UNSPEC: none */
 	FIELD_ENDPOINT, /* const struct endpoint *, or NULL */
+	FIELD_PLACED,   /* struct placed_endpoint */
 	FIELD_YES_NO,   /* bool */
 	FIELD_ERROR,    /* int: -errno, or 0 */
 	FIELD_STATE,

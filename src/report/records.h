@@ -81,6 +81,12 @@ struct flow_record {
 	enum limited_by limited_by;
 };
 
+/* The address of a target, as its first one and a place in its range of ports. */
+struct placed_endpoint {
+	const struct endpoint *first; /* borrowed; NULL: none */
+	uint16_t place;
+};
+
 /* There are as many of these as pairs, so they hold nothing as text. */
 struct pair_record {
 	uint64_t id;
@@ -88,7 +94,7 @@ struct pair_record {
 	unsigned worker;
 	enum pair_state state;
 	struct address_list *targets;  /* a reference, because target is in it; or NULL */
-	const struct endpoint *target; /* NULL: none was tried yet */
+	struct placed_endpoint target; /* none: none was tried yet */
 	union client_address client;
 	union client_address via; /* where it connected from, if a header told client; else AF_UNSPEC */
 	uint64_t age_ms, idle_ms;

@@ -230,6 +230,7 @@ static enum outcome accept_one(struct acceptor *acceptor)
 		log_limit(acceptor);
 		return AT_LIMIT;
 	}
+	client.ticket.place = acceptor->place;
 	client.fd = take_client(acceptor, &client.address);
 	if (client.fd < 0) {
 		admission_give(&client.ticket);

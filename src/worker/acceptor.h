@@ -54,22 +54,26 @@ void acceptors_stop(struct acceptors *acceptors);
 void acceptors_drain(struct acceptors *acceptors);
 /* Frees those on sockets of the worker whose. Clients that wait there are left to others. */
 void acceptors_leave(struct acceptors *acceptors, unsigned whose);
-/* Whether one accepts on that worker's socket of the entrance. */
-bool acceptors_have(const struct acceptors *acceptors, const struct entrance *entrance, unsigned whose);
+
+/* Which clients one accepts. */
+struct acceptor_post {
+	struct relay *relay;
+	struct entrance *entrance; /* the relay has it */
+	uint16_t place;            /* of that entrance, among those of the relay */
+};
 
 /*
- * An acceptor for the worker whose's socket of the entrance, which it must have, and which the relay must
- * have. Any thread may make it, and free it until it has begun. NULL when out of memory.
+ * An acceptor for the worker whose's socket of the entrance, which it must have. Any thread may make it, and
+ * free it until it has begun. NULL when out of memory.
  */
-struct acceptor *acceptor_prepare(struct acceptors *acceptors, struct relay *relay, struct entrance *entrance,
+struct acceptor *acceptor_prepare(struct acceptors *acceptors, const struct acceptor_post *post,
                                   unsigned whose);
 /* Accepts from now on, as long as there are slots for a pair. If something is lacking, it tries again. */
 void acceptor_begin(struct acceptor *acceptor);
 /* One that has begun. NULL when out of memory. */
-struct acceptor *acceptor_new(struct acceptors *acceptors, struct relay *relay, struct entrance *entrance,
-                              unsigned whose);
-/* From now on its clients are those of this relay, which has the entrance. If it drains, it stops that. */
-void acceptor_set_relay(struct acceptor *acceptor, struct relay *relay);
+struct acceptor *acceptor_new(struct acceptors *acceptors, const struct acceptor_post *post, unsigned whose);
+/* From now on its clients are those of this post at the same entrance. If it drains, it stops that. */
+void acceptor_set_post(struct acceptor *acceptor, const struct acceptor_post *post);
 /*
  * The entrance is shut out. Serves those that are there already, as slots become free; those at a socket of
  * the service manager are left there. Then it frees the acceptor and calls drained. All that may happen

@@ -11,7 +11,7 @@
 
 /* ---- one ---- */
 
-struct acceptor *acceptor_prepare(struct acceptors *acceptors, struct relay *relay, struct entrance *entrance,
+struct acceptor *acceptor_prepare(struct acceptors *acceptors, const struct acceptor_post *post,
                                   unsigned whose)
 {
 	struct acceptor *acceptor = calloc(1, sizeof(*acceptor));
@@ -19,17 +19,18 @@ struct acceptor *acceptor_prepare(struct acceptors *acceptors, struct relay *rel
 	if (!acceptor)
 		return NULL;
 	acceptor->all = acceptors;
-	acceptor->entrance = entrance;
+	acceptor->entrance = post->entrance;
+	acceptor->place = post->place;
 	acceptor->whose = whose;
 	acceptor->early = -1;
-	acceptor->fd = entrance_fd(entrance, whose);
+	acceptor->fd = entrance_fd(post->entrance, whose);
 	acceptor->tunes_clients = socket_has_clients_of_both(acceptor->fd);
 	if (!acceptor_init_events(acceptor)) {
 		free(acceptor);
 		return NULL;
 	}
-	acceptor->relay = relay_get(relay);
-	facade_enter(entrance);
+	acceptor->relay = relay_get(post->relay);
+	facade_enter(post->entrance);
 	return acceptor;
 }
 
@@ -41,10 +42,9 @@ void acceptor_begin(struct acceptor *acceptor)
 		acceptor_want(acceptor);
 }
 
-struct acceptor *acceptor_new(struct acceptors *acceptors, struct relay *relay, struct entrance *entrance,
-                              unsigned whose)
+struct acceptor *acceptor_new(struct acceptors *acceptors, const struct acceptor_post *post, unsigned whose)
 {
-	struct acceptor *acceptor = acceptor_prepare(acceptors, relay, entrance, whose);
+	struct acceptor *acceptor = acceptor_prepare(acceptors, post, whose);
 
 	if (acceptor)
 		acceptor_begin(acceptor);
@@ -66,14 +66,15 @@ static void leave_standing(struct acceptor *acceptor)
 	acceptor_await_no_more(acceptor);
 }
 
-void acceptor_set_relay(struct acceptor *acceptor, struct relay *relay)
+void acceptor_set_post(struct acceptor *acceptor, const struct acceptor_post *post)
 {
 	struct relay *before = acceptor->relay;
-	bool moves = before->standing != relay->standing, waited = acceptor->awaited;
+	bool moves = before->standing != post->relay->standing, waited = acceptor->awaited;
 
 	if (moves)
 		leave_standing(acceptor);
-	acceptor->relay = relay_get(relay);
+	acceptor->relay = relay_get(post->relay);
+	acceptor->place = post->place;
 	relay_put(before);
 	if (acceptor->draining)
 		reopen(acceptor);
@@ -144,14 +145,4 @@ void acceptors_leave(struct acceptors *acceptors, unsigned whose)
 		if (acceptor->whose == whose)
 			acceptor_free(acceptor);
 	}
-}
-
-bool acceptors_have(const struct acceptors *acceptors, const struct entrance *entrance, unsigned whose)
-{
-	const struct acceptor *acceptor;
-
-	LIST_FOREACH (acceptor, &acceptors->list, entry)
-		if (acceptor->entrance == entrance && acceptor->whose == whose)
-			return true;
-	return false;
 }

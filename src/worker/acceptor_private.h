@@ -9,6 +9,7 @@ struct acceptor {
 	struct acceptors *all;
 	struct relay *relay;       /* a reference */
 	struct entrance *entrance; /* the relay has it, or had it when the acceptor began */
+	uint16_t place;            /* which the relay gives it, see struct entrances */
 	unsigned whose;            /* the worker whose socket it is */
 	int fd;
 	bool begun;               /* in the list of all; the worker's own from then on */

@@ -10,33 +10,36 @@
 static int compare(const void *left, const void *right)
 {
 	const struct adoption_place *a = left, *b = right;
-	uintptr_t one = (uintptr_t)a->entrance, other = (uintptr_t)b->entrance;
+	uintptr_t one = (uintptr_t)a->post.entrance, other = (uintptr_t)b->post.entrance;
 
 	return one < other ? -1 : one > other;
 }
 
 /* ---- making ---- */
 
-static int add_place(struct adoption *adoption, struct acceptors *acceptors, struct relay *relay,
-                     struct entrance *entrance)
+static int add_place(struct adoption *adoption, struct acceptors *acceptors, const struct acceptor_post *post)
 {
 	struct adoption_place *place = &adoption->places[adoption->count++];
 
-	*place = (struct adoption_place){.entrance = entrance, .relay = relay};
-	facade_enter(entrance);
-	if (entrance_fd(entrance, adoption->worker) < 0)
+	*place = (struct adoption_place){.post = *post};
+	facade_enter(post->entrance);
+	if (entrance_fd(post->entrance, adoption->worker) < 0)
 		return 0;
-	place->acceptor = acceptor_prepare(acceptors, relay, entrance, adoption->worker);
+	place->acceptor = acceptor_prepare(acceptors, post, adoption->worker);
 	return place->acceptor ? 0 : -ENOMEM;
 }
 
 static int add_places(struct adoption *adoption, struct acceptors *acceptors, struct relay *relay)
 {
+	const struct entrances *entrances = &relay->entrances;
 	int error = 0;
 
-	for (size_t i = 0; !error && i < relay->entrances.count; i++)
-		if (!relay->entrances.list[i]->refuses)
-			error = add_place(adoption, acceptors, relay, relay->entrances.list[i]);
+	for (size_t i = 0; !error && i < entrances->count; i++) {
+		const struct acceptor_post post = {relay, entrances->list[i], entrances->places[i]};
+
+		if (!post.entrance->refuses)
+			error = add_place(adoption, acceptors, &post);
+	}
 	return error;
 }
 
@@ -74,7 +77,7 @@ void adoption_free(struct adoption *adoption)
 		return;
 	for (size_t i = 0; i < adoption->count; i++) {
 		drop_acceptor(&adoption->places[i]);
-		facade_leave(adoption->places[i].entrance);
+		facade_leave(adoption->places[i].post.entrance);
 	}
 	free(adoption->places);
 	generation_put(adoption->generation);
@@ -83,11 +86,16 @@ void adoption_free(struct adoption *adoption)
 
 /* ---- carrying out ---- */
 
+static struct adoption_place *find_place(const struct adoption *adoption, const struct acceptor *acceptor)
+{
+	const struct adoption_place wanted = {.post.entrance = acceptor->entrance};
+
+	return bsearch(&wanted, adoption->places, adoption->count, sizeof(wanted), compare);
+}
+
 static void carry_over(const struct adoption *adoption, struct acceptor *acceptor)
 {
-	const struct adoption_place wanted = {.entrance = acceptor->entrance};
-	struct adoption_place *place =
-	        bsearch(&wanted, adoption->places, adoption->count, sizeof(wanted), compare);
+	struct adoption_place *place = find_place(adoption, acceptor);
 
 	if (!place) {
 		acceptor_drain(acceptor);
@@ -95,7 +103,7 @@ static void carry_over(const struct adoption *adoption, struct acceptor *accepto
 	}
 	if (acceptor->whose == adoption->worker)
 		drop_acceptor(place);
-	acceptor_set_relay(acceptor, place->relay);
+	acceptor_set_post(acceptor, &place->post);
 }
 
 void adoption_carry_out(struct adoption *adoption, struct acceptors *acceptors)
@@ -111,4 +119,35 @@ void adoption_carry_out(struct adoption *adoption, struct acceptors *acceptors)
 			acceptor_begin(adoption->places[i].acceptor);
 			adoption->places[i].acceptor = NULL; /* consumed */
 		}
+}
+
+/* ---- standing in ---- */
+
+/* Where somebody accepts already. */
+static void note_manned(const struct adoption *adoption, const struct acceptors *acceptors, unsigned whose)
+{
+	const struct acceptor *acceptor;
+
+	for (size_t i = 0; i < adoption->count; i++)
+		adoption->places[i].manned = false;
+	LIST_FOREACH (acceptor, &acceptors->list, entry) {
+		struct adoption_place *place = find_place(adoption, acceptor);
+
+		if (place && acceptor->whose == whose)
+			place->manned = true;
+	}
+}
+
+int adoption_stand_in(struct adoption *adoption, struct acceptors *acceptors, unsigned whose)
+{
+	int error = 0;
+
+	note_manned(adoption, acceptors, whose);
+	for (size_t i = 0; !error && i < adoption->count; i++) {
+		const struct adoption_place *place = &adoption->places[i];
+
+		if (!place->manned && entrance_fd(place->post.entrance, whose) >= 0)
+			error = acceptor_new(acceptors, &place->post, whose) ? 0 : -ENOMEM;
+	}
+	return error;
 }

@@ -9,13 +9,14 @@
 #include "relay/generation.h"
 #include "worker/acceptor.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* An entrance of the generation. */
 struct adoption_place {
-	struct entrance *entrance;
-	struct relay *relay;       /* which has it */
+	struct acceptor_post post;
 	struct acceptor *acceptor; /* owned, has not begun; NULL: it has no socket for the worker */
+	bool manned;               /* private to adoption_stand_in */
 };
 
 struct adoption {
@@ -33,6 +34,11 @@ struct adoption *adoption_new(struct acceptors *acceptors, unsigned worker, stru
  * socket and does not accept yet, it begins to. Once, on the worker's thread.
  */
 void adoption_carry_out(struct adoption *adoption, struct acceptors *acceptors);
+/*
+ * Also accepts on the sockets of the worker whose, wherever it does not do so yet. It has been carried out. 0
+ * or -ENOMEM: on some.
+ */
+int adoption_stand_in(struct adoption *adoption, struct acceptors *acceptors, unsigned whose);
 /* With the acceptors that have not begun. On any thread. Takes NULL. */
 void adoption_free(struct adoption *adoption);
 

@@ -45,30 +45,10 @@ struct worker {
 
 /* ---- clients ---- */
 
-/* Accepts on the socket of that worker, if the entrance has one for it. */
-static int stand_in_at(struct worker *worker, unsigned whose, struct relay *relay, struct entrance *entrance)
-{
-	struct acceptors *acceptors = &worker->acceptors;
-
-	if (entrance_fd(entrance, whose) < 0 || acceptors_have(acceptors, entrance, whose))
-		return 0;
-	return acceptor_new(acceptors, relay, entrance, whose) ? 0 : -ENOMEM;
-}
-
-static int stand_in_at_all(struct worker *worker, unsigned whose)
-{
-	const struct adoption *current = worker->current;
-	int error = 0;
-
-	for (size_t i = 0; !error && i < current->count; i++)
-		error = stand_in_at(worker, whose, current->places[i].relay, current->places[i].entrance);
-	return error;
-}
-
 /* If there is no memory for all sockets of that worker, none is taken until the order comes again. */
 static void stand_in_for(struct worker *worker, unsigned whose, bool due)
 {
-	worker->stands_in[whose] = due && stand_in_at_all(worker, whose) == 0;
+	worker->stands_in[whose] = due && adoption_stand_in(worker->current, &worker->acceptors, whose) == 0;
 	if (!worker->stands_in[whose])
 		acceptors_leave(&worker->acceptors, whose);
 }

@@ -22,8 +22,9 @@ START_TEST(dump_outlives_the_pairs_in_it)
 	ck_assert_uint_eq(count, 4);
 	ck_assert_uint_eq(records[0].id, 4);
 	ck_assert_int_eq(records[0].state, STATE_OPEN);
-	ck_assert_str_eq(endpoint_format(&records[0].target->any, records[0].target->length, text),
-	                 relays_address(target));
+	ck_assert_str_eq(
+	        endpoint_format(&records[0].target.first->any, records[0].target.first->length, text),
+	        relays_address(target));
 	ck_assert_int_eq(records[0].client.in.sin_family, AF_INET);
 	ck_assert_uint_eq(records[0].client.in.sin_port, LIST_FIRST(&set.pairs)->ticket.client.in.sin_port);
 	ck_assert(pair_survey_measure(&set, 1));

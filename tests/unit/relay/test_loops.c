@@ -38,7 +38,7 @@ static int choose_first(size_t from)
 {
 	const union client_address anyone = {.any = {.sa_family = AF_UNIX}};
 	struct target_choice choice;
-	int error = targets_choose(relays[from]->targets, &anyone, NULL, &choice);
+	int error = targets_choose(relays[from]->targets, &anyone, 0, NULL, &choice);
 
 	target_choice_deinit(&choice);
 	return error;

@@ -113,7 +113,7 @@ static void *get_and_put(void *arg)
 		const union client_address anyone = {.any = {.sa_family = AF_UNIX}};
 		struct target_choice choice;
 
-		ck_assert_int_eq(targets_choose(relay->targets, &anyone, NULL, &choice), 0);
+		ck_assert_int_eq(targets_choose(relay->targets, &anyone, 0, NULL, &choice), 0);
 		targets_note_attempt(relay->targets, &choice, i % 2 ? -ECONNREFUSED : 0);
 		if (i % 16 == 1)
 			targets_note_unserved(relay->targets, -ECONNREFUSED);

@@ -32,7 +32,7 @@ static struct target_choice choose(const struct tried *tried)
 {
 	struct target_choice choice;
 
-	ck_assert_int_eq(targets_choose(relay->targets, &anyone, tried, &choice), 0);
+	ck_assert_int_eq(targets_choose(relay->targets, &anyone, 0, tried, &choice), 0);
 	return choice;
 }
 
@@ -40,7 +40,7 @@ static void assert_none(const struct tried *tried, int error)
 {
 	struct target_choice choice;
 
-	ck_assert_int_eq(targets_choose(relay->targets, &anyone, tried, &choice), error);
+	ck_assert_int_eq(targets_choose(relay->targets, &anyone, 0, tried, &choice), error);
 	ck_assert_ptr_null(choice.health);
 	target_choice_deinit(&choice);
 }
@@ -346,7 +346,7 @@ static unsigned of_origin(uint32_t number, uint16_t port)
 	struct target_choice choice;
 	unsigned place;
 
-	ck_assert_int_eq(targets_choose(relay->targets, &client, NULL, &choice), 0);
+	ck_assert_int_eq(targets_choose(relay->targets, &client, 0, NULL, &choice), 0);
 	place = place_of(&choice);
 	target_choice_deinit(&choice);
 	return place;
@@ -378,7 +378,7 @@ static struct health *chosen_for(const union client_address *client)
 	struct target_choice choice;
 	struct health *health;
 
-	ck_assert_int_eq(targets_choose(relay->targets, client, NULL, &choice), 0);
+	ck_assert_int_eq(targets_choose(relay->targets, client, 0, NULL, &choice), 0);
 	health = choice.health; /* the targets have it too */
 	target_choice_deinit(&choice);
 	return health;
@@ -428,7 +428,7 @@ START_TEST(all_unix_clients_are_one_origin)
 		struct target_choice choice;
 
 		client.in.sin_addr.s_addr = i; /* which is not set for them */
-		ck_assert_int_eq(targets_choose(relay->targets, &client, NULL, &choice), 0);
+		ck_assert_int_eq(targets_choose(relay->targets, &client, 0, NULL, &choice), 0);
 		first = first ? first : choice.health;
 		ck_assert_ptr_eq(choice.health, first);
 		target_choice_deinit(&choice);
@@ -532,7 +532,7 @@ static void teardown_loops(void)
 static int choose_only(void)
 {
 	struct target_choice choice;
-	int error = targets_choose(relay->targets, &anyone, NULL, &choice);
+	int error = targets_choose(relay->targets, &anyone, 0, NULL, &choice);
 
 	targets_note_attempt(relay->targets, &choice, error);
 	if (error)

@@ -55,7 +55,7 @@ static struct pair_record pair = {
         .relay = "db",
         .worker = 0,
         .state = STATE_OPEN,
-        .target = &target,
+        .target.first = &target,
         .client = {.in = {.sin_family = AF_INET, .sin_port = 0x22c8, .sin_addr = {0x0500000a}}},
         .age_ms = 12300,
         .idle_ms = 4,
@@ -379,6 +379,20 @@ START_TEST(test_nothing_to_tell)
 }
 END_TEST
 
+START_TEST(test_target_of_a_range_has_its_own_port)
+{
+	struct pair_record placed = pair;
+	const struct records records = {NULL, 0, &placed, 1, NULL, 0};
+	char *text, wanted[64];
+
+	placed.target.place = 7;
+	snprintf(wanted, sizeof(wanted), ":%u age_ms=", endpoint_port(&target) + 7);
+	text = write_text(&records);
+	ck_assert_ptr_nonnull(strstr(text, wanted));
+	free(text);
+}
+END_TEST
+
 START_TEST(test_values_are_one_word)
 {
 	struct relay_record bad = {.name = "a b\nend pairs=9\"\\\x01\xff\xc3\xa4"};
@@ -388,7 +402,7 @@ START_TEST(test_values_are_one_word)
 	json_t *json;
 
 	odd.relay = NULL;
-	odd.target = NULL;
+	odd.target.first = NULL;
 	odd.client.any.sa_family = AF_UNIX;
 	odd.via = pair.client;
 	text = write_text(&records);
@@ -795,6 +809,7 @@ int main(void)
 	tcase_add_test(records, test_json_equals_text);
 	tcase_add_test(records, test_words);
 	tcase_add_test(records, test_nothing_to_tell);
+	tcase_add_test(records, test_target_of_a_range_has_its_own_port);
 	tcase_add_test(records, test_values_are_one_word);
 	tcase_add_test(records, test_json_is_streamed);
 	tcase_add_test(records, test_many_pairs_parse);

@@ -30,7 +30,9 @@ static void setup(void)
 /* An acceptor at the relay's entrance. There may be several. */
 static struct acceptor *accept_at(struct relay *which)
 {
-	return acceptor_new(&acceptors, which, which->entrances.list[0], 0);
+	const struct acceptor_post post = {.relay = which, .entrance = which->entrances.list[0]};
+
+	return acceptor_new(&acceptors, &post, 0);
 }
 
 static void close_first(void)

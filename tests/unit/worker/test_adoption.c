@@ -123,6 +123,14 @@ static struct facade_change reload(const char *text)
 	return adopt(next, prepare(next));
 }
 
+/* At the socket of a stuck worker. */
+static void accept_for_other(struct relay *relay)
+{
+	const struct acceptor_post post = {.relay = relay, .entrance = entrance};
+
+	ck_assert_ptr_nonnull(acceptor_new(&acceptors, &post, 1));
+}
+
 /* With an acceptor for the socket of a stuck worker too. */
 static void begin(const char *text)
 {
@@ -131,7 +139,7 @@ static void begin(const char *text)
 	entrance = current->relays[0]->entrances.list[0];
 	gate = entrance->endpoint;
 	ck_assert_uint_eq(change.kept + change.removed, 0);
-	ck_assert_ptr_nonnull(acceptor_new(&acceptors, current->relays[0], entrance, 1));
+	accept_for_other(current->relays[0]);
 }
 
 static struct relay *relay_named(const char *name)
@@ -255,7 +263,7 @@ START_TEST(new_entrance_begins_although_its_event_fails)
 	knock(20);
 	fault_set(FAULT_EVENT_ADD, 1, ENOMEM);
 	adopt(next, adoption);
-	ck_assert_ptr_nonnull(acceptor_new(&acceptors, next->relays[1], entrance, 1));
+	accept_for_other(next->relays[1]);
 	LOOP_UNTIL(base, pairs_of("a") == 20);
 }
 END_TEST
