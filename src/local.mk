@@ -127,6 +127,7 @@ src_libweir_a_SOURCES = \
 	src/config/clashes.c src/config/clashes.h \
 	src/config/paths.c src/config/paths.h \
 	src/config/rings.c src/config/rings.h \
+	src/config/spots.c src/config/spots.h \
 	src/daemon/bulletin.c src/daemon/bulletin.h \
 	src/daemon/service.c src/daemon/service.h \
 	src/daemon/watchdog.c src/daemon/watchdog.h \

@@ -22,6 +22,8 @@ static const char *parse_address(const char *text, struct address *address)
 		return COULD_NOT_KEEP;
 	case -ERANGE:
 		return "has a port over 65535";
+	case -EDOM:
+		return "has a range of ports that begins with 0, or ends before it begins";
 	case -ENAMETOOLONG:
 		return "is too long";
 	case -ENOTSUP:

@@ -194,6 +194,35 @@ static void check_closing(struct loader *loader, struct section *section)
 			        relay->listen[i].host);
 }
 
+/* Each port of listen goes to the one at the same place of a range. */
+static void check_range(struct loader *loader, const struct section *section, size_t target)
+{
+	const struct address *to = &config_nth_target(&section->relay, target)->address;
+	char text[ADDRESS_TEXT_MAX], other[ADDRESS_TEXT_MAX];
+
+	for (size_t i = 0; i < section->relay.listen_count; i++) {
+		const struct address *from = &section->relay.listen[i];
+
+		if (from->ports == to->ports)
+			continue;
+		complaints_add(&loader->complaints, loader_target_line(section, target),
+		               "%s: \"%s\" has %u ports and listen \"%s\" has %u; expected one port, or "
+		               "ranges of the same length",
+		               loader_target_key(section, target), address_format(to, text), to->ports,
+		               address_format(from, other), from->ports);
+		return;
+	}
+}
+
+static void check_ranges(struct loader *loader, const struct section *section)
+{
+	const size_t count = loader->complaints.out_of_memory ? 0 : config_count_targets(&section->relay);
+
+	for (size_t i = 0; i < count; i++)
+		if (config_nth_target(&section->relay, i)->address.ports > 1)
+			check_range(loader, section, i);
+}
+
 static void check_has(struct loader *loader, struct section *section, const char *key)
 {
 	const struct option *option = option_find(key, SECTION_RELAY);
@@ -225,6 +254,7 @@ static void finish_relay(struct loader *loader, struct section *section, struct 
 	check_refusal(loader, section, &reported->refusal);
 	check_source(loader, section, &reported->source);
 	check_closing(loader, section);
+	check_ranges(loader, section);
 	check_marks(loader, section, UPLOAD, &reported->marks[UPLOAD]);
 	check_marks(loader, section, DOWNLOAD, &reported->marks[DOWNLOAD]);
 }

@@ -2,8 +2,9 @@
 
 #include "config/rings.h"
 
+#include "config/spots.h"
+
 #include <stdlib.h>
-#include <string.h>
 
 #define WAYS 3 /* from a target; see take_way */
 
@@ -11,22 +12,16 @@
 struct stop {
 	struct section *section;
 	enum { NOT_SEEN, ON_THE_WAY, LEFT } state;
-	struct stop *before; /* its target led here */
-	size_t target;       /* the one being followed, as config_nth_target counts them */
-	unsigned way;        /* the next way to try from that target */
-};
-
-/* A listening address, and the relay that has it. */
-struct way_in {
-	const struct address *address;
-	struct stop *stop;
+	struct stop *before;      /* its target led here */
+	size_t target;            /* the one being followed, as config_nth_target counts them */
+	unsigned way;             /* from that target, see take_way */
+	const struct spot *found; /* where that way has led last; one to a range may lead to several relays */
 };
 
 struct rings {
 	struct loader *loader;
-	struct stop *stops;     /* one for each relay */
-	struct way_in *ways_in; /* sorted by address */
-	size_t way_count;
+	struct stop *stops; /* one for each relay */
+	struct spots spots;
 };
 
 /* ---- where a target leads ---- */
@@ -57,55 +52,46 @@ static bool take_way(const struct address *target, unsigned way, struct address 
 		return false;
 	*in = (struct address){.kind = ADDRESS_LITERAL,
 	                       .port = target->port,
+	                       .ports = target->ports,
 	                       .endpoint = endpoint_reached(&target->endpoint)};
 	if (way > 0 && !endpoint_is_loopback(&in->endpoint))
 		return false;
 	if (way == 1)
 		in->endpoint = any_of_family(&in->endpoint);
 	else if (way == 2)
-		*in = (struct address){.kind = ADDRESS_WILDCARD, .port = target->port};
+		*in = (struct address){
+		        .kind = ADDRESS_WILDCARD, .port = target->port, .ports = target->ports};
 	return true;
 }
 
-static int compare_ways_in(const void *left, const void *right)
+/* Where the way being followed leads, after those that it has led to already. NULL: nowhere else. */
+static const struct spot *follow_way(const struct rings *rings, const struct stop *stop)
 {
-	const struct address *a = ((const struct way_in *)left)->address;
-	const struct address *b = ((const struct way_in *)right)->address;
+	const struct address *target = &config_nth_target(&stop->section->relay, stop->target)->address;
+	char host[SPOT_HOST_MAX];
+	struct address in;
 
-	if (a->kind != b->kind)
-		return a->kind < b->kind ? -1 : 1;
-	if (a->port != b->port)
-		return a->port < b->port ? -1 : 1;
-	if (a->host)
-		return strcmp(a->host, b->host);
-	if (a->endpoint.length != b->endpoint.length)
-		return a->endpoint.length < b->endpoint.length ? -1 : 1;
-	return memcmp(&a->endpoint.un, &b->endpoint.un, a->endpoint.length);
+	if (!take_way(target, stop->way, &in))
+		return NULL;
+	return spots_find(&rings->spots, spot_host(&in, host), &in, stop->found);
 }
 
 static void go_to_next_target(struct stop *stop)
 {
 	stop->target++;
 	stop->way = 0;
+	stop->found = NULL;
 }
 
 /* The next relay that stop's targets lead to, and stop->target is the one that does. NULL if none is left. */
 static struct stop *next_stop(const struct rings *rings, struct stop *stop)
 {
-	const struct config_relay *relay = &stop->section->relay;
-
-	for (; stop->target < config_count_targets(relay); go_to_next_target(stop)) {
-		while (stop->way < WAYS) {
-			struct address in;
-			const struct way_in wanted = {.address = &in}, *found = NULL;
-
-			if (take_way(&config_nth_target(relay, stop->target)->address, stop->way++, &in))
-				found = bsearch(&wanted, rings->ways_in, rings->way_count, sizeof(wanted),
-				                compare_ways_in);
-			if (found)
-				return found->stop;
+	for (; stop->target < config_count_targets(&stop->section->relay); go_to_next_target(stop))
+		for (; stop->way < WAYS; stop->way++) {
+			stop->found = follow_way(rings, stop);
+			if (stop->found)
+				return &rings->stops[stop->found->relay];
 		}
-	}
 	return NULL;
 }
 
@@ -148,41 +134,35 @@ static void walk(const struct rings *rings, struct stop *first)
 	}
 }
 
-static void add_stop(struct rings *rings, struct stop *stop, struct section *section)
-{
-	stop->section = section;
-	for (size_t i = 0; i < section->relay.listen_count; i++)
-		rings->ways_in[rings->way_count++] =
-		        (struct way_in){.address = &section->relay.listen[i], .stop = stop};
-}
-
 static void add_stops(struct rings *rings)
 {
 	struct stop *stop = rings->stops;
 	struct section *section;
 
-	for (section = STAILQ_FIRST(&rings->loader->relays); section; section = STAILQ_NEXT(section, link))
-		add_stop(rings, stop++, section);
-	qsort(rings->ways_in, rings->way_count, sizeof(*rings->ways_in), compare_ways_in);
+	STAILQ_FOREACH (section, &rings->loader->relays, link)
+		stop++->section = section;
+}
+
+static void walk_all(const struct rings *rings)
+{
+	for (size_t i = 0; i < rings->loader->relay_count; i++)
+		if (rings->stops[i].state == NOT_SEEN)
+			walk(rings, &rings->stops[i]);
 }
 
 void rings_check(struct loader *loader)
 {
-	size_t count = loader_count_listens(loader);
 	struct rings rings = {.loader = loader};
 
-	if (count == 0 || loader->complaints.out_of_memory)
+	if (loader->relay_count == 0 || loader->complaints.out_of_memory)
 		return;
 	rings.stops = calloc(loader->relay_count, sizeof(*rings.stops));
-	rings.ways_in = calloc(count, sizeof(*rings.ways_in));
-	if (rings.stops && rings.ways_in) {
+	if (spots_init(&rings.spots, loader) == 0 && rings.stops) {
 		add_stops(&rings);
-		for (size_t i = 0; i < loader->relay_count; i++)
-			if (rings.stops[i].state == NOT_SEEN)
-				walk(&rings, &rings.stops[i]);
+		walk_all(&rings);
 	} else {
 		loader->complaints.out_of_memory = true;
 	}
+	spots_deinit(&rings.spots);
 	free(rings.stops);
-	free(rings.ways_in);
 }

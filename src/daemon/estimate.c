@@ -67,12 +67,14 @@ unsigned estimate_workers(const struct config *config)
 	return count < WORKERS_MAX ? (unsigned)count : WORKERS_MAX;
 }
 
+/* As entrances: a range of ports has one for each. */
 static uint64_t count_addresses(const struct config *config)
 {
 	uint64_t addresses = 0;
 
 	for (size_t i = 0; i < config->relay_count; i++)
-		addresses += config->relays[i].listen_count;
+		for (size_t j = 0; j < config->relays[i].listen_count; j++)
+			addresses += config->relays[i].listen[j].ports;
 	return addresses;
 }
 
@@ -91,7 +93,7 @@ static uint64_t listening_fds(const struct config *config)
 		const struct config_relay *relay = &config->relays[i];
 
 		for (size_t j = 0; j < relay->listen_count; j++)
-			count += is_shared(&relay->listen[j]) ? 1 : workers;
+			count += is_shared(&relay->listen[j]) ? 1 : relay->listen[j].ports * workers;
 	}
 	return count;
 }
