@@ -105,6 +105,7 @@ src_libweir_a_SOURCES = \
 	src/pair/pair_watch.c \
 	src/pair/reason.c src/pair/reason.h \
 	src/flow/pipe_pool.c src/flow/pipe_pool.h \
+	src/relay/apart.c src/relay/apart.h \
 	src/relay/admission.c src/relay/admission.h \
 	src/relay/loops.c src/relay/loops.h \
 	src/relay/damper.c src/relay/damper.h \

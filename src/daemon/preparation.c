@@ -4,7 +4,7 @@
 
 #include "base/evloop.h"
 #include "base/log.h"
-#include "base/number.h"
+#include "relay/apart.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -35,31 +35,6 @@ struct preparation {
 
 /* ---- binding ---- */
 
-/*
- * Whether the addresses of relay number can be told apart from those of all relays, and from one another. The
- * later one of two relays is in the wrong.
- */
-static int check_apart(const struct generation *generation, size_t number)
-{
-	int error = 0;
-
-	for (size_t i = 0; !error && i < generation->relay_count; i++)
-		error = relay_check_apart(generation->relays[max_u64(i, number)],
-		                          generation->relays[min_u64(i, number)]);
-	return error;
-}
-
-/* Addresses that are in the configuration have been checked there, so only others are new. */
-static int check_names(const struct generation *generation)
-{
-	int error = 0;
-
-	for (size_t i = 0; !error && i < generation->relay_count; i++)
-		if (generation->relays[i]->entrances.by_name)
-			error = check_apart(generation, i);
-	return error;
-}
-
 /* Binds those relays that have entrances already, or those that do not. */
 static int bind_some(const struct preparation *preparation, bool known)
 {
@@ -85,7 +60,8 @@ static int bind_all(const struct preparation *preparation)
 		error = bind_some(preparation, true);
 	if (!error)
 		error = bind_some(preparation, false);
-	return error ? error : check_names(preparation->generation);
+	return error ? error
+	             : apart_check(preparation->generation->relays, preparation->generation->relay_count);
 }
 
 EVENT_CALLBACK(on_known, struct preparation, preparation)

@@ -234,17 +234,6 @@ int entrances_bind(struct entrances *entrances, struct facade *facade, const str
 	return error;
 }
 
-const struct entrance *entrances_overlap(const struct entrances *a, const struct entrances *b)
-{
-	if (!a->by_name && !b->by_name)
-		return NULL;
-	for (size_t i = 0; i < a->count; i++)
-		for (size_t j = 0; j < b->count; j++)
-			if (a->list[i] != b->list[j] && entrance_overlaps(a->list[i], b->list[j]))
-				return a->list[i];
-	return NULL;
-}
-
 int entrances_listen(struct entrances *entrances, const char *relay)
 {
 	struct span told = {.news = SPAN_LISTENING};

@@ -34,11 +34,6 @@ int entrances_take_again(const struct entrances *entrances, const char *relay, b
 /* Whether they let clients in at present. */
 bool entrances_let_in(const struct entrances *entrances);
 /*
- * An entrance of a whose clients could also come in at one of b, or NULL. They are only looked at if
- * there are some by name: the configuration has been checked for the others. a and b may be the same.
- */
-const struct entrance *entrances_overlap(const struct entrances *a, const struct entrances *b);
-/*
  * Lets clients in on all of them and logs each, except those that do so already or refuse. relay is its name.
  * 0 or -errno; the error is logged.
  */

@@ -151,17 +151,6 @@ void relay_take_again(struct relay *relay)
 	(void)take_again(relay, relay_refuses(relay, clock_ms()), true);
 }
 
-int relay_check_apart(const struct relay *relay, const struct relay *other)
-{
-	const struct entrance *entrance = entrances_overlap(&relay->entrances, &other->entrances);
-
-	if (!entrance)
-		return 0;
-	log_error("relay %s: cannot listen on %s: relay %s does", relay->config->name, entrance->text,
-	          other->config->name);
-	return -EADDRINUSE;
-}
-
 int relay_listen(struct relay *relay)
 {
 	return entrances_listen(&relay->entrances, relay->config->name);

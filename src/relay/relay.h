@@ -60,11 +60,6 @@ int relay_bind(struct relay *relay, struct facade *facade, struct address_list *
  * listen at once, so that other relays do not wait for one that cannot.
  */
 void relay_take_again(struct relay *relay);
-/*
- * Checks that no client could come in at an entrance of both, which is only in doubt for host names. other
- * may be the same relay. 0 or -EADDRINUSE; the error is logged.
- */
-int relay_check_apart(const struct relay *relay, const struct relay *other);
 /* Lets clients in on all of them and logs each. 0 or -errno; the error is logged. */
 int relay_listen(struct relay *relay);
 

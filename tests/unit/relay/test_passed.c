@@ -1,6 +1,7 @@
 /* Entrances whose sockets the service manager has passed, and keeps. */
 #include "build_config.h"
 
+#include "relay/apart.h"
 #include "relay/relay_stage.h"
 
 #include <errno.h>
@@ -168,8 +169,8 @@ START_TEST(sockets_that_share_an_address)
 	pass(relays_address(fd), "other");
 	one = bind_relay(TEXTS("systemd:one"), 0);
 	other = bind_relay(TEXTS("systemd:other"), 0);
-	ck_assert_int_eq(relay_check_apart(one, one), 0);
-	ck_assert_int_eq(relay_check_apart(other, one), -EADDRINUSE);
+	ck_assert_int_eq(apart_check(&one, 1), 0);
+	ck_assert_int_eq(apart_check((struct relay *[]){one, other}, 2), -EADDRINUSE);
 	relays_free(one);
 	relays_free(other);
 }

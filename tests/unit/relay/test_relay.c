@@ -1,6 +1,7 @@
 /* A relay at run time. */
 #include "build_config.h"
 
+#include "relay/apart.h"
 #include "relay/relay_stage.h"
 
 #include <pthread.h>
@@ -93,13 +94,13 @@ START_TEST(address_of_a_name_that_another_relay_has)
 	struct relay *other;
 
 	ck_assert_int_eq(bind_name(TEXTS("127.0.0.1:0", "127.0.0.2:0")), 0);
-	ck_assert_int_eq(relay_check_apart(relay, relay), 0);
+	ck_assert_int_eq(apart_check(&relay, 1), 0);
 	other = relays_new(TEXTS("127.0.0.3:0", relay->entrances.list[1]->text), TEXTS("127.0.0.1:1"), NULL,
 	                   resolver, 2);
 	ck_assert_int_eq(relay_bind(other, relays_facade(2), NULL), 0);
-	ck_assert_int_eq(relay_check_apart(other, other), 0);
-	ck_assert_int_eq(relay_check_apart(relay, other), -EADDRINUSE);
-	ck_assert_int_eq(relay_check_apart(other, relay), -EADDRINUSE);
+	ck_assert_int_eq(apart_check(&other, 1), 0);
+	ck_assert_int_eq(apart_check((struct relay *[]){relay, other}, 2), -EADDRINUSE);
+	ck_assert_int_eq(apart_check((struct relay *[]){other, relay}, 2), -EADDRINUSE);
 	ck_assert_uint_eq(captured("cannot listen on 127.0.0.2:"), 2);
 	ck_assert_uint_eq(captured("relay command-line does"), 2);
 	relays_free(other);
