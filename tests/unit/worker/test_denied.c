@@ -26,13 +26,20 @@ static void teardown(void)
 	capture_end();
 }
 
+static struct acceptor *accept_clients(void)
+{
+	const struct acceptor_post post = {.relay = relay, .entrance = relay->entrances.list[0]};
+
+	return acceptor_new(&acceptors, &post, 0);
+}
+
 static void begin(const char *const *listen_at, const char *const *options)
 {
 	relay = relays_new(listen_at, TEXTS(relays_address(target)), options, NULL, 1);
 	ck_assert_int_eq(relays_listen(relay), 0);
 	gate = entrance_fd(relay->entrances.list[0], 0);
 	counters = &relay->standing->tallies[0].counters;
-	ck_assert_ptr_nonnull(acceptor_new(&acceptors, relay, relay->entrances.list[0], 0));
+	ck_assert_ptr_nonnull(accept_clients());
 }
 
 /* A client of 127.0.0.last. */
@@ -126,7 +133,7 @@ START_TEST(place_of_a_denied_client_is_passed_on)
 	begin(LISTEN, TEXTS("deny=127.0.0.7"));
 	slots.max = 1;
 	ck_assert(slots_take(&slots));
-	other = acceptor_new(&acceptors, relay, relay->entrances.list[0], 0);
+	other = accept_clients();
 	ck_assert_ptr_nonnull(other);
 	knock_from(7);
 	LOOP_UNTIL(base, slots.waiting == 2);
