@@ -115,7 +115,7 @@ START_TEST(silent_client_has_a_state_of_its_own)
 	records = pair_survey_begin(&set, clock_ms(), &count);
 	ck_assert(!pair_survey_measure(&set, count));
 	ck_assert_int_eq(records[0].state, STATE_WAITING);
-	ck_assert_ptr_null(records[0].target);
+	ck_assert_ptr_null(records[0].target.first);
 	ck_assert_int_eq(records[0].via.any.sa_family, AF_UNSPEC);
 	pair_records_free(records, count);
 }
