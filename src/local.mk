@@ -121,6 +121,7 @@ src_libweir_a_SOURCES = \
 	src/net/proxy_header.c src/net/proxy_header.h src/net/proxy_header_private.h \
 	src/net/proxy_header_v1.c \
 	src/net/proxy_header_v2.c \
+	src/net/proxy_send.c src/net/proxy_send.h \
 	src/net/networks.c src/net/networks.h \
 	src/net/resolver.c src/net/resolver.h \
 	src/config/access.c src/config/access.h \

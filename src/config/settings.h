@@ -10,6 +10,7 @@
 #include "base/units.h"
 #include "net/address.h"
 #include "net/networks.h"
+#include "net/proxy_header.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,7 +25,7 @@ enum on_reset { ON_RESET_RESET, ON_RESET_CLOSE };
 enum balance { BALANCE_ROUND_ROBIN, BALANCE_LEAST_CONNECTIONS, BALANCE_SOURCE };
 enum when_down { WHEN_DOWN_TRY, WHEN_DOWN_REFUSE };
 enum connect_on { CONNECT_ON_ACCEPT, CONNECT_ON_DATA };
-enum send_proxy { SEND_PROXY_OFF, SEND_PROXY_V1, SEND_PROXY_V2 };
+enum send_proxy { SEND_PROXY_OFF, SEND_PROXY_V1 = PROXY_V1, SEND_PROXY_V2 = PROXY_V2 };
 
 struct config_global {
 	uint64_t workers;         /* UNITS_AUTO or 1 to 256 */

@@ -13,6 +13,7 @@
 #include "base/evloop.h"
 #include "base/hash.h"
 #include "base/number.h"
+#include "net/proxy_send.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -100,14 +101,16 @@ static void end(struct check *check, int error)
 	wait_for_next(check);
 }
 
-/* 0, -errno, or -EINPROGRESS. */
+/* 0, -errno, or -EINPROGRESS. To be called until it is one of the first two. */
 static int look(const struct check *check)
 {
 	int error = socket_connect_result(check->fd);
 
 	if (!error && !check->bound && socket_is_its_own_peer(check->fd, health_endpoint(check->health)))
 		return -ECONNREFUSED; /* nothing else listens there */
-	return error;
+	if (error || check->rules.send_proxy == SEND_PROXY_OFF)
+		return error;
+	return proxy_send_own(check->fd, (enum proxy_version)check->rules.send_proxy);
 }
 
 EVENT_CALLBACK(on_connected, struct check, check)

@@ -23,6 +23,7 @@ struct check_rules {
 	uint64_t interval; /* at least 1 */
 	uint64_t timeout;  /* at least 1 */
 	struct socket_tuning tuning;
+	enum send_proxy send_proxy;
 };
 
 struct check {

@@ -127,7 +127,8 @@ static int want_relay(struct checks *checks, const struct relay *relay)
 	struct wanting wanting = {
 	        .checks = checks,
 	        .relay = relay,
-	        .rules = {config->check_interval, config->check_timeout, relay->target_tuning},
+	        .rules = {config->check_interval, config->check_timeout, relay->target_tuning,
+	                  config->send_proxy},
 	};
 
 	if (config->check_interval > 0)

@@ -1,6 +1,7 @@
 /*
  * Finds out whether target addresses can be connected, by connecting to them now and then. What came of it is
  * for health to judge. A connection is reset at once, so it leaves nothing behind, here or at the target.
+ * With send_proxy, a header that tells of no client is sent before that.
  *
  * Checks are spread over their interval, and only so many are under way at a time. None holds up the main
  * thread, on which all this runs.

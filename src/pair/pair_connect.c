@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/evloop.h"
 #include "base/hash.h"
+#include "net/proxy_send.h"
 #include "net/stream.h"
 #include "pair/pair_private.h"
 
@@ -86,10 +87,21 @@ static bool is_its_own_peer(const struct pair *pair)
 	return socket_is_its_own_peer(pair->target.fd, &target);
 }
 
+/* Tells the target who the client is, before any other byte. 0 or -errno. */
+static int send_header(const struct pair *pair)
+{
+	const enum proxy_version version = (enum proxy_version)pair->relay->config->send_proxy;
+
+	if (pair->relay->config->send_proxy == SEND_PROXY_OFF)
+		return 0;
+	return proxy_send_client(pair->target.fd, version, &pair->ticket.client, pair->client.fd);
+}
+
 /*
  * Looks at the attempt. 0 if it is connected and the flows are open, or still under way and an event waits
  * for it; otherwise -errno. If it has failed but there is something to read, the target was connected,
- * answered and failed after that. Then the answer counts.
+ * answered and failed after that. Then the answer counts. Where it is we who cannot send our header, it does
+ * not.
  */
 static int check_connection(struct pair *pair)
 {
@@ -99,7 +111,9 @@ static int check_connection(struct pair *pair)
 		return event_add(pair_event(&pair->target), NULL) < 0 ? -ENOMEM : 0;
 	if (!error && !pair->bound && is_its_own_peer(pair))
 		return -ECONNREFUSED; /* nothing else listens there */
-	if (error && stream_unread(pair->target.fd) == 0)
+	if (!error)
+		error = send_header(pair);
+	if (error && (stream_unread(pair->target.fd) == 0 || socket_error_is_shortage(error)))
 		return error;
 	open_flows(pair);
 	if (error)

@@ -46,6 +46,7 @@ UNIT_TESTS = \
 	tests/unit/base/test_printable \
 	tests/unit/pair/test_pair_life \
 	tests/unit/pair/test_pair_connect \
+	tests/unit/pair/test_pair_proxy \
 	tests/unit/pair/test_pair_header \
 	tests/unit/pair/test_pair_hold \
 	tests/unit/pair/test_pair_silent \
@@ -75,6 +76,7 @@ UNIT_TESTS = \
 	tests/unit/net/test_local_ports \
 	tests/unit/net/test_lookups \
 	tests/unit/net/test_proxy_header \
+	tests/unit/net/test_proxy_send \
 	tests/unit/net/test_networks \
 	tests/unit/net/test_resolver \
 	tests/unit/base/test_pool \
@@ -256,6 +258,10 @@ tests_unit_pair_test_pair_connect_SOURCES = tests/unit/pair/test_pair_connect.c 
 tests_unit_pair_test_pair_connect_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_pair_test_pair_connect_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_pair_test_pair_connect_LDADD = $(UNIT_LIBS)
+tests_unit_pair_test_pair_proxy_SOURCES = tests/unit/pair/test_pair_proxy.c tests/unit/pair/pair_stage.c tests/unit/faults.c
+tests_unit_pair_test_pair_proxy_LDFLAGS = $(FAULTS_WRAP)
+tests_unit_pair_test_pair_proxy_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_pair_test_pair_proxy_LDADD = $(UNIT_LIBS)
 tests_unit_pair_test_pair_hold_SOURCES = tests/unit/pair/test_pair_hold.c tests/unit/pair/pair_stage.c tests/unit/faults.c
 tests_unit_pair_test_pair_hold_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_pair_test_pair_hold_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
@@ -356,6 +362,10 @@ tests_unit_net_test_lookups_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_net_test_lookups_LDADD = $(UNIT_LIBS)
 tests_unit_net_test_proxy_header_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_net_test_proxy_header_LDADD = $(UNIT_LIBS)
+tests_unit_net_test_proxy_send_SOURCES = tests/unit/net/test_proxy_send.c tests/unit/faults.c
+tests_unit_net_test_proxy_send_LDFLAGS = $(FAULTS_WRAP)
+tests_unit_net_test_proxy_send_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_net_test_proxy_send_LDADD = $(UNIT_LIBS)
 tests_unit_net_test_networks_SOURCES = tests/unit/net/test_networks.c tests/unit/faults.c
 tests_unit_net_test_networks_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_net_test_networks_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)

@@ -167,6 +167,56 @@ START_TEST(target_sees_a_connection_and_its_reset)
 }
 END_TEST
 
+/* What a check has sent before it was reset. */
+static size_t accept_and_receive(char *bytes, size_t size)
+{
+	ssize_t count;
+	int fd = -1;
+
+	LOOP_UNTIL(base, (fd = accept(listener, NULL, NULL)) >= 0);
+	ck_assert_int_eq(poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 5000), 1);
+	count = recv(fd, bytes, size, 0);
+	ck_assert_int_ge(count, 0);
+	ck_assert_int_eq(poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 5000), 1);
+	ck_assert_int_eq(recv(fd, bytes + count, 1, 0), -1);
+	ck_assert_int_eq(errno, ECONNRESET);
+	close(fd);
+	return (size_t)count;
+}
+
+/* A check is nobody's client: it says so, or names itself. */
+START_TEST(check_sends_a_header)
+{
+	char bytes[256], end[64];
+
+	rules.send_proxy = SEND_PROXY_V2;
+	check_one();
+	ck_assert_uint_eq(accept_and_receive(bytes, sizeof(bytes) - 1), 16);
+	ck_assert_mem_eq(bytes, "\r\n\r\n\0\r\nQUIT\n\x20\0\0\0", 16);
+	rules.send_proxy = SEND_PROXY_V1;
+	check_one();
+	LOOP_UNTIL(base, (bytes[accept_and_receive(bytes, sizeof(bytes) - 1)] = '\0', bytes[0] == 'P'));
+	snprintf(end, sizeof(end), " %u\r\n", endpoint_port(&endpoint));
+	ck_assert_mem_eq(bytes, "PROXY TCP4 127.0.0.1 127.0.0.1 ", 31);
+	ck_assert_str_eq(bytes + strlen(bytes) - strlen(end), end);
+	ck_assert_uint_eq(view().check_failures, 0);
+}
+END_TEST
+
+START_TEST(check_that_cannot_send_its_header)
+{
+	rules.send_proxy = SEND_PROXY_V2;
+	fault_set_lasting(FAULT_SEND, EAGAIN);
+	check_one();
+	LOOP_UNTIL(base, fault_count(FAULT_SEND) >= 3);
+	ck_assert_uint_eq(view().checks, 0); /* says nothing */
+	fault_set_lasting(FAULT_SEND, ECONNRESET);
+	LOOP_UNTIL(base, view().state == HEALTH_DOWN);
+	ck_assert_int_eq(view().last_error, -ECONNRESET);
+	fault_set(FAULT_SEND, 0, 0);
+}
+END_TEST
+
 START_TEST(fall_and_rise)
 {
 	struct sockaddr_in address = endpoint.in;
@@ -485,6 +535,8 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_set_timeout(tcase, 30);
 	tcase_add_test(tcase, target_sees_a_connection_and_its_reset);
+	tcase_add_test(tcase, check_sends_a_header);
+	tcase_add_test(tcase, check_that_cannot_send_its_header);
 	tcase_add_test(tcase, fall_and_rise);
 	tcase_add_test(tcase, check_that_takes_too_long);
 	tcase_add_test(tcase, unix_target_that_does_not_accept);
