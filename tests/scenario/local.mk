@@ -55,6 +55,7 @@ SCENARIOS = \
 	tests/scenario/connecting.sh \
 	tests/scenario/links.sh \
 	tests/scenario/retrying.sh \
+	tests/scenario/send_proxy.sh \
 	tests/scenario/refusing.sh \
 	tests/scenario/dump.sh \
 	tests/scenario/workers.sh \

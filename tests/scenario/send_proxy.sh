@@ -1,0 +1,199 @@
+#!/bin/bash
+# Targets that are told who the client is, by the PROXY protocol.
+# shellcheck source=lib.sh
+. "${srcdir:-$(dirname "$0")/../..}/tests/scenario/lib.sh"
+# shellcheck source=reload_lib.sh
+. "${srcdir:-$(dirname "$0")/../..}/tests/scenario/reload_lib.sh"
+
+EXPECT_LOG='no target could be connected\|is down: '
+
+# expect_told VERSION: one header for each close line, which tells of its client, and no other.
+expect_told() {
+	sed -n "s/.* closed pair=.* client=\([^ ]*\) .*/$1 \1 $RELAY/p" weir.log | sort >wanted
+	sort told | diff wanted - || fail "the targets were told something else (above)"
+}
+
+# The target speaks first, and what the client has sent is there before the target is.
+comes_first() {
+	target -n 40 send 10 recv-proxy told recv 100K send 100K expect-fin fin
+	weir_relay -o send_proxy="$1" "${@:2}"
+	client -n 40 send 100K recv 10 recv 100K fin expect-fin
+	peers_end
+	wait_for "40 close lines" log_counts 40 'reason=eof'
+	expect_equal "bytes of uploads" "upload_bytes=$((100 * 1024))" \
+		"$(sed -n 's/.* closed pair=.* \(upload_bytes=[0-9]*\) .*/\1/p' weir.log | sort -u)"
+	expect_told "$1"
+}
+beside "v1: the header comes first, and in one piece" comes_first v1
+beside "v2" comes_first v2
+beside "v2, copied, four workers" comes_first v2 -o splice=off -o workers=4
+beside "v1, four workers" comes_first v1 -o workers=4
+
+bulk() {
+	target recv-proxy told recv 64M expect-fin fin
+	weir_relay -o send_proxy=v2 -o target_sndbuf="$1" -o splice="$2"
+	client send 64M fin expect-fin
+	peers_end
+	wait_closed reason=eof upload_bytes=67108864
+	expect_told v2
+}
+beside "a large upload after it" bulk auto auto
+beside "a large upload after it, with little in the kernel" bulk 8K auto
+beside "the same, copied" bulk 8K off
+
+# The bound holds from the first byte on.
+bounded() {
+	target await go recv-proxy told recv 1M expect-fin fin
+	weir_relay -o send_proxy=v2 -o target_sndbuf=16K -o client_rcvbuf=16K -o high_watermark=64K
+	client send 1M fin expect-fin
+	dump_until has flow direction=upload reading=paused
+	expect_at_most "bytes in the kernel for the target" 16384 "$(value sink_queue flow direction=upload)"
+	touch go
+	peers_end
+	wait_closed reason=eof upload_bytes=1048576
+	expect_told v2
+}
+beside "target_sndbuf bounds what is sent after it" bounded
+
+nothing_else() {
+	target recv-proxy told expect-fin fin
+	weir_relay -o send_proxy=v1
+	client fin expect-fin
+	peers_end
+	wait_closed reason=eof upload_bytes=0 download_bytes=0
+	expect_told v1
+}
+beside "a client that sends nothing" nothing_else
+
+ipv6() {
+	local entrance
+	target -n 2 recv-proxy told expect-fin fin
+	weir_relay -l '[::1]:0' -o send_proxy=v1
+	entrance=$(listening_on command-line 2)
+	client_as four fin expect-fin
+	RELAY=$entrance client_as six fin expect-fin
+	peers_end
+	wait_for "two close lines" log_counts 2 'reason=eof'
+	sed -n "s/.* client=\(127[^ ]*\) .*/v1 \1 $RELAY/p; s/.* client=\(\[[^ ]*\) .*/v1 \1 $entrance/p" weir.log | sort >wanted
+	sort told | diff wanted - || fail "the targets were told something else (above)"
+}
+beside "an IPv6 client and an IPv4 target" ipv6
+
+# An IPv4 client of an entrance at [::] has an address of IPv6 there.
+both_families() {
+	target recv-proxy told expect-fin fin
+	weir_start -l '*:0' -T "$TARGET" -o send_proxy=v1
+	RELAY=127.0.0.1:${RELAY##*:}
+	client fin expect-fin
+	peers_end
+	wait_closed reason=eof
+	expect_told v1
+}
+beside "an IPv4 client at an entrance for both families" both_families
+
+unix_client() {
+	target -n 2 recv-proxy told expect-fin fin
+	weir_start -l "unix:$PWD/l" -T "$TARGET" -o send_proxy="$1"
+	client -n 2 fin expect-fin
+	peers_end
+	wait_for "two close lines" log_counts 2 'reason=eof'
+	expect_equal "what the target was told" "$1 - -" "$(sort -u told)"
+}
+beside "a client of a unix socket is UNKNOWN in v1" unix_client v1
+beside "and LOCAL in v2" unix_client v2
+
+unix_target() {
+	peer target listen "unix:$PWD/t" port-file target.port accept recv-proxy told recv 1M expect-fin fin
+	target_port target
+	weir_start -l 127.0.0.1:0 -T "unix:$PWD/t" -o send_proxy=v2
+	client send 1M fin expect-fin
+	peers_end
+	wait_closed reason=eof upload_bytes=1048576
+	expect_told v2
+}
+beside "a target at a unix socket" unix_target
+
+# Held until its target is there, then told as any other.
+held() {
+	peer nobody refuse 127.0.0.1:0 port-file nobody.port await over
+	target_port nobody
+	weir_relay -o send_proxy=v2 -o retry_time=30s
+	client send 10 fin expect-fin
+	dump_until has pair state=connecting
+	touch over
+	peer_end nobody
+	peer target listen "$TARGET" accept recv-proxy told recv 10 expect-fin fin
+	peers_end
+	wait_closed reason=eof upload_bytes=10
+	expect_told v2
+}
+beside "a client that was held" held
+
+# It is connected only when the kernel tries again, after a second.
+late() {
+	peer target silent 127.0.0.1:0 port-file target.port await go loud accept recv-proxy told recv 10 expect-fin fin
+	target_port target
+	weir_relay -o send_proxy=v2
+	client send 10 fin expect-fin
+	dump_until has pair state=connecting
+	touch go
+	peers_end
+	wait_closed reason=eof upload_bytes=10
+	expect_told v2
+}
+beside "a target that answers late" late
+
+next_one() {
+	local first
+	peer nobody refuse 127.0.0.1:0 port-file nobody.port await over
+	target_port nobody
+	first=$TARGET
+	target -n 4 recv-proxy told expect-fin fin
+	weir_start -l 127.0.0.1:0 -T "$first" -T "$TARGET" -o send_proxy=v1
+	client -n 4 fin expect-fin
+	peer_end client
+	wait_for "four close lines" log_counts 4 'reason=eof'
+	touch over
+	expect_told v1
+}
+beside "the first target refuses, the next is told" next_one
+
+# A check has no client. The target sees the header before the reset.
+checked() {
+	local wanted='^v2 - -$'
+	target -s -i recv-proxy told expect-rst
+	weir_relay -o send_proxy="$1" -o check_interval=50ms
+	wait_for "five checks" told_so_often 5
+	dump_until has target state=up check_failures=0
+	[ "$1" = v2 ] || wanted="^v1 127.0.0.1:[0-9]* $TARGET\$"
+	! grep -v "$wanted" told || fail "a check was told as something else (above)"
+	weir_dump
+	has relay accepted=0 || fail "a check was somebody's client"
+}
+told_so_often() {
+	[ "$(cat told 2>/dev/null | wc -l)" -ge "$1" ]
+}
+beside "checks send a header of their own: v1" checked v1
+beside "v2 of a check is LOCAL" checked v2
+
+# A client goes on as it began, also where it was not told of.
+reloaded() {
+	target_as early recv 10 await go recv 10 expect-fin fin
+	section db 127.0.0.1:0 | install
+	weir_start -c relay.ini
+	client_as first send 10 await go send 10 fin expect-fin
+	dump_until has pair state=open
+	section db 127.0.0.1:0 "send_proxy = v2" | install
+	reload
+	touch go
+	peers_end
+	peer late listen "$TARGET" port-file again accept recv-proxy told recv 10 expect-fin fin
+	wait_for "the target to be back" test -e again
+	client_as second send 10 fin expect-fin
+	peers_end
+	wait_for "two close lines" log_counts 2 'reason=eof'
+	expect_equal "headers" 1 "$(wc -l <told)"
+}
+beside "send_proxy after a reload" reloaded
+
+finish
