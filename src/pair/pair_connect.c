@@ -67,6 +67,7 @@ static void open_flows(struct pair *pair)
 	bool splice = may_splice(pair);
 
 	pair_hold_connected(pair);
+	pair_header_sent(pair);
 	pair->phase = PHASE_OPEN;
 	pair->attempts++;
 	tried_forget(&pair->tried);
@@ -91,9 +92,12 @@ static bool is_its_own_peer(const struct pair *pair)
 static int send_header(const struct pair *pair)
 {
 	const enum proxy_version version = (enum proxy_version)pair->relay->config->send_proxy;
+	const struct proxy_header *told = pair_told(pair);
 
 	if (pair->relay->config->send_proxy == SEND_PROXY_OFF)
 		return 0;
+	if (told)
+		return proxy_send(pair->target.fd, version, &told->source, &told->destination);
 	return proxy_send_client(pair->target.fd, version, &pair->ticket.client, pair->client.fd);
 }
 

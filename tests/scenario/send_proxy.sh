@@ -171,7 +171,7 @@ checked() {
 	has relay accepted=0 || fail "a check was somebody's client"
 }
 told_so_often() {
-	[ "$(cat told 2>/dev/null | wc -l)" -ge "$1" ]
+	[ "$(grep -c . told 2>/dev/null)" -ge "$1" ]
 }
 beside "checks send a header of their own: v1" checked v1
 beside "v2 of a check is LOCAL" checked v2
@@ -195,5 +195,67 @@ reloaded() {
 	expect_equal "headers" 1 "$(wc -l <told)"
 }
 beside "send_proxy after a reload" reloaded
+
+# What came in a header goes on in ours, as it was told.
+passed_on() {
+	target -n 3 send 10 recv-proxy told recv 100K expect-fin fin
+	weir_relay -o accept_proxy=127.0.0.1 -o send_proxy="$1" -o max_connections_per_source=1 "${@:2}"
+	for i in 1 2 3; do
+		client_as "client$i" send-text "PROXY TCP4 192.0.2.$i 198.51.100.7 100$i 443"$'\r\n' send 100K recv 10 fin expect-fin
+	done
+	peers_end
+	wait_for "three close lines" log_counts 3 'upload_bytes=102400 .*reason=eof'
+	for i in 1 2 3; do echo "$1 192.0.2.$i:100$i 198.51.100.7:443"; done >wanted
+	sort told | diff wanted - || fail "the targets were told something else (above)"
+}
+STRANGERS=yes
+beside "a header that came goes on: v1" passed_on v1
+beside "as v2, copied, four workers" passed_on v2 -o splice=off -o workers=4
+
+# One that says nothing of a client is as good as none.
+says_nothing() {
+	target recv-proxy told recv 10 expect-fin fin
+	weir_relay -o accept_proxy=127.0.0.1 -o send_proxy=v2
+	client send-text $'PROXY UNKNOWN\r\n' send 10 fin expect-fin
+	peers_end
+	wait_closed reason=eof upload_bytes=10
+	expect_told v2
+}
+beside "one that says nothing of the client" says_nothing
+
+# Kept while the client is held, and told to the target that it gets then.
+held_with_header() {
+	peer nobody refuse 127.0.0.1:0 port-file nobody.port await over
+	target_port nobody
+	weir_relay -o accept_proxy=127.0.0.1 -o send_proxy=v2 -o retry_time=30s
+	client send-text $'PROXY TCP6 2001:db8::9 2001:db8::1 9 443\r\n' send 10 fin expect-fin
+	dump_until has pair state=connecting
+	touch over
+	peer_end nobody
+	peer target listen "$TARGET" accept recv-proxy told recv 10 expect-fin fin
+	peers_end
+	wait_closed reason=eof upload_bytes=10
+	expect_equal "what the target was told" "v2 [2001:db8::9]:9 [2001:db8::1]:443" "$(<told)"
+}
+beside "a client with a header that was held" held_with_header
+
+# With balance = source, the client of the header decides, not the proxy before weir.
+balanced() {
+	local i one two
+	target_as one -s recv-proxy one.told recv 1 expect-fin fin
+	one=$TARGET
+	target_as two -s recv-proxy two.told recv 1 expect-fin fin
+	two=$TARGET
+	weir_start -l 127.0.0.1:0 -T "$one" -T "$two" -o accept_proxy=127.0.0.1 -o send_proxy=v1 -o balance=source
+	for i in {1..20} {1..20}; do
+		client_as "client$i" send-text "PROXY TCP4 192.0.2.$i 198.51.100.7 1000 443"$'\r\n' send 1 fin expect-fin
+		peer_end "client$i"
+	done
+	wait_for "40 close lines" log_counts 40 'reason=eof'
+	expect_equal "clients that got both targets" "" "$(sort -u one.told >a; sort -u two.told | comm -12 a -)"
+	expect_at_least "clients of one" 3 "$(sort -u one.told | wc -l)"
+	expect_at_least "clients of two" 3 "$(sort -u two.told | wc -l)"
+}
+beside "balance = source by the header that came" balanced
 
 finish
