@@ -3,6 +3,7 @@ REAL = \
 	tests/real/iperf3.sh \
 	tests/real/nginx.sh \
 	tests/real/postgres.sh \
+	tests/real/proxy.sh \
 	tests/real/recipes.sh \
 	tests/real/redis.sh \
 	tests/real/ssh.sh \

@@ -2,7 +2,8 @@
 # Programs that relays are put in front of. Sourced after lib.sh. Each function runs its program as the case's
 # server, listening on ADDRESS:PORT.
 
-# nginx_serve ADDRESS:PORT...: html/ to be read, up/ to be written.
+# nginx_serve ADDRESS:PORT...: html/ to be read, up/ to be written, and /who, which says whom nginx sees, and
+# where that came in. An address may have proxy_protocol after it.
 nginx_serve() {
 	local address listen=
 	need nginx curl
@@ -26,11 +27,16 @@ nginx_serve() {
 			server {
 				$listen
 				root $PWD/html;
+				set_real_ip_from 0.0.0.0/0;
+				real_ip_header proxy_protocol;
 				location /up/ { root $PWD; dav_methods PUT; }
+				location = /who {
+					return 200 "\$remote_addr \$proxy_protocol_server_addr:\$proxy_protocol_server_port";
+				}
 			}
 		}
 	END
-	serve "$1" nginx -e "$PWD/nginx.log" -c "$PWD/nginx.conf"
+	serve "${1%% *}" nginx -e "$PWD/nginx.log" -c "$PWD/nginx.conf"
 }
 
 # PostgreSQL refuses to run as root.
@@ -125,4 +131,51 @@ sshd_serve() {
 remote() {
 	timeout 120 ssh -F none -p "${1##*:}" -i user_key -o IdentitiesOnly=yes -o BatchMode=yes \
 		-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR "${1%:*}" "${@:2}"
+}
+
+# haproxy_serve ADDRESS:PORT: HAProxy with standard input as its configuration.
+haproxy_serve() {
+	need haproxy
+	cat >haproxy.cfg
+	serve "$1" haproxy -db -f haproxy.cfg
+}
+
+# postfix_serve ADDRESS:PORT [LINE...]: takes mail for anybody of example.net and throws it away. Lines of
+# main.cf may follow. SMTPD: its line of master.cf. Its log is mail.log. Only root can start it.
+postfix_serve() {
+	local dist=/usr/share/postfix/master.cf.dist
+	need postfix curl
+	[ "$(id -u)" = 0 ] || skip "not root"
+	[ -e $dist ] || skip "$dist is missing"
+	# shellcheck disable=SC2154 # of scenario/lib.sh
+	chmod 711 "$top" .
+	mkdir -p postfix postfix/queue
+	install -d -o postfix postfix/data
+	cat >postfix/main.cf <<-END
+		compatibility_level = 3.6
+		queue_directory = $PWD/postfix/queue
+		data_directory = $PWD/postfix/data
+		maillog_file = $PWD/mail.log
+		maillog_file_prefixes = $PWD
+		myhostname = mail.example.net
+		mydestination =
+		inet_interfaces = ${1%:*}
+		mynetworks =
+		inet_protocols = all
+		smtpd_peername_lookup = no
+		alias_maps =
+		relay_domains = example.net
+		relay_transport = discard:
+	END
+	printf '%s\n' "${@:2}" >>postfix/main.cf
+	{
+		awk '/^[a-z]/ && $2 != "inet" { $5 = "n"; print } /^ / { print }' $dist
+		echo "${SMTPD:-$1 inet n - n - - smtpd}"
+	} >postfix/master.cf
+	serve "$1" postfix -c "$PWD/postfix" start-fg
+}
+
+postfix_stop() {
+	postfix -c "$PWD/postfix" stop >/dev/null 2>&1
+	wait "$SERVER_PID" || :
 }
