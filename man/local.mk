@@ -11,6 +11,11 @@ RECIPES = \
 	conf/recipe-game.ini \
 	conf/recipe-haproxy.cfg \
 	conf/recipe-mail.ini \
+	conf/recipe-mx.ini \
+	conf/recipe-mx-master.cf \
+	conf/recipe-proxy.ini \
+	conf/recipe-proxy-haproxy.cfg \
+	conf/recipe-proxy-nginx.conf \
 	conf/recipe-rooms.sh \
 	conf/recipe-sites.ini \
 	conf/recipe-ssh.ini \

@@ -27,7 +27,7 @@ OWN=10.0.0.1 # weir's machine in all recipes
 set_up_world() {
 	local address
 	ip link set lo up
-	for address in $OWN 10.0.0.5 10.0.0.1{1,2,3} 10.0.0.2{1,2} 10.0.0.{40,50,60,70,80} 10.0.0.8{1,2,3,4}; do
+	for address in $OWN 10.0.0.5 10.0.0.1{1,2,3} 10.0.0.2{1,2} 10.0.0.{40,50,60,70,71,80} 10.0.0.8{1,2,3,4,5}; do
 		ip address add $address/32 dev lo
 	done
 	cat >"$top/hosts" <<-END
@@ -97,6 +97,26 @@ mail() {
 	server_stop
 }
 beside "mail: SMTP to the one of two hosts that is up" mail
+
+mail_is_from() {
+	grep -q ": client=unknown\[$1\]" mail.log
+}
+
+# The other mail host is down.
+mail_exchanger() {
+	EXPECT_LOG='target mail2.* is down'
+	recipe mx-master.cf
+	SMTPD=$(<mx-master.cf) postfix_serve 10.0.0.21:10025
+	weir_recipe mx.ini
+	printf 'Subject: news\n\n' >mail
+	for _ in 1 2; do
+		get --interface 10.0.0.5 --mail-from a@example.net --mail-rcpt b@example.net --crlf --upload-file mail smtp://$OWN:25
+	done
+	wait_for "two mails" log_counts 2 'reason=eof\|reason=.*_reset'
+	wait_for "mail that Postfix knows to be from the client" mail_is_from 10.0.0.5
+	postfix_stop
+}
+beside "mail from everywhere: Postfix sees the client" mail_exchanger
 
 # Each port has streams of its own, so the lobby cannot be taken for a room.
 game() {
@@ -223,6 +243,43 @@ balancer() {
 	wait %% || :
 }
 beside "behind a load balancer: HAProxy finds out by way of weir whether the target is up" balancer
+
+proxies_use_weir() {
+	[ "$(curl --silent --max-time 5 http://10.0.0.71/)" = "a page" ]
+}
+
+proxies() {
+	local nginx haproxy
+	need nginx haproxy
+	mkdir html
+	echo "a page" >html/index.html
+	make_file html/big 8
+	ip route change table local local 10.0.0.85 dev lo src $OWN # as if weir came from a machine of its own
+	recipe proxy-nginx.conf
+	sed -i "s|/var/www/html|$PWD/html|" proxy-nginx.conf
+	cat >nginx.conf <<-END
+		daemon off;
+		user $(id -un);
+		pid $PWD/nginx.pid;
+		events { }
+		http { access_log $PWD/access.log; include $PWD/proxy-nginx.conf; }
+	END
+	serve 10.0.0.85:80 nginx -e "$PWD/nginx.log" -c "$PWD/nginx.conf"
+	nginx=$SERVER_PID
+	weir_recipe proxy.ini
+	recipe proxy-haproxy.cfg
+	serve 10.0.0.71:80 haproxy -db -f proxy-haproxy.cfg
+	haproxy=$SERVER_PID
+	wait_for "a page by way of all" proxies_use_weir
+	get --interface 10.0.0.5 -o back http://10.0.0.71/big
+	expect_same html/big back
+	grep -q '^10.0.0.5 .*GET /big' access.log || fail "nginx does not know the client"
+	wait_log 'closed .* client=10.0.0.5:.* reason=eof'
+	kill "$nginx" "$haproxy"
+	wait "$nginx" "$haproxy" || :
+	EXPECT_LOG='no target could be connected\|is down'
+}
+beside "behind HAProxy and before nginx: both know the client" proxies
 
 # 80 ms there and back. A burst is handed over before its target has read a byte. Of a camera, no more is
 # under way than was allowed.
