@@ -205,4 +205,28 @@ beside "held clients while there are no descriptors" held "socket EMFILE 1 1" 40
 beside "held clients while there is no memory" held "alloc ENOMEM 1 3" 0
 beside "held clients while ports are in use" held "bind EADDRINUSE 1 2" 40
 
+# Half a header would make the client's bytes the rest of it. So where one cannot be sent whole, nothing is.
+headers() {
+	local rule
+	EXPECT_LOG="$NOT_SERVED\|$TARGET_LOG"
+	peer target -s -i listen 127.0.0.1:0 port-file target.port accept recv-proxy told recv 10 fin expect-end
+	target_port target
+	relay_to "target = $TARGET" "fail_limit = 0" "send_proxy = $1" >relay.ini
+	begin
+	for rule in "send 7 1 3" "send EAGAIN 2 3" "send ENOBUFS 1 2" "send EPIPE 2 3"; do
+		echo "$rule"
+		faults "$rule"
+		peer client -i -n 30 connect "$RELAY" send 10 expect-fin fin
+		peer_end client
+		expect_injected 10
+		faults
+	done
+	wait_for "no pairs" held_are 0
+	peer_end target
+	expect_at_least "clients that were served" 20 "$(grep -c 'received=10 ' target.out)"
+	expect_at_most "pairs that moved bytes, of those with a header" "$(grep -c . told)" "$(grep -c 'upload_bytes=10 ' weir.log)"
+}
+beside "headers that are cut short or cannot be sent: v1" headers v1
+beside "and v2" headers v2
+
 faults_finish
