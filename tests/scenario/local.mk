@@ -37,6 +37,7 @@ SCENARIOS = \
 	tests/scenario/pressure.sh \
 	tests/scenario/estimate.sh \
 	tests/scenario/held.sh \
+	tests/scenario/proxy_accept.sh \
 	tests/scenario/health.sh \
 	tests/scenario/checks.sh \
 	tests/scenario/balance.sh \
@@ -52,6 +53,7 @@ SCENARIOS = \
 	tests/scenario/starting.sh \
 	tests/scenario/addresses.sh \
 	tests/scenario/activation.sh \
+	tests/scenario/connect_on.sh \
 	tests/scenario/connecting.sh \
 	tests/scenario/links.sh \
 	tests/scenario/retrying.sh \

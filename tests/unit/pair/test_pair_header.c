@@ -114,7 +114,7 @@ START_TEST(clients_of_other_networks_are_served_as_they_are)
 }
 END_TEST
 
-/* A client on a unix socket may have to send one, and is TCP's from then on; its socket is unix all the same. */
+/* A client on a unix socket may have to send one too. Its socket stays what it is. */
 START_TEST(unix_client_becomes_whom_its_header_tells)
 {
 	struct pair_record *records;
