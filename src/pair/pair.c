@@ -285,7 +285,7 @@ static enum reason judge_connecting(struct pair *pair)
 	if (pair->turned_away)
 		return pair->turned_away;
 	if (pair_peer_failed(&pair->client))
-		return REASON_CLIENT_RESET;
+		return failure_reason(pair, &pair->client);
 	if (pair_is_held(pair) || !pair->unserved)
 		return REASON_NONE;
 	return pair->attempt_error == -ETIMEDOUT ? REASON_CONNECT_TIMEOUT : REASON_CONNECT_FAILED;

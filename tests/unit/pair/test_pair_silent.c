@@ -205,6 +205,21 @@ START_TEST(lack_of_an_event_costs_one_client)
 }
 END_TEST
 
+/* Keepalive probes may end it, as they end a pair that is open. */
+START_TEST(client_that_vanishes_is_told_as_such)
+{
+	int client = join_silent(TEXTS(ON_DATA));
+
+	log_set_level(LOG_LEVEL_DEBUG);
+	ck_assert_uint_eq(loop_send(client, 0, 1), 1);
+	fault_set(FAULT_RECV, 1, ETIMEDOUT);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	assert_over("vanished");
+	log_set_level(LOG_LEVEL_INFO);
+	assert_no_target();
+}
+END_TEST
+
 START_TEST(look_that_is_interrupted_is_repeated)
 {
 	int client = join_silent(TEXTS(ON_DATA));
@@ -232,6 +247,7 @@ static TCase *silent_case(void)
 	tcase_add_test(tcase, header_comes_first_then_silence);
 	tcase_add_test(tcase, silent_client_is_reset_when_weir_ends);
 	tcase_add_loop_test(tcase, lack_of_an_event_costs_one_client, 0, 2);
+	tcase_add_test(tcase, client_that_vanishes_is_told_as_such);
 	tcase_add_test(tcase, look_that_is_interrupted_is_repeated);
 	return tcase;
 }
