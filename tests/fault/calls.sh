@@ -117,6 +117,13 @@ beside "no memory for queues: sent and taken in pieces" pieces "send 100 1 1" "d
 BULK=512K
 HOGS=no
 
+OPTIONS="-o log_level=debug" # a client that is not heard has a line there
+HEADERS=yes
+beside "PROXY headers: recv is interrupted" unnoticed recv:EINTR,EAGAIN
+beside "PROXY headers: recv and epoll_ctl fail" noticed recv:ECONNRESET,ETIMEDOUT,ENOMEM epoll_ctl:ENOMEM
+beside "PROXY headers: short reads" short recv 16K "1 1 1" "7 1 1"
+HEADERS=no
+
 OPTIONS=
 refused_first() {
 	REFUSER=yes

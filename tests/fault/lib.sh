@@ -78,6 +78,13 @@ slow_target() { echo "recv 100 send 8K send $SLOW fin expect-fin"; }
 reset_client() { echo "send 20K rst"; }
 reset_target() { echo recv-until-end; }
 
+# HEADERS=yes: clients begin with a PROXY header.
+HEADERS=no
+client_words() {
+	if [ $HEADERS = yes ]; then echo "send-proxy header"; fi
+	"$1_client"
+}
+
 # REFUSER=yes: every second client is first connected to a target that refuses. NAMED=yes: targets have a host
 # name.
 REFUSER=no
@@ -91,6 +98,7 @@ fault_target() {
 	if [ $NAMED = yes ]; then TARGET=localhost:${TARGET##*:}; fi
 	printf '[relay %s]\nlisten = 127.0.0.1:0\ntarget = %s\n' "$kind" "$TARGET" >>relay.ini
 	if [ $REFUSER = yes ]; then echo "target = $REFUSING" >>relay.ini; fi
+	if [ $HEADERS = yes ]; then echo "accept_proxy = 127.0.0.1" >>relay.ini; fi
 	if [ "$kind" = slow ]; then echo "client_sndbuf = 8K" >>relay.ini; fi
 }
 
@@ -105,6 +113,7 @@ faults_prepare() {
 	local kind
 	printf '%s\n' "[defaults]" "high_watermark = 128K" "low_watermark = 64K" >relay.ini
 	if [ $REFUSER = yes ]; then refuser; fi
+	printf '\r\n\r\n\0\r\nQUIT\n\x20\0\0\4NOOP' >header
 	for kind in $KINDS; do
 		fault_target "$kind"
 	done
@@ -165,7 +174,7 @@ traffic_begin() {
 		if [ "$kind" = slow ]; then small="rcvbuf 8K"; fi
 		# shellcheck disable=SC2046,SC2086 # words
 		peer "$kind-client" -n 2 $tolerant deadline "$PATIENCE_S" $small connect "$(listening_on "$kind")" \
-			$("${kind}_client")
+			$(client_words "$kind")
 	done
 }
 

@@ -139,6 +139,11 @@ for OPTIONS in "${variants[@]}"; do
 	beside "stopping without memory $OPTIONS" stopping
 done
 
+HEADERS=yes
+OPTIONS="-o log_level=debug"
+beside "relaying with PROXY headers: one allocation fails" relaying 0
+HEADERS=no
+
 OPTIONS="-o memory_max=64K"
 HOGS=yes
 beside "relaying without memory for queues: one allocation fails" relaying 0

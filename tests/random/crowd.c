@@ -1,10 +1,10 @@
 /*
- * crowd [-s SEED] [-t SECONDS] [-n ENDS] [-d SECONDS] [-p PORT] PORT-FILE RELAY-FILE
+ * crowd [-h] [-s SEED] [-t SECONDS] [-n ENDS] [-d SECONDS] [-p PORT] PORT-FILE RELAY-FILE
  *
  * Many clients and their targets, in one process, behave at random through a relay; each pair is held to the
  * closing rules (judge.c). It listens, writes its port to PORT-FILE, waits until RELAY-FILE holds the relay's
  * address, then keeps ENDS clients busy for the SECONDS of -t. After that all may end; an end that has not
- * within the SECONDS of -d hangs.
+ * within the SECONDS of -d hangs. With -h, clients begin with a PROXY header, in two pieces.
  *
  * Prints a line for each pair that must have ended cleanly, and the sums. What is wrong goes to standard
  * error. The exit status is 1 if anything was wrong.
@@ -37,6 +37,7 @@ static struct {
 	uint64_t seed, milliseconds, deadline;
 	size_t clients;
 	uint16_t port;
+	bool headers;
 } options = {.seed = 1, .milliseconds = 5000, .deadline = 30000, .clients = 100};
 
 static struct side clients, targets;
@@ -89,6 +90,22 @@ static uint16_t own_port(int fd)
 	return ntohs(own.sin_port);
 }
 
+/* It says nothing, so the relay still knows clients by their ports. */
+static void send_header(int fd)
+{
+	static const char v1[] = "PROXY UNKNOWN\r\n", v2[] = "\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
+	const char *header = clients.count % 2 ? v1 : v2;
+	size_t size = (clients.count % 2 ? sizeof(v1) : sizeof(v2)) - 1;
+	size_t first = clients.count % size;
+	struct pollfd writable = {.fd = fd, .events = POLLOUT};
+
+	if (poll(&writable, 1, 10000) <= 0)
+		die("a client that is not connected");
+	if ((first > 0 && send(fd, header, first, MSG_NOSIGNAL) < 0) ||
+	    send(fd, header + first, size - first, MSG_NOSIGNAL) < 0)
+		die("send");
+}
+
 static void start_client(void)
 {
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -98,6 +115,8 @@ static void start_client(void)
 	choose_buffers(fd, clients.count);
 	if (connect(fd, (struct sockaddr *)&relay, sizeof(relay)) < 0 && errno != EINPROGRESS)
 		die("connect");
+	if (options.headers)
+		send_header(fd);
 	add_end(&clients, fd, own_port(fd));
 }
 
@@ -361,10 +380,12 @@ static void parse(int argc, char *argv[])
 {
 	int option;
 
-	while ((option = getopt(argc, argv, "s:t:n:d:p:")) != -1) {
+	while ((option = getopt(argc, argv, "hs:t:n:d:p:")) != -1) {
 		uint64_t number = optarg ? strtoull(optarg, NULL, 10) : 0;
 
-		if (option == 's')
+		if (option == 'h')
+			options.headers = true;
+		else if (option == 's')
 			options.seed = number;
 		else if (option == 't')
 			options.milliseconds = 1000 * number;

@@ -16,6 +16,7 @@ EXPECT_LOG=$TARGET_LOG # a target that resets at once may be one that cannot be 
 
 CROWD=${CROWD:-$PWD/tests/random/crowd}
 CROWD_ENDS=${CROWD_ENDS:-80} # clients at a time
+CROWD_HEADERS=               # -h: clients begin with a PROXY header
 
 # choose KEY WORD...: adds a setting. RANDOM is seeded, and in a subshell it would not be.
 choose() {
@@ -129,7 +130,8 @@ expect_sums() {
 round() {
 	local log_begin
 	log_begin=$(($(stat -c %s weir.log) + 1))
-	RAWPEER=$CROWD peer crowd -p "${TARGET##*:}" -t "$2" -n "$CROWD_ENDS" -d "$PATIENCE_S" -s "$1" crowd.port relay
+	# shellcheck disable=SC2086 # an option or none
+	RAWPEER=$CROWD peer crowd $CROWD_HEADERS -p "${TARGET##*:}" -t "$2" -n "$CROWD_ENDS" -d "$PATIENCE_S" -s "$1" crowd.port relay
 	dump_while_crowd_runs
 	peer_end crowd
 	expect_sums

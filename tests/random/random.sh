@@ -17,6 +17,10 @@ echo "# SEED=$SEED"
 
 one_daemon() {
 	settings "$1"
+	if [ $(($1 % 2)) = 0 ]; then
+		CROWD_HEADERS=-h
+		options+=(-o accept_proxy=127.0.0.0/8)
+	fi
 	crowd_relay "${options[@]}"
 	round "$1" "$RANDOM_SECONDS"
 }
