@@ -17,13 +17,17 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
-/* So many are under way at a time, and so many begin before other events are served. */
-#define UNDER_WAY_MAX 64
-#define BATCH         20
-/* Of those under way, so many may be of addresses that did not answer last time: the others do not wait. */
-#define SILENT_MAX 48
+/* So many are under way at a time: a part of all descriptors, but so many at least and at most. */
+#define PLACES_PART 16
+#define PLACES_MIN  64
+#define PLACES_MAX  512
+/* So many begin before other events are served. */
+#define BATCH 20
+/* The first check of an address comes early, so that one that is down is known soon. */
+#define EARLY_MS 1000
 /* While the backlog of its target is full, it is tried again after so long at first and at most. */
 #define AGAIN_MIN_MS 20
 #define AGAIN_MAX_MS 400
@@ -48,24 +52,45 @@ static void wait_until(struct check *check, uint64_t due)
  * A tenth of the interval is left to chance, so that checks do not come together in time, and none is in step
  * with what its target does.
  */
-static void wait_for_next(struct check *check)
+static uint64_t interval_of(struct check *check)
 {
 	uint64_t tenth = check->rules.interval / 10;
-	uint64_t chance = hash_mix(++check->turns->drawn) % (tenth + 1);
 
-	wait_until(check, check->began + check->rules.interval - tenth / 2 + chance);
+	return check->rules.interval - tenth / 2 + hash_mix(++check->turns->drawn) % (tenth + 1);
+}
+
+/* Those that came early together are spread over the interval after that. */
+static void wait_for_next(struct check *check)
+{
+	bool early = check->early;
+
+	check->early = false;
+	wait_until(check,
+	           check->began + (early ? spread(check->turns, check->rules.interval) : interval_of(check)));
 }
 
 /* ---- one check ---- */
 
-/* The one that may begin now, or NULL. */
+static unsigned count_places(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return PLACES_MIN;
+	return (unsigned)max_u64(PLACES_MIN, min_u64(limit.rlim_cur / PLACES_PART, PLACES_MAX));
+}
+
+/*
+ * The one that may begin now, or NULL. Addresses that did not answer last time get three quarters of the
+ * places at most: the others do not wait for them.
+ */
 static struct check *find_next(const struct check_turns *turns)
 {
-	if (turns->under_way[false] + turns->under_way[true] >= UNDER_WAY_MAX)
+	if (turns->under_way[false] + turns->under_way[true] >= turns->places)
 		return NULL;
 	if (!TAILQ_EMPTY(&turns->queue[false]))
 		return TAILQ_FIRST(&turns->queue[false]);
-	return turns->under_way[true] < SILENT_MAX ? TAILQ_FIRST(&turns->queue[true]) : NULL;
+	return turns->under_way[true] < turns->places / 4 * 3 ? TAILQ_FIRST(&turns->queue[true]) : NULL;
 }
 
 static void go_on(struct check_turns *turns)
@@ -149,7 +174,7 @@ static uint64_t too_late(const struct check *check)
 	return check->began + check->rules.timeout;
 }
 
-/* A target that is busy may have a full backlog (EAGAIN of unix(7)), but not for as long as a check may take. */
+/* A busy target may have a full backlog (EAGAIN of unix(7)), but not for as long as a check may take. */
 static void try(struct check *check)
 {
 	int error = connect_to(check);
@@ -219,8 +244,14 @@ static void on_timer(struct timer *timer)
 int check_start(struct check *check, struct check_turns *turns, struct health *health,
                 const struct check_rules *rules)
 {
-	*check = (struct check){.turns = turns, .health = health, .rules = *rules, .fd = -1};
-	return timers_set(&turns->timers, &check->timer, clock_ms() + spread(turns, rules->interval));
+	uint64_t within = min_u64(rules->interval, EARLY_MS);
+
+	*check = (struct check){.turns = turns,
+	                        .health = health,
+	                        .rules = *rules,
+	                        .fd = -1,
+	                        .early = within < rules->interval};
+	return timers_set(&turns->timers, &check->timer, clock_ms() + spread(turns, within));
 }
 
 /* If it would wait for longer than the new interval, it is spread over that anew. */
@@ -247,6 +278,7 @@ int check_turns_init(struct check_turns *turns, struct event_base *base, struct 
 
 	turns->base = base;
 	turns->ports = ports;
+	turns->places = count_places();
 	TAILQ_INIT(&turns->queue[false]);
 	TAILQ_INIT(&turns->queue[true]);
 	error = timers_init(&turns->timers, base, on_timer);

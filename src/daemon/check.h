@@ -38,6 +38,7 @@ struct check {
 	struct event *connected; /* while it is under way */
 	bool silent;             /* it did not answer last time */
 	bool queued;
+	bool early;           /* it is the first, and did not wait for its part of the interval */
 	bool retries;         /* it is under way, but the backlog of its target was full */
 	struct backoff again; /* how long until it is tried again then */
 	TAILQ_ENTRY(check) queue_entry;
@@ -51,6 +52,7 @@ struct check_turns {
 	struct timers timers;
 	TAILQ_HEAD(, check) queue[2]; /* those that are due, first come first served; by silent */
 	struct event *more;           /* while there are such that may begin in the next pass */
+	unsigned places;              /* how many may be under way */
 	unsigned under_way[2];        /* by silent */
 	uint64_t spread;              /* how often spread was called */
 	uint64_t drawn;               /* the same for chance */

@@ -114,6 +114,24 @@ only_checks() {
 }
 beside "with checks, only they bring a target back" only_checks
 
+checks_of() {
+	[ "$(connects "$1" thread=main)" -ge "$2" ]
+}
+
+# It used to come anywhere in the interval.
+first_is_early() {
+	farm -s one=127.0.0.2:0 two=127.0.0.3:0
+	order serve one
+	echo 127.0.0.2 >names
+	relay_to "target = db.test:${AT[one]##*:}" "check_interval = 1h" "check_fall = 1" "resolve_interval = 1s" >relay.ini
+	NAMES=$PWD/names PRELOAD=$NAMES_SHIM start_counted
+	wait_for "a check" checks_of one 1
+	echo 127.0.0.3 >names.new
+	mv names.new names
+	are down two
+}
+beside "the first check of an address is early, at the start and after a look-up" first_is_early
+
 # fail_limit holds beside checks.
 failing_clients() {
 	farm one two
@@ -125,7 +143,7 @@ failing_clients() {
 	: >connects
 	visitors -n 20
 	everybody_was_served
-	expect_equal "connects of clients that failed" 2 "$(connects one)"
+	expect_equal "connects of clients that failed" 2 "$(connects one thread=worker)"
 }
 beside "with checks, clients that fail take a target out too" failing_clients
 
@@ -184,9 +202,6 @@ checks_follow() {
 	expect_equal "checks after they were switched off" 0 "$(wc -l <connects)"
 }
 
-checks_of() {
-	[ "$(connects "$1" thread=main)" -ge "$2" ]
-}
 beside "checks follow look-ups and reloads" checks_follow
 
 # A client is served or refused. Whoever was let in is not lost.
