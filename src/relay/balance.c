@@ -5,6 +5,7 @@
 #include "base/hash.h"
 
 #include <math.h>
+#include <string.h>
 
 static bool may_be_chosen(const struct seat *seat)
 {
@@ -12,13 +13,13 @@ static bool may_be_chosen(const struct seat *seat)
 }
 
 /* The average of those that are there and were not away. */
-static int64_t level(const struct seat *seats, size_t count)
+static int64_t level(const struct seat *seats, size_t count, enum turns turns)
 {
 	int64_t sum = 0, present = 0;
 
 	for (size_t i = 0; i < count; i++)
 		if (seats[i].weight > 0 && !seats[i].away) {
-			sum += seats[i].current;
+			sum += seats[i].current[turns];
 			present++;
 		}
 	return present > 0 ? sum / present : 0;
@@ -32,19 +33,28 @@ static bool is_back(const struct seat *seat)
 /* Where one was when it left could give it a burst now, or no turn for long. */
 static void let_back(struct seat *seats, size_t count)
 {
-	int64_t now = 0;
+	int64_t now[TURNS];
 	bool known = false;
 
 	for (size_t i = 0; i < count; i++) {
-		if (is_back(&seats[i]) && !known) {
-			now = level(seats, count);
-			known = true;
-		}
-		if (is_back(&seats[i]))
-			seats[i].current = now;
+		if (!is_back(&seats[i]))
+			continue;
+		for (enum turns turns = 0; !known && turns < TURNS; turns++)
+			now[turns] = level(seats, count, turns);
+		known = true;
+		memcpy(seats[i].current, now, sizeof(now));
 	}
 	for (size_t i = 0; i < count; i++)
 		seats[i].away = seats[i].weight == 0;
+}
+
+/* A client that has tried one of them has had its first choice. */
+static enum turns turns_of(const struct seat *seats, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (seats[i].skipped)
+			return OTHER_CHOICE;
+	return FIRST_CHOICE;
 }
 
 /*
@@ -77,6 +87,7 @@ static const struct seat *find_idlest(const struct seat *seats, size_t count)
 /* Among all that may be chosen, or those that are as idle as idlest. What all gain, the chosen loses. */
 static size_t take_turn(struct seat *seats, size_t count, const struct seat *idlest)
 {
+	const enum turns turns = turns_of(seats, count);
 	size_t chosen = count;
 	int64_t sum = 0;
 
@@ -85,13 +96,13 @@ static size_t take_turn(struct seat *seats, size_t count, const struct seat *idl
 
 		if (!may_be_chosen(seat) || (idlest && compare_loads(seat, idlest) != 0))
 			continue;
-		seat->current += seat->weight;
+		seat->current[turns] += seat->weight;
 		sum += seat->weight;
-		if (chosen == count || seat->current > seats[chosen].current)
+		if (chosen == count || seat->current[turns] > seats[chosen].current[turns])
 			chosen = i;
 	}
 	if (chosen < count)
-		seats[chosen].current -= sum;
+		seats[chosen].current[turns] -= sum;
 	return chosen;
 }
 

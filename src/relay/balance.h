@@ -11,6 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* First choices take turns, and so do others, among what is left: neither disturbs the other. */
+enum turns { FIRST_CHOICE, OTHER_CHOICE, TURNS };
+
 /* Must start zeroed. */
 struct seat {
 	uint64_t key;    /* for BALANCE_SOURCE: the same for the same target, and different for others */
@@ -19,7 +22,7 @@ struct seat {
 	bool skipped;    /* not to be chosen now. It keeps its place in the round */
 	/* private */
 	bool away;
-	int64_t current; /* how far it is ahead; the one that is furthest ahead is next */
+	int64_t current[TURNS]; /* how far it is ahead; the one that is furthest ahead is next */
 };
 
 /*

@@ -74,6 +74,19 @@ beside "the first of four is dead: the others share its clients" first_is_dead 3
 beside "the same with a target that is never taken out" first_is_dead 0
 unset EXPECT_LOG
 
+heaviest_is_dead() {
+	farm one two three four five
+	order serve two three four five
+	relay_to "$(weighted one=7 two=5 three=4 four=3 five=2)" "fail_limit = 0" >relay.ini
+	weir_start -c relay.ini -o log_connections=off
+	visitors -n 1400 -c 4
+	everybody_was_served
+	shares 10 two=500 three=400 four=300 five=200
+}
+EXPECT_LOG=$TARGET_LOG
+beside "a target that is not taken out is dead: the others share by weight" heaviest_is_dead
+unset EXPECT_LOG
+
 half_are_dead() {
 	farm one two three four five six
 	order serve four five six

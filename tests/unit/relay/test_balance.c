@@ -96,6 +96,26 @@ static size_t serve(size_t count, const bool *fails, unsigned *tried)
 	return next;
 }
 
+/* Nor evenly, where weights differ. */
+START_TEST(clients_of_a_seat_that_fails_spread_by_weight)
+{
+	static const int weights[][SEATS] = {{5, 3, 2, -1}, {1, 8, 1, -1}, {7, 5, 4, 3, 2, -1}};
+	const bool fails[SEATS] = {true};
+	unsigned served[SEATS + 1] = {0}, tried[SEATS] = {0}, sum = 0;
+	const int *mine = weights[_i];
+	size_t count = seat(mine);
+
+	for (size_t i = 1; i < count; i++)
+		sum += (unsigned)mine[i];
+	for (unsigned i = 0; i < 1000 * sum; i++)
+		served[serve(count, fails, tried)]++;
+	for (size_t i = 1; i < count; i++) {
+		ck_assert_uint_ge(served[i], 1000 * (unsigned)mine[i] - 5);
+		ck_assert_uint_le(served[i], 1000 * (unsigned)mine[i] + 5);
+	}
+}
+END_TEST
+
 /* What a client did not get goes to all others, not to the next in line. */
 START_TEST(clients_of_a_seat_that_fails_spread_evenly)
 {
@@ -308,6 +328,7 @@ int main(void)
 
 	tcase_add_loop_test(tcase, sequence, 0, sizeof(sequences) / sizeof(*sequences));
 	tcase_add_loop_test(tcase, clients_of_a_seat_that_fails_spread_evenly, 0, 3);
+	tcase_add_loop_test(tcase, clients_of_a_seat_that_fails_spread_by_weight, 0, 3);
 	tcase_add_test(tcase, nobody_is_left_when_all_were_skipped);
 	tcase_add_loop_test(tcase, seat_that_comes_back_has_no_burst, 0, 4);
 	tcase_add_test(tcase, seat_that_comes_back_to_few_does_not_wait_long);
