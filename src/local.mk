@@ -70,6 +70,7 @@ src_libweir_a_SOURCES = \
 	src/relay/generation.c src/relay/generation.h \
 	src/relay/balance.c src/relay/balance.h \
 	src/relay/health.c src/relay/health.h \
+	src/relay/health_private.h src/relay/healths.c \
 	src/relay/standing.c src/relay/standing.h \
 	src/relay/entrance.c src/relay/entrance.h \
 	src/relay/entrances.c src/relay/entrances.h \
