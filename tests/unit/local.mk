@@ -97,7 +97,7 @@ UNIT_LIBS = tests/unit/libunit.a $(WEIR_LIBS) $(CHECK_LIBS)
 
 # What several programs share.
 check_LIBRARIES = tests/unit/libunit.a
-tests_unit_libunit_a_SOURCES = tests/unit/capture.c
+tests_unit_libunit_a_SOURCES = tests/unit/capture.c tests/unit/unit.c
 tests_unit_libunit_a_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 
 # Programs with faults.c: see faults.h.

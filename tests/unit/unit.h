@@ -8,16 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Runs suite and returns the exit status for main. In TAP, the lines carry the result, not the status. */
-static inline int unit_run(Suite *suite)
-{
-	SRunner *runner = srunner_create(suite);
+#define UNIT_PATH_MAX 48
 
-	srunner_set_tap(runner, "-");
-	srunner_run_all(runner, CK_SILENT);
-	srunner_free(runner);
-	return EXIT_SUCCESS;
-}
+/* For all files of the program. It is removed in the end, with what is left in it, also when a test was killed. */
+extern char unit_folder[];
+
+/* A new folder in it, made as mkdtemp(3) does. */
+void unit_make_folder(char path[UNIT_PATH_MAX]);
+/* Runs suite and returns the exit status for main. In TAP, the lines carry the result, not the status. */
+int unit_run(Suite *suite);
 
 /* How many threads with this name are alive. Sanitizers have threads of their own. */
 static inline unsigned unit_threads(const char *name)

@@ -7,14 +7,13 @@
 #include <string.h>
 #include <unistd.h>
 
-char folder[] = "/tmp/weir-config-XXXXXX";
+char folder[UNIT_PATH_MAX];
 char file[64];
 struct config_errors errors;
 
 void setup(void)
 {
-	strcpy(folder + sizeof(folder) - 7, "XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(folder));
+	unit_make_folder(folder);
 	snprintf(file, sizeof(file), "%s/relay.ini", folder);
 }
 

@@ -25,7 +25,7 @@
 #define EXPECT_TARGET                                                                                        \
 	"HOST:PORT, [IPV6]:PORT, unix:/PATH or unix:@NAME, which may have weight=N, from 1 to 100, after it"
 
-extern char folder[], file[64]; /* the test's own; file is in folder */
+extern char folder[UNIT_PATH_MAX], file[64]; /* the test's own; file is in folder */
 extern struct config_errors errors;
 
 void setup(void);

@@ -14,7 +14,7 @@ static struct event_base *base;
 static struct config *config;
 static struct dump *dump;
 static unsigned written;
-static char folder[32], path[64], temporary[64];
+static char folder[UNIT_PATH_MAX], path[64], temporary[64];
 
 /* The last step of a dump. The linker redirects the calls of our modules. */
 /* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the names that ld --wrap wants */
@@ -45,8 +45,7 @@ static void setup(void)
 {
 	char option[128];
 
-	strcpy(folder, "/tmp/weir-dump.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(folder));
+	unit_make_folder(folder);
 	snprintf(path, sizeof(path), "%s/dump", folder);
 	snprintf(temporary, sizeof(temporary), "%s/dump.tmp", folder);
 	snprintf(option, sizeof(option), "dump_file=%s", path);

@@ -14,7 +14,7 @@
 
 static struct event_base *base;
 static struct loading *loading;
-static char file[32];
+static char file[UNIT_PATH_MAX];
 static const struct config_request request = {.file = file};
 
 static struct config *loaded;
@@ -63,7 +63,7 @@ static void write_relay(const char *name)
 
 static void setup(void)
 {
-	strcpy(file, "/tmp/weir-loading.XXXXXX");
+	snprintf(file, sizeof(file), "%s/XXXXXX", unit_folder);
 	close(mkstemp(file));
 	sem_init(&gate, 0, 0);
 	base = evloop_new();

@@ -163,9 +163,9 @@ END_TEST
 /* It may be started later, or anew. Its path is its own matter. */
 START_TEST(a_manager_is_found_again)
 {
-	char path[] = "/tmp/weir-service.XXXXXX", place[64];
+	char path[UNIT_PATH_MAX], place[64];
 
-	ck_assert_ptr_nonnull(mkdtemp(path));
+	unit_make_folder(path);
 	snprintf(place, sizeof(place), "%s/not ify\t\xff", path);
 	setenv("NOTIFY_SOCKET", place, 1);
 	ck_assert_int_eq(service_open(&service, base), -ENOENT);

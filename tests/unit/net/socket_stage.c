@@ -4,8 +4,8 @@
 
 #include <netinet/tcp.h>
 
-static char folder[] = "/tmp/weir-test-socket-XXXXXX";
-char path[48];
+static char folder[UNIT_PATH_MAX];
+char path[UNIT_PATH_MAX + 8];
 static unsigned fds_before;
 const struct socket_tuning plain = {
         .rcvbuf = UNITS_AUTO,
@@ -28,7 +28,7 @@ const struct socket_tuning tuned = {
 
 void setup(void)
 {
-	ck_assert_ptr_nonnull(mkdtemp(folder));
+	unit_make_folder(folder);
 	snprintf(path, sizeof(path), "%s/socket", folder);
 	fds_before = relays_count_fds();
 }

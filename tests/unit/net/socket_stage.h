@@ -8,7 +8,7 @@
 #include "unit.h"
 
 /* For a socket in the test's own folder. */
-extern char path[48];
+extern char path[UNIT_PATH_MAX + 8];
 extern const struct socket_tuning plain, tuned;
 
 void setup(void);

@@ -588,12 +588,12 @@ START_TEST(test_out_of_memory)
 }
 END_TEST
 
-static char folder[] = "/tmp/test_dump.XXXXXX";
+static char folder[UNIT_PATH_MAX];
 static char path[64];
 
 static void setup_folder(void)
 {
-	ck_assert_ptr_nonnull(mkdtemp(folder));
+	unit_make_folder(folder);
 	snprintf(path, sizeof(path), "%s/dump", folder);
 }
 

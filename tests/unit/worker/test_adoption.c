@@ -25,14 +25,14 @@ static struct generation *current;
 static struct adoption *adopted;  /* of it */
 static struct entrance *entrance; /* the first one of the first generation */
 static struct endpoint gate;      /* its address */
-static char file[] = "/tmp/weir-adoption-XXXXXX";
+static char file[UNIT_PATH_MAX];
 static unsigned fds_before;
 
 static void setup(void)
 {
 	capture_begin();
 	fds_before = relays_count_fds();
-	strcpy(file + sizeof(file) - 7, "XXXXXX");
+	snprintf(file, sizeof(file), "%s/XXXXXX", unit_folder);
 	close(mkstemp(file));
 	accepting_begin();
 	standings = standings_new(2, NULL);

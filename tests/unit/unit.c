@@ -1,0 +1,70 @@
+#include "build_config.h"
+
+#include "unit.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+char unit_folder[] = "/tmp/weir-unit-XXXXXX";
+
+static pid_t tests;
+
+void unit_make_folder(char path[UNIT_PATH_MAX])
+{
+	snprintf(path, UNIT_PATH_MAX, "%s/XXXXXX", unit_folder);
+	ck_assert_ptr_nonnull(mkdtemp(path));
+}
+
+static int run(Suite *suite)
+{
+	SRunner *runner = srunner_create(suite);
+
+	srunner_set_tap(runner, "-");
+	srunner_run_all(runner, CK_SILENT);
+	srunner_free(runner);
+	return EXIT_SUCCESS;
+}
+
+static int remove_one(const char *path, const struct stat *status, int type, struct FTW *walk)
+{
+	(void)status;
+	(void)type;
+	(void)walk;
+	return remove(path);
+}
+
+/* Check then ends the test that is running. */
+static void pass_on(int number)
+{
+	kill(tests, number);
+}
+
+static void pass_on_signals(void)
+{
+	const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		signal(signals[i], pass_on);
+}
+
+/* The parent does nothing but wait and remove, so it does not have to look for leaks. */
+int unit_run(Suite *suite)
+{
+	int status = EXIT_FAILURE;
+
+	if (!mkdtemp(unit_folder))
+		abort();
+	tests = fork();
+	if (tests == 0) {
+		setpgid(0, 0); /* Check may signal its whole group */
+		return run(suite);
+	}
+	pass_on_signals();
+	while (waitpid(tests, &status, 0) < 0 && errno == EINTR)
+		;
+	nftw(unit_folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE);
+}
