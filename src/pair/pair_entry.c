@@ -49,6 +49,7 @@ void pair_entry_admit(struct pair *pair, const union client_address *client)
 {
 	uint64_t since = pair->phase == PHASE_HEADER ? clock_ms() : pair->born;
 
+	pair->phase = PHASE_WAITING; /* its header has come, if it must have one */
 	if (!admission_tell_client(&pair->ticket, client)) {
 		pair_entry_turn_away(pair, REASON_OVER_LIMIT);
 	} else if (pair->relay->config->connect_on == CONNECT_ON_DATA) {

@@ -89,6 +89,21 @@ unix_clients() {
 }
 beside "clients of unix sockets; a relay's own lines replace those of [defaults]" unix_clients
 
+# Its close line was looked for in what a header without an address does not leave: weir died.
+over_the_limit_without_an_address() {
+	target -s echo
+	weir_relay -o accept_proxy=127.0.0.9 -o max_connections_per_source=1 "$@"
+	peer first bind 127.0.0.9:0 connect "$RELAY" send-text $'PROXY UNKNOWN\r\n' mirror send 10 recv 10 touch in \
+		await out fin expect-fin
+	wait_for "the first to be in" test -e in
+	from 127.0.0.9:0 send-text $'PROXY UNKNOWN\r\n' expect-rst
+	peer_end from-127.0.0.9:0
+	wait_closed reason=over_limit
+	touch out
+	peer_end first
+}
+beside "over the limit, with a header without an address" over_the_limit_without_an_address
+
 # The pair that is there goes on.
 reloaded() {
 	target -s echo
