@@ -45,18 +45,29 @@ static void look_for_data(struct pair *pair)
 	}
 }
 
+/* Whoever had no header was judged by allow and deny before there was a pair. */
+static enum reason judge(struct pair *pair, const union client_address *client, bool had_header)
+{
+	if (had_header && relay_denies(pair->relay, client)) {
+		pair->ticket.client = *client;
+		return REASON_DENIED;
+	}
+	return admission_tell_client(&pair->ticket, client) ? REASON_NONE : REASON_OVER_LIMIT;
+}
+
 void pair_entry_admit(struct pair *pair, const union client_address *client)
 {
-	uint64_t since = pair->phase == PHASE_HEADER ? clock_ms() : pair->born;
+	bool had_header = pair->phase == PHASE_HEADER;
+	enum reason reason = judge(pair, client, had_header);
 
-	pair->phase = PHASE_WAITING; /* its header has come, if it must have one */
-	if (!admission_tell_client(&pair->ticket, client)) {
-		pair_entry_turn_away(pair, REASON_OVER_LIMIT);
+	pair->phase = PHASE_WAITING; /* nothing of a header is left to come */
+	if (reason) {
+		pair_entry_turn_away(pair, reason);
 	} else if (pair->relay->config->connect_on == CONNECT_ON_DATA) {
 		pair_entry_begin_phase(pair, PHASE_SILENT);
 		look_for_data(pair);
 	} else {
-		pair_connect_begin(pair, since);
+		pair_connect_begin(pair, had_header ? clock_ms() : pair->born);
 	}
 }
 
@@ -78,10 +89,8 @@ void pair_entry_begin_phase(struct pair *pair, enum phase phase)
 
 void pair_entry_begin(struct pair *pair, const union client_address *client)
 {
-	const struct networks *proxies = pair->relay->proxies;
-
 	pair->phase = PHASE_WAITING;
-	if (proxies && networks_have(proxies, client))
+	if (relay_wants_header(pair->relay, client))
 		pair_header_begin(pair, client);
 	else
 		pair_entry_admit(pair, client);

@@ -151,6 +151,8 @@ void pair_count_close(struct pair *pair, enum reason reason)
 		counters->connect_failed++;
 	else if (reason == REASON_OVER_LIMIT)
 		counters->refused++;
+	else if (reason == REASON_DENIED)
+		pair_note_denied(pair->set, pair->relay, &pair->ticket.client);
 }
 
 /* ---- records ---- */

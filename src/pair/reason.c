@@ -15,6 +15,7 @@ const struct reason_traits reasons[] = {
         [REASON_HALF_CLOSE_TIMEOUT] = {"half_close_timeout", LOG_LEVEL_INFO, false},
         [REASON_MAX_DURATION] = {"max_duration", LOG_LEVEL_INFO, false},
         [REASON_OVER_LIMIT] = {"over_limit", LOG_LEVEL_INFO, false},
+        [REASON_DENIED] = {"denied", LOG_LEVEL_DEBUG, false},
         [REASON_BAD_PROXY_HEADER] = {"bad_proxy_header", LOG_LEVEL_INFO, false},
         [REASON_NO_DATA] = {"no_data", LOG_LEVEL_DEBUG, false},
         [REASON_SHUTDOWN] = {"shutdown", LOG_LEVEL_INFO, false},

@@ -41,7 +41,13 @@ void relay_free(struct relay *relay); /* takes NULL */
 struct relay *relay_get(struct relay *relay);
 void relay_put(struct relay *relay);
 
-/* Whether allow and deny keep out a client of this address. */
+/* Whether a client of this address must begin with a PROXY header. */
+static inline bool relay_wants_header(const struct relay *relay, const union client_address *client)
+{
+	return relay->proxies && networks_have(relay->proxies, client);
+}
+
+/* Whether allow and deny keep out a client of this address: that of its header, if it must have one. */
 static inline bool relay_denies(const struct relay *relay, const union client_address *client)
 {
 	return relay->clients && !networks_have(relay->clients, client);

@@ -201,12 +201,13 @@ static void tune_client(const struct acceptor *acceptor, const struct newcomer *
 		socket_tune_client(client->fd, &client->address);
 }
 
-/* It costs no pair, and its place is given back at once. */
+/* It costs no pair, and its place is given back. Whoever must send a header is judged by that, later. */
 static bool is_denied(struct acceptor *acceptor, struct newcomer *client)
 {
 	struct pair_set *set = acceptor->all->set;
 
-	if (!relay_denies(acceptor->relay, &client->address))
+	if (!relay_denies(acceptor->relay, &client->address) ||
+	    relay_wants_header(acceptor->relay, &client->address))
 		return false;
 	acceptor->relay->standing->tallies[set->worker].counters.accepted++;
 	pair_note_denied(set, acceptor->relay, &client->address);

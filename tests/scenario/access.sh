@@ -104,6 +104,32 @@ over_the_limit_without_an_address() {
 }
 beside "over the limit, with a header without an address" over_the_limit_without_an_address
 
+# proxied ADDRESS WORD...: a client of 127.0.0.9, whose header tells this address
+proxied() {
+	peer "proxied-$1" bind 127.0.0.9:0 connect "$RELAY" send-text "PROXY TCP4 $1 127.0.0.1 1000 80"$'\r\n' "${@:2}"
+}
+
+# Nobody is judged by the address of his load balancer, unless the header tells none.
+by_the_header() {
+	target -s echo
+	weir_relay -o accept_proxy=127.0.0.9 -o allow=192.0.2.0/24 -o deny=192.0.2.7 -o log_level=debug "$@"
+	proxied 192.0.2.1 mirror duplex 10K 10K fin expect-fin
+	peer_end proxied-192.0.2.1
+	proxied 192.0.2.7 expect-rst
+	peer_end proxied-192.0.2.7
+	wait_log 'clients are denied, the first is 192.0.2.7:1000$'
+	wait_closed reason=denied client=192.0.2.7:1000 target=-
+	log_has "reason=denied .* via=127.0.0.9:" || fail "the close line has no via="
+	denied_from 127.0.0.8:0
+	from 127.0.0.9:0 send-text $'PROXY UNKNOWN\r\n' expect-rst
+	peer_end from-127.0.0.9:0
+	wait_log '127.0.0.9:[0-9]* is denied$'
+	counted 4 3
+	came_to_target 1
+}
+beside "a client with a PROXY header is judged by it" by_the_header
+beside "a client with a PROXY header is judged by it, 4 workers, no splice" by_the_header -o workers=4 -o splice=off
+
 # The pair that is there goes on.
 reloaded() {
 	target -s echo
