@@ -29,7 +29,8 @@
 #define WORKER_COST   (512 * 1024)      /* buffer for reads, stack, what the allocator keeps at hand */
 #define RELAY_COST    4096              /* its settings and the like */
 #define TARGET_COST   4096              /* its settings, what is known of a few addresses, their records */
-#define COUNTED_COST  512               /* counters and the like of a relay, for each worker */
+#define NETWORK_COST  168 /* 24 in its list, 32 in the set, both twice while it is reloaded; 56 to make that */
+#define COUNTED_COST  512 /* counters and the like of a relay, for each worker */
 #define ENTRANCE_COST 1024
 #define ACCEPTOR_COST 1024 /* one for each entrance and worker, and one more while another stands in */
 #define WATCHED_COST  48   /* libevent's record of a descriptor, in each worker that ever watched it */
@@ -222,6 +223,18 @@ static uint64_t rates_cost(const struct config *config)
 	return most * (flow_rate_cost() + RATE_MORE);
 }
 
+static uint64_t count_networks(const struct config *config)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < config->relay_count; i++) {
+		const struct config_relay *relay = &config->relays[i];
+
+		count += relay->allow_count + relay->deny_count + relay->accept_proxy_count;
+	}
+	return count;
+}
+
 /* What does not come and go with pairs. libevent's records of their descriptors stay. */
 static uint64_t fixed_cost(const struct config *config, uint64_t max_connections)
 {
@@ -231,7 +244,8 @@ static uint64_t fixed_cost(const struct config *config, uint64_t max_connections
 
 	return PROCESS_COST + workers * (WORKER_COST + fds * WATCHED_COST) +
 	       config->relay_count * (RELAY_COST + workers * COUNTED_COST) +
-	       count_targets(config) * TARGET_COST + addresses * (ENTRANCE_COST + workers * ACCEPTOR_COST);
+	       count_targets(config) * TARGET_COST + count_networks(config) * NETWORK_COST +
+	       addresses * (ENTRANCE_COST + workers * ACCEPTOR_COST);
 }
 
 static bool takes_headers(const struct config *config)

@@ -113,4 +113,24 @@ reloads() {
 }
 scenario "2,000 relays reloaded, earlier configurations kept by pairs" reloads
 
+# Each relay has a set of its own, and twice while a reload is under way.
+networks() {
+	local n
+	[ "$SANITIZED" = no ] || skip "sanitizers take more"
+	target -s -i echo
+	{
+		echo "[defaults]"
+		awk 'BEGIN { for (i = 0; i < 20000; i++) printf "%s = 10.%d.%d.0/24\n", i % 2 ? "allow" : "deny", i / 250, i % 250 }'
+		for ((n = 0; n < 20; n++)); do
+			section "r$n" "127.1.0.$n:0"
+		done
+	} | install
+	weir_start -c relay.ini -o workers=1 -o global.max_connections=20 -o memory_max=1M
+	for n in 1 2; do reload; done
+	judge "$(weir_peak)" -
+	expect_at_most "the worst case told" $((2 * $(weir_peak))) "$(told_kib)"
+	weir_measure
+}
+scenario "20 relays with 20,000 networks each, reloaded" networks
+
 finish

@@ -179,6 +179,19 @@ START_TEST(fixed_part_grows_with_targets)
 }
 END_TEST
 
+/* Those of [defaults] too, as each relay has a set of its own. */
+START_TEST(fixed_part_grows_with_networks)
+{
+	uint64_t one, three;
+
+	load(NULL);
+	one = estimate_memory(config, 1).fixed;
+	load(TEXTS("allow=10.0.0.0/8", "defaults.deny=10.1.0.0/16", "defaults.accept_proxy=10.0.0.5"));
+	three = estimate_memory(config, 1).fixed;
+	ck_assert_uint_eq(three - one, 3 * 168);
+}
+END_TEST
+
 /* A pair's part of a dump is in it. */
 START_TEST(pair_is_in_a_dump_too)
 {
@@ -270,6 +283,7 @@ int main(void)
 	tcase_add_test(tcase, fixed_part_grows_with_workers_and_pairs);
 	tcase_add_test(tcase, limits_on_rates_cost_a_pair_more);
 	tcase_add_test(tcase, fixed_part_grows_with_targets);
+	tcase_add_test(tcase, fixed_part_grows_with_networks);
 	tcase_add_test(tcase, pair_is_in_a_dump_too);
 	tcase_add_test(tcase, header_that_is_not_complete_is_counted);
 	tcase_add_loop_test(tcase, keys_that_bound_the_kernel_are_named, 0, 4);
