@@ -134,6 +134,7 @@ src_libweir_a_SOURCES = \
 	src/daemon/bulletin.c src/daemon/bulletin.h \
 	src/daemon/service.c src/daemon/service.h \
 	src/daemon/watchdog.c src/daemon/watchdog.h \
+	src/config/section.c src/config/section.h \
 	src/config/settings.c src/config/settings.h \
 	src/config/sources.c src/config/sources.h \
 	src/base/signals.c src/base/signals.h \

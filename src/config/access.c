@@ -176,7 +176,8 @@ void access_check(struct loader *loader)
 	for (section = STAILQ_FIRST(&loader->relays); section; section = STAILQ_NEXT(section, link))
 		for (size_t i = 0; i < section->relay.listen_count; i++) {
 			struct address *address = &section->relay.listen[i];
-			const struct check check = {loader, loader_value_line(section, "listen", i), address};
+			const struct check check = {loader, section_value_line(section, "listen", i),
+			                            address};
 
 			check_address(&check, address);
 		}

@@ -15,26 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/*
- * A relay takes what it does not set from [defaults]. But if it sets the option that this one follows, its
- * own value is nearer than [defaults].
- */
-static void inherit(struct loader *loader, struct section *section)
-{
-	for (size_t i = 0; i < option_count; i++) {
-		const struct option *option = &option_table[i];
-		const struct option *followed =
-		        option->follows ? option_find(option->follows, SECTION_RELAY) : NULL;
-
-		if (!(option->sections & SECTION_DEFAULTS) || section->lines[i] != NO_LINE)
-			continue;
-		if (followed && *loader_option_line(section, followed) != NO_LINE)
-			option_set(option, section->settings, option->default_text);
-		else if (!option_copy(option, section->settings, loader->defaults.settings))
-			loader->complaints.out_of_memory = true;
-	}
-}
-
 /* own_high and own_low are those of one direction. */
 static struct flow_limits effective_limits(const struct config_relay *relay, uint64_t own_high,
                                            uint64_t own_low)
@@ -53,46 +33,6 @@ static void set_limits(struct config_relay *relay)
 	        effective_limits(relay, relay->download_high_watermark, relay->download_low_watermark);
 }
 
-/* The last line of section that sets one of the keys, or NO_LINE. */
-static unsigned last_line(struct section *section, const char *const keys[], size_t count)
-{
-	unsigned last = NO_LINE;
-
-	for (size_t i = 0; i < count; i++) {
-		unsigned line = *loader_option_line(section, option_find(keys[i], SECTION_RELAY));
-
-		if (line > last)
-			last = line;
-	}
-	return last;
-}
-
-static bool any_was_refused(const struct section *section, const char *const keys[], size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (section->refused[option_find(keys[i], SECTION_RELAY) - option_table])
-			return true;
-	return false;
-}
-
-/*
- * Where section, or else [defaults], sets some of the keys. NO_LINE if there is nothing to say: what
- * [defaults] sets wrong is reported once, not for each relay, and a value that was refused causes no further
- * errors.
- */
-static unsigned place_of(struct loader *loader, struct section *section, const char *const keys[],
-                         size_t count, bool *reported)
-{
-	unsigned line = last_line(section, keys, count);
-
-	if (any_was_refused(section, keys, count) || any_was_refused(&loader->defaults, keys, count))
-		return NO_LINE;
-	if (line != NO_LINE || *reported)
-		return line;
-	*reported = true;
-	return last_line(&loader->defaults, keys, count);
-}
-
 static void check_marks(struct loader *loader, struct section *section, enum direction direction,
                         bool *reported)
 {
@@ -109,7 +49,7 @@ static void check_marks(struct loader *loader, struct section *section, enum dir
 
 	if (limits->low < limits->high)
 		return;
-	line = place_of(loader, section, keys[direction], 4, reported);
+	line = section_place(section, &loader->defaults, keys[direction], 4, reported);
 	if (line == NO_LINE)
 		return;
 	complaints_add(&loader->complaints, line,
@@ -127,7 +67,7 @@ static void check_rate(struct loader *loader, struct section *section, bool *rep
 
 	if (section->relay.min_rate == 0 || section->relay.stall_timeout > 0)
 		return;
-	line = place_of(loader, section, keys, 2, reported);
+	line = section_place(section, &loader->defaults, keys, 2, reported);
 	if (line == NO_LINE)
 		return;
 	complaints_add(&loader->complaints, line,
@@ -145,7 +85,7 @@ static void check_refusal(struct loader *loader, struct section *section, bool *
 
 	if (relay->when_down != WHEN_DOWN_REFUSE || relay->fail_limit > 0 || relay->check_interval > 0)
 		return;
-	line = place_of(loader, section, keys, 3, reported);
+	line = section_place(section, &loader->defaults, keys, 3, reported);
 	if (line == NO_LINE)
 		return;
 	complaints_add(&loader->complaints, line,
@@ -168,7 +108,7 @@ static void check_source(struct loader *loader, struct section *section, bool *r
 		unsigned line = NO_LINE;
 
 		if (endpoint_is_link_local(source))
-			line = place_of(loader, section, keys, 2, reported);
+			line = section_place(section, &loader->defaults, keys, 2, reported);
 		if (line != NO_LINE)
 			complaints_add(
 			        &loader->complaints, line,
@@ -188,7 +128,7 @@ static void check_closing(struct loader *loader, struct section *section)
 	for (size_t i = 0; i < relay->listen_count; i++)
 		if (relay->listen[i].kind == ADDRESS_SYSTEMD)
 			complaints_add(
-			        &loader->complaints, loader_value_line(section, "listen", i),
+			        &loader->complaints, section_value_line(section, "listen", i),
 			        "listen: \"systemd:%s\" with when_down refuse; expected an address that "
 			        "weir can close, or when_down try",
 			        relay->listen[i].host);
@@ -205,10 +145,10 @@ static void check_range(struct loader *loader, const struct section *section, si
 
 		if (from->ports == to->ports)
 			continue;
-		complaints_add(&loader->complaints, loader_target_line(section, target),
+		complaints_add(&loader->complaints, section_target_line(section, target),
 		               "%s: \"%s\" has %u ports and listen \"%s\" has %u; expected one port, or "
 		               "ranges of the same length",
-		               loader_target_key(section, target), address_format(to, text), to->ports,
+		               section_target_key(section, target), address_format(to, text), to->ports,
 		               address_format(from, other), from->ports);
 		return;
 	}
@@ -227,7 +167,7 @@ static void check_has(struct loader *loader, struct section *section, const char
 {
 	const struct option *option = option_find(key, SECTION_RELAY);
 
-	if (*loader_option_line(section, option) != NO_LINE)
+	if (*section_option_line(section, option) != NO_LINE)
 		return;
 	if (section->line == COMMAND_LINE)
 		complaints_add(&loader->complaints, COMMAND_LINE,
@@ -246,7 +186,8 @@ struct reported {
 
 static void finish_relay(struct loader *loader, struct section *section, struct reported *reported)
 {
-	inherit(loader, section);
+	if (!section_inherit(section, &loader->defaults))
+		loader->complaints.out_of_memory = true;
 	set_limits(&section->relay);
 	check_has(loader, section, "listen");
 	check_has(loader, section, "target");

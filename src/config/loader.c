@@ -44,60 +44,6 @@ static unsigned first_line(struct loader *loader, const char *text, unsigned lin
 	return found ? (*found)->line : NO_LINE;
 }
 
-unsigned *loader_option_line(struct section *section, const struct option *option)
-{
-	return &section->lines[option - option_table];
-}
-
-static void section_init(struct section *section, unsigned kind, unsigned line, void *settings)
-{
-	*section = (struct section){
-	        .kind = kind, .line = line, .settings = settings ? settings : &section->relay};
-}
-
-static void set_defaults(struct loader *loader, struct section *section)
-{
-	for (size_t i = 0; i < option_count; i++) {
-		const struct option *option = &option_table[i];
-
-		if ((option->sections & section->kind) && option->default_text &&
-		    option_set(option, section->settings, option->default_text))
-			loader->complaints.out_of_memory = true; /* a test checks that the texts are good */
-	}
-}
-
-/* Remembers where the last value of an option that repeats was set. */
-static void keep_last_line(struct loader *loader, struct section *section, const struct option *option,
-                           unsigned line)
-{
-	unsigned **lines = &section->value_lines[option - option_table];
-	size_t last = option_values(option, section->settings) - 1;
-	unsigned *grown = option_grow(*lines, last, sizeof(*grown));
-
-	if (!grown) {
-		loader->complaints.out_of_memory = true;
-		return;
-	}
-	grown[last] = line;
-	*lines = grown;
-}
-
-/* Sets an option that the section is known to have. */
-static void assign(struct loader *loader, struct section *section, const struct option *option, unsigned line,
-                   const char *value)
-{
-	const char *problem = *value ? option_set(option, section->settings, value) : "is empty";
-
-	*loader_option_line(section, option) = line;
-	if (problem) {
-		section->refused[option - option_table] = true;
-		complaints_add(&loader->complaints, line, "%s: \"%s\" %s; expected %s", option->key, value,
-		               problem, option->expected);
-	} else if (option_repeats(option)) {
-		keep_last_line(loader, section, option, line);
-	}
-}
-
 static const char *sections_text(unsigned sections)
 {
 	if (sections & SECTION_GLOBAL)
@@ -136,11 +82,11 @@ static void take_setting(void *arg, unsigned line, const char *key, const char *
 		return;
 	if (!option)
 		complain_unknown_key(loader, line, key, section->kind);
-	else if (!option_repeats(option) && *loader_option_line(section, option) != NO_LINE)
+	else if (!option_repeats(option) && *section_option_line(section, option) != NO_LINE)
 		complaints_add(&loader->complaints, line, "duplicate key \"%s\"; the first is in line %u",
-		               key, *loader_option_line(section, option));
+		               key, *section_option_line(section, option));
 	else
-		assign(loader, section, option, line, value);
+		section_set(section, &loader->complaints, option, line, value);
 }
 
 static bool name_is_valid(const char *name)
@@ -297,9 +243,9 @@ static void assign_default(struct loader *loader, const struct option *option, c
 {
 	struct section *section = &loader->defaults;
 
-	if (option_repeats(option) && *loader_option_line(section, option) != COMMAND_LINE)
+	if (option_repeats(option) && *section_option_line(section, option) != COMMAND_LINE)
 		option_clear(option, section->settings);
-	assign(loader, section, option, COMMAND_LINE, value);
+	section_set(section, &loader->complaints, option, COMMAND_LINE, value);
 }
 
 /* Applies KEY=VALUE or SECTION.KEY=VALUE, already split. section is NULL if there is none. */
@@ -317,7 +263,7 @@ static void apply_option(struct loader *loader, const char *section, const char 
 	if (!option)
 		complain_unknown_key(loader, COMMAND_LINE, key, sections);
 	else if (option->sections & SECTION_GLOBAL)
-		assign(loader, &loader->global, option, COMMAND_LINE, value);
+		section_set(&loader->global, &loader->complaints, option, COMMAND_LINE, value);
 	else
 		assign_default(loader, option, value);
 }
@@ -350,7 +296,7 @@ static void assign_all(struct loader *loader, struct section *section, const cha
 	const struct option *option = option_find(key, SECTION_RELAY);
 
 	for (size_t i = 0; i < count; i++)
-		assign(loader, section, option, COMMAND_LINE, values[i]);
+		section_set(section, &loader->complaints, option, COMMAND_LINE, values[i]);
 }
 
 /* Adds the relay that --listen and --target make. */
@@ -381,8 +327,8 @@ void loader_init(struct loader *loader, const struct config_request *request, st
 	STAILQ_INIT(&loader->relays);
 	section_init(&loader->global, SECTION_GLOBAL, NO_LINE, global);
 	section_init(&loader->defaults, SECTION_DEFAULTS, NO_LINE, NULL);
-	set_defaults(loader, &loader->global);
-	set_defaults(loader, &loader->defaults);
+	if (!section_set_defaults(&loader->global) || !section_set_defaults(&loader->defaults))
+		loader->complaints.out_of_memory = true;
 }
 
 void loader_read(struct loader *loader)
@@ -390,23 +336,6 @@ void loader_read(struct loader *loader)
 	if (loader->request->file)
 		read_file(loader);
 	take_command_line(loader);
-}
-
-unsigned loader_value_line(const struct section *section, const char *key, size_t n)
-{
-	return section->value_lines[option_find(key, section->kind) - option_table][n];
-}
-
-unsigned loader_target_line(const struct section *section, size_t n)
-{
-	size_t count = section->relay.target_count;
-
-	return loader_value_line(section, loader_target_key(section, n), n < count ? n : n - count);
-}
-
-const char *loader_target_key(const struct section *section, size_t n)
-{
-	return n < section->relay.target_count ? "target" : "backup_target";
 }
 
 size_t loader_count_listens(const struct loader *loader)
@@ -417,13 +346,6 @@ size_t loader_count_listens(const struct loader *loader)
 	for (section = STAILQ_FIRST(&loader->relays); section; section = STAILQ_NEXT(section, link))
 		count += section->relay.listen_count;
 	return count;
-}
-
-static void section_deinit(struct section *section)
-{
-	config_free_relay(&section->relay);
-	for (size_t i = 0; i < option_count; i++)
-		free(section->value_lines[i]);
 }
 
 void loader_deinit(struct loader *loader)

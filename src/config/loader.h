@@ -7,22 +7,9 @@
 
 #include "config/complaints.h"
 #include "config/config.h"
-#include "config/options.h"
+#include "config/section.h"
 
 #include <sys/queue.h>
-
-/* A section and what it sets. The command line adds to [global] and [defaults], and may add a relay. */
-struct section {
-	STAILQ_ENTRY(section) link;
-	unsigned kind;               /* one bit of enum option_section */
-	unsigned line;               /* of its head */
-	unsigned lines[OPTIONS_MAX]; /* where each option of the table was set; NO_LINE = it was not */
-	/* where each value of an option that repeats was set; NULL for others */
-	unsigned *value_lines[OPTIONS_MAX];
-	bool refused[OPTIONS_MAX]; /* options of the table that had a wrong value */
-	void *settings;            /* struct config_global or config_relay, as option_set takes it */
-	struct config_relay relay; /* for [defaults] and [relay NAME] */
-};
 
 struct loader {
 	const struct config_request *request;
@@ -42,16 +29,6 @@ void loader_init(struct loader *loader, const struct config_request *request, st
 /* Reads the file, then the command line. Errors are collected in complaints. */
 void loader_read(struct loader *loader);
 void loader_deinit(struct loader *loader);
-
-/* Points to the line where section sets option, NO_LINE if it does not. */
-unsigned *loader_option_line(struct section *section, const struct option *option);
-
-/* The same of one value of an option that repeats. */
-unsigned loader_value_line(const struct section *section, const char *key, size_t n);
-
-/* Of a target as config_nth_target counts them: the line, and the key that it has there. */
-unsigned loader_target_line(const struct section *section, size_t n);
-const char *loader_target_key(const struct section *section, size_t n);
 
 /* Listening addresses of all relays. */
 size_t loader_count_listens(const struct loader *loader);

@@ -77,7 +77,7 @@ static void check_socket(struct loader *loader, unsigned line, const char *path)
 static void check_dump_file(struct loader *loader)
 {
 	const struct config_global *global = loader->global.settings;
-	unsigned line = *loader_option_line(&loader->global, option_find("dump_file", SECTION_GLOBAL));
+	unsigned line = *section_option_line(&loader->global, option_find("dump_file", SECTION_GLOBAL));
 
 	if (strcmp(global->dump_file, "-") != 0)
 		check(loader, line, "dump_file", global->dump_file, false);
@@ -89,7 +89,7 @@ static void check_listens(struct loader *loader, const struct section *section)
 		const struct address *address = &section->relay.listen[i];
 
 		if (address->kind == ADDRESS_LITERAL && endpoint_is_path(&address->endpoint))
-			check_socket(loader, loader_value_line(section, "listen", i),
+			check_socket(loader, section_value_line(section, "listen", i),
 			             address->endpoint.un.sun_path);
 	}
 }

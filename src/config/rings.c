@@ -101,9 +101,9 @@ static void complain(const struct rings *rings, const struct stop *last, const s
 {
 	char text[ADDRESS_TEXT_MAX];
 
-	complaints_add(&rings->loader->complaints, loader_target_line(last->section, last->target),
+	complaints_add(&rings->loader->complaints, section_target_line(last->section, last->target),
 	               "%s: \"%s\" leads back to relay \"%s\"; expected targets that make no ring",
-	               loader_target_key(last->section, last->target),
+	               section_target_key(last->section, last->target),
 	               address_format(&config_nth_target(&last->section->relay, last->target)->address, text),
 	               first->section->relay.name);
 }

@@ -75,9 +75,9 @@ static void check_families(struct loader *loader, const struct section *section)
 
 		if (before == i)
 			continue;
-		complaints_where(loader_value_line(section, "source_address", before), where);
+		complaints_where(section_value_line(section, "source_address", before), where);
 		complaints_add(
-		        &loader->complaints, loader_value_line(section, "source_address", i),
+		        &loader->complaints, section_value_line(section, "source_address", i),
 		        "source_address: \"%s\" after \"%s\" %s; expected at most one IPv4 and one IPv6 "
 		        "address",
 		        sources_format(&sources[i], text), sources_format(&sources[before], first), where);

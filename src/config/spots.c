@@ -137,7 +137,7 @@ static int add_relay(struct spots *spots, const struct section *section, size_t 
 
 	for (size_t i = 0; !error && i < section->relay.listen_count; i++) {
 		const struct spot spot = {.address = &section->relay.listen[i],
-		                          .line = loader_value_line(section, "listen", i),
+		                          .line = section_value_line(section, "listen", i),
 		                          .relay = relay};
 
 		if (is_fixed(spot.address))
