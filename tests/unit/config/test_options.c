@@ -84,6 +84,8 @@ static void random_value(const struct option *option, char buf[64])
 		do
 			strcpy(buf, words[random_below(COUNT(words))]);
 		while (option_set(option, &scratch, buf));
+	if (option->sections & SECTION_RELAY)
+		config_free_relay(&scratch);
 }
 
 /* Random settings of one section as text. Low watermarks are small and high ones large, so low < high. */
