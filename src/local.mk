@@ -82,6 +82,7 @@ src_libweir_a_SOURCES = \
 	src/worker/asking.h \
 	src/worker/handover.c src/worker/handover.h \
 	src/worker/newcomers.c src/worker/newcomers.h \
+	src/config/misfits.c src/config/misfits.h \
 	src/config/loader.c src/config/loader.h \
 	src/base/label.h \
 	src/base/log.c src/base/log.h \

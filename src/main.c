@@ -172,6 +172,8 @@ static int print_test(const struct config *config)
 	}
 	if (estimate_shortage(config, nofile, text, sizeof(text)))
 		fprintf(stderr, "weir: %s\n", text);
+	for (size_t i = 0; i < config->warning_count; i++)
+		fprintf(stderr, "weir: may be a mistake: %s\n", config->warnings[i]);
 	printf("configuration is good: %zu relays\n", config->relay_count);
 	puts(estimate_describe(config, max, text, sizeof(text)));
 	return EXIT_SUCCESS;

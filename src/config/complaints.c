@@ -89,6 +89,7 @@ void complaints_hand_over(struct complaints *complaints, struct config_errors *e
 	if (count > 0) {
 		qsort(complaints->items, count, sizeof(*complaints->items), compare);
 		errors->text = calloc(count, sizeof(*errors->text));
+		complaints->out_of_memory |= !errors->text;
 	}
 	for (size_t i = 0; i < count; i++) {
 		if (errors->text)

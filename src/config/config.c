@@ -7,6 +7,7 @@
 #include "config/clashes.h"
 #include "config/complaints.h"
 #include "config/loader.h"
+#include "config/misfits.h"
 #include "config/options.h"
 #include "config/paths.h"
 #include "config/rings.h"
@@ -251,9 +252,25 @@ static void load(struct loader *loader, struct config *config)
 	paths_check(loader);
 	clashes_check(loader);
 	rings_check(loader);
+	misfits_check(loader);
 	config->global.log_level = shift_level(config->global.log_level, loader->request->louder);
 	if (loader->complaints.count == 0)
 		move_relays(loader, config);
+}
+
+/* Whether there is an answer that can be relied on: without memory, some of it may be lost. */
+static bool is_known(const struct loader *loader)
+{
+	return !loader->complaints.out_of_memory && !loader->warnings.out_of_memory;
+}
+
+static void hand_over_warnings(struct loader *loader, struct config *config)
+{
+	struct config_errors warnings = {.count = 0};
+
+	complaints_hand_over(&loader->warnings, &warnings);
+	config->warnings = warnings.text;
+	config->warning_count = warnings.count;
 }
 
 struct config *config_load(const struct config_request *request, struct config_errors *errors)
@@ -266,12 +283,13 @@ struct config *config_load(const struct config_request *request, struct config_e
 	refcount_init(&config->references);
 	loader_init(&loader, request, &config->global);
 	load(&loader, config);
-	if (loader.complaints.count > 0 || loader.complaints.out_of_memory) {
+	hand_over_warnings(&loader, config);
+	if (loader.complaints.count > 0 || !is_known(&loader)) {
 		config_put(config);
 		config = NULL;
 	}
 	complaints_hand_over(&loader.complaints, errors);
-	if (loader.complaints.out_of_memory) /* the list is incomplete then, and parts of it may be wrong */
+	if (!is_known(&loader))
 		config_errors_deinit(errors);
 	loader_deinit(&loader);
 	return config;

@@ -323,7 +323,9 @@ static void take_command_line(struct loader *loader)
 
 void loader_init(struct loader *loader, const struct config_request *request, struct config_global *global)
 {
-	*loader = (struct loader){.request = request, .complaints = {.file = request->file}};
+	*loader = (struct loader){.request = request,
+	                          .complaints = {.file = request->file},
+	                          .warnings = {.file = request->file}};
 	STAILQ_INIT(&loader->relays);
 	section_init(&loader->global, SECTION_GLOBAL, NO_LINE, global);
 	section_init(&loader->defaults, SECTION_DEFAULTS, NO_LINE, NULL);

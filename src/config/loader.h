@@ -13,7 +13,8 @@
 
 struct loader {
 	const struct config_request *request;
-	struct complaints complaints;
+	struct complaints complaints; /* with any, there is no configuration */
+	struct complaints warnings;
 	struct section global, defaults;           /* start with the defaults of the option table */
 	STAILQ_HEAD(section_list, section) relays; /* hold only what they set themselves */
 	size_t relay_count;

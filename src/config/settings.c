@@ -28,6 +28,9 @@ static void config_free(struct config *config)
 {
 	for (size_t i = 0; i < config->relay_count; i++)
 		config_free_relay(&config->relays[i]);
+	for (size_t i = 0; i < config->warning_count; i++)
+		free(config->warnings[i]);
+	free(config->warnings);
 	free(config->relays);
 	free(config->global.dump_file);
 	free(config);

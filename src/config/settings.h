@@ -117,6 +117,8 @@ struct config {
 	struct config_global global;
 	struct config_relay *relays;
 	size_t relay_count;
+	char **warnings; /* what may be a mistake: "FILE:LINE: ..." in the order of the file */
+	size_t warning_count;
 	/* private */
 	struct refcount references;
 };

@@ -111,6 +111,8 @@ void daemon_take_health(void *arg, const struct relay *relay, size_t up);
 /* daemon_start.c */
 
 /* False if nothing could run within the limits of this machine, which is logged. */
+/* Logs what the configuration may have wrong without an error. */
+void daemon_say_warnings(const struct config *config);
 bool daemon_init_limits(struct daemon *daemon);
 /*
  * What the main loop needs, but for its signals. The loop does the rest of the start. 0 or -errno. Each step

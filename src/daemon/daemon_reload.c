@@ -90,6 +90,7 @@ static void succeed(struct daemon *daemon)
 	bool restart = config_needs_restart(daemon->first, daemon->config, keys, sizeof(keys));
 
 	bulletin_note_reload(daemon->bulletin, NULL);
+	daemon_say_warnings(daemon->config);
 	log_notice("reloaded: %zu relays; entrances: %zu kept, %zu added, %zu removed%s%s",
 	           daemon->current->relay_count, change->kept, change->added, change->removed,
 	           restart ? "; to be applied by a restart: " : "", restart ? keys : "");

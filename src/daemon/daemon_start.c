@@ -13,6 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+void daemon_say_warnings(const struct config *config)
+{
+	for (size_t i = 0; i < config->warning_count; i++)
+		log_warning("may be a mistake: %s", config->warnings[i]);
+}
+
 bool daemon_init_limits(struct daemon *daemon)
 {
 	uint64_t nofile = daemon->nofile = daemon_raise_fds();
@@ -25,6 +31,7 @@ bool daemon_init_limits(struct daemon *daemon)
 	}
 	if (estimate_shortage(daemon->config, nofile, text, sizeof(text)))
 		log_warning("%s", text);
+	daemon_say_warnings(daemon->config);
 	budget_init(&daemon->budget, daemon->config->global.memory_max);
 	memory_reserve(&daemon->memory, daemon->config->global.memory_max, max, nofile / 2);
 	slots_init(&daemon->slots, max);

@@ -68,6 +68,21 @@ test_descriptors() {
 }
 beside "--test tells that there are too few descriptors" test_descriptors
 
+# Told by --test, at the start and after a reload that brings one more.
+test_mistakes() {
+	printf '[relay mail]\nlisten = 127.0.0.1:0\ntarget = 127.0.0.1:25\nconnect_on = data\n' >mail.ini
+	weir_run 0 --test -c mail.ini
+	says weir.log '^weir: may be a mistake: mail.ini:3: target: "127.0.0.1:25" with connect_on data'
+	says out 'configuration is good'
+	weir_start -c mail.ini
+	says weir.log 'warning may be a mistake: mail.ini:3: '
+	echo 'deny = any' >>mail.ini
+	kill -HUP "$WEIR_PID"
+	wait_log 'warning may be a mistake: mail.ini:5: relay "mail": deny any'
+	EXPECT_LOG='may be a mistake'
+}
+beside "what may be a mistake is told, and is no error" test_mistakes
+
 # The start would fail at one of the sockets.
 too_many_sockets() {
 	local i

@@ -12,6 +12,7 @@ UNIT_TESTS = \
 	tests/unit/config/test_clashes \
 	tests/unit/config/test_config \
 	tests/unit/config/test_lists \
+	tests/unit/config/test_misfits \
 	tests/unit/config/test_options \
 	tests/unit/config/test_paths \
 	tests/unit/config/test_rings \
@@ -153,6 +154,10 @@ tests_unit_config_test_lists_SOURCES = tests/unit/config/test_lists.c tests/unit
 tests_unit_config_test_lists_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_config_test_lists_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_config_test_lists_LDADD = $(UNIT_LIBS)
+tests_unit_config_test_misfits_SOURCES = tests/unit/config/test_misfits.c tests/unit/config/config_stage.c tests/unit/faults.c
+tests_unit_config_test_misfits_LDFLAGS = $(FAULTS_WRAP)
+tests_unit_config_test_misfits_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_config_test_misfits_LDADD = $(UNIT_LIBS)
 tests_unit_config_test_rings_SOURCES = tests/unit/config/test_rings.c tests/unit/config/config_stage.c tests/unit/faults.c
 tests_unit_config_test_rings_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_config_test_rings_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
