@@ -14,61 +14,65 @@
 
 /* ---- the heap: the timer at i is due no later than those at 2i + 1 and 2i + 2 ---- */
 
-static void put_at(struct timers *timers, uint32_t i, struct timer *timer)
+/* What is due when is in the heap itself: to look at each timer on the way would mostly miss the cache. */
+struct timer_slot {
+	uint64_t due;
+	struct timer *timer;
+};
+
+static void put_at(struct timers *timers, uint32_t i, struct timer_slot slot)
 {
-	timers->heap[i] = timer;
-	timer->place = i + 1;
+	timers->heap[i] = slot;
+	slot.timer->place = i + 1;
 }
 
-static void move_up(struct timers *timers, uint32_t i, struct timer *timer)
+static void move_up(struct timers *timers, uint32_t i, struct timer_slot slot)
 {
-	for (; i > 0 && timer->due < timers->heap[(i - 1) / 2]->due; i = (i - 1) / 2)
+	for (; i > 0 && slot.due < timers->heap[(i - 1) / 2].due; i = (i - 1) / 2)
 		put_at(timers, i, timers->heap[(i - 1) / 2]);
-	put_at(timers, i, timer);
+	put_at(timers, i, slot);
 }
 
-/* Of the two below i, the timer that is due first, or NULL. */
-static struct timer *first_below(const struct timers *timers, uint32_t i)
+/* Of the two below i, the one that is due first. There is at least one, which is at left. */
+static uint32_t first_below(const struct timers *timers, uint32_t left)
 {
-	uint64_t left = 2 * (uint64_t)i + 1, right = left + 1;
+	uint32_t right = left + 1;
 
-	if (left >= timers->count)
-		return NULL;
-	if (right < timers->count && timers->heap[right]->due < timers->heap[left]->due)
-		return timers->heap[right];
-	return timers->heap[left];
+	return right < timers->count && timers->heap[right].due < timers->heap[left].due ? right : left;
 }
 
-static void move_down(struct timers *timers, uint32_t i, struct timer *timer)
+static void move_down(struct timers *timers, uint32_t i, struct timer_slot slot)
 {
-	struct timer *below;
+	while (i < timers->count / 2) {
+		uint32_t below = first_below(timers, 2 * i + 1);
 
-	while ((below = first_below(timers, i)) && below->due < timer->due) {
-		uint32_t next = below->place - 1;
-
-		put_at(timers, i, below);
-		i = next;
+		if (timers->heap[below].due >= slot.due)
+			break;
+		put_at(timers, i, timers->heap[below]);
+		i = below;
 	}
-	put_at(timers, i, timer);
+	put_at(timers, i, slot);
 }
 
 /* Puts the timer where it belongs, starting at i. */
 static void settle(struct timers *timers, uint32_t i, struct timer *timer)
 {
-	if (i > 0 && timer->due < timers->heap[(i - 1) / 2]->due)
-		move_up(timers, i, timer);
+	struct timer_slot slot = {.due = timer->due, .timer = timer};
+
+	if (i > 0 && slot.due < timers->heap[(i - 1) / 2].due)
+		move_up(timers, i, slot);
 	else
-		move_down(timers, i, timer);
+		move_down(timers, i, slot);
 }
 
 static int make_room(struct timers *timers)
 {
 	uint32_t room = timers->room ? 2 * timers->room : ROOM_MIN;
-	struct timer **heap;
+	struct timer_slot *heap;
 
 	if (timers->count < timers->room)
 		return 0;
-	heap = reallocarray(timers->heap, room, sizeof(struct timer *));
+	heap = reallocarray(timers->heap, room, sizeof(*heap));
 	if (!heap)
 		return -ENOMEM;
 	timers->heap = heap;
@@ -81,7 +85,7 @@ static int make_room(struct timers *timers)
 /* Stopping or delaying a timer does not move the event, which may then fire once for nothing. */
 static int arm(struct timers *timers)
 {
-	uint64_t due = timers->count > 0 ? timers->heap[0]->due : TIMERS_NEVER, now;
+	uint64_t due = timers->count > 0 ? timers->heap[0].due : TIMERS_NEVER, now;
 	struct timeval left;
 
 	if (due >= timers->armed)
@@ -99,8 +103,8 @@ EVENT_CALLBACK(on_due, struct timers, timers)
 {
 	timers->fired = clock_ms();
 	timers->armed = 0;
-	while (timers->count > 0 && timers->heap[0]->due <= timers->fired) {
-		struct timer *timer = timers->heap[0];
+	while (timers->count > 0 && timers->heap[0].due <= timers->fired) {
+		struct timer *timer = timers->heap[0].timer;
 
 		timers_stop(timers, timer);
 		timers->fire(timer);
@@ -131,7 +135,7 @@ void timers_stop(struct timers *timers, struct timer *timer)
 	if (place == 0)
 		return;
 	timer->place = 0;
-	last = timers->heap[--timers->count];
+	last = timers->heap[--timers->count].timer;
 	if (last != timer)
 		settle(timers, place - 1, last);
 	if (timers->count == 0 && timers->armed > 0) {

@@ -21,7 +21,7 @@ struct timer {
 struct timers {
 	void (*fire)(struct timer *timer); /* it is no longer set, and may be set again or freed */
 	/* private */
-	struct timer **heap; /* see timers.c */
+	struct timer_slot *heap; /* see timers.c */
 	uint32_t count, room;
 	struct event *event; /* for the first of them */
 	uint64_t armed;      /* clock_ms at which the event fires, or TIMERS_NEVER; 0 while timers fire */

@@ -35,8 +35,8 @@
 #define ACCEPTOR_COST 1024 /* one for each entrance and worker, and one more while another stands in */
 #define WATCHED_COST  48   /* libevent's record of a descriptor, in each worker that ever watched it */
 /* Besides pair_cost: its place among timers and origins and in a survey; its pauses; what min_rate counts. */
-#define PAIR_MORE 288
-#define RATE_MORE 40 /* besides flow_rate_cost: the allocator's part, and a place among timers */
+#define PAIR_MORE 304
+#define RATE_MORE 48 /* besides flow_rate_cost: the allocator's part, and a place among timers */
 
 /* The kernel's own defaults, in bytes; used if /proc does not have the values. */
 #define TCP_RMEM_MAX (6 * 1024 * 1024)
