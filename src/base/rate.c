@@ -8,11 +8,11 @@
 
 #define BURST_MAX (64 * 1024) /* bytes */
 #define ROUND_MS  100         /* in which each gets a portion, unless there are too many */
-#define EACH_MS   1           /* which one portion takes at least */
+#define EACH_MS   2           /* which one portion takes at least */
 #define TIMER_MS  4           /* what a timer may be late */
 #define TICK_MS   16          /* long waits end at multiples of it, so that many end at a time */
 #define LATE_MS   100         /* who comes later than that has lost what was earned meanwhile */
-#define LOOK_MS   2000        /* the longest wait, as the limit may change and others may leave */
+#define LOOK_MS   5000        /* the longest wait, as others may leave meanwhile */
 
 #define NS_PER_MS 1000000
 #define NS_PER_S  1000000000

@@ -8,8 +8,8 @@
  *
  * While nobody wants anything, a burst is saved up: 64 KiB, or what a tenth of a second brings if that is
  * less. The only one to want more gets portions of a burst. The more there are, the smaller the portions, so
- * that each gets one in a tenth of a second. But hardly more than one in a millisecond is due: of ten
- * thousand, each gets one in ten seconds, and while they wait they cost next to nothing. Timers fire some
+ * that each gets one in a tenth of a second. But hardly more than one in two milliseconds is due: of ten
+ * thousand, each gets one in twenty seconds, and while they wait they cost next to nothing. Timers fire some
  * milliseconds late, so a burst is at least what those bring, or fast rates could not be kept; above 16 MiB/s
  * that is more than 64 KiB. Who comes late for a portion has not lost what was earned since, for up to a
  * tenth of a second.
@@ -61,7 +61,7 @@ void rate_spend(struct rate_share *share, uint64_t bytes);
 void rate_rest(struct rate_share *share);
 /*
  * When to call rate_allows again after it has said 0 (clock_ms). This may be before the portion is due, to
- * find out whether the limit was changed or others have left.
+ * find out whether others have left. When the limit was changed, it is to be called at once.
  */
 uint64_t rate_next(const struct rate_share *share, uint64_t now);
 

@@ -156,8 +156,8 @@ void flow_attach(struct flow *flow, int source_fd, int sink_fd, struct event *re
 void flow_bound_sink(struct flow *flow);
 /*
  * From now on the flow reads no more bytes a second than these limits say: its own, and one that others share.
- * (0: none.) Both are borrowed, and may change at any time; when one was 0 before, this must be called again.
- * If there is no memory, it is a fault.
+ * (0: none.) Both are borrowed, and may change at any time; this is called again then. If there is no memory,
+ * it is a fault.
  */
 void flow_limit_rate(struct flow *flow, const _Atomic uint64_t *own, struct rate *of_all);
 /* For timers_init of flow_io.rates. */

@@ -150,6 +150,8 @@ void flow_limit_rate(struct flow *flow, const _Atomic uint64_t *own, struct rate
 	bool limited = atomic_load_explicit(own, memory_order_relaxed) > 0 || rate_is_limited(of_all);
 	struct flow_rate *rate;
 
+	if (flow->pause == PAUSE_RATE) /* the limit may be another one now */
+		set_timer(rate_of(flow), clock_ms());
 	if (flow->limited || !limited)
 		return;
 	rate = calloc(1, sizeof(*rate));

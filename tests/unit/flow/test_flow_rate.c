@@ -286,7 +286,7 @@ START_TEST(limit_that_is_taken_away_holds_no_more)
 {
 	limit(1, 0);
 	use_up();
-	of_pair = 0;
+	limit(0, 0);
 	LOOP_UNTIL(base, (pass(), flow.bytes > 4 * PORTION));
 	limit(LIMIT, 0);
 	use_up();
