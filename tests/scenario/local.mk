@@ -56,6 +56,7 @@ SCENARIOS = \
 	tests/scenario/connect_on.sh \
 	tests/scenario/connecting.sh \
 	tests/scenario/links.sh \
+	tests/scenario/source.sh \
 	tests/scenario/retrying.sh \
 	tests/scenario/send_proxy.sh \
 	tests/scenario/refusing.sh \
