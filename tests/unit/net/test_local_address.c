@@ -39,9 +39,10 @@ static void set_local(const char *address, const char *interface)
 	local_address_init(&tuning.local_address, &own, address != NULL, interface);
 }
 
+/* More than are taken into use at first. */
 static struct local_ports *some_ports(void)
 {
-	struct local_ports *ports = local_ports_new("20001 20400", "");
+	struct local_ports *ports = local_ports_new("20001 24000", "");
 
 	ck_assert_ptr_nonnull(ports);
 	return ports;
