@@ -50,6 +50,24 @@ beside "several sockets of a name, TCP and unix" several_sockets
 beside "several sockets of a name, 4 workers" several_sockets -o workers=4
 beside "several sockets of a name, without splice" several_sockets -o splice=off -o workers=1
 
+# What makes a reset of a close is not inherited from these sockets.
+denied() {
+	target -s echo
+	pass web=127.0.0.1:0 "web=unix:$PWD/l"
+	relay_file 'listen = systemd:web' 'allow = 127.0.0.1'
+	weir_start -c relay.ini "$@"
+	RELAY=$(passed_at web)
+	peer other -n 5 bind 127.0.0.2:0 connect "$RELAY" expect-rst
+	peer_end other
+	round_trip
+	RELAY=unix:$PWD/l client_as local expect-end
+	peer_end local
+	weir_dump
+	has relay accepted=7 denied=6 || fail "not six denied"
+}
+beside "denied clients of passed sockets are reset" denied
+beside "denied clients of passed sockets are reset, 4 workers" denied -o workers=4
+
 # One worker accepts for all of them.
 spreads() {
 	target -s recv-all fin
