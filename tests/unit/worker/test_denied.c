@@ -162,6 +162,28 @@ START_TEST(denied_clients_are_counted_in_the_end)
 }
 END_TEST
 
+/* After a reload, a flood that goes on would hold the generation before it for ever. */
+START_TEST(denied_client_lets_go_of_an_earlier_generation)
+{
+	const union client_address someone = {.any = {.sa_family = AF_UNIX}};
+	struct generation *next;
+	struct tally *tally;
+
+	begin(LISTEN, TEXTS("deny=127.0.0.7"));
+	tally = &relay->standing->tallies[0];
+	next = generation_new(relay->generation->config, relay->standing->standings, NULL, NULL);
+	ck_assert_ptr_nonnull(next);
+	pair_note_denied(&set, relay, &someone);
+	ck_assert_ptr_eq(tally->owner, relay);
+	pair_note_denied(&set, next->relays[0], &someone);
+	ck_assert_ptr_eq(tally->owner, next->relays[0]);
+	ck_assert_uint_eq(tally->counters.denied, 2);
+	generation_put(next);
+	pair_note_denied(&set, relay, &someone);
+	ck_assert_ptr_eq(tally->owner, relay);
+}
+END_TEST
+
 /* One that was accepted before it had a place. */
 START_TEST(denied_client_of_a_closing_unix_entrance)
 {
@@ -197,6 +219,7 @@ int main(void)
 	tcase_add_test(tcase, denied_client_waits_at_a_limit);
 	tcase_add_test(tcase, place_of_a_denied_client_is_passed_on);
 	tcase_add_test(tcase, denied_clients_are_counted_in_the_end);
+	tcase_add_test(tcase, denied_client_lets_go_of_an_earlier_generation);
 	tcase_add_test(tcase, denied_client_of_a_closing_unix_entrance);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
