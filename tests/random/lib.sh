@@ -29,7 +29,7 @@ choose() {
 # settings SEED: fills options.
 settings() {
 	RANDOM=$(($1 % 32768))
-	options=()
+	options=(-o log_level=debug) # a client that is not heard has a line there
 	choose memory_max 256K 1M 4M 64M
 	choose workers 1 2 4
 	choose splice auto off
@@ -46,6 +46,7 @@ settings() {
 	choose fail_time 10ms 1s 1h
 	choose slow_start 0 1s
 	choose retry_time 0 5s
+	choose connect_on accept data
 	echo "settings for seed $1: ${options[*]}"
 }
 

@@ -29,10 +29,10 @@ one_daemon() {
 version() {
 	local n
 	settings "$1" >&2
-	printf '[global]\nmemory_max = 16M\n[defaults]\n'
+	printf '[global]\nmemory_max = 16M\nlog_level = debug\n[defaults]\n'
 	for ((n = 1; n < ${#options[@]}; n += 2)); do
 		case ${options[n]} in
-		workers=* | memory_max=*) ;;
+		workers=* | memory_max=* | log_level=*) ;;
 		*) echo "${options[n]}" ;;
 		esac
 	done
