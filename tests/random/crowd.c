@@ -1,10 +1,11 @@
 /*
- * crowd [-h] [-s SEED] [-t SECONDS] [-n ENDS] [-d SECONDS] [-p PORT] PORT-FILE RELAY-FILE
+ * crowd [-h] [-H] [-s SEED] [-t SECONDS] [-n ENDS] [-d SECONDS] [-p PORT] PORT-FILE RELAY-FILE
  *
  * Many clients and their targets, in one process, behave at random through a relay; each pair is held to the
  * closing rules (judge.c). It listens, writes its port to PORT-FILE, waits until RELAY-FILE holds the relay's
  * address, then keeps ENDS clients busy for the SECONDS of -t. After that all may end; an end that has not
- * within the SECONDS of -d hangs. With -h, clients begin with a PROXY header, in two pieces.
+ * within the SECONDS of -d hangs. With -h, clients begin with a PROXY header, in two pieces. With -H, targets
+ * get one of version 2 first.
  *
  * Prints a line for each pair that must have ended cleanly, and the sums. What is wrong goes to standard
  * error. The exit status is 1 if anything was wrong.
@@ -37,7 +38,7 @@ static struct {
 	uint64_t seed, milliseconds, deadline;
 	size_t clients;
 	uint16_t port;
-	bool headers;
+	bool headers, told;
 } options = {.seed = 1, .milliseconds = 5000, .deadline = 30000, .clients = 100};
 
 static struct side clients, targets;
@@ -126,7 +127,7 @@ static void accept_targets(void)
 
 	while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
 		choose_buffers(fd, targets.count);
-		add_end(&targets, fd, 0);
+		add_end(&targets, fd, 0)->proxy_header = options.told ? END_PROXY_HEADER : 0;
 	}
 }
 
@@ -380,11 +381,13 @@ static void parse(int argc, char *argv[])
 {
 	int option;
 
-	while ((option = getopt(argc, argv, "hs:t:n:d:p:")) != -1) {
+	while ((option = getopt(argc, argv, "hHs:t:n:d:p:")) != -1) {
 		uint64_t number = optarg ? strtoull(optarg, NULL, 10) : 0;
 
 		if (option == 'h')
 			options.headers = true;
+		else if (option == 'H')
+			options.told = true;
 		else if (option == 's')
 			options.seed = number;
 		else if (option == 't')

@@ -218,11 +218,24 @@ static size_t stream_match(const unsigned char *bytes, size_t length, uint64_t i
 	return same;
 }
 
+/* Bytes at the beginning that are of a PROXY header, and no part of the stream. */
+static size_t skip_header(struct end *end, const unsigned char *bytes, size_t length)
+{
+	size_t skipped = end->proxy_header < length ? end->proxy_header : length;
+
+	if (end->proxy_header == END_PROXY_HEADER && bytes[0] != '\r')
+		end->fault = "no PROXY header";
+	end->proxy_header -= skipped;
+	return skipped;
+}
+
 static void take(struct end *end, const unsigned char *bytes, size_t length)
 {
 	uint64_t id;
-	size_t i;
+	size_t i = skip_header(end, bytes, length);
 
+	bytes += i;
+	length -= i;
 	for (i = 0; i < length && end->received + i < END_HEADER; i++)
 		end->header[end->received + i] = bytes[i];
 	end->received += i;

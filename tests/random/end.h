@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 enum { END_HEADER = sizeof(uint64_t) };
+enum { END_PROXY_HEADER = 28 }; /* bytes; of version 2 and IPv4 */
 
 enum seen { SEEN_NOTHING, SEEN_FIN, SEEN_RST };
 
@@ -44,6 +45,7 @@ struct end {
 	enum seen seen;
 	bool seen_fin;                    /* at first, whatever followed */
 	unsigned char header[END_HEADER]; /* of the opposite's stream */
+	size_t proxy_header;              /* bytes of one that are still to come before the stream */
 	const char *fault;                /* what must never happen, or NULL */
 };
 

@@ -16,7 +16,7 @@ EXPECT_LOG=$TARGET_LOG # a target that resets at once may be one that cannot be 
 
 CROWD=${CROWD:-$PWD/tests/random/crowd}
 CROWD_ENDS=${CROWD_ENDS:-80} # clients at a time
-CROWD_HEADERS=               # -h: clients begin with a PROXY header
+CROWD_HEADERS=               # -h: clients begin with a PROXY header; -H: targets get one
 
 # choose KEY WORD...: adds a setting. RANDOM is seeded, and in a subshell it would not be.
 choose() {
@@ -131,7 +131,7 @@ expect_sums() {
 round() {
 	local log_begin
 	log_begin=$(($(stat -c %s weir.log) + 1))
-	# shellcheck disable=SC2086 # an option or none
+	# shellcheck disable=SC2086 # options
 	RAWPEER=$CROWD peer crowd $CROWD_HEADERS -p "${TARGET##*:}" -t "$2" -n "$CROWD_ENDS" -d "$PATIENCE_S" -s "$1" crowd.port relay
 	dump_while_crowd_runs
 	peer_end crowd

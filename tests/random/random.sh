@@ -18,8 +18,12 @@ echo "# SEED=$SEED"
 one_daemon() {
 	settings "$1"
 	if [ $(($1 % 2)) = 0 ]; then
-		CROWD_HEADERS=-h
+		CROWD_HEADERS+=" -h"
 		options+=(-o accept_proxy=127.0.0.0/8)
+	fi
+	if [ $(($1 % 3)) = 0 ]; then
+		CROWD_HEADERS+=" -H"
+		options+=(-o send_proxy=v2)
 	fi
 	crowd_relay "${options[@]}"
 	round "$1" "$RANDOM_SECONDS"
