@@ -256,15 +256,6 @@ int socket_accept(int fd, const struct socket_tuning *tuning, union client_addre
 	return accepted;
 }
 
-bool socket_has_clients_of_both(int fd)
-{
-	struct endpoint own = {.length = sizeof(own.un)};
-
-	if (getsockname(fd, &own.any, &own.length) < 0)
-		return false;
-	return own.any.sa_family != AF_UNIX && !endpoint_is_loopback(&own);
-}
-
 void socket_tune_client(int fd, const union client_address *client)
 {
 	struct endpoint from = {.length = sizeof(from.in6)};

@@ -83,11 +83,7 @@ int socket_pattern(const struct socket_tuning *tuning);
 int socket_retune(int fd, int pattern);
 /* Accepts the next client of the listening socket fd, which was made with this tuning. */
 int socket_accept(int fd, const struct socket_tuning *tuning, union client_address *client);
-/*
- * True if the listening socket has clients of loopback and of other networks. What loopback needs cannot be
- * inherited then: socket_tune_client must follow socket_accept.
- */
-bool socket_has_clients_of_both(int fd);
+/* Must follow socket_accept where the listening socket has clients of loopback and of other networks. */
 void socket_tune_client(int fd, const union client_address *client);
 /* Gives a client that came in at a socket of the service manager what it would inherit from one of ours. */
 void socket_tune_passed(int fd, const struct socket_tuning *tuning, const union client_address *client);

@@ -76,6 +76,15 @@ static inline bool entrance_is_tcp(const struct entrance *entrance)
 }
 
 /*
+ * It has clients of loopback and of other networks. What loopback needs cannot be inherited then:
+ * socket_tune_client must follow socket_accept.
+ */
+static inline bool entrance_has_clients_of_both(const struct entrance *entrance)
+{
+	return entrance->endpoint.any.sa_family != AF_UNIX && !endpoint_is_loopback(&entrance->endpoint);
+}
+
+/*
  * Takes the address of key for this many workers, without accepting anybody. TCP gets a socket for each, and
  * the kernel spreads the clients. A unix address gets one for all. A socket of the service manager is one for
  * all too, and stays open when the entrance is closed. A unix path for which the tuning has access is ours

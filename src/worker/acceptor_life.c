@@ -24,7 +24,7 @@ struct acceptor *acceptor_prepare(struct acceptors *acceptors, const struct acce
 	acceptor->whose = whose;
 	acceptor->early = -1;
 	acceptor->fd = entrance_fd(post->entrance, whose);
-	acceptor->tunes_clients = socket_has_clients_of_both(acceptor->fd);
+	acceptor->tunes_clients = entrance_has_clients_of_both(post->entrance);
 	if (!acceptor_init_events(acceptor)) {
 		free(acceptor);
 		return NULL;

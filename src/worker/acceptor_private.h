@@ -13,7 +13,7 @@ struct acceptor {
 	unsigned whose;            /* the worker whose socket it is */
 	int fd;
 	bool begun;               /* in the list of all; the worker's own from then on */
-	bool tunes_clients;       /* see socket_has_clients_of_both */
+	bool tunes_clients;       /* see entrance_has_clients_of_both */
 	struct event *acceptable; /* added exactly while watching */
 	bool watching;            /* the backlog was found empty, or there was too much in it for one pass */
 	bool wanting;             /* in the list of those with a shortage */
