@@ -47,6 +47,7 @@ src_libweir_a_SOURCES = \
 	src/daemon/passed.c src/daemon/passed.h \
 	src/daemon/preparation.c src/daemon/preparation.h \
 	src/daemon/refusals.c src/daemon/refusals.h \
+	src/daemon/lookout.c src/daemon/lookout.h \
 	src/daemon/stand_ins.c src/daemon/stand_ins.h \
 	src/base/evloop.c src/base/evloop.h \
 	src/base/jobs.c src/base/jobs.h \

@@ -10,6 +10,8 @@
 
 #include "daemon/stand_ins.h"
 
+#include "daemon/lookout.h"
+
 #include "base/backoff.h"
 #include "base/evloop.h"
 #include "base/log.h"
@@ -18,30 +20,13 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
-#include <unistd.h>
 
 /* How long a worker may leave clients, and then a message, alone. */
 #define LOOK_MS 50
 /* The same, ever longer, while all that wait do so at a limit. */
 #define LOOK_MAX_MS 400
-/* Sockets with clients that one look sees. The next look sees others. */
-#define BATCH 64
 /* After so many looks that found nothing, it stops. At one, a client may be between two workers. */
 #define QUIET_LOOKS 2
-
-struct watched {
-	struct relay *relay;
-	unsigned worker;
-};
-
-/* All listening sockets of a generation. */
-struct lookout {
-	struct watched *sockets;
-	size_t socket_count;
-	int epoll;             /* has them all, so that a look costs nothing for those without clients */
-	struct event *arrival; /* a client has come; not while looking */
-};
 
 struct ward {
 	bool waiting; /* clients wait for it */
@@ -87,16 +72,13 @@ static bool may_be_accepted(struct stand_ins *stand_ins, struct relay *relay)
 /* True if any client waits. */
 static bool find_waiting(struct stand_ins *stand_ins)
 {
-	struct epoll_event events[BATCH];
-	int count = epoll_wait(stand_ins->lookout->epoll, events, BATCH, 0);
+	const struct watched *waiting[LOOKOUT_BATCH];
+	unsigned count = lookout_look(stand_ins->lookout, waiting);
 	bool found = count > 0;
 
-	for (int i = 0; i < count; i++) {
-		struct watched *socket = events[i].data.ptr;
-
-		if (may_be_accepted(stand_ins, socket->relay))
-			stand_ins->wards[socket->worker].waiting = true;
-	}
+	for (unsigned i = 0; i < count; i++)
+		if (may_be_accepted(stand_ins, waiting[i]->relay))
+			stand_ins->wards[waiting[i]->worker].waiting = true;
 	for (unsigned i = 0; i < stand_ins->shared->worker_count; i++)
 		if (handover_waits(stand_ins->shared->handover, i)) {
 			stand_ins->wards[i].waiting = true;
@@ -214,79 +196,22 @@ EVENT_CALLBACK(on_look, struct stand_ins, stand_ins)
 		look_later(stand_ins);
 }
 
-/* ---- lookouts ---- */
-
-static void lookout_free(struct lookout *lookout)
-{
-	if (!lookout)
-		return;
-	evloop_free_event(lookout->arrival);
-	if (lookout->epoll >= 0)
-		close(lookout->epoll);
-	free(lookout->sockets);
-	free(lookout);
-}
-
-static int watch_socket(struct lookout *lookout, struct relay *relay, unsigned worker, int fd)
-{
-	struct watched *socket = &lookout->sockets[lookout->socket_count++];
-	struct epoll_event event = {.events = EPOLLIN, .data.ptr = socket};
-
-	*socket = (struct watched){relay, worker};
-	return epoll_ctl(lookout->epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
-}
-
-static int watch_relay(struct lookout *lookout, struct relay *relay, unsigned workers)
-{
-	int error = 0;
-
-	for (size_t i = 0; i < relay->entrances.count; i++)
-		for (unsigned worker = 0; !error && worker < workers; worker++) {
-			const struct entrance *entrance = relay->entrances.list[i];
-			int fd = entrance->refuses ? -1 : entrance_fd(entrance, worker);
-
-			if (fd >= 0)
-				error = watch_socket(lookout, relay, worker, fd);
-		}
-	return error;
-}
-
-static int watch_all(struct lookout *lookout, const struct generation *generation)
-{
-	size_t entrances = generation_count_entrances(generation);
-	int error = 0;
-
-	lookout->sockets = calloc(entrances * generation->workers, sizeof(*lookout->sockets));
-	if (!lookout->sockets)
-		return -ENOMEM;
-	for (size_t i = 0; !error && i < generation->relay_count; i++)
-		error = watch_relay(lookout, generation->relays[i], generation->workers);
-	return error;
-}
-
-static int init_lookout(struct lookout *lookout, struct stand_ins *stand_ins,
-                        const struct generation *generation)
-{
-	lookout->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (lookout->epoll < 0)
-		return -errno;
-	lookout->arrival = event_new(stand_ins->base, lookout->epoll, EV_READ, on_arrival, stand_ins);
-	return lookout->arrival ? watch_all(lookout, generation) : -ENOMEM;
-}
+/* ---- another generation ---- */
 
 static int prepare(struct stand_ins *stand_ins, const struct generation *generation)
 {
-	struct lookout *lookout = calloc(1, sizeof(*lookout));
-	int error;
+	struct lookout *lookout;
+	int error = lookout_new(generation, &lookout);
 
-	if (!lookout)
-		return -ENOMEM;
-	error = init_lookout(lookout, stand_ins, generation);
 	if (error)
+		return error;
+	lookout->arrival = event_new(stand_ins->base, lookout->epoll, EV_READ, on_arrival, stand_ins);
+	if (!lookout->arrival) {
 		lookout_free(lookout);
-	else
-		stand_ins->prepared = lookout;
-	return error;
+		return -ENOMEM;
+	}
+	stand_ins->prepared = lookout;
+	return 0;
 }
 
 static void log_lack(void)
@@ -297,8 +222,14 @@ static void log_lack(void)
 /* A weir that could start without it does not end for the lack of it. */
 int stand_ins_prepare(struct stand_ins *stand_ins, const struct generation *generation)
 {
-	int error = stand_ins ? prepare(stand_ins, generation) : 0;
+	int error = 0;
 
+	if (!stand_ins)
+		return 0;
+	/* Entrances refuse clients, or let them in again: the others are left alone. */
+	if (stand_ins->lookout && stand_ins->lookout->generation == generation)
+		return lookout_extend(stand_ins->lookout);
+	error = prepare(stand_ins, generation);
 	if (!error || stand_ins->lookout)
 		return error;
 	log_lack();
@@ -311,13 +242,20 @@ void stand_ins_forget_prepared(struct stand_ins *stand_ins)
 		return;
 	lookout_free(stand_ins->prepared);
 	stand_ins->prepared = NULL;
+	if (stand_ins->lookout)
+		lookout_retract(stand_ins->lookout);
 }
 
 /* Begins with a look, whatever it was doing. Somebody may have come already. */
 void stand_ins_adopt(struct stand_ins *stand_ins)
 {
-	if (!stand_ins || !stand_ins->prepared)
+	if (!stand_ins)
 		return;
+	if (!stand_ins->prepared) {
+		if (stand_ins->lookout)
+			lookout_settle(stand_ins->lookout);
+		return;
+	}
 	lookout_free(stand_ins->lookout);
 	stand_ins->lookout = stand_ins->prepared;
 	stand_ins->prepared = NULL;

@@ -26,6 +26,7 @@ UNIT_TESTS = \
 	tests/unit/daemon/test_bulletin \
 	tests/unit/daemon/test_service \
 	tests/unit/daemon/test_watchdog \
+	tests/unit/daemon/test_lookout \
 	tests/unit/daemon/test_stand_ins \
 	tests/unit/daemon/test_estimate \
 	tests/unit/daemon/test_memory \
@@ -197,6 +198,9 @@ tests_unit_daemon_test_watchdog_LDADD = $(UNIT_LIBS)
 tests_unit_daemon_test_service_SOURCES = tests/unit/daemon/test_service.c tests/unit/daemon/manager_stage.c
 tests_unit_daemon_test_service_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_daemon_test_service_LDADD = $(UNIT_LIBS)
+tests_unit_daemon_test_lookout_SOURCES = tests/unit/daemon/test_lookout.c
+tests_unit_daemon_test_lookout_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_daemon_test_lookout_LDADD = $(UNIT_LIBS)
 tests_unit_daemon_test_stand_ins_SOURCES = tests/unit/daemon/test_stand_ins.c tests/unit/daemon/workers_stage.c
 tests_unit_daemon_test_stand_ins_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_daemon_test_stand_ins_LDADD = $(UNIT_LIBS)
