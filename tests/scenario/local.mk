@@ -52,6 +52,7 @@ SCENARIOS = \
 	tests/scenario/stopping.sh \
 	tests/scenario/starting.sh \
 	tests/scenario/addresses.sh \
+	tests/scenario/ranges.sh \
 	tests/scenario/activation.sh \
 	tests/scenario/connect_on.sh \
 	tests/scenario/connecting.sh \

@@ -11,6 +11,7 @@
 #include "relay/generation.h"
 #include "relay/relay.h"
 
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <stdio.h>
 
@@ -72,6 +73,32 @@ static inline struct config *relays_config_of(const char *lines)
 	ck_assert_msg(config != NULL, "%s", errors.count > 0 ? errors.text[0] : "?");
 	config_errors_deinit(&errors);
 	return config;
+}
+
+static inline bool relays_has_port(struct sockaddr_in *address, unsigned port)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), result;
+
+	address->sin_port = htons((in_port_t)port);
+	result = bind(fd, (struct sockaddr *)address, sizeof(*address));
+	close(fd);
+	return result == 0;
+}
+
+/* The first of so many ports of this address that are in a row and that nobody has. */
+static inline unsigned relays_free_ports(const char *ip, unsigned count)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET};
+	unsigned in_a_row = 0;
+
+	ck_assert_int_eq(inet_pton(AF_INET, ip, &address.sin_addr), 1);
+	for (unsigned port = 40000; port < 65000; port++) {
+		in_a_row = relays_has_port(&address, port) ? in_a_row + 1 : 0;
+		if (in_a_row == count)
+			return port - count + 1;
+	}
+	ck_abort_msg("no free ports");
+	return 0;
 }
 
 /* Where relays_listen takes entrances. No relay takes over those of another. */

@@ -52,6 +52,19 @@ static const struct {
         {"[fe80::1%eth0]:80", "[::]:80", WIDE},
         {"[fe80::1%eth0]:80", "*:80", WIDE},
         {"[fe80::1%eth0]:0", "[::]:0", APART},
+        {"127.0.0.1:80-89", "127.0.0.1:80-89", SAME},
+        {"127.0.0.1:80-89", "127.0.0.1:89", WIDE},
+        {"127.0.0.1:80-89", "127.0.0.1:80", WIDE},
+        {"127.0.0.1:80-89", "127.0.0.1:79", APART},
+        {"127.0.0.1:80-89", "127.0.0.1:90", APART},
+        {"127.0.0.1:80-89", "127.0.0.1:85-95", WIDE},
+        {"127.0.0.1:80-89", "127.0.0.1:70-99", WIDE},
+        {"127.0.0.1:80-89", "127.0.0.2:80-89", APART},
+        {"127.0.0.1:80-89", "0.0.0.0:85", WIDE},
+        {"127.0.0.1:80-89", "0.0.0.0:90-99", APART},
+        {"127.0.0.1:85", "*:80-89", WIDE},
+        {"localhost:80-89", "LOCALHOST:89-99", WIDE},
+        {"[fe80::1%eth0]:80-89", "[::]:89", WIDE},
         {"unix:/tmp/a", "unix:/tmp/a", SAME},
         {"unix:/tmp/a", "unix:/tmp/ab", APART},
         {"unix:/tmp/a", "unix:/tmp/A", APART},
@@ -115,6 +128,16 @@ START_TEST(many_that_overlap)
 }
 END_TEST
 
+/* A wide range reaches over those that come after it. */
+START_TEST(ranges_within_one_another)
+{
+	ck_assert_ptr_null(load("[relay a]\nlisten = 127.0.0.1:10-99\nlisten = 127.0.0.1:20-29\n"
+	                        "listen = 127.0.0.1:30\nlisten = 127.0.0.1:100\n" TARGET));
+	ck_assert_str_eq(errors_text(), OVERLAPS(3, "127.0.0.1:20-29", "127.0.0.1:10-99", 2)
+	                                        OVERLAPS(4, "127.0.0.1:30", "127.0.0.1:10-99", 2));
+}
+END_TEST
+
 START_TEST(overlap_with_the_command_line)
 {
 	char wide[] = "*:1", one[] = "127.0.0.1:3", any[] = "0.0.0.0:3", target[] = "127.0.0.1:2";
@@ -158,6 +181,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_loop_test(tcase, addresses_of_two_relays, 0, 2 * COUNT(cases));
 	tcase_add_test(tcase, many_that_overlap);
+	tcase_add_test(tcase, ranges_within_one_another);
 	tcase_add_test(tcase, overlap_with_the_command_line);
 	tcase_add_test(tcase, mapped_address_is_the_address_that_it_is);
 	tcase_add_test(tcase, out_of_memory);

@@ -73,6 +73,12 @@ static const struct {
         {RELAY "target = [fe80::1%eth0]:1 weight=2\n", "target = [fe80::1%eth0]:1 weight=2"},
         {RELAY "listen = [fe80::0%nosuch0]:1\n", "listen = [fe80::%nosuch0]:1"},
         {RELAY "target = db:1 weight=1\n", "target = db:1"},
+        {"[relay r]\nlisten = *:80-89\ntarget = db:180-189 weight=2\ntarget = db:1\n",
+         "target = db:180-189 weight=2\ntarget = db:1"},
+        {"[relay r]\nlisten = *:080-0089\ntarget = db:1\n", "listen = *:80-89"},
+        {"[relay r]\nlisten = *:80-89\nlisten = 127.0.0.1:180-189\ntarget = db:180-189\n",
+         "listen = *:80-89\nlisten = 127.0.0.1:180-189"},
+        {RELAY "listen = *:80-89\n", "listen = 127.0.0.1:1\nlisten = *:80-89"},
         {RELAY "target = db:1 \t weight=2\t\n", "target = db:1 weight=2"},
         {RELAY "target = [::1]:1 weight=100\n", "target = [::1]:1 weight=100"},
         {RELAY "target = unix:@x weight=007\n", "target = unix:@x weight=7"},
@@ -272,6 +278,22 @@ static const struct {
         {RELAY "listen = 8080\n", "FILE:4: listen: \"8080\" is not an address; expected " EXPECT_LISTEN "\n"},
         {RELAY "listen = 1.2.3.4:80x\n",
          "FILE:4: listen: \"1.2.3.4:80x\" is not an address; expected " EXPECT_LISTEN "\n"},
+        {RELAY "listen = *:0-5\n", "FILE:4: listen: \"*:0-5\" has a range of ports that begins with 0, or "
+                                   "ends before it begins; expected " EXPECT_LISTEN "\n"},
+        {RELAY "target = db:5-4\n", "FILE:4: target: \"db:5-4\" has a range of ports that begins with 0, or "
+                                    "ends before it begins; expected " EXPECT_TARGET "\n"},
+        {RELAY "target = db:80-65536\n",
+         "FILE:4: target: \"db:80-65536\" has a port over 65535; expected " EXPECT_TARGET "\n"},
+        {RELAY "target = db:80-89\n",
+         "FILE:4: target: \"db:80-89\" has 10 ports and listen \"127.0.0.1:1\" has 1; expected one port, or "
+         "ranges of the same length\n"},
+        {"[relay r]\nlisten = *:10-19\nlisten = *:20-28\ntarget = a:1\nbackup_target = db:80-89\n",
+         "FILE:5: backup_target: \"db:80-89\" has 10 ports and listen \"*:20-28\" has 9; expected one port, "
+         "or "
+         "ranges of the same length\n"},
+        {"[relay r]\nlisten = unix:@a\ntarget = db:80-89\n",
+         "FILE:3: target: \"db:80-89\" has 10 ports and listen \"unix:@a\" has 1; expected one port, or "
+         "ranges of the same length\n"},
         {RELAY "listen = *:65536\n",
          "FILE:4: listen: \"*:65536\" has a port over 65535; expected " EXPECT_LISTEN "\n"},
         {RELAY "listen = unix:/" FIFTY FIFTY "1234567\n",

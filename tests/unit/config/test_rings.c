@@ -65,7 +65,16 @@ static const struct {
         {"[fe80::1%eth0]:80", "[fe80::1%Eth0]:80", false},
         {"localhost:80", "[fe80::1%eth0]:80", false},
         {"*:80", "[fe80::1%eth0]:80", false}, /* whose it is is seen at the start */
+        {"127.0.0.1:80-89", "127.0.0.1:89-98", true},
+        {"127.0.0.1:80-89", "127.0.0.1:71-80", true},
+        {"127.0.0.1:80-89", "127.0.0.1:90-99", false},
+        {"127.0.0.1:80-89", "127.0.0.2:80-89", false},
+        {"127.0.0.1:80-89", "127.0.0.1:85", true},
+        {"*:80-89", "127.0.0.1:89", true},
+        {"0.0.0.0:80-89", "127.0.0.1:89-98", true},
+        {"*:80-89", "127.0.0.1:79", false},
         {"unix:/tmp/a", "unix:/tmp/a", true},
+        {"unix:/tmp/a", "unix:/tmp/../tmp/a", true},
         {"unix:/tmp/a", "unix:/tmp/ab", false},
         {"unix:/tmp/a", "unix:@run/a", false},
         {"unix:@a", "unix:@a", true},
@@ -120,6 +129,13 @@ static const struct {
          "FILE:3: target: \"x\" is not an address; expected " EXPECT_TARGET "\n" RING(4, LEADS(1), "a")},
         {"[relay a]\nlisten = *:1\ntarget = unix:@b\n[relay b]\nlisten = unix:@b\ntarget = [::1]:1\n",
          RING(6, "[::1]:1", "a")},
+        /* a range that leads to several relays, of which only the first leads back */
+        {"[relay a]\nlisten = 127.0.0.1:10-13\ntarget = 127.0.0.1:20-23\n" AT("b", 20) TO(13) AT("c", 21)
+                 TO(30) AT("d", 23) TO(31),
+         RING(6, LEADS(13), "a")},
+        {"[relay a]\nlisten = 127.0.0.1:10-13\ntarget = 127.0.0.1:20-23\n" AT("b", 20) TO(30) AT("c", 21)
+                 TO(31) AT("d", 23) TO(10),
+         RING(12, LEADS(10), "a")},
         /* by way of a backup target */
         {AT("a", 1) TO(7) TO(8) "backup_target = 127.0.0.1:9\nbackup_" TO(2) AT("b", 2) TO(1),
          RING(9, LEADS(1), "a")},

@@ -105,6 +105,25 @@ START_TEST(sockets_that_listen_are_counted)
 }
 END_TEST
 
+/* Each port of a range has its own. */
+START_TEST(ports_of_a_range_are_counted)
+{
+	uint64_t one, many;
+	char text[256];
+
+	load(TEXTS("workers=2"));
+	one = estimate_memory(config, 10).fixed;
+	config_put(config);
+	config = relays_config(TEXTS("127.0.0.1:30000-33999"), TEXTS("127.0.0.9:40000-43999"),
+	                       TEXTS("workers=2"));
+	many = estimate_memory(config, 10).fixed;
+	ck_assert_ptr_nonnull(estimate_lack(config, 8000, text, sizeof(text)));
+	ck_assert_ptr_nonnull(strstr(text, "2 workers with 8000 listening sockets need 8042 descriptors"));
+	ck_assert_ptr_null(estimate_lack(config, 8042, text, sizeof(text)));
+	ck_assert_uint_gt(many - one, 3999 * 3000);
+}
+END_TEST
+
 static void assert_holds(const char *text, const char *part)
 {
 	ck_assert_msg(strstr(text, part) != NULL, "\"%s\" is not in \"%s\"", part, text);
@@ -278,6 +297,7 @@ int main(void)
 	tcase_add_test(tcase, shortage_is_told);
 	tcase_add_test(tcase, lack_is_told);
 	tcase_add_test(tcase, sockets_that_listen_are_counted);
+	tcase_add_test(tcase, ports_of_a_range_are_counted);
 	tcase_add_test(tcase, line_adds_up);
 	tcase_add_test(tcase, limits_on_rates_cost_a_pair_more);
 	tcase_add_test(tcase, fixed_part_grows_with_workers_and_pairs);

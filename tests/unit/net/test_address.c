@@ -44,6 +44,14 @@ static const struct good good[] = {
         {"[fe80::1%2]:0", ADDRESS_NAME, 0, NULL},
         {"[fe80::1%br-0.42]:80", ADDRESS_NAME, 80, NULL},
         {"[fe80::1%25eth0]:80", ADDRESS_NAME, 80, NULL}, /* no URI: the interface is 25eth0 */
+        {"127.0.0.1:30000-33999", ADDRESS_LITERAL, 30000, NULL},
+        {"[::1]:1-65535", ADDRESS_LITERAL, 1, NULL},
+        {"*:8080-8081", ADDRESS_WILDCARD, 8080, NULL},
+        {"db-1.example.org:00080-0089", ADDRESS_NAME, 80, "db-1.example.org:80-89"},
+        {"[fe80::1%eth0]:80-89", ADDRESS_NAME, 80, NULL},
+        {"localhost:80-80", ADDRESS_NAME, 80, "localhost:80"},
+        {NAME253 ".:10000-65535", ADDRESS_NAME, 10000, NULL},
+        {"unix:@a:80-89", ADDRESS_LITERAL, 0, NULL}, /* a name */
         {"unix:/run/db.sock", ADDRESS_LITERAL, 0, NULL},
         {"unix:/" HUNDRED "123456", ADDRESS_LITERAL, 0, NULL},
         {"unix:@name", ADDRESS_LITERAL, 0, NULL},
@@ -76,6 +84,19 @@ static const struct {
         {"1.2.3.4:http", -EINVAL},
         {"1.2.3.4:65536", -ERANGE},
         {"1.2.3.4:99999999999999999999999", -ERANGE},
+        {"1.2.3.4:80-", -EINVAL},
+        {"1.2.3.4:80-90-91", -EINVAL},
+        {"1.2.3.4:80 -90", -EINVAL},
+        {"1.2.3.4:80-+90", -EINVAL},
+        {"1.2.3.4:80-90x", -EINVAL},
+        {"1.2.3.4-1.2.3.5:80", -EINVAL},
+        {"1.2.3.4:65535-65536", -ERANGE},
+        {"1.2.3.4:65536-65537", -ERANGE},
+        {"1.2.3.4:00000000000000000000000000000000080-90", -ERANGE},
+        {"1.2.3.4:0-80", -EDOM},
+        {"1.2.3.4:0-0", -EDOM},
+        {"1.2.3.4:81-80", -EDOM},
+        {"systemd:web:80-81", -EINVAL},
         {"1.2.3:80", -EINVAL},
         {"256.1.1.1:80", -EINVAL},
         {"1.2.3.4.5:80", -EINVAL},
@@ -169,6 +190,26 @@ START_TEST(bad_address_is_refused)
 	int r = address_parse(bad[_i].text, &address);
 
 	ck_assert_msg(r == bad[_i].error, "\"%s\" gave %d", bad[_i].text, r);
+}
+END_TEST
+
+START_TEST(ports_of_a_range_are_counted)
+{
+	struct address address;
+	struct endpoint last;
+
+	ck_assert_int_eq(address_parse("[::1]:1-65535", &address), 0);
+	ck_assert_uint_eq(address.ports, 65535);
+	ck_assert_uint_eq(address_last_port(&address), 65535);
+	ck_assert_uint_eq(endpoint_port(&address.endpoint), 1);
+	last = endpoint_at_place(&address.endpoint, 65534);
+	ck_assert_uint_eq(endpoint_port(&last), 65535);
+	ck_assert_int_eq(address_parse("10.0.0.5:80", &address), 0);
+	ck_assert_uint_eq(address.ports, 1);
+	ck_assert_int_eq(address_parse("unix:/a", &address), 0);
+	ck_assert_uint_eq(address.ports, 1);
+	last = endpoint_at_place(&address.endpoint, 0);
+	ck_assert(endpoint_equal(&last, &address.endpoint));
 }
 END_TEST
 
@@ -296,6 +337,7 @@ int main(void)
 
 	tcase_add_loop_test(tcase, good_address_is_taken, 0, COUNT(good));
 	tcase_add_loop_test(tcase, bad_address_is_refused, 0, COUNT(bad));
+	tcase_add_test(tcase, ports_of_a_range_are_counted);
 	tcase_add_test(tcase, endpoints_are_what_the_kernel_takes);
 	tcase_add_test(tcase, host_is_kept_apart_from_the_port);
 	tcase_add_test(tcase, endpoint_text_is_one_word);

@@ -33,15 +33,20 @@ static void join(void)
 	ck_assert_ptr_nonnull(loops);
 }
 
-/* What the first client of a relay gets. */
-static int choose_first(size_t from)
+/* What the first client of a relay gets that comes in at this place of its range. */
+static int choose_at(size_t from, uint16_t place)
 {
 	const union client_address anyone = {.any = {.sa_family = AF_UNIX}};
 	struct target_choice choice;
-	int error = targets_choose(relays[from]->targets, &anyone, 0, NULL, &choice);
+	int error = targets_choose(relays[from]->targets, &anyone, place, NULL, &choice);
 
 	target_choice_deinit(&choice);
 	return error;
+}
+
+static int choose_first(size_t from)
+{
+	return choose_at(from, 0);
 }
 
 static void leave(void)
@@ -101,6 +106,31 @@ START_TEST(ring_ahead)
 }
 END_TEST
 
+static void add_range(const char *listen, const char *target, unsigned listen_at, unsigned target_at)
+{
+	char from[32], to[32];
+
+	snprintf(from, sizeof(from), "%s:%u-%u", listen, listen_at, listen_at + 2);
+	snprintf(to, sizeof(to), "%s:%u-%u", target, target_at, target_at + 2);
+	relays[count] = relays_new(TEXTS(from), TEXTS(to), NULL, resolver, 1);
+	ck_assert_int_eq(relays_listen(relays[count++]), 0);
+}
+
+/* The second relay leads on to the next port of the first. Its last port leads to none of them. */
+START_TEST(ring_through_ranges)
+{
+	const unsigned port = relays_free_ports("127.0.3.3", 4), other = relays_free_ports("127.0.3.4", 4);
+
+	add_range("127.0.3.3", "127.0.3.4", port, other);
+	add_range("127.0.3.4", "127.0.3.3", other, port + 1);
+	join();
+	for (uint16_t place = 0; place < 3; place++) {
+		ck_assert_int_eq(choose_at(0, place), place < 2 ? -EDEADLK : 0);
+		ck_assert_int_eq(choose_at(1, place), place < 2 ? -EDEADLK : 0);
+	}
+}
+END_TEST
+
 START_TEST(same_port_elsewhere)
 {
 	add("10.0.0.9:80", TEXTS("one.example:80"));
@@ -122,6 +152,7 @@ int main(void)
 	tcase_add_test(tcase, chain_that_ends_at_a_target);
 	tcase_add_test(tcase, ring_of_three);
 	tcase_add_test(tcase, ring_ahead);
+	tcase_add_test(tcase, ring_through_ranges);
 	tcase_add_test(tcase, same_port_elsewhere);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);

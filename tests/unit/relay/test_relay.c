@@ -55,6 +55,46 @@ static int bind_name(const char *const *texts)
 	return error;
 }
 
+/* One line for each range. */
+START_TEST(listens_on_every_port_of_a_range)
+{
+	const unsigned port = relays_free_ports("127.0.3.5", 7);
+	char first[32], second[32], text[64];
+
+	snprintf(first, sizeof(first), "127.0.3.5:%u-%u", port, port + 2);
+	snprintf(second, sizeof(second), "127.0.3.5:%u-%u", port + 4, port + 6);
+	relay = relays_new(TEXTS(second, first, "127.0.0.1:0"), TEXTS("127.0.0.1:1"), NULL, resolver, 2);
+	ck_assert_int_eq(relays_listen(relay), 0);
+	ck_assert_uint_eq(relay->entrances.count, 7);
+	for (size_t i = 0; i < 7; i++)
+		ck_assert_uint_eq(relay->entrances.places[i], i % 3);
+	ck_assert_uint_eq(captured("listening on"), 3);
+	snprintf(text, sizeof(text), "listening on %s", first);
+	ck_assert_uint_eq(captured(text), 1);
+	snprintf(text, sizeof(text), "listening on %s", second);
+	ck_assert_uint_eq(captured(text), 1);
+	close(relays_connect(entrance_fd(relay->entrances.list[5], 1)));
+}
+END_TEST
+
+START_TEST(port_of_a_range_that_is_in_use)
+{
+	const unsigned port = relays_free_ports("127.0.3.6", 3);
+	struct sockaddr_in taken = {.sin_family = AF_INET, .sin_port = htons((in_port_t)(port + 2))};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char range[32], text[64];
+
+	inet_pton(AF_INET, "127.0.3.6", &taken.sin_addr);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&taken, sizeof(taken)), 0);
+	snprintf(range, sizeof(range), "127.0.3.6:%u-%u", port, port + 2);
+	relay = relays_new(TEXTS(range), TEXTS("127.0.0.1:1"), NULL, resolver, 2);
+	ck_assert_int_eq(relays_listen(relay), -EADDRINUSE);
+	snprintf(text, sizeof(text), "cannot listen on 127.0.3.6:%u: Address already in use", port + 2);
+	ck_assert_uint_eq(captured(text), 1);
+	close(fd);
+}
+END_TEST
+
 /* 192.0.2.0/24 and 2001:db8::/32 are for documents only: no machine has them. */
 START_TEST(address_of_a_name_that_is_not_here_is_left_out)
 {
@@ -145,6 +185,8 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_set_timeout(tcase, 20);
 	tcase_add_test(tcase, listens_on_every_address);
+	tcase_add_test(tcase, listens_on_every_port_of_a_range);
+	tcase_add_test(tcase, port_of_a_range_that_is_in_use);
 	tcase_add_test(tcase, address_in_use_is_logged);
 	tcase_add_test(tcase, address_of_a_name_that_is_not_here_is_left_out);
 	tcase_add_test(tcase, name_without_an_address_here);

@@ -108,6 +108,60 @@ START_TEST(targets_are_chosen_in_turn)
 }
 END_TEST
 
+static void begin_range(const char *const *list, const char *const *options)
+{
+	relay = relays_new(TEXTS("127.0.0.1:1-9"), list, options, resolver, 2);
+	resolve(relay);
+}
+
+static struct target_choice choose_at(uint16_t place)
+{
+	struct target_choice choice;
+
+	ck_assert_int_eq(targets_choose(relay->targets, &anyone, place, NULL, &choice), 0);
+	return choice;
+}
+
+/* The place of a client is nothing to a target with one port. */
+START_TEST(place_is_added_to_the_port_of_a_range)
+{
+	static const unsigned ports[] = {15, 20, 15, 20};
+
+	begin_range(TEXTS("127.0.0.1:10-18", "127.0.0.1:20"), NULL);
+	for (size_t i = 0; i < sizeof(ports) / sizeof(*ports); i++) {
+		struct target_choice choice = choose_at(5);
+		struct endpoint endpoint = target_choice_endpoint(&choice);
+
+		ck_assert_uint_eq(endpoint_port(&endpoint), ports[i]);
+		ck_assert_uint_eq(choice.place, ports[i] == 15 ? 5 : 0);
+		target_choice_deinit(&choice);
+	}
+}
+END_TEST
+
+/* Nobody listens on one port. Of any other failure it is known that it is the host's. */
+START_TEST(refused_port_of_a_range_is_no_failure)
+{
+	const struct {
+		int error;
+		bool up;
+	} failures[] = {
+	        {-ECONNREFUSED, true}, {-ECONNREFUSED, true}, {-ETIMEDOUT, false}, {-ECONNREFUSED, false}};
+
+	begin_range(TEXTS("127.0.0.1:10-18"), TEXTS("fail_limit=1", "fail_time=1ms"));
+	for (size_t i = 0; i < sizeof(failures) / sizeof(*failures); i++) {
+		struct target_choice choice = choose_at(5);
+
+		targets_note_attempt(relay->targets, &choice, failures[i].error);
+		ck_assert_int_eq(health_is_up(choice.health), failures[i].up);
+		target_choice_deinit(&choice);
+		poll(NULL, 0, 2);
+	}
+	attempt("127.0.0.1:10", 0); /* whoever tried it has ended, so the next one tries */
+	attempt("127.0.0.1:10", -ECONNRESET);
+}
+END_TEST
+
 START_TEST(targets_are_chosen_by_weight)
 {
 	begin(TEXTS("127.0.0.1:1 weight=3", "127.0.0.1:2", "127.0.0.1:3 weight=6"), NULL);
@@ -634,6 +688,8 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, teardown_loops);
 	tcase_set_timeout(tcase, 20);
 	tcase_add_test(tcase, targets_are_chosen_in_turn);
+	tcase_add_test(tcase, place_is_added_to_the_port_of_a_range);
+	tcase_add_test(tcase, refused_port_of_a_range_is_no_failure);
 	tcase_add_test(tcase, targets_are_chosen_by_weight);
 	tcase_add_test(tcase, addresses_of_a_name_share_its_turns);
 	tcase_add_loop_test(tcase, target_with_an_address_left_is_up, 1, 4);

@@ -233,6 +233,65 @@ START_TEST(entrance_moves_to_another_relay)
 }
 END_TEST
 
+static const struct acceptor *acceptor_at(const struct entrance *where, unsigned whose)
+{
+	const struct acceptor *acceptor, *found = NULL;
+
+	LIST_FOREACH (acceptor, &acceptors.list, entry)
+		if (acceptor->entrance == where && acceptor->whose == whose) {
+			ck_assert_ptr_null(found);
+			found = acceptor;
+		}
+	return found;
+}
+
+static const char *range_of(unsigned first, unsigned last)
+{
+	static char text[128];
+
+	snprintf(text, sizeof(text), "[relay a]\nlisten = 127.0.3.2:%u-%u\n", first, last);
+	return text;
+}
+
+/* A port that stays may get another place in its range. Its place is that of the relay that serves it. */
+START_TEST(port_of_a_range_gets_another_place)
+{
+	const unsigned first = relays_free_ports("127.0.3.2", 3);
+
+	begin(range_of(first + 1, first + 2));
+	ck_assert_uint_eq(acceptor_at(entrance, 0)->place, 0);
+	reload(range_of(first, first + 2));
+	ck_assert_uint_eq(relay_named("a")->entrances.count, 3);
+	for (uint16_t i = 0; i < 3; i++) {
+		const struct entrance *each = relay_named("a")->entrances.list[i];
+
+		ck_assert_uint_eq(endpoint_port(&each->endpoint), first + i);
+		ck_assert_uint_eq(acceptor_at(each, 0)->place, i);
+	}
+	ck_assert_uint_eq(acceptor_at(entrance, 1)->place, 1);
+	gate.in.sin_port = htons((in_port_t)(first + 2));
+	for (int i = 0; i < 20; i++) /* some come to the other worker's socket, which nobody serves here */
+		ck_assert_int_eq(reach(&gate), 0);
+	LOOP_UNTIL(base, set.count > 0);
+	ck_assert_uint_eq(LIST_FIRST(&set.pairs)->ticket.place, 2);
+}
+END_TEST
+
+/* Where it accepts already, one is enough. */
+START_TEST(worker_stands_in_at_every_entrance)
+{
+	const unsigned first = relays_free_ports("127.0.3.2", 3);
+
+	begin(range_of(first, first + 2));
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(adoption_stand_in(adopted, &acceptors, 1), 0);
+		ck_assert_uint_eq(acceptors_left(), 6);
+	}
+	for (uint16_t i = 0; i < 3; i++)
+		ck_assert_uint_eq(acceptor_at(relay_named("a")->entrances.list[i], 1)->place, i);
+}
+END_TEST
+
 START_TEST(new_entrance_begins)
 {
 	struct facade_change change;
@@ -666,6 +725,8 @@ int main(void)
 	tcase_set_timeout(tcase, 20);
 	tcase_add_test(tcase, clients_come_in_to_the_new_relay);
 	tcase_add_test(tcase, entrance_moves_to_another_relay);
+	tcase_add_test(tcase, port_of_a_range_gets_another_place);
+	tcase_add_test(tcase, worker_stands_in_at_every_entrance);
 	tcase_add_test(tcase, new_entrance_begins);
 	tcase_add_test(tcase, new_entrance_begins_although_its_event_fails);
 	tcase_add_test(tcase, removed_entrance_serves_who_waits);
