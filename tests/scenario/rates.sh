@@ -20,7 +20,8 @@ moved_since() {
 	$1 == "weir" { up[FILENAME] = of["uptime_ms"] }
 	$1 == "flow" && FILENAME == ARGV[1] { bytes[of["pair"], of["direction"]] = of["bytes"] }
 	$1 == "flow" && FILENAME == ARGV[2] && (of["pair"], of["direction"]) in bytes {
-		print of["pair"], of["direction"], of["bytes"] - bytes[of["pair"], of["direction"]], up[ARGV[2]] - up[ARGV[1]]
+		flow = of["pair"] SUBSEP of["direction"]
+		print of["pair"], of["direction"], of["bytes"] - bytes[flow], up[ARGV[2]] - up[ARGV[1]]
 	}' "$1" dump
 }
 
