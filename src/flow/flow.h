@@ -155,9 +155,9 @@ void flow_attach(struct flow *flow, int source_fd, int sink_fd, struct event *re
 /* The size of the sink's kernel buffer was set, so no more is written than it has room for. */
 void flow_bound_sink(struct flow *flow);
 /*
- * From now on the flow reads no more bytes a second than these limits say: its own, and one that others share.
- * (0: none.) Both are borrowed, and may change at any time; this is called again then. If there is no memory,
- * it is a fault.
+ * From now on the flow reads no more bytes a second than these limits say: its own, and one that others
+ * share. (0: none.) Both are borrowed, and may change at any time; this is called again then. If there is no
+ * memory, it is a fault.
  */
 void flow_limit_rate(struct flow *flow, const _Atomic uint64_t *own, struct rate *of_all);
 /* For timers_init of flow_io.rates. */

@@ -2,9 +2,9 @@
  * Limits on what a flow reads in a second. Nothing is queued because of them: the source is paused until the
  * flow's next portion is due, and what has come meanwhile stays with the source.
  *
- * A portion that is used up is followed by the next one at once, so that whoever wants more keeps his place in
- * the line. A source that was read empty wants no more. But a bulk flow is only out of step with its source
- * then, as often as not. It rests when nothing has come for a while.
+ * A portion that is used up is followed by the next one at once, so that whoever wants more keeps his place
+ * in the line. A source that was read empty wants no more. But a bulk flow is only out of step with its
+ * source then, as often as not. It rests when nothing has come for a while.
  */
 #include "build_config.h"
 

@@ -1,6 +1,7 @@
 /*
  * What is known about a relay by its name, over all generations that have a relay of that name: counters,
- * limits in use, rates, health of targets, episodes of trouble. It is kept as long as there is such a generation.
+ * limits in use, rates, health of targets, episodes of trouble. It is kept as long as there is such a
+ * generation.
  *
  * Standings are made, found and freed on the main thread. Others reach one through a relay, which they hold.
  */
