@@ -24,6 +24,7 @@ struct flow_rate {
 	struct rate own;
 	struct rate_share of_own, of_all;
 	uint64_t room, spent; /* bytes of the read that is under way */
+	uint64_t held_until;  /* clock_ms at which the last pause ended */
 };
 
 static struct flow_rate *rate_of(const struct flow *flow)
@@ -129,6 +130,7 @@ void flow_rate_due(struct timer *timer)
 		rest_if_quiet(flow);
 	} else if (ask(rate, &next) > 0) {
 		flow_pause_end(flow);
+		rate->held_until = clock_ms();
 		flow_source_readable(flow);
 		return;
 	} else {
@@ -140,9 +142,11 @@ void flow_rate_due(struct timer *timer)
 
 /* ---- limits ---- */
 
-bool flow_waits_for_rate(const struct flow *flow)
+uint64_t flow_held_until(const struct flow *flow)
 {
-	return flow->pause == PAUSE_RATE;
+	if (!flow->limited)
+		return 0;
+	return flow->pause == PAUSE_RATE ? clock_ms() : rate_of(flow)->held_until;
 }
 
 void flow_limit_rate(struct flow *flow, const _Atomic uint64_t *own, struct rate *of_all)

@@ -58,7 +58,7 @@ struct pair_set {
 
 /*
  * The caller fills in set->io (except settle, turns, rates and paused), worker, pool, ports, log_connections,
- * ended * and arg first. workers is the number of workers. 0 or -errno.
+ * ended and arg first. workers is the number of workers. 0 or -errno.
  */
 int pair_set_init(struct pair_set *set, unsigned workers);
 /* Resets the pairs that are left. Also takes a zeroed set, or one whose init failed or that was ended. */

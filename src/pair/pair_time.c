@@ -27,9 +27,9 @@ uint64_t pair_last_activity(const struct pair *pair)
 /* While weir itself holds a flow back, nobody can tell whether its source has more to say. */
 static uint64_t last_sign_of_life(const struct pair *pair)
 {
-	bool held = flow_waits_for_rate(&pair->client.from) || flow_waits_for_rate(&pair->target.from);
+	uint64_t held = max_u64(flow_held_until(&pair->client.from), flow_held_until(&pair->target.from));
 
-	return held ? clock_ms() : pair_last_activity(pair);
+	return max_u64(pair_last_activity(pair), held);
 }
 
 /* Not once both ends were passed on: nobody is waited for to end then, only to acknowledge. */

@@ -123,8 +123,8 @@ beside "each direction has its own limit" each_direction
 # A source may have more to say while it is not read: nobody is idle, half-closed or stalled then.
 no_timeout() {
 	target recv 4 expect-fin fin
-	weir_relay -o upload_rate=1 -o idle_timeout=300ms -o half_close_timeout=300ms \
-		-o stall_timeout=300ms "$@"
+	weir_relay -o upload_rate=1 -o idle_timeout=700ms -o half_close_timeout=700ms \
+		-o stall_timeout=700ms "$@"
 	client send 4 fin expect-fin
 	wait_closed reason=eof upload_bytes=4
 }

@@ -101,7 +101,7 @@ START_TEST(source_is_paused_when_the_portion_is_used_up)
 	assert_portion(PORTION);
 	ck_assert_uint_eq(flow.queued, 0);
 	ck_assert(!flow.readable_added);
-	ck_assert(flow_waits_for_rate(&flow));
+	ck_assert_uint_ge(flow_held_until(&flow), began);
 	ck_assert(!flow_has_backlog(&flow));
 	ck_assert(!flow_reads(&flow));
 }
@@ -293,6 +293,21 @@ START_TEST(limit_that_is_taken_away_holds_no_more)
 }
 END_TEST
 
+/* Whoever is told looks, even if it would have waited for a minute. */
+START_TEST(other_limit_holds_at_once)
+{
+	uint64_t told;
+
+	limit(0, 1000);
+	atomic_store(&all.earned, (int64_t)(clock_ms() + 60000) * 1000000);
+	use_up();
+	told = clock_ms();
+	limit(0, 0);
+	LOOP_UNTIL(base, flow.pause != PAUSE_RATE);
+	ck_assert_uint_le(clock_ms() - told, 2000);
+}
+END_TEST
+
 START_TEST(flow_that_runs_gets_a_limit)
 {
 	uint64_t full = fill();
@@ -357,6 +372,7 @@ static void add_case(Suite *suite, const char *name, void (*setup)(void))
 	tcase_add_test(tcase, queue_is_written_while_the_source_is_paused);
 	tcase_add_test(tcase, without_memory_it_keeps_its_limit);
 	tcase_add_test(tcase, limit_that_is_taken_away_holds_no_more);
+	tcase_add_test(tcase, other_limit_holds_at_once);
 	tcase_add_test(tcase, flow_that_runs_gets_a_limit);
 	tcase_add_test(tcase, paused_flow_is_limited_by_the_relay);
 	tcase_add_test(tcase, no_memory_for_a_limit_is_a_fault);

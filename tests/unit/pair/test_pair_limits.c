@@ -119,6 +119,23 @@ START_TEST(pair_that_waits_for_its_portion_is_not_idle)
 }
 END_TEST
 
+/* What it finds then may be nothing but the end, a long time after the last byte. */
+START_TEST(time_in_which_it_waited_is_no_idle_time)
+{
+	struct pair *pair =
+	        begin_pair(TEXTS("relay_upload_rate=10", "idle_timeout=1m", "half_close_timeout=1m"));
+
+	fill(client, &pair->client.from);
+	set_limits(0, 0);
+	relay->standing->rates[UPLOAD].of_all = 0;
+	pair_set_limit_rates(&set);
+	LOOP_UNTIL(base, pair->client.from.pause != PAUSE_RATE);
+	be_quiet_since(pair, 120000);
+	fire_timer(pair);
+	ck_assert_uint_eq(set.count, 1);
+}
+END_TEST
+
 START_TEST(pair_with_a_limit_and_nothing_to_say_is_idle)
 {
 	struct pair *pair = begin_pair(TEXTS("upload_rate=1M", "idle_timeout=1m"));
@@ -168,6 +185,7 @@ int main(void)
 	tcase_add_test(tcase, limit_that_is_set_later_holds_for_pairs_that_live);
 	tcase_add_test(tcase, pair_that_is_connecting_gets_them_when_it_is_connected);
 	tcase_add_test(tcase, pair_that_waits_for_its_portion_is_not_idle);
+	tcase_add_test(tcase, time_in_which_it_waited_is_no_idle_time);
 	tcase_add_test(tcase, pair_with_a_limit_and_nothing_to_say_is_idle);
 	tcase_add_loop_test(tcase, no_memory_for_a_limit_ends_the_pair, 0, 2);
 	tcase_add_test(tcase, no_memory_for_a_limit_ends_a_new_pair);
