@@ -22,19 +22,13 @@ static const struct {
 } first_speakers[] = {{21, "FTP"},   {22, "SSH"},   {25, "SMTP"},    {110, "POP3"}, {119, "NNTP"},
                       {143, "IMAP"}, {587, "SMTP"}, {3306, "MySQL"}, {5900, "VNC"}};
 
-static const char *protocol_that_begins(uint16_t port)
+/* NULL: none that is known. */
+static const char *protocol_that_begins(const struct address *address)
 {
 	for (size_t i = 0; i < COUNT(first_speakers); i++)
-		if (first_speakers[i].port == port)
+		if ((uint16_t)(first_speakers[i].port - address->port) < address->ports)
 			return first_speakers[i].protocol;
 	return NULL;
-}
-
-static uint16_t port_of(const struct address *address)
-{
-	if (address->kind == ADDRESS_NAME)
-		return address->port;
-	return address_is_unix(address) ? 0 : endpoint_port(&address->endpoint);
 }
 
 /* The target waits for weir to connect, weir for the client, and the client for the target. */
@@ -45,7 +39,7 @@ static void check_first_speakers(struct loader *loader, const struct section *se
 
 	for (size_t i = 0; i < config_count_targets(relay); i++) {
 		const struct address *address = &config_nth_target(relay, i)->address;
-		const char *protocol = protocol_that_begins(port_of(address));
+		const char *protocol = protocol_that_begins(address);
 
 		if (protocol)
 			complaints_add(

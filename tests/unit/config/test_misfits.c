@@ -34,6 +34,10 @@ static const struct {
         {"[defaults]\n" DATA LISTEN "target = 127.0.0.1:80\nbackup_target = [::1]:25\n",
          "FILE:6: backup_target: \"[::1]:25\" with connect_on data; with SMTP the target speaks first, and "
          "the client waits for that\n"},
+        {"[relay r]\nlisten = 127.0.0.1:1-3\n" DATA "target = 127.0.0.1:20-22\n",
+         "FILE:4: target: \"127.0.0.1:20-22\" with connect_on data; with FTP the target speaks first, and "
+         "the client waits for that\n"},
+        {"[relay r]\nlisten = 127.0.0.1:1-2\n" DATA "target = 127.0.0.1:23-24\n", ""},
         {LISTEN "target = 127.0.0.1:22\n", ""},
         {LISTEN DATA "target = 127.0.0.1:2222\ntarget = unix:/tmp/a\n", ""},
         /* clients that say nothing */
