@@ -137,6 +137,31 @@ nginx_before_weir() {
 }
 beside "nginx, weir, haproxy" nginx_before_weir
 
+# The balancer's own checks connect and end. With connect_on = data they reach no target and no line of the log.
+checked() {
+	local near target
+	near=$(free_address)
+	nginx_with_header
+	target=$TARGET
+	weir_relay -o accept_proxy=127.0.0.0/8 -o send_proxy=v2 -o connect_on=data -o log_level=debug
+	balancer_before_weir "$near" "$@"
+	wait_for "checks" checks_of_balancer 5
+	expect_seen "$CLIENT $near" "$near"
+	wait_log "info closed .* client=$CLIENT:.* reason=eof"
+	expect_equal "close lines above debug" 1 "$(grep -c ' info closed pair=' weir.log)"
+	weir_dump
+	has target target="$target" connects=1 failures=0 || fail "a check has reached the target"
+	server_stop
+	kill "$FAR_PID"
+	wait "$FAR_PID" || :
+}
+
+checks_of_balancer() {
+	[ "$(grep -c ' debug closed pair=.* target=- ' weir.log)" -ge "$1" ]
+}
+beside "checks of haproxy without a header reach no target" checked send-proxy-v2 no-check-send-proxy
+beside "nor do checks with one" checked send-proxy-v2 check-send-proxy
+
 mail_is_from() {
 	grep -q ": client=unknown\[$1\]" mail.log
 }
