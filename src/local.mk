@@ -127,6 +127,7 @@ src_libweir_a_SOURCES = \
 	src/net/proxy_send.c src/net/proxy_send.h \
 	src/net/networks.c src/net/networks.h \
 	src/net/resolver.c src/net/resolver.h \
+	src/net/resolver_private.h src/net/resolving.c \
 	src/config/access.c src/config/access.h \
 	src/config/addresses.c src/config/addresses.h \
 	src/config/clashes.c src/config/clashes.h \

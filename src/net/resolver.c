@@ -1,215 +1,16 @@
 #include "build_config.h"
 
-#include "net/resolver.h"
-
-#include "base/backoff.h"
 #include "base/clock.h"
-#include "base/episode.h"
 #include "base/evloop.h"
-#include "base/log.h"
-#include "base/mailbox.h"
 #include "base/number.h"
 #include "net/host.h"
+#include "net/resolver_private.h"
 
-#include <errno.h>
 #include <event2/event.h>
-#include <netdb.h>
-#include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 
-#define FIRST_RETRY_MS 1000
-#define HURRY_GAP_MS   1000 /* from one look-up of a name to the next, however many ask for it */
-#define LOGGED_MAX     8    /* addresses of an answer that a log line shows at most */
-
-struct resolver_name {
-	TAILQ_ENTRY(resolver_name) next, next_current;
-	struct host *host;
-	char *owner;
-	uint16_t port;
-	uint64_t interval_ms;
-	struct resolver_name *before, *after; /* the same owner's, for the same host and port, or NULL */
-	struct address_list *answer;          /* the host's, with this port; guarded by the resolver's lock */
-	resolver_changed *changed;
-	void *arg;
-};
-
-/* What is looked up: once for all names with this host. Without names it is not found any more. */
-struct host {
-	struct message hurry; /* from any thread */
-	STAILQ_ENTRY(host) next;
-	struct resolver *resolver;
-	char *name;
-	TAILQ_HEAD(resolver_names, resolver_name) names; /* none: it is freed once hurry was delivered */
-	struct resolver_names current; /* those of them with nothing after them, however many are before */
-	uint64_t interval_ms;          /* the shortest that a name asks for */
-	struct address_list *answer;   /* the last good one, without ports, or NULL */
-	struct lookup *lookup;         /* under way, or NULL */
-	struct event *timer;           /* until the next */
-	uint64_t began, ended, due;    /* clock_ms() of the last one, and of the next one */
-	struct backoff retry;          /* the wait after the next failure */
-	_Atomic bool tried;
-	bool slow;
-	bool shared; /* all names have the answer; without memory some have it, and others the one before */
-	struct episode failing;
-};
-
-struct resolver {
-	struct event_base *base;
-	struct lookups *lookups;
-	struct mailbox mailbox;
-	STAILQ_HEAD(, host) hosts;
-	pthread_mutex_t lock;
-};
-
-/* ---- the log ---- */
-
-/* Which targets a line is about: the first, and how many more have the same name. */
-static const char *format_owner(const struct host *host, char *text, size_t size)
-{
-	const struct resolver_name *first = TAILQ_FIRST(&host->names), *name;
-	char at[ADDRESS_TEXT_MAX];
-	int length = snprintf(text, size, "%s %s", first->owner, host_format(host->name, first->port, at));
-	unsigned owners = 0;
-
-	TAILQ_FOREACH(name, &host->current, next_current)
-	owners++;
-	if (owners > 1 && length > 0 && (size_t)length < size)
-		snprintf(text + length, size - (size_t)length, " (and %u more)", owners - 1);
-	return text;
-}
-
-static void log_answer(const struct host *host)
-{
-	const struct address_list *list = TAILQ_FIRST(&host->names)->answer;
-	char text[LOGGED_MAX * (INET6_ADDRSTRLEN + IF_NAMESIZE + 16)] = "";
-	char one[ADDRESS_TEXT_MAX], owner[2 * ADDRESS_TEXT_MAX];
-	size_t length = 0;
-
-	for (size_t i = 0; i < list->count && i < LOGGED_MAX && length < sizeof(text); i++) {
-		const struct endpoint *endpoint = &list->endpoint[i];
-
-		length += (size_t)snprintf(text + length, sizeof(text) - length, "%s%s", i > 0 ? ", " : "",
-		                           endpoint_format(&endpoint->any, endpoint->length, one));
-	}
-	log_notice("%s now resolves to %s%s", format_owner(host, owner, sizeof(owner)), text,
-	           list->count > LOGGED_MAX ? " and more" : "");
-}
-
-static void log_failure(const struct host *host, int error)
-{
-	char owner[2 * ADDRESS_TEXT_MAX];
-
-	log_warning("%s does not resolve: %s%s", format_owner(host, owner, sizeof(owner)),
-	            lookup_strerror(error), host->answer ? "; its last addresses stay in use" : "");
-}
-
-/* ---- looking up ---- */
-
-/* Without memory for the timer, resolver_name_hurry is what gets it looked up again. */
-static void wait_until(struct host *host, uint64_t due)
-{
-	uint64_t now = clock_ms();
-	const struct timeval left = clock_timeval(due > now ? due - now : 0);
-
-	host->due = due;
-	if (event_add(host->timer, &left) < 0)
-		host->due = UINT64_MAX;
-}
-
-static void take_failure(struct host *host, int error)
-{
-	if (episode_begin(&host->failing, 0))
-		log_failure(host, error);
-	wait_until(host, clock_ms() + backoff_next(&host->retry, host->interval_ms));
-}
-
-/* 0 or -errno. If there is no memory, the name keeps what it has, or its owner does. */
-static int give_answer(struct resolver_name *name, const struct address_list *answer)
-{
-	struct address_list *list = address_list_with_port(answer, name->port), *before;
-
-	if (!list)
-		return -ENOMEM;
-	pthread_mutex_lock(&name->host->resolver->lock);
-	before = name->answer;
-	name->answer = list;
-	pthread_mutex_unlock(&name->host->resolver->lock);
-	address_list_put(before);
-	return name->changed ? name->changed(name->arg) : 0;
-}
-
-static int give_all(struct host *host, const struct address_list *answer)
-{
-	struct resolver_name *name;
-	int error = 0;
-
-	TAILQ_FOREACH(name, &host->names, next)
-	if (!error)
-		error = give_answer(name, answer);
-	host->shared = !error;
-	return error;
-}
-
-static void reset_retry(struct host *host)
-{
-	backoff_reset(&host->retry, min_u64(FIRST_RETRY_MS, host->interval_ms));
-}
-
-/*
- * Takes ownership of list. If the answer has not changed, the old lists stay, since others already hold them.
- */
-static void take_answer(struct host *host, struct address_list *list)
-{
-	bool is_first = !host->answer;
-	bool same = !is_first && host->shared && address_list_equal(host->answer, list);
-
-	if (!same && give_all(host, list) < 0) {
-		address_list_put(list);
-		take_failure(host, EAI_MEMORY);
-		return;
-	}
-	address_list_put(same ? list : host->answer);
-	if (!same)
-		host->answer = list;
-	if (episode_end(&host->failing) || (!is_first && !same))
-		log_answer(host);
-	reset_retry(host);
-	wait_until(host, clock_ms() + host->interval_ms);
-}
-
-static void take(void *arg, const struct lookup_answer *answer)
-{
-	struct host *host = arg;
-
-	host->lookup = NULL;
-	host->ended = clock_ms();
-	host->slow = answer->slow;
-	if (answer->list)
-		take_answer(host, answer->list);
-	else
-		take_failure(host, answer->error);
-	/* After the answer was given to its names. Who could not take their first one have yet to wait. */
-	if (!answer->list || host->shared)
-		host->tried = true;
-}
-
-EVENT_CALLBACK(on_due, struct host, host)
-{
-	host->began = clock_ms();
-	host->lookup = lookups_begin(host->resolver->lookups, host->name, host->slow, take, host);
-	if (!host->lookup)
-		take_failure(host, EAI_MEMORY);
-}
-
-/* Not while a look-up is under way, as there is a next one only after it. */
-static void look_up_by(struct host *host, uint64_t due)
-{
-	if (!host->lookup && due < host->due)
-		wait_until(host, due);
-}
+#define HURRY_GAP_MS 1000 /* from one look-up of a name to the next, however many ask for it */
 
 /* ---- hosts and their names ---- */
 
@@ -245,13 +46,11 @@ static struct host *add_host(struct resolver *resolver, const char *name)
 	TAILQ_INIT(&host->current);
 	host->resolver = resolver;
 	host->name = strdup(name);
-	host->timer = event_new(resolver->base, -1, 0, on_due, host);
-	if (!host->name || !host->timer) {
+	if (!host->name || resolving_begin(host) < 0) {
 		free_host(host);
 		return NULL;
 	}
 	STAILQ_INSERT_TAIL(&resolver->hosts, host, next);
-	event_active(host->timer, EV_TIMEOUT, 0);
 	return host;
 }
 
@@ -314,8 +113,8 @@ static void settle_interval(struct host *host)
 	if (interval == host->interval_ms)
 		return;
 	host->interval_ms = interval;
-	reset_retry(host);
-	look_up_by(host, host->ended + interval);
+	resolving_reset_retry(host);
+	resolving_look_up_by(host, host->ended + interval);
 }
 
 /*
@@ -341,7 +140,7 @@ static void deliver(void *arg, struct message *message)
 	if (TAILQ_EMPTY(&host->names))
 		remove_host(host);
 	else
-		look_up_by(host, max_u64(clock_ms(), host->began + HURRY_GAP_MS));
+		resolving_look_up_by(host, max_u64(clock_ms(), host->began + HURRY_GAP_MS));
 }
 
 /* ---- for others ---- */
