@@ -159,6 +159,17 @@ def _relay_of_weir(name, about, path, *options, is_peer=False, **rest):
                  is_peer=is_peer, spread=spread.of_weir, **rest)
 
 
+def _from_an_address(weir):
+    """The relay's host is the first of the target's network, as it is everywhere in paths.py."""
+
+    def command(setup):
+        own, _, _ = setup.target.rpartition(":")
+        return _weir(weir, setup, QUIET, f"source_address={own.rpartition('.')[0]}.1")
+
+    return Relay("weir-source", "the same from a source_address", weir, command, version=("--version",), is_peer=False,
+                 spread=spread.of_weir, cases=("connect-fin*",))
+
+
 def _queues(weir):
     """
     weir with queues of different lengths. Without memory for a queue it passes on what the sink takes and leaves
@@ -193,6 +204,7 @@ def all_relays(weir, before=None):
         _relay_of_weir("weir-log", "the same with the line per pair, written to a file", weir, cases=("connect",)),
         _relay_of_weir("weir-copy", "the same with splice = off", weir, QUIET, "splice=off", cases=()),
         _relay_of_weir("weir-16m", "the same with high_watermark = 16M", weir, QUIET, "high_watermark=16M", cases=()),
+        _from_an_address(weir),
         *_queues(weir),
         *([_relay_of_weir("before", "another build of weir, as weir", before, QUIET, is_peer=True)] if before else []),
     ]
