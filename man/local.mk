@@ -10,12 +10,15 @@ RECIPES = \
 	conf/recipe-database.ini \
 	conf/recipe-game.ini \
 	conf/recipe-haproxy.cfg \
+	conf/recipe-ipvs.ini \
+	conf/recipe-keepalived.conf \
 	conf/recipe-mail.ini \
 	conf/recipe-mx.ini \
 	conf/recipe-mx-master.cf \
 	conf/recipe-proxy.ini \
 	conf/recipe-proxy-haproxy.cfg \
 	conf/recipe-proxy-nginx.conf \
+	conf/recipe-restarts.ini \
 	conf/recipe-rooms.sh \
 	conf/recipe-sites.ini \
 	conf/recipe-ssh.ini \

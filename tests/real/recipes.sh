@@ -30,11 +30,13 @@ set_up_world() {
 	for address in $OWN 10.0.0.5 10.0.0.1{1,2,3} 10.0.0.2{1,2} 10.0.0.{40,50,60,70,71,80} 10.0.0.8{1,2,3,4,5}; do
 		ip address add $address/32 dev lo
 	done
+	for address in 10.0.0.14 10.0.0.8{6,7}; do ip address add $address/32 dev lo; done
 	cat >"$top/hosts" <<-END
 		127.0.0.1 localhost
 		10.0.0.11 db1.example.net
 		10.0.0.12 primary.example.net
 		10.0.0.13 standby.example.net
+		10.0.0.14 db2.example.net
 		10.0.0.21 mail1.example.net
 		10.0.0.22 mail2.example.net
 		10.0.0.83 app.example.net
@@ -51,12 +53,13 @@ recipe() {
 	[ -s "$1" ] || fail "weir-recipes(7) has no recipe $1"
 }
 
-# weir_recipe NAME: the recipe, judged and running. No relay may lack anything that the page does not say.
+# weir_recipe NAME [ARG...]: the recipe, judged and running. No relay may lack anything that the page does not
+# say.
 weir_recipe() {
 	recipe "$1"
 	"$WEIR" --test --config "$1" >test.out 2>&1 || { cat test.out; fail "weir --test refuses it"; }
 	grep -q '^configuration is good' test.out || fail "$(cat test.out)"
-	weir_start --config "$1"
+	weir_start --config "$@"
 }
 
 set_up_world
@@ -189,6 +192,51 @@ standby() {
 }
 beside "a database and its standby: PostgreSQL" standby
 
+# scan ADDRESS: connects and ends, or resets, without a byte.
+scan() {
+	local end
+	for end in close rst close rst; do "$RAWPEER" connect "$1" $end >/dev/null; done
+}
+
+has_told_nobody() {
+	if grep ' info closed pair=\| warning \| error ' weir.log; then fail "a line about $1 (above)"; fi
+	weir_dump
+	expect_equal "connects to targets after $1" 0 "$(value connects target | sort -u)"
+}
+
+restarts() {
+	local asking
+	EXPECT_LOG='target .* is down\|no target could be connected'
+	postgres_serve 10.0.0.14:5432
+	weir_recipe restarts.ini -o log_level=debug
+	scan $OWN:5432
+	wait_for "scanners to be gone" dump_shows count 0 pair
+	has_told_nobody "port scanners"
+	expect_equal "the answer" 1 "$(sql $OWN:5432 -c 'select 1')"
+	postgres_stop
+	sql $OWN:5432 -c 'select 2' >held &
+	asking=$!
+	wait_log 'target db2.example.net:5432 .*is down\|no target could be connected'
+	postgres_start 10.0.0.14:5432
+	wait $asking || fail "the client that was held has failed"
+	expect_equal "the answer to the one that was held" 2 "$(<held)"
+	postgres_stop
+}
+beside "a database that restarts: PostgreSQL, and port scanners" restarts
+
+# Why the page warns: nobody gets anything.
+target_speaks_first() {
+	peer_with target "listen 127.0.0.1:0 port-file target.port accept" -s -i send-text "220 ready" expect-end
+	target_port target
+	weir_relay -o connect_on=data -o idle_timeout=1s -o log_level=debug
+	client expect-rst
+	peer_end client
+	wait_closed reason=idle_timeout upload_bytes=0 download_bytes=0
+	weir_dump
+	has target connects=0 || fail "the target was connected"
+}
+beside "connect_on = data, where the target speaks first: nobody gets anything" target_speaks_first
+
 secure_shell() {
 	sshd_serve 10.0.0.50:22
 	weir_recipe ssh.ini
@@ -280,6 +328,91 @@ proxies() {
 	EXPECT_LOG='no target could be connected\|is down'
 }
 beside "behind HAProxy and before nginx: both know the client" proxies
+
+# other_host: OTHER is the pid of a process in a network of its own.
+other_host() {
+	unshare -n sleep 1h &
+	OTHER=$!
+	wait_for "another host" test ! "/proc/$OTHER/ns/net" -ef /proc/self/ns/net
+	nsenter -t $OTHER -n ip link set lo up
+}
+
+# wire_between PID ADDRESS PID ADDRESS: 0 is this host.
+wire_between() {
+	wires=$((wires + 1))
+	ip link add "left$wires" type veth peer name "right$wires"
+	for end in "$1 left$wires $2" "$3 right$wires $4"; do
+		# shellcheck disable=SC2086 # words
+		set -- $end
+		[ "$1" = 0 ] || ip link set "$2" netns "$1"
+		on "$1" ip address add "$3/24" dev "$2"
+		on "$1" ip link set "$2" up
+	done
+}
+wires=0
+
+on() {
+	if [ "$1" = 0 ]; then "${@:2}"; else nsenter -t "$1" -n "${@:2}"; fi
+}
+
+# What IPVS makes of a packet is what a route to the address of the service does: it goes to weir's machine as
+# it is, and the answer goes another way. (This needs no IPVS in the kernel.)
+director() {
+	other_host
+	DIRECTOR=$OTHER
+	other_host
+	VISITOR=$OTHER
+	wire_between "$VISITOR" 10.31.0.1 "$DIRECTOR" 10.31.0.2
+	wire_between "$DIRECTOR" 10.32.0.1 0 10.32.0.2
+	wire_between "$VISITOR" 10.33.0.1 0 10.33.0.2
+	on "$VISITOR" ip route add 10.0.0.100 via 10.31.0.2
+	on "$DIRECTOR" ip route add 10.0.0.100 via 10.32.0.2
+	on "$DIRECTOR" ip route add 10.0.0.1 via 10.32.0.2
+	ip route add 10.31.0.0/24 via 10.33.0.1
+	on "$DIRECTOR" sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
+	for name in all default; do echo 0 >/proc/sys/net/ipv4/conf/$name/rp_filter; done
+	on "$VISITOR" sh -c 'for rule in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 0 >$rule; done'
+	for rule in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 0 >"$rule"; done
+}
+
+keepalived_is_let_in() {
+	on "$DIRECTOR" "$RAWPEER" connect $OWN:80 close >/dev/null 2>&1
+}
+
+keepalived_is_refused() {
+	! keepalived_is_let_in
+}
+
+balanced_by_ipvs() {
+	EXPECT_LOG='target .* is down\|no target is up\|refus'
+	nginx_serve 10.0.0.86:80 10.0.0.87:80
+	make_file html/big 1
+	director
+	weir_recipe ipvs.ini -o log_level=debug
+	ip address add 10.0.0.100/32 dev lo
+	for _ in {1..5}; do keepalived_is_let_in || fail "keepalived is refused"; done
+	wait_for "keepalived to be gone" dump_shows count 0 pair
+	has_told_nobody "keepalived"
+	on "$VISITOR" curl --silent --show-error --fail --max-time 60 -o back http://10.0.0.100/big
+	expect_same html/big back
+	wait_for "a line about the client as it is" log_has 'closed .* client=10.31.0.1:.*reason=eof'
+	server_stop
+	wait_for "keepalived to be refused" keepalived_is_refused
+	nginx_serve 10.0.0.86:80 10.0.0.87:80
+	wait_for "keepalived to be let in again" keepalived_is_let_in
+	server_stop
+}
+beside "behind IPVS: checks reach no target, clients are seen as they are, no target is no weir" balanced_by_ipvs
+
+keepalived_conf() {
+	need keepalived
+	recipe keepalived.conf
+	ip link add eth0 type veth peer name eth1
+	keepalived --config-test -f "$PWD/keepalived.conf" >out 2>&1 || fail "keepalived refuses it: $(<out)"
+	echo '    lvs_method NONE' >>keepalived.conf
+	if keepalived --config-test -f "$PWD/keepalived.conf" >out 2>&1; then fail "it judges nothing"; fi
+}
+beside "behind IPVS: keepalived's own judgement of the file" keepalived_conf
 
 # 80 ms there and back. A burst is handed over before its target has read a byte. Of a camera, no more is
 # under way than was allowed.
