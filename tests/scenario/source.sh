@@ -29,14 +29,14 @@ is_apart() {
 
 wire() {
 	ip link add "near$1" type veth peer name "far$1" netns "$THERE"
-	ip link set "near$1" up
-	there ip link set "far$1" up
 	for last in 1 3; do
 		ip addr add "10.$((1 + $1)).0.$last/24" dev "near$1"
 		ip addr add "fd0$((1 + $1))::$last/64" dev "near$1" nodad
 	done
 	there ip addr add "10.$((1 + $1)).0.2/24" dev "far$1"
 	there ip addr add "fd0$((1 + $1))::2/64" dev "far$1" nodad
+	there ip link set "far$1" up
+	ip link set "near$1" up
 	ip route add 10.9.0.9 via "10.$((1 + $1)).0.2" metric "$((10 + $1))"
 	ip route add fd09::9 via "fd0$((1 + $1))::2" metric "$((10 + $1))"
 }
@@ -230,13 +230,13 @@ other_family() {
 beside "without an address of one family, a target of the other serves" other_family
 
 # It comes, is away, and comes again with another number. Those who were there vanish, for the target as well.
-# Before it has an address it leads nowhere, so clients are held.
+# Before it has a route it leads nowhere, so clients are held.
 interface_comes_and_goes() {
 	STRANGERS=yes # the target does not tell how that ended
 	EXPECT_LOG="$WAITS\|vanished\|target .* down\|no target could be"
 	hosts 1
 	target_there target 10.9.0.9 echo
-	weir_relay -o source_interface=near1 -o connect_timeout=1m -o retry_time=1m -o vanish_timeout=1s -o fail_limit=0
+	weir_relay -o source_interface=near1 -o connect_timeout=1s -o retry_time=1m -o vanish_timeout=1s -o fail_limit=0
 	client_as early mirror send 10 recv 10 fin expect-fin
 	wait_log "${WAITS}there is no interface near1 (source_interface)"
 	wire 1
