@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define UNIX_PORT 65536u /* stands for all unix addresses */
 
@@ -83,10 +82,8 @@ static int check_all(struct relay *const *relays, size_t count, size_t entrances
 	size_t marked = 0;
 	int error;
 
-	if (!marks) {
-		log_error("cannot tell listening addresses apart: %s", strerror(ENOMEM));
+	if (!marks)
 		return -ENOMEM;
-	}
 	for (size_t i = 0; i < count; i++)
 		marked = add_relay(marks, marked, relays[i], i);
 	error = check_ports(marks, marked);

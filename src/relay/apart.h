@@ -10,8 +10,8 @@
 #include <stddef.h>
 
 /*
- * The entrances of these relays are bound. 0, -EADDRINUSE or -ENOMEM; the error is logged, and the later one
- * of two relays is in the wrong.
+ * The entrances of these relays are bound. 0, -ENOMEM, or -EADDRINUSE; that is logged, and the later one of
+ * two relays is in the wrong.
  */
 int apart_check(struct relay *const *relays, size_t count);
 
