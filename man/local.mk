@@ -8,6 +8,7 @@ dist_man_MANS += man/weir-recipes.7
 RECIPES = \
 	conf/recipe-balancer.ini \
 	conf/recipe-database.ini \
+	conf/recipe-ftp.ini \
 	conf/recipe-game.ini \
 	conf/recipe-haproxy.cfg \
 	conf/recipe-ipvs.ini \
@@ -19,12 +20,12 @@ RECIPES = \
 	conf/recipe-proxy-haproxy.cfg \
 	conf/recipe-proxy-nginx.conf \
 	conf/recipe-restarts.ini \
-	conf/recipe-rooms.sh \
 	conf/recipe-sites.ini \
 	conf/recipe-ssh.ini \
 	conf/recipe-standby.ini \
 	conf/recipe-targets.ini \
-	conf/recipe-unix.ini
+	conf/recipe-unix.ini \
+	conf/recipe-vsftpd.conf
 $(RECIPES): man/weir-recipes.7 man/recipe.awk
 	$(AM_V_GEN)$(MKDIR_P) conf && \
 	$(AWK) -v name=`echo $@ | sed 's/^conf.recipe-//'` -f $(srcdir)/man/recipe.awk \

@@ -179,3 +179,33 @@ postfix_stop() {
 	postfix -c "$PWD/postfix" stop >/dev/null 2>&1
 	wait "$SERVER_PID" || :
 }
+
+# vsftpd_serve ADDRESS:PORT FILE: whoever comes may read the case's folder and write incoming/. FILE is part
+# of its configuration.
+vsftpd_serve() {
+	need vsftpd
+	[ "$(id -u)" -eq 0 ] || skip "vsftpd needs root"
+	id ftp >/dev/null 2>&1 || skip "there is no user ftp"
+	# shellcheck disable=SC2154 # of scenario/lib.sh
+	chmod 711 "$top"
+	chmod 755 .
+	mkdir -p incoming empty
+	chown ftp incoming
+	cat - "$2" >server.conf <<-END
+		listen=YES
+		listen_address=${1%:*}
+		listen_port=${1##*:}
+		background=NO
+		anonymous_enable=YES
+		no_anon_password=YES
+		anon_root=$PWD
+		write_enable=YES
+		anon_upload_enable=YES
+		anon_other_write_enable=YES
+		anon_world_readable_only=NO
+		secure_chroot_dir=$PWD/empty
+		seccomp_sandbox=NO
+		xferlog_enable=NO
+	END
+	serve "$1" vsftpd "$PWD/server.conf"
+}

@@ -27,7 +27,7 @@ OWN=10.0.0.1 # weir's machine in all recipes
 set_up_world() {
 	local address
 	ip link set lo up
-	for address in $OWN 10.0.0.5 10.0.0.1{1,2,3} 10.0.0.2{1,2} 10.0.0.{40,50,60,70,71,80} 10.0.0.8{1,2,3,4,5}; do
+	for address in $OWN 10.0.0.5 10.0.0.1{1,2,3} 10.0.0.2{1,2} 10.0.0.{40,50,60,70,71,80,90} 10.0.0.8{1,2,3,4,5}; do
 		ip address add $address/32 dev lo
 	done
 	for address in 10.0.0.14 10.0.0.8{6,7}; do ip address add $address/32 dev lo; done
@@ -140,15 +140,30 @@ game() {
 }
 beside "a game: each port reaches its own target" game
 
-more_rooms() {
-	recipe game.ini
-	recipe rooms.sh
-	mv game.ini relay.ini
-	sh rooms.sh
-	"$WEIR" --test --config relay.ini >test.out
-	expect_equal "what --test says" "configuration is good: 21 relays" "$(head -n 1 test.out)"
+# transfers ARG...: one to the server and back.
+transfers() {
+	get --interface 10.0.0.5 "$@" --upload-file sent ftp://$OWN/incoming/file
+	get --interface 10.0.0.5 "$@" -o back ftp://$OWN/incoming/file
+	expect_same sent back
+	rm back incoming/file
 }
-beside "a game: rooms that the shell writes" more_rooms
+
+# With EPSV, a client is told a port only; with PASV, an address too.
+ftp() {
+	need curl
+	make_file sent 3
+	recipe vsftpd.conf
+	vsftpd_serve 10.0.0.90:21 vsftpd.conf
+	weir_recipe ftp.ini
+	transfers --ftp-pasv
+	transfers --ftp-pasv --disable-epsv --no-ftp-skip-pasv-ip
+	if get --interface 10.0.0.5 --ftp-port - ftp://$OWN/; then fail "active mode is possible"; fi
+	wait_for "the close lines of four files" log_counts 4 ' relay=ftp-data .* reason=eof'
+	sed -n 's/.* relay=ftp-data .* upload_bytes=\([0-9]*\) .*/\1/p' weir.log >uploads
+	expect_equal "bytes to the server" $((2 * 3 * 1024 * 1024)) "$(awk '{ n += $1 } END { print n }' uploads)"
+	server_stop
+}
+beside "FTP: files both ways in passive mode" ftp
 
 which_database() {
 	sql 127.0.0.1:6433 -c 'select inet_server_addr()'
