@@ -1,6 +1,7 @@
 # Real programs through the daemon. Where one is missing, its cases are skipped.
 REAL = \
 	tests/real/iperf3.sh \
+	tests/real/kubernetes.sh \
 	tests/real/nginx.sh \
 	tests/real/postgres.sh \
 	tests/real/proxy.sh \
@@ -11,7 +12,7 @@ REAL = \
 	tests/real/service.sh \
 	tests/real/package.sh
 TESTS += $(REAL)
-EXTRA_DIST += $(REAL) tests/real/lib.sh tests/real/machine.sh tests/real/programs.sh
+EXTRA_DIST += $(REAL) tests/real/lib.sh tests/real/kubernetes.py tests/real/machine.sh tests/real/programs.sh
 
 clean-local:
 	rm -rf tests/real/machines
