@@ -1,6 +1,6 @@
 /*
- * Whether clients of one entrance could come in at another, which is in doubt only where relays listen by name:
- * the configuration has been checked for the others.
+ * Whether clients of one entrance could come in at another, which is in doubt only where relays listen by
+ * name: the configuration has been checked for the others.
  */
 #ifndef WEIR_APART_H
 #define WEIR_APART_H

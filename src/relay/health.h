@@ -119,8 +119,8 @@ bool health_is_up(const struct health *health);
 
 /*
  * How an attempt went: 0 or -errno. A shortage of ours says nothing about the address and is not noted, nor
- * is a full backlog (EAGAIN) that a client or a check still waits for. tries: after health_begin_try. One that goes well
- * on an address without trouble takes no lock.
+ * is a full backlog (EAGAIN) that a client or a check still waits for. tries: after health_begin_try. One
+ * that goes well on an address without trouble takes no lock.
  */
 void health_note(struct health *health, int error, bool tries);
 /* The one that tries it has ended without knowing. The next one may try at once. */

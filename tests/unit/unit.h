@@ -10,7 +10,7 @@
 
 #define UNIT_PATH_MAX 48
 
-/* For all files of the program. It is removed in the end, with what is left in it, also when a test was killed. */
+/* For all files of the program. It is removed in the end, with all in it, also when a test was killed. */
 extern char unit_folder[];
 
 /* A new folder in it, made as mkdtemp(3) does. */
