@@ -105,7 +105,7 @@ static int send_header(const struct pair *pair)
  * Looks at the attempt. 0 if it is connected and the flows are open, or still under way and an event waits
  * for it; otherwise -errno. If it has failed but there is something to read, the target was connected,
  * answered and failed after that. Then the answer counts. Where it is we who cannot send our header, it does
- * not.
+ * not, and nothing is left of the attempt.
  */
 static int check_connection(struct pair *pair)
 {
@@ -117,7 +117,9 @@ static int check_connection(struct pair *pair)
 		return -ECONNREFUSED; /* nothing else listens there */
 	if (!error)
 		error = send_header(pair);
-	if (error && (stream_unread(pair->target.fd) == 0 || socket_error_is_shortage(error)))
+	if (socket_error_is_shortage(error))
+		pair_close_socket(&pair->target, true);
+	if (error && (pair->target.fd < 0 || stream_unread(pair->target.fd) == 0))
 		return error;
 	open_flows(pair);
 	if (error)
@@ -163,15 +165,11 @@ static void note_wait(const struct pair *pair, int error)
 }
 
 /*
- * Tries the chosen address. A full backlog of the target (unix(7)), or a shortage of ours, does not mean that
- * the target is down. Then it is tried again until connect_timeout.
+ * What has come of an attempt. A full backlog of the target (unix(7)), or a shortage of ours, does not mean
+ * that the target is down. Then it is tried again until connect_timeout, and 0 is returned.
  */
-static int attempt_connect(struct pair *pair)
+static int postpone(struct pair *pair, int error)
 {
-	int error;
-
-	pair->phase = PHASE_CONNECTING;
-	error = try_unless_short(pair);
 	if (pair->target.fd >= 0 || (error != -EAGAIN && !socket_error_is_shortage(error)))
 		return error;
 	if (shortage_is_of_address(error) &&
@@ -182,6 +180,13 @@ static int attempt_connect(struct pair *pair)
 	pair->phase = PHASE_WAITING;
 	pair->wait_reason = error;
 	return 0;
+}
+
+/* Tries the chosen address. */
+static int attempt_connect(struct pair *pair)
+{
+	pair->phase = PHASE_CONNECTING;
+	return postpone(pair, try_unless_short(pair));
 }
 
 /* 0 or -EDEADLK with the next choice; otherwise -errno: there is none. */
@@ -251,7 +256,7 @@ void pair_connect_begin(struct pair *pair, uint64_t since)
 
 EVENT_CALLBACK(on_connected, struct pair, pair)
 {
-	int error = check_connection(pair);
+	int error = postpone(pair, check_connection(pair));
 
 	if (error) {
 		fail_attempt(pair, error);
