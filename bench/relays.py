@@ -202,6 +202,8 @@ def all_relays(weir, before=None):
               pairs=1000, scales=False),
         _relay_of_weir("weir", "as shipped, without a log line per pair, which no other writes", weir, QUIET),
         _relay_of_weir("weir-log", "the same with the line per pair, written to a file", weir, cases=("connect",)),
+        _relay_of_weir("weir-networks", "weir with 10,000 networks to look each client up in", weir, QUIET,
+                       *(f"deny=10.{n // 250}.{n % 250}.0/25" for n in range(10000)), cases=("connect",)),
         _relay_of_weir("weir-copy", "the same with splice = off", weir, QUIET, "splice=off", cases=()),
         _relay_of_weir("weir-16m", "the same with high_watermark = 16M", weir, QUIET, "high_watermark=16M", cases=()),
         _from_an_address(weir),
