@@ -53,6 +53,7 @@ HELD_PER_PAIR = Metric("held_kib_per_pair", "relay memory, KiB per pair", of_rel
 KERNEL_PER_PAIR = Metric("kernel_kib_per_pair", "kernel TCP buffers, KiB per pair")
 HELD = Metric("held_mib", "relay memory, MiB more than before", of_relay=True)
 KERNEL = Metric("kernel_mib", "kernel TCP buffers, MiB more than before")
+OF_LIMIT = Metric("percent_of_limit", "throughput, % of the limit", lower_is_better=False)
 CPU_PERCENT = Metric("cpu_percent", "relay CPU meanwhile, %", of_relay=True)
 NEWCOMER = Metric("newcomer_open_us", "a newcomer's connect and first answer, µs")
 P50 = Metric("p50_us", "median round trip, µs")
@@ -249,6 +250,19 @@ def paced(readers, *arguments):
     return run
 
 
+def limited(limit, connections):
+    """Downloads over ten seconds that may be so many bytes a second together."""
+
+    def run(arena):
+        result = arena.run("bulk", "-d", "-n", connections, "-t", "10s")
+        return {
+            OF_LIMIT.key: result["bytes"] / result["seconds"] / limit * 100,
+            CPU_PERCENT.key: result["cpu_ns"] / 1e9 / result["seconds"] * 100,
+        }
+
+    return run
+
+
 def growth(pairs, active):
     """Round trips on a few connections while all others are idle."""
 
@@ -329,6 +343,15 @@ def _growth_cases():
                    (CPU_PER_TRIP, P50), growth(pairs, 10), pairs=pairs)
 
 
+def _rate_cases():
+    for name, limit, connections in (("10K", 10**4, 1), ("1M", 10**6, 1), ("100M", 10**8, 1), ("1G", 10**9, 16)):
+        key = "download_rate" if connections == 1 else "relay_download_rate"
+        for splice in ("auto", "off"):
+            yield Case("Limits on rates", f"rate-{name}-{splice}", f"{name}B/s, {connections}, splice {splice}",
+                       (OF_LIMIT, CPU_PERCENT), limited(limit, connections), pairs=connections, rounds=1,
+                       only_named=True, relays=("weir*",), options=(f"{key}={limit}", f"splice={splice}"))
+
+
 def _default_cases():
     section = "Workers as each relay chooses by itself"
     yield Case(section, "auto-bulk-both-16", "both, 16", BULK, bulk("both", 16, "1G"), workers=None, pairs=16)
@@ -360,5 +383,6 @@ def all_cases():
         *(Case("Slow readers of 32 MiB/s each", f"paced-{readers}-{piece}", f"{readers}, given {piece} bytes at once",
                (CPU_PERCENT,), paced(readers, "-p", piece), pairs=readers) for readers, piece in ((16, "8K"), (4, "1448"))),
         *_growth_cases(),
+        *_rate_cases(),
         *_default_cases(),
     ]
