@@ -386,6 +386,20 @@ START_TEST(checks_alone_bring_it_up)
 }
 END_TEST
 
+START_TEST(failures_before_it_was_down_do_not_count)
+{
+	rules.check_interval = 1000;
+	apply_rules();
+	refuse(3);
+	check(2, 0);
+	ck_assert_int_eq(use(), USE_UP);
+	refuse(2);
+	ck_assert_int_eq(use(), USE_UP);
+	refuse(1);
+	ck_assert_int_eq(use(), USE_DOWN);
+}
+END_TEST
+
 START_TEST(checks_that_fail_in_a_row_take_it_out)
 {
 	rules.check_interval = 1000;
@@ -706,6 +720,7 @@ static void add_tests_of_state(TCase *tcase)
 	tcase_add_test(tcase, rules_change_at_once);
 	tcase_add_test(tcase, connection_without_trouble_takes_no_lock);
 	tcase_add_test(tcase, checks_alone_bring_it_up);
+	tcase_add_test(tcase, failures_before_it_was_down_do_not_count);
 	tcase_add_test(tcase, checks_that_fail_in_a_row_take_it_out);
 	tcase_add_test(tcase, try_decides_nothing_once_there_are_checks);
 	tcase_add_test(tcase, weight_grows_only_after_it_was_down);
