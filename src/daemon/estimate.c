@@ -29,7 +29,7 @@
 #define WORKER_COST   (512 * 1024)      /* buffer for reads, stack, what the allocator keeps at hand */
 #define RELAY_COST    4096              /* its settings and the like */
 #define TARGET_COST   4096              /* its settings, what is known of a few addresses, their records */
-#define NETWORK_COST  168 /* 24 in its list, 32 in the set, both twice while it is reloaded; 56 to make that */
+#define NETWORK_COST  168 /* 24 in its list, 32 in the set, both twice in a reload; 56 while that is made */
 #define COUNTED_COST  512 /* counters and the like of a relay, for each worker */
 #define ENTRANCE_COST 1024
 #define ACCEPTOR_COST 1024 /* one for each entrance and worker, and one more while another stands in */
