@@ -38,6 +38,11 @@ struct address_list *fake_lookup(const char *host, void *arg, int *error)
 	return list;
 }
 
+struct event_base *look_up_base(void)
+{
+	return base;
+}
+
 void resolve(struct relay *one)
 {
 	for (size_t i = 0; i < config_count_targets(one->config); i++) {

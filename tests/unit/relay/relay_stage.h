@@ -20,6 +20,8 @@ extern struct endpoint moving; /* what "moving.example" has */
  * says, others do not resolve.
  */
 lookup_call fake_lookup;
+/* On which names are looked up. */
+struct event_base *look_up_base(void);
 /* Waits until names of the relay have been looked up. */
 void resolve(struct relay *one);
 /* The relay, with these targets and options (or NULL). */

@@ -558,6 +558,29 @@ START_TEST(every_address_is_shown)
 }
 END_TEST
 
+static bool is_moved(void *arg, const struct endpoint *endpoint)
+{
+	(void)arg;
+	return endpoint->in.sin_addr.s_addr == moving.in.sin_addr.s_addr;
+}
+
+/* The name has perhaps moved, so nobody waits for resolve_interval. */
+START_TEST(name_is_looked_up_again_after_a_failure)
+{
+	struct target_choice choice;
+
+	moving = (struct endpoint){.length = sizeof(moving.in), .in.sin_family = AF_INET};
+	moving.in.sin_addr.s_addr = htonl(0x7f000001);
+	begin(TEXTS("moving.example:1"), TEXTS("resolve_interval=1h"));
+	ck_assert(targets_any_address(relay->targets, 0, is_moved, NULL));
+	moving.in.sin_addr.s_addr = htonl(0x7f000002);
+	ck_assert_int_eq(targets_choose(relay->targets, &anyone, 0, NULL, &choice), 0);
+	targets_note_attempt(relay->targets, &choice, -ECONNREFUSED);
+	target_choice_deinit(&choice);
+	LOOP_UNTIL(look_up_base(), targets_any_address(relay->targets, 0, is_moved, NULL));
+}
+END_TEST
+
 static struct loops *loops;
 
 /* Opens a relay that listens on listen. "moving.example" leads to address, at the port of that entrance. */
@@ -695,6 +718,7 @@ int main(void)
 	tcase_add_loop_test(tcase, target_with_an_address_left_is_up, 1, 4);
 	tcase_add_test(tcase, what_a_client_did_not_get_goes_to_the_others_evenly);
 	tcase_add_loop_test(tcase, no_address_is_tried_twice, 0, 2);
+	tcase_add_test(tcase, name_is_looked_up_again_after_a_failure);
 	tcase_add_test(tcase, backup_is_chosen_when_no_target_is_up);
 	tcase_add_test(tcase, when_all_are_down_the_one_that_is_for_longest_comes_first);
 	tcase_add_test(tcase, those_that_are_down_take_turns);
