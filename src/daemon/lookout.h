@@ -1,6 +1,6 @@
 /*
- * All listening sockets of a generation in one epoll, which tells where clients wait. A look costs nothing for
- * those without.
+ * All listening sockets of a generation in one epoll, which tells where clients wait. A look costs nothing
+ * for those without.
  */
 #ifndef WEIR_LOOKOUT_H
 #define WEIR_LOOKOUT_H
@@ -38,9 +38,9 @@ void lookout_free(struct lookout *lookout); /* takes NULL */
 unsigned lookout_look(const struct lookout *lookout, const struct watched *waiting[LOOKOUT_BATCH]);
 
 /*
- * Where entrances of the generation are about to refuse clients, or to let them in again: adds what is wanted
- * from then on, and leaves all others alone. 0 or -errno, and nothing has changed. Then lookout_settle lets go
- * what is not wanted any more, and lookout_retract undoes the addition, if there was one.
+ * Where entrances of the generation are about to refuse clients, or to let them in again: adds what is
+ * wanted from then on, and leaves all others alone. 0 or -errno, and nothing has changed. Then lookout_settle
+ * lets go what is not wanted any more, and lookout_retract undoes the addition, if there was one.
  */
 int lookout_extend(struct lookout *lookout);
 void lookout_settle(struct lookout *lookout);

@@ -35,8 +35,8 @@ struct census {
 };
 
 /*
- * A target is up while one of its addresses is. So is one whose name is looked up for the first time: it is as
- * good as an address that was never tried.
+ * A target is up while one of its addresses is. So is one whose name is looked up for the first time: it is
+ * as good as an address that was never tried.
  */
 static void count_address(void *arg, const struct config_target *target, bool backup, struct health *health)
 {

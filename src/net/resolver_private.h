@@ -1,4 +1,4 @@
-/* What the files of the resolver share: resolver.c (hosts and their names), resolving.c (looking up a host). */
+/* What the files of the resolver share: resolver.c (hosts and their names), resolving.c (looking up). */
 #ifndef WEIR_RESOLVER_PRIVATE_H
 #define WEIR_RESOLVER_PRIVATE_H
 
@@ -53,7 +53,7 @@ struct resolver {
 
 /* Looks the host up now, for the first time. 0 or -ENOMEM. */
 int resolving_begin(struct host *host);
-/* Looks it up at due (clock_ms) at the latest, unless that is under way: there is a next one only after it. */
+/* Looks it up by due (clock_ms), unless that is under way: there is a next one only after it. */
 void resolving_look_up_by(struct host *host, uint64_t due);
 /* The next failure is the first of a row. */
 void resolving_reset_retry(struct host *host);
