@@ -192,8 +192,8 @@ many() {
 	TARGET=127.0.0.1:31000
 	section r 127.0.0.2:30000-33999 | install
 	weir_start -c relay.ini -o workers="$1"
-	expect_at_most "ticks of CPU for the start" $((20 + 20 * $1)) "$(weir_ticks)"
-	expect_at_most "KiB in memory" $((10000 + 5000 * $1)) "$WEIR_RSS"
+	expect_at_most "ticks of CPU for the start" $((10 + 10 * $1)) "$(weir_ticks)"
+	expect_at_most "KiB in memory" $((9000 + 3000 * $1)) "$WEIR_RSS"
 	expect_at_most "lines of the log" 3 "$(wc -l <weir.log)"
 	leads 127.0.0.2:30000 31000
 	leads 127.0.0.2:33999 31000
@@ -222,7 +222,7 @@ many_by_name() {
 	ulimit -n 20000 2>/dev/null || skip "no more than $(ulimit -n) descriptors"
 	weir_start -l localhost:30000-33999 -T 127.0.0.1:35000 -o workers=1
 	leads 127.0.0.1:33999 35000
-	expect_at_most "ticks of CPU for the start" 30 "$(weir_ticks)"
+	expect_at_most "ticks of CPU for the start" 15 "$(weir_ticks)"
 	log_has ': listening on 127.0.0.1:30000-33999$' || fail "$(grep listening weir.log)"
 }
 scenario "4,000 ports of a host name" many_by_name
