@@ -65,13 +65,23 @@ void acceptor_want_no_more(struct acceptor *acceptor)
 	acceptor->wanting = false;
 }
 
+/* The slots that it waits for now, or NULL. */
+static void set_awaited(struct acceptor *acceptor, struct slots *slots)
+{
+	if (slots && !acceptor->awaited)
+		LIST_INSERT_HEAD(&acceptor->all->awaiting, acceptor, awaiting_entry);
+	else if (!slots && acceptor->awaited)
+		LIST_REMOVE(acceptor, awaiting_entry);
+	acceptor->awaited = slots;
+}
+
 /* A slot that it was told of but cannot use is passed on. */
 static void await(struct acceptor *acceptor, struct slots *slots)
 {
 	struct slots *before = acceptor->awaited;
 
 	acceptor_unwatch(acceptor);
-	acceptor->awaited = slots;
+	set_awaited(acceptor, slots);
 	slots_wait(slots, &acceptor->waiter);
 	if (before && before != slots)
 		slots_pass(before);
@@ -81,7 +91,7 @@ void acceptor_await_no_more(struct acceptor *acceptor)
 {
 	if (acceptor->awaited)
 		slots_forget(acceptor->awaited, &acceptor->waiter);
-	acceptor->awaited = NULL;
+	set_awaited(acceptor, NULL);
 }
 
 static void on_told(struct slots_waiter *waiter)
@@ -289,7 +299,7 @@ static enum outcome accept_some(struct acceptor *acceptor)
 
 	if (outcome == AT_LIMIT)
 		return outcome;
-	acceptor->awaited = NULL; /* it was told */
+	set_awaited(acceptor, NULL); /* it was told */
 	if (outcome == EMPTY && acceptor->draining && clock_ms() >= acceptor->linger_until) {
 		acceptor_end(acceptor);
 		return outcome;
@@ -344,9 +354,8 @@ EVENT_CALLBACK(on_retry, struct acceptors, all)
 
 	backoff_next(&all->pause, PAUSE_MAX_MS);
 	try_again(all);
-	LIST_FOREACH (acceptor, &all->list, entry)
-		if (acceptor->awaited)
-			log_limit(acceptor);
+	LIST_FOREACH (acceptor, &all->awaiting, awaiting_entry)
+		log_limit(acceptor);
 	if (!TAILQ_EMPTY(&all->wanting))
 		arm_retry(all);
 	if (!event_pending(all->retry, EV_TIMEOUT, NULL))
@@ -366,9 +375,9 @@ void acceptors_resume(struct acceptors *acceptors)
 {
 	struct acceptor *acceptor, *next;
 
-	for (acceptor = LIST_FIRST(&acceptors->list); acceptor; acceptor = next) {
-		next = LIST_NEXT(acceptor, entry);
-		if (acceptor->awaited && !slots_awaited(&acceptor->waiter))
+	for (acceptor = LIST_FIRST(&acceptors->awaiting); acceptor; acceptor = next) {
+		next = LIST_NEXT(acceptor, awaiting_entry);
+		if (!slots_awaited(&acceptor->waiter))
 			resume(acceptor);
 	}
 }
@@ -384,6 +393,7 @@ void acceptors_pair_ended(struct acceptors *acceptors)
 int acceptors_init(struct acceptors *acceptors)
 {
 	LIST_INIT(&acceptors->list);
+	LIST_INIT(&acceptors->awaiting);
 	TAILQ_INIT(&acceptors->wanting);
 	backoff_reset(&acceptors->pause, PAUSE_MIN_MS);
 	acceptors->retry = event_new(acceptors->set->io.base, -1, 0, on_retry, acceptors);

@@ -31,6 +31,7 @@ struct acceptors {
 	void *arg;
 	/* private */
 	struct acceptor_list list;
+	struct acceptor_list awaiting;   /* those at a limit */
 	struct acceptor_wanting wanting; /* those that pause because of a shortage */
 	struct event *retry;             /* while there are such, or one whose limit is not logged yet */
 	struct backoff pause;            /* how long until the next try */

@@ -25,7 +25,7 @@ struct acceptor {
 	bool draining;
 	int early; /* draining: a client that was accepted before it had a slot, or negative; owned */
 	uint64_t linger_until; /* draining: clock_ms at which no handshake can be under way any more */
-	LIST_ENTRY(acceptor) entry;
+	LIST_ENTRY(acceptor) entry, awaiting_entry;
 	TAILQ_ENTRY(acceptor) wanting_entry;
 };
 
