@@ -137,7 +137,8 @@ nginx_before_weir() {
 }
 beside "nginx, weir, haproxy" nginx_before_weir
 
-# The balancer's own checks connect and end. With connect_on = data they reach no target and no line of the log.
+# The balancer's own checks connect and end. With connect_on = data they reach no target, and leave no line in
+# the log.
 checked() {
 	local near target
 	near=$(free_address)

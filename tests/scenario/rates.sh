@@ -110,9 +110,9 @@ both_limits() {
 beside "a pair's and its relay's limit hold together" both_limits
 
 each_direction() {
-	target duplex 300K 900K fin expect-fin
+	target duplex 500K 1500K fin expect-fin
 	weir_relay -o upload_rate=300K -o download_rate=100K
-	client duplex 900K 300K fin expect-fin
+	client duplex 1500K 500K fin expect-fin
 	dump_until count 2 flow limited_by=relay
 	measure 2
 	expect_rate upload $((300 * 1024)) 60
