@@ -165,8 +165,19 @@ ftp() {
 }
 beside "FTP: files both ways in passive mode" ftp
 
+# The answer, also of a server that begins to listen and refuses queries until it has started.
+sql_insisting() {
+	for _ in {1..300}; do
+		sql "$@" 2>refused && return
+		grep -q 'the database system is starting up' refused || break
+		sleep 0.1
+	done
+	cat refused >&2
+	return 1
+}
+
 which_database() {
-	sql 127.0.0.1:6433 -c 'select inet_server_addr()'
+	sql_insisting 127.0.0.1:6433 -c 'select inet_server_addr()'
 }
 
 gets_database() {
@@ -229,7 +240,7 @@ restarts() {
 	has_told_nobody "port scanners"
 	expect_equal "the answer" 1 "$(sql $OWN:5432 -c 'select 1')"
 	postgres_stop
-	sql $OWN:5432 -c 'select 2' >held &
+	sql_insisting $OWN:5432 -c 'select 2' >held &
 	asking=$!
 	wait_log 'target db2.example.net:5432 .*is down\|no target could be connected'
 	postgres_start 10.0.0.14:5432

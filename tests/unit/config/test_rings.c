@@ -230,6 +230,7 @@ int main(void)
 	TCase *tcase = tcase_create("rings");
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_set_timeout(tcase, 30); /* quickly is far less, but other programs may have the CPUs */
 	tcase_add_loop_test(tcase, target_that_is_the_own_listener_is_refused, 0, COUNT(places));
 	tcase_add_loop_test(tcase, rings_are_refused_and_chains_are_not, 0, COUNT(rings));
 	tcase_add_test(tcase, ring_of_the_command_line_is_refused);
