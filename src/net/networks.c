@@ -151,13 +151,14 @@ char *network_format(const struct network *network, char buf[NETWORK_TEXT_MAX])
 
 struct in6_addr network_of_client(const union client_address *client, unsigned ipv6_prefix)
 {
-	struct in6_addr address = in6addr_any;
+	const struct in_addr nobody = {.s_addr = INADDR_ANY};
 	struct point rest = host_bits(ipv6_prefix), first;
+	struct in6_addr address;
 
-	if (client->any.sa_family == AF_INET)
-		map(&client->in.sin_addr, &address);
-	if (client->any.sa_family != AF_INET6)
+	if (client->any.sa_family != AF_INET6) {
+		map(client->any.sa_family == AF_INET ? &client->in.sin_addr : &nobody, &address);
 		return address;
+	}
 	if (IN6_IS_ADDR_V4MAPPED(&client->in6.sin6_addr))
 		return client->in6.sin6_addr;
 	first = point_of(&client->in6.sin6_addr);

@@ -138,6 +138,21 @@ singly() {
 }
 beside "ipv6_source_prefix = 128: each address is one" singly
 
+# ::/64 is the network of ::1.
+unix_per_source() {
+	has_addresses ::1
+	target -s echo
+	printf '%s\n' '[relay a]' 'listen = [::1]:0' "listen = unix:$PWD/a" "target = $TARGET" \
+		'max_connections_per_source = 1' >relay.ini
+	weir_start -c relay.ini
+	client_as local mirror send 10 recv 10 touch local.in await out fin expect-fin
+	wait_for "one of ::1 to be in" test -e local.in
+	RELAY=unix:$PWD/a client_as unix mirror send 10 recv 10 fin expect-fin
+	peer_end unix
+	touch out
+}
+beside "max_connections_per_source: unix clients are one source, and no part of ::1" unix_per_source
+
 many_per_source() {
 	target -s -i echo
 	weir_relay -o max_connections_per_source=5
