@@ -68,18 +68,21 @@ static void heed(struct pair *pair, const struct proxy_header *header)
 	pair_entry_admit(pair, &client);
 }
 
-/* Adds what was taken to what is kept, until the rest has come. */
+/*
+ * Adds what was taken to what is kept, until the rest has come. There is room for any header at once: if it
+ * grew byte by byte, those of many clients would leave holes between them.
+ */
 static void put_by(struct pair *pair, const unsigned char *bytes, size_t size)
 {
 	struct arrival *arrival = pair->arrival;
-	unsigned char *grown = realloc(arrival->bytes, arrival->size + size);
 
-	if (!grown) {
+	if (!arrival->bytes)
+		arrival->bytes = malloc(PROXY_HEADER_MAX);
+	if (!arrival->bytes) {
 		pair_entry_turn_away(pair, REASON_OUT_OF_MEMORY);
 		return;
 	}
-	memcpy(grown + arrival->size, bytes, size);
-	arrival->bytes = grown;
+	memcpy(arrival->bytes + arrival->size, bytes, size);
 	arrival->size += size;
 	pair_entry_await(pair);
 }
