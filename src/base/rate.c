@@ -123,13 +123,25 @@ static void take_portion(struct rate_share *share, uint64_t limit, int64_t now)
 	                                                memory_order_relaxed, memory_order_relaxed));
 }
 
-/* The limit was changed. It keeps its place, and the time that it has taken. */
-static void convert(struct rate_share *share, uint64_t limit)
+/*
+ * The limit was changed. It keeps its place, and the time that it has taken. But of a tiny rate a byte may have
+ * taken a second, which brings far more now than a portion: the line becomes shorter then, for all.
+ */
+static void convert(struct rate_share *share, uint64_t limit, int64_t now)
 {
-	uint64_t left = bytes_earned(ns_to_earn(share->left, share->price), limit);
+	uint32_t wanting = atomic_load_explicit(&share->rate->wanting, memory_order_relaxed);
+	int64_t taken = ns_to_earn(share->left, share->price), wait = share->due - now, ahead;
+	double part;
 
-	share->left = min_u64(left, burst_of(limit));
+	share->left = min_u64(bytes_earned(taken, limit), portion_of(limit, wanting));
 	share->price = limit;
+	if (wait <= 0 || taken == 0)
+		return;
+	part = (double)ns_to_earn(share->left, limit) / (double)taken;
+	ahead = wait < taken ? wait : taken; /* of its portion, what is not earned yet */
+	atomic_fetch_sub_explicit(&share->rate->earned, ahead - (int64_t)((double)ahead * part),
+	                          memory_order_relaxed);
+	share->due = now + (int64_t)((double)wait * part);
 }
 
 static void give_back(struct rate_share *share)
@@ -165,7 +177,7 @@ uint64_t rate_allows(struct rate_share *share, uint64_t now)
 		return RATE_UNLIMITED;
 	}
 	if (share->left > 0 && share->price != limit)
-		convert(share, limit);
+		convert(share, limit, ns);
 	if (share->left == 0)
 		take_portion(share, limit, ns);
 	if (ns < share->due && ns < due(share))
