@@ -47,6 +47,10 @@ settings() {
 	choose slow_start 0 1s
 	choose retry_time 0 5s
 	choose connect_on accept data
+	choose upload_rate 0 0 1M 20M
+	choose download_rate 0 0 1M 20M
+	choose relay_upload_rate 0 0 8M 100M
+	choose relay_download_rate 0 0 8M 100M
 	echo "settings for seed $1: ${options[*]}"
 }
 
