@@ -11,16 +11,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+static bool is_open(const struct flow *flow)
+{
+	return flow->started && flow_has_source(flow) && flow->sink == SINK_OPEN && !flow->fault;
+}
+
 /* If it does not read, that is because of a rate. */
 static bool wants_to_read(const struct flow *flow)
 {
-	return flow->started && flow_has_source(flow) && flow->sink == SINK_OPEN && !flow->fault &&
-	       !flow_waits_for_sink(flow);
+	return is_open(flow) && !flow_waits_for_sink(flow);
 }
 
 bool flow_reads(const struct flow *flow)
 {
-	return wants_to_read(flow) && !flow->pause;
+	return !flow->pause && is_open(flow);
 }
 
 bool flow_finished(const struct flow *flow)

@@ -182,11 +182,16 @@ bool flow_discard(struct flow *flow);
 bool flow_finished(const struct flow *flow);
 /* Bytes wait for the sink: in a queue, or still with the source because memory is short. */
 bool flow_has_backlog(const struct flow *flow);
+/* The same as the next, of a flow with a limit. */
+uint64_t flow_rate_held_until(const struct flow *flow);
 /*
  * Until when (clock_ms) the source may have had more to say, and was not read because of a limit. 0: never.
  * That is no backlog.
  */
-uint64_t flow_held_until(const struct flow *flow);
+static inline uint64_t flow_held_until(const struct flow *flow)
+{
+	return flow->limited ? flow_rate_held_until(flow) : 0;
+}
 /* The flow wants to read: it is started, both ends are open, it is not paused, and there is no fault. */
 bool flow_reads(const struct flow *flow);
 /* Removes the events and the queue. The sockets stay open. A zeroed flow is fine. */

@@ -142,10 +142,8 @@ void flow_rate_due(struct timer *timer)
 
 /* ---- limits ---- */
 
-uint64_t flow_held_until(const struct flow *flow)
+uint64_t flow_rate_held_until(const struct flow *flow)
 {
-	if (!flow->limited)
-		return 0;
 	return flow->pause == PAUSE_RATE ? clock_ms() : rate_of(flow)->held_until;
 }
 
