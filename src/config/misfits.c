@@ -32,22 +32,31 @@ static const char *protocol_that_begins(const struct address *address)
 }
 
 /* The target waits for weir to connect, weir for the client, and the client for the target. */
+static bool begins(struct loader *loader, unsigned line, const char *key, const struct address *address)
+{
+	const char *protocol = protocol_that_begins(address);
+	char text[ADDRESS_TEXT_MAX];
+
+	if (protocol)
+		complaints_add(
+		        &loader->warnings, line,
+		        "%s: \"%s\" with connect_on data; with %s the target speaks first, and the client "
+		        "waits for that",
+		        key, address_format(address, text), protocol);
+	return protocol != NULL;
+}
+
+/* Where no target is at such a port, one that clients connect to says as much. */
 static void check_first_speakers(struct loader *loader, const struct section *section)
 {
 	const struct config_relay *relay = &section->relay;
-	char text[ADDRESS_TEXT_MAX];
+	bool found = false;
 
-	for (size_t i = 0; i < config_count_targets(relay); i++) {
-		const struct address *address = &config_nth_target(relay, i)->address;
-		const char *protocol = protocol_that_begins(address);
-
-		if (protocol)
-			complaints_add(
-			        &loader->warnings, section_target_line(section, i),
-			        "%s: \"%s\" with connect_on data; with %s the target speaks first, and "
-			        "the client waits for that",
-			        section_target_key(section, i), address_format(address, text), protocol);
-	}
+	for (size_t i = 0; i < config_count_targets(relay); i++)
+		found |= begins(loader, section_target_line(section, i), section_target_key(section, i),
+		                &config_nth_target(relay, i)->address);
+	for (size_t i = 0; !found && i < relay->listen_count; i++)
+		(void)begins(loader, section_value_line(section, "listen", i), "listen", &relay->listen[i]);
 }
 
 static void check_silence(struct loader *loader, const struct section *section, bool *reported)
@@ -94,7 +103,7 @@ static void check_clients(struct loader *loader, const struct section *section, 
 	line = section_place(section, &loader->defaults, keys, COUNT(keys), reported);
 	if (line != NO_LINE)
 		complaints_add(&loader->warnings, line,
-		               "relay \"%s\": deny any, and allow has no network; no client may come",
+		               "relay \"%s\": deny any without an allow that is narrower; no client may come",
 		               section->relay.name);
 }
 

@@ -39,6 +39,12 @@ static const struct {
          "FILE:4: target: \"127.0.0.1:20-22\" with connect_on data; with FTP the target speaks first, and "
          "the client waits for that\n"},
         {"[relay r]\nlisten = 127.0.0.1:1-2\n" DATA "target = 127.0.0.1:23-24\n", ""},
+        {"[relay r]\nlisten = 127.0.0.1:25\n" DATA "target = 127.0.0.1:10025\n",
+         "FILE:2: listen: \"127.0.0.1:25\" with connect_on data; with SMTP the target speaks first, and the "
+         "client waits for that\n"},
+        {"[relay r]\nlisten = 127.0.0.1:25\n" DATA "target = 127.0.0.1:10025\ntarget = 127.0.0.1:587\n",
+         "FILE:5: target: \"127.0.0.1:587\" with connect_on data; with SMTP the target speaks first, and "
+         "the client waits for that\n"},
         {LISTEN "target = 127.0.0.1:22\n", ""},
         {LISTEN DATA "target = 127.0.0.1:2222\ntarget = unix:/tmp/a\n", ""},
         /* clients that say nothing */
@@ -51,9 +57,9 @@ static const struct {
         {RELAY "idle_timeout = 0\n", ""},
         /* nobody may come */
         {RELAY "allow = any\ndeny = any\n",
-         "FILE:5: relay \"r\": deny any, and allow has no network; no client may come\n"},
+         "FILE:5: relay \"r\": deny any without an allow that is narrower; no client may come\n"},
         {"[defaults]\ndeny = any\n" RELAY OTHER "allow = unix\n",
-         "FILE:2: relay \"r\": deny any, and allow has no network; no client may come\n"},
+         "FILE:2: relay \"r\": deny any without an allow that is narrower; no client may come\n"},
         {RELAY "allow = any\ndeny = 10.0.0.0/8\n", ""},
         {RELAY "allow = 10.0.0.0/8\ndeny = any\n", ""},
         /* an address that no connection can come from */
