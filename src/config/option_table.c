@@ -46,7 +46,7 @@
 	.type = &option_size_type, .maximum = RATE_MAX, .default_text = "0",                                 \
 	.expected = "a size from 0 to 1T, in bytes a second; 0 = no limit"
 #define TARGET_OPTION                                                                                        \
-	.expected = "HOST:PORT, [IPV6]:PORT, where PORT may be a range like 30000-30099, unix:/PATH or "     \
+	.expected = "HOST:PORT or [IPV6]:PORT (PORT may be a range like 30000-30099), unix:/PATH or "        \
 	            "unix:@NAME, which may have weight=N, from 1 to 100, after it"
 #define IN_A_ROW_OPTION                                                                                      \
 	.type = &option_number_type, .minimum = 1, .maximum = 1000, .expected = "a number from 1 to 1000"
@@ -83,7 +83,7 @@ const struct option option_table[] = {
          .help = "How often host names are looked up again."},
 
         {LIST_IN_RELAY(listen, AT_ONCE), .type = &option_listen_type,
-         .expected = "HOST:PORT, [IPV6]:PORT, *:PORT, where PORT may be a range like 30000-30099, "
+         .expected = "HOST:PORT, [IPV6]:PORT or *:PORT (PORT may be a range like 30000-30099), "
                      "systemd:NAME, unix:@NAME or unix:/PATH, which may have mode=OCTAL, owner=USER and "
                      "group=GROUP after it",
          .help = "An address to accept clients on; may be repeated."},

@@ -20,10 +20,10 @@
 	        FIFTY FIFTY FIFTY FIFTY FIFTY /* 1050 bytes */
 
 #define EXPECT_LISTEN                                                                                        \
-	"HOST:PORT, [IPV6]:PORT, *:PORT, where PORT may be a range like 30000-30099, systemd:NAME, "         \
+	"HOST:PORT, [IPV6]:PORT or *:PORT (PORT may be a range like 30000-30099), systemd:NAME, "            \
 	"unix:@NAME or unix:/PATH, which may have mode=OCTAL, owner=USER and group=GROUP after it"
 #define EXPECT_TARGET                                                                                        \
-	"HOST:PORT, [IPV6]:PORT, where PORT may be a range like 30000-30099, unix:/PATH or unix:@NAME, "     \
+	"HOST:PORT or [IPV6]:PORT (PORT may be a range like 30000-30099), unix:/PATH or unix:@NAME, "        \
 	"which may have weight=N, from 1 to 100, after it"
 
 extern char folder[UNIT_PATH_MAX], file[64]; /* the test's own; file is in folder */
