@@ -124,8 +124,8 @@ static void take_portion(struct rate_share *share, uint64_t limit, int64_t now)
 }
 
 /*
- * The limit was changed. It keeps its place, and the time that it has taken. But of a tiny rate a byte may have
- * taken a second, which brings far more now than a portion: the line becomes shorter then, for all.
+ * The limit was changed. It keeps its place, and the time that it has taken. But of a tiny rate a byte may
+ * have taken a second, which brings far more now than a portion: the line becomes shorter then, for all.
  */
 static void convert(struct rate_share *share, uint64_t limit, int64_t now)
 {

@@ -15,6 +15,8 @@
 #include <stdlib.h>
 
 #define QUIET_MS 100
+/* Who comes later than that has waited for its source, not for the worker. */
+#define SLACK_MS 20
 
 /* What a flow has that was ever limited. Where a limit is 0, its share allows everything. */
 struct flow_rate {
@@ -61,11 +63,22 @@ static void set_timer(struct flow_rate *rate, uint64_t at)
 		flow_fail(rate->flow, error);
 }
 
+/*
+ * Nothing has come for a while. It could rest, so no more than a burst may be saved for it. Not if it was held
+ * back until now, and only its turn comes late.
+ */
+static bool was_quiet(const struct flow *flow)
+{
+	return timer_due(&rate_of(flow)->timer) != TIMERS_NEVER && clock_ms() > flow->last_read + SLACK_MS;
+}
+
 uint64_t flow_rate_begin(struct flow *flow)
 {
 	struct flow_rate *rate = rate_of(flow);
 	uint64_t next = 0;
 
+	if (was_quiet(flow))
+		flow_rate_rest(flow);
 	rate->spent = 0;
 	rate->room = ask(rate, &next);
 	if (rate->room > 0)

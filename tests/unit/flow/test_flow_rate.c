@@ -6,6 +6,8 @@
 #include "net/stream.h"
 #include "unit.h"
 
+#include <unistd.h>
+
 #define PORTION (16 * 1024)
 #define LIMIT   (10 * PORTION) /* a portion is what a tenth of a second brings */
 
@@ -164,6 +166,23 @@ START_TEST(bulk_source_wants_no_more_once_nothing_comes)
 	LOOP_UNTIL(base, flow.bytes == sent);
 	be_bulk();
 	LOOP_UNTIL(base, all.wanting == 0);
+}
+END_TEST
+
+/* Even while it does not rest yet. */
+START_TEST(bulk_source_saves_no_more_than_a_burst_while_nothing_comes)
+{
+	const uint64_t a_second = 10 * 1000 * 1000, burst = 64 * 1024;
+	uint64_t resumed;
+
+	limit(a_second, 0);
+	be_bulk();
+	sent = loop_send(source[1], sent, 100);
+	LOOP_UNTIL(base, flow.bytes == sent);
+	usleep(80 * 1000); /* the next bytes must not come before */
+	resumed = clock_ms();
+	use_up();
+	ck_assert_uint_le(flow.bytes - 100, burst + (clock_ms() - resumed + 1) * a_second / 1000);
 }
 END_TEST
 
@@ -363,6 +382,7 @@ static void add_case(Suite *suite, const char *name, void (*setup)(void))
 	tcase_add_test(tcase, source_that_says_little_is_not_paused);
 	tcase_add_test(tcase, source_that_was_read_empty_wants_no_more);
 	tcase_add_test(tcase, bulk_source_wants_no_more_once_nothing_comes);
+	tcase_add_test(tcase, bulk_source_saves_no_more_than_a_burst_while_nothing_comes);
 	tcase_add_test(tcase, source_that_is_paused_at_high_wants_no_more);
 	tcase_add_test(tcase, flow_with_a_rate_of_its_own_leaves_the_rest_to_others);
 	tcase_add_test(tcase, end_is_passed_on_after_the_last_portion);
