@@ -78,7 +78,7 @@ src_libweir_a_SOURCES = \
 	src/relay/entrance_index.c src/relay/entrance_index.h \
 	src/relay/facade.c src/relay/facade.h \
 	src/worker/acceptor.c src/worker/acceptor.h src/worker/acceptor_private.h \
-	src/worker/acceptor_life.c \
+	src/worker/acceptor_life.c src/worker/acceptor_log.c \
 	src/worker/adoption.c src/worker/adoption.h \
 	src/worker/asking.h \
 	src/worker/handover.c src/worker/handover.h \

@@ -14,16 +14,13 @@
 
 #include "base/clock.h"
 #include "base/evloop.h"
-#include "base/log.h"
 #include "net/accept_error.h"
 #include "net/stream.h"
 #include "worker/handover.h"
 
 #include <errno.h>
 #include <event2/event.h>
-#include <inttypes.h>
 #include <stddef.h>
-#include <string.h>
 
 /* How many clients are accepted before other events are served. */
 #define ACCEPT_BATCH 32
@@ -38,7 +35,7 @@ enum outcome { MORE, EMPTY, AT_LIMIT, SHORTAGE }; /* MORE: there may be more cli
 
 /* ---- watching and pausing ---- */
 
-static void arm_retry(struct acceptors *all)
+void acceptors_arm_retry(struct acceptors *all)
 {
 	if (!event_pending(all->retry, EV_TIMEOUT, NULL))
 		evloop_set_timer(all->retry, all->pause.wait);
@@ -55,7 +52,7 @@ void acceptor_want(struct acceptor *acceptor)
 	acceptor_unwatch(acceptor);
 	acceptor->wanting = true;
 	TAILQ_INSERT_TAIL(&acceptor->all->wanting, acceptor, wanting_entry);
-	arm_retry(acceptor->all);
+	acceptors_arm_retry(acceptor->all);
 }
 
 void acceptor_want_no_more(struct acceptor *acceptor)
@@ -101,56 +98,6 @@ static void on_told(struct slots_waiter *waiter)
 	acceptor->all->told(acceptor->all->arg);
 }
 
-/* ---- the log ---- */
-
-/*
- * One line per episode, because a busy relay at its limit pauses after every client. If the last line is too
- * recent, the retry asks again. This way a lasting episode is always logged.
- */
-static bool begin_episode(struct acceptor *acceptor)
-{
-	if (acceptor->logged)
-		return false;
-	acceptor->logged = standing_begin_limit(acceptor->relay->standing);
-	return acceptor->logged;
-}
-
-void acceptor_end_episode(struct acceptor *acceptor)
-{
-	if (acceptor->logged)
-		standing_end_limit(acceptor->relay->standing);
-	acceptor->logged = false;
-}
-
-static void log_limit(struct acceptor *acceptor)
-{
-	struct slots *full = acceptor->awaited;
-	uint64_t max = slots_max(full);
-
-	if (!slots_full(full)) /* any more: a slot was given back, or the limit raised, and it is told */
-		return;
-	if (begin_episode(acceptor))
-		log_warning("relay %s: %smax_connections (%" PRIu64 ") reached, accepting pauses",
-		            acceptor->relay->config->name, full == acceptor->all->slots ? "" : "its ", max);
-	if (!acceptor->logged && !standing_logged_limit(acceptor->relay->standing))
-		arm_retry(acceptor->all);
-}
-
-static void log_shortage(struct acceptor *acceptor, int error)
-{
-	acceptor->relay->standing->tallies[acceptor->all->set->worker].counters.shortages++;
-	if (begin_episode(acceptor))
-		log_error("relay %s: cannot accept: %s; accepting pauses", acceptor->relay->config->name,
-		          strerror(-error));
-}
-
-static void log_calm(struct acceptor *acceptor)
-{
-	if (acceptor->logged)
-		log_notice("relay %s: accepting again", acceptor->relay->config->name);
-	acceptor_end_episode(acceptor);
-}
-
 /* ---- accepting ---- */
 
 /* The one that was accepted early, or the next one. The descriptor or -errno. */
@@ -187,14 +134,14 @@ static enum outcome heed_error(struct acceptor *acceptor, int error)
 {
 	if (error == -EAGAIN || acceptor_has_drained(acceptor)) {
 		acceptor->errors = 0;
-		log_calm(acceptor);
+		acceptor_log_calm(acceptor);
 		return EMPTY;
 	}
 	if (accept_error_is_of_client(error) && acceptor->errors < ERRORS_MAX) {
 		acceptor->errors++;
 		return MORE;
 	}
-	log_shortage(acceptor, error);
+	acceptor_log_shortage(acceptor, error);
 	if (!acceptor->draining || !accept_error_is_of_client(error))
 		return SHORTAGE;
 	acceptor->linger_until = 0; /* an error that lasts would hold up the end */
@@ -238,7 +185,7 @@ static enum outcome accept_one(struct acceptor *acceptor)
 	}
 	if (full) {
 		await(acceptor, full);
-		log_limit(acceptor);
+		acceptor_log_limit(acceptor);
 		return AT_LIMIT;
 	}
 	client.ticket.place = acceptor->place;
@@ -252,7 +199,7 @@ static enum outcome accept_one(struct acceptor *acceptor)
 	if (is_denied(acceptor, &client) || handover_serve(all->handover, all->set, &client) == 0)
 		return MORE;
 	admission_give(&client.ticket);
-	log_shortage(acceptor, -ENOMEM);
+	acceptor_log_shortage(acceptor, -ENOMEM);
 	return SHORTAGE;
 }
 
@@ -355,9 +302,9 @@ EVENT_CALLBACK(on_retry, struct acceptors, all)
 	backoff_next(&all->pause, PAUSE_MAX_MS);
 	try_again(all);
 	LIST_FOREACH (acceptor, &all->awaiting, awaiting_entry)
-		log_limit(acceptor);
+		acceptor_log_limit(acceptor);
 	if (!TAILQ_EMPTY(&all->wanting))
-		arm_retry(all);
+		acceptors_arm_retry(all);
 	if (!event_pending(all->retry, EV_TIMEOUT, NULL))
 		backoff_reset(&all->pause, PAUSE_MIN_MS);
 }

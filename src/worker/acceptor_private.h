@@ -1,4 +1,7 @@
-/* What the two files of the acceptor share: acceptor.c accepts, acceptor_life.c begins, changes and ends. */
+/*
+ * What the files of the acceptor share: acceptor.c accepts, acceptor_log.c says when that pauses,
+ * acceptor_life.c begins, changes and ends.
+ */
 #ifndef WEIR_ACCEPTOR_PRIVATE_H
 #define WEIR_ACCEPTOR_PRIVATE_H
 
@@ -50,6 +53,17 @@ bool acceptor_has_drained(struct acceptor *acceptor);
 /* Waits neither for a slot nor for the end of a shortage. */
 void acceptor_await_no_more(struct acceptor *acceptor);
 void acceptor_want_no_more(struct acceptor *acceptor);
+/* The retry is due after a while, if it is not yet. */
+void acceptors_arm_retry(struct acceptors *all);
+
+/* acceptor_log.c */
+
+/* It waits at a limit. */
+void acceptor_log_limit(struct acceptor *acceptor);
+/* Something has run out (-errno). */
+void acceptor_log_shortage(struct acceptor *acceptor, int error);
+/* Nobody waits any more. */
+void acceptor_log_calm(struct acceptor *acceptor);
 /* The trouble that it has logged, if any, is over, or is another's. */
 void acceptor_end_episode(struct acceptor *acceptor);
 
