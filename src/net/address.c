@@ -318,26 +318,12 @@ bool endpoint_is_link_local(const struct endpoint *endpoint)
 
 bool endpoint_is_loopback(const struct endpoint *endpoint)
 {
-	if (endpoint->any.sa_family == AF_INET)
-		return ntohl(endpoint->in.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-	if (endpoint->any.sa_family != AF_INET6)
-		return false;
-	if (IN6_IS_ADDR_V4MAPPED(&endpoint->in6.sin6_addr))
-		return endpoint->in6.sin6_addr.s6_addr[12] == IN_LOOPBACKNET;
-	return IN6_IS_ADDR_LOOPBACK(&endpoint->in6.sin6_addr);
-}
+	struct endpoint ip = *endpoint;
 
-/* Like format_ipv6, but an IPv4 address mapped into IPv6 is written as IPv4. */
-static void format_peer_ipv6(const struct sockaddr_in6 *in6, char buf[ADDRESS_TEXT_MAX])
-{
-	struct in_addr in;
-
-	if (!IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
-		format_ipv6(in6, buf);
-		return;
-	}
-	memcpy(&in, &in6->sin6_addr.s6_addr[12], sizeof(in));
-	format_ipv4(&in, in6->sin6_port, buf);
+	endpoint_unmap(&ip);
+	if (ip.any.sa_family == AF_INET)
+		return ntohl(ip.in.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+	return ip.any.sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&ip.in6.sin6_addr);
 }
 
 static void format_peer_unix(const struct sockaddr_un *un, socklen_t length, char buf[ADDRESS_TEXT_MAX])
@@ -350,12 +336,13 @@ char *endpoint_format(const struct sockaddr *sa, socklen_t length, char buf[ADDR
 	struct endpoint endpoint = {.length = length < sizeof(endpoint.un) ? length : sizeof(endpoint.un)};
 
 	memcpy(&endpoint.any, sa, endpoint.length);
+	endpoint_unmap(&endpoint);
 	switch (endpoint.any.sa_family) {
 	case AF_INET:
 		format_ipv4(&endpoint.in.sin_addr, endpoint.in.sin_port, buf);
 		break;
 	case AF_INET6:
-		format_peer_ipv6(&endpoint.in6, buf);
+		format_ipv6(&endpoint.in6, buf);
 		break;
 	case AF_UNIX:
 		format_peer_unix(&endpoint.un, endpoint.length, buf);
