@@ -65,7 +65,7 @@ struct pair {
 	uint64_t id;
 	uint64_t born; /* clock_ms */
 	struct admission ticket;
-	struct arrival *arrival;     /* of a client that had to send a header with an address; or NULL */
+	struct arrival *arrival;     /* PHASE_HEADER, or the header told an address; else NULL */
 	struct target_choice choice; /* the target address being tried, or connected */
 	struct tried *tried;         /* until it is connected: those that have failed */
 	union {
