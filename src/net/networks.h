@@ -38,8 +38,8 @@ char *network_format(const struct network *network, char buf[NETWORK_TEXT_MAX]);
 
 /*
  * What a client counts as: its IPv4 address, mapped, or the first address of its IPv6 network, whose prefix
- * has so many bits, 1 to 128. All unix clients count as 0.0.0.0, mapped, which is no client's address. (:: may
- * be the network of ::1.)
+ * has so many bits, 1 to 128. All unix clients count as 0.0.0.0, mapped, which is no client's address. (::
+ * may be the network of ::1.)
  */
 struct in6_addr network_of_client(const union client_address *client, unsigned ipv6_prefix);
 
