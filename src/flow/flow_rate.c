@@ -64,8 +64,8 @@ static void set_timer(struct flow_rate *rate, uint64_t at)
 }
 
 /*
- * Nothing has come for a while. It could rest, so no more than a burst may be saved for it. Not if it was held
- * back until now, and only its turn comes late.
+ * Nothing has come for a while. It could rest, so no more than a burst may be saved for it. Not if it was
+ * held back until now, and only its turn comes late.
  */
 static bool was_quiet(const struct flow *flow)
 {
