@@ -263,6 +263,20 @@ def limited(limit, connections):
     return run
 
 
+def crowd(connections):
+    """Downloads with a limit that all want more, while nearly all of them wait."""
+
+    def run(arena):
+        client = arena.client("bulk", "-d", "-n", connections, "-t", "20s")
+        client.start()
+        time.sleep(8)
+        percent = _cpu_percent(arena, 10)
+        client.result()
+        return {CPU_PERCENT.key: percent}
+
+    return run
+
+
 def growth(pairs, active):
     """Round trips on a few connections while all others are idle."""
 
@@ -350,6 +364,10 @@ def _rate_cases():
             yield Case("Limits on rates", f"rate-{name}-{splice}", f"{name}B/s, {connections}, splice {splice}",
                        (OF_LIMIT, CPU_PERCENT), limited(limit, connections), pairs=connections, rounds=1,
                        only_named=True, relays=("weir*",), options=(f"{key}={limit}", f"splice={splice}"))
+    for connections in (100, 8000):
+        yield Case("Limits on rates", f"rate-crowd-{connections}", f"1MB/s, {connections}, all want more",
+                   (CPU_PERCENT,), crowd(connections), pairs=connections, rounds=1, only_named=True,
+                   relays=("weir*",), options=("relay_download_rate=1000000",))
 
 
 def _default_cases():
