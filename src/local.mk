@@ -12,6 +12,7 @@ src_libweir_a_SOURCES = \
 	src/base/crc32c.c src/base/crc32c.h \
 	src/base/decimal.h \
 	src/base/episode.h \
+	src/base/grow.h \
 	src/base/hash.h \
 	src/base/evmemory.c src/base/evmemory.h \
 	src/base/number.h \

@@ -2,6 +2,7 @@
 
 #include "config/option_types.h"
 
+#include "base/grow.h"
 #include "base/printable.h"
 #include "config/sources.h"
 
@@ -168,13 +169,6 @@ static void print_interface(const struct option *option, const void *settings, F
 
 /* ---- lists ---- */
 
-void *option_grow(void *items, size_t count, size_t size)
-{
-	if (count & (count - 1))
-		return items;
-	return reallocarray(items, count > 0 ? 2 * count : 1, size);
-}
-
 /* False when out of memory. */
 static bool append(const struct option *option, void *settings, const union option_item *item)
 {
@@ -182,7 +176,7 @@ static bool append(const struct option *option, void *settings, const union opti
 	char *items, *grown;
 
 	memcpy(&items, option_field(option, settings), sizeof(items));
-	grown = option_grow(items, *count, size);
+	grown = array_grow(items, *count, size);
 	if (!grown)
 		return false;
 	memcpy(grown + (*count)++ * size, item, size);

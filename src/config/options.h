@@ -71,11 +71,6 @@ size_t option_values(const struct option *option, const void *settings);
 /* Takes all values of an option that repeats away; only for those that [defaults] may have. */
 void option_clear(const struct option *option, void *settings);
 /*
- * A list with room for one more item than count. It grows whenever count is a power of two. Returns NULL when
- * out of memory, and leaves items alone then.
- */
-void *option_grow(void *items, size_t count, size_t size);
-/*
  * Copies the value, or all values, from the settings of [defaults] to those of a relay that has none yet.
  * False when out of memory.
  */

@@ -2,6 +2,8 @@
 
 #include "config/section.h"
 
+#include "base/grow.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,7 +38,7 @@ static void keep_last_line(struct section *section, struct complaints *complaint
 {
 	unsigned **lines = &section->value_lines[option - option_table];
 	size_t last = option_values(option, section->settings) - 1;
-	unsigned *grown = option_grow(*lines, last, sizeof(*grown));
+	unsigned *grown = array_grow(*lines, last, sizeof(*grown));
 
 	if (!grown) {
 		complaints->out_of_memory = true;

@@ -2,6 +2,7 @@
 
 #include "relay/entrances.h"
 
+#include "base/grow.h"
 #include "base/log.h"
 #include "config/access.h"
 #include "relay/span.h"
@@ -21,18 +22,13 @@ struct binding {
 	const struct entrance *in_the_way; /* of ours, where binding failed last */
 };
 
-/* Room for one more. It doubles each time. */
+/* Room for one more. */
 static int make_room(struct entrances *entrances)
 {
-	const size_t count = entrances->count, room = count > 0 ? 2 * count : 1;
-	struct entrance **list;
-	uint16_t *places;
+	struct entrance **list = array_grow(entrances->list, entrances->count, sizeof(struct entrance *));
+	uint16_t *places = array_grow(entrances->places, entrances->count, sizeof(*places));
 
-	if ((count & (count - 1)) != 0)
-		return 0;
-	list = reallocarray(entrances->list, room, sizeof(struct entrance *));
 	entrances->list = list ? list : entrances->list;
-	places = reallocarray(entrances->places, room, sizeof(*places));
 	entrances->places = places ? places : entrances->places;
 	return list && places ? 0 : -ENOMEM;
 }
