@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/un.h>
@@ -116,6 +117,14 @@ static inline struct endpoint endpoint_at_place(const struct endpoint *endpoint,
 bool endpoint_is_link_local(const struct endpoint *endpoint);
 /* 127.0.0.0/8, also mapped into IPv6, or ::1. */
 bool endpoint_is_loopback(const struct endpoint *endpoint);
+/* An IPv4 address, mapped into IPv6 (RFC 4291, section 2.5.5.2). */
+static inline struct in6_addr ipv4_mapped(struct in_addr ipv4)
+{
+	struct in6_addr mapped = {.s6_addr = {[10] = 0xff, [11] = 0xff}};
+
+	memcpy(&mapped.s6_addr[12], &ipv4, sizeof(ipv4));
+	return mapped;
+}
 /* Makes an IPv4 address that is mapped into IPv6 IPv4. Leaves others alone. */
 void endpoint_unmap(struct endpoint *endpoint);
 /*

@@ -46,12 +46,6 @@ static struct point host_bits(unsigned length)
 	return (struct point){0, length < BITS ? UINT64_MAX >> (length - 64) : 0};
 }
 
-static void map(const struct in_addr *from, struct in6_addr *to)
-{
-	*to = (struct in6_addr){.s6_addr = {[10] = 0xff, [11] = 0xff}};
-	memcpy(&to->s6_addr[12], from, sizeof(*from));
-}
-
 /* base: the bits that an address of this family has before its own. */
 static int parse_ip(const char *text, struct in6_addr *address, unsigned *base)
 {
@@ -63,7 +57,7 @@ static int parse_ip(const char *text, struct in6_addr *address, unsigned *base)
 	if (inet_pton(AF_INET, text, &ipv4) != 1)
 		return strchr(text, '%') ? -ENOTSUP : -EINVAL;
 	*base = IPV4_BITS;
-	map(&ipv4, address);
+	*address = ipv4_mapped(ipv4);
 	return 0;
 }
 
@@ -155,10 +149,8 @@ struct in6_addr network_of_client(const union client_address *client, unsigned i
 	struct point rest = host_bits(ipv6_prefix), first;
 	struct in6_addr address;
 
-	if (client->any.sa_family != AF_INET6) {
-		map(client->any.sa_family == AF_INET ? &client->in.sin_addr : &nobody, &address);
-		return address;
-	}
+	if (client->any.sa_family != AF_INET6)
+		return ipv4_mapped(client->any.sa_family == AF_INET ? client->in.sin_addr : nobody);
 	if (IN6_IS_ADDR_V4MAPPED(&client->in6.sin6_addr))
 		return client->in6.sin6_addr;
 	first = point_of(&client->in6.sin6_addr);
@@ -344,7 +336,7 @@ bool networks_have(const struct networks *networks, const union client_address *
 	struct in6_addr address;
 
 	if (client->any.sa_family == AF_INET)
-		map(&client->in.sin_addr, &address);
+		address = ipv4_mapped(client->in.sin_addr);
 	else if (client->any.sa_family == AF_INET6)
 		address = client->in6.sin6_addr;
 	else

@@ -38,9 +38,9 @@ static void map_ipv4(struct endpoint *endpoint)
 	if (endpoint->any.sa_family != AF_INET)
 		return;
 	*endpoint = (struct endpoint){.length = sizeof(endpoint->in6),
-	                              .in6 = {.sin6_family = AF_INET6, .sin6_port = in.sin_port}};
-	endpoint->in6.sin6_addr.s6_addr[10] = endpoint->in6.sin6_addr.s6_addr[11] = 0xff;
-	memcpy(&endpoint->in6.sin6_addr.s6_addr[12], &in.sin_addr, sizeof(in.sin_addr));
+	                              .in6 = {.sin6_family = AF_INET6,
+	                                      .sin6_port = in.sin_port,
+	                                      .sin6_addr = ipv4_mapped(in.sin_addr)}};
 }
 
 /* Brings both to one family if that can be done. AF_UNSPEC if it cannot. */
