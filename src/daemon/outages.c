@@ -41,7 +41,8 @@ struct census {
 static void count_address(void *arg, const struct config_target *target, bool backup, struct health *health)
 {
 	struct census *census = arg;
-	bool up = health ? health_is_up(health) : targets_is_unknown(census->relay->targets, target);
+	const struct targets *targets = census->relay->targets;
+	bool up = health ? health_is_up(health) : targets_is_unknown(targets, target, backup);
 
 	if (target != census->last) {
 		census->tiers[backup].count++;

@@ -212,12 +212,13 @@ static bool is_unknown(const struct target *target)
 	return target->name && !resolver_name_tried(target->name);
 }
 
-bool targets_is_unknown(const struct targets *targets, const struct config_target *config)
+bool targets_is_unknown(const struct targets *targets, const struct config_target *target, bool backup)
 {
-	for (size_t i = 0; i < targets->table.count; i++)
-		if (targets->list[i].config == config)
-			return is_unknown(&targets->list[i]);
-	return false;
+	const struct config_relay *config = targets->config;
+	size_t number = backup ? config->target_count + (size_t)(target - config->backup_target)
+	                       : (size_t)(target - config->target);
+
+	return is_unknown(&targets->list[number]);
 }
 
 /* Of the targets from first to end, a name is looked up for the first time, and nothing is there yet. */

@@ -49,7 +49,7 @@ typedef void targets_visit_health(void *arg, const struct config_target *target,
                                   struct health *health);
 void targets_each_health(struct targets *targets, targets_visit_health *visit, void *arg);
 /* True if it is a name that is looked up for the first time. */
-bool targets_is_unknown(const struct targets *targets, const struct config_target *config);
+bool targets_is_unknown(const struct targets *targets, const struct config_target *target, bool backup);
 
 /*
  * True while clients have to wait: no target has an address yet, and a name is looked up for the first time.
