@@ -91,9 +91,9 @@ void relay_free(struct relay *relay)
 	if (!relay)
 		return;
 	entrances_free(&relay->entrances);
-	networks_free(relay->proxies);
 	targets_free(relay->targets);
 	networks_free(relay->clients);
+	networks_free(relay->proxies);
 	standing_put(relay->standing);
 	free(relay);
 }

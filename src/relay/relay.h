@@ -26,8 +26,8 @@ struct relay {
 	struct entrances entrances;
 	struct targets *targets;
 	struct networks *clients; /* who may come; NULL: everybody */
-	struct socket_tuning client_tuning, target_tuning;
 	struct networks *proxies; /* clients that must begin with a PROXY header; NULL: none must */
+	struct socket_tuning client_tuning, target_tuning;
 };
 
 /*
