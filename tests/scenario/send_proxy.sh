@@ -113,18 +113,23 @@ unix_target() {
 }
 beside "a target at a unix socket" unix_target
 
-# Held until its target is there, then told as any other.
-held() {
+# be_held FIRST [OPTION...]: a client that begins with FIRST is held until its target is there.
+be_held() {
 	peer nobody refuse 127.0.0.1:0 port-file nobody.port await over
 	target_port nobody
-	weir_relay -o send_proxy=v2 -o retry_time=30s
-	client send 10 fin expect-fin
+	weir_relay -o send_proxy=v2 -o retry_time=30s "${@:2}"
+	client ${1:+send-text "$1"} send 10 fin expect-fin
 	dump_until has pair state=connecting
 	touch over
 	peer_end nobody
 	peer target listen "$TARGET" accept recv-proxy told recv 10 expect-fin fin
 	peers_end
 	wait_closed reason=eof upload_bytes=10
+}
+
+# It is told as any other then.
+held() {
+	be_held ""
 	expect_told v2
 }
 beside "a client that was held" held
@@ -225,16 +230,7 @@ beside "one that says nothing of the client" says_nothing
 
 # Kept while the client is held, and told to the target that it gets then.
 held_with_header() {
-	peer nobody refuse 127.0.0.1:0 port-file nobody.port await over
-	target_port nobody
-	weir_relay -o accept_proxy=127.0.0.1 -o send_proxy=v2 -o retry_time=30s
-	client send-text $'PROXY TCP6 2001:db8::9 2001:db8::1 9 443\r\n' send 10 fin expect-fin
-	dump_until has pair state=connecting
-	touch over
-	peer_end nobody
-	peer target listen "$TARGET" accept recv-proxy told recv 10 expect-fin fin
-	peers_end
-	wait_closed reason=eof upload_bytes=10
+	be_held $'PROXY TCP6 2001:db8::9 2001:db8::1 9 443\r\n' -o accept_proxy=127.0.0.1
 	expect_equal "what the target was told" "v2 [2001:db8::9]:9 [2001:db8::1]:443" "$(<told)"
 }
 beside "a client with a header that was held" held_with_header
