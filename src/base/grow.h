@@ -6,8 +6,8 @@
 #include <stdlib.h>
 
 /*
- * The array with room for one more item than count. It doubles whenever count is a power of two. NULL when out
- * of memory; items is left alone then.
+ * The array with room for one more item than count. It doubles whenever count is a power of two.
+ * NULL when out of memory; items is left alone then.
  */
 static inline void *array_grow(void *items, size_t count, size_t size)
 {
