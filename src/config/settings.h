@@ -37,6 +37,8 @@ struct config_global {
 	enum log_level log_level;
 	bool log_connections;
 	uint64_t resolve_interval; /* ms */
+	/* Where metrics and the page are served. host NULL: nowhere. */
+	struct address http_listen;
 };
 
 /* Queue lengths in bytes. A flow pauses its source at high and resumes it at or below low. low < high. */

@@ -205,8 +205,7 @@ struct flow_pauses flow_pauses_until(const struct flow *flow, uint64_t now);
 /* Adds what the flow has moved and how long it was paused until now, including a pause that still lasts. */
 void flow_count(const struct flow *flow, enum direction direction, uint64_t now, struct counters *counters);
 /* Fills in the record for the dump, without the kernel's queues. sink_side says which peer the sink is. */
-void flow_describe(const struct flow *flow, uint64_t now, enum limited_by sink_side,
-                   struct flow_record *record);
+void flow_describe(const struct flow *flow, uint64_t now, enum blame sink_side, struct flow_record *record);
 
 /*
  * The most that a queue of this many bytes can cost, in bytes asked of the allocator. It counts libevent's

@@ -15,13 +15,13 @@ static bool is_held(const struct flow *flow, uint64_t now)
 	       now - flow->last_progress < STUCK_MS;
 }
 
-static enum limited_by limited_by(const struct flow *flow, uint64_t now, enum limited_by sink_side)
+static enum blame limited_by(const struct flow *flow, uint64_t now, enum blame sink_side)
 {
 	if (flow->sink != SINK_OPEN)
-		return LIMITED_BY_NONE;
+		return BLAME_NONE;
 	if (is_held(flow, now))
-		return LIMITED_BY_RELAY;
-	return flow_has_backlog(flow) ? sink_side : LIMITED_BY_NONE;
+		return BLAME_RELAY;
+	return flow_has_backlog(flow) ? sink_side : BLAME_NONE;
 }
 
 static enum reading describe_reading(const struct flow *flow)
@@ -42,8 +42,7 @@ void flow_count(const struct flow *flow, enum direction direction, uint64_t now,
 	counters->paused_ms += pauses.total_ms;
 }
 
-void flow_describe(const struct flow *flow, uint64_t now, enum limited_by sink_side,
-                   struct flow_record *record)
+void flow_describe(const struct flow *flow, uint64_t now, enum blame sink_side, struct flow_record *record)
 {
 	struct flow_pauses pauses = flow_pauses_until(flow, now);
 

@@ -12,7 +12,7 @@
 #include "base/timers.h"
 #include "net/proxy_header.h"
 #include "pair/pair.h"
-#include "pair/reason.h"
+#include "report/reason.h"
 
 struct event;
 

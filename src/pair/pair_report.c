@@ -188,8 +188,8 @@ static void describe(const struct pair *pair, uint64_t now, struct pair_record *
 	}
 	record->age_ms = now - pair->born;
 	record->idle_ms = now - pair_last_activity(pair);
-	flow_describe(&pair->client.from, now, LIMITED_BY_TARGET, &record->flow[UPLOAD]);
-	flow_describe(&pair->target.from, now, LIMITED_BY_CLIENT, &record->flow[DOWNLOAD]);
+	flow_describe(&pair->client.from, now, BLAME_TARGET, &record->flow[UPLOAD]);
+	flow_describe(&pair->target.from, now, BLAME_CLIENT, &record->flow[DOWNLOAD]);
 }
 
 void pair_survey_end(struct pair_set *set)

@@ -62,6 +62,12 @@ static const struct field pair_fields[] = {
         {"age_ms", FIELD_NUMBER, offsetof(struct pair_record, age_ms)},
         {"idle_ms", FIELD_NUMBER, offsetof(struct pair_record, idle_ms)},
         {"via", FIELD_CLIENT, offsetof(struct pair_record, via)},
+        {"slow", FIELD_BLAME, offsetof(struct pair_record, verdict.slow)},
+        {"why", FIELD_WHY, offsetof(struct pair_record, verdict.why)},
+        {"since_ms", FIELD_NUMBER, offsetof(struct pair_record, since_ms)},
+        {"last_from", FIELD_SPEAKER, offsetof(struct pair_record, last_from)},
+        {"waited_client", FIELD_NUMBER, offsetof(struct pair_record, waited_client)},
+        {"waited_target", FIELD_NUMBER, offsetof(struct pair_record, waited_target)},
         {.name = NULL},
 };
 
@@ -79,8 +85,13 @@ static const struct field flow_fields[] = {
         {"bytes", FIELD_NUMBER, offsetof(struct flow_line, flow.bytes)},
         {"source_queue", FIELD_NUMBER, offsetof(struct flow_line, flow.source_queue)},
         {"sink_queue", FIELD_NUMBER, offsetof(struct flow_line, flow.sink_queue)},
-        {"limited_by", FIELD_LIMITED_BY, offsetof(struct flow_line, flow.limited_by)},
+        {"limited_by", FIELD_BLAME, offsetof(struct flow_line, flow.limited_by)},
         {"unanswered_ms", FIELD_NUMBER, offsetof(struct flow_line, flow.unanswered_ms)},
+        {"paused", FIELD_NUMBER, offsetof(struct flow_line, flow.paused)},
+        {"lag_ms", FIELD_NUMBER, offsetof(struct flow_line, flow.lag_ms)},
+        {"rtt_us", FIELD_NUMBER, offsetof(struct flow_line, flow.rtt_us)},
+        {"rwnd", FIELD_NUMBER, offsetof(struct flow_line, flow.rwnd)},
+        {"retrans", FIELD_NUMBER, offsetof(struct flow_line, flow.retrans)},
         {.name = NULL},
 };
 
@@ -133,19 +144,42 @@ static const char *reading_word(enum reading reading)
 	return "-";
 }
 
-static const char *limited_word(enum limited_by limited)
+static const char *blame_word(enum blame blame)
 {
-	switch (limited) {
-	case LIMITED_BY_NONE:
-		return "none";
-	case LIMITED_BY_CLIENT:
-		return "client";
-	case LIMITED_BY_TARGET:
-		return "target";
-	case LIMITED_BY_RELAY:
-		return "relay";
-	}
-	return "-";
+	static const char *const words[BLAMES] = {
+	        [BLAME_NONE] = "none",
+	        [BLAME_CLIENT] = "client",
+	        [BLAME_TARGET] = "target",
+	        [BLAME_RELAY] = "relay",
+	};
+
+	return words[blame];
+}
+
+/* Nobody has spoken if it is none. */
+static const char *speaker_word(enum blame speaker)
+{
+	return speaker == BLAME_NONE ? "-" : blame_word(speaker);
+}
+
+static const char *why_word(enum why why)
+{
+	static const char *const words[WHYS] = {
+	        [WHY_IDLE] = "idle",
+	        [WHY_READING] = "reading",
+	        [WHY_PATH] = "path",
+	        [WHY_SENDING] = "sending",
+	        [WHY_ANSWER] = "answer",
+	        [WHY_THINKING] = "thinking",
+	        [WHY_CONNECTING] = "connecting",
+	        [WHY_MEMORY] = "memory",
+	        [WHY_RATE] = "rate",
+	        [WHY_BUFFER] = "buffer",
+	        [WHY_CPU] = "cpu",
+	        [WHY_UNANSWERED] = "unanswered",
+	};
+
+	return words[why];
 }
 
 static const char *relay_state_word(enum relay_state state)
@@ -232,8 +266,12 @@ static const char *choice_word(enum field_type type, const void *at)
 		return direction_word(*(const enum direction *)at);
 	case FIELD_READING:
 		return reading_word(*(const enum reading *)at);
-	case FIELD_LIMITED_BY:
-		return limited_word(*(const enum limited_by *)at);
+	case FIELD_BLAME:
+		return blame_word(*(const enum blame *)at);
+	case FIELD_SPEAKER:
+		return speaker_word(*(const enum blame *)at);
+	case FIELD_WHY:
+		return why_word(*(const enum why *)at);
 	case FIELD_RELAY_STATE:
 		return relay_state_word(*(const enum relay_state *)at);
 	case FIELD_TARGET_STATE:

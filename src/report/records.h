@@ -19,7 +19,31 @@ enum pair_state { STATE_WAITING, STATE_CONNECTING, STATE_OPEN, STATE_HALF_CLOSED
 enum reading { READING_WAITING, READING_ON, READING_PAUSED, READING_ENDED };
 enum relay_state { RELAY_ACTIVE, RELAY_REMOVED };
 enum target_state { TARGET_UP, TARGET_DOWN, TARGET_TRYING };
-enum limited_by { LIMITED_BY_NONE, LIMITED_BY_CLIENT, LIMITED_BY_TARGET, LIMITED_BY_RELAY };
+enum blame { BLAME_NONE, BLAME_CLIENT, BLAME_TARGET, BLAME_RELAY };
+#define BLAMES (BLAME_RELAY + 1)
+
+/* Why a pair is slow; see weir(8). */
+enum why {
+	WHY_IDLE, /* nobody has anything to say */
+	WHY_READING,
+	WHY_PATH,
+	WHY_SENDING,
+	WHY_ANSWER,
+	WHY_THINKING,
+	WHY_CONNECTING,
+	WHY_MEMORY,
+	WHY_RATE,
+	WHY_BUFFER,
+	WHY_CPU,
+	WHY_UNANSWERED,
+};
+#define WHYS (WHY_UNANSWERED + 1)
+
+/* Who holds a pair up, and why. */
+struct verdict {
+	enum blame slow;
+	enum why why;
+};
 
 /* What a relay has counted since its start. */
 struct counters {
@@ -45,9 +69,13 @@ struct process_record {
 struct relay_record {
 	const char *name; /* borrowed; NULL in a worker's part */
 	uint64_t pairs;
-	struct counters counters; /* living pairs included */
-	enum relay_state state;   /* removed: it is not in the configuration any more */
-	size_t number;            /* not written: its place in the workers' parts */
+	struct counters counters;     /* living pairs included */
+	enum relay_state state;       /* removed: it is not in the configuration any more */
+	uint64_t queued[DIRECTIONS];  /* bytes, in all its pairs */
+	uint64_t longest[DIRECTIONS]; /* of these, in the pair that has most */
+	struct flow_limits limits[DIRECTIONS];
+	uint32_t verdicts[BLAMES][WHYS]; /* pairs */
+	size_t number;                   /* not written: its place in the workers' parts */
 };
 
 #define RECORD_UNKNOWN UINT64_MAX /* a number that is not known */
@@ -78,7 +106,13 @@ struct flow_record {
 	uint64_t sink_queue;    /* bytes in the kernel, unacknowledged; or RECORD_UNKNOWN */
 	uint64_t unanswered_ms; /* for how long its sink has left unanswered what it was sent */
 	enum reading reading;
-	enum limited_by limited_by;
+	enum blame limited_by;
+	/* Evidence of the verdict, lately. RECORD_UNKNOWN: the kernel does not say. */
+	uint64_t paused;  /* permille of the window */
+	uint64_t lag_ms;  /* how long the sink's path takes for what the kernel holds for it */
+	uint64_t rtt_us;  /* round trip to the sink */
+	uint64_t rwnd;    /* its window was shut; permille of the time in which it had something to take */
+	uint64_t retrans; /* segments sent to it again, since its connection began */
 };
 
 /* The address of a target, as its first one and a place in its range of ports. */
@@ -98,6 +132,11 @@ struct pair_record {
 	union client_address client;
 	union client_address via; /* where it connected from, if a header told client; else AF_UNSPEC */
 	uint64_t age_ms, idle_ms;
+	struct verdict verdict;
+	uint64_t since_ms;      /* for how long what it waits for has lasted */
+	enum blame last_from;   /* who has spoken last: client, target or none */
+	uint64_t waited_client; /* permille of the last one to three seconds */
+	uint64_t waited_target;
 	struct flow_record flow[DIRECTIONS];
 };
 

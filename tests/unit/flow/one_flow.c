@@ -207,7 +207,7 @@ struct flow_record describe(uint64_t now)
 {
 	struct flow_record record;
 
-	flow_describe(&flow, now, LIMITED_BY_TARGET, &record);
+	flow_describe(&flow, now, BLAME_TARGET, &record);
 	return record;
 }
 

@@ -405,13 +405,13 @@ END_TEST
 
 START_TEST(flow_says_what_holds_it_back)
 {
-	ck_assert_int_eq(describe(clock_ms()).limited_by, LIMITED_BY_NONE);
+	ck_assert_int_eq(describe(clock_ms()).limited_by, BLAME_NONE);
 	ck_assert_int_eq(describe(clock_ms()).reading, READING_ON);
 	fill();
-	ck_assert_int_eq(describe(clock_ms()).limited_by, LIMITED_BY_TARGET);
+	ck_assert_int_eq(describe(clock_ms()).limited_by, BLAME_TARGET);
 	ck_assert_int_eq(describe(clock_ms()).reading, READING_PAUSED);
 	flow_sink_failed(&flow, -ECONNRESET);
-	ck_assert_int_eq(describe(clock_ms()).limited_by, LIMITED_BY_NONE);
+	ck_assert_int_eq(describe(clock_ms()).limited_by, BLAME_NONE);
 	ck_assert_int_eq(describe(clock_ms()).reading, READING_ENDED);
 }
 END_TEST
@@ -422,8 +422,8 @@ START_TEST(flow_without_memory_is_held_back_by_the_relay)
 	teardown();
 	begin(1);
 	fill();
-	ck_assert_int_eq(describe(flow.last_progress + 999).limited_by, LIMITED_BY_RELAY);
-	ck_assert_int_eq(describe(flow.last_progress + 1000).limited_by, LIMITED_BY_TARGET);
+	ck_assert_int_eq(describe(flow.last_progress + 999).limited_by, BLAME_RELAY);
+	ck_assert_int_eq(describe(flow.last_progress + 1000).limited_by, BLAME_TARGET);
 }
 END_TEST
 

@@ -376,7 +376,7 @@ START_TEST(flow_waits_for_its_sink_in_either_form)
 	record = describe(clock_ms());
 	ck_assert_uint_eq(record.queued, sent);
 	ck_assert_int_eq(record.reading, READING_ON);
-	ck_assert_int_eq(record.limited_by, LIMITED_BY_TARGET);
+	ck_assert_int_eq(record.limited_by, BLAME_TARGET);
 	ck_assert(flow_has_backlog(&flow));
 }
 END_TEST

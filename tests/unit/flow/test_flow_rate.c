@@ -280,8 +280,8 @@ START_TEST(queue_is_written_while_the_source_is_paused)
 	queued = flow.queued;
 	ck_assert_uint_gt(queued, 0);
 	ck_assert(flow_has_backlog(&flow));
-	ck_assert_int_eq(describe(flow.last_progress).limited_by, LIMITED_BY_RELAY);
-	ck_assert_int_eq(describe(flow.last_progress + 5000).limited_by, LIMITED_BY_TARGET);
+	ck_assert_int_eq(describe(flow.last_progress).limited_by, BLAME_RELAY);
+	ck_assert_int_eq(describe(flow.last_progress + 5000).limited_by, BLAME_TARGET);
 	loop_receive(sink[1], &received, BULK);
 	LOOP_UNTIL(base, flow.queued < queued || flow.pause != PAUSE_RATE);
 }
@@ -349,11 +349,11 @@ START_TEST(paused_flow_is_limited_by_the_relay)
 	limit(LIMIT, 0);
 	use_up();
 	record = describe(flow.pauses->since + 7);
-	ck_assert_int_eq(record.limited_by, LIMITED_BY_RELAY);
+	ck_assert_int_eq(record.limited_by, BLAME_RELAY);
 	ck_assert_int_eq(record.reading, READING_PAUSED);
 	ck_assert_uint_eq(record.pauses, flow.pauses->count);
 	ck_assert_uint_eq(record.longest_pause_ms, 7);
-	ck_assert_int_eq(describe(flow.pauses->since + 60000).limited_by, LIMITED_BY_RELAY);
+	ck_assert_int_eq(describe(flow.pauses->since + 60000).limited_by, BLAME_RELAY);
 }
 END_TEST
 

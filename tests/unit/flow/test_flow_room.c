@@ -102,7 +102,7 @@ START_TEST(flow_waits_for_room_without_spinning)
 	fill_all();
 	ck_assert_uint_gt(flow.queued, 0);
 	assert_quiet();
-	ck_assert_int_eq(describe(clock_ms()).limited_by, LIMITED_BY_TARGET);
+	ck_assert_int_eq(describe(clock_ms()).limited_by, BLAME_TARGET);
 }
 END_TEST
 

@@ -63,7 +63,7 @@ START_TEST(dump_tells_queues_and_states)
 	ck_assert_int_eq(records->state, STATE_HALF_CLOSED);
 	ck_assert_uint_eq(records->flow[UPLOAD].queued, only_pair()->client.from.queued);
 	ck_assert_int_eq(records->flow[UPLOAD].reading, READING_PAUSED);
-	ck_assert_int_eq(records->flow[UPLOAD].limited_by, LIMITED_BY_TARGET);
+	ck_assert_int_eq(records->flow[UPLOAD].limited_by, BLAME_TARGET);
 	ck_assert_int_eq(records->flow[DOWNLOAD].reading, READING_ENDED);
 	ck_assert_uint_gt(records->flow[UPLOAD].source_queue, 0);
 	ck_assert_uint_gt(records->flow[UPLOAD].sink_queue, 0);

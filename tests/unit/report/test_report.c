@@ -69,7 +69,7 @@ static struct pair_record pair = {
                                         .low = 524288,
                                         .reading = READING_ON,
                                         .bytes = 1,
-                                        .limited_by = LIMITED_BY_NONE,
+                                        .limited_by = BLAME_NONE,
                                 },
                         [DOWNLOAD] =
                                 {
@@ -84,7 +84,7 @@ static struct pair_record pair = {
                                         .bytes = 2,
                                         .source_queue = 3145728,
                                         .sink_queue = 4194304,
-                                        .limited_by = LIMITED_BY_CLIENT,
+                                        .limited_by = BLAME_CLIENT,
                                 },
                 },
 };
@@ -287,7 +287,7 @@ static void make_pairs(struct pair_record pairs[5])
 			        .source_queue = next + 9,
 			        .sink_queue = next + 10,
 			        .reading = (enum reading)((i + j) % 4),
-			        .limited_by = (enum limited_by)((i + j) % 4),
+			        .limited_by = (enum blame)((i + j) % 4),
 			        .unanswered_ms = next + 11,
 			};
 			next += 12;

@@ -26,6 +26,7 @@ enum __attribute__((packed)) reason {
 	REASON_OUT_OF_MEMORY,
 	REASON_INTERNAL,
 };
+#define REASONS (REASON_INTERNAL + 1)
 
 struct reason_traits {
 	const char *name;

@@ -1,6 +1,6 @@
 #include "build_config.h"
 
-#include "pair/reason.h"
+#include "report/reason.h"
 
 const struct reason_traits reasons[] = {
         [REASON_NONE] = {"none", LOG_LEVEL_INFO, false},
