@@ -38,8 +38,8 @@ void flow_count(const struct flow *flow, enum direction direction, uint64_t now,
 	struct flow_pauses pauses = flow_pauses_until(flow, now);
 
 	counters->bytes[direction] += flow->bytes;
-	counters->pauses += pauses.count;
-	counters->paused_ms += pauses.total_ms;
+	counters->pauses[direction] += pauses.count;
+	counters->paused_ms[direction] += pauses.total_ms;
 }
 
 void flow_describe(const struct flow *flow, uint64_t now, enum blame sink_side, struct flow_record *record)

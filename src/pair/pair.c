@@ -359,6 +359,7 @@ int pair_new(struct pair_set *set, struct admission *ticket, int client_fd,
 	if (!pair) {
 		stream_reset(client_fd);
 		counters->refused++;
+		counters->closed[REASON_OUT_OF_MEMORY]++;
 		return -ENOMEM;
 	}
 	pair->set = set;

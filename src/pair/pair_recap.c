@@ -71,7 +71,7 @@ void pair_note_denied(struct pair_set *set, struct relay *relay, const union cli
 {
 	struct standing *standing = relay->standing;
 
-	standing->tallies[set->worker].counters.denied++;
+	standing->tallies[set->worker].counters.closed[REASON_DENIED]++;
 	denials_note(&standing->denials, standing->name, client, clock_ms());
 	pair_recap_later(set, relay);
 }

@@ -147,12 +147,15 @@ void pair_count_close(struct pair *pair, enum reason reason)
 	struct counters *counters = pair_counters(pair);
 
 	count_flows(pair, clock_ms(), counters);
+	if (reason == REASON_DENIED) {
+		pair_note_denied(pair->set, pair->relay, &pair->ticket.client);
+		return;
+	}
+	counters->closed[reason]++;
 	if (reason == REASON_CONNECT_FAILED || reason == REASON_CONNECT_TIMEOUT)
 		counters->connect_failed++;
 	else if (reason == REASON_OVER_LIMIT)
 		counters->refused++;
-	else if (reason == REASON_DENIED)
-		pair_note_denied(pair->set, pair->relay, &pair->ticket.client);
 }
 
 /* ---- records ---- */

@@ -27,10 +27,10 @@ static const struct field relay_fields[] = {
         {"connect_failed", FIELD_NUMBER, offsetof(struct relay_record, counters.connect_failed)},
         {"upload_bytes", FIELD_NUMBER, offsetof(struct relay_record, counters.bytes[UPLOAD])},
         {"download_bytes", FIELD_NUMBER, offsetof(struct relay_record, counters.bytes[DOWNLOAD])},
-        {"pauses", FIELD_NUMBER, offsetof(struct relay_record, counters.pauses)},
-        {"paused_ms", FIELD_NUMBER, offsetof(struct relay_record, counters.paused_ms)},
+        {"pauses", FIELD_SUM, offsetof(struct relay_record, counters.pauses)},
+        {"paused_ms", FIELD_SUM, offsetof(struct relay_record, counters.paused_ms)},
         {"shortages", FIELD_NUMBER, offsetof(struct relay_record, counters.shortages)},
-        {"denied", FIELD_NUMBER, offsetof(struct relay_record, counters.denied)},
+        {"denied", FIELD_NUMBER, offsetof(struct relay_record, counters.closed[REASON_DENIED])},
         {"state", FIELD_RELAY_STATE, offsetof(struct relay_record, state)},
         {.name = NULL},
 };
@@ -281,6 +281,11 @@ static const char *choice_word(enum field_type type, const void *at)
 	}
 }
 
+static uint64_t sum(const uint64_t number[DIRECTIONS])
+{
+	return number[UPLOAD] + number[DOWNLOAD];
+}
+
 void field_get(const struct field *field, const void *record, struct value *value)
 {
 	const void *at = (const char *)record + field->offset;
@@ -292,6 +297,9 @@ void field_get(const struct field *field, const void *record, struct value *valu
 		value->number = *(const uint64_t *)at;
 		value->unknown = value->number == RECORD_UNKNOWN;
 		value->word = value->unknown ? "-" : NULL;
+		break;
+	case FIELD_SUM:
+		value->number = sum(at);
 		break;
 	case FIELD_SMALL:
 		value->number = *(const unsigned *)at;

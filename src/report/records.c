@@ -99,18 +99,30 @@ size_t report_pair_count(const struct report *report)
 	return count;
 }
 
+static void add_direction(struct counters *sum, const struct counters *more, enum direction direction)
+{
+	sum->bytes[direction] += more->bytes[direction];
+	sum->pauses[direction] += more->pauses[direction];
+	sum->paused_ms[direction] += more->paused_ms[direction];
+	sum->waited_ms[direction] += more->waited_ms[direction];
+}
+
+static void add_counters(struct counters *sum, const struct counters *more)
+{
+	sum->accepted += more->accepted;
+	sum->refused += more->refused;
+	sum->connect_failed += more->connect_failed;
+	sum->shortages += more->shortages;
+	for (size_t i = 0; i < REASONS; i++)
+		sum->closed[i] += more->closed[i];
+	add_direction(sum, more, UPLOAD);
+	add_direction(sum, more, DOWNLOAD);
+}
+
 static void add(struct relay_record *sum, const struct relay_record *more)
 {
 	sum->pairs += more->pairs;
-	sum->counters.accepted += more->counters.accepted;
-	sum->counters.refused += more->counters.refused;
-	sum->counters.connect_failed += more->counters.connect_failed;
-	sum->counters.bytes[UPLOAD] += more->counters.bytes[UPLOAD];
-	sum->counters.bytes[DOWNLOAD] += more->counters.bytes[DOWNLOAD];
-	sum->counters.pauses += more->counters.pauses;
-	sum->counters.paused_ms += more->counters.paused_ms;
-	sum->counters.denied += more->counters.denied;
-	sum->counters.shortages += more->counters.shortages;
+	add_counters(&sum->counters, &more->counters);
 }
 
 static void sum_relay(const struct report *report, struct relay_record *relay)

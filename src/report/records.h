@@ -10,6 +10,7 @@
 #include "config/settings.h"
 #include "net/resolver.h"
 #include "net/socket.h"
+#include "report/reason.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -45,15 +46,19 @@ struct verdict {
 	enum why why;
 };
 
-/* What a relay has counted since its start. */
+/*
+ * What a relay has counted since its start. Whoever is accepted has a pair or has ended for a reason:
+ * accepted is the sum of closed and of the pairs that live. The source of UPLOAD is the client.
+ */
 struct counters {
 	uint64_t accepted;          /* clients accepted */
 	uint64_t refused;           /* of these, reset at once: over a limit, or no memory for a pair */
 	uint64_t connect_failed;    /* of these, reset because no target could be connected */
 	uint64_t bytes[DIRECTIONS]; /* written to the sink */
-	uint64_t pauses, paused_ms;
-	uint64_t shortages; /* accepting or connecting failed because something of ours had run out */
-	uint64_t denied;    /* of the accepted, reset because of allow and deny */
+	uint64_t pauses[DIRECTIONS], paused_ms[DIRECTIONS];
+	uint64_t shortages;       /* accepting or connecting failed because something of ours had run out */
+	uint64_t closed[REASONS]; /* by why; denied ones too, though they may have had no pair */
+	uint64_t waited_ms[DIRECTIONS]; /* for the source of that direction */
 };
 
 struct process_record {
@@ -64,6 +69,10 @@ struct process_record {
 	unsigned workers;
 	uint64_t pairs;
 	uint64_t used, memory_max; /* bytes */
+	/* Since the start. */
+	uint64_t lost_lines; /* of the log */
+	uint64_t lookups, lookup_failures;
+	uint64_t reloads, reload_failures;
 };
 
 struct relay_record {

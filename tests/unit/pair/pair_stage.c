@@ -333,6 +333,20 @@ void end_with_answer(int client, int server, size_t answer)
 	ck_assert_uint_eq(pair->target.from.bytes, answer);
 }
 
+/* The relay has counted all pairs that have ended: one for this reason. */
+static void assert_counted(const char *reason)
+{
+	const struct counters *counters = &relay->standing->tallies[0].counters;
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < REASONS; i++) {
+		sum += counters->closed[i];
+		if (strcmp(reasons[i].name, reason) == 0)
+			ck_assert_uint_eq(counters->closed[i], 1);
+	}
+	ck_assert_uint_eq(sum, counters->accepted);
+}
+
 void assert_over(const char *reason)
 {
 	char text[64];
@@ -343,6 +357,7 @@ void assert_over(const char *reason)
 	ck_assert_uint_eq(ended, 1);
 	ck_assert_uint_eq(slots_used(&slots), 0);
 	ck_assert_uint_eq(slots_used(&relay->standing->slots), 0);
+	assert_counted(reason);
 }
 
 TCase *make_case(const char *name)

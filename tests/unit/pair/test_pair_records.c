@@ -187,8 +187,8 @@ START_TEST(living_pairs_are_counted_for_their_relay)
 	ck_assert_uint_eq(record.pairs, 1);
 	ck_assert_uint_eq(record.counters.bytes[UPLOAD], 7 + up->bytes);
 	ck_assert_uint_eq(record.counters.bytes[DOWNLOAD], 8);
-	ck_assert_uint_eq(record.counters.pauses, up->pauses->count);
-	ck_assert_uint_eq(record.counters.paused_ms, up->pauses->total_ms + 1000);
+	ck_assert_uint_eq(record.counters.pauses[UPLOAD], up->pauses->count);
+	ck_assert_uint_eq(record.counters.paused_ms[UPLOAD], up->pauses->total_ms + 1000);
 }
 END_TEST
 

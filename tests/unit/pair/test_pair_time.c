@@ -87,8 +87,8 @@ START_TEST(stall_timeout_resets_both)
 	ck_assert_int_eq(drain(client, &received), LOOP_RST);
 	ck_assert_int_eq(drain(server, &received), LOOP_RST);
 	assert_over("stall_timeout");
-	ck_assert_uint_eq(relay->standing->tallies[0].counters.pauses, 1);
-	ck_assert_uint_ge(relay->standing->tallies[0].counters.paused_ms, 100);
+	ck_assert_uint_eq(relay->standing->tallies[0].counters.pauses[UPLOAD], 1);
+	ck_assert_uint_ge(relay->standing->tallies[0].counters.paused_ms[UPLOAD], 100);
 }
 END_TEST
 

@@ -29,7 +29,11 @@ static const struct process_record process = {
 static struct relay_record relay = {
         .name = "db",
         .pairs = 1,
-        .counters = {.accepted = 1042, .connect_failed = 3, .bytes = {1, 2}, .pauses = 4, .paused_ms = 977},
+        .counters = {.accepted = 1042,
+                     .connect_failed = 3,
+                     .bytes = {1, 2},
+                     .pauses = {1, 3},
+                     .paused_ms = {77, 900}},
 };
 
 static const struct endpoint target = {
@@ -318,7 +322,11 @@ static void make_targets(struct target_record targets[4])
 
 START_TEST(test_json_equals_text)
 {
-	struct relay_record relays[] = {relay, {"web", 2, {3, 4, 5, {6, 7}, 8, 9, 10, 11}, RELAY_REMOVED, 1}};
+	struct relay_record relays[] = {relay,
+	                                {.name = "web",
+	                                 .pairs = 2,
+	                                 .counters = {.accepted = 3, .refused = 4, .bytes = {6, 7}},
+	                                 .state = RELAY_REMOVED}};
 	struct pair_record pairs[5];
 	struct target_record targets[4];
 	const struct records records = {relays, 2, pairs, 5, targets, 4};
@@ -510,14 +518,16 @@ static void fill_part(struct report_part *part, uint64_t unit)
 	ck_assert_ptr_nonnull(part->relays);
 	part->relays[1] = (struct relay_record){
 	        .pairs = 8 * unit,
-	        .counters = {unit,
-	                     2 * unit,
-	                     3 * unit,
-	                     {4 * unit, 5 * unit},
-	                     6 * unit,
-	                     7 * unit,
-	                     8 * unit,
-	                     9 * unit},
+	        .counters = {.accepted = unit,
+	                     .refused = 2 * unit,
+	                     .connect_failed = 3 * unit,
+	                     .bytes = {4 * unit, 5 * unit},
+	                     .pauses = {6 * unit, 7 * unit},
+	                     .paused_ms = {8 * unit, 9 * unit},
+	                     .shortages = 12 * unit,
+	                     .closed[REASON_EOF] = 13 * unit,
+	                     .closed[REASON_INTERNAL] = 14 * unit,
+	                     .waited_ms = {15 * unit, 16 * unit}},
 	};
 }
 
@@ -540,10 +550,16 @@ START_TEST(counters_add_up)
 	ck_assert_uint_eq(sum->counters.connect_failed, 33);
 	ck_assert_uint_eq(sum->counters.bytes[UPLOAD], 44);
 	ck_assert_uint_eq(sum->counters.bytes[DOWNLOAD], 55);
-	ck_assert_uint_eq(sum->counters.pauses, 66);
-	ck_assert_uint_eq(sum->counters.paused_ms, 77);
-	ck_assert_uint_eq(sum->counters.shortages, 88);
-	ck_assert_uint_eq(sum->counters.denied, 99);
+	ck_assert_uint_eq(sum->counters.pauses[UPLOAD], 66);
+	ck_assert_uint_eq(sum->counters.pauses[DOWNLOAD], 77);
+	ck_assert_uint_eq(sum->counters.paused_ms[UPLOAD], 88);
+	ck_assert_uint_eq(sum->counters.paused_ms[DOWNLOAD], 99);
+	ck_assert_uint_eq(sum->counters.shortages, 132);
+	ck_assert_uint_eq(sum->counters.closed[REASON_EOF], 143);
+	ck_assert_uint_eq(sum->counters.closed[REASON_INTERNAL], 154);
+	ck_assert_uint_eq(sum->counters.closed[REASON_DENIED], 0);
+	ck_assert_uint_eq(sum->counters.waited_ms[UPLOAD], 165);
+	ck_assert_uint_eq(sum->counters.waited_ms[DOWNLOAD], 176);
 	report_free(report);
 }
 END_TEST

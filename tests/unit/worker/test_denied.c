@@ -78,7 +78,7 @@ START_TEST(denied_client_is_reset_and_counted)
 	ck_assert_uint_eq(slots_used(&slots), 1);
 	ck_assert_uint_eq(slots_used(&relay->standing->slots), 1);
 	ck_assert_uint_eq(counters->accepted, 2);
-	ck_assert_uint_eq(counters->denied, 1);
+	ck_assert_uint_eq(counters->closed[REASON_DENIED], 1);
 	ck_assert_uint_eq(counters->refused, 0);
 	ck_assert_uint_eq(captured("relay command-line: clients are denied, the first is 127.0.0.7:"), 1);
 	ck_assert_uint_eq(captured("denied"), 1);
@@ -93,10 +93,10 @@ START_TEST(flood_of_denied_clients_holds_up_nobody)
 		knock_from(7);
 	knock_from(8);
 	event_base_loop(base, EVLOOP_ONCE);
-	ck_assert_uint_gt(counters->denied, 0);
-	ck_assert_uint_lt(counters->denied, 100);
+	ck_assert_uint_gt(counters->closed[REASON_DENIED], 0);
+	ck_assert_uint_lt(counters->closed[REASON_DENIED], 100);
 	LOOP_UNTIL(base, set.count == 1);
-	ck_assert_uint_eq(counters->denied, 100);
+	ck_assert_uint_eq(counters->closed[REASON_DENIED], 100);
 	ck_assert_uint_eq(captured("denied"), 1);
 	ck_assert_uint_eq(captured("max_connections"), 0);
 }
@@ -115,11 +115,11 @@ START_TEST(denied_client_waits_at_a_limit)
 	denied = knock_from(7);
 	knock_from(8);
 	ck_assert_uint_le(loop_passes_in(base, 100), 4);
-	ck_assert_uint_eq(counters->denied, 0);
+	ck_assert_uint_eq(counters->closed[REASON_DENIED], 0);
 	loop_reset(client[first]);
 	client[first] = -1;
 	LOOP_UNTIL(base, counters->accepted == 3);
-	ck_assert_uint_eq(counters->denied, 1);
+	ck_assert_uint_eq(counters->closed[REASON_DENIED], 1);
 	ck_assert_uint_eq(set.count, 1);
 	LOOP_UNTIL(base, is_reset(denied));
 }
@@ -138,7 +138,7 @@ START_TEST(place_of_a_denied_client_is_passed_on)
 	knock_from(7);
 	LOOP_UNTIL(base, slots.waiting == 2);
 	slots_give(&slots);
-	LOOP_UNTIL(base, counters->denied == 1);
+	LOOP_UNTIL(base, counters->closed[REASON_DENIED] == 1);
 	knock_from(8);
 	LOOP_UNTIL(base, set.count == 1);
 }
@@ -150,14 +150,14 @@ START_TEST(denied_clients_are_counted_in_the_end)
 	begin(LISTEN, TEXTS("deny=127.0.0.7"));
 	for (int i = 0; i < 3; i++)
 		knock_from(7);
-	LOOP_UNTIL(base, counters->denied == 3);
+	LOOP_UNTIL(base, counters->closed[REASON_DENIED] == 3);
 	ck_assert_ptr_eq(relay->standing->tallies[0].owner, relay);
 	relay->standing->denials.last -= 9500;
 	ck_assert_uint_eq(captured("any more"), 0);
 	LOOP_UNTIL(base, captured("relay command-line: no client is denied any more, after 3") == 1);
 	ck_assert_ptr_null(relay->standing->tallies[0].owner);
 	knock_from(7);
-	LOOP_UNTIL(base, counters->denied == 4);
+	LOOP_UNTIL(base, counters->closed[REASON_DENIED] == 4);
 	ck_assert_ptr_eq(relay->standing->tallies[0].owner, relay); /* teardown lets go of it */
 }
 END_TEST
@@ -177,7 +177,7 @@ START_TEST(denied_client_lets_go_of_an_earlier_generation)
 	ck_assert_ptr_eq(tally->owner, relay);
 	pair_note_denied(&set, next->relays[0], &someone);
 	ck_assert_ptr_eq(tally->owner, next->relays[0]);
-	ck_assert_uint_eq(tally->counters.denied, 2);
+	ck_assert_uint_eq(tally->counters.closed[REASON_DENIED], 2);
 	generation_put(next);
 	pair_note_denied(&set, relay, &someone);
 	ck_assert_ptr_eq(tally->owner, relay);
@@ -202,7 +202,7 @@ START_TEST(denied_client_of_a_closing_unix_entrance)
 	ck_assert_uint_eq(drained, 0);
 	slots_give(&relay->standing->slots);
 	LOOP_UNTIL(base, drained == 1);
-	ck_assert_uint_eq(counters->denied, 1);
+	ck_assert_uint_eq(counters->closed[REASON_DENIED], 1);
 	ck_assert_uint_eq(set.count, 0);
 }
 END_TEST
