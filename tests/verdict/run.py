@@ -1,0 +1,116 @@
+"""Stages situations and says how often the verdict was right: see tests/README.md."""
+
+import argparse
+import json
+import re
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bench"))  # for paths
+
+# pylint: disable=wrong-import-position
+import path_situations  # noqa: E402
+import situations  # noqa: E402
+import stage  # noqa: E402
+import truth  # noqa: E402
+from table import table  # noqa: E402
+
+TRIES = 3  # of a situation that was spoiled
+ENOUGH = 0.95
+
+
+@dataclass
+class Play:
+    """What came of one situation."""
+
+    situation: stage.Situation
+    takes: list = field(default_factory=list)
+    trouble: str = ""  # why it was never staged
+    result: str = ""
+    limited_by: str = ""
+
+    def verdicts(self):
+        return [f"{take.record['slow']}/{take.record['why']}" for take in self.takes]
+
+    def as_json(self):
+        return {"class": self.situation.kind, "name": self.situation.name, "truth": self.situation.truth,
+                "result": self.result, "limited_by": self.limited_by, "trouble": self.trouble,
+                "takes": [vars(take) for take in self.takes]}
+
+
+def play(situation):
+    """Stages it until the actors have measured what was to be staged, and judges the verdicts."""
+    done = Play(situation)
+    for _ in range(TRIES):
+        try:
+            done.takes = stage.play(situation)
+            done.trouble = next(filter(None, (truth.spoiled(situation, take) for take in done.takes)), "")
+        except stage.Failed as failure:
+            done.takes, done.trouble = [], str(failure)
+        if not done.trouble:
+            records = [take.record for take in done.takes]
+            done.result = truth.worst(truth.compare(situation.truth, record["slow"], record["why"])
+                                      for record in records)
+            done.limited_by = truth.worst(truth.compare_limited_by(situation.truth, record["flow"])
+                                          for record in records)
+            break
+    return done
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(prog="scripts/verdict", allow_abbrev=False,
+                                     description="Stages what happens to pairs, and compares weir's verdict")
+    parser.add_argument("--only", metavar="REGEX", default="", help="situations whose class or name has that in it")
+    parser.add_argument("--jobs", type=int, default=8, help="situations at a time; default %(default)s")
+    parser.add_argument("--rounds", type=int, default=1, help="how often each is staged; default %(default)s")
+    parser.add_argument("--list", action="store_true", help="name the situations, stage nothing")
+    parser.add_argument("--tap", action="store_true", help="print a test case for each class")
+    parser.add_argument("--part", action="store_true", help="only the part that continuous integration has time for")
+    parser.add_argument("--json", metavar="FILE", help="also write all that was seen to FILE")
+    return parser.parse_args()
+
+
+def chosen(arguments):
+    known = [each for each in (*situations.everything(), *path_situations.everything())
+             if re.search(arguments.only, f"{each.kind}: {each.name}") and (each.part or not arguments.part)]
+    return known * arguments.rounds
+
+
+def say(done):
+    print(f"{done.result or 'spoiled':8} {done.situation.kind}: {done.situation.name}: "
+          f"{done.trouble or ' '.join(done.verdicts())}", file=sys.stderr, flush=True)
+    return done
+
+
+def play_all(chosen_ones, jobs):
+    """Those that need all CPUs come last, one after the other. In the order of their classes."""
+    with ThreadPoolExecutor(jobs) as pool:
+        together = list(pool.map(lambda each: say(play(each)), [each for each in chosen_ones if not each.alone]))
+    plays = together + [say(play(each)) for each in chosen_ones if each.alone]
+    return sorted(plays, key=lambda done: chosen_ones.index(done.situation))
+
+
+def is_good(plays):
+    right = sum(done.result == "right" for done in plays)
+    return right >= ENOUGH * len(plays) and all(done.result and done.result != "opposite" for done in plays)
+
+
+def main():
+    arguments = parse_arguments()
+    wanted = chosen(arguments)
+    if not wanted:
+        sys.exit("no such situation; --list names them")
+    if arguments.list:
+        print("\n".join(f"{each.kind}: {each.name}: {' or '.join(each.truth)}" for each in wanted))
+        return
+    plays = play_all(wanted, arguments.jobs)
+    print("\n".join(table(plays)))
+    if arguments.json:
+        Path(arguments.json).write_text(json.dumps([done.as_json() for done in plays], indent=1))
+    sys.exit(0 if is_good(plays) else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""What the actors measured, in the words of a verdict, and how a verdict compares."""
+
+MOST = 0.6   # of the time: what a side does for so long is what the pair waits for
+LITTLE = 0.3 # and then nothing else is done for so long
+
+OPPOSITE = {"client": "target", "target": "client"}
+WORDS = {("client", "turn"): "client/thinking", ("target", "turn"): "target/answer"}
+RESULTS = ("right", "silent", "why", "wrong", "opposite")
+
+
+def rests(client, target):
+    """By the words of a verdict: for what part of the time each side held the pair up on purpose."""
+    found = {}
+    for side, shares in (("client", client), ("target", target)):
+        if not shares:
+            continue
+        found[f"{side}/reading"] = shares["hear"]["unread"]
+        found[f"{side}/sending"] = shares["say"]["sending"]
+        found[WORDS[side, "turn"]] = shares["say"]["turn"]
+    return found
+
+
+def moved(client, target):
+    """Bytes a second that were said or heard."""
+    return sum(shares[part]["bytes"] for shares in (client, target) for part in shares)
+
+
+def measure(client, target):
+    """
+    What was true, by what the actors did: "client/reading"; "between" if none of them held the pair up and bytes
+    went; "nothing" if none did; "absent" if the target was never connected; or "mixed".
+    """
+    found = rests(client, target)
+    first, second, *_ = sorted(found.values(), reverse=True)
+    if not target:
+        return "absent" if first < MOST else max(found, key=found.get)
+    if first >= MOST and second <= LITTLE:
+        return max(found, key=found.get)
+    if first > LITTLE:
+        return "mixed"
+    blocked = max(client["say"]["blocked"], target["say"]["blocked"])
+    return "between" if moved(client, target) > 0 or blocked >= MOST else "nothing"
+
+
+def actor_word(truth):
+    """What the actors measure if that is true."""
+    slow, why = truth.split("/")
+    if why == "connecting":
+        return "absent"
+    if slow in ("relay",) or why in ("path", "unanswered"):
+        return "between"
+    return "nothing" if why == "idle" else truth
+
+
+def spoiled(situation, take):
+    """Why the actors did not do what was to be staged, or None."""
+    wanted = {actor_word(truth) for truth in situation.truth}
+    for client, target in zip(take.client, take.target):
+        word = (situation.measured or measure)(client, target)
+        if word not in wanted:
+            found = {name: round(part, 2) for name, part in rests(client, target).items() if part >= 0.05}
+            return f"staged {situation.truth[0]}, measured {word} {found}"
+    return None
+
+
+def compare(truths, slow, why):
+    """One of RESULTS for a verdict."""
+    if f"{slow}/{why}" in truths:
+        return "right"
+    sides = {truth.split("/")[0] for truth in truths}
+    if slow in sides:
+        return "why"
+    if slow == "none":
+        return "silent"
+    return "opposite" if {OPPOSITE.get(side) for side in sides} == {slow} else "wrong"
+
+
+def compare_limited_by(truths, flows):
+    """The same for limited_by, which names a side for each flow and no reason."""
+    sides = {truth.split("/")[0] for truth in truths}
+    named = {flow["limited_by"] for flow in flows} - {"none"}
+    if named & sides or (not named and "none" in sides):
+        return "right"
+    if not named:
+        return "silent"
+    return "opposite" if named & {OPPOSITE.get(side) for side in sides} else "wrong"
+
+
+def worst(results):
+    """Of several dumps, what counts."""
+    return max(results, key=RESULTS.index)
