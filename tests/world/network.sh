@@ -61,6 +61,38 @@ delay_is_kept() {
 beside "a link takes as long as it was told" delay_is_kept
 beside "a link that carries large segments takes as long as it was told" delay_is_kept large
 
+resent() {
+	awk '/^Tcp:/ { n = $13 } END { print n }' /proc/net/snmp
+}
+
+# A queue with room for all of it loses nothing; both ways at once take as long as one.
+rate_is_kept() {
+	local begin
+	wire_up 1500 "$@"
+	link 3 rate 1024
+	link 3 queue 2048
+	far_target deadline 60 duplex 1M 1M expect-fin fin
+	begin=$(now_ms)
+	peer_with client "connect $TARGET" deadline 60 duplex 1M 1M fin expect-fin
+	peers_end
+	expect_at_least "milliseconds for 1 MiB" 980 $(($(now_ms) - begin))
+	expect_at_most "milliseconds for 1 MiB" 1900 $(($(now_ms) - begin))
+	expect_equal "segments sent again" 0 "$(resent)"
+}
+beside "a link carries as much as it was told, each way" rate_is_kept
+beside "a link of large segments carries as much as it was told" rate_is_kept large
+
+queue_is_full() {
+	wire_up
+	link 3 rate 1024
+	link 3 queue 16
+	far_target deadline 60 recv 256K expect-fin fin
+	peer_with client "connect $TARGET" deadline 60 send 256K fin expect-fin
+	peers_end
+	expect_at_least "segments sent again" 1 "$(resent)"
+}
+beside "what finds no room in a link's queue is lost" queue_is_full
+
 large_segments() {
 	wire_up 1500 large
 	both delay 5

@@ -15,6 +15,8 @@
  *   delay MS, jitter MS   every packet takes delay plus up to jitter, and none overtakes another
  *   late PERCENT          so many packets take LATE_MS more, and are overtaken
  *   loss PERCENT          so many are lost
+ *   rate KIB              so many KiB a second are carried each way; 0: as many as come
+ *   queue KIB             so many KiB wait for that, QUEUE_KIB unless told; what comes then is lost
  *   down 1                all are lost, down 0 ends it
  */
 #include "build_config.h"
@@ -38,13 +40,21 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LINKS = 256, PACKET_MAX = 65536 + 64, LATE_MS = 12, TURN = 64, ON_THE_WAY_MAX = 48 << 20 };
+enum {
+	LINKS = 256,
+	PACKET_MAX = 65536 + 64,
+	LATE_MS = 12,
+	TURN = 64,
+	ON_THE_WAY_MAX = 48 << 20,
+	QUEUE_KIB = 64
+};
 
 #define NS_PER_MS 1000000u
 
 struct link {
-	unsigned delay, jitter, late, loss, down;
-	uint64_t last_due; /* of a packet that is not late */
+	unsigned delay, jitter, late, loss, down, rate, queue;
+	uint64_t last_due;   /* of a packet that is not late */
+	uint64_t carried[2]; /* each way: when all that has come so far is carried */
 };
 
 struct packet {
@@ -81,9 +91,31 @@ static bool chance(unsigned percent)
 	return (unsigned)random() % 100 < percent;
 }
 
-static uint64_t due_time(struct link *link)
+/* Which of two ways: addresses are the same on both, but the ports are exchanged. */
+static unsigned way_of(const unsigned char *ip, size_t length)
 {
-	uint64_t due = clock_now() + (uint64_t)link->delay * NS_PER_MS;
+	size_t ports = (ip[0] & 0xfu) * 4;
+
+	return ports + 4 <= length && memcmp(ip + ports, ip + ports + 2, 2) < 0;
+}
+
+/* When a packet is carried that comes now; 0: it finds no room. */
+static uint64_t carry(struct link *link, unsigned way, size_t length)
+{
+	uint64_t now = clock_now(), begin = link->carried[way] > now ? link->carried[way] : now;
+	uint64_t queue = link->queue ? link->queue : QUEUE_KIB;
+
+	if (!link->rate)
+		return now;
+	if ((begin - now) * link->rate > queue * 1000000000)
+		return 0;
+	link->carried[way] = begin + length * 1000000000 / 1024 / link->rate;
+	return link->carried[way];
+}
+
+static uint64_t due_time(struct link *link, uint64_t carried)
+{
+	uint64_t due = carried + (uint64_t)link->delay * NS_PER_MS;
 
 	if (link->jitter)
 		due += (uint64_t)random() % ((uint64_t)link->jitter * NS_PER_MS);
@@ -142,6 +174,7 @@ static void take(const unsigned char *bytes, size_t length)
 	struct packet *packet;
 	unsigned char *copy;
 	struct link *link;
+	uint64_t carried;
 
 	if (length < header_size + sizeof(header))
 		return;
@@ -149,10 +182,13 @@ static void take(const unsigned char *bytes, size_t length)
 	link = &links[ntohl(header.daddr) & 0xff];
 	if (header.version != 4 || is_lost(link, length))
 		return;
+	carried = carry(link, way_of(bytes + header_size, length - header_size), length);
+	if (!carried)
+		return;
 	packet = malloc(sizeof(*packet) + length);
 	if (!packet)
 		die("memory");
-	packet->due = due_time(link);
+	packet->due = due_time(link, carried);
 	packet->length = length;
 	memcpy(packet->bytes, bytes, length);
 	copy = packet->bytes + header_size;
@@ -171,27 +207,35 @@ static void take_some(void)
 		take(bytes, (size_t)length);
 }
 
+static unsigned *setting(struct link *link, const char *key)
+{
+	const struct {
+		const char *key;
+		unsigned *value;
+	} settings[] = {
+	        {"delay", &link->delay}, {"jitter", &link->jitter}, {"late", &link->late},
+	        {"loss", &link->loss},   {"rate", &link->rate},     {"queue", &link->queue},
+	        {"down", &link->down},
+	};
+
+	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
+		if (strcmp(settings[i].key, key) == 0)
+			return settings[i].value;
+	return NULL;
+}
+
 static void obey(const char *line)
 {
-	unsigned number, value;
+	unsigned number, value, *place = NULL;
 	char key[16];
-	struct link *link;
 
-	if (sscanf(line, "%u %15s %u", &number, key, &value) != 3 || number >= LINKS) {
+	if (sscanf(line, "%u %15s %u", &number, key, &value) == 3 && number < LINKS)
+		place = setting(&links[number], key);
+	if (!place) {
 		fprintf(stderr, "wire: not an order: %s", line);
 		exit(EXIT_FAILURE);
 	}
-	link = &links[number];
-	if (strcmp(key, "delay") == 0)
-		link->delay = value;
-	else if (strcmp(key, "jitter") == 0)
-		link->jitter = value;
-	else if (strcmp(key, "late") == 0)
-		link->late = value;
-	else if (strcmp(key, "loss") == 0)
-		link->loss = value;
-	else
-		link->down = value;
+	*place = value;
 }
 
 /* A line is short, so a FIFO hands it out whole. */
