@@ -110,7 +110,7 @@ src_libweir_a_SOURCES = \
 	src/pair/verdict.h \
 	src/pair/waits.h \
 	src/report/reason.c src/report/reason.h \
-	src/net/tcp_state.h \
+	src/net/tcp_state.c src/net/tcp_state.h \
 	src/flow/pipe_pool.c src/flow/pipe_pool.h \
 	src/relay/apart.c src/relay/apart.h \
 	src/relay/admission.c src/relay/admission.h \

@@ -2,14 +2,11 @@
 
 #include "net/stream.h"
 
-#include "base/number.h"
 #include "net/socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
-#include <linux/tcp.h> /* netinet/tcp.h has an older struct tcp_info */
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -91,20 +88,6 @@ uint64_t stream_send_buffer(int fd)
 	socklen_t length = sizeof(bytes);
 
 	return getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, &length) < 0 ? 0 : (uint64_t)bytes;
-}
-
-struct stream_unanswered stream_unanswered(int fd)
-{
-	struct tcp_info info = {0};
-	socklen_t length = sizeof(info);
-
-	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) < 0)
-		return (struct stream_unanswered){.outstanding = false};
-	return (struct stream_unanswered){
-	        .outstanding = info.tcpi_unacked > 0 || info.tcpi_notsent_bytes > 0,
-	        .tries = (unsigned)info.tcpi_retransmits + info.tcpi_probes,
-	        .heard_ms = min_u64(info.tcpi_last_ack_recv, info.tcpi_last_data_recv),
-	};
 }
 
 static bool is_ready(int fd, short events)

@@ -54,15 +54,6 @@ uint64_t stream_unacknowledged(int fd);
 /* The size of a socket's send buffer in the kernel (SO_SNDBUF), in bytes. */
 uint64_t stream_send_buffer(int fd);
 
-/* What the other end's TCP has left unanswered. */
-struct stream_unanswered {
-	bool outstanding;  /* bytes or the end are not acknowledged, or wait because its window is shut */
-	unsigned tries;    /* retransmissions, or probes of the shut window, since its last answer */
-	uint64_t heard_ms; /* how long ago its last segment came */
-};
-/* Nothing is ever outstanding on a unix socket, or if the kernel does not say. */
-struct stream_unanswered stream_unanswered(int fd);
-
 /* Whether fd can be read (or its stream has ended), or written, right now. */
 bool stream_is_readable(int fd);
 bool stream_is_writable(int fd);

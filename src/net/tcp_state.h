@@ -1,7 +1,7 @@
 /*
- * What the kernel knows about how the other end of a TCP connection takes what it is sent (TCP_INFO, see
- * tcp(7) and linux/tcp.h). Nothing is known about a unix socket, and less on kernels that have fewer of these
- * fields: what is not known is TCP_UNKNOWN, and never guessed.
+ * What the kernel knows about how the other end of a TCP connection takes what it is sent, and how it sends
+ * (TCP_INFO, see tcp(7) and linux/tcp.h). Nothing is known about a unix socket, and older kernels have fewer
+ * of these fields. What is not known is TCP_UNKNOWN, and never guessed.
  */
 #ifndef WEIR_TCP_STATE_H
 #define WEIR_TCP_STATE_H
@@ -14,17 +14,22 @@
 /* At one moment. Times in microseconds unless the name says otherwise. */
 struct tcp_state {
 	bool known;
-	uint64_t busy, shut; /* since the connection began: it was sent something; its window was shut then */
-	uint64_t acknowledged;   /* bytes since then */
-	uint64_t unacknowledged; /* bytes sent and not acknowledged */
-	uint64_t unsent;         /* bytes written and not sent yet */
-	uint64_t resent;         /* segments sent again, since it began */
-	uint64_t rtt, rtt_min;   /* of what it was sent */
-	uint64_t tries,
-	        heard_ms;     /* unanswered retransmissions and probes; how long ago its last segment came */
-	uint64_t receive_rtt; /* round trip as its sending shows it; 0: not measured yet */
-	uint64_t receive_window;     /* bytes that it may send before we have read them */
-	uint64_t segment, reordered; /* bytes of a segment that it sends; segments that came out of order */
+	/* What it is sent. */
+	uint64_t unacknowledged; /* bytes written and not acknowledged; its end counts as one */
+	uint64_t unsent;         /* of these, not even sent yet */
+	uint64_t room;           /* bytes that it takes at once: its window */
+	uint64_t busy, shut;     /* since it began: something was unacknowledged; its window was shut then */
+	uint64_t acknowledged;   /* bytes, since it began */
+	uint64_t resent;         /* segments, since it began */
+	uint64_t rtt, rtt_min;   /* round trip: smoothed; the least of the last minutes */
+	uint64_t tries;          /* retransmissions, or probes of the shut window, since its last answer */
+	uint64_t heard_ms;       /* how long ago its last segment came */
+	/* What it sends. */
+	uint64_t received;            /* bytes, since it began */
+	uint64_t segments, reordered; /* since it began: those with bytes; of these, out of order */
+	uint64_t segment;             /* bytes of a full one */
+	uint64_t receive_rtt;         /* round trip, as what it sends shows it */
+	uint64_t receive_window;      /* bytes that it may send before we have read them, at most */
 };
 
 /* Never fails: known says whether the kernel has said anything. */

@@ -248,13 +248,15 @@ struct pair_record *pair_survey_begin(struct pair_set *set, uint64_t now, size_t
 /* For a unix socket the kernel counts what the bytes cost, not the bytes. */
 static void measure_sink(const struct peer *sink, const struct sockaddr *address, struct flow_record *record)
 {
+	struct tcp_state tcp;
+
 	if (address->sa_family == AF_UNIX) {
 		record->sink_queue = RECORD_UNKNOWN;
 		return;
 	}
-	record->sink_queue = stream_unacknowledged(sink->fd);
-	if (record->sink_queue > 0)
-		record->unanswered_ms = pair_unanswered_ms(sink, clock_ms());
+	tcp = tcp_state(sink->fd);
+	record->sink_queue = tcp.known ? tcp.unacknowledged : 0;
+	record->unanswered_ms = pair_unanswered_ms(sink, &tcp, clock_ms());
 }
 
 static void measure(const struct pair *pair, struct pair_record *record)

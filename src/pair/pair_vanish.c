@@ -13,7 +13,7 @@
 
 #include "base/clock.h"
 #include "base/number.h"
-#include "net/stream.h"
+#include "net/tcp_state.h"
 #include "pair/pair_private.h"
 
 #include <errno.h>
@@ -65,10 +65,16 @@ uint64_t pair_vanish_next(struct pair *pair)
 	return min_u64(next_look(&pair->client), next_look(&pair->target));
 }
 
-/* Nothing from before owing_since is unanswered. If the peer was heard later, nothing from before that is. */
-static uint64_t silent_since(const struct peer *peer, const struct stream_unanswered *left, uint64_t now)
+/* Nobody owes anything on a unix socket, or if the kernel does not say. */
+static bool owes_now(const struct tcp_state *tcp)
 {
-	return max_u64(peer->owing_since, now - min_u64(left->heard_ms, now));
+	return tcp->known && tcp->unacknowledged > 0;
+}
+
+/* Nothing from before owing_since is unanswered. If the peer was heard later, nothing from before that is. */
+static uint64_t silent_since(const struct peer *peer, const struct tcp_state *tcp, uint64_t now)
+{
+	return max_u64(peer->owing_since, now - min_u64(tcp->heard_ms, now));
 }
 
 /*
@@ -79,16 +85,16 @@ static void look(struct peer *peer, uint64_t now)
 {
 	uint64_t interval = look_interval(peer->pair);
 	struct flow *to = &pair_opposite(peer)->from;
-	struct stream_unanswered left = stream_unanswered(peer->fd);
+	struct tcp_state tcp = tcp_state(peer->fd);
 
-	if (!left.outstanding) {
+	if (!owes_now(&tcp)) {
 		peer->owing_since = now;
 		peer->look_at = 0;
 		return;
 	}
 	peer->look_at = now + interval;
-	peer->owing_since = left.tries == 0 ? now : silent_since(peer, &left, now);
-	if (left.tries >= TRIES_MIN &&
+	peer->owing_since = tcp.tries == 0 ? now : silent_since(peer, &tcp, now);
+	if (tcp.tries >= TRIES_MIN &&
 	    now - peer->owing_since >= peer->pair->relay->config->vanish_timeout + interval)
 		flow_sink_failed(to, -ETIMEDOUT);
 }
@@ -105,9 +111,7 @@ void pair_vanish_look(struct pair *pair)
 		look(&pair->target, now);
 }
 
-uint64_t pair_unanswered_ms(const struct peer *peer, uint64_t now)
+uint64_t pair_unanswered_ms(const struct peer *peer, const struct tcp_state *tcp, uint64_t now)
 {
-	struct stream_unanswered left = stream_unanswered(peer->fd);
-
-	return left.outstanding && left.tries > 0 ? now - silent_since(peer, &left, now) : 0;
+	return owes_now(tcp) && tcp->tries > 0 ? now - silent_since(peer, tcp, now) : 0;
 }

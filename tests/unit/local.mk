@@ -89,6 +89,7 @@ UNIT_TESTS = \
 	tests/unit/net/test_socket \
 	tests/unit/net/test_local_address \
 	tests/unit/net/test_stream \
+	tests/unit/net/test_tcp_state \
 	tests/unit/net/test_unix_path \
 	tests/unit/base/test_units \
 	tests/unit/worker/test_worker
@@ -304,7 +305,7 @@ tests_unit_pair_test_pair_rate_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_pair_test_pair_rate_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_pair_test_pair_rate_LDADD = $(UNIT_LIBS)
 tests_unit_pair_test_pair_vanish_SOURCES = tests/unit/pair/test_pair_vanish.c tests/unit/pair/pair_stage.c tests/unit/faults.c
-tests_unit_pair_test_pair_vanish_LDFLAGS = $(FAULTS_WRAP) -Wl,--wrap=stream_unanswered
+tests_unit_pair_test_pair_vanish_LDFLAGS = $(FAULTS_WRAP) -Wl,--wrap=tcp_state
 tests_unit_pair_test_pair_vanish_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_pair_test_pair_vanish_LDADD = $(UNIT_LIBS)
 tests_unit_pair_test_pair_records_SOURCES = tests/unit/pair/test_pair_records.c tests/unit/pair/pair_stage.c tests/unit/faults.c
@@ -396,6 +397,9 @@ tests_unit_net_test_stream_SOURCES = tests/unit/net/test_stream.c tests/unit/fau
 tests_unit_net_test_stream_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_net_test_stream_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_net_test_stream_LDADD = $(UNIT_LIBS)
+tests_unit_net_test_tcp_state_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getsockopt
+tests_unit_net_test_tcp_state_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_net_test_tcp_state_LDADD = $(UNIT_LIBS)
 tests_unit_net_test_unix_path_SOURCES = tests/unit/net/test_unix_path.c tests/unit/net/socket_stage.c
 tests_unit_net_test_unix_path_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=chmod
 tests_unit_net_test_unix_path_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)

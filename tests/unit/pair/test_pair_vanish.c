@@ -9,15 +9,29 @@
 #define TIMEOUT_MS 200
 #define HOUR_MS    3600000
 
-static const struct stream_unanswered *lie;
+static const struct tcp_state *lie;
 static unsigned asked;
 
-struct stream_unanswered __real_stream_unanswered(int fd);
-struct stream_unanswered __wrap_stream_unanswered(int fd);
-struct stream_unanswered __wrap_stream_unanswered(int fd)
+/* So many bytes are unacknowledged after so many tries, and the peer was last heard so long ago. */
+#define LIE(bytes, failed, heard)                                                                            \
+	{                                                                                                    \
+		.known = true, .unacknowledged = (bytes), .tries = (failed), .heard_ms = (heard)             \
+	}
+static const struct tcp_state never = LIE(10, 2, HOUR_MS);
+
+struct tcp_state __real_tcp_state(int fd);
+struct tcp_state __wrap_tcp_state(int fd);
+struct tcp_state __wrap_tcp_state(int fd)
 {
 	asked++;
-	return lie ? *lie : __real_stream_unanswered(fd);
+	return lie ? *lie : __real_tcp_state(fd);
+}
+
+static uint64_t unanswered_ms(const struct peer *peer)
+{
+	const struct tcp_state tcp = tcp_state(peer->fd);
+
+	return pair_unanswered_ms(peer, &tcp, clock_ms());
 }
 
 /* Only what is tested here sets the pair's timer. */
@@ -36,7 +50,7 @@ static int begin_quietly(int *server)
 }
 
 /* A client and a target, and ten bytes for which the target owes an answer, if we are to believe it. */
-static int begin_owing(const struct stream_unanswered *what, int *server)
+static int begin_owing(const struct tcp_state *what, int *server)
 {
 	int client = begin_quietly(server);
 
@@ -122,18 +136,17 @@ START_TEST(resting_reader_lives_behind_a_shut_window)
 	run_for(10 * TIMEOUT_MS);
 	ck_assert_uint_eq(set.count, 1);
 	ck_assert_uint_ge(asked, 10);
-	ck_assert_uint_lt(pair_unanswered_ms(_i ? &pair->client : &pair->target, clock_ms()), TIMEOUT_MS);
+	ck_assert_uint_lt(unanswered_ms(_i ? &pair->client : &pair->target), TIMEOUT_MS);
 }
 END_TEST
 
 START_TEST(peer_that_leaves_it_unanswered_has_vanished)
 {
-	static const struct stream_unanswered never = {true, 2, HOUR_MS};
 	uint64_t began = clock_ms();
 	int client, server;
 
 	client = begin_owing(&never, &server);
-	LOOP_UNTIL(base, pair_unanswered_ms(&only_pair()->target, clock_ms()) >= TIMEOUT_MS / 2);
+	LOOP_UNTIL(base, unanswered_ms(&only_pair()->target) >= TIMEOUT_MS / 2);
 	assert_over("vanished");
 	ck_assert_uint_ge(clock_ms() - began, TIMEOUT_MS);
 	ck_assert_uint_eq(captured("ended_first=target"), 1);
@@ -145,7 +158,7 @@ END_TEST
 /* However long it had nothing to answer, the time begins when it leaves something unanswered. */
 START_TEST(silence_counts_from_the_last_look_that_found_none)
 {
-	static const struct stream_unanswered busy = {true, 0, HOUR_MS}, never = {true, 2, HOUR_MS};
+	static const struct tcp_state busy = LIE(10, 0, HOUR_MS);
 	uint64_t began;
 	int server;
 
@@ -161,11 +174,11 @@ END_TEST
 /* _i: which. Each is what a living peer may look like for a moment. */
 START_TEST(sign_of_life_spares_a_peer)
 {
-	static const struct stream_unanswered signs[] = {
-	        {true, 0, HOUR_MS},  /* nothing has gone unanswered yet */
-	        {true, 1, HOUR_MS},  /* one probe was lost on the way */
-	        {true, 9, 0},        /* a lossy path, but it was just heard */
-	        {false, 9, HOUR_MS}, /* only keepalive is unanswered: that is the kernel's to judge */
+	static const struct tcp_state signs[] = {
+	        LIE(10, 0, HOUR_MS), /* nothing has gone unanswered yet */
+	        LIE(10, 1, HOUR_MS), /* one probe was lost on the way */
+	        LIE(10, 9, 0),       /* a lossy path, but it was just heard */
+	        LIE(0, 9, HOUR_MS),  /* only keepalive is unanswered: that is the kernel's to judge */
 	};
 	int server;
 
@@ -179,7 +192,6 @@ END_TEST
 /* What a peer that has vanished had sent is delivered like that of one that has failed. */
 START_TEST(what_came_from_a_vanished_peer_is_delivered)
 {
-	static const struct stream_unanswered never = {true, 2, HOUR_MS};
 	uint64_t received = 0, sent;
 	struct pair *pair;
 	int client, server;
@@ -208,7 +220,6 @@ END_TEST
 /* A peer that still owes an answer when a pair ends may vanish as well. _i: whether the end was passed on. */
 START_TEST(pair_that_is_ending_waits_no_longer_for_a_vanished_peer)
 {
-	static const struct stream_unanswered never = {true, 2, HOUR_MS};
 	uint64_t received = 0;
 	int client, server;
 
