@@ -274,7 +274,7 @@ void pair_watch_deinit(struct pair_set *set);
 uint64_t pair_vanish_next(struct pair *pair);
 /* Finds out, when that is due, whether a peer has vanished. If so, it has failed. The caller settles. */
 void pair_vanish_look(struct pair *pair);
-/* Milliseconds for which the peer has left unanswered what it was sent, by what is known of it now (clock_ms). */
+/* Milliseconds for which the peer has left what it was sent unanswered, as of now (clock_ms). */
 uint64_t pair_unanswered_ms(const struct peer *peer, const struct tcp_state *tcp, uint64_t now);
 
 /* pair_rate.c */
