@@ -106,9 +106,10 @@ src_libweir_a_SOURCES = \
 	src/pair/pair_report.c \
 	src/pair/pair_time.c \
 	src/pair/pair_vanish.c \
+	src/pair/pair_waits.c \
 	src/pair/pair_watch.c \
 	src/pair/verdict.h \
-	src/pair/waits.h \
+	src/pair/waits.c src/pair/waits.h \
 	src/report/reason.c src/report/reason.h \
 	src/net/tcp_state.c src/net/tcp_state.h \
 	src/flow/pipe_pool.c src/flow/pipe_pool.h \

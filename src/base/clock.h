@@ -15,6 +15,20 @@ static inline uint64_t clock_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000 + 1;
 }
 
+/* Microseconds since the same point. Never 0. clock_ms is clock_ms_of(clock_us) at any moment. */
+static inline uint64_t clock_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000 + 1000;
+}
+
+static inline uint64_t clock_ms_of(uint64_t us)
+{
+	return us / 1000;
+}
+
 /* Milliseconds in the form that libevent's timers take. */
 static inline struct timeval clock_timeval(uint64_t milliseconds)
 {

@@ -148,6 +148,7 @@ static void account(struct flow *flow, const struct flow_move *move)
 	now = clock_ms();
 	if (move->received > 0) {
 		flow->last_read = now;
+		flow->spoke = true;
 		if (flow->limited)
 			flow_rate_spend(flow, move->received);
 	}
@@ -247,6 +248,7 @@ static bool splice_in(struct flow *flow, size_t room)
 		return false;
 	}
 	flow_bulk_note(flow, move.received);
+	flow->more = true; /* a pipe may have been full before it was */
 	heed(flow, &move);
 	return true;
 }
@@ -267,6 +269,7 @@ static void copy(struct flow *flow, size_t room)
 
 	if (move.received > 0)
 		flow_bulk_note(flow, move.received);
+	flow->more = move.received == room;
 	if (move.sent < move.received && move.sink.said != SAID_FAILED)
 		move.fault = enqueue(flow, scratch + move.sent, move.received - move.sent);
 	heed(flow, &move);
@@ -278,6 +281,7 @@ static void pass_through(struct flow *flow, size_t most)
 	struct flow_move move = flow_pass_through(flow->source_fd, flow->sink_fd, flow->io->scratch, most,
 	                                          flow_sink_room(flow));
 
+	flow->more = true;
 	heed(flow, &move);
 	if (move.sink.said != SAID_NOT_NOW || move.fault)
 		return;

@@ -137,6 +137,8 @@ struct flow {
 	bool limited : 1; /* it has a limit on its rate, or had one; pauses is part of what that takes */
 	bool offered : 1; /* the sink was writable, and nothing was written to it since */
 	bool starved : 1; /* it took nothing then: the kernel has no memory for it. writable is a timer */
+	bool spoke : 1;   /* a byte has come from the source; for the owner, who clears it */
+	bool more : 1;    /* the last read of the source need not have emptied it */
 	TAILQ_ENTRY(flow) turn_entry;
 	struct flow_pauses *pauses; /* NULL before the first */
 

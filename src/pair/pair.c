@@ -293,8 +293,11 @@ static enum reason judge_connecting(struct pair *pair)
 
 void pair_settle(struct pair *pair)
 {
-	enum reason reason = pair_is_connected(pair) ? judge_open(pair) : judge_connecting(pair);
+	enum reason reason;
 
+	if (pair_is_connected(pair))
+		pair_waits_note(pair);
+	reason = pair_is_connected(pair) ? judge_open(pair) : judge_connecting(pair);
 	pair_note_answer(pair);
 	if (reason != REASON_NONE) {
 		close_pair(pair, reason);

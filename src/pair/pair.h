@@ -26,7 +26,7 @@ struct pair_survey;
 LIST_HEAD(pair_list, pair);
 
 /* Pairs are from a pool with units of this size, in bytes: several fit into each. */
-#define PAIR_UNIT_SIZE 8192
+#define PAIR_UNIT_SIZE 16384
 
 /* All pairs of one worker, and what they share. */
 struct pair_set {

@@ -68,6 +68,7 @@ static void open_flows(struct pair *pair)
 
 	pair_hold_connected(pair);
 	pair_header_sent(pair);
+	pair_waits_begin(pair);
 	pair->phase = PHASE_OPEN;
 	pair->attempts++;
 	tried_forget(&pair->tried);

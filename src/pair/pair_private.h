@@ -3,7 +3,8 @@
  * (what a client must do first), pair_header.c (its PROXY header), pair_connect.c (targets), pair_hold.c
  * (clients that wait for one), pair_damp.c (relays that get nowhere), pair_recap.c (lines that sum up),
  * pair_watch.c (silent failures), pair_vanish.c (peers that are gone), pair_rate.c (readers that take too
- * little), pair_limits.c (limits on rates), pair_report.c (log and records).
+ * little), pair_limits.c (limits on rates), pair_waits.c (what it waits for), pair_report.c (log and
+ * records).
  */
 #ifndef WEIR_PAIR_PRIVATE_H
 #define WEIR_PAIR_PRIVATE_H
@@ -13,6 +14,7 @@
 #include "net/proxy_header.h"
 #include "net/tcp_state.h"
 #include "pair/pair.h"
+#include "pair/waits.h"
 #include "report/reason.h"
 
 struct event;
@@ -93,6 +95,7 @@ struct pair {
 			uint64_t acknowledged_at;
 		};
 	};
+	struct waits waits; /* since it is connected */
 	struct timer timer;
 	LIST_ENTRY(pair) entry, watch_entry;
 	uint32_t attempts; /* to connect: those that have failed, and the one that has not */
@@ -288,6 +291,15 @@ void pair_rate_forget(struct peer *sink);
 
 /* pair_limits.c: the limits on the rates of its relay hold for the pair, whose flows are attached. */
 void pair_limit_rates(struct pair *pair);
+
+/* pair_waits.c */
+
+/* The target is connected, and the flows begin. */
+void pair_waits_begin(struct pair *pair);
+/* After an event of a connected pair, before anything else is done about it. */
+void pair_waits_note(struct pair *pair);
+/* All that it has waited for so far. closing: as waits_totals. */
+struct wait_totals pair_waits_totals(const struct pair *pair, uint64_t now_us, bool closing);
 
 /* pair_damp.c */
 /* False if the close line of the pair is left out. It is counted then. */

@@ -1,10 +1,13 @@
 /*
- * What a pair has waited for: over the last one to three seconds, and over its life. Only bookkeeping: knows
+ * What a pair has waited for: over the last one to four seconds, and over its life. Only bookkeeping: knows
  * no socket and no clock. Times are microseconds of clock_us.
  *
  * At any moment each flow is held by its sink, paused, or neither. While neither flow is, a silence runs: it
  * began with the last byte that came, and whoever ends it is charged for it. It was that side's turn if the
  * other side had spoken last; otherwise it was sending, in pieces.
+ *
+ * Time goes into two buckets, the current one and the one before. Each has at most three seconds. A current
+ * one of less than a second says little, so it is read together with the one before.
  */
 #ifndef WEIR_WAITS_H
 #define WEIR_WAITS_H
@@ -19,13 +22,20 @@ enum side { SIDE_CLIENT = UPLOAD, SIDE_TARGET = DOWNLOAD };
 #define SIDES 2
 
 /* What a flow waits for. */
-enum hold {
+enum __attribute__((packed)) hold {
 	HOLD_NONE,   /* nothing: its source may speak */
 	HOLD_SINK,   /* its sink does not take what is queued; the source is read all the same */
 	HOLD_HIGH,   /* the same, and the source is paused */
 	HOLD_MEMORY, /* paused for memory */
-	HOLD_RATE,   /* paused for a limit of ours */
-	HOLDS,
+	HOLD_RATE,   /* paused for a limit of ours, and nothing is queued */
+};
+#define HOLDS (HOLD_RATE + 1)
+
+/* What a side has done since waits was last told; bits. */
+enum saying {
+	SAYING_BYTES = 1, /* something has come from it */
+	SAYING_MORE = 2,  /* there may be more that has come, as the last read did not empty its socket */
+	SAYING_END = 4,   /* its stream has ended or failed */
 };
 
 /* A stretch of time, up to now. */
@@ -33,13 +43,85 @@ struct wait_window {
 	uint64_t length;
 	uint64_t held[DIRECTIONS][HOLDS]; /* HOLD_NONE is not counted */
 	uint64_t turn[SIDES], sending[SIDES];
-	uint32_t turns[SIDES];       /* how many silences were turn */
-	uint64_t longest_gap[SIDES]; /* of the silences that this side has ended */
-	/* What is now. */
+	uint32_t turns[SIDES]; /* how many silences were turn */
+	/* Of the silences that it has ended, even of those before the window if nothing happened since. */
+	uint64_t longest_gap[SIDES];
+	/* What is now. A silence that still runs is not charged to anybody. */
 	enum hold hold[DIRECTIONS];
-	uint64_t since;      /* how long the hold, or else the silence, has lasted */
-	bool spoken;         /* a byte has come */
-	enum side last_from; /* if so, from whom the last one came */
+	uint64_t held_for[DIRECTIONS]; /* how long the flow has been held, whatever for, or 0 */
+	uint64_t since;                /* the longer of these, or else how long the silence has lasted */
+	bool spoken;                   /* a byte has come */
+	enum side last_from;           /* if so, from whom the last one came */
 };
+
+/* What the time of a life was waited for. */
+enum __attribute__((packed)) wait {
+	WAIT_CONNECTING,                 /* before there was a target */
+	WAIT_MEMORY,                     /* a flow was paused for memory */
+	WAIT_RATE,                       /* or for a limit of ours */
+	WAIT_SINK,                       /* + side: it took nothing */
+	WAIT_TURN = WAIT_SINK + SIDES,   /* + side: it had to say something */
+	WAIT_SENDING = WAIT_TURN + SIDES /* + side: it was saying something, in pieces */
+};
+#define WAITS (WAIT_SENDING + SIDES)
+
+/* All of a life, up to now. Two flows may be held at the same time. */
+struct wait_totals {
+	uint64_t time[WAITS];
+};
+
+/* private */
+struct wait_bucket {
+	uint32_t length;
+	uint32_t held[DIRECTIONS][HOLDS - 1], turn[SIDES], sending[SIDES];
+	uint32_t longest_gap[SIDES];
+	uint16_t turns[SIDES]; /* no more are counted than there is room for */
+};
+
+/* private: 34 years of milliseconds */
+struct wait_long {
+	uint64_t ms : 40;
+} __attribute__((packed));
+
+/* A pair has one for life, so each byte of it counts. */
+struct waits {
+	/* private */
+	uint64_t noted; /* up to here time is accounted for. A silence that still runs began then */
+	uint32_t held_since[DIRECTIONS]; /* milliseconds, without what is above 32 bits */
+	struct wait_bucket now, before;
+	struct wait_long life[WAITS]; /* without the current bucket */
+	enum hold hold[DIRECTIONS];
+	bool spoken : 1;
+	bool last_from : 1; /* enum side */
+	unsigned more : 2;  /* bits by side: the last read did not empty its socket */
+	unsigned ended : 2; /* bits by side */
+};
+
+/*
+ * The pair is connected now. Before, it has waited for so many milliseconds for its client to begin, and for
+ * a target.
+ */
+void waits_begin(struct waits *waits, uint64_t now, uint64_t client_ms, uint64_t connecting_ms);
+/*
+ * True if waits_note has nothing to do. said: bits of enum saying by side. This is asked with every event of
+ * a pair, so it needs no clock.
+ */
+static inline bool waits_unchanged(const struct waits *waits, const enum hold hold[DIRECTIONS],
+                                   const unsigned said[SIDES])
+{
+	return hold[UPLOAD] == waits->hold[UPLOAD] && hold[DOWNLOAD] == waits->hold[DOWNLOAD] &&
+	       !(said[SIDE_CLIENT] | said[SIDE_TARGET]);
+}
+/*
+ * Up to now what was known held; from now on this. A flow that begins to be paused for memory has something
+ * from its source, even if nothing was read. True if a bucket begins: it is time for a look at the sockets.
+ */
+bool waits_note(struct waits *waits, uint64_t now, const enum hold hold[DIRECTIONS],
+                const unsigned said[SIDES]);
+struct wait_window waits_window(const struct waits *waits, uint64_t now);
+/* closing: the silence that still runs is charged to the side that is due, unless it is idle. */
+struct wait_totals waits_totals(const struct waits *waits, uint64_t now, bool closing);
+/* A silence of so long is nobody's: both sides have said what they had to say. */
+bool waits_is_idle(uint64_t silence, uint64_t longest_gap);
 
 #endif

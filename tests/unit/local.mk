@@ -60,6 +60,7 @@ UNIT_TESTS = \
 	tests/unit/pair/test_pair_vanish \
 	tests/unit/pair/test_pair_records \
 	tests/unit/pair/test_pair_tuning \
+	tests/unit/pair/test_waits \
 	tests/unit/relay/test_admission \
 	tests/unit/relay/test_damper \
 	tests/unit/relay/test_denials \
@@ -260,6 +261,8 @@ tests_unit_base_test_mailbox_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_base_test_mailbox_LDADD = $(UNIT_LIBS)
 tests_unit_base_test_printable_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_base_test_printable_LDADD = $(UNIT_LIBS)
+tests_unit_pair_test_waits_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_pair_test_waits_LDADD = $(UNIT_LIBS)
 tests_unit_pair_test_pair_life_SOURCES = tests/unit/pair/test_pair_life.c tests/unit/pair/pair_stage.c tests/unit/faults.c
 tests_unit_pair_test_pair_life_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_pair_test_pair_life_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)

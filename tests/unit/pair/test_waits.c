@@ -1,0 +1,486 @@
+/* What a pair has waited for, by a clock of our own. */
+#include "build_config.h"
+
+#include "pair/waits.h"
+#include "unit.h"
+
+#define MS     1000ull
+#define SECOND (1000 * MS)
+#define HOUR   (3600 * SECOND)
+
+#define CLIENT SIDE_CLIENT
+#define TARGET SIDE_TARGET
+
+static struct waits waits;
+static uint64_t now;
+static enum hold hold[DIRECTIONS];
+
+static void begin(void)
+{
+	now = 77 * HOUR + 123;
+	hold[UPLOAD] = hold[DOWNLOAD] = HOLD_NONE;
+	waits_begin(&waits, now, 0, 0);
+}
+
+static bool tell(uint64_t after, enum side side, unsigned saying)
+{
+	unsigned said[SIDES] = {0};
+
+	now += after;
+	said[side] = saying;
+	ck_assert(saying == 0 || !waits_unchanged(&waits, hold, said));
+	return waits_note(&waits, now, hold, said);
+}
+
+static bool speak(uint64_t after, enum side side)
+{
+	return tell(after, side, SAYING_BYTES);
+}
+
+static bool hold_for(uint64_t after, enum direction direction, enum hold why)
+{
+	hold[direction] = why;
+	return tell(after, CLIENT, 0);
+}
+
+static struct wait_window window(uint64_t after)
+{
+	now += after;
+	return waits_window(&waits, now);
+}
+
+static struct wait_totals life(uint64_t after, bool closing)
+{
+	now += after;
+	return waits_totals(&waits, now, closing);
+}
+
+/* The client asks at once when it is answered. The target needs 10 ms. */
+static void ask_often(unsigned times, uint64_t thinking, uint64_t answering)
+{
+	for (; times > 0; times--) {
+		speak(thinking, CLIENT);
+		speak(answering, TARGET);
+	}
+}
+
+START_TEST(who_ends_a_silence_is_charged)
+{
+	struct wait_window seen;
+
+	begin();
+	ask_often(100, 2 * MS, 8 * MS);
+	seen = window(0);
+	ck_assert_uint_eq(seen.length, SECOND);
+	ck_assert_uint_eq(seen.turn[TARGET], 800 * MS);
+	ck_assert_uint_eq(seen.turn[CLIENT], 198 * MS);
+	ck_assert_uint_eq(seen.sending[CLIENT], 2 * MS); /* nobody had spoken yet */
+	ck_assert_uint_eq(seen.turns[TARGET], 100);
+	ck_assert_uint_eq(seen.turns[CLIENT], 99);
+	ck_assert_uint_eq(seen.longest_gap[TARGET], 8 * MS);
+	ck_assert_uint_eq(seen.longest_gap[CLIENT], 2 * MS);
+	ck_assert_int_eq(seen.last_from, TARGET);
+	ck_assert(seen.spoken);
+}
+END_TEST
+
+START_TEST(who_speaks_again_was_sending)
+{
+	struct wait_window seen;
+
+	begin();
+	for (unsigned i = 0; i < 200; i++)
+		speak(10 * MS, TARGET);
+	seen = window(0);
+	ck_assert_uint_eq(seen.sending[TARGET], 2 * SECOND);
+	ck_assert_uint_eq(seen.turn[TARGET] + seen.turn[CLIENT] + seen.sending[CLIENT], 0);
+}
+END_TEST
+
+START_TEST(running_silence_is_nobodys_yet)
+{
+	struct wait_window seen;
+
+	begin();
+	ask_often(1, 0, 5 * MS);
+	seen = window(2 * SECOND);
+	ck_assert_uint_eq(seen.length, 2 * SECOND + 5 * MS);
+	ck_assert_uint_eq(seen.turn[CLIENT] + seen.sending[CLIENT] + seen.sending[TARGET], 0);
+	ck_assert_uint_eq(seen.since, 2 * SECOND);
+	ck_assert_uint_eq(window(0).since, 2 * SECOND); /* to look changes nothing */
+}
+END_TEST
+
+START_TEST(held_flow_has_no_silence)
+{
+	struct wait_window seen;
+
+	begin();
+	hold[DOWNLOAD] = HOLD_SINK;
+	speak(0, TARGET);
+	hold_for(100 * MS, DOWNLOAD, HOLD_HIGH);
+	speak(300 * MS, CLIENT); /* charged to nobody */
+	hold_for(200 * MS, DOWNLOAD, HOLD_SINK);
+	seen = window(400 * MS);
+	ck_assert_uint_eq(seen.held[DOWNLOAD][HOLD_SINK], 500 * MS);
+	ck_assert_uint_eq(seen.held[DOWNLOAD][HOLD_HIGH], 500 * MS);
+	ck_assert_uint_eq(seen.turn[CLIENT] + seen.sending[CLIENT] + seen.held[UPLOAD][HOLD_SINK], 0);
+	ck_assert_int_eq(seen.hold[DOWNLOAD], HOLD_SINK);
+	ck_assert_int_eq(seen.hold[UPLOAD], HOLD_NONE);
+	ck_assert_uint_eq(seen.since, SECOND);
+	ck_assert_uint_eq(seen.held_for[DOWNLOAD], SECOND);
+	ck_assert_uint_eq(seen.held_for[UPLOAD], 0);
+	ck_assert_int_eq(seen.last_from, CLIENT);
+}
+END_TEST
+
+START_TEST(silence_begins_when_a_hold_ends)
+{
+	begin();
+	hold[UPLOAD] = HOLD_SINK;
+	speak(0, CLIENT);
+	hold_for(500 * MS, UPLOAD, HOLD_NONE);
+	speak(100 * MS, TARGET);
+	ck_assert_uint_eq(window(0).turn[TARGET], 100 * MS);
+	ck_assert_uint_eq(window(0).held[UPLOAD][HOLD_SINK], 500 * MS);
+}
+END_TEST
+
+/* Nothing was read, but something has come. */
+START_TEST(pause_without_a_read_ends_a_silence)
+{
+	begin();
+	speak(0, TARGET);
+	hold_for(50 * MS, UPLOAD, (enum hold)_i);
+	ck_assert_uint_eq(window(0).turn[CLIENT], 50 * MS);
+	ck_assert_int_eq(window(0).last_from, CLIENT);
+	ck_assert_uint_eq(window(30 * MS).held[UPLOAD][_i], 30 * MS);
+}
+END_TEST
+
+START_TEST(short_gap_counts_if_the_socket_was_empty)
+{
+	begin();
+	tell(0, CLIENT, SAYING_BYTES);
+	tell(299, CLIENT, SAYING_BYTES | SAYING_MORE);
+	tell(299, CLIENT, SAYING_BYTES | SAYING_MORE);
+	ck_assert_uint_eq(window(0).sending[CLIENT], 299);
+	tell(300, CLIENT, SAYING_BYTES | SAYING_MORE);
+	ck_assert_uint_eq(window(0).sending[CLIENT], 599);
+	tell(100, TARGET, SAYING_BYTES); /* that its socket was empty is known */
+	ck_assert_uint_eq(window(0).turn[TARGET], 100);
+}
+END_TEST
+
+START_TEST(more_may_come_while_paused)
+{
+	begin();
+	hold[UPLOAD] = HOLD_HIGH;
+	speak(0, CLIENT);
+	hold_for(100 * MS, UPLOAD, HOLD_NONE);
+	speak(200, CLIENT);
+	ck_assert_uint_eq(window(0).sending[CLIENT], 0);
+	speak(200, CLIENT);
+	ck_assert_uint_eq(window(0).sending[CLIENT], 200);
+}
+END_TEST
+
+START_TEST(window_is_one_to_four_seconds)
+{
+	begin();
+	for (unsigned i = 0; i < 100000; i++) {
+		uint64_t length;
+
+		speak(7 * MS + i % 13, i % 3 ? CLIENT : TARGET);
+		length = window(0).length;
+		ck_assert_uint_le(length, 4 * SECOND);
+		ck_assert_uint_ge(length, i < 143 ? i * 7 * MS : SECOND);
+	}
+}
+END_TEST
+
+START_TEST(past_is_forgotten)
+{
+	struct wait_window seen;
+
+	begin();
+	ask_often(300, 10 * MS, 0);
+	ask_often(500, 0, 10 * MS);
+	seen = window(0);
+	ck_assert_uint_lt(seen.turn[CLIENT], 20 * MS);
+	ck_assert_uint_gt(seen.turn[TARGET], SECOND);
+}
+END_TEST
+
+START_TEST(bucket_begins_every_three_seconds)
+{
+	unsigned begun = 0;
+
+	begin();
+	for (unsigned i = 0; i < 3000; i++)
+		begun += speak(10 * MS, CLIENT);
+	ck_assert_uint_eq(begun, 9); /* none at the very end */
+}
+END_TEST
+
+START_TEST(long_wait_fills_the_window)
+{
+	struct wait_window seen;
+
+	begin();
+	ask_often(200, 10 * MS, 0);
+	hold[UPLOAD] = HOLD_HIGH;
+	speak(0, CLIENT);
+	seen = window(HOUR);
+	ck_assert_uint_eq(seen.length, 3 * SECOND);
+	ck_assert_uint_eq(seen.held[UPLOAD][HOLD_HIGH], 3 * SECOND);
+	ck_assert_uint_eq(seen.turn[CLIENT], 0);
+	ck_assert_uint_eq(seen.since, HOUR);
+	ck_assert(hold_for(0, UPLOAD, HOLD_NONE));
+	speak(10 * SECOND, TARGET);
+	seen = window(0);
+	ck_assert_uint_eq(seen.turn[TARGET], 3 * SECOND);
+	ck_assert_uint_eq(seen.held[UPLOAD][HOLD_HIGH], 0);
+	ck_assert_uint_eq(seen.longest_gap[TARGET], 10 * SECOND);
+}
+END_TEST
+
+START_TEST(gaps_outlive_a_long_silence)
+{
+	begin();
+	ask_often(10, 10 * MS, 400 * MS);
+	ck_assert_uint_eq(window(MS).longest_gap[TARGET], 400 * MS);
+	ck_assert_uint_eq(window(20 * SECOND).longest_gap[TARGET], 400 * MS);
+	ck_assert_uint_eq(window(2 * HOUR).longest_gap[TARGET], 400 * MS);
+	speak(0, CLIENT);
+	ck_assert_uint_eq(window(0).longest_gap[CLIENT], UINT32_MAX);
+}
+END_TEST
+
+START_TEST(so_many_turns_are_still_short)
+{
+	struct wait_window seen;
+
+	begin();
+	for (unsigned i = 0; i < 2 * 70000; i++)
+		speak(20, i % 2 ? CLIENT : TARGET);
+	seen = window(0);
+	ck_assert_uint_eq(seen.turns[CLIENT], UINT16_MAX);
+	ck_assert_uint_lt(seen.turn[CLIENT] / seen.turns[CLIENT], 50);
+}
+END_TEST
+
+/* ---- life ---- */
+
+START_TEST(life_has_all_of_it)
+{
+	struct wait_totals seen;
+
+	begin();
+	ask_often(10000, 3 * MS, 9 * MS);
+	hold[DOWNLOAD] = HOLD_RATE;
+	speak(0, TARGET);
+	hold_for(HOUR, DOWNLOAD, HOLD_MEMORY);
+	hold_for(5 * SECOND, DOWNLOAD, HOLD_SINK);
+	hold_for(6 * SECOND, DOWNLOAD, HOLD_NONE);
+	seen = life(0, false);
+	ck_assert_uint_eq(seen.time[WAIT_RATE], HOUR);
+	ck_assert_uint_eq(seen.time[WAIT_MEMORY], 5 * SECOND);
+	ck_assert_uint_eq(seen.time[WAIT_SINK + CLIENT], 6 * SECOND);
+	ck_assert_uint_eq(seen.time[WAIT_SINK + TARGET], 0);
+	ck_assert_uint_eq(seen.time[WAIT_TURN + TARGET], 90 * SECOND);
+	ck_assert_uint_eq(seen.time[WAIT_TURN + CLIENT] + seen.time[WAIT_SENDING + CLIENT], 30 * SECOND);
+}
+END_TEST
+
+START_TEST(life_never_gets_less)
+{
+	struct wait_totals before = {0};
+
+	begin();
+	srandom(1);
+	for (unsigned i = 0; i < 100000; i++) {
+		uint64_t after = (uint64_t)random() % (i % 100 ? 9999 : 4 * SECOND);
+		struct wait_totals seen;
+
+		hold[random() % 2] = (enum hold)(random() % 3 ? HOLD_NONE : random() % HOLDS);
+		tell(after, random() % 2 ? CLIENT : TARGET, (unsigned)random() % 4);
+		seen = life(0, false);
+		for (unsigned wait = 0; wait < WAITS; wait++)
+			ck_assert_uint_ge(seen.time[wait], before.time[wait]);
+		before = seen;
+	}
+}
+END_TEST
+
+/* One flow at most is held, so no moment counts twice. */
+START_TEST(life_is_no_longer_than_it_was)
+{
+	uint64_t began, sum = 0;
+	struct wait_totals seen;
+
+	begin();
+	began = now;
+	srandom(2);
+	for (unsigned i = 0; i < 100000; i++) {
+		hold[UPLOAD] = (enum hold)(random() % HOLDS);
+		tell((uint64_t)random() % (i % 100 ? 9999 : 4 * SECOND), random() % 2 ? CLIENT : TARGET, 1);
+	}
+	seen = life(0, false);
+	for (unsigned wait = 0; wait < WAITS; wait++)
+		sum += seen.time[wait];
+	ck_assert_uint_le(sum, (now - began) * 1002 / 1000);
+	ck_assert_uint_ge(sum, (now - began) * 999 / 1000);
+}
+END_TEST
+
+START_TEST(life_begins_before_the_target)
+{
+	waits_begin(&waits, now, 17, 4000);
+	ck_assert_uint_eq(life(0, true).time[WAIT_TURN + CLIENT], 17 * MS);
+	ck_assert_uint_eq(life(0, true).time[WAIT_CONNECTING], 4000 * MS);
+}
+END_TEST
+
+/* A clock that all reads of one event share may be behind one that was read in between. */
+START_TEST(clock_that_is_behind_is_no_loss)
+{
+	begin();
+	speak(10 * MS, CLIENT);
+	speak((uint64_t)-1000, TARGET);
+	ck_assert_uint_eq(window(0).turn[TARGET], 0);
+	ck_assert_uint_eq(window(0).length, 10 * MS);
+	speak(2000, CLIENT);
+	ck_assert_uint_eq(window(0).turn[CLIENT], 1000);
+}
+END_TEST
+
+/* ---- the end ---- */
+
+START_TEST(last_silence_is_of_who_is_due)
+{
+	begin();
+	ask_often(5, 10 * MS, 10 * MS);
+	speak(10 * MS, CLIENT);
+	ck_assert_uint_eq(life(700 * MS, false).time[WAIT_TURN + TARGET], 50 * MS);
+	ck_assert_uint_eq(life(0, true).time[WAIT_TURN + TARGET], 750 * MS);
+}
+END_TEST
+
+START_TEST(idle_silence_is_nobodys)
+{
+	begin();
+	ask_often(5, 10 * MS, 10 * MS);
+	ck_assert_uint_eq(life(60 * SECOND, true).time[WAIT_TURN + CLIENT], 40 * MS);
+	tell(0, TARGET, SAYING_END);
+	ck_assert_uint_eq(life(0, true).time[WAIT_TURN + CLIENT], 40 * MS);
+	ck_assert_uint_eq(life(0, true).time[WAIT_TURN + TARGET], 50 * MS);
+}
+END_TEST
+
+START_TEST(slow_answer_is_not_idle)
+{
+	ck_assert(!waits_is_idle(SECOND - 1, 0));
+	ck_assert(waits_is_idle(SECOND, 499 * MS));
+	ck_assert(!waits_is_idle(SECOND, 500 * MS));
+	ck_assert(!waits_is_idle(20 * SECOND, 10 * SECOND));
+}
+END_TEST
+
+START_TEST(end_ends_the_silence_of_who_was_due)
+{
+	begin();
+	speak(0, TARGET);
+	tell(300 * MS, TARGET, SAYING_END); /* it was the client's turn, and then only the client is left */
+	ck_assert_uint_eq(window(0).turn[CLIENT], 300 * MS);
+	ck_assert_uint_eq(window(0).turn[TARGET] + window(0).sending[TARGET], 0);
+	tell(200 * MS, CLIENT, SAYING_END);
+	ck_assert_uint_eq(window(0).turn[CLIENT], 500 * MS);
+	ck_assert_uint_eq(life(100 * MS, true).time[WAIT_TURN + TARGET], 0); /* nothing can come any more */
+	ck_assert_uint_eq(life(0, true).time[WAIT_TURN + CLIENT], 500 * MS);
+}
+END_TEST
+
+START_TEST(open_end_is_due)
+{
+	begin();
+	speak(0, TARGET);
+	tell(0, CLIENT, SAYING_END);
+	ck_assert_uint_eq(life(100 * MS, true).time[WAIT_TURN + TARGET], 100 * MS);
+}
+END_TEST
+
+START_TEST(silent_pair_waited_for_nobody)
+{
+	struct wait_totals seen;
+
+	begin();
+	seen = life(100 * MS, true);
+	for (unsigned wait = 0; wait < WAITS; wait++)
+		ck_assert_uint_eq(seen.time[wait], 0);
+	ck_assert(!window(0).spoken);
+}
+END_TEST
+
+START_TEST(nothing_new_needs_no_clock)
+{
+	const unsigned nothing[SIDES] = {0}, end[SIDES] = {0, SAYING_END};
+
+	begin();
+	hold[UPLOAD] = HOLD_SINK;
+	speak(0, CLIENT);
+	ck_assert(waits_unchanged(&waits, hold, nothing));
+	ck_assert(!waits_unchanged(&waits, hold, end));
+	hold[DOWNLOAD] = HOLD_SINK;
+	ck_assert(!waits_unchanged(&waits, hold, nothing));
+}
+END_TEST
+
+static TCase *window_case(void)
+{
+	TCase *tcase = tcase_create("window");
+
+	tcase_add_test(tcase, who_ends_a_silence_is_charged);
+	tcase_add_test(tcase, who_speaks_again_was_sending);
+	tcase_add_test(tcase, running_silence_is_nobodys_yet);
+	tcase_add_test(tcase, held_flow_has_no_silence);
+	tcase_add_test(tcase, silence_begins_when_a_hold_ends);
+	tcase_add_loop_test(tcase, pause_without_a_read_ends_a_silence, HOLD_MEMORY, HOLDS);
+	tcase_add_test(tcase, short_gap_counts_if_the_socket_was_empty);
+	tcase_add_test(tcase, more_may_come_while_paused);
+	tcase_add_test(tcase, window_is_one_to_four_seconds);
+	tcase_add_test(tcase, past_is_forgotten);
+	tcase_add_test(tcase, bucket_begins_every_three_seconds);
+	tcase_add_test(tcase, long_wait_fills_the_window);
+	tcase_add_test(tcase, gaps_outlive_a_long_silence);
+	tcase_add_test(tcase, so_many_turns_are_still_short);
+	tcase_add_test(tcase, nothing_new_needs_no_clock);
+	return tcase;
+}
+
+static TCase *life_case(void)
+{
+	TCase *tcase = tcase_create("life");
+
+	tcase_add_test(tcase, life_has_all_of_it);
+	tcase_add_test(tcase, life_never_gets_less);
+	tcase_add_test(tcase, life_is_no_longer_than_it_was);
+	tcase_add_test(tcase, life_begins_before_the_target);
+	tcase_add_test(tcase, clock_that_is_behind_is_no_loss);
+	tcase_add_test(tcase, last_silence_is_of_who_is_due);
+	tcase_add_test(tcase, idle_silence_is_nobodys);
+	tcase_add_test(tcase, slow_answer_is_not_idle);
+	tcase_add_test(tcase, end_ends_the_silence_of_who_was_due);
+	tcase_add_test(tcase, open_end_is_due);
+	tcase_add_test(tcase, silent_pair_waited_for_nobody);
+	return tcase;
+}
+
+int main(void)
+{
+	Suite *suite = suite_create("waits");
+
+	suite_add_tcase(suite, window_case());
+	suite_add_tcase(suite, life_case());
+	return unit_run(suite);
+}
