@@ -59,7 +59,8 @@ static int add_active(struct report *report, const struct generation *generation
 	for (size_t i = 0; i < generation->relay_count; i++) {
 		struct standing *standing = generation->relays[i]->standing;
 
-		report_add_relay(report, standing->label, standing->number, RELAY_ACTIVE);
+		report_add_relay(report, standing->label, standing->number,
+		                 generation->relays[i]->config->limits);
 		added[standing->number] = true;
 		error = error ? error : target_records_add(report, standing, generation->relays[i]->targets);
 	}
@@ -75,7 +76,7 @@ static int add_removed(struct report *report, const struct standings *standings,
 
 		if (!standing || added[i])
 			continue;
-		report_add_relay(report, standing->label, i, RELAY_REMOVED);
+		report_add_relay(report, standing->label, i, NULL);
 		error = error ? error : target_records_add(report, standing, NULL);
 	}
 	return error;

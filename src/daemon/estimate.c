@@ -5,6 +5,7 @@
 #include "base/number.h"
 #include "base/units.h"
 #include "pair/pair.h"
+#include "relay/standing.h"
 #include "report/records.h"
 
 #include <inttypes.h>
@@ -30,7 +31,7 @@
 #define RELAY_COST    4096              /* its settings and the like */
 #define TARGET_COST   4096              /* its settings, what is known of a few addresses, their records */
 #define NETWORK_COST  168 /* 24 in its list, 32 in the set, both twice in a reload; 56 while that is made */
-#define COUNTED_COST  512 /* counters and the like of a relay, for each worker */
+#define COUNTED_COST  (sizeof(struct tally) + 2 * sizeof(struct relay_record)) /* of a relay, by worker */
 #define ENTRANCE_COST 1024
 #define ACCEPTOR_COST 1024 /* one for each entrance and worker, and one more while another stands in */
 #define WATCHED_COST  48   /* libevent's record of a descriptor, in each worker that ever watched it */

@@ -179,6 +179,7 @@ static void describe(const struct pair *pair, uint64_t now, struct pair_record *
 {
 	record->id = pair->id;
 	record->relay = pair->relay->standing->name;
+	record->relay_number = (uint32_t)pair->relay->standing->number;
 	record->worker = pair->set->worker;
 	record->state = describe_state(pair);
 	record->client = pair->ticket.client;

@@ -32,6 +32,19 @@ static const struct field relay_fields[] = {
         {"shortages", FIELD_NUMBER, offsetof(struct relay_record, counters.shortages)},
         {"denied", FIELD_NUMBER, offsetof(struct relay_record, counters.closed[REASON_DENIED])},
         {"state", FIELD_RELAY_STATE, offsetof(struct relay_record, state)},
+        {"upload_queued", FIELD_NUMBER, offsetof(struct relay_record, queued[UPLOAD])},
+        {"download_queued", FIELD_NUMBER, offsetof(struct relay_record, queued[DOWNLOAD])},
+        {"upload_longest", FIELD_NUMBER, offsetof(struct relay_record, longest[UPLOAD])},
+        {"download_longest", FIELD_NUMBER, offsetof(struct relay_record, longest[DOWNLOAD])},
+        {"upload_high", FIELD_NUMBER, offsetof(struct relay_record, limits[UPLOAD].high)},
+        {"download_high", FIELD_NUMBER, offsetof(struct relay_record, limits[DOWNLOAD].high)},
+        {"upload_low", FIELD_NUMBER, offsetof(struct relay_record, limits[UPLOAD].low)},
+        {"download_low", FIELD_NUMBER, offsetof(struct relay_record, limits[DOWNLOAD].low)},
+        {"waited_client_ms", FIELD_NUMBER, offsetof(struct relay_record, counters.waited_ms[UPLOAD])},
+        {"waited_target_ms", FIELD_NUMBER, offsetof(struct relay_record, counters.waited_ms[DOWNLOAD])},
+        {"slow_client", FIELD_VERDICTS, offsetof(struct relay_record, verdicts[BLAME_CLIENT])},
+        {"slow_target", FIELD_VERDICTS, offsetof(struct relay_record, verdicts[BLAME_TARGET])},
+        {"slow_relay", FIELD_VERDICTS, offsetof(struct relay_record, verdicts[BLAME_RELAY])},
         {.name = NULL},
 };
 
@@ -286,6 +299,15 @@ static uint64_t sum(const uint64_t number[DIRECTIONS])
 	return number[UPLOAD] + number[DOWNLOAD];
 }
 
+static uint64_t count_pairs(const uint32_t by_why[WHYS])
+{
+	uint64_t pairs = 0;
+
+	for (int why = 0; why < WHYS; why++)
+		pairs += by_why[why];
+	return pairs;
+}
+
 void field_get(const struct field *field, const void *record, struct value *value)
 {
 	const void *at = (const char *)record + field->offset;
@@ -300,6 +322,9 @@ void field_get(const struct field *field, const void *record, struct value *valu
 		break;
 	case FIELD_SUM:
 		value->number = sum(at);
+		break;
+	case FIELD_VERDICTS:
+		value->number = count_pairs(at);
 		break;
 	case FIELD_SMALL:
 		value->number = *(const unsigned *)at;

@@ -11,6 +11,7 @@
 enum field_type {
 	FIELD_NUMBER,   /* uint64_t, or RECORD_UNKNOWN */
 	FIELD_SUM,      /* uint64_t[DIRECTIONS], added up */
+	FIELD_VERDICTS, /* uint32_t[WHYS], added up */
 	FIELD_SMALL,    /* unsigned, or an int that is never negative */
 	FIELD_TIME,     /* int64_t, seconds since the epoch */
 	FIELD_STRING,   /* const char * */

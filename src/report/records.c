@@ -2,6 +2,8 @@
 
 #include "report/records.h"
 
+#include "base/number.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -58,11 +60,18 @@ void report_free(struct report *report)
 	free(report);
 }
 
-void report_add_relay(struct report *report, struct label *name, size_t number, enum relay_state state)
+void report_add_relay(struct report *report, struct label *name, size_t number,
+                      const struct flow_limits limits[DIRECTIONS])
 {
+	static const struct flow_limits unknown = {RECORD_UNKNOWN, RECORD_UNKNOWN};
+
 	report->names[report->name_count++] = label_get(name);
-	report->relays[report->relay_count++] =
-	        (struct relay_record){.name = name->text, .number = number, .state = state};
+	report->relays[report->relay_count++] = (struct relay_record){
+	        .name = name->text,
+	        .number = number,
+	        .state = limits ? RELAY_ACTIVE : RELAY_REMOVED,
+	        .limits = {limits ? limits[UPLOAD] : unknown, limits ? limits[DOWNLOAD] : unknown},
+	};
 }
 
 static int make_room_for_target(struct report *report)
@@ -123,6 +132,28 @@ static void add(struct relay_record *sum, const struct relay_record *more)
 {
 	sum->pairs += more->pairs;
 	add_counters(&sum->counters, &more->counters);
+	for (int i = 0; i < DIRECTIONS; i++) {
+		sum->queued[i] += more->queued[i];
+		sum->longest[i] = max_u64(sum->longest[i], more->longest[i]);
+	}
+	for (int slow = 0; slow < BLAMES; slow++)
+		for (int why = 0; why < WHYS; why++)
+			sum->verdicts[slow][why] += more->verdicts[slow][why];
+}
+
+static void add_pair(struct relay_record *relay, const struct pair_record *pair)
+{
+	for (int i = 0; i < DIRECTIONS; i++) {
+		relay->queued[i] += pair->flow[i].queued;
+		relay->longest[i] = max_u64(relay->longest[i], pair->flow[i].queued);
+	}
+	relay->verdicts[pair->verdict.slow][pair->verdict.why]++;
+}
+
+static void add_pairs(struct report_part *part)
+{
+	for (size_t i = 0; i < part->pair_count; i++)
+		add_pair(&part->relays[part->pairs[i].relay_number], &part->pairs[i]);
 }
 
 static void sum_relay(const struct report *report, struct relay_record *relay)
@@ -135,6 +166,8 @@ void report_sum(struct report *report)
 {
 	size_t kept = 0;
 
+	for (size_t i = 0; i < report->part_count; i++)
+		add_pairs(&report->parts[i]);
 	for (size_t i = 0; i < report->relay_count; i++) {
 		struct relay_record *relay = &report->relays[i];
 

@@ -78,13 +78,13 @@ struct process_record {
 struct relay_record {
 	const char *name; /* borrowed; NULL in a worker's part */
 	uint64_t pairs;
-	struct counters counters;     /* living pairs included */
-	enum relay_state state;       /* removed: it is not in the configuration any more */
-	uint64_t queued[DIRECTIONS];  /* bytes, in all its pairs */
-	uint64_t longest[DIRECTIONS]; /* of these, in the pair that has most */
-	struct flow_limits limits[DIRECTIONS];
-	uint32_t verdicts[BLAMES][WHYS]; /* pairs */
-	size_t number;                   /* not written: its place in the workers' parts */
+	struct counters counters;              /* living pairs included */
+	enum relay_state state;                /* removed: it is not in the configuration any more */
+	uint64_t queued[DIRECTIONS];           /* bytes, in all its pairs */
+	uint64_t longest[DIRECTIONS];          /* of these, in the pair that has most */
+	struct flow_limits limits[DIRECTIONS]; /* of new pairs; removed: RECORD_UNKNOWN */
+	uint32_t verdicts[BLAMES][WHYS];       /* pairs */
+	size_t number;                         /* not written: its place in the workers' parts */
 };
 
 #define RECORD_UNKNOWN UINT64_MAX /* a number that is not known */
@@ -144,6 +144,7 @@ struct pair_record {
 	struct verdict verdict;
 	uint64_t since_ms;      /* for how long what it waits for has lasted */
 	enum blame last_from;   /* who has spoken last: client, target or none */
+	uint32_t relay_number;  /* not written: the number of its relay */
 	uint64_t waited_client; /* permille of the last one to three seconds */
 	uint64_t waited_target;
 	struct flow_record flow[DIRECTIONS];
@@ -179,11 +180,12 @@ void report_part_deinit(struct report_part *part);
 
 /* A report with room for so many relays, none of them added yet, and empty parts. NULL when out of memory. */
 struct report *report_new(size_t relay_max, size_t part_count);
-/* Adds a relay. number is that of its standing. */
-void report_add_relay(struct report *report, struct label *name, size_t number, enum relay_state state);
+/* Adds a relay. number is that of its standing. limits NULL: it is not in the configuration any more. */
+void report_add_relay(struct report *report, struct label *name, size_t number,
+                      const struct flow_limits limits[DIRECTIONS]);
 /* Adds a target, which takes over its references even if this fails. 0 or -ENOMEM. */
 int report_add_target(struct report *report, const struct target_record *target);
-/* Adds up what the parts say. Leaves out removed relays without pairs. */
+/* Adds up what the parts say, also of their pairs. Leaves out removed relays without pairs. */
 void report_sum(struct report *report);
 void report_free(struct report *report); /* takes NULL */
 /* The number of pairs in all parts. */

@@ -29,6 +29,7 @@ static const struct process_record process = {
 static struct relay_record relay = {
         .name = "db",
         .pairs = 1,
+        .limits = {{1048576, 524288}, {2097152, 1048576}},
         .counters = {.accepted = 1042,
                      .connect_failed = 3,
                      .bytes = {1, 2},
@@ -98,7 +99,10 @@ static char golden[] =
         "weir version=0.1.0 pid=4242 time=2026-01-01T00:00:00Z uptime_ms=3600000 workers=2 pairs=1 "
         "used=1048576 memory_max=268435456\n"
         "relay name=db pairs=1 accepted=1042 refused=0 connect_failed=3 upload_bytes=1 download_bytes=2 "
-        "pauses=4 paused_ms=977 shortages=0 denied=0 state=active\n"
+        "pauses=4 paused_ms=977 shortages=0 denied=0 state=active upload_queued=0 download_queued=0 "
+        "upload_longest=0 download_longest=0 upload_high=1048576 download_high=2097152 upload_low=524288 "
+        "download_low=1048576 waited_client_ms=0 waited_target_ms=0 slow_client=0 slow_target=0 "
+        "slow_relay=0\n"
         "target relay=db target=db1.example.net:5432 address=10.0.0.9:5432 backup=no state=up weight=5 "
         "pairs=1 connects=1039 failures=9 last_error=ECONNREFUSED since_ms=42000 checks=0 check_failures=0\n"
         "pair id=17 relay=db worker=0 state=open client=10.0.0.5:51234 target=10.0.0.9:5432 age_ms=12300 "
@@ -351,7 +355,7 @@ START_TEST(test_words)
 	        " state=connecting ", " state=open ",           " state=half_closed ", " state=closing ",
 	        " reading=waiting ",  " reading=on ",           " reading=paused ",    " reading=ended ",
 	        " limited_by=none ",  " limited_by=relay ",     " limited_by=client ", " limited_by=target ",
-	        " state=active\n",    " state=removed\n",       " state=up ",          " state=down ",
+	        " state=active ",     " state=removed ",        " state=up ",          " state=down ",
 	        " state=trying ",     " backup=yes ",           " backup=no ",         " address=- ",
 	        " last_error=- ",     " last_error=ETIMEDOUT ", " state=waiting ",
 	};
@@ -511,6 +515,8 @@ START_TEST(test_full_disk)
 }
 END_TEST
 
+static const struct flow_limits limits[DIRECTIONS] = {{4096, 1024}, {8192, 2048}};
+
 /* A part of a worker, with one relay that has counted something, at place 1. */
 static void fill_part(struct report_part *part, uint64_t unit)
 {
@@ -537,7 +543,7 @@ START_TEST(counters_add_up)
 	struct report *report = report_new(1, 2);
 	struct relay_record *sum = report->relays;
 
-	report_add_relay(report, name, 1, RELAY_ACTIVE);
+	report_add_relay(report, name, 1, limits);
 	label_put(name); /* the report has a reference */
 	fill_part(&report->parts[0], 1);
 	fill_part(&report->parts[1], 10);
@@ -564,14 +570,61 @@ START_TEST(counters_add_up)
 }
 END_TEST
 
+static struct pair_record queued_pair(uint64_t up, uint64_t down, enum blame slow, enum why why)
+{
+	return (struct pair_record){
+	        .relay_number = 1,
+	        .flow = {{.queued = up}, {.queued = down}},
+	        .verdict = {slow, why},
+	};
+}
+
+static void fill_pairs(struct report_part *part, size_t count, const struct pair_record *pairs)
+{
+	part->relays = calloc(2, sizeof(*part->relays));
+	part->pairs = calloc(count, sizeof(*pairs));
+	ck_assert(part->relays && part->pairs);
+	memcpy(part->pairs, pairs, count * sizeof(*pairs));
+	part->pair_count = count;
+}
+
+START_TEST(queues_and_verdicts_of_pairs_add_up)
+{
+	const struct pair_record some[] = {queued_pair(5, 1, BLAME_CLIENT, WHY_READING),
+	                                   queued_pair(7, 2, BLAME_CLIENT, WHY_PATH)};
+	const struct pair_record others[] = {queued_pair(6, 9, BLAME_TARGET, WHY_ANSWER),
+	                                     queued_pair(0, 4, BLAME_CLIENT, WHY_PATH)};
+	struct label *name = label_new("db");
+	struct report *report = report_new(1, 2);
+	const struct relay_record *sum = report->relays;
+
+	report_add_relay(report, name, 1, limits);
+	label_put(name);
+	fill_pairs(&report->parts[0], 2, some);
+	fill_pairs(&report->parts[1], 2, others);
+	report_sum(report);
+	ck_assert_uint_eq(sum->queued[UPLOAD], 18);
+	ck_assert_uint_eq(sum->queued[DOWNLOAD], 16);
+	ck_assert_uint_eq(sum->longest[UPLOAD], 7);
+	ck_assert_uint_eq(sum->longest[DOWNLOAD], 9);
+	ck_assert_uint_eq(sum->verdicts[BLAME_CLIENT][WHY_READING], 1);
+	ck_assert_uint_eq(sum->verdicts[BLAME_CLIENT][WHY_PATH], 2);
+	ck_assert_uint_eq(sum->verdicts[BLAME_TARGET][WHY_ANSWER], 1);
+	ck_assert_uint_eq(sum->verdicts[BLAME_TARGET][WHY_PATH], 0);
+	ck_assert_uint_eq(sum->limits[UPLOAD].low, 1024);
+	ck_assert_uint_eq(sum->limits[DOWNLOAD].high, 8192);
+	report_free(report);
+}
+END_TEST
+
 START_TEST(removed_relay_is_reported_while_it_has_pairs)
 {
 	struct label *names[] = {label_new("new"), label_new("idle"), label_new("old"), label_new("gone")};
 	struct report *report = report_new(4, 1);
 
-	report_add_relay(report, names[0], 0, RELAY_ACTIVE);
+	report_add_relay(report, names[0], 0, limits);
 	for (size_t i = 1; i < 4; i++)
-		report_add_relay(report, names[i], i, RELAY_REMOVED);
+		report_add_relay(report, names[i], i, NULL);
 	for (size_t i = 0; i < 4; i++)
 		label_put(names[i]);
 	report->parts[0].relays = calloc(4, sizeof(struct relay_record));
@@ -581,6 +634,7 @@ START_TEST(removed_relay_is_reported_while_it_has_pairs)
 	ck_assert_str_eq(report->relays[0].name, "new");
 	ck_assert_str_eq(report->relays[1].name, "old");
 	ck_assert_uint_eq(report->relays[1].pairs, 1);
+	ck_assert_uint_eq(report->relays[1].limits[UPLOAD].high, RECORD_UNKNOWN);
 	report_free(report);
 }
 END_TEST
@@ -832,6 +886,7 @@ int main(void)
 	tcase_add_test(records, test_out_of_memory);
 	tcase_add_test(records, test_full_disk);
 	tcase_add_test(records, counters_add_up);
+	tcase_add_test(records, queues_and_verdicts_of_pairs_add_up);
 	tcase_add_test(records, removed_relay_is_reported_while_it_has_pairs);
 	suite_add_tcase(suite, records);
 
