@@ -85,7 +85,7 @@ def configure(pid, script):
         raise Unavailable(done.stderr.strip())
 
 
-def attach(device, network, host, gateway=None):
+def attach(device, network, host, gateway=None, control=CONGESTION_CONTROL):
     """
     Lines of sh that give a device its address. Routes name the congestion control: setting the namespace's
     default would need it in the first namespace's tcp_allowed_congestion_control.
@@ -93,10 +93,10 @@ def attach(device, network, host, gateway=None):
     lines = [
         f"ip address add {network}.{host}/24 dev {device} noprefixroute",
         f"ip link set {device} up",
-        f"ip route add {network}.0/24 dev {device} congctl {CONGESTION_CONTROL}",
+        f"ip route add {network}.0/24 dev {device} congctl {control}",
     ]
     if gateway:
-        lines.append(f"ip route add default via {network}.{gateway} congctl {CONGESTION_CONTROL}")
+        lines.append(f"ip route add default via {network}.{gateway} congctl {control}")
     return "\n".join(lines) + "\n"
 
 
@@ -140,10 +140,10 @@ def _wire(stack, pid):
     stack.callback(program.terminate)
     with open(orders, "r+b", buffering=0) as fifo:
         fifo.write(f"2 delay {FAR_MS // 2}\n".encode())
-        _wait_for_wire(pid, program)
+        wait_for_wire(pid, program)
 
 
-def _wait_for_wire(pid, program):
+def wait_for_wire(pid, program):
     """Waits until a packet has come back over link 2: the wire is there and has read its order."""
     probe = ("import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); "
              f"s.bind(('{WIRE_NETWORK}.1', 0)); s.settimeout(0.1)\n"

@@ -10,4 +10,5 @@ EXTRA_DIST += \
 	tests/verdict/situations.py \
 	tests/verdict/stage.py \
 	tests/verdict/table.py \
-	tests/verdict/truth.py
+	tests/verdict/truth.py \
+	tests/verdict/wires.py
