@@ -160,6 +160,16 @@ src_libweir_a_SOURCES = \
 	src/base/thread.h \
 	src/base/units.c src/base/units.h \
 	src/worker/worker.c src/worker/worker.h
+
+# The page is made of its parts.
+PAGE = src/daemon/page/page.html src/daemon/page/page.css src/daemon/page/page.js
+EXTRA_DIST += $(PAGE) src/daemon/page/embed
+CLEANFILES += src/daemon/page.c
+src_libweir_a_SOURCES += src/daemon/page.h
+nodist_src_libweir_a_SOURCES = src/daemon/page.c
+src/daemon/page.c: $(PAGE) src/daemon/page/embed
+	$(AM_V_GEN)$(MKDIR_P) src/daemon && $(srcdir)/src/daemon/page/embed $(srcdir)/src/daemon/page >$@.new && mv $@.new $@
+
 WEIR_LIBS = src/libweir.a $(LIBEVENT_LIBS) $(INIH_LIBS) $(JANSSON_LIBS) $(SYSTEMD_LIBS)
 
 weir_SOURCES = src/main.c
