@@ -134,7 +134,7 @@ static bool pass(struct waits *waits, uint64_t time)
 
 /* ---- silences ---- */
 
-/* Who has to say something while all are silent: the end that is open, or the one that has not spoken last. */
+/* Who has to say something while all are silent: the end that is open, or who has not spoken last. */
 static enum side due(const struct waits *waits)
 {
 	if (waits->ended)
