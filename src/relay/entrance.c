@@ -28,6 +28,33 @@ int entrance_key_compare(const struct entrance_key *a, const struct entrance_key
 	return endpoint_compare(&a->endpoint, &b->endpoint);
 }
 
+/* One IPv6 socket that takes IPv4 clients too, or an IPv4 socket if the kernel has no IPv6. */
+static void wildcard_keys(in_port_t port, struct entrance_key keys[ENTRANCE_KEYS])
+{
+	struct sockaddr_in6 any6 = {.sin6_family = AF_INET6, .sin6_port = port};
+	struct sockaddr_in any4 = {.sin_family = AF_INET, .sin_port = port};
+
+	keys[0] = (struct entrance_key){.endpoint = {.length = sizeof(any6)}, .dual_stack = true};
+	keys[0].endpoint.in6 = any6;
+	keys[1] = (struct entrance_key){.endpoint = {.length = sizeof(any4)}};
+	keys[1].endpoint.in = any4;
+}
+
+size_t entrance_keys(const struct address *address, struct entrance_key keys[ENTRANCE_KEYS])
+{
+	if (address->kind == ADDRESS_WILDCARD) {
+		wildcard_keys(htons(address->port), keys);
+		return ENTRANCE_KEYS;
+	}
+	keys[0] = (struct entrance_key){.endpoint = address->endpoint};
+	return 1;
+}
+
+bool entrance_is_not_here(int error)
+{
+	return error == -EADDRNOTAVAIL || error == -EAFNOSUPPORT;
+}
+
 /* The sockets that are ours to shut and to close. */
 static unsigned count_own(const struct entrance *entrance)
 {

@@ -135,6 +135,14 @@ void entrance_retune(struct entrance *entrance, const struct retuning *retuning)
 void entrance_refuse(struct entrance *entrance);
 /* Closes the sockets and removes a unix path. A zeroed or closed entrance is fine. */
 void entrance_close(struct entrance *entrance);
+/*
+ * What to bind for an address that is literal or a wildcard, in the order in which it is tried: the next one
+ * if this machine does not have the one before. Returns how many there are.
+ */
+#define ENTRANCE_KEYS 2
+size_t entrance_keys(const struct address *address, struct entrance_key keys[ENTRANCE_KEYS]);
+/* This machine does not have the address (-errno), or not its whole family. */
+bool entrance_is_not_here(int error);
 /* An order of some kind, as strcmp(3) returns it. */
 int entrance_key_compare(const struct entrance_key *a, const struct entrance_key *b);
 /*

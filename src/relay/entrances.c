@@ -62,24 +62,15 @@ static int bind_ports(struct binding *binding, const struct entrance_key *first,
 	return error;
 }
 
-/* This machine does not have the address, or not its whole family. */
-static bool is_not_here(int error)
-{
-	return error == -EADDRNOTAVAIL || error == -EAFNOSUPPORT;
-}
-
-/* One IPv6 socket that takes IPv4 clients too, or an IPv4 socket if the kernel has no IPv6. */
 static int bind_wildcard(struct binding *binding, const struct address *address)
 {
-	const in_port_t port = htons(address->port);
-	struct entrance_key any6 = {.endpoint.length = sizeof(any6.endpoint.in6), .dual_stack = true};
-	struct entrance_key any4 = {.endpoint.length = sizeof(any4.endpoint.in)};
-	int error;
+	struct entrance_key keys[ENTRANCE_KEYS];
+	size_t count = entrance_keys(address, keys);
+	int error = -EADDRNOTAVAIL;
 
-	any6.endpoint.in6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = port};
-	any4.endpoint.in = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = port};
-	error = bind_ports(binding, &any6, address->ports);
-	return is_not_here(error) ? bind_ports(binding, &any4, address->ports) : error;
+	for (size_t i = 0; entrance_is_not_here(error) && i < count; i++)
+		error = bind_ports(binding, &keys[i], address->ports);
+	return error;
 }
 
 static int fail_at(const struct binding *binding, const char *text, int error)
@@ -114,7 +105,7 @@ static int bind_found(struct binding *binding, const struct endpoint *first, uin
 	int error = bind_ports(binding, &(struct entrance_key){.endpoint = *first}, ports);
 	char text[ADDRESS_TEXT_MAX];
 
-	if (is_not_here(error)) {
+	if (entrance_is_not_here(error)) {
 		endpoint_format(&first->any, first->length, text);
 		if (ports > 1)
 			address_add_last_port(text, (uint16_t)(endpoint_port(first) + ports - 1));
