@@ -87,6 +87,15 @@ static int put_targets(const struct report *report, FILE *out)
 	return error;
 }
 
+static int put_ranked(const struct ranking *ranking, FILE *out)
+{
+	int error = put_key("],\n", &pair_kind, "[", out);
+
+	for (size_t i = 0; !error && i < ranking->count; i++)
+		error = put(i > 0 ? ",\n" : "\n", pair_object(ranking->pairs[i]), out);
+	return error;
+}
+
 static int put_pairs(const struct report *report, FILE *out)
 {
 	int error = put_key("],\n", &pair_kind, "[", out);
@@ -100,9 +109,21 @@ static int put_pairs(const struct report *report, FILE *out)
 	return error;
 }
 
-static int put_end(const struct report *report, FILE *out)
+/* What comes before the pairs. */
+static int put_head(const struct report *report, FILE *out)
 {
-	const struct end_line end = {report_pair_count(report)};
+	int error = put_key("{", &process_kind, "", out);
+
+	if (!error)
+		error = put("", record_object(&process_kind, &report->process), out);
+	if (!error)
+		error = put_relays(report, out);
+	return error ? error : put_targets(report, out);
+}
+
+static int put_end(size_t pairs, FILE *out)
+{
+	const struct end_line end = {pairs};
 	int error = put_key("],\n", &end_kind, "", out);
 
 	if (!error)
@@ -112,15 +133,18 @@ static int put_end(const struct report *report, FILE *out)
 
 int report_write_json(const struct report *report, FILE *out)
 {
-	int error = put_key("{", &process_kind, "", out);
+	int error = put_head(report, out);
 
 	if (!error)
-		error = put("", record_object(&process_kind, &report->process), out);
-	if (!error)
-		error = put_relays(report, out);
-	if (!error)
-		error = put_targets(report, out);
-	if (!error)
 		error = put_pairs(report, out);
-	return error ? error : put_end(report, out);
+	return error ? error : put_end(report_pair_count(report), out);
+}
+
+int report_write_json_ranked(const struct report *report, const struct ranking *ranking, FILE *out)
+{
+	int error = put_head(report, out);
+
+	if (!error)
+		error = put_ranked(ranking, out);
+	return error ? error : put_end(ranking->count, out);
 }

@@ -2,6 +2,7 @@
 #ifndef WEIR_JSON_H
 #define WEIR_JSON_H
 
+#include "report/ranking.h"
 #include "report/records.h"
 
 #include <stdio.h>
@@ -11,5 +12,7 @@
  * time.
  */
 int report_write_json(const struct report *report, FILE *out);
+/* The same with these pairs of the report only, in this order. "end" counts them. */
+int report_write_json_ranked(const struct report *report, const struct ranking *ranking, FILE *out);
 
 #endif

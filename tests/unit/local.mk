@@ -16,6 +16,7 @@ UNIT_TESTS = \
 	tests/unit/config/test_options \
 	tests/unit/config/test_paths \
 	tests/unit/config/test_rings \
+	tests/unit/report/test_ranking \
 	tests/unit/report/test_report \
 	tests/unit/daemon/test_changeover \
 	tests/unit/daemon/test_checks \
@@ -165,6 +166,8 @@ tests_unit_config_test_rings_SOURCES = tests/unit/config/test_rings.c tests/unit
 tests_unit_config_test_rings_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_config_test_rings_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_config_test_rings_LDADD = $(UNIT_LIBS)
+tests_unit_report_test_ranking_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_report_test_ranking_LDADD = $(UNIT_LIBS)
 tests_unit_report_test_report_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_report_test_report_LDADD = $(UNIT_LIBS)
 tests_unit_daemon_test_target_records_SOURCES = tests/unit/daemon/test_target_records.c tests/unit/relay/relay_stage.c tests/unit/faults.c
