@@ -5,7 +5,8 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 # Debian 12's names of what weir is built with. libc6-dev is only recommended by gcc.
 # shellcheck disable=SC2034 # for the scripts that source this
-build_packages=(autoconf automake make gcc libc6-dev pkg-config libevent-dev libinih-dev libjansson-dev libsystemd-dev)
+build_packages=(autoconf automake make gcc libc6-dev pkg-config libevent-dev libinih-dev libjansson-dev libsystemd-dev
+	libmicrohttpd-dev)
 
 say() {
 	printf '%s\n' "$*"

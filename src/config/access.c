@@ -132,6 +132,7 @@ static int find(find_id *how, const char *name, unsigned *id)
 struct check {
 	struct loader *loader;
 	unsigned line;
+	const char *key;
 	const struct address *address;
 };
 
@@ -141,8 +142,8 @@ static void complain(const struct check *check, const char *what, const char *na
 	char text[ADDRESS_TEXT_MAX];
 
 	complaints_add(&check->loader->complaints, check->line,
-	               "listen: \"%s\": %s \"%s\" %s; expected the name of one that exists, or a number",
-	               address_format(check->address, text), what, name,
+	               "%s: \"%s\": %s \"%s\" %s; expected the name of one that exists, or a number",
+	               check->key, address_format(check->address, text), what, name,
 	               error == ENOENT || error == ESRCH ? "does not exist" : strerror(error));
 	check->loader->complaints.passing++;
 }
@@ -167,6 +168,14 @@ static void check_address(const struct check *check, struct address *address)
 	access->has_group = take_id(check, "group", address->group, find_group, &access->group);
 }
 
+static void check_http(struct loader *loader)
+{
+	struct address *address = &((struct config_global *)loader->global.settings)->http_listen;
+	const struct check check = {loader, loader_http_line(loader), "http_listen", address};
+
+	check_address(&check, address);
+}
+
 void access_check(struct loader *loader)
 {
 	struct section *section;
@@ -177,8 +186,9 @@ void access_check(struct loader *loader)
 		for (size_t i = 0; i < section->relay.listen_count; i++) {
 			struct address *address = &section->relay.listen[i];
 			const struct check check = {loader, section_value_line(section, "listen", i),
-			                            address};
+			                            "listen", address};
 
 			check_address(&check, address);
 		}
+	check_http(loader);
 }

@@ -1,4 +1,4 @@
-/* Who may connect to a unix path: the words mode=, owner= and group= after it in listen. */
+/* Who may connect to a unix path: the words mode=, owner= and group= after it in listen and http_listen. */
 #ifndef WEIR_ACCESS_H
 #define WEIR_ACCESS_H
 

@@ -109,6 +109,19 @@ static const char *check_listen(const struct address *address)
 	return NULL;
 }
 
+/* What HTTP cannot be served on. */
+static const char *check_http(const struct address *address)
+{
+#ifndef HAVE_MICROHTTPD
+	(void)address;
+	return "needs a weir that was built with libmicrohttpd";
+#else
+	if (address->kind == ADDRESS_NAME)
+		return "is a name, which would have to be looked up";
+	return address->ports > 1 ? "is a range of ports" : check_listen(address);
+#endif
+}
+
 static const char *take_access(void *value, const char *key, const char *text)
 {
 	struct address *address = value;
@@ -118,15 +131,28 @@ static const char *take_access(void *value, const char *key, const char *text)
 	return access_take(key, text, address);
 }
 
-const char *addresses_parse_listen(const char *text, struct address *address)
+static const char *parse_listen(const struct line *line, const char *text, struct address *address)
 {
-	static const struct line line = {check_listen, take_access};
-	const char *problem = parse(&line, text, address, address);
+	const char *problem = parse(line, text, address, address);
 
 	/* bind(2) refuses a mapped address on an IPv6 socket that is not for both families. */
 	if (!problem && address->kind == ADDRESS_LITERAL)
 		endpoint_unmap(&address->endpoint);
 	return problem;
+}
+
+const char *addresses_parse_listen(const char *text, struct address *address)
+{
+	static const struct line line = {check_listen, take_access};
+
+	return parse_listen(&line, text, address);
+}
+
+const char *addresses_parse_http(const char *text, struct address *address)
+{
+	static const struct line line = {check_http, take_access};
+
+	return parse_listen(&line, text, address);
 }
 
 char *addresses_format_listen(const struct address *address, char buf[ADDRESSES_TEXT_MAX])

@@ -1,4 +1,4 @@
-/* The values of listen, target and backup_target: an address, and words that may come after it. */
+/* The values of listen, target and the like: an address, and words that may come after it. */
 #ifndef WEIR_ADDRESSES_H
 #define WEIR_ADDRESSES_H
 
@@ -9,6 +9,8 @@
 
 /* Return NULL, or what is wrong with text. In that case there is nothing to free. */
 const char *addresses_parse_listen(const char *text, struct address *address);
+/* One of listen that needs no look-up and is no range. */
+const char *addresses_parse_http(const char *text, struct address *address);
 const char *addresses_parse_target(const char *text, struct config_target *target);
 
 /* Write the text that parses back to the same value. Return buf. */

@@ -55,9 +55,9 @@ static void complain(struct complaints *complaints, const struct spot *spot)
 		               text, where);
 	else
 		complaints_add(complaints, spot->line,
-		               "listen: \"%s\" takes clients of \"%s\" %s; expected addresses that do not "
+		               "%s: \"%s\" takes clients of \"%s\" %s; expected addresses that do not "
 		               "overlap",
-		               text, address_format(first->address, other), where);
+		               spot->key, text, address_format(first->address, other), where);
 }
 
 void clashes_check(struct loader *loader)

@@ -350,6 +350,11 @@ size_t loader_count_listens(const struct loader *loader)
 	return count;
 }
 
+unsigned loader_http_line(const struct loader *loader)
+{
+	return loader->global.lines[option_find("http_listen", SECTION_GLOBAL) - option_table];
+}
+
 void loader_deinit(struct loader *loader)
 {
 	struct section *section;

@@ -33,5 +33,7 @@ void loader_deinit(struct loader *loader);
 
 /* Listening addresses of all relays. */
 size_t loader_count_listens(const struct loader *loader);
+/* Where http_listen is set, or NO_LINE. */
+unsigned loader_http_line(const struct loader *loader);
 
 #endif

@@ -81,6 +81,10 @@ const struct option option_table[] = {
         {IN_GLOBAL(resolve_interval, AT_ONCE), .type = &option_duration_type, .minimum = 1000,
          .maximum = MS_MAX, .default_text = "10s", .expected = "a duration from 1s to 365d",
          .help = "How often host names are looked up again."},
+        {IN_GLOBAL(http_listen, AT_ONCE), .type = &option_http_type, .default_text = "none",
+         .expected = "none, ADDRESS:PORT, [IPV6]:PORT or *:PORT, systemd:NAME, unix:@NAME or unix:/PATH, "
+                     "which may have mode=OCTAL, owner=USER and group=GROUP after it",
+         .help = "An address to serve metrics and a page on, by HTTP; none = nowhere."},
 
         {LIST_IN_RELAY(listen, AT_ONCE), .type = &option_listen_type,
          .expected = "HOST:PORT, [IPV6]:PORT or *:PORT (PORT may be a range like 30000-30099), "

@@ -13,7 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ANY "any"
+#define ANY     "any"
+#define NOWHERE "none"
 
 /* ---- sizes, durations and numbers ---- */
 
@@ -165,6 +166,29 @@ static void print_interface(const struct option *option, const void *settings, F
 	char *const *value = option_const_field(option, settings);
 
 	fprintf(out, "%s = %s\n", option->key, **value ? *value : ANY);
+}
+
+/* ---- where HTTP is served: an address, or none ---- */
+
+static const char *set_http(const struct option *option, void *settings, const char *text)
+{
+	struct address address = {.host = NULL}, *value = option_field(option, settings);
+	const char *problem = strcmp(text, NOWHERE) == 0 ? NULL : addresses_parse_http(text, &address);
+
+	if (problem)
+		return problem;
+	address_deinit(value);
+	*value = address;
+	return NULL;
+}
+
+static void print_http(const struct option *option, const void *settings, FILE *out)
+{
+	const struct config_global *global = settings;
+	char buf[ADDRESSES_TEXT_MAX];
+
+	fprintf(out, "%s = %s\n", option->key,
+	        config_serves_http(global) ? addresses_format_listen(&global->http_listen, buf) : NOWHERE);
 }
 
 /* ---- lists ---- */
@@ -336,6 +360,7 @@ const struct option_type option_log_level_type = {
 const struct option_type option_path_type = {.set = set_path, .print = print_path};
 const struct option_type option_interface_type = {
         .set = set_interface, .print = print_interface, .copy = copy_text};
+const struct option_type option_http_type = {.set = set_http, .print = print_http};
 const struct option_type option_listen_type = LIST_TYPE(struct address, listen, deinit_listen);
 const struct option_type option_target_type = LIST_TYPE(struct config_target, target, deinit_target);
 const struct option_type option_network_type = LIST_TYPE(struct network, network, NULL);

@@ -61,6 +61,7 @@ extern const struct option_type option_send_proxy_type;
 extern const struct option_type option_log_level_type;
 extern const struct option_type option_path_type;
 extern const struct option_type option_interface_type;
+extern const struct option_type option_http_type;
 extern const struct option_type option_listen_type;
 extern const struct option_type option_target_type;
 extern const struct option_type option_network_type;

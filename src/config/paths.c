@@ -64,14 +64,18 @@ static bool is_for_dumps(const struct loader *loader, const char *path)
 	       (path[length] == '\0' || strcmp(path + length, ".tmp") == 0);
 }
 
-static void check_socket(struct loader *loader, unsigned line, const char *path)
+static void check_socket(struct loader *loader, unsigned line, const char *key, const struct address *address)
 {
+	const char *path = address->endpoint.un.sun_path;
+
+	if (address->kind != ADDRESS_LITERAL || !endpoint_is_path(&address->endpoint))
+		return;
 	if (is_for_dumps(loader, path))
 		complaints_add(&loader->complaints, line,
-		               "listen: \"unix:%s\" is where dump_file is written; expected another path",
+		               "%s: \"unix:%s\" is where dump_file is written; expected another path", key,
 		               path);
 	else
-		check(loader, line, "listen", path, true);
+		check(loader, line, key, path, true);
 }
 
 static void check_dump_file(struct loader *loader)
@@ -85,13 +89,16 @@ static void check_dump_file(struct loader *loader)
 
 static void check_listens(struct loader *loader, const struct section *section)
 {
-	for (size_t i = 0; i < section->relay.listen_count; i++) {
-		const struct address *address = &section->relay.listen[i];
+	for (size_t i = 0; i < section->relay.listen_count; i++)
+		check_socket(loader, section_value_line(section, "listen", i), "listen",
+		             &section->relay.listen[i]);
+}
 
-		if (address->kind == ADDRESS_LITERAL && endpoint_is_path(&address->endpoint))
-			check_socket(loader, section_value_line(section, "listen", i),
-			             address->endpoint.un.sun_path);
-	}
+static void check_http(struct loader *loader)
+{
+	const struct config_global *global = loader->global.settings;
+
+	check_socket(loader, loader_http_line(loader), "http_listen", &global->http_listen);
 }
 
 void paths_check(struct loader *loader)
@@ -101,6 +108,7 @@ void paths_check(struct loader *loader)
 	if (loader->complaints.out_of_memory)
 		return;
 	check_dump_file(loader);
+	check_http(loader);
 	for (section = STAILQ_FIRST(&loader->relays); section; section = STAILQ_NEXT(section, link))
 		check_listens(loader, section);
 }

@@ -64,16 +64,24 @@ static bool take_way(const struct address *target, unsigned way, struct address 
 	return true;
 }
 
-/* Where the way being followed leads, after those that it has led to already. NULL: nowhere else. */
+/*
+ * Where the way being followed leads, after those that it has led to already. NULL: nowhere else. Where
+ * HTTP is served, no relay is reached.
+ */
 static const struct spot *follow_way(const struct rings *rings, const struct stop *stop)
 {
 	const struct address *target = &config_nth_target(&stop->section->relay, stop->target)->address;
+	const struct spot *found = stop->found;
 	char host[SPOT_HOST_MAX];
 	struct address in;
 
 	if (!take_way(target, stop->way, &in))
 		return NULL;
-	return spots_find(&rings->spots, spot_host(&in, host), &in, stop->found);
+	spot_host(&in, host);
+	do {
+		found = spots_find(&rings->spots, host, &in, found);
+	} while (found && found->relay == SPOT_OF_NONE);
+	return found;
 }
 
 static void go_to_next_target(struct stop *stop)

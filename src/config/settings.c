@@ -32,6 +32,7 @@ static void config_free(struct config *config)
 		free(config->warnings[i]);
 	free(config->warnings);
 	free(config->relays);
+	address_deinit(&config->global.http_listen);
 	free(config->global.dump_file);
 	free(config);
 }

@@ -36,10 +36,15 @@ struct config_global {
 	enum dump_format dump_format;
 	enum log_level log_level;
 	bool log_connections;
-	uint64_t resolve_interval; /* ms */
-	/* Where metrics and the page are served. host NULL: nowhere. */
-	struct address http_listen;
+	uint64_t resolve_interval;  /* ms */
+	struct address http_listen; /* for metrics and the page; see config_serves_http */
 };
+
+/* Whether http_listen is set. */
+static inline bool config_serves_http(const struct config_global *global)
+{
+	return global->http_listen.kind != ADDRESS_LITERAL || global->http_listen.endpoint.length > 0;
+}
 
 /* Queue lengths in bytes. A flow pauses its source at high and resumes it at or below low. low < high. */
 struct flow_limits {

@@ -138,12 +138,24 @@ static int add_relay(struct spots *spots, const struct section *section, size_t 
 	for (size_t i = 0; !error && i < section->relay.listen_count; i++) {
 		const struct spot spot = {.address = &section->relay.listen[i],
 		                          .line = section_value_line(section, "listen", i),
+		                          .key = "listen",
 		                          .relay = relay};
 
 		if (is_fixed(spot.address))
 			error = add(spots, &spot);
 	}
 	return error;
+}
+
+static int add_http(struct spots *spots, const struct loader *loader)
+{
+	const struct config_global *global = loader->global.settings;
+	const struct spot spot = {.address = &global->http_listen,
+	                          .line = loader_http_line(loader),
+	                          .key = "http_listen",
+	                          .relay = SPOT_OF_NONE};
+
+	return config_serves_http(global) && is_fixed(spot.address) ? add(spots, &spot) : 0;
 }
 
 static void note_reach(struct spots *spots)
@@ -164,12 +176,14 @@ int spots_init(struct spots *spots, const struct loader *loader)
 	int error = 0;
 
 	*spots = (struct spots){.count = 0};
-	spots->list = calloc(loader_count_listens(loader) + 1, sizeof(*spots->list)); /* never calloc(0) */
+	spots->list = calloc(loader_count_listens(loader) + 1, sizeof(*spots->list)); /* and that of HTTP */
 	if (!spots->list)
 		return -ENOMEM;
 	STAILQ_FOREACH (section, &loader->relays, link)
 		if (!error)
 			error = add_relay(spots, section, relay++);
+	if (!error)
+		error = add_http(spots, loader);
 	qsort(spots->list, spots->count, sizeof(*spots->list), compare);
 	note_reach(spots);
 	return error;

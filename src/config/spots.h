@@ -1,6 +1,6 @@
 /*
- * Where the relays of a configuration listen, found by host and port. A range of ports is one spot. What port
- * 0 stands for is not known, so it is none.
+ * Where the relays of a configuration listen, and where HTTP is served, found by host and port. A range of
+ * ports is one spot. What port 0 stands for is not known, so it is none.
  */
 #ifndef WEIR_SPOTS_H
 #define WEIR_SPOTS_H
@@ -12,11 +12,14 @@
 /* A host as text. Equal texts are the same place. In bytes with NUL: a unix path may have a longer one. */
 #define SPOT_HOST_MAX (PATH_MAX + ADDRESS_TEXT_MAX)
 
+#define SPOT_OF_NONE SIZE_MAX /* it is that of http_listen */
+
 struct spot {
 	const struct address *address;
 	unsigned line;
 	size_t order;             /* in which they came */
-	size_t relay;             /* number of its relay, in the order of the configuration */
+	const char *key;          /* listen or http_listen */
+	size_t relay;             /* number of its relay, in their order; or SPOT_OF_NONE */
 	const struct spot *clash; /* for clashes.c */
 	/* private */
 	char *host;           /* owned */

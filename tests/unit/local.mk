@@ -15,6 +15,7 @@ UNIT_TESTS = \
 	tests/unit/config/test_misfits \
 	tests/unit/config/test_options \
 	tests/unit/config/test_paths \
+	tests/unit/config/test_http_listen \
 	tests/unit/config/test_rings \
 	tests/unit/report/test_ranking \
 	tests/unit/report/test_report \
@@ -162,6 +163,11 @@ tests_unit_config_test_misfits_SOURCES = tests/unit/config/test_misfits.c tests/
 tests_unit_config_test_misfits_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_config_test_misfits_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_config_test_misfits_LDADD = $(UNIT_LIBS)
+tests_unit_config_test_http_listen_SOURCES = tests/unit/config/test_http_listen.c \
+	tests/unit/config/config_stage.c tests/unit/faults.c
+tests_unit_config_test_http_listen_LDFLAGS = $(FAULTS_WRAP)
+tests_unit_config_test_http_listen_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_config_test_http_listen_LDADD = $(UNIT_LIBS)
 tests_unit_config_test_rings_SOURCES = tests/unit/config/test_rings.c tests/unit/config/config_stage.c tests/unit/faults.c
 tests_unit_config_test_rings_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_config_test_rings_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)

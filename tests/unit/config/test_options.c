@@ -64,12 +64,12 @@ static void random_value(const struct option *option, char buf[64])
 {
 	uint64_t range = option->maximum - option->minimum + 1;
 	uint64_t number = option->minimum + random_below(random_below(2) ? range : (range < 9 ? range : 9));
-	static const char *const words[] = {"auto",          "off",     "on",          "reset",
-	                                    "close",         "text",    "json",        "-",
-	                                    "error",         "warning", "debug",       "try",
-	                                    "refuse",        "source",  "round_robin", "least_connections",
-	                                    "accept",        "data",    "v1",          "v2",
-	                                    "/tmp/weir-dump"};
+	static const char *const words[] = {"auto",           "off",     "on",          "reset",
+	                                    "close",          "text",    "json",        "-",
+	                                    "error",          "warning", "debug",       "try",
+	                                    "refuse",         "source",  "round_robin", "least_connections",
+	                                    "accept",         "data",    "v1",          "v2",
+	                                    "/tmp/weir-dump", "none"};
 	struct config_relay scratch = {0};
 
 	if (strstr(option->expected, "size"))
