@@ -47,6 +47,7 @@ src_libweir_a_SOURCES = \
 	src/daemon/memory.c src/daemon/memory.h \
 	src/daemon/estimate.c src/daemon/estimate.h \
 	src/daemon/passed.c src/daemon/passed.h \
+	src/daemon/http.h src/daemon/readers.c src/daemon/readers.h \
 	src/daemon/preparation.c src/daemon/preparation.h \
 	src/daemon/refusals.c src/daemon/refusals.h \
 	src/daemon/lookout.c src/daemon/lookout.h \
@@ -166,12 +167,25 @@ src_libweir_a_SOURCES = \
 PAGE = src/daemon/page/page.html src/daemon/page/page.css src/daemon/page/page.js
 EXTRA_DIST += $(PAGE) src/daemon/page/embed
 CLEANFILES += src/daemon/page.c
-src_libweir_a_SOURCES += src/daemon/page.h
-nodist_src_libweir_a_SOURCES = src/daemon/page.c
 src/daemon/page.c: $(PAGE) src/daemon/page/embed
 	$(AM_V_GEN)$(MKDIR_P) src/daemon && $(srcdir)/src/daemon/page/embed $(srcdir)/src/daemon/page >$@.new && mv $@.new $@
 
-WEIR_LIBS = src/libweir.a $(LIBEVENT_LIBS) $(INIH_LIBS) $(JANSSON_LIBS) $(SYSTEMD_LIBS)
+if HAVE_MICROHTTPD
+src_libweir_a_SOURCES += \
+	src/daemon/http.c \
+	src/daemon/http_answer.c \
+	src/daemon/http_clients.c \
+	src/daemon/http_host.c src/daemon/http_host.h \
+	src/daemon/http_private.h \
+	src/daemon/http_texts.c \
+	src/daemon/http_thread.c src/daemon/http_thread.h \
+	src/daemon/page.h
+nodist_src_libweir_a_SOURCES = src/daemon/page.c
+else
+src_libweir_a_SOURCES += src/daemon/http_absent.c
+endif
+
+WEIR_LIBS = src/libweir.a $(LIBEVENT_LIBS) $(INIH_LIBS) $(JANSSON_LIBS) $(SYSTEMD_LIBS) $(MICROHTTPD_LIBS)
 
 weir_SOURCES = src/main.c
 weir_LDADD = $(WEIR_LIBS)

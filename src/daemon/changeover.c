@@ -14,6 +14,7 @@ static void undo(struct changeover *changeover)
 	for (unsigned i = 0; i < parts->worker_count; i++)
 		worker_forget_prepared(parts->workers[i]);
 	stand_ins_forget_prepared(parts->stand_ins);
+	http_abandon(parts->http);
 	facade_abandon(parts->facade);
 	generation_put(changeover->next);
 	changeover->next = NULL;
@@ -28,7 +29,7 @@ static int prepare_adoption(struct changeover *changeover)
 
 	for (unsigned i = 0; !error && i < parts->worker_count; i++)
 		error = worker_prepare(parts->workers[i], changeover->next);
-	return error;
+	return error ? error : http_prepare(parts->http, &changeover->next->config->global);
 }
 
 static void commit(struct changeover *changeover)
@@ -40,6 +41,7 @@ static void commit(struct changeover *changeover)
 	changeover->next = NULL; /* consumed */
 	changeover->adopting = parts->worker_count;
 	stand_ins_adopt(parts->stand_ins);
+	http_adopt(parts->http);
 	changeover->commit(changeover->arg, generation, &change);
 	for (unsigned i = 0; i < parts->worker_count; i++)
 		worker_order(parts->workers[i], WORKER_ADOPT);

@@ -13,6 +13,7 @@
 #ifndef WEIR_CHANGEOVER_H
 #define WEIR_CHANGEOVER_H
 
+#include "daemon/http.h"
 #include "daemon/preparation.h"
 #include "daemon/stand_ins.h"
 #include "net/lookups.h"
@@ -34,6 +35,7 @@ struct changeover_parts {
 	struct worker *const *workers;
 	unsigned worker_count;
 	struct stand_ins *stand_ins; /* or NULL */
+	struct http *http;           /* or NULL */
 };
 
 struct changeover {

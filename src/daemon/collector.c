@@ -20,7 +20,6 @@ struct collector {
 	unsigned workers;
 	struct report *report; /* while parts are still to come; NULL if there was no memory for it */
 	unsigned pending;      /* parts still to come */
-	bool running, wanted;
 };
 
 struct collector *collector_new(struct standings *standings, struct budget *budget, unsigned workers,
@@ -108,10 +107,6 @@ bool collector_is_asking(const struct collector *collector)
 
 void collector_request(struct collector *collector, struct worker **workers)
 {
-	collector->wanted = collector->running;
-	if (collector->running)
-		return;
-	collector->running = true;
 	collector->report = make_report(collector);
 	if (!collector->report) {
 		collector->take(collector->arg, NULL);
@@ -167,11 +162,4 @@ void collector_put(struct collector *collector, unsigned worker, struct report_p
 	*part = (struct report_part){.relays = NULL}; /* consumed; with the next request it is the worker's */
 	if (--collector->pending == 0)
 		hand_on(collector);
-}
-
-void collector_end(struct collector *collector, struct worker **workers)
-{
-	collector->running = false;
-	if (collector->wanted)
-		collector_request(collector, workers);
 }

@@ -1,6 +1,6 @@
 /*
  * Makes one report from the parts of all workers. Asks each for its part, waits without blocking, adds up the
- * relays and hands the report on. While a report is under way, any number of requests leads to only one more.
+ * relays and hands the report on.
  */
 #ifndef WEIR_COLLECTOR_H
 #define WEIR_COLLECTOR_H
@@ -12,10 +12,7 @@
 
 struct collector;
 
-/*
- * Takes over a finished report, or NULL if there was no memory for it. Either way it is under way until
- * collector_end is called, now or later.
- */
+/* Takes over a finished report, or NULL if there was no memory for it. */
 typedef void collector_take(void *arg, struct report *report);
 
 /* standings and budget are borrowed. NULL when out of memory. */
@@ -30,11 +27,9 @@ void collector_free(struct collector *collector); /* takes NULL */
 void collector_set_generation(struct collector *collector, const struct generation *generation);
 /* Whether workers are being asked for their parts, so that no standing may be made. Main thread. */
 bool collector_is_asking(const struct collector *collector);
-/* Asks for a report. Main thread. */
+/* Asks for a report. None may be under way. It may be there before this returns. Main thread. */
 void collector_request(struct collector *collector, struct worker **workers);
 /* Takes over what a part holds, and zeroes it. After the last one, hands on the report. Main thread. */
 void collector_put(struct collector *collector, unsigned worker, struct report_part *part);
-/* The report that was handed on is done with. Begins the next if one was requested meanwhile. Main thread. */
-void collector_end(struct collector *collector, struct worker **workers);
 
 #endif

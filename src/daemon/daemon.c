@@ -52,22 +52,23 @@ void daemon_take_report(void *arg, struct report *report)
 {
 	struct daemon *daemon = arg;
 
-	dump_write(daemon->dump, report); /* consumed */
+	readers_take(&daemon->readers, report); /* consumed */
 	daemon_go_on_reloading(daemon);
+	readers_go_on(&daemon->readers);
 }
 
 void daemon_report_written(void *arg)
 {
 	struct daemon *daemon = arg;
 
-	collector_end(daemon->collector, daemon->workers);
+	readers_end_dump(&daemon->readers);
 }
 
 void daemon_request_report(struct daemon *daemon)
 {
 	daemon->report_wanted = daemon->phase == STARTING;
 	if (!daemon->report_wanted)
-		collector_request(daemon->collector, daemon->workers);
+		readers_want_dump(&daemon->readers);
 }
 
 /* ---- events of the main base ---- */
@@ -170,6 +171,7 @@ static void deinit_signals(struct daemon *daemon)
 static void tear_down(struct daemon *daemon)
 {
 	(void)changeover_give_up(&daemon->changeover);
+	http_free(daemon->http);
 	refusals_deinit(&daemon->refusals);
 	checks_free(daemon->checks);
 	for (unsigned i = 0; daemon->workers && i < daemon->worker_count; i++)

@@ -14,9 +14,11 @@
 #include "daemon/checks.h"
 #include "daemon/collector.h"
 #include "daemon/dump.h"
+#include "daemon/http.h"
 #include "daemon/loading.h"
 #include "daemon/memory.h"
 #include "daemon/outages.h"
+#include "daemon/readers.h"
 #include "daemon/refusals.h"
 #include "daemon/service.h"
 #include "daemon/stand_ins.h"
@@ -79,6 +81,8 @@ struct daemon {
 	struct worker_context shared; /* the part of all this that the workers see */
 	struct collector *collector;
 	struct dump *dump;
+	struct http *http;
+	struct readers readers; /* of reports: dump and http */
 	struct event *signals[SIGNALS];
 	struct event *drain_timer, *drain_deadline;
 	struct mailbox answers; /* from the workers */

@@ -62,6 +62,11 @@ static int init_handover(struct daemon *daemon)
 	return daemon->handover ? 0 : -ENOMEM;
 }
 
+static void want_report(void *arg)
+{
+	readers_want_http(arg);
+}
+
 static int init_workers(struct daemon *daemon)
 {
 	if (init_handover(daemon) < 0)
@@ -85,8 +90,13 @@ static int init_workers(struct daemon *daemon)
 	daemon->collector = collector_new(daemon->standings, &daemon->budget, daemon->worker_count,
 	                                  daemon_take_report, daemon);
 	daemon->dump = dump_new(daemon->base, daemon->config, daemon_report_written, daemon);
-	if (!daemon->collector || !daemon->dump || !daemon->workers)
+	daemon->http = http_new(daemon->base, &daemon->activation, want_report, &daemon->readers);
+	if (!daemon->collector || !daemon->dump || !daemon->http || !daemon->workers)
 		return -ENOMEM;
+	daemon->readers = (struct readers){.collector = daemon->collector,
+	                                   .workers = daemon->workers,
+	                                   .dump = daemon->dump,
+	                                   .http = daemon->http};
 	for (unsigned i = 0; i < daemon->worker_count; i++) {
 		daemon->workers[i] = worker_new(&daemon->shared, i);
 		if (!daemon->workers[i])
@@ -145,6 +155,7 @@ static int init_changeover(struct daemon *daemon)
 	                        .workers = daemon->workers,
 	                        .worker_count = daemon->worker_count,
 	                        .stand_ins = daemon->stand_ins,
+	                        .http = daemon->http,
 	                },
 	        .commit = daemon_take_commit,
 	        .done = daemon_take_changed,

@@ -71,6 +71,7 @@ static void drain(struct daemon *daemon, const char *signal_name)
 	log_notice("%s: no new clients; %" PRIu64 " pairs, and the clients that wait, have %" PRIu64
 	           " ms to end",
 	           signal_name, slots_used(&daemon->slots), timeout);
+	http_drain(daemon->http);
 	facade_shut(&daemon->facade);
 	daemon_order_all(daemon, WORKER_DRAIN);
 	daemon->drain_until = clock_ms() + timeout;

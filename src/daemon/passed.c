@@ -24,8 +24,11 @@ static const struct address *next_name(const struct config *config, size_t *rela
 
 static bool is_wanted(const struct config *config, const char *name)
 {
-	const struct address *address;
+	const struct address *address = &config->global.http_listen;
 	size_t relay = 0, nth = 0;
+
+	if (address->kind == ADDRESS_SYSTEMD && strcmp(address->host, name) == 0)
+		return true;
 
 	while ((address = next_name(config, &relay, &nth)))
 		if (strcmp(address->host, name) == 0)

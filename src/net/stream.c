@@ -55,12 +55,25 @@ void stream_reset(int fd)
 	close(fd);
 }
 
-void stream_close(int fd)
+void stream_keep(int fd)
 {
 	const struct linger none = {.l_onoff = 0};
 
 	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+}
+
+void stream_close(int fd)
+{
+	stream_keep(fd);
 	close(fd);
+}
+
+void stream_cut(int fd)
+{
+	const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	(void)shutdown(fd, SHUT_RDWR);
 }
 
 static uint64_t kernel_bytes(int fd, unsigned long request)

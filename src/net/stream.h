@@ -42,6 +42,10 @@ int stream_finish(int fd);
  */
 void stream_reset(int fd);
 void stream_close(int fd);
+/* For a descriptor that somebody else closes: it will be as stream_close does it. */
+void stream_keep(int fd);
+/* The same, but as stream_reset does it, and whoever owns fd finds that the stream is over. */
+void stream_cut(int fd);
 
 /*
  * Bytes that the kernel holds: received but not read (SIOCINQ), or sent but not acknowledged (SIOCOUTQ). See

@@ -27,6 +27,7 @@ struct report *report_new(size_t relay_max, size_t part_count)
 
 	if (!report)
 		return NULL;
+	refcount_init(&report->references);
 	report->relays = calloc(relay_max, sizeof(*report->relays));
 	report->names = calloc(relay_max, sizeof(struct label *));
 	report->parts = calloc(part_count, sizeof(*report->parts));
@@ -43,9 +44,15 @@ static void put_references(const struct target_record *target)
 	address_list_put(target->addresses);
 }
 
+struct report *report_get(struct report *report)
+{
+	refcount_get(&report->references);
+	return report;
+}
+
 void report_free(struct report *report)
 {
-	if (!report)
+	if (!report || !refcount_put(&report->references))
 		return;
 	for (size_t i = 0; i < report->part_count; i++)
 		report_part_deinit(&report->parts[i]);

@@ -7,6 +7,7 @@
 #define WEIR_RECORDS_H
 
 #include "base/label.h"
+#include "base/refcount.h"
 #include "config/settings.h"
 #include "net/resolver.h"
 #include "net/socket.h"
@@ -167,6 +168,7 @@ struct report {
 	struct report_part *parts; /* owned */
 	size_t part_count;
 	/* private */
+	struct refcount references;
 	size_t target_room;
 	struct label **names; /* of the relays: references */
 	size_t name_count;
@@ -187,7 +189,10 @@ void report_add_relay(struct report *report, struct label *name, size_t number,
 int report_add_target(struct report *report, const struct target_record *target);
 /* Adds up what the parts say, also of their pairs. Leaves out removed relays without pairs. */
 void report_sum(struct report *report);
-void report_free(struct report *report); /* takes NULL */
+/* One more reference to a report that does not change any more. Any thread. */
+struct report *report_get(struct report *report);
+/* Gives a reference back; the last one frees. Any thread. Takes NULL. */
+void report_free(struct report *report);
 /* The number of pairs in all parts. */
 size_t report_pair_count(const struct report *report);
 

@@ -1,0 +1,39 @@
+/*
+ * Metrics, a page, the dump as JSON and whether weir is well, by HTTP: see weir(8), section HTTP. Clients are
+ * served on a thread of its own, which the main thread never waits for. It exists from when http_listen is
+ * first set.
+ */
+#ifndef WEIR_HTTP_H
+#define WEIR_HTTP_H
+
+#include "config/settings.h"
+#include "net/activation.h"
+#include "report/records.h"
+
+struct event_base;
+struct http;
+
+/*
+ * activation is borrowed. want is called on the base's thread when a report is wanted: http_take_report must
+ * follow once. NULL when out of memory.
+ */
+struct http *http_new(struct event_base *base, const struct activation *activation, void (*want)(void *arg),
+                      void *arg);
+/* Requests under way get no answer. Takes NULL. */
+void http_free(struct http *http);
+
+/*
+ * Listens where these settings say, unless it does so already. 0 or -errno, which is logged. Then http_adopt
+ * or http_abandon must follow before any other call of this. All three take NULL.
+ */
+int http_prepare(struct http *http, const struct config_global *global);
+/* From now on clients are served there, and nowhere else. Requests under way are still answered. */
+void http_adopt(struct http *http);
+void http_abandon(struct http *http);
+
+/* Takes over a reference to a report, or NULL if there was no memory for one. */
+void http_take_report(struct http *http, struct report *report);
+/* From now on weir is not well: it drains. Takes NULL. */
+void http_drain(struct http *http);
+
+#endif

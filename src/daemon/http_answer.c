@@ -1,0 +1,165 @@
+#include "build_config.h"
+
+#include "daemon/http_private.h"
+
+#include "base/units.h"
+#include "daemon/http_host.h"
+
+#include <string.h>
+#include <sys/socket.h>
+
+#define TOP_DEFAULT 50
+#define TOP_MAX     1000
+#define TOP_PROBLEM "expected top=N, a number from 0 to 1000\n"
+
+#define TEXT_TYPE "text/plain; charset=utf-8"
+/* Nothing of this is a page. */
+#define NO_POLICY "default-src 'none'; frame-ancestors 'none'"
+
+bool http_add_headers(struct MHD_Response *response, const char *type, const char *policy)
+{
+	const char *const headers[][2] = {
+	        {MHD_HTTP_HEADER_CONTENT_TYPE, type},
+	        {MHD_HTTP_HEADER_CONNECTION, "close"},
+	        {MHD_HTTP_HEADER_CACHE_CONTROL, "no-store"},
+	        {"Content-Security-Policy", policy ? policy : NO_POLICY},
+	        {"Cross-Origin-Resource-Policy", "same-origin"},
+	        {"Referrer-Policy", "no-referrer"},
+	        {"X-Content-Type-Options", "nosniff"},
+	};
+	bool added = true;
+
+	for (size_t i = 0; added && i < sizeof(headers) / sizeof(headers[0]); i++)
+		added = MHD_add_response_header(response, headers[i][0], headers[i][1]) == MHD_YES;
+	return added;
+}
+
+/* With one more header, unless name is NULL. Without memory, the connection is closed. */
+static enum MHD_Result say(const struct http_client *client, unsigned status, const char *text,
+                           const char *name, const char *value)
+{
+	enum MHD_Result result = MHD_NO;
+	/* Who takes the text of this kind does not change it. */
+	struct MHD_Response *response = MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text,
+	                                                                MHD_RESPMEM_PERSISTENT);
+
+	if (!response)
+		return MHD_NO;
+	if (http_add_headers(response, TEXT_TYPE, NULL) &&
+	    (!name || MHD_add_response_header(response, name, value) == MHD_YES))
+		result = MHD_queue_response(client->connection, status, response);
+	MHD_destroy_response(response);
+	return result;
+}
+
+/* ---- what needs a report ---- */
+
+static enum MHD_Result say_unavailable(const struct http_client *client)
+{
+	return say(client, MHD_HTTP_SERVICE_UNAVAILABLE, "not now: try again\n", MHD_HTTP_HEADER_RETRY_AFTER,
+	           "1");
+}
+
+static enum MHD_Result fulfil(struct http_client *client, const struct http_wish *wish)
+{
+	struct http_texts *texts = &client->thread->texts;
+	struct MHD_Response *response;
+
+	if (client->waiting == HTTP_NOT_WAITING && !http_texts_are_fresh(texts)) {
+		http_client_wait(client);
+		return MHD_YES;
+	}
+	response = client->waiting == HTTP_IN_VAIN ? NULL : http_texts_get(texts, wish);
+	if (!response)
+		return say_unavailable(client);
+	return MHD_queue_response(client->connection, MHD_HTTP_OK, response);
+}
+
+static enum MHD_Result answer_metrics(struct http_client *client)
+{
+	static const struct http_wish wish = {.form = HTTP_METRICS};
+
+	return fulfil(client, &wish);
+}
+
+static const char *argument(const struct http_client *client, const char *name)
+{
+	return MHD_lookup_connection_value(client->connection, MHD_GET_ARGUMENT_KIND, name);
+}
+
+static enum MHD_Result answer_report(struct http_client *client)
+{
+	const char *top = argument(client, "top"), *relay = argument(client, "relay");
+	struct http_wish wish = {.form = HTTP_JSON};
+	uint64_t count = TOP_DEFAULT;
+
+	if (top && (units_parse_number(top, &count) < 0 || count > TOP_MAX))
+		return say(client, MHD_HTTP_BAD_REQUEST, TOP_PROBLEM, NULL, NULL);
+	if (relay && strlen(relay) > RELAY_NAME_MAX)
+		return say(client, MHD_HTTP_BAD_REQUEST, "expected relay=NAME\n", NULL, NULL);
+	wish.top = count;
+	if (relay)
+		strcpy(wish.relay, relay);
+	return fulfil(client, &wish);
+}
+
+/* ---- the rest ---- */
+
+static enum MHD_Result answer_health(struct http_client *client)
+{
+	if (atomic_load(&client->thread->draining))
+		return say(client, MHD_HTTP_SERVICE_UNAVAILABLE, "draining\n", NULL, NULL);
+	return say(client, MHD_HTTP_OK, "ok\n", NULL, NULL);
+}
+
+static const struct {
+	const char *path;
+	enum MHD_Result (*answer)(struct http_client *client);
+} paths[] = {
+        {"/health", answer_health},
+        {"/metrics", answer_metrics},
+        {"/report.json", answer_report},
+};
+
+/* Only a browser on this machine could be led here by a name that is not ours. */
+static bool is_led_astray(const struct http_client *client)
+{
+	const char *host =
+	        MHD_lookup_connection_value(client->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
+	struct endpoint own = {.length = sizeof(own.un)};
+
+	if (!host || getsockname(client->fd, &own.any, &own.length) < 0)
+		return false;
+	return endpoint_is_loopback(&own) && !http_host_is_ours(host);
+}
+
+static bool is_get(const char *method)
+{
+	return strcmp(method, MHD_HTTP_METHOD_GET) == 0 || strcmp(method, MHD_HTTP_METHOD_HEAD) == 0;
+}
+
+/* Answers at once, so no body is ever read; libmicrohttpd closes the connection then. */
+enum MHD_Result http_answer(void *arg, struct MHD_Connection *connection, const char *url, const char *method,
+                            const char *version, const char *body, size_t *body_size, void **context)
+{
+	struct http_client *client =
+	        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+
+	(void)arg;
+	(void)version;
+	(void)body;
+	(void)body_size;
+	(void)context;
+	if (!client)
+		return MHD_NO;
+	if (!is_get(method))
+		return say(client, MHD_HTTP_METHOD_NOT_ALLOWED, "expected GET or HEAD\n",
+		           MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+	if (is_led_astray(client))
+		return say(client, MHD_HTTP_MISDIRECTED_REQUEST,
+		           "expected an address or localhost as the host\n", NULL, NULL);
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+		if (strcmp(url, paths[i].path) == 0)
+			return paths[i].answer(client);
+	return say(client, MHD_HTTP_NOT_FOUND, "expected /metrics, /health, /report.json or /\n", NULL, NULL);
+}

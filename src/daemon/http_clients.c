@@ -1,0 +1,106 @@
+#include "build_config.h"
+
+#include "daemon/http_private.h"
+
+#include "base/clock.h"
+#include "net/stream.h"
+
+#include <stdlib.h>
+
+/*
+ * For how long a connection may last, and for how long it waits for a report. libmicrohttpd ends connections
+ * that are silent, but not those that dribble.
+ */
+#define CLIENT_MS 30000
+#define WAIT_MS   5000
+
+static struct http_client *add(struct http_thread *thread, struct MHD_Connection *connection, int fd)
+{
+	struct http_client *client = calloc(1, sizeof(*client));
+
+	if (!client)
+		return NULL;
+	client->thread = thread;
+	client->connection = connection;
+	client->fd = fd;
+	client->until = clock_ms() + CLIENT_MS;
+	if (timers_set(&thread->timers, &client->timer, client->until) == 0)
+		return client;
+	free(client);
+	return NULL;
+}
+
+static void drop(struct http_client *client)
+{
+	if (!client)
+		return;
+	timers_stop(&client->thread->timers, &client->timer);
+	if (client->waiting == HTTP_WAITING)
+		TAILQ_REMOVE(&client->thread->waiting, client, entry);
+	free(client);
+}
+
+/* For whoever cannot be added: there is no context, so it gets no answer. */
+void http_clients_note(void *arg, struct MHD_Connection *connection, void **context,
+                       enum MHD_ConnectionNotificationCode code)
+{
+	struct http_thread *thread = arg;
+
+	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+		const union MHD_ConnectionInfo *info =
+		        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+		thread->clients++;
+		*context = add(thread, connection, info->connect_fd);
+		if (!*context)
+			stream_cut(info->connect_fd);
+		return;
+	}
+	thread->clients--;
+	drop(*context);
+	http_thread_go_on(thread);
+}
+
+/* ---- waiting for a report ---- */
+
+static void tell(struct http_client *client, enum http_waiting what)
+{
+	TAILQ_REMOVE(&client->thread->waiting, client, entry);
+	client->waiting = what;
+	if (timers_set(&client->thread->timers, &client->timer, client->until) < 0)
+		stream_cut(client->fd);
+	MHD_resume_connection(client->connection);
+}
+
+void http_client_time_out(struct timer *timer)
+{
+	struct http_client *client = (struct http_client *)timer;
+
+	if (client->waiting == HTTP_WAITING)
+		tell(client, HTTP_IN_VAIN);
+	else
+		stream_cut(client->fd);
+	http_thread_go_on(client->thread);
+}
+
+void http_client_wait(struct http_client *client)
+{
+	struct http_thread *thread = client->thread;
+
+	client->waiting = HTTP_WAITING;
+	TAILQ_INSERT_TAIL(&thread->waiting, client, entry);
+	(void)timers_set(&thread->timers, &client->timer, clock_ms() + WAIT_MS); /* it has a place */
+	MHD_suspend_connection(client->connection);
+	if (thread->wanted)
+		return;
+	thread->wanted = true;
+	mailbox_post(thread->wants, thread->want);
+}
+
+void http_clients_tell(struct http_thread *thread, bool in_vain)
+{
+	struct http_client *client;
+
+	while ((client = TAILQ_FIRST(&thread->waiting)))
+		tell(client, in_vain ? HTTP_IN_VAIN : HTTP_TOLD);
+}

@@ -1,0 +1,27 @@
+/* The thread that serves HTTP: its listening socket, its clients, and for how long each may be one. */
+#ifndef WEIR_HTTP_THREAD_H
+#define WEIR_HTTP_THREAD_H
+
+#include "base/mailbox.h"
+#include "relay/entrance.h"
+#include "report/records.h"
+
+/* Clients at a time; others wait. Those over the number for one IPv4 or IPv6 address are closed. */
+#define HTTP_CLIENTS_MAX         128
+#define HTTP_CLIENTS_PER_ADDRESS 100
+/* Bytes of answers that clients have not taken yet. Beyond that, clients have to come again. */
+#define HTTP_TEXT_MAX (16 * 1024 * 1024)
+
+struct http_thread;
+
+/* Posts want to wants when it wants a report. NULL when something has run out. */
+struct http_thread *http_thread_new(struct mailbox *wants, struct message *want);
+void http_thread_free(struct http_thread *thread); /* takes NULL */
+
+/* Takes over an entrance that listens, or NULL, and closes the one before. */
+void http_thread_listen(struct http_thread *thread, struct entrance *entrance);
+/* Takes over a report, or NULL. */
+void http_thread_put(struct http_thread *thread, struct report *report);
+void http_thread_drain(struct http_thread *thread);
+
+#endif
