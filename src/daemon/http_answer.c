@@ -4,6 +4,7 @@
 
 #include "base/units.h"
 #include "daemon/http_host.h"
+#include "daemon/page.h"
 
 #include <string.h>
 #include <sys/socket.h>
@@ -34,22 +35,37 @@ bool http_add_headers(struct MHD_Response *response, const char *type, const cha
 	return added;
 }
 
-/* With one more header, unless name is NULL. Without memory, the connection is closed. */
-static enum MHD_Result say(const struct http_client *client, unsigned status, const char *text,
-                           const char *name, const char *value)
+/* What does not change. name and value are those of one more header, or NULL. */
+struct fixed {
+	const void *text;
+	size_t length;
+	const char *type, *policy, *name, *value;
+};
+
+/* Without memory, the connection is closed. */
+static enum MHD_Result put(const struct http_client *client, unsigned status, const struct fixed *fixed)
 {
 	enum MHD_Result result = MHD_NO;
-	/* Who takes the text of this kind does not change it. */
-	struct MHD_Response *response = MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text,
-	                                                                MHD_RESPMEM_PERSISTENT);
+	/* libmicrohttpd does not change a persistent text, whatever its type says. */
+	struct MHD_Response *response = MHD_create_response_from_buffer(
+	        fixed->length, (void *)(uintptr_t)fixed->text, MHD_RESPMEM_PERSISTENT);
 
 	if (!response)
 		return MHD_NO;
-	if (http_add_headers(response, TEXT_TYPE, NULL) &&
-	    (!name || MHD_add_response_header(response, name, value) == MHD_YES))
+	if (http_add_headers(response, fixed->type, fixed->policy) &&
+	    (!fixed->name || MHD_add_response_header(response, fixed->name, fixed->value) == MHD_YES))
 		result = MHD_queue_response(client->connection, status, response);
 	MHD_destroy_response(response);
 	return result;
+}
+
+static enum MHD_Result say(const struct http_client *client, unsigned status, const char *text,
+                           const char *name, const char *value)
+{
+	const struct fixed fixed = {
+	        .text = text, .length = strlen(text), .type = TEXT_TYPE, .name = name, .value = value};
+
+	return put(client, status, &fixed);
 }
 
 /* ---- what needs a report ---- */
@@ -112,10 +128,21 @@ static enum MHD_Result answer_health(struct http_client *client)
 	return say(client, MHD_HTTP_OK, "ok\n", NULL, NULL);
 }
 
+static enum MHD_Result answer_page(struct http_client *client)
+{
+	const struct fixed page = {.text = page_html,
+	                           .length = page_html_size,
+	                           .type = "text/html; charset=utf-8",
+	                           .policy = page_policy};
+
+	return put(client, MHD_HTTP_OK, &page);
+}
+
 static const struct {
 	const char *path;
 	enum MHD_Result (*answer)(struct http_client *client);
 } paths[] = {
+        {"/", answer_page},
         {"/health", answer_health},
         {"/metrics", answer_metrics},
         {"/report.json", answer_report},
