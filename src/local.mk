@@ -35,8 +35,10 @@ src_libweir_a_SOURCES = \
 	src/report/fields.c src/report/fields.h \
 	src/report/file.c src/report/file.h \
 	src/report/json.c src/report/json.h \
+	src/report/prometheus.c src/report/prometheus.h \
 	src/report/ranking.c src/report/ranking.h \
 	src/report/records.c src/report/records.h \
+	src/report/target_sums.c src/report/target_sums.h \
 	src/report/text.c src/report/text.h \
 	src/daemon/collector.c src/daemon/collector.h \
 	src/daemon/dump.c src/daemon/dump.h \

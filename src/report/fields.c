@@ -157,7 +157,7 @@ static const char *reading_word(enum reading reading)
 	return "-";
 }
 
-static const char *blame_word(enum blame blame)
+const char *blame_word(enum blame blame)
 {
 	static const char *const words[BLAMES] = {
 	        [BLAME_NONE] = "none",
@@ -175,7 +175,7 @@ static const char *speaker_word(enum blame speaker)
 	return speaker == BLAME_NONE ? "-" : blame_word(speaker);
 }
 
-static const char *why_word(enum why why)
+const char *why_word(enum why why)
 {
 	static const char *const words[WHYS] = {
 	        [WHY_IDLE] = "idle",
@@ -200,7 +200,7 @@ static const char *relay_state_word(enum relay_state state)
 	return state == RELAY_ACTIVE ? "active" : "removed";
 }
 
-static const char *target_state_word(enum target_state state)
+const char *target_state_word(enum target_state state)
 {
 	switch (state) {
 	case TARGET_UP:

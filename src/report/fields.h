@@ -63,6 +63,11 @@ struct value {
 	char buf[VALUE_WORD_MAX]; /* word may point here */
 };
 
+/* The words of these. */
+const char *blame_word(enum blame blame);
+const char *why_word(enum why why);
+const char *target_state_word(enum target_state state);
+
 void field_get(const struct field *field, const void *record, struct value *value);
 
 #endif

@@ -21,6 +21,7 @@ enum pair_state { STATE_WAITING, STATE_CONNECTING, STATE_OPEN, STATE_HALF_CLOSED
 enum reading { READING_WAITING, READING_ON, READING_PAUSED, READING_ENDED };
 enum relay_state { RELAY_ACTIVE, RELAY_REMOVED };
 enum target_state { TARGET_UP, TARGET_DOWN, TARGET_TRYING };
+#define TARGET_STATES (TARGET_TRYING + 1)
 enum blame { BLAME_NONE, BLAME_CLIENT, BLAME_TARGET, BLAME_RELAY };
 #define BLAMES (BLAME_RELAY + 1)
 
@@ -68,8 +69,9 @@ struct process_record {
 	int64_t time; /* seconds since the epoch, written as UTC */
 	uint64_t uptime_ms;
 	unsigned workers;
-	uint64_t pairs;
+	uint64_t pairs, pairs_max;
 	uint64_t used, memory_max; /* bytes */
+	bool draining;
 	/* Since the start. */
 	uint64_t lost_lines; /* of the log */
 	uint64_t lookups, lookup_failures;
@@ -90,6 +92,12 @@ struct relay_record {
 
 #define RECORD_UNKNOWN UINT64_MAX /* a number that is not known */
 
+/* Of all addresses that a target has had, so that no look-up and no reload lets these go back. */
+struct target_totals {
+	uint64_t connects, failures;
+	uint64_t checks, check_failures;
+};
+
 /* One address of a target, or a target whose name has none yet. */
 struct target_record {
 	const char *relay;              /* borrowed from the report */
@@ -103,6 +111,7 @@ struct target_record {
 	int last_error;              /* -errno; 0: none */
 	uint64_t since_ms;           /* in the state; trying counts as down */
 	uint64_t checks, check_failures;
+	struct target_totals totals; /* not written: of its target */
 	/* not written: references that keep the above */
 	struct label *label;
 	struct address_list *addresses;

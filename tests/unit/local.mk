@@ -17,6 +17,7 @@ UNIT_TESTS = \
 	tests/unit/config/test_paths \
 	tests/unit/config/test_http_listen \
 	tests/unit/config/test_rings \
+	tests/unit/report/test_prometheus \
 	tests/unit/report/test_ranking \
 	tests/unit/report/test_report \
 	tests/unit/daemon/test_changeover \
@@ -172,6 +173,8 @@ tests_unit_config_test_rings_SOURCES = tests/unit/config/test_rings.c tests/unit
 tests_unit_config_test_rings_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_config_test_rings_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_config_test_rings_LDADD = $(UNIT_LIBS)
+tests_unit_report_test_prometheus_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_report_test_prometheus_LDADD = $(UNIT_LIBS)
 tests_unit_report_test_ranking_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_report_test_ranking_LDADD = $(UNIT_LIBS)
 tests_unit_report_test_report_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
