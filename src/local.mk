@@ -112,7 +112,8 @@ src_libweir_a_SOURCES = \
 	src/pair/pair_vanish.c \
 	src/pair/pair_waits.c \
 	src/pair/pair_watch.c \
-	src/pair/verdict.h \
+	src/pair/verdict.c src/pair/verdict.h \
+	src/pair/verdict_rules.h src/pair/verdict_tcp.c \
 	src/pair/waits.c src/pair/waits.h \
 	src/report/reason.c src/report/reason.h \
 	src/net/tcp_state.c src/net/tcp_state.h \

@@ -66,7 +66,8 @@ static void take_receiving(const struct answer *answer, struct tcp_state *state)
 	state->received = TOLD(answer, tcpi_bytes_received);
 	state->segments = TOLD(answer, tcpi_data_segs_in);
 	state->reordered = TOLD(answer, tcpi_rcv_ooopack);
-	state->segment = info->tcpi_rcv_mss;
+	/* What it has sent most at a time; small messages alone do not show how large a segment may be. */
+	state->segment = max_u64(info->tcpi_rcv_mss, info->tcpi_snd_mss);
 	state->receive_rtt = measured(info->tcpi_rcv_rtt, 0);
 	state->receive_window = info->tcpi_rcv_ssthresh;
 }

@@ -1,6 +1,6 @@
 /*
  * Which side holds a pair up, and why. A judgement of plain evidence: knows no pair, no socket and no clock.
- * The constants of its rules are at the top of verdict.c, each with its reason.
+ * The constants of its rules are in verdict_rules.h, each with its reason.
  */
 #ifndef WEIR_VERDICT_H
 #define WEIR_VERDICT_H
@@ -9,23 +9,38 @@
 #include "pair/waits.h"
 #include "report/records.h"
 
-/* What is known of one side's connection. */
+/* How a struct tcp_state has changed within a time: microseconds, bytes, segments; or TCP_UNKNOWN. */
+struct tcp_change {
+	uint64_t span, busy, shut, acknowledged, resent, received, segments, reordered;
+};
+
+/* What is known of one side. */
 struct side_evidence {
 	struct tcp_state now;
-	/* Since an earlier look, which may be older than the window if little was sent since. */
-	uint64_t span, busy, shut, acknowledged, resent; /* microseconds, bytes, segments */
-	bool ended;                                      /* nothing more will come from this side */
-	bool silent_for_long;                            /* unanswered in two looks some seconds apart */
+	struct tcp_change
+	        lately; /* that may be longer than the window, if little was moved since an earlier look */
+	bool bounded;   /* the size of the kernel's buffer for what it is sent was set */
+	bool ended;     /* nothing more will come from it */
+	bool gone;      /* its TCP has answered nothing for so long that it is no accident */
 };
 
 struct evidence {
-	bool connected;
+	enum pair_state state;
 	struct wait_window window;
 	struct side_evidence side[SIDES];
-	uint64_t moved[DIRECTIONS]; /* bytes read in the window */
-	bool cpu_is_full;           /* the worker had no CPU to spare over the window */
+	bool cpu_is_full; /* the worker had no CPU to spare, and bytes of the pair flowed */
 };
 
+/* Of the last one to three seconds. */
 struct verdict verdict_judge(const struct evidence *evidence);
+/* What most of a pair's life was waited for. Of the evidence it needs the state and the sides. */
+enum wait verdict_longest_wait(const struct wait_totals *life);
+struct verdict verdict_of_life(const struct evidence *evidence, const struct wait_totals *life);
+
+/*
+ * How long the path to a side takes for what the kernel holds for it, in microseconds. If it has taken
+ * nothing lately, at least that long. TCP_UNKNOWN if the kernel does not say.
+ */
+uint64_t verdict_lag(const struct side_evidence *side);
 
 #endif

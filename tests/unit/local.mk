@@ -63,6 +63,7 @@ UNIT_TESTS = \
 	tests/unit/pair/test_pair_vanish \
 	tests/unit/pair/test_pair_records \
 	tests/unit/pair/test_pair_tuning \
+	tests/unit/pair/test_verdict \
 	tests/unit/pair/test_waits \
 	tests/unit/relay/test_admission \
 	tests/unit/relay/test_damper \
@@ -319,6 +320,8 @@ tests_unit_pair_test_pair_rate_SOURCES = tests/unit/pair/test_pair_rate.c tests/
 tests_unit_pair_test_pair_rate_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_pair_test_pair_rate_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_pair_test_pair_rate_LDADD = $(UNIT_LIBS)
+tests_unit_pair_test_verdict_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_pair_test_verdict_LDADD = $(UNIT_LIBS)
 tests_unit_pair_test_pair_vanish_SOURCES = tests/unit/pair/test_pair_vanish.c tests/unit/pair/pair_stage.c tests/unit/faults.c
 tests_unit_pair_test_pair_vanish_LDFLAGS = $(FAULTS_WRAP) -Wl,--wrap=tcp_state
 tests_unit_pair_test_pair_vanish_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)

@@ -1,0 +1,281 @@
+/*
+ * The first rule that holds decides:
+ *
+ *   not connected                       the client, if it must speak first; else the target
+ *   a peer's TCP answers nothing        that peer
+ *   a flow is held, paused or lags      its sink, the path to it, or something of ours
+ *   the silence is long for this pair   nobody: idle
+ *   half of the window was silence      whoever has ended it, or its path, or our receive buffer
+ *   the worker's CPU is full            we
+ *
+ * What the kernel does not tell never makes a rule hold.
+ */
+#include "build_config.h"
+
+#include "pair/verdict.h"
+
+#include "base/number.h"
+#include "pair/verdict_rules.h"
+
+static enum side other(enum side side)
+{
+	return side == SIDE_CLIENT ? SIDE_TARGET : SIDE_CLIENT;
+}
+
+static struct verdict of_side(enum side side, enum why why)
+{
+	return (struct verdict){.slow = side == SIDE_CLIENT ? BLAME_CLIENT : BLAME_TARGET, .why = why};
+}
+
+static struct verdict of_relay(enum why why)
+{
+	return (struct verdict){.slow = BLAME_RELAY, .why = why};
+}
+
+static const struct verdict nobody = {.slow = BLAME_NONE, .why = WHY_IDLE};
+
+/* ---- a flow that its sink, or something of ours, holds up ---- */
+
+static uint64_t paused(const struct wait_window *window, enum direction flow)
+{
+	const uint64_t *held = window->held[flow];
+
+	return held[HOLD_HIGH] + held[HOLD_MEMORY] + held[HOLD_RATE];
+}
+
+static uint64_t held(const struct wait_window *window, enum direction flow)
+{
+	return window->held[flow][HOLD_SINK] + paused(window, flow);
+}
+
+/* The peer that a flow comes from has the flow's number. */
+static enum side sink_of(enum direction flow)
+{
+	return other((enum side)flow);
+}
+
+static bool is_limited(const struct evidence *evidence, enum direction flow)
+{
+	const struct wait_window *window = &evidence->window;
+
+	return verdict_is_share(held(window, flow), WAIT_SHARE, window->length) ||
+	       verdict_is_share(paused(window, flow), PAUSED_SHARE, window->length) ||
+	       verdict_lags(&evidence->side[sink_of(flow)]);
+}
+
+/*
+ * If both are: peers that write before they read block each other once one of them rests. It was that one
+ * whose flow was held first.
+ */
+static enum direction held_longer(const struct wait_window *window)
+{
+	if (held(window, UPLOAD) != held(window, DOWNLOAD))
+		return held(window, UPLOAD) > held(window, DOWNLOAD) ? UPLOAD : DOWNLOAD;
+	return window->held_for[UPLOAD] > window->held_for[DOWNLOAD] ? UPLOAD : DOWNLOAD;
+}
+
+static bool is_mostly(const struct wait_window *window, enum direction flow, enum hold what)
+{
+	return 2 * window->held[flow][what] > held(window, flow);
+}
+
+static struct verdict judge_sink(const struct evidence *evidence, enum direction flow)
+{
+	enum side sink = sink_of(flow);
+	const struct side_evidence *side = &evidence->side[sink];
+
+	if (is_mostly(&evidence->window, flow, HOLD_RATE))
+		return of_relay(WHY_RATE);
+	if (!side->now.known || verdict_is_shut(side))
+		return of_side(sink, WHY_READING);
+	if (verdict_fills_our_buffer(side))
+		return of_relay(WHY_BUFFER);
+	/* A sink that is slow itself fills memory as well, and is the cause. */
+	if (is_mostly(&evidence->window, flow, HOLD_MEMORY) && !verdict_lags(side))
+		return of_relay(WHY_MEMORY);
+	return of_side(sink, verdict_is_local(side) ? WHY_READING : WHY_PATH);
+}
+
+/* ---- a side that says nothing, or not enough ---- */
+
+/* What its silences have cost, the one that is running included if it is due. */
+struct silence {
+	uint64_t turn, sending;
+};
+
+/* Only one can still say something, so for as long as it says nothing it is waited for. */
+static bool is_half_closed(const struct evidence *evidence)
+{
+	return evidence->side[SIDE_CLIENT].ended != evidence->side[SIDE_TARGET].ended;
+}
+
+/* Both have ended, or nobody has begun. */
+static bool nobody_is_due(const struct evidence *evidence)
+{
+	return !is_half_closed(evidence) && (evidence->side[SIDE_CLIENT].ended || !evidence->window.spoken);
+}
+
+/*
+ * Who is due to end the silence: whoever is still open, or else as before: after the one that spoke last it
+ * was the other's turn, unless that one used to go on itself.
+ */
+static enum side due(const struct evidence *evidence)
+{
+	const struct wait_window *window = &evidence->window;
+	enum side last = window->last_from, next = other(last);
+
+	if (is_half_closed(evidence))
+		return evidence->side[SIDE_CLIENT].ended ? SIDE_TARGET : SIDE_CLIENT;
+	return window->sending[last] > window->turn[next] && 2 * window->sending[last] >= window->since
+	               ? last
+	               : next;
+}
+
+static bool is_silent(const struct wait_window *window)
+{
+	return window->hold[UPLOAD] == HOLD_NONE && window->hold[DOWNLOAD] == HOLD_NONE;
+}
+
+static bool is_idle(const struct evidence *evidence)
+{
+	const struct wait_window *window = &evidence->window;
+
+	if (!is_silent(window) || is_half_closed(evidence))
+		return false;
+	if (nobody_is_due(evidence))
+		return true;
+	return waits_is_idle(window->since, window->longest_gap[due(evidence)]);
+}
+
+static struct silence silence_of(const struct evidence *evidence, enum side side)
+{
+	const struct wait_window *window = &evidence->window;
+	struct silence silence = {.turn = window->turn[side], .sending = window->sending[side]};
+	uint64_t running = min_u64(window->since, window->length);
+
+	if (!is_silent(window) || nobody_is_due(evidence) || due(evidence) != side)
+		return silence;
+	if (!window->spoken || window->last_from != side)
+		silence.turn += running;
+	else
+		silence.sending += running;
+	return silence;
+}
+
+/* It has answered, or thought, no longer than its path takes. */
+static bool takes_one_trip(const struct evidence *evidence, enum side side)
+{
+	const struct side_evidence *its = &evidence->side[side];
+	const struct wait_window *window = &evidence->window;
+
+	return !verdict_is_local(its) && window->turns[side] > 0 &&
+	       window->turn[side] * 1000 <= window->turns[side] * its->now.rtt_min * TURN_RTT;
+}
+
+static struct verdict judge_turn(const struct evidence *evidence, enum side side)
+{
+	if (takes_one_trip(evidence, side))
+		return of_side(side, WHY_PATH);
+	return of_side(side, side == SIDE_TARGET ? WHY_ANSWER : WHY_THINKING);
+}
+
+static struct verdict judge_sending(const struct evidence *evidence, enum side side)
+{
+	const struct side_evidence *its = &evidence->side[side];
+
+	if (verdict_fills_our_window(its))
+		return of_relay(WHY_BUFFER);
+	return of_side(side, verdict_fills_its_path(its) ? WHY_PATH : WHY_SENDING);
+}
+
+static struct verdict judge_source(const struct evidence *evidence, enum side side)
+{
+	const struct silence silence = silence_of(evidence, side);
+
+	return silence.turn >= silence.sending ? judge_turn(evidence, side) : judge_sending(evidence, side);
+}
+
+static uint64_t waited_for(const struct evidence *evidence, enum side side)
+{
+	const struct silence silence = silence_of(evidence, side);
+
+	return silence.turn + silence.sending;
+}
+
+static enum side waited_for_longer(const struct evidence *evidence)
+{
+	return waited_for(evidence, SIDE_CLIENT) > waited_for(evidence, SIDE_TARGET) ? SIDE_CLIENT
+	                                                                             : SIDE_TARGET;
+}
+
+/* ---- together ---- */
+
+/* What is certain at once. True if anything is. */
+static bool judge_plain(const struct evidence *evidence, struct verdict *verdict)
+{
+	if (evidence->state == STATE_WAITING)
+		*verdict = of_side(SIDE_CLIENT, WHY_THINKING);
+	else if (evidence->state == STATE_CONNECTING)
+		*verdict = of_side(SIDE_TARGET, WHY_CONNECTING);
+	else if (evidence->side[SIDE_CLIENT].gone)
+		*verdict = of_side(SIDE_CLIENT, WHY_UNANSWERED);
+	else if (evidence->side[SIDE_TARGET].gone)
+		*verdict = of_side(SIDE_TARGET, WHY_UNANSWERED);
+	else
+		return false;
+	return true;
+}
+
+struct verdict verdict_judge(const struct evidence *evidence)
+{
+	bool up = is_limited(evidence, UPLOAD), down = is_limited(evidence, DOWNLOAD);
+	enum side side = waited_for_longer(evidence);
+	struct verdict verdict;
+
+	if (judge_plain(evidence, &verdict))
+		return verdict;
+	if (up && down)
+		return judge_sink(evidence, held_longer(&evidence->window));
+	if (up || down)
+		return judge_sink(evidence, up ? UPLOAD : DOWNLOAD);
+	if (is_idle(evidence))
+		return nobody;
+	if (verdict_is_share(waited_for(evidence, side), WAIT_SHARE, evidence->window.length))
+		return judge_source(evidence, side);
+	return evidence->cpu_is_full ? of_relay(WHY_CPU) : nobody;
+}
+
+static struct verdict judge_wait(const struct evidence *evidence, enum wait wait)
+{
+	if (wait >= WAIT_SENDING)
+		return judge_sending(evidence, wait - WAIT_SENDING);
+	if (wait >= WAIT_TURN)
+		return judge_turn(evidence, wait - WAIT_TURN);
+	if (wait >= WAIT_SINK)
+		return judge_sink(evidence, (enum direction)other(wait - WAIT_SINK));
+	if (wait == WAIT_CONNECTING)
+		return of_side(SIDE_TARGET, WHY_CONNECTING);
+	return of_relay(wait == WAIT_MEMORY ? WHY_MEMORY : WHY_RATE);
+}
+
+enum wait verdict_longest_wait(const struct wait_totals *life)
+{
+	enum wait longest = 0;
+
+	for (enum wait wait = 1; wait < WAITS; wait++)
+		if (life->time[wait] > life->time[longest])
+			longest = wait;
+	return longest;
+}
+
+struct verdict verdict_of_life(const struct evidence *evidence, const struct wait_totals *life)
+{
+	enum wait wait = verdict_longest_wait(life);
+	struct verdict verdict;
+
+	if (judge_plain(evidence, &verdict))
+		return verdict;
+	if (life->time[wait] == 0)
+		return nobody;
+	return judge_wait(evidence, wait);
+}

@@ -1,0 +1,73 @@
+/* The rules of verdict.h: their constants, each with its reason, and what they ask about a side. */
+#ifndef WEIR_VERDICT_RULES_H
+#define WEIR_VERDICT_RULES_H
+
+#include "pair/verdict.h"
+
+/* A side that is waited for in less than this share of the window does not decide how fast the pair is. */
+#define WAIT_SHARE 500
+/*
+ * Permille of the window. A source that is paused for less can make up for it. A sink that is a little slower
+ * than the source lets it pause rarely, and is held up in between.
+ */
+#define PAUSED_SHARE 200
+/*
+ * What the kernel holds for a sink takes this long, besides two round trips. Delayed acknowledgements account
+ * for up to 200 ms. A queue that is longer is a backlog, even if all of it fits into the kernel's buffer.
+ */
+#define LAG_MIN_US 200000
+/*
+ * Permille of the time in which a sink had something to take. Measured: slow readers have a shut window for
+ * 100 to 1000, behind a path of 100 ms too; slow, lossy and long paths with a fast reader for 0.
+ */
+#define SHUT_SHARE 50
+/*
+ * Round trips below this are loopback's, where there is no path to blame. Measured: loopback has 5 to 50, a
+ * slow link without any delay 160 at least.
+ */
+#define LOCAL_RTT_US 100
+/* On loopback this is how late a reader is scheduled; a round trip is less. */
+#define BUFFER_LAG_MIN_US 5000
+/*
+ * Permille of a round trip. Somebody who answers at once takes one; jitter adds to it, and a peer that takes
+ * half of one itself hardly matters.
+ */
+#define TURN_RTT 1500
+/*
+ * Permille of our window that may be under way. Measured: 960 if it is the limit, 310 at most if not, since
+ * the kernel makes the window twice as large as it is needed.
+ */
+#define WINDOW_SHARE 600
+/*
+ * A source that has always more to send fills each segment. Permille of full ones, over so many segments at
+ * least. Measured: 1000 for sources that only the path holds up; 985 for one that sends 64 KiB at a time. What
+ * comes out of order blurs that. Then it is 988 and more, and 984 at most for the other.
+ */
+#define FULL_SHARE      995
+#define FULL_SHARE_LOSS 986
+#define SEGMENTS_MIN    20
+/* Permille of segments out of order that show loss, or paths of different length. */
+#define REORDERED_SHARE 10
+
+/* Permille of a whole that is not 0. Without overflow: times are below 2^44 (200 days), and so are bytes. */
+static inline bool verdict_is_share(uint64_t part, uint64_t permille, uint64_t whole)
+{
+	return whole > 0 && part >= whole * permille / 1000;
+}
+
+/* verdict_tcp.c: what TCP says about a side. None of these holds if the kernel does not tell. */
+
+/* Nothing between us and it can be slow. True if it is not known of a path. */
+bool verdict_is_local(const struct side_evidence *side);
+/* What it was sent is on its way for long, though all of it may fit into the kernel's buffer. */
+bool verdict_lags(const struct side_evidence *side);
+/* It leaves its window shut. */
+bool verdict_is_shut(const struct side_evidence *side);
+/* All that may be under way to it is, and nothing is lost. */
+bool verdict_fills_our_buffer(const struct side_evidence *side);
+/* As much is under way from it as our window lets it send. */
+bool verdict_fills_our_window(const struct side_evidence *side);
+/* It has always more to send, and what it sends comes slowly. */
+bool verdict_fills_its_path(const struct side_evidence *side);
+
+#endif

@@ -1,0 +1,80 @@
+/* What TCP tells about a side, as far as a verdict needs it. */
+#include "build_config.h"
+
+#include "pair/verdict_rules.h"
+
+#include "base/number.h"
+
+static bool is_known(uint64_t value)
+{
+	return value != TCP_UNKNOWN;
+}
+
+uint64_t verdict_lag(const struct side_evidence *side)
+{
+	const struct tcp_change *lately = &side->lately;
+	uint64_t taking = is_known(lately->busy) ? lately->busy : lately->span;
+
+	if (!side->now.known || !is_known(lately->acknowledged))
+		return TCP_UNKNOWN;
+	if (side->now.unacknowledged == 0)
+		return 0;
+	/* Less than a segment may be what it has acknowledged of the handshake, or of a probe. */
+	if (lately->acknowledged < side->now.segment)
+		return taking;
+	return (uint64_t)((double)side->now.unacknowledged * (double)taking / (double)lately->acknowledged);
+}
+
+bool verdict_is_local(const struct side_evidence *side)
+{
+	return !is_known(side->now.rtt_min) || side->now.rtt_min < LOCAL_RTT_US;
+}
+
+bool verdict_lags(const struct side_evidence *side)
+{
+	const struct tcp_change *lately = &side->lately;
+	uint64_t rtt = is_known(side->now.rtt) ? side->now.rtt : 0, lag = verdict_lag(side);
+
+	return is_known(lag) && is_known(lately->busy) &&
+	       verdict_is_share(lately->busy, WAIT_SHARE, lately->span) && lag > LAG_MIN_US + 2 * rtt;
+}
+
+bool verdict_is_shut(const struct side_evidence *side)
+{
+	const struct tcp_change *lately = &side->lately;
+
+	return is_known(lately->shut) && verdict_is_share(lately->shut, SHUT_SHARE, lately->busy);
+}
+
+bool verdict_fills_our_buffer(const struct side_evidence *side)
+{
+	uint64_t rtt = is_known(side->now.rtt_min) ? side->now.rtt_min : 0, lag = verdict_lag(side);
+
+	return side->bounded && side->now.known && side->now.unsent == 0 && side->lately.resent == 0 &&
+	       is_known(lag) && lag <= max_u64(2 * rtt, BUFFER_LAG_MIN_US);
+}
+
+bool verdict_fills_our_window(const struct side_evidence *side)
+{
+	const struct tcp_state *now = &side->now;
+	const struct tcp_change *lately = &side->lately;
+
+	return !verdict_is_local(side) && is_known(now->receive_rtt) && is_known(now->receive_window) &&
+	       is_known(lately->received) && lately->span > 0 &&
+	       (double)lately->received / (double)lately->span * (double)now->receive_rtt * 1000 >=
+	               (double)now->receive_window * WINDOW_SHARE;
+}
+
+bool verdict_fills_its_path(const struct side_evidence *side)
+{
+	const struct tcp_change *lately = &side->lately;
+	uint64_t room = lately->segments * side->now.segment;
+	bool reordered;
+
+	if (verdict_is_local(side) || !is_known(lately->received) || !is_known(lately->segments) ||
+	    lately->segments < SEGMENTS_MIN)
+		return false;
+	reordered = is_known(lately->reordered) &&
+	            verdict_is_share(lately->reordered, REORDERED_SHARE, lately->segments);
+	return verdict_is_share(lately->received, reordered ? FULL_SHARE_LOSS : FULL_SHARE, room);
+}

@@ -1,0 +1,491 @@
+/* Which side is slow, of evidence that is made up. tests/verdict judges real pairs. */
+#include "build_config.h"
+
+#include "pair/verdict.h"
+#include "unit.h"
+
+#define MS     1000ULL
+#define SECOND 1000000ULL
+#define WINDOW (2 * SECOND)
+
+#define WHOLE  1000
+#define HALF   500
+#define FIFTH  200
+#define RTT_US 20000
+
+/* An open pair that is never waited for, between two peers that are 20 ms away. */
+static struct evidence evidence;
+
+static void setup(void)
+{
+	const struct side_evidence side = {
+	        .now = {.known = true,
+	                .rtt = RTT_US + 1 * MS,
+	                .rtt_min = RTT_US,
+	                .segment = 1000,
+	                .receive_rtt = RTT_US,
+	                .receive_window = 1000000},
+	        .lately = {.span = WINDOW},
+	};
+
+	evidence = (struct evidence){.state = STATE_OPEN,
+	                             .window = {.length = WINDOW, .spoken = true, .last_from = SIDE_TARGET},
+	                             .side = {side, side}};
+}
+
+static struct tcp_state *now(enum side side)
+{
+	return &evidence.side[side].now;
+}
+
+static struct tcp_change *lately(enum side side)
+{
+	return &evidence.side[side].lately;
+}
+
+static uint64_t permille(uint64_t share)
+{
+	return WINDOW / 1000 * share;
+}
+
+/* For a share of the window, and now. */
+static void hold(enum direction flow, enum hold what, uint64_t share)
+{
+	evidence.window.held[flow][what] = permille(share);
+	evidence.window.hold[flow] = what;
+	evidence.window.held_for[flow] = evidence.window.since = permille(share);
+}
+
+/* The side is sent something all the time, and has acknowledged all but what takes it so long. */
+static void make_busy(enum side side, uint64_t lag)
+{
+	lately(side)->busy = WINDOW;
+	lately(side)->acknowledged = WINDOW;
+	now(side)->unacknowledged = lag;
+}
+
+static void assert_verdict(struct verdict verdict, enum blame slow, enum why why)
+{
+	ck_assert_int_eq(verdict.slow, slow);
+	ck_assert_int_eq(verdict.why, why);
+}
+
+#define EXPECT(slow, why)  assert_verdict(verdict_judge(&evidence), BLAME_##slow, WHY_##why)
+#define EXPECT_NOBODY()    EXPECT(NONE, IDLE)
+#define OF_LIFE(slow, why) assert_verdict(verdict_of_life(&evidence, &life), BLAME_##slow, WHY_##why)
+
+START_TEST(pair_without_a_target)
+{
+	hold(DOWNLOAD, HOLD_HIGH, WHOLE);
+	evidence.state = STATE_CONNECTING;
+	EXPECT(TARGET, CONNECTING);
+	evidence.state = STATE_WAITING; /* the client has to speak first */
+	EXPECT(CLIENT, THINKING);
+}
+END_TEST
+
+START_TEST(full_speed_is_nobodys_fault)
+{
+	EXPECT_NOBODY();
+	evidence.cpu_is_full = true;
+	EXPECT(RELAY, CPU);
+	hold(DOWNLOAD, HOLD_HIGH, WHOLE); /* a full CPU is blamed for nothing that has a cause */
+	lately(SIDE_CLIENT)->busy = lately(SIDE_CLIENT)->shut = WINDOW;
+	EXPECT(CLIENT, READING);
+}
+END_TEST
+
+START_TEST(peer_that_is_gone)
+{
+	hold(DOWNLOAD, HOLD_HIGH, WHOLE);
+	evidence.side[SIDE_TARGET].gone = true;
+	EXPECT(TARGET, UNANSWERED);
+	evidence.side[SIDE_TARGET].gone = false;
+	lately(SIDE_CLIENT)->busy = lately(SIDE_CLIENT)->shut = WINDOW; /* it had rested before */
+	evidence.side[SIDE_CLIENT].gone = true;
+	EXPECT(CLIENT, UNANSWERED);
+}
+END_TEST
+
+/* ---- sinks ---- */
+
+START_TEST(sink_that_is_held_for_half_of_the_window)
+{
+	hold(UPLOAD, HOLD_SINK, HALF - 1);
+	EXPECT_NOBODY();
+	hold(UPLOAD, HOLD_SINK, HALF);
+	EXPECT(TARGET, PATH);
+	setup();
+	hold(DOWNLOAD, HOLD_SINK, HALF);
+	EXPECT(CLIENT, PATH);
+}
+END_TEST
+
+START_TEST(source_that_is_paused_for_a_fifth_of_the_window)
+{
+	hold(UPLOAD, HOLD_HIGH, FIFTH - 1);
+	EXPECT_NOBODY();
+	hold(UPLOAD, HOLD_HIGH, FIFTH);
+	EXPECT(TARGET, PATH);
+	hold(UPLOAD, HOLD_HIGH, FIFTH - 1);
+	evidence.window.held[UPLOAD][HOLD_SINK] = permille(HALF + 1 - FIFTH); /* both together */
+	EXPECT(TARGET, PATH);
+}
+END_TEST
+
+START_TEST(backlog_that_fits_into_the_kernel)
+{
+	make_busy(SIDE_CLIENT, 200 * MS + 2 * now(SIDE_CLIENT)->rtt);
+	EXPECT_NOBODY();
+	now(SIDE_CLIENT)->unacknowledged++;
+	EXPECT(CLIENT, PATH);
+	lately(SIDE_CLIENT)->shut = WINDOW;
+	EXPECT(CLIENT, READING);
+	make_busy(SIDE_CLIENT, 2 * SECOND);
+	lately(SIDE_CLIENT)->busy = WINDOW / 2 - 1;
+	EXPECT_NOBODY();
+	lately(SIDE_CLIENT)->busy = TCP_UNKNOWN;
+	EXPECT_NOBODY();
+}
+END_TEST
+
+START_TEST(sink_whose_window_is_shut)
+{
+	hold(DOWNLOAD, HOLD_HIGH, WHOLE);
+	lately(SIDE_CLIENT)->busy = WINDOW;
+	lately(SIDE_CLIENT)->shut = WINDOW / 20 - 1;
+	EXPECT(CLIENT, PATH);
+	lately(SIDE_CLIENT)->shut = WINDOW / 20;
+	EXPECT(CLIENT, READING);
+	lately(SIDE_CLIENT)->shut = TCP_UNKNOWN;
+	EXPECT(CLIENT, PATH);
+}
+END_TEST
+
+START_TEST(sink_without_a_path)
+{
+	hold(DOWNLOAD, HOLD_HIGH, WHOLE);
+	now(SIDE_CLIENT)->rtt_min = 100; /* as fast as loopback is not */
+	EXPECT(CLIENT, PATH);
+	now(SIDE_CLIENT)->rtt_min = 99;
+	EXPECT(CLIENT, READING);
+	now(SIDE_CLIENT)->known = false; /* a unix socket */
+	now(SIDE_CLIENT)->rtt_min = TCP_UNKNOWN;
+	EXPECT(CLIENT, READING);
+}
+END_TEST
+
+START_TEST(buffer_of_ours_is_full)
+{
+	hold(DOWNLOAD, HOLD_HIGH, WHOLE);
+	make_busy(SIDE_CLIENT, 2 * RTT_US);
+	EXPECT(CLIENT, PATH); /* the kernel chooses a size that is no limit */
+	evidence.side[SIDE_CLIENT].bounded = true;
+	EXPECT(RELAY, BUFFER);
+	make_busy(SIDE_CLIENT, 2 * RTT_US + 1);
+	EXPECT(CLIENT, PATH);
+	make_busy(SIDE_CLIENT, RTT_US);
+	lately(SIDE_CLIENT)->resent = 1;
+	EXPECT(CLIENT, PATH);
+	lately(SIDE_CLIENT)->resent = 0;
+	now(SIDE_CLIENT)->unsent = 1;
+	EXPECT(CLIENT, PATH);
+	now(SIDE_CLIENT)->unsent = TCP_UNKNOWN;
+	EXPECT(CLIENT, PATH);
+	now(SIDE_CLIENT)->unsent = 0;
+	lately(SIDE_CLIENT)->shut = WINDOW; /* it would be too small if the client were faster */
+	EXPECT(CLIENT, READING);
+}
+END_TEST
+
+START_TEST(limit_on_the_rate)
+{
+	hold(DOWNLOAD, HOLD_RATE, HALF);
+	EXPECT(RELAY, RATE);
+	evidence.window.held[DOWNLOAD][HOLD_SINK] = permille(HALF);
+	EXPECT(CLIENT, PATH);
+	evidence.window.held[DOWNLOAD][HOLD_SINK]--;
+	EXPECT(RELAY, RATE);
+}
+END_TEST
+
+/* Memory is short, and yet it is the sink that is slow. */
+START_TEST(memory_is_blamed_only_where_it_alone_is_short)
+{
+	hold(DOWNLOAD, HOLD_MEMORY, HALF);
+	EXPECT(RELAY, MEMORY);
+	make_busy(SIDE_CLIENT, SECOND);
+	EXPECT(CLIENT, PATH);
+	make_busy(SIDE_CLIENT, 0);
+	EXPECT(RELAY, MEMORY);
+	lately(SIDE_CLIENT)->shut = WINDOW;
+	EXPECT(CLIENT, READING);
+	lately(SIDE_CLIENT)->shut = 0;
+	evidence.window.held[DOWNLOAD][HOLD_HIGH] = permille(HALF);
+	EXPECT(CLIENT, PATH);
+	evidence.window.held[DOWNLOAD][HOLD_HIGH] = 0;
+	now(SIDE_CLIENT)->known = false; /* nothing shows that it would have taken more */
+	EXPECT(CLIENT, READING);
+}
+END_TEST
+
+/* Each writes before it reads. */
+START_TEST(of_two_held_flows_the_first_is_the_cause)
+{
+	hold(UPLOAD, HOLD_HIGH, WHOLE);
+	hold(DOWNLOAD, HOLD_HIGH, WHOLE);
+	evidence.window.held_for[UPLOAD]++;
+	EXPECT(TARGET, PATH);
+	evidence.window.held_for[DOWNLOAD] += 2;
+	EXPECT(CLIENT, PATH);
+	evidence.window.held[DOWNLOAD][HOLD_HIGH]--;
+	EXPECT(TARGET, PATH);
+}
+END_TEST
+
+START_TEST(lag_of_what_the_kernel_holds)
+{
+	make_busy(SIDE_CLIENT, 0);
+	ck_assert_uint_eq(verdict_lag(&evidence.side[SIDE_CLIENT]), 0);
+	make_busy(SIDE_CLIENT, 3 * SECOND);
+	ck_assert_uint_eq(verdict_lag(&evidence.side[SIDE_CLIENT]), 3 * SECOND);
+	lately(SIDE_CLIENT)->busy = WINDOW / 2; /* only then could it acknowledge */
+	ck_assert_uint_eq(verdict_lag(&evidence.side[SIDE_CLIENT]), 3 * SECOND / 2);
+	lately(SIDE_CLIENT)->acknowledged = 999; /* nothing to speak of */
+	ck_assert_uint_eq(verdict_lag(&evidence.side[SIDE_CLIENT]), WINDOW / 2);
+	lately(SIDE_CLIENT)->busy = TCP_UNKNOWN;
+	ck_assert_uint_eq(verdict_lag(&evidence.side[SIDE_CLIENT]), WINDOW);
+	lately(SIDE_CLIENT)->acknowledged = TCP_UNKNOWN;
+	ck_assert(verdict_lag(&evidence.side[SIDE_CLIENT]) == TCP_UNKNOWN);
+	lately(SIDE_CLIENT)->acknowledged = WINDOW;
+	now(SIDE_CLIENT)->known = false;
+	ck_assert(verdict_lag(&evidence.side[SIDE_CLIENT]) == TCP_UNKNOWN);
+}
+END_TEST
+
+/* ---- silences ---- */
+
+START_TEST(side_that_is_waited_for_half_of_the_window)
+{
+	evidence.window.turn[SIDE_TARGET] = permille(HALF) - 1;
+	EXPECT_NOBODY();
+	evidence.window.turn[SIDE_TARGET]++;
+	EXPECT(TARGET, ANSWER);
+	setup();
+	evidence.window.turn[SIDE_CLIENT] = permille(HALF);
+	EXPECT(CLIENT, THINKING);
+	setup();
+	evidence.window.sending[SIDE_CLIENT] = permille(HALF);
+	EXPECT(CLIENT, SENDING);
+	evidence.window.turn[SIDE_CLIENT] = permille(HALF) + 1;
+	EXPECT(CLIENT, THINKING);
+	evidence.window.turn[SIDE_TARGET] = permille(WHOLE) + 2;
+	EXPECT(TARGET, ANSWER);
+}
+END_TEST
+
+/* A side has said so much, and now all are silent for so long. */
+static void fall_silent(enum side last, uint64_t since)
+{
+	evidence.window.last_from = last;
+	evidence.window.since = since;
+}
+
+START_TEST(silence_that_lasts_counts_too)
+{
+	fall_silent(SIDE_CLIENT, SECOND - 1);
+	EXPECT_NOBODY(); /* not yet half of the window */
+	evidence.window.turn[SIDE_TARGET] = 1;
+	EXPECT(TARGET, ANSWER);
+	setup();
+	fall_silent(SIDE_TARGET, SECOND - 1);
+	evidence.window.turn[SIDE_CLIENT] = 1;
+	EXPECT(CLIENT, THINKING);
+	setup();
+	fall_silent(SIDE_TARGET, SECOND - 1); /* a flow is held meanwhile, so it is no silence */
+	evidence.window.turn[SIDE_CLIENT] = 1;
+	evidence.window.hold[UPLOAD] = HOLD_SINK;
+	EXPECT_NOBODY();
+}
+END_TEST
+
+/* A source that trickles has spoken last, and nobody has to answer. */
+START_TEST(source_that_used_to_go_on_is_due_itself)
+{
+	fall_silent(SIDE_TARGET, SECOND - 2);
+	evidence.window.sending[SIDE_TARGET] = SECOND / 2 - 1;
+	EXPECT(TARGET, SENDING);
+	evidence.window.sending[SIDE_TARGET] -= 1; /* as an answer in pieces, which is over */
+	evidence.window.turn[SIDE_CLIENT] = 2;
+	EXPECT(CLIENT, THINKING);
+	evidence.window.sending[SIDE_TARGET] += 1;
+	evidence.window.turn[SIDE_CLIENT] = evidence.window.sending[SIDE_TARGET];
+	EXPECT(CLIENT, THINKING);
+}
+END_TEST
+
+START_TEST(long_silence_is_idleness)
+{
+	evidence.window.length = 10 * SECOND;
+	fall_silent(SIDE_TARGET, 10 * SECOND);
+	EXPECT_NOBODY();
+	evidence.window.longest_gap[SIDE_CLIENT] = 5 * SECOND; /* it has often been thinking for so long */
+	EXPECT(CLIENT, THINKING);
+	evidence.window.longest_gap[SIDE_CLIENT]--;
+	EXPECT_NOBODY();
+	evidence.window.longest_gap[SIDE_TARGET] = 5 * SECOND; /* that is another matter */
+	EXPECT_NOBODY();
+	evidence.window.last_from = SIDE_CLIENT;
+	EXPECT(TARGET, ANSWER);
+	evidence.window.spoken = false; /* nobody has begun */
+	EXPECT_NOBODY();
+}
+END_TEST
+
+START_TEST(silence_of_a_half_closed_pair_is_the_other_sides)
+{
+	evidence.window.length = 60 * SECOND;
+	fall_silent(SIDE_TARGET, 60 * SECOND);
+	evidence.side[SIDE_CLIENT].ended = true;
+	EXPECT(TARGET, SENDING);
+	evidence.window.last_from = SIDE_CLIENT;
+	EXPECT(TARGET, ANSWER);
+	evidence.window.spoken = false;
+	EXPECT(TARGET, ANSWER);
+	evidence.side[SIDE_TARGET].ended = true;
+	EXPECT_NOBODY();
+	evidence.side[SIDE_CLIENT].ended = false;
+	EXPECT(CLIENT, THINKING);
+}
+END_TEST
+
+START_TEST(turns_that_take_a_round_trip)
+{
+	evidence.window.turn[SIDE_TARGET] = 60 * RTT_US;
+	evidence.window.turns[SIDE_TARGET] = 40;
+	EXPECT(TARGET, PATH);
+	evidence.window.turns[SIDE_TARGET] = 39;
+	EXPECT(TARGET, ANSWER);
+	evidence.window.turns[SIDE_TARGET] = 0;
+	EXPECT(TARGET, ANSWER);
+	evidence.window.turns[SIDE_TARGET] = 60;
+	now(SIDE_TARGET)->rtt_min = TCP_UNKNOWN;
+	EXPECT(TARGET, ANSWER);
+	now(SIDE_TARGET)->rtt_min = 99; /* no path to speak of */
+	evidence.window.turns[SIDE_TARGET] = UINT16_MAX;
+	EXPECT(TARGET, ANSWER);
+}
+END_TEST
+
+START_TEST(window_of_ours_is_full)
+{
+	evidence.window.sending[SIDE_TARGET] = permille(WHOLE);
+	lately(SIDE_TARGET)->received = 6 * WINDOW; /* 120 KB in a round trip */
+	now(SIDE_TARGET)->receive_window = 200000;
+	EXPECT(RELAY, BUFFER);
+	now(SIDE_TARGET)->receive_window++;
+	EXPECT(TARGET, SENDING);
+	now(SIDE_TARGET)->receive_window--;
+	now(SIDE_TARGET)->receive_rtt = TCP_UNKNOWN;
+	EXPECT(TARGET, SENDING);
+	now(SIDE_TARGET)->receive_rtt = RTT_US;
+	now(SIDE_TARGET)->rtt_min = 99;
+	EXPECT(TARGET, SENDING);
+}
+END_TEST
+
+static void comes_in(uint64_t segments, uint64_t received, uint64_t reordered)
+{
+	lately(SIDE_TARGET)->segments = segments;
+	lately(SIDE_TARGET)->received = received;
+	lately(SIDE_TARGET)->reordered = reordered;
+}
+
+START_TEST(source_that_always_has_more_to_send)
+{
+	evidence.window.sending[SIDE_TARGET] = permille(WHOLE);
+	comes_in(1000, 995000, 0);
+	EXPECT(TARGET, PATH);
+	comes_in(1000, 994999, 9);
+	EXPECT(TARGET, SENDING);
+	comes_in(1000, 986000, 10);
+	EXPECT(TARGET, PATH);
+	comes_in(1000, 985999, 10);
+	EXPECT(TARGET, SENDING);
+	comes_in(20, 20000, TCP_UNKNOWN);
+	EXPECT(TARGET, PATH);
+	comes_in(19, 19000, 0); /* too few to tell */
+	EXPECT(TARGET, SENDING);
+	comes_in(TCP_UNKNOWN, 1000000, 0);
+	EXPECT(TARGET, SENDING);
+	comes_in(1000, 1000000, 0);
+	now(SIDE_TARGET)->rtt_min = 99;
+	EXPECT(TARGET, SENDING);
+}
+END_TEST
+
+/* ---- lives ---- */
+
+START_TEST(longest_wait_of_a_life_decides)
+{
+	struct wait_totals life = {{0}};
+
+	OF_LIFE(NONE, IDLE);
+	life.time[WAIT_CONNECTING] = 1;
+	OF_LIFE(TARGET, CONNECTING);
+	life.time[WAIT_MEMORY] = 2;
+	OF_LIFE(RELAY, MEMORY);
+	life.time[WAIT_RATE] = 3;
+	OF_LIFE(RELAY, RATE);
+	life.time[WAIT_SINK + SIDE_CLIENT] = 4;
+	OF_LIFE(CLIENT, PATH);
+	lately(SIDE_TARGET)->busy = lately(SIDE_TARGET)->shut = WINDOW;
+	life.time[WAIT_SINK + SIDE_TARGET] = 5;
+	OF_LIFE(TARGET, READING);
+	life.time[WAIT_TURN + SIDE_CLIENT] = 6;
+	OF_LIFE(CLIENT, THINKING);
+	life.time[WAIT_TURN + SIDE_TARGET] = 7;
+	OF_LIFE(TARGET, ANSWER);
+	life.time[WAIT_SENDING + SIDE_CLIENT] = 8;
+	OF_LIFE(CLIENT, SENDING);
+	life.time[WAIT_SENDING + SIDE_TARGET] = 9;
+	OF_LIFE(TARGET, SENDING);
+	ck_assert_int_eq(verdict_longest_wait(&life), WAIT_SENDING + SIDE_TARGET);
+	evidence.side[SIDE_CLIENT].gone = true;
+	OF_LIFE(CLIENT, UNANSWERED);
+	evidence.state = STATE_CONNECTING;
+	OF_LIFE(TARGET, CONNECTING);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("verdict");
+	TCase *tcase = tcase_create("verdict");
+
+	tcase_add_checked_fixture(tcase, setup, NULL);
+	tcase_add_test(tcase, pair_without_a_target);
+	tcase_add_test(tcase, full_speed_is_nobodys_fault);
+	tcase_add_test(tcase, peer_that_is_gone);
+	tcase_add_test(tcase, sink_that_is_held_for_half_of_the_window);
+	tcase_add_test(tcase, source_that_is_paused_for_a_fifth_of_the_window);
+	tcase_add_test(tcase, backlog_that_fits_into_the_kernel);
+	tcase_add_test(tcase, sink_whose_window_is_shut);
+	tcase_add_test(tcase, sink_without_a_path);
+	tcase_add_test(tcase, buffer_of_ours_is_full);
+	tcase_add_test(tcase, limit_on_the_rate);
+	tcase_add_test(tcase, memory_is_blamed_only_where_it_alone_is_short);
+	tcase_add_test(tcase, of_two_held_flows_the_first_is_the_cause);
+	tcase_add_test(tcase, lag_of_what_the_kernel_holds);
+	tcase_add_test(tcase, side_that_is_waited_for_half_of_the_window);
+	tcase_add_test(tcase, silence_that_lasts_counts_too);
+	tcase_add_test(tcase, source_that_used_to_go_on_is_due_itself);
+	tcase_add_test(tcase, long_silence_is_idleness);
+	tcase_add_test(tcase, silence_of_a_half_closed_pair_is_the_other_sides);
+	tcase_add_test(tcase, turns_that_take_a_round_trip);
+	tcase_add_test(tcase, window_of_ours_is_full);
+	tcase_add_test(tcase, source_that_always_has_more_to_send);
+	tcase_add_test(tcase, longest_wait_of_a_life_decides);
+	suite_add_tcase(suite, tcase);
+	return unit_run(suite);
+}
