@@ -3,6 +3,7 @@ check_PROGRAMS += tests/verdict/actor
 tests_verdict_actor_SOURCES = tests/verdict/actor.c tests/verdict/actor.h tests/verdict/actor_part.c
 tests_verdict_actor_LDADD = src/libweir.a
 
+TESTS += tests/verdict/verdict.sh
 EXTRA_DIST += \
 	scripts/verdict \
 	tests/verdict/path_situations.py \
@@ -10,5 +11,7 @@ EXTRA_DIST += \
 	tests/verdict/situations.py \
 	tests/verdict/stage.py \
 	tests/verdict/table.py \
+	tests/verdict/test_truth.py \
 	tests/verdict/truth.py \
+	tests/verdict/verdict.sh \
 	tests/verdict/wires.py

@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bench"))  # for pa
 import path_situations  # noqa: E402
 import situations  # noqa: E402
 import stage  # noqa: E402
+import test_truth  # noqa: E402
 import truth  # noqa: E402
 from table import table  # noqa: E402
 
@@ -50,13 +51,16 @@ def play(situation):
         except stage.Failed as failure:
             done.takes, done.trouble = [], str(failure)
         if not done.trouble:
-            records = [take.record for take in done.takes]
-            done.result = truth.worst(truth.compare(situation.truth, record["slow"], record["why"])
-                                      for record in records)
-            done.limited_by = truth.worst(truth.compare_limited_by(situation.truth, record["flow"])
-                                          for record in records)
+            judge(done)
             break
     return done
+
+
+def judge(done):
+    """Of three takes, the worst counts."""
+    seen = [(truth.truths_of(done.situation, take), take.record) for take in done.takes]
+    done.result = truth.worst(truth.compare(truths, record["slow"], record["why"]) for truths, record in seen)
+    done.limited_by = truth.worst(truth.compare_limited_by(truths, record["flow"]) for truths, record in seen)
 
 
 def parse_arguments():
@@ -66,7 +70,7 @@ def parse_arguments():
     parser.add_argument("--jobs", type=int, default=8, help="situations at a time; default %(default)s")
     parser.add_argument("--rounds", type=int, default=1, help="how often each is staged; default %(default)s")
     parser.add_argument("--list", action="store_true", help="name the situations, stage nothing")
-    parser.add_argument("--tap", action="store_true", help="print a test case for each class")
+    parser.add_argument("--tap", action="store_true", help="print a test case for each situation")
     parser.add_argument("--part", action="store_true", help="only the part that continuous integration has time for")
     parser.add_argument("--json", metavar="FILE", help="also write all that was seen to FILE")
     return parser.parse_args()
@@ -79,6 +83,7 @@ def chosen(arguments):
 
 
 def say(done):
+    """On standard error, which is nobody's result."""
     print(f"{done.result or 'spoiled':8} {done.situation.kind}: {done.situation.name}: "
           f"{done.trouble or ' '.join(done.verdicts())}", file=sys.stderr, flush=True)
     return done
@@ -97,6 +102,23 @@ def is_good(plays):
     return right >= ENOUGH * len(plays) and all(done.result and done.result != "opposite" for done in plays)
 
 
+def as_case(number, done):
+    """Lines of TAP."""
+    takes = [f"# {take.record['slow']}/{take.record['why']} {json.dumps(vars(take))}" for take in done.takes]
+    trouble = [f"# {done.trouble}", *takes] if done.result != "right" else []
+    return [*trouble, f"{'ok' if done.result == 'right' else 'not ok'} {number} - {done.situation.kind}: "
+            f"{done.situation.name}: {' or '.join(done.situation.truth)}"]
+
+
+def print_tap(plays):
+    """Whether all is right."""
+    wrong = [f"# {line}" for line in test_truth.failures()]
+    print("\n".join([*wrong, f"{'not ok' if wrong else 'ok'} 1 - the stage can tell what is true"]))
+    for number, done in enumerate(plays, 2):
+        print("\n".join(as_case(number, done)))
+    print(f"1..{len(plays) + 1}")
+
+
 def main():
     arguments = parse_arguments()
     wanted = chosen(arguments)
@@ -106,6 +128,9 @@ def main():
         print("\n".join(f"{each.kind}: {each.name}: {' or '.join(each.truth)}" for each in wanted))
         return
     plays = play_all(wanted, arguments.jobs)
+    if arguments.tap:
+        print_tap(plays)
+        return
     print("\n".join(table(plays)))
     if arguments.json:
         Path(arguments.json).write_text(json.dumps([done.as_json() for done in plays], indent=1))

@@ -49,7 +49,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Situation:
-    """Made to be true is truth: "client/reading". There are several if any of them would do."""
+    """Made to be true is truth, as "client/reading". There are several if any of them would do."""
 
     kind: str
     name: str
@@ -72,6 +72,42 @@ class Take:
     record: dict
     client: list = field(default_factory=list)  # shares: of the last second, and of the longest window
     target: list = field(default_factory=list)
+    cpu: list = field(default_factory=list)     # what part of one weir's busiest thread had, and wanted
+
+
+class Cpu:
+    """How busy the busiest thread of a process is. It is looked at from making one to close()."""
+
+    STEP = 0.1  # seconds
+
+    def __init__(self, pid):
+        self.folder = Path(f"/proc/{pid}/task")
+        self.samples = []  # (us, by thread: (ns on a CPU, ns waiting for one))
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self._look, daemon=True)
+        self.thread.start()
+
+    def _look(self):
+        while not self.over.wait(self.STEP):
+            try:
+                spent = {task.name: tuple(map(int, (task / "schedstat").read_text().split()[:2]))
+                         for task in self.folder.iterdir()}
+            except OSError:
+                return  # it has ended
+            self.samples.append((now_us(), spent))
+
+    def share(self, begin, end):
+        """From begin to end (us), or a little less: the parts of the time it had a CPU, and wanted one."""
+        inside = [sample for sample in self.samples if begin <= sample[0] <= end]
+        (first, before), (last, after) = inside[0], inside[-1]
+        parts = {task: [(now - then) / 1000 / (last - first) for now, then in zip(spent, before.get(task, (0, 0)))]
+                 for task, spent in after.items()}
+        had, waited = max(parts.values(), key=sum)
+        return had, had + waited
+
+    def close(self):
+        self.over.set()
+        self.thread.join()
 
 
 class Actor:
@@ -165,6 +201,8 @@ class Stage:
             self.places = stack.enter_context(self.situation.places())
             targets = {name: self._target(name, pair) for name, pair in self.pairs.items()}
             self._start_weir(targets)
+            self.cpu = Cpu(self.weir.pid)
+            stack.callback(self.cpu.close)
             for name, pair in reversed(self.pairs.items()):
                 for _ in range(pair.clients):
                     self.actors[name] = (self._client(name, pair), targets[name])
@@ -243,7 +281,8 @@ class Stage:
         record, when = self.dump()
         client, target = self.actors[MAIN]
         spans = [(when - int(seconds * 1e6), when) for seconds in (1.0, WINDOW)]
-        return Take(record, [client.share(*span) for span in spans], [target.share(*span) for span in spans])
+        return Take(record, [client.share(*span) for span in spans], [target.share(*span) for span in spans],
+                    [self.cpu.share(*span) for span in spans])
 
 
 def play(situation):

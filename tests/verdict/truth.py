@@ -25,6 +25,11 @@ def moved(client, target):
     return sum(shares[part]["bytes"] for shares in (client, target) for part in shares)
 
 
+def falls_behind(sink, source):
+    """Kernel buffers hide from a source that its sink is slower. It rests as it likes, and what waits grows."""
+    return source["say"]["bytes"] > sink["hear"]["bytes"] * 1.2
+
+
 def measure(client, target):
     """
     What was true, by what the actors did: "client/reading"; "between" if none of them held the pair up and bytes
@@ -34,6 +39,9 @@ def measure(client, target):
     first, second, *_ = sorted(found.values(), reverse=True)
     if not target:
         return "absent" if first < MOST else max(found, key=found.get)
+    for reader, shares, source in (("client", client, target), ("target", target, client)):
+        if shares["hear"]["unread"] >= MOST and falls_behind(shares, source):
+            return f"{reader}/reading"
     if first >= MOST and second <= LITTLE:
         return max(found, key=found.get)
     if first > LITTLE:
@@ -61,6 +69,23 @@ def spoiled(situation, take):
             found = {name: round(part, 2) for name, part in rests(client, target).items() if part >= 0.05}
             return f"staged {situation.truth[0]}, measured {word} {found}"
     return None
+
+
+CPU_FULL = 0.97  # of one, that a thread has: there is none to spare
+CPU_FREE = 0.90  # of one, that a thread wants, whether or not it gets it
+
+
+def truths_of(situation, take):
+    """
+    What is true of one take. Where weir's CPU may be the cause, its use says whether it is; in between, both are
+    right.
+    """
+    if "relay/cpu" in situation.truth:
+        if min(had for had, _ in take.cpu) >= CPU_FULL:
+            return ("relay/cpu",)
+        if max(wanted for _, wanted in take.cpu) <= CPU_FREE:
+            return tuple(truth for truth in situation.truth if truth != "relay/cpu")
+    return situation.truth
 
 
 def compare(truths, slow, why):
