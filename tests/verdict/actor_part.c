@@ -103,11 +103,12 @@ static bool poll_for(struct end *end, struct account *account, short events, enu
 
 static bool say_piece(struct end *end, size_t size)
 {
-	ssize_t sent = send(end->fd, piece, size < PIECE ? size : PIECE, MSG_DONTWAIT | MSG_NOSIGNAL);
+	ssize_t sent;
 
+	end->spoke_last = true; /* before, as the other thread may hear the answer at once */
+	sent = send(end->fd, piece, size < PIECE ? size : PIECE, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (sent > 0) {
 		end->said += (uint64_t)sent;
-		end->spoke_last = true;
 		return true;
 	}
 	return errno == EAGAIN && poll_for(end, &end->saying, POLLOUT, DOING_BLOCKED);
