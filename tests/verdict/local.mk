@@ -7,6 +7,7 @@ TESTS += tests/verdict/verdict.sh
 EXTRA_DIST += \
 	scripts/verdict \
 	tests/verdict/path_situations.py \
+	tests/verdict/random_situations.py \
 	tests/verdict/run.py \
 	tests/verdict/situations.py \
 	tests/verdict/stage.py \

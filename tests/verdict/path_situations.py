@@ -12,6 +12,17 @@ CONTROLS = ("cubic", "bbr")  # congestion control shows in what the kernel says 
 FLOOD = "say send=65536"
 HEAR = "hear read=65536"
 
+# What continuous integration has time for.
+PART = {
+    "slow path to the sink: client, 2M a second, cubic",
+    "slow path from the source: target, 500K a second, 20 ms",
+    "slow reader behind a path: target, 500K a second, 100 ms, cubic",
+    "trickling source behind a path: client, 16K every 100 ms, 20 ms",
+    "weir's buffers on a long path: client, 64K to send",
+    "round trips over a path: target, 50 ms",
+    "peer that vanished: client, in full flow",
+}
+
 # Orders to a link of the wire. Times are one way, so a round trip takes twice as long.
 SLOW = {
     "500K a second, 20 ms": ("delay 10", "rate 500"),
@@ -42,7 +53,9 @@ def staged(kind, side, name, why, links, of_pair, control="cubic", **more):
     """A situation in which links lead to that side, or to the sides that they name."""
     links = links if isinstance(links, dict) else {side: links}
     truth = why if "/" in why else f"{side}/{why}"
-    return Situation(kind, f"{side}, {name}", (truth,), of_pair, places=partial(wired, control, links), **more)
+    name = f"{side}, {name}"
+    return Situation(kind, name, (truth,), of_pair, places=partial(wired, control, links),
+                     part=f"{kind}: {name}" in PART, **more)
 
 
 def paths_to():
