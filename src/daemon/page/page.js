@@ -7,7 +7,8 @@
 const PERIOD_MS = 2000; // weir makes a report a second at most
 const RETRY_MS = 4000;
 const PATIENCE_MS = 10000;
-const SPAN_MS = 5 * 60 * 1000; // of the lines
+const SPANS_MS = [30000, 60000, 120000, 300000]; // of the lines: the shortest that has all there is
+const SPAN_MS = SPANS_MS[SPANS_MS.length - 1];
 const RELAYS_MAX = 60; // rows; more than that are found by the filter
 const TARGETS_MAX = 100;
 
@@ -55,7 +56,7 @@ function duration(ms) {
 		return `${Math.round(ms)} ms`;
 	for (const [length, unit] of [[86400000, "d"], [3600000, "h"], [60000, "min"]])
 		if (ms >= length)
-			return `${(ms / length).toFixed(ms < 10 * length ? 1 : 0)} ${unit}`;
+			return `${(ms / length).toFixed(ms < 10 * length && ms % length !== 0 ? 1 : 0)} ${unit}`;
 	return `${(ms / 1000).toFixed(ms < 10000 ? 1 : 0)} s`;
 }
 
@@ -89,6 +90,11 @@ function say(node, text) {
 function mark(node, name, value) {
 	if (node.getAttribute(name) !== value)
 		node.setAttribute(name, value);
+}
+
+/* For who does not see the colour or the place. */
+function unseen(text) {
+	return element("span", {class: "unseen"}, text);
 }
 
 /* The figure itself is kept beside its short form, for scripts. */
@@ -179,14 +185,14 @@ function plot() {
 	const node = drawing("svg", {viewBox: "0 0 300 42", preserveAspectRatio: "none", "aria-hidden": "true"},
 		drawing("path", {class: "axis", d: "M0 21H300"}), lines.upload, lines.download);
 
-	function path(samples, direction, most, sign, now) {
+	function path(samples, direction, most, sign, now, span) {
 		let text = "", pen = "M";
 		for (const sample of samples) {
 			if (sample[direction] === null) {
 				pen = "M";
 				continue;
 			}
-			const x = 300 * (1 - (now - sample.at) / SPAN_MS);
+			const x = 300 * (1 - (now - sample.at) / span);
 			const y = 21 + sign * (1 + 19 * sample[direction] / most);
 			text += `${pen}${x.toFixed(1)} ${y.toFixed(1)}`;
 			pen = "L";
@@ -196,11 +202,14 @@ function plot() {
 
 	return {
 		node,
+		/* Says what it shows. */
 		update(samples, now) {
 			const most = Math.max(0, ...samples.flatMap((s) => [s.upload ?? 0, s.download ?? 0]));
-			mark(lines.upload, "d", path(samples, "upload", most || 1, -1, now));
-			mark(lines.download, "d", path(samples, "download", most || 1, 1, now));
-			return most;
+			const age = samples.length > 0 ? now - samples[0].at : 0;
+			const span = SPANS_MS.find((length) => length >= age) ?? SPAN_MS;
+			for (const [direction, sign] of [["upload", -1], ["download", 1]])
+				mark(lines[direction], "d", path(samples, direction, most || 1, sign, now, span));
+			return `at most ${perSecond(most)} in ${duration(span)}`;
 		},
 	};
 }
@@ -280,7 +289,7 @@ function relayQueue(direction) {
 	const sum = figure(`${direction}_queued`);
 	const high = figure(`${direction}_high`);
 	const node = element("span", {class: `flow ${direction}`}, bar.node,
-		element("span", {class: "text"}, longest, " of ", high, "; in all ", sum));
+		element("span", {class: "text"}, unseen(`${direction} `), longest, " of ", high, "; in all ", sum));
 
 	return {
 		node,
@@ -300,8 +309,8 @@ function relayQueue(direction) {
 function makeRelay(name) {
 	const button = element("button", {type: "button", class: "name", title: "Show only this relay"}, name);
 	const pairs = figure("pairs"), removed = element("span", {});
-	const line = plot(), most = element("span", {class: "sub"});
-	const up = element("span", {class: "upload"}), down = element("span", {class: "download"});
+	const line = plot(), legend = element("span", {class: "sub"});
+	const up = element("span", {}), down = element("span", {});
 	const queues = [relayQueue("upload"), relayQueue("download")];
 	const waits = ["client", "target", "relay"].map((side) => counted(SIDES[side], `slow_${side}`));
 	const targets = ["up", "down", "trying"].map((state) => counted(state, state));
@@ -312,8 +321,10 @@ function makeRelay(name) {
 		element("th", {role: "rowheader", scope: "row", class: "wide"}, button,
 			element("span", {class: "sub"}, pairs, " pairs", removed)),
 		cell("", true, element("div", {class: "rates"},
-			element("div", {class: "plot"}, line.node, most),
-			element("div", {class: "figures"}, up, down))),
+			element("div", {class: "plot"}, line.node, legend),
+			element("div", {class: "figures"},
+				element("span", {class: "upload"}, unseen("upload "), up),
+				element("span", {class: "download"}, unseen("download "), down)))),
 		cell("Longest queues", true, ...nodes(queues)),
 		cell("Pairs that wait for", false, ...nodes(waits)),
 		cell("Targets", false, ...nodes(targets)),
@@ -328,7 +339,7 @@ function makeRelay(name) {
 			put(pairs, relay.pairs, count(relay.pairs));
 			say(removed, relay.state === "removed" ? ", removed from the configuration" : "");
 			node.classList.toggle("removed", relay.state === "removed");
-			say(most, `at most ${perSecond(line.update(samples, shown.at))}`);
+			say(legend, line.update(samples, shown.at));
 			say(up, `↑ ${perSecond(last?.upload ?? null)}`);
 			say(down, `↓ ${perSecond(last?.download ?? null)}`);
 			for (const queue of queues)
@@ -508,11 +519,16 @@ function showOptions(relays) {
 	select.value = wanted.relay;
 }
 
+/* Of several that are open, which is which. */
+function showTitle(text) {
+	say(document.querySelector("title"), `${text} – weir at ${location.host}`);
+}
+
 function showProcess(weir) {
 	const used = weir.memory_max > 0 ? ` of ${bytes(weir.memory_max)}` : "";
 	say(find("process"), `${weir.version}, up for ${duration(weir.uptime_ms)}, ${count(weir.pairs)} pairs, ` +
 		`queues hold ${bytes(weir.used)}${used}, report of ${clock(new Date(weir.time))}`);
-	say(document.querySelector("title"), `weir: ${count(weir.pairs)} pairs`);
+	showTitle(`${count(weir.pairs)} pairs`);
 }
 
 /* How many pairs wait for whom: of all, not only of those that are listed. */
@@ -547,20 +563,28 @@ function show() {
 
 /* --- asking --- */
 
-let health = "live", lostAt = null, asking = null, timer = 0;
+let health = "live", lost = null, asking = null, timer = 0;
 
 /* A screen reader speaks this when it changes, so it has nothing in it that changes all the time. */
 function showState() {
-	const state = lostAt ? "lost" : wanted.hold ? "held" : health;
+	const state = lost ? "lost" : wanted.hold ? "held" : health;
 	mark(document.body, "data-state", state);
 	say(find("state"), {
 		live: "Live",
 		draining: "Draining: no new clients come in",
 		held: "Held still",
-		lost: `Not reachable since ${lostAt ? clock(lostAt) : ""}`,
+		lost: lost ? `${lost.what} since ${clock(lost.at)}` : "",
 	}[state]);
-	if (lostAt)
-		say(document.querySelector("title"), "weir: not reachable");
+	if (lost)
+		showTitle(lost.what.toLowerCase());
+}
+
+/* Since when, and what: the one stays when the other changes. */
+function lose(what) {
+	const at = new Date();
+	if (lost === null)
+		interrupt(at.getTime());
+	lost = {what, at: lost?.at ?? at};
 }
 
 async function get(path, signal) {
@@ -575,18 +599,22 @@ function question() {
 	return `report.json?${query}`;
 }
 
+/* While it drains, weir may have better things to do than a report. */
 async function ask(signal) {
 	const [answer, state] = await Promise.all([get(question(), signal), get("health", signal)]);
 	health = state.status === 503 ? "draining" : "live";
-	if (answer.status !== 200)
-		throw new Error(`status ${answer.status}`);
-	return JSON.parse(answer.text);
+	if (answer.status === 200)
+		take(JSON.parse(answer.text));
+	else if (health === "live")
+		lose("No report");
+	else
+		lost = null;
 }
 
 function take(report) {
 	const at = Date.now();
 	const now = measure(report, at);
-	lostAt = null;
+	lost = null;
 	if (!wanted.hold)
 		Object.assign(shown, {report, at, rates: now.rates, targets: statesOf(report.target)});
 }
@@ -598,22 +626,19 @@ async function round() {
 	const mine = asking = new AbortController();
 	const giveUp = setTimeout(() => mine.abort(), PATIENCE_MS);
 	try {
-		take(await ask(mine.signal));
+		await ask(mine.signal);
 	} catch {
-		if (asking !== mine)
-			return;
-		if (lostAt === null)
-			interrupt(Date.now());
-		lostAt ??= new Date();
+		if (asking === mine)
+			lose("Not reachable");
 	} finally {
 		clearTimeout(giveUp);
 	}
 	if (asking !== mine)
 		return;
-	showState();
-	if (!wanted.hold && !lostAt)
+	if (!wanted.hold && !lost)
 		show();
-	timer = setTimeout(round, lostAt ? RETRY_MS : PERIOD_MS);
+	showState();
+	timer = setTimeout(round, lost ? RETRY_MS : PERIOD_MS);
 }
 
 /* --- what the user wants; kept in the address, so that it can be passed on --- */
@@ -634,8 +659,11 @@ function want(change) {
 	if (wanted.top !== "50")
 		query.set("top", wanted.top);
 	window.history.replaceState(null, "", `#${query}`);
+	if (wanted.hold)
+		hold(false);
+	else
+		round();
 	show();
-	round();
 }
 
 function choose(relay) {
