@@ -141,13 +141,14 @@ static void pass_on_end(struct flow *flow)
 /* The only place that counts what is received, sent and queued. */
 static void account(struct flow *flow, const struct flow_move *move)
 {
-	uint64_t now;
+	uint64_t now, now_us;
 
 	if (move->received == 0 && move->sent == 0)
 		return;
-	now = clock_ms();
+	now_us = clock_us();
+	now = clock_ms_of(now_us);
 	if (move->received > 0) {
-		flow->last_read = now;
+		flow->last_read_us = now_us;
 		flow->spoke = true;
 		if (flow->limited)
 			flow_rate_spend(flow, move->received);
@@ -378,7 +379,8 @@ void flow_attach(struct flow *flow, int source_fd, int sink_fd, struct event *re
 void flow_start(struct flow *flow)
 {
 	flow->started = true;
-	flow->last_read = flow->last_progress = clock_ms();
+	flow->last_read_us = clock_us();
+	flow->last_progress = clock_ms_of(flow->last_read_us);
 	derive_events(flow);
 }
 

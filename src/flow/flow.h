@@ -147,7 +147,7 @@ struct flow {
 	uint64_t bytes;         /* written to the sink */
 	uint64_t dropped;       /* read and never written, because the sink failed */
 	uint64_t ended;         /* clock_ms at which the source ended or failed, or 0 */
-	uint64_t last_read;     /* clock_ms of the last byte from the source */
+	uint64_t last_read_us;  /* clock_us of the last byte from the source */
 	uint64_t last_progress; /* clock_ms of the last byte that the sink took, or when the queue began */
 };
 

@@ -69,7 +69,7 @@ static void set_timer(struct flow_rate *rate, uint64_t at)
  */
 static bool was_quiet(const struct flow *flow)
 {
-	return timer_due(&rate_of(flow)->timer) != TIMERS_NEVER && clock_ms() > flow->last_read + SLACK_MS;
+	return timer_due(&rate_of(flow)->timer) != TIMERS_NEVER && clock_ms() > clock_ms_of(flow->last_read_us) + SLACK_MS;
 }
 
 uint64_t flow_rate_begin(struct flow *flow)
@@ -124,7 +124,7 @@ void flow_rate_rest(struct flow *flow)
 
 static void rest_if_quiet(struct flow *flow)
 {
-	uint64_t at = flow->last_read + QUIET_MS;
+	uint64_t at = clock_ms_of(flow->last_read_us) + QUIET_MS;
 
 	if (clock_ms() < at)
 		set_timer(rate_of(flow), at);

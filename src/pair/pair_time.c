@@ -19,8 +19,8 @@ uint64_t pair_last_activity(const struct pair *pair)
 
 	uint64_t acknowledged = pair->phase == PHASE_ENDING ? pair->acknowledged_at : 0;
 
-	return max_u64(max_u64(max_u64(up->last_read, up->last_progress),
-	                       max_u64(down->last_read, down->last_progress)),
+	return max_u64(max_u64(clock_ms_of(max_u64(up->last_read_us, down->last_read_us)),
+	                       max_u64(up->last_progress, down->last_progress)),
 	               max_u64(acknowledged, pair->born));
 }
 

@@ -2,7 +2,10 @@
 #include "build_config.h"
 
 #include "base/clock.h"
+#include "base/number.h"
 #include "pair/pair_private.h"
+
+#include <string.h>
 
 /* A sink that has not taken all of a portion yet is what is waited for, though a limit pauses the source. */
 static enum hold describe_hold(const struct flow *flow)
@@ -16,12 +19,17 @@ static enum hold describe_hold(const struct flow *flow)
 	return flow->pause == PAUSE_RATE ? HOLD_RATE : HOLD_NONE;
 }
 
-static unsigned describe_saying(struct pair *pair, struct flow *flow, enum side side)
+/* What the flow's source has said since this was last asked. */
+static unsigned hear(struct flow *flow, unsigned ended_before)
 {
-	unsigned said = flow->spoke ? SAYING_BYTES | (flow->more ? SAYING_MORE : 0) : 0;
+	unsigned said = 0;
 
+	if (flow->spoke)
+		said = flow->more ? SAYING_BYTES | SAYING_MORE : SAYING_BYTES;
+	if (flow->ended && !ended_before)
+		said |= SAYING_END;
 	flow->spoke = false;
-	return flow->ended && !(pair->waits.ended & 1U << side) ? said | SAYING_END : said;
+	return said;
 }
 
 /* Up to a pair's connection: the client had to say something first, then a target was sought. */
@@ -44,12 +52,15 @@ void pair_waits_begin(struct pair *pair)
 void pair_waits_note(struct pair *pair)
 {
 	struct flow *up = &pair->client.from, *down = &pair->target.from;
+	struct waits *waits = &pair->waits;
 	const enum hold hold[DIRECTIONS] = {describe_hold(up), describe_hold(down)};
-	const unsigned said[SIDES] = {describe_saying(pair, up, SIDE_CLIENT),
-	                              describe_saying(pair, down, SIDE_TARGET)};
+	unsigned said = hear(up, waits->ended & 1U << SIDE_CLIENT) << SIDE_CLIENT |
+	                hear(down, waits->ended & 1U << SIDE_TARGET) << SIDE_TARGET;
 
-	if (!waits_unchanged(&pair->waits, hold, said))
-		(void)waits_note(&pair->waits, clock_us(), hold, said);
+	if (said & (SAYING_BYTES << SIDE_CLIENT | SAYING_BYTES << SIDE_TARGET))
+		(void)waits_note(waits, max_u64(up->last_read_us, down->last_read_us), hold, said);
+	else if (said || memcmp(hold, waits->hold, sizeof(hold)) != 0)
+		(void)waits_note(waits, clock_us(), hold, said);
 }
 
 struct wait_totals pair_waits_totals(const struct pair *pair, uint64_t now_us, bool closing)

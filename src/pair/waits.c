@@ -15,7 +15,10 @@
 #define IDLE       1000000
 #define IDLE_TIMES 2
 
-#define NOBODY SIDES
+/* Bits of sides. */
+#define BIT(side) (1U << (side))
+#define BOTH      (BIT(SIDE_CLIENT) | BIT(SIDE_TARGET))
+#define NOBODY    SIDES
 
 static enum side other(enum side side)
 {
@@ -32,7 +35,7 @@ static enum wait held_wait(enum direction direction, enum hold hold)
 
 static bool is_silence(const enum hold hold[DIRECTIONS])
 {
-	return hold[UPLOAD] == HOLD_NONE && hold[DOWNLOAD] == HOLD_NONE;
+	return (hold[UPLOAD] | hold[DOWNLOAD]) == HOLD_NONE;
 }
 
 bool waits_is_idle(uint64_t silence, uint64_t longest_gap)
@@ -89,8 +92,7 @@ static void start_over(struct waits *waits)
 
 	live_bucket(waits);
 	waits->before = (struct wait_bucket){0};
-	waits->now =
-	        (struct wait_bucket){.length = BUCKET, .longest_gap = {gaps[SIDE_CLIENT], gaps[SIDE_TARGET]}};
+	waits->now = (struct wait_bucket){.longest_gap = {gaps[SIDE_CLIENT], gaps[SIDE_TARGET]}};
 }
 
 /* The bucket takes as much as it has room for, and the life has the rest. */
@@ -119,13 +121,11 @@ static bool pass(struct waits *waits, uint64_t time)
 {
 	bool begins = waits->now.length + time > BUCKET;
 
-	if (time >= BUCKET) {
+	if (begins && time >= BUCKET)
 		start_over(waits);
-	} else {
-		if (begins)
-			turn_over(waits);
-		waits->now.length += (uint32_t)time;
-	}
+	else if (begins)
+		turn_over(waits);
+	waits->now.length += time < BUCKET ? (uint32_t)time : BUCKET;
 	charge_held(waits, UPLOAD, time);
 	charge_held(waits, DOWNLOAD, time);
 	waits->noted += time;
@@ -134,14 +134,19 @@ static bool pass(struct waits *waits, uint64_t time)
 
 /* ---- silences ---- */
 
+static enum side side_of(unsigned bits)
+{
+	if (bits & BIT(SIDE_CLIENT))
+		return SIDE_CLIENT;
+	return bits & BIT(SIDE_TARGET) ? SIDE_TARGET : NOBODY;
+}
+
 /* Who has to say something while all are silent: the end that is open, or who has not spoken last. */
 static enum side due(const struct waits *waits)
 {
-	if (waits->ended)
-		return waits->ended == 1U << SIDE_CLIENT   ? SIDE_TARGET
-		       : waits->ended == 1U << SIDE_TARGET ? SIDE_CLIENT
-		                                           : NOBODY;
-	return waits->spoken ? other((enum side)waits->last_from) : NOBODY;
+	unsigned done = waits->ended ? waits->ended : waits->spoke_last;
+
+	return done ? side_of(BOTH & ~done) : NOBODY;
 }
 
 static void charge_turn(struct waits *waits, enum side side, uint64_t time)
@@ -153,9 +158,9 @@ static void charge_turn(struct waits *waits, enum side side, uint64_t time)
 
 static void charge_speaker(struct waits *waits, enum side side, uint64_t time)
 {
-	if ((waits->more & 1U << side) && time < OURS)
+	if ((waits->more & BIT(side)) && time < OURS)
 		return;
-	if (waits->spoken && side != (enum side)waits->last_from)
+	if (waits->spoke_last & ~BIT(side))
 		charge_turn(waits, side, time);
 	else
 		charge(waits, &waits->now.sending[side], WAIT_SENDING + side, time);
@@ -163,7 +168,7 @@ static void charge_speaker(struct waits *waits, enum side side, uint64_t time)
 		waits->now.longest_gap[side] = (uint32_t)min_u64(time, UINT32_MAX);
 }
 
-/* Nobody has spoken: it was of no use to wait for the side that is due. */
+/* It was of no use to wait for the side that is due. */
 static void charge_due(struct waits *waits, uint64_t time)
 {
 	enum side side = due(waits);
@@ -172,44 +177,15 @@ static void charge_due(struct waits *waits, uint64_t time)
 		charge_turn(waits, side, time);
 }
 
-static enum side speaker(const struct waits *waits, const unsigned said[SIDES])
+/* If both have spoken, the one that was due has ended the silence. */
+static void end_silence(struct waits *waits, uint64_t time, unsigned spoke, unsigned ended)
 {
-	enum side other_side = other((enum side)waits->last_from);
+	unsigned was_due = spoke & ~waits->spoke_last;
 
-	if (said[other_side] & SAYING_BYTES)
-		return other_side;
-	return said[waits->last_from] & SAYING_BYTES ? (enum side)waits->last_from : NOBODY;
-}
-
-static void end_silence(struct waits *waits, uint64_t time, const unsigned said[SIDES])
-{
-	enum side side = speaker(waits, said);
-
-	if (side != NOBODY)
-		charge_speaker(waits, side, time);
-	else if ((said[SIDE_CLIENT] | said[SIDE_TARGET]) & SAYING_END)
+	if (spoke)
+		charge_speaker(waits, side_of(was_due ? was_due : spoke), time);
+	else if (ended)
 		charge_due(waits, time);
-}
-
-/* ---- what is known of the sides ---- */
-
-static void set_bit(unsigned *bits, enum side side, bool value)
-{
-	*bits = value ? *bits | 1U << side : *bits & ~(1U << side);
-}
-
-static void hear(struct waits *waits, enum side side, unsigned said)
-{
-	unsigned more = waits->more;
-
-	if (said & SAYING_BYTES) {
-		waits->spoken = true;
-		waits->last_from = side == SIDE_TARGET;
-		set_bit(&more, side, said & SAYING_MORE);
-	}
-	waits->more = more;
-	if (said & SAYING_END)
-		waits->ended |= 1U << side;
 }
 
 /* While a source is paused, more may come. */
@@ -218,14 +194,26 @@ static void hold_flow(struct waits *waits, enum direction direction, enum hold h
 	if (waits->hold[direction] == HOLD_NONE)
 		waits->held_since[direction] = (uint32_t)(waits->noted / 1000);
 	if (waits->hold[direction] > HOLD_SINK && hold <= HOLD_SINK)
-		waits->more |= 1U << direction;
+		waits->more |= BIT(direction);
 	waits->hold[direction] = hold;
 }
 
-/* If a flow is held from now on, its source has something, even if nothing could be read. */
-static unsigned with_held(const struct waits *waits, enum side side, enum hold hold, unsigned said)
+/* The sources of flows that are held from now on. */
+static unsigned begin_to_be_held(const struct waits *waits, const enum hold hold[DIRECTIONS])
 {
-	return waits->hold[side] == HOLD_NONE && hold != HOLD_NONE ? said | SAYING_BYTES : said;
+	bool up = waits->hold[UPLOAD] == HOLD_NONE && hold[UPLOAD] != HOLD_NONE;
+	bool down = waits->hold[DOWNLOAD] == HOLD_NONE && hold[DOWNLOAD] != HOLD_NONE;
+
+	return (up ? BIT(SIDE_CLIENT) : 0) | (down ? BIT(SIDE_TARGET) : 0);
+}
+
+static void hear(struct waits *waits, unsigned spoke, unsigned said)
+{
+	unsigned more = said / SAYING_MORE;
+
+	if (spoke)
+		waits->spoke_last = spoke == BOTH ? BIT(SIDE_TARGET) : spoke;
+	waits->more = (waits->more & ~spoke) | (more & spoke);
 }
 
 /* ---- outside ---- */
@@ -237,20 +225,20 @@ void waits_begin(struct waits *waits, uint64_t now, uint64_t client_ms, uint64_t
 	waits->life[WAIT_CONNECTING].ms = connecting_ms;
 }
 
-bool waits_note(struct waits *waits, uint64_t now, const enum hold hold[DIRECTIONS],
-                const unsigned said[SIDES])
+bool waits_note(struct waits *waits, uint64_t now, const enum hold hold[DIRECTIONS], unsigned said)
 {
-	const unsigned all[SIDES] = {with_held(waits, SIDE_CLIENT, hold[UPLOAD], said[SIDE_CLIENT]),
-	                             with_held(waits, SIDE_TARGET, hold[DOWNLOAD], said[SIDE_TARGET])};
+	unsigned spoke = (said & BOTH) | begin_to_be_held(waits, hold), ended = said / SAYING_END;
 	uint64_t time = time_until(waits, now);
 	bool begins = pass(waits, time);
 
 	if (is_silence(waits->hold))
-		end_silence(waits, time, all);
-	for (enum side side = SIDE_CLIENT; side < SIDES; side++) {
-		hear(waits, side, all[side]);
-		hold_flow(waits, (enum direction)side, hold[side]);
-	}
+		end_silence(waits, time, spoke, ended);
+	hear(waits, spoke, said);
+	waits->ended |= ended;
+	if (hold[UPLOAD] != waits->hold[UPLOAD])
+		hold_flow(waits, UPLOAD, hold[UPLOAD]);
+	if (hold[DOWNLOAD] != waits->hold[DOWNLOAD])
+		hold_flow(waits, DOWNLOAD, hold[DOWNLOAD]);
 	return begins;
 }
 
@@ -278,17 +266,18 @@ struct wait_window waits_window(const struct waits *waits, uint64_t now)
 {
 	uint64_t time = time_until(waits, now);
 	struct waits then = *waits;
-	struct wait_window window = {.spoken = then.spoken, .last_from = (enum side)then.last_from};
+	struct wait_window window = {.spoken = then.spoke_last};
 
 	(void)pass(&then, time);
 	add_to_window(&window, &then.now);
-	if (then.now.length < YOUNG)
+	if (then.now.length < YOUNG || (is_silence(then.hold) && time >= then.now.length))
 		add_to_window(&window, &then.before);
 	for (enum side side = SIDE_CLIENT; side < SIDES; side++) {
 		window.longest_gap[side] = longest_gap(&then, side);
 		window.hold[side] = then.hold[side];
 		window.held_for[side] = held_for(&then, (enum direction)side);
 	}
+	window.last_from = then.spoke_last & BIT(SIDE_TARGET) ? SIDE_TARGET : SIDE_CLIENT;
 	window.since = is_silence(then.hold) ? time : max_u64(window.held_for[0], window.held_for[1]);
 	return window;
 }

@@ -1,5 +1,5 @@
 /*
- * What a pair has waited for: over the last one to four seconds, and over its life. Only bookkeeping: knows
+ * What a pair has waited for: over the last one to six seconds, and over its life. Only bookkeeping: knows
  * no socket and no clock. Times are microseconds of clock_us.
  *
  * At any moment each flow is held by its sink, paused, or neither. While neither flow is, a silence runs: it
@@ -7,7 +7,8 @@
  * other side had spoken last; otherwise it was sending, in pieces.
  *
  * Time goes into two buckets, the current one and the one before. Each has at most three seconds. A current
- * one of less than a second says little, so it is read together with the one before.
+ * one that says little is read together with the one before: it has less than a second, or nothing but the
+ * silence that runs.
  */
 #ifndef WEIR_WAITS_H
 #define WEIR_WAITS_H
@@ -31,12 +32,11 @@ enum __attribute__((packed)) hold {
 };
 #define HOLDS (HOLD_RATE + 1)
 
-/* What a side has done since waits was last told; bits. */
-enum saying {
-	SAYING_BYTES = 1, /* something has come from it */
-	SAYING_MORE = 2,  /* there may be more that has come, as the last read did not empty its socket */
-	SAYING_END = 4,   /* its stream has ended or failed */
-};
+/*
+ * What sides have done since waits was last told; shifted by the side. More may have come of what has, if the
+ * last read did not empty the socket.
+ */
+enum saying { SAYING_BYTES = 1, SAYING_MORE = 1 << SIDES, SAYING_END = 1 << 2 * SIDES };
 
 /* A stretch of time, up to now. */
 struct wait_window {
@@ -91,10 +91,8 @@ struct waits {
 	struct wait_bucket now, before;
 	struct wait_long life[WAITS]; /* without the current bucket */
 	enum hold hold[DIRECTIONS];
-	bool spoken : 1;
-	bool last_from : 1; /* enum side */
-	unsigned more : 2;  /* bits by side: the last read did not empty its socket */
-	unsigned ended : 2; /* bits by side */
+	/* A bit for each side: it has spoken last; its last read did not empty its socket; it has ended. */
+	uint8_t spoke_last : SIDES, more : SIDES, ended : SIDES;
 };
 
 /*
@@ -103,21 +101,11 @@ struct waits {
  */
 void waits_begin(struct waits *waits, uint64_t now, uint64_t client_ms, uint64_t connecting_ms);
 /*
- * True if waits_note has nothing to do. said: bits of enum saying by side. This is asked with every event of
- * a pair, so it needs no clock.
+ * Up to now what was known held; from now on this. said: bits of enum saying. A flow that begins to be held
+ * has something from its source, even if nothing could be read. True if a bucket begins: it is time for a
+ * look at the sockets.
  */
-static inline bool waits_unchanged(const struct waits *waits, const enum hold hold[DIRECTIONS],
-                                   const unsigned said[SIDES])
-{
-	return hold[UPLOAD] == waits->hold[UPLOAD] && hold[DOWNLOAD] == waits->hold[DOWNLOAD] &&
-	       !(said[SIDE_CLIENT] | said[SIDE_TARGET]);
-}
-/*
- * Up to now what was known held; from now on this. A flow that begins to be paused for memory has something
- * from its source, even if nothing was read. True if a bucket begins: it is time for a look at the sockets.
- */
-bool waits_note(struct waits *waits, uint64_t now, const enum hold hold[DIRECTIONS],
-                const unsigned said[SIDES]);
+bool waits_note(struct waits *waits, uint64_t now, const enum hold hold[DIRECTIONS], unsigned said);
 struct wait_window waits_window(const struct waits *waits, uint64_t now);
 /* closing: the silence that still runs is charged to the side that is due, unless it is idle. */
 struct wait_totals waits_totals(const struct waits *waits, uint64_t now, bool closing);

@@ -195,14 +195,14 @@ END_TEST
 START_TEST(what_goes_to_a_failed_sink_can_be_discarded)
 {
 	flow_sink_failed(&flow, -ECONNRESET);
-	flow.last_read = 0;
+	flow.last_read_us = 0;
 	flow_discard(&flow);
 	ck_assert_uint_eq(flow.dropped, 0);
 	loop_send(source[1], 0, 1000);
 	LOOP_UNTIL(base, (flow_discard(&flow), flow.dropped == 1000));
 	shutdown(source[1], SHUT_WR);
 	flow_discard(&flow);
-	ck_assert_uint_eq(flow.last_read, 0); /* it is no sign of life */
+	ck_assert_uint_eq(flow.last_read_us, 0); /* it is no sign of life */
 	ck_assert_uint_eq(flow.bytes, 0);
 }
 END_TEST

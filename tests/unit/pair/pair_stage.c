@@ -258,8 +258,9 @@ void be_quiet_since(struct pair *pair, uint64_t ms)
 	uint64_t then = clock_ms() - ms;
 
 	pair->born = then;
-	pair->client.from.last_read = pair->client.from.last_progress = pair->client.from.ended = then;
-	pair->target.from.last_read = pair->target.from.last_progress = pair->target.from.ended = then;
+	pair->client.from.last_read_us = pair->target.from.last_read_us = then * 1000;
+	pair->client.from.last_progress = pair->client.from.ended = then;
+	pair->target.from.last_progress = pair->target.from.ended = then;
 }
 
 void fire_timer(struct pair *pair)
