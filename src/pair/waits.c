@@ -168,12 +168,12 @@ static void charge_speaker(struct waits *waits, enum side side, uint64_t time)
 		waits->now.longest_gap[side] = (uint32_t)min_u64(time, UINT32_MAX);
 }
 
-/* It was of no use to wait for the side that is due. */
+/* It was of no use to wait for the side that is due. Once one has ended, nobody but the other can speak. */
 static void charge_due(struct waits *waits, uint64_t time)
 {
 	enum side side = due(waits);
 
-	if (side != NOBODY && !waits_is_idle(time, longest_gap(waits, side)))
+	if (side != NOBODY && (waits->ended || !waits_is_idle(time, longest_gap(waits, side))))
 		charge_turn(waits, side, time);
 }
 

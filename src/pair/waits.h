@@ -107,7 +107,10 @@ void waits_begin(struct waits *waits, uint64_t now, uint64_t client_ms, uint64_t
  */
 bool waits_note(struct waits *waits, uint64_t now, const enum hold hold[DIRECTIONS], unsigned said);
 struct wait_window waits_window(const struct waits *waits, uint64_t now);
-/* closing: the silence that still runs is charged to the side that is due, unless it is idle. */
+/*
+ * closing: the silence that still runs is charged to the side that is due, unless both could speak and it is
+ * idle.
+ */
 struct wait_totals waits_totals(const struct waits *waits, uint64_t now, bool closing);
 /* A silence of so long is nobody's: both sides have said what they had to say. */
 bool waits_is_idle(uint64_t silence, uint64_t longest_gap);

@@ -420,6 +420,7 @@ START_TEST(open_end_is_due)
 	speak(0, TARGET);
 	tell(0, CLIENT, SAYING_END);
 	ck_assert_uint_eq(life(100 * MS, true).time[WAIT_TURN + TARGET], 100 * MS);
+	ck_assert_uint_eq(life(HOUR, true).time[WAIT_TURN + TARGET], HOUR + 100 * MS); /* never idle */
 }
 END_TEST
 
