@@ -5,9 +5,6 @@
 
 #include <netinet/tcp.h>
 
-enum side { CLIENT, TARGET };
-#define SIDES 2
-
 static const struct {
 	int level, name;
 } tuned[] = {
@@ -62,8 +59,8 @@ static void read_pair(const char *const *options, int values[SIDES][TUNED])
 	ck_assert_ptr_null(admission_take(&ticket, &slots, relay));
 	ck_assert_int_eq(pair_new(&set, &ticket, fd, &address), 0);
 	meet_open(target);
-	read_options(only_pair()->client.fd, values[CLIENT]);
-	read_options(only_pair()->target.fd, values[TARGET]);
+	read_options(only_pair()->client.fd, values[SIDE_CLIENT]);
+	read_options(only_pair()->target.fd, values[SIDE_TARGET]);
 	pair_set_shutdown(&set);
 	entrance_close(relay->entrances.list[0]);
 }
@@ -74,7 +71,7 @@ START_TEST(key_reaches_its_option_on_its_side)
 
 	read_pair(NULL, without);
 	read_pair(TEXTS(keys[_i].setting), with);
-	for (int side = CLIENT; side < SIDES; side++) {
+	for (int side = SIDE_CLIENT; side < SIDES; side++) {
 		for (size_t i = 0; i < TUNED; i++) {
 			bool its_own = tuned[i].name == keys[_i].name && keys[_i].value[side] >= 0;
 			int expected = its_own ? keys[_i].value[side] : without[side][i];
@@ -82,8 +79,8 @@ START_TEST(key_reaches_its_option_on_its_side)
 			ck_assert_msg(!its_own || expected != without[side][i], "%s: the default",
 			              keys[_i].setting);
 			ck_assert_msg(with[side][i] == expected, "%s, %s: option %d is %d, expected %d",
-			              keys[_i].setting, side == CLIENT ? "client" : "target", tuned[i].name,
-			              with[side][i], expected);
+			              keys[_i].setting, side == SIDE_CLIENT ? "client" : "target",
+			              tuned[i].name, with[side][i], expected);
 		}
 	}
 }
