@@ -69,7 +69,8 @@ static void set_timer(struct flow_rate *rate, uint64_t at)
  */
 static bool was_quiet(const struct flow *flow)
 {
-	return timer_due(&rate_of(flow)->timer) != TIMERS_NEVER && clock_ms() > clock_ms_of(flow->last_read_us) + SLACK_MS;
+	return timer_due(&rate_of(flow)->timer) != TIMERS_NEVER &&
+	       clock_ms() > clock_ms_of(flow->last_read_us) + SLACK_MS;
 }
 
 uint64_t flow_rate_begin(struct flow *flow)
