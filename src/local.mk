@@ -9,6 +9,7 @@ src_libweir_a_SOURCES = \
 	src/base/backoff.h \
 	src/base/bell.c src/base/bell.h \
 	src/base/clock.h \
+	src/base/cpu_share.c src/base/cpu_share.h \
 	src/base/crc32c.c src/base/crc32c.h \
 	src/base/decimal.h \
 	src/base/episode.h \
@@ -110,6 +111,7 @@ src_libweir_a_SOURCES = \
 	src/pair/pair_report.c \
 	src/pair/pair_time.c \
 	src/pair/pair_vanish.c \
+	src/pair/pair_verdict.c \
 	src/pair/pair_waits.c \
 	src/pair/pair_watch.c \
 	src/pair/verdict.c src/pair/verdict.h \

@@ -79,7 +79,7 @@ struct tcp_state tcp_state(int fd)
 	socklen_t length = sizeof(answer.info);
 
 	memset(&state, 0xff, sizeof(state)); /* TCP_UNKNOWN */
-	state.known = getsockopt(fd, IPPROTO_TCP, TCP_INFO, &answer.info, &length) == 0;
+	state.known = fd >= 0 && getsockopt(fd, IPPROTO_TCP, TCP_INFO, &answer.info, &length) == 0;
 	if (!state.known)
 		return state;
 	answer.length = length;

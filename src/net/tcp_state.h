@@ -32,7 +32,7 @@ struct tcp_state {
 	uint64_t receive_window;      /* bytes that it may send before we have read them, at most */
 };
 
-/* Never fails: known says whether the kernel has said anything. */
+/* Never fails: known says whether the kernel has said anything. It is not asked about -1, no socket. */
 struct tcp_state tcp_state(int fd);
 
 #endif

@@ -97,6 +97,7 @@ static void free_pair(struct pair *pair)
 	free_peer(&pair->client);
 	free_peer(&pair->target);
 	pair_header_free(pair);
+	pair_looks_free(pair);
 	LIST_REMOVE(pair, entry);
 	set->count--;
 	tried_forget(&pair->tried);
@@ -342,7 +343,7 @@ size_t pair_cost(bool headers)
 {
 	size_t buffers = 2 * BUFFEREVENT_COST;
 
-	return allocation_size() + (headers ? pair_header_cost(buffers) : buffers);
+	return allocation_size() + pair_looks_cost() + (headers ? pair_header_cost(buffers) : buffers);
 }
 
 static void init_peer(struct pair *pair, struct peer *peer, enum direction from, int fd)
@@ -391,6 +392,7 @@ int pair_set_init(struct pair_set *set, unsigned workers)
 	set->id_step = workers;
 	set->count = set->made = 0;
 	set->survey = NULL;
+	set->cpu = (struct cpu_share){.at = {0}};
 	set->io.turns = &set->turns;
 	set->io.rates = &set->rates;
 	set->io.paused = &set->paused;

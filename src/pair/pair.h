@@ -8,6 +8,7 @@
 #ifndef WEIR_PAIR_H
 #define WEIR_PAIR_H
 
+#include "base/cpu_share.h"
 #include "base/slab.h"
 #include "base/timers.h"
 #include "flow/flow.h"
@@ -44,6 +45,7 @@ struct pair_set {
 	struct timers rates;
 	_Atomic uint64_t paused; /* flows */
 	struct slab slab;
+	struct cpu_share cpu; /* of the worker; noted while pairs move bytes */
 	struct timers timers;
 	struct pair_list pairs;
 	struct pair_list blind;    /* pairs with a peer from which nothing is read: see pair_watch.c */

@@ -3,8 +3,8 @@
  * (what a client must do first), pair_header.c (its PROXY header), pair_connect.c (targets), pair_hold.c
  * (clients that wait for one), pair_damp.c (relays that get nowhere), pair_recap.c (lines that sum up),
  * pair_watch.c (silent failures), pair_vanish.c (peers that are gone), pair_rate.c (readers that take too
- * little), pair_limits.c (limits on rates), pair_waits.c (what it waits for), pair_report.c (log and
- * records).
+ * little), pair_limits.c (limits on rates), pair_waits.c (what it waits for), pair_verdict.c (for whom, and
+ * why), pair_report.c (log and records).
  */
 #ifndef WEIR_PAIR_PRIVATE_H
 #define WEIR_PAIR_PRIVATE_H
@@ -18,6 +18,7 @@
 #include "report/reason.h"
 
 struct event;
+struct pair_looks;
 
 enum __attribute__((packed)) phase {
 	PHASE_HEADER,     /* the client's PROXY header has not come, or not all of it */
@@ -89,7 +90,9 @@ struct pair {
 			struct backoff postpone; /* how long the next attempt waits, more or less */
 			uint64_t sought_since;   /* clock_ms; it seeks a target since then */
 		};
-		struct {                         /* PHASE_FAILING, PHASE_ENDING */
+		struct {                          /* from PHASE_OPEN on */
+			struct pair_looks *looks; /* at its sockets; NULL before the first */
+			/* PHASE_FAILING, PHASE_ENDING */
 			struct backoff look;     /* how long until the next look */
 			uint64_t unacknowledged; /* PHASE_ENDING: bytes, and when that last shrank */
 			uint64_t acknowledged_at;
@@ -301,6 +304,18 @@ void pair_waits_note(struct pair *pair);
 /* All that it has waited for so far. closing: as waits_totals. */
 struct wait_totals pair_waits_totals(const struct pair *pair, uint64_t now_us, bool closing);
 
+/* pair_verdict.c */
+
+/* Looks at the sockets of a connected pair, now (clock_us), if it has moved enough for that. */
+void pair_look(struct pair *pair, uint64_t now);
+void pair_looks_free(struct pair *pair);
+/* Bytes that they cost a pair, at most. */
+size_t pair_looks_cost(void);
+/* Adds the verdict, and the evidence that the kernel gives, as of now. cpu_is_full: the worker's. */
+void pair_verdict_describe(const struct pair *pair, bool cpu_is_full, struct pair_record *record);
+/* What most of its life was waited for. The sockets are still open. */
+struct verdict pair_verdict_of_life(const struct pair *pair, const struct wait_totals *life);
+
 /* pair_damp.c */
 /* False if the close line of the pair is left out. It is counted then. */
 bool pair_may_log_close(struct pair *pair);
@@ -315,6 +330,7 @@ int pair_recap_init(struct pair_set *set);
 void pair_recap_deinit(struct pair_set *set);
 
 /* pair_report.c */
+enum pair_state pair_state(const struct pair *pair);
 void pair_log_close(struct pair *pair, enum reason reason);
 void pair_count_close(struct pair *pair, enum reason reason);
 /* The pair ends, so a survey that is under way must no longer touch it. */

@@ -15,6 +15,7 @@ struct pair_survey {
 	struct pair_record *records;
 	struct pair **pairs; /* the pair of each record; NULL once it has ended */
 	size_t count, measured;
+	bool cpu_is_full; /* of the worker */
 };
 
 static const char *ended_first_name(const struct pair *pair, enum reason reason)
@@ -160,7 +161,7 @@ void pair_count_close(struct pair *pair, enum reason reason)
 
 /* ---- records ---- */
 
-static enum pair_state describe_state(const struct pair *pair)
+enum pair_state pair_state(const struct pair *pair)
 {
 	const struct peer *client = &pair->client, *target = &pair->target;
 
@@ -181,7 +182,7 @@ static void describe(const struct pair *pair, uint64_t now, struct pair_record *
 	record->relay = pair->relay->standing->name;
 	record->relay_number = (uint32_t)pair->relay->standing->number;
 	record->worker = pair->set->worker;
-	record->state = describe_state(pair);
+	record->state = pair_state(pair);
 	record->client = pair->ticket.client;
 	if (pair->arrival && pair->phase != PHASE_HEADER)
 		record->via = pair->arrival->via;
@@ -242,34 +243,17 @@ struct pair_record *pair_survey_begin(struct pair_set *set, uint64_t now, size_t
 		survey->pairs[survey->count++] = pair;
 		pair->record = (uint32_t)survey->count;
 	}
+	survey->cpu_is_full = cpu_share_is_full(&set->cpu, clock_us(), cpu_wanted_us());
 	*count = survey->count;
 	return survey->records;
 }
 
-/* For a unix socket the kernel counts what the bytes cost, not the bytes. */
-static void measure_sink(const struct peer *sink, const struct sockaddr *address, struct flow_record *record)
+static void measure(const struct pair *pair, bool cpu_is_full, struct pair_record *record)
 {
-	struct tcp_state tcp;
-
-	if (address->sa_family == AF_UNIX) {
-		record->sink_queue = RECORD_UNKNOWN;
-		return;
-	}
-	tcp = tcp_state(sink->fd);
-	record->sink_queue = tcp.known ? tcp.unacknowledged : 0;
-	record->unanswered_ms = pair_unanswered_ms(sink, &tcp, clock_ms());
-}
-
-static void measure(const struct pair *pair, struct pair_record *record)
-{
-	struct flow_record *up = &record->flow[UPLOAD], *down = &record->flow[DOWNLOAD];
-
-	up->source_queue = stream_unread(pair->client.fd);
-	measure_sink(&pair->client, &pair_via(pair)->any, down);
-	if (!pair_is_connected(pair))
-		return;
-	down->source_queue = stream_unread(pair->target.fd);
-	measure_sink(&pair->target, &pair_target(pair)->any, up);
+	record->flow[UPLOAD].source_queue = stream_unread(pair->client.fd);
+	if (pair_is_connected(pair))
+		record->flow[DOWNLOAD].source_queue = stream_unread(pair->target.fd);
+	pair_verdict_describe(pair, cpu_is_full, record);
 }
 
 bool pair_survey_measure(struct pair_set *set, size_t most)
@@ -281,7 +265,7 @@ bool pair_survey_measure(struct pair_set *set, size_t most)
 
 		if (!pair)
 			continue;
-		measure(pair, &survey->records[survey->measured]);
+		measure(pair, survey->cpu_is_full, &survey->records[survey->measured]);
 		pair->record = 0;
 	}
 	if (survey->measured < survey->count)

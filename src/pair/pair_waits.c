@@ -47,6 +47,7 @@ static struct waits without_target(const struct pair *pair, uint64_t now_us)
 void pair_waits_begin(struct pair *pair)
 {
 	pair->waits = without_target(pair, clock_us());
+	pair->looks = NULL; /* where the search for a target was; the last of that is used above */
 }
 
 void pair_waits_note(struct pair *pair)
@@ -56,11 +57,16 @@ void pair_waits_note(struct pair *pair)
 	const enum hold hold[DIRECTIONS] = {describe_hold(up), describe_hold(down)};
 	unsigned said = hear(up, waits->ended & 1U << SIDE_CLIENT) << SIDE_CLIENT |
 	                hear(down, waits->ended & 1U << SIDE_TARGET) << SIDE_TARGET;
+	uint64_t now;
 
 	if (said & (SAYING_BYTES << SIDE_CLIENT | SAYING_BYTES << SIDE_TARGET))
-		(void)waits_note(waits, max_u64(up->last_read_us, down->last_read_us), hold, said);
+		now = max_u64(up->last_read_us, down->last_read_us);
 	else if (said || memcmp(hold, waits->hold, sizeof(hold)) != 0)
-		(void)waits_note(waits, clock_us(), hold, said);
+		now = clock_us();
+	else
+		return;
+	if (waits_note(waits, now, hold, said))
+		pair_look(pair, now);
 }
 
 struct wait_totals pair_waits_totals(const struct pair *pair, uint64_t now_us, bool closing)

@@ -115,6 +115,14 @@ static bool nobody_is_due(const struct evidence *evidence)
 	return !is_half_closed(evidence) && (evidence->side[SIDE_CLIENT].ended || !evidence->window.spoken);
 }
 
+/* While nothing is known of the window but that all were silent: the one that used to take longer. */
+static enum side slower(const struct wait_window *window)
+{
+	enum side last = window->last_from, next = other(last);
+
+	return window->longest_gap[last] > window->longest_gap[next] ? last : next;
+}
+
 /*
  * Who is due to end the silence: whoever is still open, or else as before: after the one that spoke last it
  * was the other's turn, unless that one used to go on itself.
@@ -126,6 +134,8 @@ static enum side due(const struct evidence *evidence)
 
 	if (is_half_closed(evidence))
 		return evidence->side[SIDE_CLIENT].ended ? SIDE_TARGET : SIDE_CLIENT;
+	if (window->sending[last] == 0 && window->turn[next] == 0)
+		return slower(window);
 	return window->sending[last] > window->turn[next] && 2 * window->sending[last] >= window->since
 	               ? last
 	               : next;
@@ -153,7 +163,7 @@ static struct silence silence_of(const struct evidence *evidence, enum side side
 	struct silence silence = {.turn = window->turn[side], .sending = window->sending[side]};
 	uint64_t running = min_u64(window->since, window->length);
 
-	if (!is_silent(window) || nobody_is_due(evidence) || due(evidence) != side)
+	if (!is_silent(window) || is_idle(evidence) || due(evidence) != side)
 		return silence;
 	if (!window->spoken || window->last_from != side)
 		silence.turn += running;
@@ -172,8 +182,20 @@ static bool takes_one_trip(const struct evidence *evidence, enum side side)
 	       window->turn[side] * 1000 <= window->turns[side] * its->now.rtt_min * TURN_RTT;
 }
 
+/* Nobody answers what has not come: for half of its turns that was still on its way. */
+static bool waits_for_the_question(const struct evidence *evidence, enum side side)
+{
+	const struct wait_window *window = &evidence->window;
+	uint64_t turn = silence_of(evidence, side).turn;
+	uint64_t coming = verdict_still_coming(&evidence->side[side], window->length, window->turns[side]);
+
+	return turn > 0 && !verdict_is_local(&evidence->side[side]) && 2 * coming >= turn;
+}
+
 static struct verdict judge_turn(const struct evidence *evidence, enum side side)
 {
+	if (waits_for_the_question(evidence, side))
+		return of_side(side, verdict_is_shut(&evidence->side[side]) ? WHY_READING : WHY_PATH);
 	if (takes_one_trip(evidence, side))
 		return of_side(side, WHY_PATH);
 	return of_side(side, side == SIDE_TARGET ? WHY_ANSWER : WHY_THINKING);
@@ -210,6 +232,29 @@ static enum side waited_for_longer(const struct evidence *evidence)
 
 /* ---- together ---- */
 
+static uint64_t permille(uint64_t part, uint64_t whole)
+{
+	return whole == 0 ? 0 : part * 1000 / whole;
+}
+
+uint64_t verdict_paused(const struct evidence *evidence, enum direction flow)
+{
+	return permille(paused(&evidence->window, flow), evidence->window.length);
+}
+
+uint64_t verdict_waited(const struct evidence *evidence, enum side side)
+{
+	const struct wait_window *window = &evidence->window;
+	const uint64_t *held_by_it = window->held[other(side)];
+
+	if (evidence->state == STATE_WAITING)
+		return side == SIDE_CLIENT ? 1000 : 0;
+	if (evidence->state == STATE_CONNECTING)
+		return side == SIDE_TARGET ? 1000 : 0;
+	return permille(waited_for(evidence, side) + held_by_it[HOLD_SINK] + held_by_it[HOLD_HIGH],
+	                window->length);
+}
+
 /* What is certain at once. True if anything is. */
 static bool judge_plain(const struct evidence *evidence, struct verdict *verdict)
 {
@@ -217,9 +262,9 @@ static bool judge_plain(const struct evidence *evidence, struct verdict *verdict
 		*verdict = of_side(SIDE_CLIENT, WHY_THINKING);
 	else if (evidence->state == STATE_CONNECTING)
 		*verdict = of_side(SIDE_TARGET, WHY_CONNECTING);
-	else if (evidence->side[SIDE_CLIENT].gone)
+	else if (verdict_is_gone(&evidence->side[SIDE_CLIENT]))
 		*verdict = of_side(SIDE_CLIENT, WHY_UNANSWERED);
-	else if (evidence->side[SIDE_TARGET].gone)
+	else if (verdict_is_gone(&evidence->side[SIDE_TARGET]))
 		*verdict = of_side(SIDE_TARGET, WHY_UNANSWERED);
 	else
 		return false;

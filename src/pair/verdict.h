@@ -21,7 +21,7 @@ struct side_evidence {
 	        lately; /* that may be longer than the window, if little was moved since an earlier look */
 	bool bounded;   /* the size of the kernel's buffer for what it is sent was set */
 	bool ended;     /* nothing more will come from it */
-	bool gone;      /* its TCP has answered nothing for so long that it is no accident */
+	uint64_t unanswered_ms; /* how long its TCP has left unanswered what it was sent */
 };
 
 struct evidence {
@@ -33,10 +33,16 @@ struct evidence {
 
 /* Of the last one to three seconds. */
 struct verdict verdict_judge(const struct evidence *evidence);
+/* For how much of the window a side was waited for: permille. A pair that is idle waits for nobody. */
+uint64_t verdict_waited(const struct evidence *evidence, enum side side);
 /* What most of a pair's life was waited for. Of the evidence it needs the state and the sides. */
 enum wait verdict_longest_wait(const struct wait_totals *life);
 struct verdict verdict_of_life(const struct evidence *evidence, const struct wait_totals *life);
 
+/* For how much of the window a flow was paused: permille. */
+uint64_t verdict_paused(const struct evidence *evidence, enum direction flow);
+/* For how much of the time in which a side had something to take its window was shut: permille. */
+uint64_t verdict_shut(const struct side_evidence *side);
 /*
  * How long the path to a side takes for what the kernel holds for it, in microseconds. If it has taken
  * nothing lately, at least that long. TCP_UNKNOWN if the kernel does not say.

@@ -29,10 +29,16 @@
 /* On loopback this is how late a reader is scheduled; a round trip is less. */
 #define BUFFER_LAG_MIN_US 5000
 /*
- * Permille of a round trip. Somebody who answers at once takes one; jitter adds to it, and a peer that takes
- * half of one itself hardly matters.
+ * What a peer leaves unanswered for so long, after so many tries, is no accident. One try may be lost on the
+ * way, and a lossy path may lose several within a second.
  */
-#define TURN_RTT 1500
+#define GONE_MS    3000
+#define GONE_TRIES 2
+/*
+ * Permille of a round trip. Somebody who answers at once takes one. Up to twice as much, the path takes half
+ * of the time or more.
+ */
+#define TURN_RTT 2000
 /*
  * Permille of our window that may be under way. Measured: 960 if it is the limit, 310 at most if not, since
  * the kernel makes the window twice as large as it is needed.
@@ -40,14 +46,13 @@
 #define WINDOW_SHARE 600
 /*
  * A source that has always more to send fills each segment. Permille of full ones, over so many segments at
- * least. Measured: 1000 for sources that only the path holds up; 985 for one that sends 64 KiB at a time. What
- * comes out of order blurs that. Then it is 988 and more, and 984 at most for the other.
+ * least. Measured: 1000 for sources that only the path holds up; 993 if they send 200 KB at a time; 985 for
+ * 64 KiB at a time.
  */
-#define FULL_SHARE      995
-#define FULL_SHARE_LOSS 986
-#define SEGMENTS_MIN    20
-/* Permille of segments out of order that show loss, or paths of different length. */
-#define REORDERED_SHARE 10
+#define FULL_SHARE   990
+#define SEGMENTS_MIN 20
+/* An acknowledgement may be late by so much, once in a turn, and nothing is on its way any more. */
+#define ACK_DELAY_US 40000
 
 /* Permille of a whole that is not 0. Without overflow: times are below 2^44 (200 days), and so are bytes. */
 static inline bool verdict_is_share(uint64_t part, uint64_t permille, uint64_t whole)
@@ -61,6 +66,10 @@ static inline bool verdict_is_share(uint64_t part, uint64_t permille, uint64_t w
 bool verdict_is_local(const struct side_evidence *side);
 /* What it was sent is on its way for long, though all of it may fit into the kernel's buffer. */
 bool verdict_lags(const struct side_evidence *side);
+/* Its TCP has answered nothing for so long that it, or the path to it, must be gone. */
+bool verdict_is_gone(const struct side_evidence *side);
+/* Microseconds in which what it has to answer was on its way, of a window so long with so many turns. */
+uint64_t verdict_still_coming(const struct side_evidence *side, uint64_t length, uint64_t turns);
 /* It leaves its window shut. */
 bool verdict_is_shut(const struct side_evidence *side);
 /* All that may be under way to it is, and nothing is lost. */

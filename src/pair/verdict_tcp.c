@@ -39,6 +39,20 @@ bool verdict_lags(const struct side_evidence *side)
 	       verdict_is_share(lately->busy, WAIT_SHARE, lately->span) && lag > LAG_MIN_US + 2 * rtt;
 }
 
+uint64_t verdict_shut(const struct side_evidence *side)
+{
+	const struct tcp_change *lately = &side->lately;
+
+	if (!is_known(lately->shut))
+		return TCP_UNKNOWN;
+	return lately->busy == 0 ? 0 : lately->shut * 1000 / lately->busy;
+}
+
+bool verdict_is_gone(const struct side_evidence *side)
+{
+	return side->now.known && side->now.tries >= GONE_TRIES && side->unanswered_ms >= GONE_MS;
+}
+
 bool verdict_is_shut(const struct side_evidence *side)
 {
 	const struct tcp_change *lately = &side->lately;
@@ -65,16 +79,26 @@ bool verdict_fills_our_window(const struct side_evidence *side)
 	               (double)now->receive_window * WINDOW_SHARE;
 }
 
+/* What comes out of order counts among the segments, but not among the bytes. */
 bool verdict_fills_its_path(const struct side_evidence *side)
 {
 	const struct tcp_change *lately = &side->lately;
-	uint64_t room = lately->segments * side->now.segment;
-	bool reordered;
+	uint64_t segments = lately->segments, segment = side->now.segment;
+	uint64_t reordered = is_known(lately->reordered) ? lately->reordered : 0;
 
-	if (verdict_is_local(side) || !is_known(lately->received) || !is_known(lately->segments) ||
-	    lately->segments < SEGMENTS_MIN)
+	if (verdict_is_local(side) || !is_known(lately->received) || !is_known(segments) ||
+	    segments < SEGMENTS_MIN)
 		return false;
-	reordered = is_known(lately->reordered) &&
-	            verdict_is_share(lately->reordered, REORDERED_SHARE, lately->segments);
-	return verdict_is_share(lately->received, reordered ? FULL_SHARE_LOSS : FULL_SHARE, room);
+	return verdict_is_share(lately->received + reordered * segment, FULL_SHARE, segments * segment);
+}
+
+uint64_t verdict_still_coming(const struct side_evidence *side, uint64_t length, uint64_t turns)
+{
+	const struct tcp_change *lately = &side->lately;
+	uint64_t late = turns * ACK_DELAY_US, busy;
+
+	if (!side->now.known || !is_known(lately->busy) || lately->span == 0)
+		return 0;
+	busy = (uint64_t)((double)lately->busy * (double)length / (double)lately->span);
+	return busy > late ? busy - late : 0;
 }

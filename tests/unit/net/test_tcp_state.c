@@ -149,6 +149,8 @@ START_TEST(unix_socket_tells_nothing)
 	ck_assert_uint_eq(state.receive_window, TCP_UNKNOWN);
 	close(both[0]);
 	close(both[1]);
+	ck_assert(!tcp_state(-1).known);
+	ck_assert_uint_eq(tcp_state(-1).rtt, TCP_UNKNOWN);
 }
 END_TEST
 

@@ -70,6 +70,13 @@ static void assert_verdict(struct verdict verdict, enum blame slow, enum why why
 	ck_assert_int_eq(verdict.why, why);
 }
 
+/* Its TCP has left something unanswered for so long, and tried so often. */
+static void leave_unanswered(enum side side, uint64_t ms, uint64_t tries)
+{
+	evidence.side[side].unanswered_ms = ms;
+	now(side)->tries = tries;
+}
+
 #define EXPECT(slow, why)  assert_verdict(verdict_judge(&evidence), BLAME_##slow, WHY_##why)
 #define EXPECT_NOBODY()    EXPECT(NONE, IDLE)
 #define OF_LIFE(slow, why) assert_verdict(verdict_of_life(&evidence, &life), BLAME_##slow, WHY_##why)
@@ -98,12 +105,18 @@ END_TEST
 START_TEST(peer_that_is_gone)
 {
 	hold(DOWNLOAD, HOLD_HIGH, WHOLE);
-	evidence.side[SIDE_TARGET].gone = true;
+	leave_unanswered(SIDE_TARGET, 3000, 1);
+	EXPECT(CLIENT, PATH);
+	leave_unanswered(SIDE_TARGET, 2999, 2);
+	EXPECT(CLIENT, PATH);
+	leave_unanswered(SIDE_TARGET, 3000, 2);
 	EXPECT(TARGET, UNANSWERED);
-	evidence.side[SIDE_TARGET].gone = false;
+	leave_unanswered(SIDE_TARGET, 0, 0);
 	lately(SIDE_CLIENT)->busy = lately(SIDE_CLIENT)->shut = WINDOW; /* it had rested before */
-	evidence.side[SIDE_CLIENT].gone = true;
+	leave_unanswered(SIDE_CLIENT, 3000, 2);
 	EXPECT(CLIENT, UNANSWERED);
+	now(SIDE_CLIENT)->known = false;
+	EXPECT(CLIENT, READING);
 }
 END_TEST
 
@@ -324,6 +337,18 @@ START_TEST(source_that_used_to_go_on_is_due_itself)
 }
 END_TEST
 
+/* It speaks every four seconds, so all that is known of the window is that it is silent. */
+START_TEST(source_that_rarely_speaks_is_due_itself)
+{
+	evidence.window.length = 3 * SECOND;
+	fall_silent(SIDE_TARGET, 3 * SECOND);
+	evidence.window.longest_gap[SIDE_TARGET] = 4 * SECOND;
+	EXPECT(TARGET, SENDING);
+	evidence.window.longest_gap[SIDE_CLIENT] = 4 * SECOND; /* or is it asked every four seconds? */
+	EXPECT(CLIENT, THINKING);
+}
+END_TEST
+
 START_TEST(long_silence_is_idleness)
 {
 	evidence.window.length = 10 * SECOND;
@@ -333,7 +358,8 @@ START_TEST(long_silence_is_idleness)
 	EXPECT(CLIENT, THINKING);
 	evidence.window.longest_gap[SIDE_CLIENT]--;
 	EXPECT_NOBODY();
-	evidence.window.longest_gap[SIDE_TARGET] = 5 * SECOND; /* that is another matter */
+	evidence.window.longest_gap[SIDE_TARGET] = 5 * SECOND;
+	evidence.window.turn[SIDE_CLIENT] = 1; /* it is the client's turn all the same */
 	EXPECT_NOBODY();
 	evidence.window.last_from = SIDE_CLIENT;
 	EXPECT(TARGET, ANSWER);
@@ -361,7 +387,7 @@ END_TEST
 
 START_TEST(turns_that_take_a_round_trip)
 {
-	evidence.window.turn[SIDE_TARGET] = 60 * RTT_US;
+	evidence.window.turn[SIDE_TARGET] = 80 * RTT_US;
 	evidence.window.turns[SIDE_TARGET] = 40;
 	EXPECT(TARGET, PATH);
 	evidence.window.turns[SIDE_TARGET] = 39;
@@ -374,6 +400,30 @@ START_TEST(turns_that_take_a_round_trip)
 	now(SIDE_TARGET)->rtt_min = 99; /* no path to speak of */
 	evidence.window.turns[SIDE_TARGET] = UINT16_MAX;
 	EXPECT(TARGET, ANSWER);
+}
+END_TEST
+
+/* An answer of many bytes over a slow path is no time to think. */
+START_TEST(what_has_not_come_is_not_answered)
+{
+	evidence.window.turn[SIDE_CLIENT] = SECOND;
+	evidence.window.turns[SIDE_CLIENT] = 3;
+	lately(SIDE_CLIENT)->busy = SECOND / 2 + 3 * 40 * MS;
+	EXPECT(CLIENT, PATH);
+	lately(SIDE_CLIENT)->shut = lately(SIDE_CLIENT)->busy;
+	EXPECT(CLIENT, READING);
+	lately(SIDE_CLIENT)->busy--;
+	EXPECT(CLIENT, THINKING);
+	lately(SIDE_CLIENT)->busy = TCP_UNKNOWN;
+	EXPECT(CLIENT, THINKING);
+	lately(SIDE_CLIENT)->busy = WINDOW;
+	lately(SIDE_CLIENT)->span = 2 * WINDOW; /* not lately alone */
+	evidence.window.turn[SIDE_CLIENT] = permille(WHOLE);
+	EXPECT(CLIENT, THINKING);
+	lately(SIDE_CLIENT)->span = WINDOW;
+	EXPECT(CLIENT, READING);
+	now(SIDE_CLIENT)->rtt_min = 99;
+	EXPECT(CLIENT, THINKING);
 }
 END_TEST
 
@@ -404,13 +454,13 @@ static void comes_in(uint64_t segments, uint64_t received, uint64_t reordered)
 START_TEST(source_that_always_has_more_to_send)
 {
 	evidence.window.sending[SIDE_TARGET] = permille(WHOLE);
-	comes_in(1000, 995000, 0);
+	comes_in(1000, 990000, 0);
 	EXPECT(TARGET, PATH);
-	comes_in(1000, 994999, 9);
+	comes_in(1000, 989999, 0);
 	EXPECT(TARGET, SENDING);
-	comes_in(1000, 986000, 10);
+	comes_in(1000, 940000, 50);
 	EXPECT(TARGET, PATH);
-	comes_in(1000, 985999, 10);
+	comes_in(1000, 940000, 49);
 	EXPECT(TARGET, SENDING);
 	comes_in(20, 20000, TCP_UNKNOWN);
 	EXPECT(TARGET, PATH);
@@ -421,6 +471,52 @@ START_TEST(source_that_always_has_more_to_send)
 	comes_in(1000, 1000000, 0);
 	now(SIDE_TARGET)->rtt_min = 99;
 	EXPECT(TARGET, SENDING);
+}
+END_TEST
+
+/* ---- figures ---- */
+
+#define WAITED(client, target)                                                                               \
+	do {                                                                                                 \
+		ck_assert_uint_eq(verdict_waited(&evidence, SIDE_CLIENT), client);                           \
+		ck_assert_uint_eq(verdict_waited(&evidence, SIDE_TARGET), target);                           \
+	} while (0)
+
+START_TEST(time_waited_for_each_side)
+{
+	WAITED(0, 0);
+	evidence.window.turn[SIDE_CLIENT] = permille(100);
+	evidence.window.sending[SIDE_CLIENT] = permille(20);
+	evidence.window.held[DOWNLOAD][HOLD_SINK] = permille(3);
+	evidence.window.held[DOWNLOAD][HOLD_MEMORY] = permille(500); /* for neither of them */
+	evidence.window.held[UPLOAD][HOLD_HIGH] = permille(400);
+	WAITED(123, 400);
+	ck_assert_uint_eq(verdict_paused(&evidence, DOWNLOAD), 500);
+	ck_assert_uint_eq(verdict_paused(&evidence, UPLOAD), 400);
+	fall_silent(SIDE_CLIENT, permille(50));
+	WAITED(123, 450);
+	setup();
+	fall_silent(SIDE_CLIENT, 1 + SECOND);
+	evidence.window.length = SECOND;
+	WAITED(0, 0); /* idle */
+	evidence.state = STATE_CONNECTING;
+	WAITED(0, 1000);
+	evidence.state = STATE_WAITING;
+	WAITED(1000, 0);
+	evidence = (struct evidence){.state = STATE_OPEN};
+	WAITED(0, 0);
+	ck_assert_uint_eq(verdict_paused(&evidence, UPLOAD), 0);
+}
+END_TEST
+
+START_TEST(share_of_a_shut_window)
+{
+	ck_assert_uint_eq(verdict_shut(&evidence.side[SIDE_CLIENT]), 0);
+	lately(SIDE_CLIENT)->busy = 4;
+	lately(SIDE_CLIENT)->shut = 3;
+	ck_assert_uint_eq(verdict_shut(&evidence.side[SIDE_CLIENT]), 750);
+	lately(SIDE_CLIENT)->shut = TCP_UNKNOWN;
+	ck_assert(verdict_shut(&evidence.side[SIDE_CLIENT]) == TCP_UNKNOWN);
 }
 END_TEST
 
@@ -451,7 +547,7 @@ START_TEST(longest_wait_of_a_life_decides)
 	life.time[WAIT_SENDING + SIDE_TARGET] = 9;
 	OF_LIFE(TARGET, SENDING);
 	ck_assert_int_eq(verdict_longest_wait(&life), WAIT_SENDING + SIDE_TARGET);
-	evidence.side[SIDE_CLIENT].gone = true;
+	leave_unanswered(SIDE_CLIENT, 3000, 2);
 	OF_LIFE(CLIENT, UNANSWERED);
 	evidence.state = STATE_CONNECTING;
 	OF_LIFE(TARGET, CONNECTING);
@@ -480,11 +576,15 @@ int main(void)
 	tcase_add_test(tcase, side_that_is_waited_for_half_of_the_window);
 	tcase_add_test(tcase, silence_that_lasts_counts_too);
 	tcase_add_test(tcase, source_that_used_to_go_on_is_due_itself);
+	tcase_add_test(tcase, source_that_rarely_speaks_is_due_itself);
 	tcase_add_test(tcase, long_silence_is_idleness);
 	tcase_add_test(tcase, silence_of_a_half_closed_pair_is_the_other_sides);
 	tcase_add_test(tcase, turns_that_take_a_round_trip);
+	tcase_add_test(tcase, what_has_not_come_is_not_answered);
 	tcase_add_test(tcase, window_of_ours_is_full);
 	tcase_add_test(tcase, source_that_always_has_more_to_send);
+	tcase_add_test(tcase, time_waited_for_each_side);
+	tcase_add_test(tcase, share_of_a_shut_window);
 	tcase_add_test(tcase, longest_wait_of_a_life_decides);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
