@@ -34,68 +34,6 @@ static struct verdict of_relay(enum why why)
 
 static const struct verdict nobody = {.slow = BLAME_NONE, .why = WHY_IDLE};
 
-/* ---- a flow that its sink, or something of ours, holds up ---- */
-
-static uint64_t paused(const struct wait_window *window, enum direction flow)
-{
-	const uint64_t *held = window->held[flow];
-
-	return held[HOLD_HIGH] + held[HOLD_MEMORY] + held[HOLD_RATE];
-}
-
-static uint64_t held(const struct wait_window *window, enum direction flow)
-{
-	return window->held[flow][HOLD_SINK] + paused(window, flow);
-}
-
-/* The peer that a flow comes from has the flow's number. */
-static enum side sink_of(enum direction flow)
-{
-	return other((enum side)flow);
-}
-
-static bool is_limited(const struct evidence *evidence, enum direction flow)
-{
-	const struct wait_window *window = &evidence->window;
-
-	return verdict_is_share(held(window, flow), WAIT_SHARE, window->length) ||
-	       verdict_is_share(paused(window, flow), PAUSED_SHARE, window->length) ||
-	       verdict_lags(&evidence->side[sink_of(flow)]);
-}
-
-/*
- * If both are: peers that write before they read block each other once one of them rests. It was that one
- * whose flow was held first.
- */
-static enum direction held_longer(const struct wait_window *window)
-{
-	if (held(window, UPLOAD) != held(window, DOWNLOAD))
-		return held(window, UPLOAD) > held(window, DOWNLOAD) ? UPLOAD : DOWNLOAD;
-	return window->held_for[UPLOAD] > window->held_for[DOWNLOAD] ? UPLOAD : DOWNLOAD;
-}
-
-static bool is_mostly(const struct wait_window *window, enum direction flow, enum hold what)
-{
-	return 2 * window->held[flow][what] > held(window, flow);
-}
-
-static struct verdict judge_sink(const struct evidence *evidence, enum direction flow)
-{
-	enum side sink = sink_of(flow);
-	const struct side_evidence *side = &evidence->side[sink];
-
-	if (is_mostly(&evidence->window, flow, HOLD_RATE))
-		return of_relay(WHY_RATE);
-	if (!side->now.known || verdict_is_shut(side))
-		return of_side(sink, WHY_READING);
-	if (verdict_fills_our_buffer(side))
-		return of_relay(WHY_BUFFER);
-	/* A sink that is slow itself fills memory as well, and is the cause. */
-	if (is_mostly(&evidence->window, flow, HOLD_MEMORY) && !verdict_lags(side))
-		return of_relay(WHY_MEMORY);
-	return of_side(sink, verdict_is_local(side) ? WHY_READING : WHY_PATH);
-}
-
 /* ---- a side that says nothing, or not enough ---- */
 
 /* What its silences have cost, the one that is running included if it is due. */
@@ -228,6 +166,86 @@ static enum side waited_for_longer(const struct evidence *evidence)
 {
 	return waited_for(evidence, SIDE_CLIENT) > waited_for(evidence, SIDE_TARGET) ? SIDE_CLIENT
 	                                                                             : SIDE_TARGET;
+}
+
+/* ---- a flow that its sink, or something of ours, holds up ---- */
+
+static uint64_t paused(const struct wait_window *window, enum direction flow)
+{
+	const uint64_t *held = window->held[flow];
+
+	return held[HOLD_HIGH] + held[HOLD_MEMORY] + held[HOLD_RATE];
+}
+
+static uint64_t held(const struct wait_window *window, enum direction flow)
+{
+	return window->held[flow][HOLD_SINK] + paused(window, flow);
+}
+
+/* The peer that a flow comes from has the flow's number. */
+static enum side sink_of(enum direction flow)
+{
+	return other((enum side)flow);
+}
+
+static bool is_mostly(const struct wait_window *window, enum direction flow, enum hold what)
+{
+	return 2 * window->held[flow][what] > held(window, flow);
+}
+
+/* A source that is paused for some of the time is not limited by that if it says nothing for longer. */
+static bool is_held_up(const struct evidence *evidence, enum direction flow)
+{
+	const struct wait_window *window = &evidence->window;
+	uint64_t time = held(window, flow);
+
+	return verdict_is_share(time, WAIT_SHARE, window->length) ||
+	       (verdict_is_share(paused(window, flow), PAUSED_SHARE, window->length) &&
+	        time > waited_for(evidence, (enum side)flow));
+}
+
+/* A queue shows that it is the sink that is slow only if what the kernel has for the sink stays there too. */
+static bool may_be_held_up(const struct evidence *evidence, enum direction flow)
+{
+	const struct side_evidence *sink = &evidence->side[sink_of(flow)];
+
+	return is_mostly(&evidence->window, flow, HOLD_MEMORY) ||
+	       is_mostly(&evidence->window, flow, HOLD_RATE) || !verdict_takes_at_once(sink) ||
+	       verdict_fills_our_buffer(sink);
+}
+
+static bool is_limited(const struct evidence *evidence, enum direction flow)
+{
+	return verdict_lags(&evidence->side[sink_of(flow)]) ||
+	       (is_held_up(evidence, flow) && may_be_held_up(evidence, flow));
+}
+
+/*
+ * If both are: peers that write before they read block each other once one of them rests. It was that one
+ * whose flow was held first.
+ */
+static enum direction held_longer(const struct wait_window *window)
+{
+	if (held(window, UPLOAD) != held(window, DOWNLOAD))
+		return held(window, UPLOAD) > held(window, DOWNLOAD) ? UPLOAD : DOWNLOAD;
+	return window->held_for[UPLOAD] > window->held_for[DOWNLOAD] ? UPLOAD : DOWNLOAD;
+}
+
+static struct verdict judge_sink(const struct evidence *evidence, enum direction flow)
+{
+	enum side sink = sink_of(flow);
+	const struct side_evidence *side = &evidence->side[sink];
+
+	if (is_mostly(&evidence->window, flow, HOLD_RATE) && !verdict_lags(side))
+		return of_relay(WHY_RATE);
+	if (!side->now.known || verdict_is_shut(side))
+		return of_side(sink, WHY_READING);
+	if (verdict_fills_our_buffer(side))
+		return of_relay(WHY_BUFFER);
+	/* A sink that is slow itself fills memory as well, and is the cause. */
+	if (is_mostly(&evidence->window, flow, HOLD_MEMORY) && !verdict_lags(side))
+		return of_relay(WHY_MEMORY);
+	return of_side(sink, verdict_is_local(side) ? WHY_READING : WHY_PATH);
 }
 
 /* ---- together ---- */

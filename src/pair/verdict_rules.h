@@ -17,6 +17,11 @@
  */
 #define LAG_MIN_US 200000
 /*
+ * What the kernel holds for a sink, of which some is queued, is gone in less: then it is we that are late.
+ * Measured on a machine that is busy: 0 to 2 ms at full speed. Slow links have 40 at least.
+ */
+#define SLOW_LAG_US 20000
+/*
  * Permille of the time in which a sink had something to take. Measured: slow readers have a shut window for
  * 100 to 1000, behind a path of 100 ms too; slow, lossy and long paths with a fast reader for 0.
  */
@@ -72,6 +77,8 @@ bool verdict_is_gone(const struct side_evidence *side);
 uint64_t verdict_still_coming(const struct side_evidence *side, uint64_t length, uint64_t turns);
 /* It leaves its window shut. */
 bool verdict_is_shut(const struct side_evidence *side);
+/* It takes whatever it gets. */
+bool verdict_takes_at_once(const struct side_evidence *side);
 /* All that may be under way to it is, and nothing is lost. */
 bool verdict_fills_our_buffer(const struct side_evidence *side);
 /* As much is under way from it as our window lets it send. */

@@ -20,7 +20,8 @@ uint64_t verdict_lag(const struct side_evidence *side)
 	if (side->now.unacknowledged == 0)
 		return 0;
 	/* Less than a segment may be what it has acknowledged of the handshake, or of a probe. */
-	if (lately->acknowledged < side->now.segment)
+	if (lately->acknowledged == 0 ||
+	    (lately->acknowledged < side->now.segment && side->now.unacknowledged >= side->now.segment))
 		return taking;
 	return (uint64_t)((double)side->now.unacknowledged * (double)taking / (double)lately->acknowledged);
 }
@@ -58,6 +59,11 @@ bool verdict_is_shut(const struct side_evidence *side)
 	const struct tcp_change *lately = &side->lately;
 
 	return is_known(lately->shut) && verdict_is_share(lately->shut, SHUT_SHARE, lately->busy);
+}
+
+bool verdict_takes_at_once(const struct side_evidence *side)
+{
+	return side->now.known && !verdict_is_shut(side) && verdict_lag(side) < SLOW_LAG_US;
 }
 
 bool verdict_fills_our_buffer(const struct side_evidence *side)

@@ -48,20 +48,22 @@ static uint64_t permille(uint64_t share)
 	return WINDOW / 1000 * share;
 }
 
-/* For a share of the window, and now. */
-static void hold(enum direction flow, enum hold what, uint64_t share)
-{
-	evidence.window.held[flow][what] = permille(share);
-	evidence.window.hold[flow] = what;
-	evidence.window.held_for[flow] = evidence.window.since = permille(share);
-}
-
 /* The side is sent something all the time, and has acknowledged all but what takes it so long. */
 static void make_busy(enum side side, uint64_t lag)
 {
 	lately(side)->busy = WINDOW;
 	lately(side)->acknowledged = WINDOW;
 	now(side)->unacknowledged = lag;
+}
+
+/* For a share of the window, and now. What the kernel holds for a sink stays there for long, too. */
+static void hold(enum direction flow, enum hold what, uint64_t share)
+{
+	evidence.window.held[flow][what] = permille(share);
+	evidence.window.hold[flow] = what;
+	evidence.window.held_for[flow] = evidence.window.since = permille(share);
+	if (what == HOLD_SINK || what == HOLD_HIGH)
+		make_busy(flow == UPLOAD ? SIDE_TARGET : SIDE_CLIENT, 3 * RTT_US);
 }
 
 static void assert_verdict(struct verdict verdict, enum blame slow, enum why why)
@@ -146,6 +148,38 @@ START_TEST(source_that_is_paused_for_a_fifth_of_the_window)
 }
 END_TEST
 
+/* It floods the sink, and then rests for longer than that takes. */
+START_TEST(source_of_bursts_is_the_cause)
+{
+	hold(UPLOAD, HOLD_HIGH, FIFTH);
+	evidence.window.hold[UPLOAD] = HOLD_NONE;
+	evidence.window.since = 0;
+	evidence.window.sending[SIDE_CLIENT] = permille(FIFTH) - 1;
+	EXPECT(TARGET, PATH);
+	evidence.window.sending[SIDE_CLIENT] = permille(FIFTH);
+	EXPECT_NOBODY();
+	evidence.window.sending[SIDE_CLIENT] = permille(HALF);
+	EXPECT(CLIENT, SENDING);
+}
+END_TEST
+
+/* It is the relay that is late. */
+START_TEST(sink_that_takes_all_at_once_is_not_slow)
+{
+	hold(DOWNLOAD, HOLD_SINK, WHOLE);
+	make_busy(SIDE_CLIENT, 20 * MS - 1);
+	EXPECT_NOBODY();
+	make_busy(SIDE_CLIENT, 20 * MS);
+	EXPECT(CLIENT, PATH);
+	make_busy(SIDE_CLIENT, 0);
+	lately(SIDE_CLIENT)->shut = WINDOW;
+	EXPECT(CLIENT, READING);
+	lately(SIDE_CLIENT)->shut = 0;
+	evidence.cpu_is_full = true;
+	EXPECT(RELAY, CPU);
+}
+END_TEST
+
 START_TEST(backlog_that_fits_into_the_kernel)
 {
 	make_busy(SIDE_CLIENT, 200 * MS + 2 * now(SIDE_CLIENT)->rtt);
@@ -216,9 +250,12 @@ START_TEST(limit_on_the_rate)
 	hold(DOWNLOAD, HOLD_RATE, HALF);
 	EXPECT(RELAY, RATE);
 	evidence.window.held[DOWNLOAD][HOLD_SINK] = permille(HALF);
+	make_busy(SIDE_CLIENT, 3 * RTT_US);
 	EXPECT(CLIENT, PATH);
 	evidence.window.held[DOWNLOAD][HOLD_SINK]--;
 	EXPECT(RELAY, RATE);
+	make_busy(SIDE_CLIENT, SECOND); /* which the kernel's buffers hide from us */
+	EXPECT(CLIENT, PATH);
 }
 END_TEST
 
@@ -235,6 +272,7 @@ START_TEST(memory_is_blamed_only_where_it_alone_is_short)
 	EXPECT(CLIENT, READING);
 	lately(SIDE_CLIENT)->shut = 0;
 	evidence.window.held[DOWNLOAD][HOLD_HIGH] = permille(HALF);
+	make_busy(SIDE_CLIENT, 3 * RTT_US);
 	EXPECT(CLIENT, PATH);
 	evidence.window.held[DOWNLOAD][HOLD_HIGH] = 0;
 	now(SIDE_CLIENT)->known = false; /* nothing shows that it would have taken more */
@@ -264,7 +302,11 @@ START_TEST(lag_of_what_the_kernel_holds)
 	ck_assert_uint_eq(verdict_lag(&evidence.side[SIDE_CLIENT]), 3 * SECOND);
 	lately(SIDE_CLIENT)->busy = WINDOW / 2; /* only then could it acknowledge */
 	ck_assert_uint_eq(verdict_lag(&evidence.side[SIDE_CLIENT]), 3 * SECOND / 2);
-	lately(SIDE_CLIENT)->acknowledged = 999; /* nothing to speak of */
+	now(SIDE_CLIENT)->unacknowledged = lately(SIDE_CLIENT)->acknowledged = 10; /* small messages */
+	ck_assert_uint_eq(verdict_lag(&evidence.side[SIDE_CLIENT]), WINDOW / 2);
+	lately(SIDE_CLIENT)->acknowledged = 100;
+	ck_assert_uint_eq(verdict_lag(&evidence.side[SIDE_CLIENT]), WINDOW / 20);
+	now(SIDE_CLIENT)->unacknowledged = 1000; /* against that, it has acknowledged nothing to speak of */
 	ck_assert_uint_eq(verdict_lag(&evidence.side[SIDE_CLIENT]), WINDOW / 2);
 	lately(SIDE_CLIENT)->busy = TCP_UNKNOWN;
 	ck_assert_uint_eq(verdict_lag(&evidence.side[SIDE_CLIENT]), WINDOW);
@@ -565,6 +607,8 @@ int main(void)
 	tcase_add_test(tcase, peer_that_is_gone);
 	tcase_add_test(tcase, sink_that_is_held_for_half_of_the_window);
 	tcase_add_test(tcase, source_that_is_paused_for_a_fifth_of_the_window);
+	tcase_add_test(tcase, source_of_bursts_is_the_cause);
+	tcase_add_test(tcase, sink_that_takes_all_at_once_is_not_slow);
 	tcase_add_test(tcase, backlog_that_fits_into_the_kernel);
 	tcase_add_test(tcase, sink_whose_window_is_shut);
 	tcase_add_test(tcase, sink_without_a_path);
