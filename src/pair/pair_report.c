@@ -137,17 +137,21 @@ void pair_log_close(struct pair *pair, enum reason reason)
 	log_line_write(&line, close_level(pair, reason));
 }
 
-static void count_flows(const struct pair *pair, uint64_t now, struct counters *counters)
+static void count(const struct pair *pair, uint64_t now_us, bool closing, struct counters *counters)
 {
-	flow_count(&pair->client.from, UPLOAD, now, counters);
-	flow_count(&pair->target.from, DOWNLOAD, now, counters);
+	struct wait_totals life = pair_waits_totals(pair, now_us, closing);
+
+	flow_count(&pair->client.from, UPLOAD, clock_ms_of(now_us), counters);
+	flow_count(&pair->target.from, DOWNLOAD, clock_ms_of(now_us), counters);
+	counters->waited_us[UPLOAD] += waits_for(&life, SIDE_CLIENT);
+	counters->waited_us[DOWNLOAD] += waits_for(&life, SIDE_TARGET);
 }
 
 void pair_count_close(struct pair *pair, enum reason reason)
 {
 	struct counters *counters = pair_counters(pair);
 
-	count_flows(pair, clock_ms(), counters);
+	count(pair, clock_us(), true, counters);
 	if (reason == REASON_DENIED) {
 		pair_note_denied(pair->set, pair->relay, &pair->ticket.client);
 		return;
@@ -219,7 +223,7 @@ void pair_set_count(const struct pair_set *set, uint64_t now, struct relay_recor
 		struct relay_record *relay = &relays[pair->relay->standing->number];
 
 		relay->pairs++;
-		count_flows(pair, now, &relay->counters);
+		count(pair, now * 1000, false, &relay->counters);
 	}
 }
 

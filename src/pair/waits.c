@@ -296,3 +296,11 @@ struct wait_totals waits_totals(const struct waits *waits, uint64_t now, bool cl
 	add_bucket(&then.now, totals.time);
 	return totals;
 }
+
+uint64_t waits_for(const struct wait_totals *totals, enum side side)
+{
+	uint64_t connecting = side == SIDE_TARGET ? totals->time[WAIT_CONNECTING] : 0;
+
+	return connecting + totals->time[WAIT_SINK + side] + totals->time[WAIT_TURN + side] +
+	       totals->time[WAIT_SENDING + side];
+}

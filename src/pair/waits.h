@@ -112,6 +112,8 @@ struct wait_window waits_window(const struct waits *waits, uint64_t now);
  * idle.
  */
 struct wait_totals waits_totals(const struct waits *waits, uint64_t now, bool closing);
+/* How long one side was waited for, in all. The target is also waited for while it is sought. */
+uint64_t waits_for(const struct wait_totals *totals, enum side side);
 /* A silence of so long is nobody's: both sides have said what they had to say. */
 bool waits_is_idle(uint64_t silence, uint64_t longest_gap);
 

@@ -40,8 +40,8 @@ static const struct field relay_fields[] = {
         {"download_high", FIELD_NUMBER, offsetof(struct relay_record, limits[DOWNLOAD].high)},
         {"upload_low", FIELD_NUMBER, offsetof(struct relay_record, limits[UPLOAD].low)},
         {"download_low", FIELD_NUMBER, offsetof(struct relay_record, limits[DOWNLOAD].low)},
-        {"waited_client_ms", FIELD_NUMBER, offsetof(struct relay_record, counters.waited_ms[UPLOAD])},
-        {"waited_target_ms", FIELD_NUMBER, offsetof(struct relay_record, counters.waited_ms[DOWNLOAD])},
+        {"waited_client_ms", FIELD_US, offsetof(struct relay_record, counters.waited_us[UPLOAD])},
+        {"waited_target_ms", FIELD_US, offsetof(struct relay_record, counters.waited_us[DOWNLOAD])},
         {"slow_client", FIELD_VERDICTS, offsetof(struct relay_record, verdicts[BLAME_CLIENT])},
         {"slow_target", FIELD_VERDICTS, offsetof(struct relay_record, verdicts[BLAME_TARGET])},
         {"slow_relay", FIELD_VERDICTS, offsetof(struct relay_record, verdicts[BLAME_RELAY])},
@@ -319,6 +319,9 @@ void field_get(const struct field *field, const void *record, struct value *valu
 		value->number = *(const uint64_t *)at;
 		value->unknown = value->number == RECORD_UNKNOWN;
 		value->word = value->unknown ? "-" : NULL;
+		break;
+	case FIELD_US:
+		value->number = *(const uint64_t *)at / 1000;
 		break;
 	case FIELD_SUM:
 		value->number = sum(at);

@@ -10,6 +10,7 @@
 
 enum field_type {
 	FIELD_NUMBER,   /* uint64_t, or RECORD_UNKNOWN */
+	FIELD_US,       /* uint64_t, microseconds, written as milliseconds */
 	FIELD_SUM,      /* uint64_t[DIRECTIONS], added up */
 	FIELD_VERDICTS, /* uint32_t[WHYS], added up */
 	FIELD_SMALL,    /* unsigned, or an int that is never negative */

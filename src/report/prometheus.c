@@ -22,7 +22,7 @@ struct exposition {
 	bool failed;
 };
 
-enum unit { UNIT_ONE, UNIT_MS };
+enum unit { UNIT_ONE, UNIT_MS, UNIT_US };
 
 /* Metrics of one name. write puts all their samples. */
 struct family {
@@ -80,6 +80,8 @@ static void end(struct exposition *to, const struct family *family, uint64_t num
 
 	if (family->unit == UNIT_MS)
 		put(to, "%s %" PRIu64 ".%03u\n", close, number / 1000, (unsigned)(number % 1000));
+	else if (family->unit == UNIT_US)
+		put(to, "%s %" PRIu64 ".%06u\n", close, number / 1000000, (unsigned)(number % 1000000));
 	else
 		put(to, "%s %" PRIu64 "\n", close, number);
 }
@@ -302,7 +304,7 @@ static const struct family families[] = {
         {"weir_paused_seconds_total", "counter", "Time for which sources were paused, over all pairs.",
          BY_DIRECTION(counters.paused_ms), .unit = UNIT_MS},
         {"weir_waited_seconds_total", "counter", "Time that pairs have waited for a side, over all pairs.",
-         .write = write_sides, .offset = offsetof(struct relay_record, counters.waited_ms), .unit = UNIT_MS},
+         .write = write_sides, .offset = offsetof(struct relay_record, counters.waited_us), .unit = UNIT_US},
         {"weir_queued_bytes", "gauge", "Bytes in the queues of all pairs.", BY_DIRECTION(queued)},
         {"weir_longest_queue_bytes", "gauge", "Bytes in the longest queue of a pair.", BY_DIRECTION(longest)},
         {"weir_high_watermark_bytes", "gauge", "Length of a queue at which its source is paused.",

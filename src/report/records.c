@@ -120,7 +120,7 @@ static void add_direction(struct counters *sum, const struct counters *more, enu
 	sum->bytes[direction] += more->bytes[direction];
 	sum->pauses[direction] += more->pauses[direction];
 	sum->paused_ms[direction] += more->paused_ms[direction];
-	sum->waited_ms[direction] += more->waited_ms[direction];
+	sum->waited_us[direction] += more->waited_us[direction];
 }
 
 static void add_counters(struct counters *sum, const struct counters *more)

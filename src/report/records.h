@@ -60,7 +60,7 @@ struct counters {
 	uint64_t pauses[DIRECTIONS], paused_ms[DIRECTIONS];
 	uint64_t shortages;       /* accepting or connecting failed because something of ours had run out */
 	uint64_t closed[REASONS]; /* by why; denied ones too, though they may have had no pair */
-	uint64_t waited_ms[DIRECTIONS]; /* for the source of that direction */
+	uint64_t waited_us[DIRECTIONS]; /* for the source of that direction; most waits are short */
 };
 
 struct process_record {

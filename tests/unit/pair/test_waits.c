@@ -347,8 +347,26 @@ START_TEST(life_is_no_longer_than_it_was)
 }
 END_TEST
 
+START_TEST(life_is_of_sides)
+{
+	struct wait_totals seen = {{[WAIT_CONNECTING] = 1,
+	                            [WAIT_MEMORY] = 2,
+	                            [WAIT_RATE] = 4,
+	                            [WAIT_SINK + CLIENT] = 8,
+	                            [WAIT_SINK + TARGET] = 16,
+	                            [WAIT_TURN + CLIENT] = 32,
+	                            [WAIT_TURN + TARGET] = 64,
+	                            [WAIT_SENDING + CLIENT] = 128,
+	                            [WAIT_SENDING + TARGET] = 256}};
+
+	ck_assert_uint_eq(waits_for(&seen, CLIENT), 8 + 32 + 128);
+	ck_assert_uint_eq(waits_for(&seen, TARGET), 1 + 16 + 64 + 256);
+}
+END_TEST
+
 START_TEST(life_begins_before_the_target)
 {
+	begin();
 	waits_begin(&waits, now, 17, 4000);
 	ck_assert_uint_eq(life(0, true).time[WAIT_TURN + CLIENT], 17 * MS);
 	ck_assert_uint_eq(life(0, true).time[WAIT_CONNECTING], 4000 * MS);
@@ -465,6 +483,7 @@ static TCase *life_case(void)
 	tcase_add_test(tcase, life_has_all_of_it);
 	tcase_add_test(tcase, life_never_gets_less);
 	tcase_add_test(tcase, life_is_no_longer_than_it_was);
+	tcase_add_test(tcase, life_is_of_sides);
 	tcase_add_test(tcase, life_begins_before_the_target);
 	tcase_add_test(tcase, clock_that_is_behind_is_no_loss);
 	tcase_add_test(tcase, last_silence_is_of_who_is_due);

@@ -24,7 +24,7 @@ static struct relay_record relays[] = {
                              .paused_ms = {977, 60005},
                              .shortages = 6,
                              .closed = {[REASON_EOF] = 900, [REASON_DENIED] = 8, [REASON_INTERNAL] = 1},
-                             .waited_ms = {1500, 20}},
+                             .waited_us = {1500000, 20003}},
                 .queued = {65536, 0},
                 .longest = {65535, 0},
                 .limits = {{1048576, 524288}, {2097152, 4096}},
@@ -228,8 +228,8 @@ START_TEST(relays_and_what_they_have_counted)
 	    "weir_pauses_total{relay=\"db\",direction=\"download\"} 5",
 	    "weir_paused_seconds_total{relay=\"db\",direction=\"upload\"} 0.977",
 	    "weir_paused_seconds_total{relay=\"db\",direction=\"download\"} 60.005",
-	    "weir_waited_seconds_total{relay=\"db\",side=\"client\"} 1.500",
-	    "weir_waited_seconds_total{relay=\"db\",side=\"target\"} 0.020",
+	    "weir_waited_seconds_total{relay=\"db\",side=\"client\"} 1.500000",
+	    "weir_waited_seconds_total{relay=\"db\",side=\"target\"} 0.020003",
 	    "weir_queued_bytes{relay=\"db\",direction=\"upload\"} 65536",
 	    "weir_longest_queue_bytes{relay=\"db\",direction=\"upload\"} 65535");
 	ck_assert_uint_eq(has("weir_closed_total{relay=\"db\",reason=\"none\"} 0"), 0);

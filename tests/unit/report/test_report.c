@@ -533,7 +533,7 @@ static void fill_part(struct report_part *part, uint64_t unit)
 	                     .shortages = 12 * unit,
 	                     .closed[REASON_EOF] = 13 * unit,
 	                     .closed[REASON_INTERNAL] = 14 * unit,
-	                     .waited_ms = {15 * unit, 16 * unit}},
+	                     .waited_us = {15 * unit, 16 * unit}},
 	};
 }
 
@@ -564,8 +564,8 @@ START_TEST(counters_add_up)
 	ck_assert_uint_eq(sum->counters.closed[REASON_EOF], 143);
 	ck_assert_uint_eq(sum->counters.closed[REASON_INTERNAL], 154);
 	ck_assert_uint_eq(sum->counters.closed[REASON_DENIED], 0);
-	ck_assert_uint_eq(sum->counters.waited_ms[UPLOAD], 165);
-	ck_assert_uint_eq(sum->counters.waited_ms[DOWNLOAD], 176);
+	ck_assert_uint_eq(sum->counters.waited_us[UPLOAD], 165);
+	ck_assert_uint_eq(sum->counters.waited_us[DOWNLOAD], 176);
 	report_free(report);
 }
 END_TEST
