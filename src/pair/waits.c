@@ -15,6 +15,10 @@
 #define IDLE       1000000
 #define IDLE_TIMES 2
 
+/* Microseconds; so much time of gaps makes up what is typical, and the unit of the longest one. */
+#define TYPICAL  2000000
+#define GAP_UNIT 16000
+
 /* Bits of sides. */
 #define BIT(side) (1U << (side))
 #define BOTH      (BIT(SIDE_CLIENT) | BIT(SIDE_TARGET))
@@ -73,9 +77,14 @@ static void live_bucket(struct waits *waits)
 
 /* ---- buckets ---- */
 
-static uint32_t longest_gap(const struct waits *waits, enum side side)
+static uint16_t longest_gap(const struct waits *waits, enum side side)
 {
-	return (uint32_t)max_u64(waits->now.longest_gap[side], waits->before.longest_gap[side]);
+	return (uint16_t)max_u64(waits->now.longest_gap[side], waits->before.longest_gap[side]);
+}
+
+static uint64_t longest_gap_time(const struct waits *waits, enum side side)
+{
+	return longest_gap(waits, side) * (uint64_t)GAP_UNIT;
 }
 
 static void turn_over(struct waits *waits)
@@ -88,7 +97,7 @@ static void turn_over(struct waits *waits)
 /* Nothing has happened for longer than a bucket, so all before is past. Only how the sides are is kept. */
 static void start_over(struct waits *waits)
 {
-	uint32_t gaps[SIDES] = {longest_gap(waits, SIDE_CLIENT), longest_gap(waits, SIDE_TARGET)};
+	uint16_t gaps[SIDES] = {longest_gap(waits, SIDE_CLIENT), longest_gap(waits, SIDE_TARGET)};
 
 	live_bucket(waits);
 	waits->before = (struct wait_bucket){0};
@@ -149,6 +158,16 @@ static enum side due(const struct waits *waits)
 	return done ? side_of(BOTH & ~done) : NOBODY;
 }
 
+static void note_gap(struct waits *waits, enum side side, uint64_t time)
+{
+	float gap = (float)min_u64(time, TYPICAL), typical = waits->typical_gap[side];
+
+	waits->typical_gap[side] = typical > 0 ? typical + (gap - typical) * (gap / TYPICAL) : gap;
+	if (time > waits->now.longest_gap[side] * (uint64_t)GAP_UNIT)
+		waits->now.longest_gap[side] =
+		        (uint16_t)min_u64((time + GAP_UNIT - 1) / GAP_UNIT, UINT16_MAX);
+}
+
 static void charge_turn(struct waits *waits, enum side side, uint64_t time)
 {
 	charge(waits, &waits->now.turn[side], WAIT_TURN + side, time);
@@ -164,8 +183,7 @@ static void charge_speaker(struct waits *waits, enum side side, uint64_t time)
 		charge_turn(waits, side, time);
 	else
 		charge(waits, &waits->now.sending[side], WAIT_SENDING + side, time);
-	if (time > waits->now.longest_gap[side])
-		waits->now.longest_gap[side] = (uint32_t)min_u64(time, UINT32_MAX);
+	note_gap(waits, side, time);
 }
 
 /* It was of no use to wait for the side that is due. Once one has ended, nobody but the other can speak. */
@@ -173,7 +191,7 @@ static void charge_due(struct waits *waits, uint64_t time)
 {
 	enum side side = due(waits);
 
-	if (side != NOBODY && (waits->ended || !waits_is_idle(time, longest_gap(waits, side))))
+	if (side != NOBODY && (waits->ended || !waits_is_idle(time, longest_gap_time(waits, side))))
 		charge_turn(waits, side, time);
 }
 
@@ -273,7 +291,8 @@ struct wait_window waits_window(const struct waits *waits, uint64_t now)
 	if (then.now.length < YOUNG || (is_silence(then.hold) && time >= then.now.length))
 		add_to_window(&window, &then.before);
 	for (enum side side = SIDE_CLIENT; side < SIDES; side++) {
-		window.longest_gap[side] = longest_gap(&then, side);
+		window.longest_gap[side] = longest_gap_time(&then, side);
+		window.typical_gap[side] = (uint64_t)then.typical_gap[side];
 		window.hold[side] = then.hold[side];
 		window.held_for[side] = held_for(&then, (enum direction)side);
 	}

@@ -46,6 +46,8 @@ struct wait_window {
 	uint32_t turns[SIDES]; /* how many silences were turn */
 	/* Of the silences that it has ended, even of those before the window if nothing happened since. */
 	uint64_t longest_gap[SIDES];
+	/* Their mean by time over two seconds or so: one of a second weighs as much as a thousand of a ms. */
+	uint64_t typical_gap[SIDES];
 	/* What is now. A silence that still runs is not charged to anybody. */
 	enum hold hold[DIRECTIONS];
 	uint64_t held_for[DIRECTIONS]; /* how long the flow has been held, whatever for, or 0 */
@@ -74,8 +76,8 @@ struct wait_totals {
 struct wait_bucket {
 	uint32_t length;
 	uint32_t held[DIRECTIONS][HOLDS - 1], turn[SIDES], sending[SIDES];
-	uint32_t longest_gap[SIDES];
-	uint16_t turns[SIDES]; /* no more are counted than there is room for */
+	uint16_t longest_gap[SIDES]; /* in units of their own; like turns, no more than there is room for */
+	uint16_t turns[SIDES];
 };
 
 /* private: 34 years of milliseconds */
@@ -88,6 +90,7 @@ struct waits {
 	/* private */
 	uint64_t noted; /* up to here time is accounted for. A silence that still runs began then */
 	uint32_t held_since[DIRECTIONS]; /* milliseconds, without what is above 32 bits */
+	float typical_gap[SIDES];        /* 0: there was none */
 	struct wait_bucket now, before;
 	struct wait_long life[WAITS]; /* without the current bucket */
 	enum hold hold[DIRECTIONS];

@@ -59,6 +59,7 @@ UNIT_TESTS = \
 	tests/unit/pair/test_pair_reset \
 	tests/unit/pair/test_pair_time \
 	tests/unit/pair/test_pair_limits \
+	tests/unit/pair/test_pair_waits \
 	tests/unit/pair/test_pair_rate \
 	tests/unit/pair/test_pair_vanish \
 	tests/unit/pair/test_pair_records \
@@ -304,6 +305,10 @@ tests_unit_pair_test_pair_time_SOURCES = tests/unit/pair/test_pair_time.c tests/
 tests_unit_pair_test_pair_time_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_pair_test_pair_time_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_pair_test_pair_time_LDADD = $(UNIT_LIBS)
+tests_unit_pair_test_pair_waits_SOURCES = tests/unit/pair/test_pair_waits.c tests/unit/pair/pair_stage.c tests/unit/faults.c
+tests_unit_pair_test_pair_waits_LDFLAGS = $(FAULTS_WRAP)
+tests_unit_pair_test_pair_waits_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_pair_test_pair_waits_LDADD = $(UNIT_LIBS)
 tests_unit_pair_test_pair_limits_SOURCES = tests/unit/pair/test_pair_limits.c tests/unit/pair/pair_stage.c tests/unit/faults.c
 tests_unit_pair_test_pair_limits_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_pair_test_pair_limits_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)

@@ -73,8 +73,9 @@ START_TEST(who_ends_a_silence_is_charged)
 	ck_assert_uint_eq(seen.sending[CLIENT], 2 * MS); /* nobody had spoken yet */
 	ck_assert_uint_eq(seen.turns[TARGET], 100);
 	ck_assert_uint_eq(seen.turns[CLIENT], 99);
-	ck_assert_uint_eq(seen.longest_gap[TARGET], 8 * MS);
-	ck_assert_uint_eq(seen.longest_gap[CLIENT], 2 * MS);
+	ck_assert_uint_eq(seen.longest_gap[TARGET], 16 * MS); /* its unit */
+	ck_assert_uint_eq(seen.typical_gap[TARGET], 8 * MS);
+	ck_assert_uint_eq(seen.typical_gap[CLIENT], 2 * MS);
 	ck_assert_int_eq(seen.last_from, TARGET);
 	ck_assert(seen.spoken);
 }
@@ -249,7 +250,7 @@ START_TEST(gaps_outlive_a_long_silence)
 	ck_assert_uint_eq(window(20 * SECOND).longest_gap[TARGET], 400 * MS);
 	ck_assert_uint_eq(window(2 * HOUR).longest_gap[TARGET], 400 * MS);
 	speak(0, CLIENT);
-	ck_assert_uint_eq(window(0).longest_gap[CLIENT], UINT32_MAX);
+	ck_assert_uint_eq(window(0).longest_gap[CLIENT], UINT16_MAX * 16 * MS);
 }
 END_TEST
 
@@ -279,6 +280,41 @@ START_TEST(so_many_turns_are_still_short)
 	seen = window(0);
 	ck_assert_uint_eq(seen.turns[CLIENT], UINT16_MAX);
 	ck_assert_uint_lt(seen.turn[CLIENT] / seen.turns[CLIENT], 50);
+}
+END_TEST
+
+static uint64_t typical_of(uint64_t often, uint64_t seldom)
+{
+	begin();
+	for (unsigned i = 0; i < 100; i++) {
+		for (uint64_t sum = 0; sum < seldom; sum += often)
+			speak(often, TARGET);
+		speak(seldom, TARGET);
+	}
+	return window(0).typical_gap[TARGET];
+}
+
+/* Half of the time is waited in gaps of one kind, half in those of another. */
+START_TEST(gaps_are_typical_by_time)
+{
+	ck_assert_uint_eq(typical_of(100 * MS, 100 * MS), 100 * MS);
+	ck_assert_uint_ge(typical_of(10, 100 * MS), 45 * MS);
+	ck_assert_uint_le(typical_of(10, 100 * MS), 55 * MS);
+	ck_assert_uint_ge(typical_of(40 * MS, 200 * MS), 110 * MS);
+	ck_assert_uint_le(typical_of(40 * MS, 200 * MS), 130 * MS);
+}
+END_TEST
+
+START_TEST(typical_gap_follows)
+{
+	begin();
+	ask_often(20, 0, 300 * MS);
+	ask_often(10, 0, 20 * MS);
+	ck_assert_uint_gt(window(0).typical_gap[TARGET], 250 * MS);
+	ask_often(400, 0, 20 * MS);
+	ck_assert_uint_lt(window(0).typical_gap[TARGET], 30 * MS);
+	speak(HOUR, CLIENT);
+	ck_assert_uint_eq(window(0).typical_gap[CLIENT], 2 * SECOND); /* no more than this */
 }
 END_TEST
 
@@ -472,6 +508,8 @@ static TCase *window_case(void)
 	tcase_add_test(tcase, long_wait_fills_the_window);
 	tcase_add_test(tcase, gaps_outlive_a_long_silence);
 	tcase_add_test(tcase, so_many_turns_are_still_short);
+	tcase_add_test(tcase, gaps_are_typical_by_time);
+	tcase_add_test(tcase, typical_gap_follows);
 	tcase_add_test(tcase, pause_before_an_answer_is_no_idleness);
 	return tcase;
 }
