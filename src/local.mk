@@ -76,7 +76,7 @@ src_libweir_a_SOURCES = \
 	src/relay/retuning.c src/relay/retuning.h \
 	src/relay/generation.c src/relay/generation.h \
 	src/relay/balance.c src/relay/balance.h \
-	src/relay/health.c src/relay/health.h \
+	src/relay/health.c src/relay/health.h src/relay/health_group.c \
 	src/relay/health_private.h src/relay/healths.c \
 	src/relay/standing.c src/relay/standing.h \
 	src/relay/entrance.c src/relay/entrance.h \

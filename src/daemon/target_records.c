@@ -42,6 +42,7 @@ static struct target_record describe_health(struct health *health)
 	        .since_ms = clock_ms() - view.since,
 	        .checks = view.checks,
 	        .check_failures = view.check_failures,
+	        .totals = health_target_totals(health),
 	};
 }
 

@@ -17,6 +17,7 @@
 #include "base/mailbox.h"
 #include "config/settings.h"
 #include "net/address_list.h"
+#include "report/records.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -57,6 +58,7 @@ struct healths {
 	_Atomic bool changed;
 	struct health_news *news;
 	void *tree;                           /* tsearch(3); this and the rest: main thread */
+	void *groups;                         /* tsearch(3): struct health_group, by target */
 	TAILQ_HEAD(health_list, health) list; /* those that were got last come last */
 	size_t count, sweep_at;
 };
@@ -150,6 +152,11 @@ struct health_view {
 
 /* All of it from one moment. Any thread, without the lock. */
 void health_look(struct health *health, struct health_view *view);
+/*
+ * What all addresses of its target have counted, also those that were forgotten. It does not go back while
+ * the target has one. Main thread.
+ */
+struct target_totals health_target_totals(const struct health *health);
 /* For lines about it, of whoever logs them. */
 struct episode *health_outage(struct health *health);
 

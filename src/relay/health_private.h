@@ -1,8 +1,18 @@
-/* What the files of the health module share: healths.c (all of a relay), health.c (one of them). */
+/*
+ * What the files of the health module share: healths.c (all of a relay), health.c (one of them),
+ * health_group.c (those of a target).
+ */
 #ifndef WEIR_HEALTH_PRIVATE_H
 #define WEIR_HEALTH_PRIVATE_H
 
 #include "relay/health.h"
+
+/* It is there while it has members. Main thread. */
+struct health_group {
+	struct label *target;
+	LIST_HEAD(health_members, health) members;
+	struct target_totals forgotten; /* what those had counted that are gone */
+};
 
 struct health {
 	struct healths *healths;
@@ -27,7 +37,14 @@ struct health {
 	TAILQ_ENTRY(health) entry;
 	uint64_t unheld; /* clock_ms since when nobody has it, as far as was looked; or 0 */
 	struct episode outage;
+	struct health_group *group;
+	LIST_ENTRY(health) group_entry;
 };
+
+/* 0, or -1 when out of memory. Whoever has joined must leave. */
+int health_group_join(struct health *health);
+/* Does nothing if it is in none. */
+void health_group_leave(struct health *health);
 
 /* With the lock held: what health_use and the like say is another. */
 void healths_choices_changed(struct healths *healths);

@@ -31,6 +31,7 @@ static void forget(struct health *health)
 	tdelete(health, &healths->tree, compare);
 	TAILQ_REMOVE(&healths->list, health, entry);
 	healths->count--;
+	health_group_leave(health);
 	address_list_put(health->address);
 	label_put(health->target);
 	free(health);
@@ -108,7 +109,7 @@ static struct health *add(struct healths *healths, struct label *target, const s
 	health->since = clock_ms();
 	TAILQ_INSERT_TAIL(&healths->list, health, entry);
 	healths->count++;
-	if (tsearch(health, &healths->tree, compare))
+	if (health_group_join(health) == 0 && tsearch(health, &healths->tree, compare))
 		return health;
 	forget(health);
 	return NULL;
@@ -130,14 +131,15 @@ struct health *healths_get(struct healths *healths, struct label *target, const 
 {
 	struct health *health = find(healths, target, endpoint);
 
-	if (!health && healths->count >= healths->sweep_at)
-		sweep(healths);
 	if (!health)
 		health = add(healths, target, endpoint);
 	if (!health)
 		return NULL;
 	health->unheld = 0;
-	return health_get(health);
+	health_get(health);
+	if (healths->count > healths->sweep_at)
+		sweep(healths); /* not before: it may be the last of its target that is left */
+	return health;
 }
 
 /* ---- all ---- */

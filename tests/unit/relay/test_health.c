@@ -618,6 +618,48 @@ START_TEST(of_too_many_the_oldest_are_forgotten)
 }
 END_TEST
 
+/* Metrics would take it for a restart, and count all of it again. */
+START_TEST(what_a_target_has_counted_does_not_go_back)
+{
+	struct health *passing = get(target, 2), *others = get(other, 1);
+	struct target_totals totals;
+	struct health_view view;
+
+	refuse(3);
+	for (int i = 0; i < 5; i++)
+		health_note(passing, 0, false);
+	health_note_check(passing, 0);
+	health_note_check(passing, -ETIMEDOUT);
+	health_note_check(passing, 0);
+	health_note(others, 0, false);
+	health_put(passing);
+	sweep();
+	health_look(get(target, 2), &view);
+	ck_assert_uint_eq(view.connects, 0); /* it was forgotten */
+	totals = health_target_totals(health);
+	ck_assert_uint_eq(totals.connects, 5);
+	ck_assert_uint_eq(totals.failures, 3);
+	ck_assert_uint_eq(totals.checks, 3);
+	ck_assert_uint_eq(totals.check_failures, 1);
+	ck_assert_uint_eq(health_target_totals(others).connects, 1);
+}
+END_TEST
+
+/* A name gets another address each time, and nobody has the old one any more when the new one comes. */
+START_TEST(addresses_that_all_change_take_nothing_along)
+{
+	for (unsigned i = 2; i < 300; i++) {
+		health_note(health, 0, false);
+		health_put(health);
+		health = get(target, i);
+		ck_assert_uint_eq(health_target_totals(health).connects, i - 1);
+		if (i % 3 == 0) /* so the list is swept at either */
+			health_put(get(other, i));
+	}
+	ck_assert_uint_lt(healths.count, 200);
+}
+END_TEST
+
 START_TEST(lack_of_memory_leaves_the_rest_as_it_is)
 {
 	struct health *second = NULL;
@@ -625,11 +667,11 @@ START_TEST(lack_of_memory_leaves_the_rest_as_it_is)
 
 	while (!second) {
 		fault_set(FAULT_MEMORY, ++failed, ENOMEM);
-		second = try_to_get(target, 2);
+		second = try_to_get(_i ? other : target, 2);
 		fault_set(FAULT_MEMORY, 0, 0);
 		ck_assert_uint_eq(count_all(), second ? 2 : 1);
 	}
-	ck_assert_uint_ge(failed, 3); /* itself, its address */
+	ck_assert_uint_ge(failed, _i ? 4 : 3); /* itself, its address; its target */
 	ck_assert_ptr_eq(get(target, 1), health);
 }
 END_TEST
@@ -740,7 +782,9 @@ int main(void)
 	tcase_add_test(tcase, what_is_not_worth_knowing_is_forgotten);
 	tcase_add_test(tcase, what_nobody_had_for_an_hour_is_forgotten);
 	tcase_add_test(tcase, of_too_many_the_oldest_are_forgotten);
-	tcase_add_test(tcase, lack_of_memory_leaves_the_rest_as_it_is);
+	tcase_add_test(tcase, what_a_target_has_counted_does_not_go_back);
+	tcase_add_test(tcase, addresses_that_all_change_take_nothing_along);
+	tcase_add_loop_test(tcase, lack_of_memory_leaves_the_rest_as_it_is, 0, 2);
 	tcase_add_test(tcase, any_thread_may_note);
 	tcase_add_test(tcase, of_many_only_one_tries);
 	suite_add_tcase(suite, tcase);
