@@ -129,6 +129,7 @@ static void batch_add(enum log_level level, const struct log_prefix *prefix, con
 
 	if (batch->refused > 0 || prefix->length + length > sizeof(batch->bytes) - batch->used) {
 		batch->refused++;
+		log_writer_drop();
 		return;
 	}
 	memcpy(batch->bytes + batch->used, prefix->text, prefix->length);

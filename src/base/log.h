@@ -42,6 +42,9 @@ void log_stop(uint64_t timeout_ms);
 /* Writes one line. Control characters become '?', and anything over 2 KiB is cut. errno is preserved. */
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* How many lines were dropped since the start. */
+uint64_t log_dropped_lines(void);
+
 /*
  * Writes a text of many lines (a dump), whatever its size. write puts it into out and returns 0 or -errno. No
  * other line comes in between; others wait in the buffer. Each line is marked as a notice, and log_set_level

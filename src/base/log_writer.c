@@ -2,10 +2,12 @@
 
 #include "base/log_writer.h"
 
+#include "base/log.h"
 #include "base/number.h"
 
 #include <errno.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +18,8 @@ static struct {
 	bool torn;          /* an error cut the last line off before its newline */
 	uint64_t unwritten; /* lines lost since the last count of them was written */
 } writer;
+
+static _Atomic uint64_t dropped; /* lines, since the start */
 
 static bool wait_writable(void)
 {
@@ -67,6 +71,22 @@ static size_t emit(struct log_prefix *prefix, char *text, size_t length)
 	return part[2].iov_len;
 }
 
+void log_writer_drop(void)
+{
+	atomic_fetch_add_explicit(&dropped, 1, memory_order_relaxed);
+}
+
+uint64_t log_dropped_lines(void)
+{
+	return atomic_load_explicit(&dropped, memory_order_relaxed);
+}
+
+static void drop(void)
+{
+	log_writer_drop();
+	writer.unwritten++;
+}
+
 /* Writes how many lines are missing here. If that fails too, the count is kept for the next time. */
 static void write_missing(void)
 {
@@ -87,7 +107,7 @@ void log_writer_line(struct log_prefix *prefix, char *text, size_t length)
 {
 	write_missing();
 	if (emit(prefix, text, length) > 0)
-		writer.unwritten++;
+		drop();
 }
 
 void log_writer_lines(char *lines, size_t length)
@@ -100,7 +120,7 @@ void log_writer_lines(char *lines, size_t length)
 		line = end - emit(&none, line, (size_t)(end - line));
 		if (line == end)
 			break;
-		writer.unwritten++;
+		drop();
 		line = (char *)memchr(line, '\n', (size_t)(end - line)) + 1;
 	}
 }

@@ -15,6 +15,8 @@
 void log_writer_line(struct log_prefix *prefix, char *text, size_t length);
 /* Lines that have their prefixes, with one call. After a line that is refused, the next ones are tried. */
 void log_writer_lines(char *lines, size_t length);
+/* One more line is dropped, for log_dropped_lines; the writer does this for its own. Any thread. */
+void log_writer_drop(void);
 /* This many lines are missing here, because there was no room to keep them. */
 void log_writer_missed(uint64_t lines);
 

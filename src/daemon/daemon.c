@@ -48,10 +48,26 @@ uint64_t daemon_raise_fds(void)
 
 /* ---- reports ---- */
 
+/* What the collector does not know. */
+static void describe(const struct daemon *daemon, struct process_record *process)
+{
+	const struct lookup_counts lookups = lookups_counts(daemon->lookups);
+
+	process->pairs_max = slots_max(&daemon->slots);
+	process->draining = daemon->phase >= DRAINING;
+	process->dropped_lines = log_dropped_lines();
+	process->lookups = lookups.made;
+	process->lookup_failures = lookups.failed;
+	process->reloads = daemon->reloads;
+	process->reload_failures = daemon->reload_failures;
+}
+
 void daemon_take_report(void *arg, struct report *report)
 {
 	struct daemon *daemon = arg;
 
+	if (report)
+		describe(daemon, &report->process);
 	readers_take(&daemon->readers, report); /* consumed */
 	daemon_go_on_reloading(daemon);
 	readers_go_on(&daemon->readers);

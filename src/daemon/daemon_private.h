@@ -70,9 +70,10 @@ struct daemon {
 	const struct config_request *request;
 	struct loading *loading; /* of the request, again */
 	enum reload_state reload;
-	struct config *loaded;       /* what is waiting */
-	struct facade_change change; /* of the last changeover */
-	bool reload_wanted;          /* after the one that is under way */
+	struct config *loaded;             /* what is waiting */
+	struct facade_change change;       /* of the last changeover */
+	bool reload_wanted;                /* after the one that is under way */
+	uint64_t reloads, reload_failures; /* since the start */
 	struct worker **workers;
 	unsigned worker_count;
 	struct handover *handover; /* between the workers. This and stand_ins are NULL if there is only one */

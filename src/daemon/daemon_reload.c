@@ -56,12 +56,19 @@ static void end_refusing(struct daemon *daemon)
 	refusals_look(&daemon->refusals);
 }
 
+/* error NULL: it has succeeded. */
+static void note(struct daemon *daemon, const char *error)
+{
+	++*(error ? &daemon->reload_failures : &daemon->reloads);
+	bulletin_note_reload(daemon->bulletin, error);
+}
+
 /* The status says what was logged at greater length, if anything was. */
 static void fail(struct daemon *daemon, const char *why)
 {
 	const char *logged = log_last_error();
 
-	bulletin_note_reload(daemon->bulletin, logged ? logged : why);
+	note(daemon, logged ? logged : why);
 	log_error("reload failed, nothing has changed: %s", why);
 	end(daemon);
 }
@@ -78,7 +85,7 @@ static void fail_for_errors(struct daemon *daemon, const struct config_errors *e
 			length += (size_t)snprintf(text + length, sizeof(text) - length, "%s%s",
 			                           i > 0 ? "; " : "", errors->text[i]);
 	}
-	bulletin_note_reload(daemon->bulletin, text);
+	note(daemon, text);
 	log_error("reload failed, nothing has changed");
 	end(daemon);
 }
@@ -89,7 +96,7 @@ static void succeed(struct daemon *daemon)
 	char keys[256];
 	bool restart = config_needs_restart(daemon->first, daemon->config, keys, sizeof(keys));
 
-	bulletin_note_reload(daemon->bulletin, NULL);
+	note(daemon, NULL);
 	daemon_say_warnings(daemon->config);
 	log_notice("reloaded: %zu relays; entrances: %zu kept, %zu added, %zu removed%s%s",
 	           daemon->current->relay_count, change->kept, change->added, change->removed,

@@ -39,6 +39,7 @@ struct lookups {
 	void *arg;
 	struct lookup_list waiting, running; /* in the order in which they were asked for, or began */
 	unsigned quick, slow;                /* running */
+	struct lookup_counts counts;
 };
 
 /* ---- one call ---- */
@@ -142,6 +143,10 @@ static bool may_run(const struct lookups *lookups, const struct lookup *lookup)
 
 static void hand_on(struct lookup *lookup)
 {
+	struct lookup_counts *counts = &lookup->lookups->counts;
+
+	counts->made++;
+	counts->failed += !lookup->answer.list;
 	if (lookup->done)
 		lookup->done(lookup->arg, &lookup->answer); /* the list is consumed */
 	else
@@ -274,6 +279,11 @@ void lookup_cancel(struct lookup *lookup)
 		return;
 	TAILQ_REMOVE(&lookup->lookups->waiting, lookup, entry);
 	free(lookup);
+}
+
+struct lookup_counts lookups_counts(const struct lookups *lookups)
+{
+	return lookups->counts;
 }
 
 void lookups_free(struct lookups *lookups)

@@ -9,6 +9,7 @@
 #include "net/address_list.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct event_base;
 
@@ -48,6 +49,11 @@ struct lookup *lookups_begin(struct lookups *lookups, const char *host, bool slo
                              void *arg);
 /* The answer is no longer wanted; done is not called. Takes NULL. */
 void lookup_cancel(struct lookup *lookup);
+/* Those that have ended, and of these those that found nothing. */
+struct lookup_counts {
+	uint64_t made, failed;
+};
+struct lookup_counts lookups_counts(const struct lookups *lookups);
 /*
  * Cancels all. Waits a tenth of a second for calls under way. Longer ones end by themselves, so the arg of
  * call must outlive them. Takes NULL.

@@ -73,7 +73,7 @@ struct process_record {
 	uint64_t used, memory_max; /* bytes */
 	bool draining;
 	/* Since the start. */
-	uint64_t lost_lines; /* of the log */
+	uint64_t dropped_lines; /* of the log */
 	uint64_t lookups, lookup_failures;
 	uint64_t reloads, reload_failures;
 };

@@ -330,9 +330,10 @@ START_TEST(test_full_pipe)
 		fcntl(STDERR_FILENO, F_SETFL, O_NONBLOCK);
 	ck_assert_int_eq(log_start(), 0);
 	write_numbered(0, many);
+	ck_assert_uint_gt(log_dropped_lines(), 0); /* known while nobody reads */
 	stop_and_read_all("last");
 	ck_assert_ptr_nonnull(strstr(got, "<6>last\n"));
-	ck_assert_uint_gt(check_numbers(many), 0);
+	ck_assert_uint_eq(check_numbers(many), log_dropped_lines());
 }
 END_TEST
 
@@ -383,6 +384,7 @@ START_TEST(test_full_disk)
 	log_info("room again");
 	stop_and_read_all(NULL);
 	ck_assert_str_eq(got, "<4>log: 3 lines dropped, standard error did not take them\n<6>room again\n");
+	ck_assert_uint_eq(log_dropped_lines(), 3);
 }
 END_TEST
 
@@ -449,6 +451,7 @@ START_TEST(test_batch_that_is_cut)
 	        "<6>%040d\n<6>%040d\n%s<4>log: 2 lines dropped, standard error did not take them\n<6>whole\n",
 	        0, 1, _i ? "<6>0000000000000000000\n" : "");
 	ck_assert_str_eq(got, expected);
+	ck_assert_uint_eq(log_dropped_lines(), 2);
 }
 END_TEST
 

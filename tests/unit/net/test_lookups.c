@@ -128,6 +128,8 @@ START_TEST(silent_name_server_delays_only_its_own_names)
 	revive();
 	LOOP_UNTIL(base, bad == 10);
 	ck_assert_uint_ge(slow, 8); /* those that were asked for first */
+	ck_assert_uint_eq(lookups_counts(lookups).made, 11);
+	ck_assert_uint_eq(lookups_counts(lookups).failed, 10);
 }
 END_TEST
 

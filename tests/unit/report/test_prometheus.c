@@ -58,7 +58,7 @@ static const struct report example = {
                         .pairs_max = 500,
                         .used = 1048576,
                         .memory_max = 268435456,
-                        .lost_lines = 11,
+                        .dropped_lines = 11,
                         .lookups = 12,
                         .lookup_failures = 13,
                         .reloads = 14,
@@ -208,7 +208,7 @@ START_TEST(the_process)
 	HAS("weir_build_info{version=\"0.1.0\"} 1", "weir_uptime_seconds 3600.001", "weir_draining 0",
 	    "weir_memory_used_bytes 1048576", "weir_memory_max_bytes 268435456", "weir_pairs_max 500",
 	    "weir_worker_pairs{worker=\"0\"} 3", "weir_worker_pairs{worker=\"1\"} 1",
-	    "weir_log_lines_lost_total 11", "weir_lookups_total 12", "weir_lookup_failures_total 13",
+	    "weir_log_lines_dropped_total 11", "weir_lookups_total 12", "weir_lookup_failures_total 13",
 	    "weir_reloads_total{result=\"success\"} 14", "weir_reloads_total{result=\"failure\"} 15");
 }
 END_TEST
