@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "report/json.h"
+#include "report/prometheus.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -49,7 +50,7 @@ static int write_json(const struct report *report, const struct http_wish *wish,
 
 static int write_text(const struct report *report, const struct http_wish *wish, FILE *out)
 {
-	return wish->form == HTTP_JSON ? write_json(report, wish, out) : -ENOSYS;
+	return wish->form == HTTP_JSON ? write_json(report, wish, out) : report_write_prometheus(report, out);
 }
 
 /* Fills text and length, or returns -errno. */
@@ -80,7 +81,7 @@ static void free_body(void *arg)
 static struct MHD_Response *make_response(struct body *body, enum http_form form)
 {
 	static const char *const types[] = {
-	        [HTTP_METRICS] = "text/plain; version=0.0.4; charset=utf-8",
+	        [HTTP_METRICS] = PROMETHEUS_CONTENT_TYPE,
 	        [HTTP_JSON] = "application/json",
 	};
 	struct MHD_Response *response;
