@@ -9,7 +9,8 @@
 struct listing {
 	struct report *report;
 	const char *relay; /* of the report */
-	size_t first;      /* target of that relay in the report */
+	const struct healths *healths;
+	size_t first; /* target of that relay in the report */
 	int error;
 };
 
@@ -42,7 +43,6 @@ static struct target_record describe_health(struct health *health)
 	        .since_ms = clock_ms() - view.since,
 	        .checks = view.checks,
 	        .check_failures = view.check_failures,
-	        .totals = health_target_totals(health),
 	};
 }
 
@@ -62,6 +62,8 @@ static void add_target(struct listing *listing, struct target_record *target)
 {
 	target->relay = listing->relay;
 	target->target = target->label ? target->label->text : NULL;
+	if (target->label)
+		target->totals = healths_totals(listing->healths, target->label);
 	if (report_add_target(listing->report, target) < 0)
 		listing->error = -ENOMEM;
 }
@@ -101,7 +103,11 @@ static void list_if_left(void *arg, struct health *health)
 int target_records_add(struct report *report, struct standing *standing, struct targets *targets)
 {
 	struct listing listing = {
-	        .report = report, .relay = standing->label->text, .first = report->target_count};
+	        .report = report,
+	        .relay = standing->label->text,
+	        .healths = &standing->healths,
+	        .first = report->target_count,
+	};
 
 	if (targets)
 		targets_each_health(targets, list_target, &listing);

@@ -85,6 +85,11 @@ struct health *healths_get(struct healths *healths, struct label *target, const 
 /* Calls visit for each, also for those that nobody has. Main thread. */
 typedef void health_visit(void *arg, struct health *health);
 void healths_each(struct healths *healths, health_visit *visit, void *arg);
+/*
+ * What all addresses of this target have counted, also those that were forgotten. It does not go back while
+ * the target has one. Main thread.
+ */
+struct target_totals healths_totals(const struct healths *healths, struct label *target);
 
 /* Mere counting. Any thread. Get is for those who have it already. Put takes NULL. */
 struct health *health_get(struct health *health);
@@ -152,11 +157,6 @@ struct health_view {
 
 /* All of it from one moment. Any thread, without the lock. */
 void health_look(struct health *health, struct health_view *view);
-/*
- * What all addresses of its target have counted, also those that were forgotten. It does not go back while
- * the target has one. Main thread.
- */
-struct target_totals health_target_totals(const struct health *health);
 /* For lines about it, of whoever logs them. */
 struct episode *health_outage(struct health *health);
 

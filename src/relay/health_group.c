@@ -73,12 +73,16 @@ void health_group_leave(struct health *health)
 	free(group);
 }
 
-struct target_totals health_target_totals(const struct health *health)
+struct target_totals healths_totals(const struct healths *healths, struct label *target)
 {
-	struct target_totals totals = health->group->forgotten;
+	const struct health_group *group = find(healths, target);
+	struct target_totals totals = {0};
 	const struct health *member;
 
-	LIST_FOREACH (member, &health->group->members, group_entry)
+	if (!group)
+		return totals;
+	totals = group->forgotten;
+	LIST_FOREACH (member, &group->members, group_entry)
 		count(&totals, member);
 	return totals;
 }

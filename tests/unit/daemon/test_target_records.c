@@ -102,6 +102,9 @@ START_TEST(what_is_known_of_an_address)
 	ck_assert_int_eq(record(0)->last_error, -ETIMEDOUT);
 	ck_assert_uint_eq(record(0)->checks, 2);
 	ck_assert_uint_eq(record(0)->check_failures, 1);
+	ck_assert_uint_eq(record(0)->totals.connects, 1);
+	ck_assert_uint_eq(record(0)->totals.failures, 4);
+	ck_assert_uint_eq(record(0)->totals.check_failures, 1);
 	ck_assert_uint_le(record(0)->since_ms, LOOP_DEADLINE_MS);
 	health_pair_ended(last_health());
 }

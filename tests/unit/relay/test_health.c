@@ -636,12 +636,12 @@ START_TEST(what_a_target_has_counted_does_not_go_back)
 	sweep();
 	health_look(get(target, 2), &view);
 	ck_assert_uint_eq(view.connects, 0); /* it was forgotten */
-	totals = health_target_totals(health);
+	totals = healths_totals(&healths, target);
 	ck_assert_uint_eq(totals.connects, 5);
 	ck_assert_uint_eq(totals.failures, 3);
 	ck_assert_uint_eq(totals.checks, 3);
 	ck_assert_uint_eq(totals.check_failures, 1);
-	ck_assert_uint_eq(health_target_totals(others).connects, 1);
+	ck_assert_uint_eq(healths_totals(&healths, other).connects, 1);
 }
 END_TEST
 
@@ -652,7 +652,7 @@ START_TEST(addresses_that_all_change_take_nothing_along)
 		health_note(health, 0, false);
 		health_put(health);
 		health = get(target, i);
-		ck_assert_uint_eq(health_target_totals(health).connects, i - 1);
+		ck_assert_uint_eq(healths_totals(&healths, target).connects, i - 1);
 		if (i % 3 == 0) /* so the list is swept at either */
 			health_put(get(other, i));
 	}
