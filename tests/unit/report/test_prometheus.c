@@ -185,6 +185,44 @@ START_TEST(families_are_whole)
 }
 END_TEST
 
+static char *read_manual(void)
+{
+	const char *srcdir = getenv("srcdir");
+	char path[4096], *manual;
+	size_t length;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/man/weir-metrics.7", srcdir ? srcdir : ".");
+	file = fopen(path, "r");
+	ck_assert_msg(file != NULL, "no %s", path);
+	manual = calloc(1, 1 << 20);
+	length = fread(manual, 1, (1 << 20) - 1, file);
+	fclose(file);
+	ck_assert_uint_gt(length, 0);
+	return manual;
+}
+
+/* weir-metrics(7) has them all, each with its labels, and no others. */
+START_TEST(the_manual_has_every_family)
+{
+	char *manual = read_manual(), name[100], item[120];
+	size_t families = 0, items = 0;
+
+	write_example();
+	for (size_t i = 0; i < line_count; i++) {
+		if (!comment_of(lines[i], "HELP", name))
+			continue;
+		families++;
+		snprintf(item, sizeof(item), "\n.It Cm %s\n", name);
+		ck_assert_msg(strstr(manual, item) != NULL, "weir-metrics(7) lacks %s", name);
+	}
+	for (const char *at = manual; (at = strstr(at, "\n.It Cm weir_")); at++)
+		items++;
+	ck_assert_uint_eq(items, families);
+	free(manual);
+}
+END_TEST
+
 static int compare(const void *left, const void *right)
 {
 	return strcmp(*(char *const *)left, *(char *const *)right);
@@ -334,6 +372,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, NULL, forget_example);
 	tcase_add_test(tcase, families_are_whole);
 	tcase_add_test(tcase, no_series_is_there_twice);
+	tcase_add_test(tcase, the_manual_has_every_family);
 	tcase_add_test(tcase, the_process);
 	tcase_add_test(tcase, relays_and_what_they_have_counted);
 	tcase_add_test(tcase, a_removed_relay_has_no_watermarks);
