@@ -4,6 +4,7 @@
 
 #include "base/number.h"
 #include "base/units.h"
+#include "daemon/http.h"
 #include "pair/pair.h"
 #include "relay/standing.h"
 #include "report/records.h"
@@ -22,14 +23,21 @@
 /* Pipes: enough for the flows of a busy relay whose sinks lag, and few compared with the pairs. */
 #define PIPES_MAX 256
 
+#ifdef HAVE_MICROHTTPD
+#define LIBRARY_COST (4 * 1024 * 1024) /* libmicrohttpd's, most of it GnuTLS, which it does not use */
+#else
+#define LIBRARY_COST 0
+#endif
+
 /*
  * Memory in user space, in bytes; measured with glibc 2.36 and libevent 2.1.12 on x86-64.
  * tests/scenario/estimate.sh compares the sum with what the process really has.
  */
-#define PROCESS_COST  (5 * 1024 * 1024) /* program, libraries, log buffers, threads other than workers */
-#define WORKER_COST   (512 * 1024)      /* buffer for reads, stack, what the allocator keeps at hand */
-#define RELAY_COST    4096              /* its settings and the like */
-#define TARGET_COST   4096              /* its settings, what is known of a few addresses, their records */
+#define PROGRAM_COST  (5 * 1024 * 1024) /* program, libraries, log buffers, threads other than workers */
+#define PROCESS_COST  (PROGRAM_COST + LIBRARY_COST)
+#define WORKER_COST   (512 * 1024) /* buffer for reads, stack, what the allocator keeps at hand */
+#define RELAY_COST    4096         /* its settings and the like */
+#define TARGET_COST   4096         /* its settings, what is known of a few addresses, their records */
 #define NETWORK_COST  168 /* 24 in its list, 32 in the set, both twice in a reload; 56 while that is made */
 #define COUNTED_COST  (sizeof(struct tally) + 2 * sizeof(struct relay_record)) /* of a relay, by worker */
 #define ENTRANCE_COST 1024
@@ -37,7 +45,11 @@
 #define WATCHED_COST  48   /* libevent's record of a descriptor, in each worker that ever watched it */
 /* Besides pair_cost: its place among timers and origins and in a survey; its pauses; what min_rate counts. */
 #define PAIR_MORE 304
-#define RATE_MORE 48 /* besides flow_rate_cost: the allocator's part, and a place among timers */
+/* Of HTTP: each client's request, and 2 KiB for libmicrohttpd; a text that grows is there twice. */
+#define HTTP_COST        (HTTP_CLIENTS_MAX * (HTTP_REQUEST_MAX + 2048) + HTTP_TEXT_MAX + 2 * HTTP_PAIRS_MAX * 2048)
+#define HTTP_RELAY_COST  (2 * 6144) /* its metrics */
+#define HTTP_TARGET_COST (2 * 1024)
+#define RATE_MORE        48 /* besides flow_rate_cost: the allocator's part, and a place among timers */
 
 /* The kernel's own defaults, in bytes; used if /proc does not have the values. */
 #define TCP_RMEM_MAX (6 * 1024 * 1024)
@@ -97,12 +109,13 @@ static uint64_t listening_fds(const struct config *config)
 		for (size_t j = 0; j < relay->listen_count; j++)
 			count += is_shared(&relay->listen[j]) ? 1 : relay->listen[j].ports * workers;
 	}
-	return count;
+	return count + config_serves_http(&config->global);
 }
 
 static uint64_t reserved_fds(const struct config *config)
 {
-	return PROCESS_FDS + (uint64_t)estimate_workers(config) * WORKER_FDS + listening_fds(config);
+	return PROCESS_FDS + (uint64_t)estimate_workers(config) * WORKER_FDS + listening_fds(config) +
+	       (config_serves_http(&config->global) ? HTTP_FDS : 0);
 }
 
 uint64_t estimate_max_connections(const struct config *config, uint64_t nofile)
@@ -236,6 +249,19 @@ static uint64_t count_networks(const struct config *config)
 	return count;
 }
 
+static uint64_t http_cost(const struct config *config)
+{
+	if (!config_serves_http(&config->global))
+		return 0;
+	return HTTP_COST + config->relay_count * HTTP_RELAY_COST + count_targets(config) * HTTP_TARGET_COST;
+}
+
+/* Its record in a report. HTTP may have one report, and the dump another. */
+static uint64_t record_cost(const struct config *config)
+{
+	return sizeof(struct pair_record) * (config_serves_http(&config->global) ? 2 : 1);
+}
+
 /* What does not come and go with pairs. libevent's records of their descriptors stay. */
 static uint64_t fixed_cost(const struct config *config, uint64_t max_connections)
 {
@@ -243,7 +269,7 @@ static uint64_t fixed_cost(const struct config *config, uint64_t max_connections
 	uint64_t addresses = count_addresses(config);
 	uint64_t fds = reserved_fds(config) + 2 * (max_connections + PIPES_MAX);
 
-	return PROCESS_COST + workers * (WORKER_COST + fds * WATCHED_COST) +
+	return PROCESS_COST + http_cost(config) + workers * (WORKER_COST + fds * WATCHED_COST) +
 	       config->relay_count * (RELAY_COST + workers * COUNTED_COST) +
 	       count_targets(config) * TARGET_COST + count_networks(config) * NETWORK_COST +
 	       addresses * (ENTRANCE_COST + workers * ACCEPTOR_COST);
@@ -262,7 +288,7 @@ struct estimate estimate_memory(const struct config *config, uint64_t max_connec
 {
 	struct estimate estimate = {
 	        .queues = config->global.memory_max + config->global.memory_max / 10,
-	        .pair = pair_cost(takes_headers(config)) + sizeof(struct pair_record) + PAIR_MORE +
+	        .pair = pair_cost(takes_headers(config)) + record_cost(config) + PAIR_MORE +
 	                rates_cost(config),
 	        .fixed = fixed_cost(config, max_connections),
 	        .kernel_pair = kernel_per_pair(config),

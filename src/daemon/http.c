@@ -13,6 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+/*
+ * libmicrohttpd ends connections that are silent, but not those that dribble. A worker that gives no answer for
+ * so long is stuck.
+ */
+static const struct http_limits limits = {.client_ms = 30000, .wait_ms = 5000};
+
 struct http {
 	struct event_base *base;
 	const struct activation *activation;
@@ -71,7 +77,7 @@ static int start_thread(struct http *http)
 	if (http->wants.fd < 0)
 		error = mailbox_open(&http->wants, http->base, take_want, http);
 	if (!error)
-		http->thread = http_thread_new(&http->wants, &http->want_message);
+		http->thread = http_thread_new(&limits, &http->wants, &http->want_message);
 	return http->thread ? 0 : -ENOMEM;
 }
 

@@ -13,6 +13,18 @@
 struct event_base;
 struct http;
 
+/* Clients at a time; others wait. Those over the number for one IPv4 or IPv6 address are closed. */
+#define HTTP_CLIENTS_MAX         128
+#define HTTP_CLIENTS_PER_ADDRESS 100
+/* Bytes that a request may have. */
+#define HTTP_REQUEST_MAX 16384
+/* Bytes of answers that clients have not taken yet. Beyond that, clients have to come again. */
+#define HTTP_TEXT_MAX (8 * 1024 * 1024)
+/* Pairs that are listed for one request. */
+#define HTTP_PAIRS_MAX 1000
+/* Descriptors that all this takes, besides its listening socket. */
+#define HTTP_FDS (HTTP_CLIENTS_MAX + 8)
+
 /*
  * activation is borrowed. want is called on the base's thread when a report is wanted: http_take_report must
  * follow once. NULL when out of memory.

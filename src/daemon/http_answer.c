@@ -10,7 +10,6 @@
 #include <sys/socket.h>
 
 #define TOP_DEFAULT 50
-#define TOP_MAX     1000
 #define TOP_PROBLEM "expected top=N, a number from 0 to 1000\n"
 
 #define TEXT_TYPE "text/plain; charset=utf-8"
@@ -79,9 +78,10 @@ static enum MHD_Result say_unavailable(const struct http_client *client)
 static enum MHD_Result fulfil(struct http_client *client, const struct http_wish *wish)
 {
 	struct http_texts *texts = &client->thread->texts;
+	bool usable = http_texts_are_fresh(texts) || (client->waiting == HTTP_TOLD && texts->report);
 	struct MHD_Response *response;
 
-	if (client->waiting == HTTP_NOT_WAITING && !http_texts_are_fresh(texts)) {
+	if (client->waiting != HTTP_IN_VAIN && !usable) {
 		http_client_wait(client);
 		return MHD_YES;
 	}
@@ -109,7 +109,7 @@ static enum MHD_Result answer_report(struct http_client *client)
 	struct http_wish wish = {.form = HTTP_JSON};
 	uint64_t count = TOP_DEFAULT;
 
-	if (top && (units_parse_number(top, &count) < 0 || count > TOP_MAX))
+	if (top && (units_parse_number(top, &count) < 0 || count > HTTP_PAIRS_MAX))
 		return say(client, MHD_HTTP_BAD_REQUEST, TOP_PROBLEM, NULL, NULL);
 	if (relay && strlen(relay) > RELAY_NAME_MAX)
 		return say(client, MHD_HTTP_BAD_REQUEST, "expected relay=NAME\n", NULL, NULL);
@@ -149,10 +149,8 @@ static const struct {
 };
 
 /* Only a browser on this machine could be led here by a name that is not ours. */
-static bool is_led_astray(const struct http_client *client)
+static bool is_led_astray(const struct http_client *client, const char *host)
 {
-	const char *host =
-	        MHD_lookup_connection_value(client->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
 	struct endpoint own = {.length = sizeof(own.un)};
 
 	if (!host || getsockname(client->fd, &own.any, &own.length) < 0)
@@ -172,8 +170,9 @@ enum MHD_Result http_answer(void *arg, struct MHD_Connection *connection, const 
 	struct http_client *client =
 	        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
 
+	const char *host = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
+
 	(void)arg;
-	(void)version;
 	(void)body;
 	(void)body_size;
 	(void)context;
@@ -182,7 +181,9 @@ enum MHD_Result http_answer(void *arg, struct MHD_Connection *connection, const 
 	if (!is_get(method))
 		return say(client, MHD_HTTP_METHOD_NOT_ALLOWED, "expected GET or HEAD\n",
 		           MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
-	if (is_led_astray(client))
+	if (!host && strcmp(version, MHD_HTTP_VERSION_1_1) == 0)
+		return say(client, MHD_HTTP_BAD_REQUEST, "expected a Host header\n", NULL, NULL);
+	if (is_led_astray(client, host))
 		return say(client, MHD_HTTP_MISDIRECTED_REQUEST,
 		           "expected an address or localhost as the host\n", NULL, NULL);
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)

@@ -3,16 +3,10 @@
 #include "daemon/http_private.h"
 
 #include "base/clock.h"
+#include "base/number.h"
 #include "net/stream.h"
 
 #include <stdlib.h>
-
-/*
- * For how long a connection may last, and for how long it waits for a report. libmicrohttpd ends connections
- * that are silent, but not those that dribble.
- */
-#define CLIENT_MS 30000
-#define WAIT_MS   5000
 
 static struct http_client *add(struct http_thread *thread, struct MHD_Connection *connection, int fd)
 {
@@ -23,7 +17,7 @@ static struct http_client *add(struct http_thread *thread, struct MHD_Connection
 	client->thread = thread;
 	client->connection = connection;
 	client->fd = fd;
-	client->until = clock_ms() + CLIENT_MS;
+	client->until = clock_ms() + thread->limits.client_ms;
 	if (timers_set(&thread->timers, &client->timer, client->until) == 0)
 		return client;
 	free(client);
@@ -89,10 +83,13 @@ void http_client_wait(struct http_client *client)
 
 	client->waiting = HTTP_WAITING;
 	TAILQ_INSERT_TAIL(&thread->waiting, client, entry);
-	(void)timers_set(&thread->timers, &client->timer, clock_ms() + WAIT_MS); /* it has a place */
+	/* It has a place already. */
+	(void)timers_set(&thread->timers, &client->timer,
+	                 min_u64(client->until, clock_ms() + thread->limits.wait_ms));
 	MHD_suspend_connection(client->connection);
 	if (thread->wanted)
 		return;
+	http_texts_take(&thread->texts, NULL); /* it is too old, and there is to be one at a time */
 	thread->wanted = true;
 	mailbox_post(thread->wants, thread->want);
 }

@@ -9,6 +9,7 @@
 #include "base/mailbox.h"
 #include "base/timers.h"
 #include "config/settings.h"
+#include "daemon/http.h"
 #include "daemon/http_thread.h"
 
 #include <microhttpd.h>
@@ -76,6 +77,7 @@ struct http_client {
 enum http_order { HTTP_LISTEN, HTTP_REPORT, HTTP_STOP, HTTP_ORDERS };
 
 struct http_thread {
+	struct http_limits limits;
 	struct mailbox *wants;
 	struct message *want;
 	struct event_base *base;

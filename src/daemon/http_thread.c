@@ -13,9 +13,8 @@
 #include <event2/event.h>
 #include <stdlib.h>
 
-/* Of a connection: what its request may take, in bytes, and for how long it may be silent. */
-#define REQUEST_MAX 16384
-#define SILENCE_S   10u
+/* How long a client may be silent. */
+#define SILENCE_S 10u
 /* After which time accepting is tried again, when something had run out. */
 #define AGAIN_MS 200
 /* How many clients are accepted before other events are served. */
@@ -47,13 +46,12 @@ static int start_daemon(struct http_thread *thread)
 {
 	const union MHD_DaemonInfo *info;
 
-	thread->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME,
-	                                  0, NULL, NULL, http_answer, thread, MHD_OPTION_CONNECTION_LIMIT,
-	                                  (unsigned)HTTP_CLIENTS_MAX, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-	                                  (unsigned)HTTP_CLIENTS_PER_ADDRESS, MHD_OPTION_CONNECTION_TIMEOUT,
-	                                  SILENCE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)REQUEST_MAX,
-	                                  MHD_OPTION_NOTIFY_CONNECTION, http_clients_note, thread,
-	                                  MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+	thread->daemon = MHD_start_daemon(
+	        MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
+	        http_answer, thread, MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_CLIENTS_MAX,
+	        MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)HTTP_CLIENTS_PER_ADDRESS,
+	        MHD_OPTION_CONNECTION_TIMEOUT, SILENCE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+	        (size_t)HTTP_REQUEST_MAX, MHD_OPTION_NOTIFY_CONNECTION, http_clients_note, thread, MHD_OPTION_END);
 	if (!thread->daemon)
 		return -ENOMEM;
 	info = MHD_get_daemon_info(thread->daemon, MHD_DAEMON_INFO_EPOLL_FD);
@@ -229,12 +227,14 @@ static int init_events(struct http_thread *thread)
 	return error ? error : start_daemon(thread);
 }
 
-struct http_thread *http_thread_new(struct mailbox *wants, struct message *want)
+struct http_thread *http_thread_new(const struct http_limits *limits, struct mailbox *wants,
+                                    struct message *want)
 {
 	struct http_thread *thread = calloc(1, sizeof(*thread));
 
 	if (!thread)
 		return NULL;
+	thread->limits = *limits;
 	thread->wants = wants;
 	thread->want = want;
 	thread->mailbox.fd = -1;

@@ -6,16 +6,18 @@
 #include "relay/entrance.h"
 #include "report/records.h"
 
-/* Clients at a time; others wait. Those over the number for one IPv4 or IPv6 address are closed. */
-#define HTTP_CLIENTS_MAX         128
-#define HTTP_CLIENTS_PER_ADDRESS 100
-/* Bytes of answers that clients have not taken yet. Beyond that, clients have to come again. */
-#define HTTP_TEXT_MAX (16 * 1024 * 1024)
+#include <stdint.h>
+
+struct http_limits {
+	uint64_t client_ms; /* how long a connection may last */
+	uint64_t wait_ms;   /* how long it waits for a report */
+};
 
 struct http_thread;
 
 /* Posts want to wants when it wants a report. NULL when something has run out. */
-struct http_thread *http_thread_new(struct mailbox *wants, struct message *want);
+struct http_thread *http_thread_new(const struct http_limits *limits, struct mailbox *wants,
+                                    struct message *want);
 void http_thread_free(struct http_thread *thread); /* takes NULL */
 
 /* Takes over an entrance that listens, or NULL, and closes the one before. */

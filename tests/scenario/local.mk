@@ -62,10 +62,12 @@ SCENARIOS = \
 	tests/scenario/send_proxy.sh \
 	tests/scenario/refusing.sh \
 	tests/scenario/dump.sh \
+	tests/scenario/http.sh \
 	tests/scenario/workers.sh \
 	tests/scenario/service.sh \
 	tests/scenario/command.sh \
 	tests/scenario/selftest.sh
 TESTS += $(SCENARIOS)
+EXTRA_DIST += tests/scenario/browse.py
 EXTRA_DIST += $(SCENARIOS) tests/scenario/cases.sh tests/scenario/lib.sh tests/scenario/oracle.sh tests/scenario/reload_lib.sh \
 	tests/scenario/targets_lib.sh tests/scenario/control.sh tests/control tests/README.md
