@@ -2,13 +2,14 @@
 """Clients of HTTP that do not behave like a browser. ADDRESS is HOST:PORT or unix:/PATH.
 
 browse.py odd ADDRESS           for each line of the input, "STATUS REQUEST": sends the request and expects one
-                                answer with that status, or any, and then the end. With "none", it waits for no answer
+                                answer with that status, or any, and then the end. With "none", it resets instead
 browse.py crowd ADDRESS N PATH  N clients that are all connected before the first asks; counts the statuses
 browse.py hold ADDRESS N FILE   N clients that send a byte now and then, and take none, until FILE exists
 """
 import collections
 import os
 import socket
+import struct
 import sys
 import time
 
@@ -45,6 +46,7 @@ def odd(address):
         except (BrokenPipeError, ConnectionResetError):
             pass
         if wanted == "none":
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             client.close()
             continue
         answer = receive_all(client, 5)

@@ -86,7 +86,8 @@ report() {
 	client_as slow -i rcvbuf 8K send 10 recv 10 deadline 120 fill 300 touch full await out rst
 	wait_for "three clients to be in" test -e in
 	wait_for "one to be held up" test -e full
-	wait_for "a report that shows it" held_first
+	wait_for "a report that shows it" held_is_there
+	slow_ones_first || fail "those that are slow do not come first"
 	dump_check dump
 	expect_equal "pairs" 4 "$(value pairs weir)"
 	take_report '?top=2'
@@ -105,9 +106,12 @@ report() {
 	grep -qx 'weir_pairs{relay="command-line"} 4' body || fail "the number of pairs in the metrics"
 	touch out
 }
-held_first() {
+held_is_there() {
 	take_report
-	value slow pair | head -n 1 | grep -qx target
+	has flow direction=upload limited_by=target
+}
+slow_ones_first() {
+	value slow pair | awk '$1 != "none" && idle { exit 1 } $1 == "none" { idle = 1 }'
 }
 beside "the report" report
 
