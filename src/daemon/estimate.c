@@ -45,8 +45,9 @@
 #define WATCHED_COST  48   /* libevent's record of a descriptor, in each worker that ever watched it */
 /* Besides pair_cost: its place among timers and origins and in a survey; its pauses; what min_rate counts. */
 #define PAIR_MORE 304
-/* Of HTTP: each client's request, and 2 KiB for libmicrohttpd; a text that grows is there twice. */
-#define HTTP_COST        (HTTP_CLIENTS_MAX * (HTTP_REQUEST_MAX + 2048) + HTTP_TEXT_MAX + 2 * HTTP_PAIRS_MAX * 2048)
+/* Of HTTP: each client's request and 2 KiB for libmicrohttpd; texts, of which one that grows is there twice. */
+#define HTTP_CLIENT_COST (HTTP_REQUEST_MAX + 2048)
+#define HTTP_COST        (HTTP_CLIENTS_MAX * HTTP_CLIENT_COST + HTTP_TEXT_MAX + 2 * HTTP_PAIRS_MAX * 2048)
 #define HTTP_RELAY_COST  (2 * 6144) /* its metrics */
 #define HTTP_TARGET_COST (2 * 1024)
 #define RATE_MORE        48 /* besides flow_rate_cost: the allocator's part, and a place among timers */

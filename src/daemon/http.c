@@ -14,8 +14,8 @@
 #include <string.h>
 
 /*
- * libmicrohttpd ends connections that are silent, but not those that dribble. A worker that gives no answer for
- * so long is stuck.
+ * libmicrohttpd ends connections that are silent, but not those that dribble. A worker that gives no answer
+ * for so long is stuck.
  */
 static const struct http_limits limits = {.client_ms = 30000, .wait_ms = 5000};
 

@@ -8,15 +8,21 @@
 BROWSE=$(cd "$(dirname "$0")" && pwd)/browse.py
 HTTP=127.0.0.9:0 # no relay of a case listens at this address
 
+# The numbers of pairs, in records of these kinds.
+pairs_in() {
+	local kind
+	for kind in "$@"; do value pairs "$kind"; done | tr '\n' ' '
+}
+
 served() {
 	"$WEIR" -t -l 127.0.0.1:1 -T 127.0.0.1:2 -o http_listen=unix:@a >/dev/null 2>&1 &&
 		curl --version >/dev/null 2>&1 && python3 -c '' 2>/dev/null
 }
 
-# http_relay ARG...: a relay to TARGET, and HTTP. WEB is its address.
+# http_relay: a relay to TARGET, and HTTP. WEB is its address.
 http_relay() {
 	served || skip "no libmicrohttpd, no curl or no python3"
-	weir_relay -o http_listen="$HTTP" "$@"
+	weir_relay -o http_listen="$HTTP"
 	WEB=$(web)
 }
 
@@ -24,9 +30,9 @@ web() {
 	sed -n 's/^.* http_listen: listening on //p' weir.log | tail -n 1
 }
 
-# get PATH CURL_ARG...: the status; the body is in "body", the head in "head".
+# get PATH CURL_ARG...: the status; the body is in "body", the head in "head.txt".
 get() {
-	curl -s -m 20 -o body -D head -w '%{http_code}' "${@:2}" "http://$WEB$1" || echo " curl failed: $?"
+	curl -s -m 20 -o body -D head.txt -w '%{http_code}' "${@:2}" "http://$WEB$1" || echo " curl failed: $?"
 }
 
 # expect_get STATUS PATH CURL_ARG...
@@ -42,7 +48,7 @@ take_report() {
 
 # head_has LINE: a pattern of it.
 head_has() {
-	tr -d '\r' <head | grep -qxi -e "$1" || fail "the head has no $1"
+	tr -d '\r' <head.txt | grep -qxi -e "$1" || fail "the head has no $1"
 }
 
 paths() {
@@ -93,13 +99,13 @@ report() {
 	take_report '?top=2'
 	count 2 pair || fail "not two pairs"
 	count 4 flow || fail "not four flows"
-	has end pairs=2 && has weir pairs=4 && has relay pairs=4 && has target pairs=4 || fail "the numbers of pairs"
+	expect_equal "the numbers of pairs" "2 4 4 4 " "$(pairs_in end weir relay target)"
 	take_report '?top=0'
-	count 0 pair && has weir pairs=4 && has relay pairs=4 || fail "pairs that were not asked for"
+	expect_equal "the numbers of pairs" "0 4 4 " "$(pairs_in end weir relay)"
 	take_report '?relay=command-line&top=3'
 	count 3 pair relay=command-line || fail "not three pairs of the relay"
 	take_report '?relay=other'
-	count 0 pair && has relay pairs=4 || fail "pairs of no relay"
+	expect_equal "the numbers of pairs" "0 4 " "$(pairs_in end relay)"
 	expect_get 400 "/report.json?relay=$(printf '%065d' 0)"
 	cp dump dump.web
 	expect_get 200 /metrics
