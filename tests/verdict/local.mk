@@ -12,6 +12,7 @@ EXTRA_DIST += \
 	tests/verdict/situations.py \
 	tests/verdict/stage.py \
 	tests/verdict/table.py \
+	tests/verdict/tap.py \
 	tests/verdict/test_truth.py \
 	tests/verdict/truth.py \
 	tests/verdict/verdict.sh \

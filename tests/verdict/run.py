@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import random
 import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -12,11 +13,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bench"))  # for pa
 
 # pylint: disable=wrong-import-position
 import path_situations  # noqa: E402
+import random_situations  # noqa: E402
 import situations  # noqa: E402
 import stage  # noqa: E402
-import test_truth  # noqa: E402
 import truth  # noqa: E402
+from paths import Unavailable  # noqa: E402
 from table import table  # noqa: E402
+from tap import print_tap  # noqa: E402
 
 TRIES = 3  # of a situation that was spoiled
 ENOUGH = 0.95
@@ -28,7 +31,8 @@ class Play:
 
     situation: stage.Situation
     takes: list = field(default_factory=list)
-    trouble: str = ""  # why it was never staged
+    trouble: str = ""      # why it was not staged, although it was tried
+    unavailable: str = ""  # why this machine cannot stage it
     result: str = ""
     limited_by: str = ""
 
@@ -48,6 +52,9 @@ def play(situation):
         try:
             done.takes = stage.play(situation)
             done.trouble = next(filter(None, (truth.spoiled(situation, take) for take in done.takes)), "")
+        except Unavailable as reason:
+            done.unavailable = str(reason)
+            break
         except stage.Failed as failure:
             done.takes, done.trouble = [], str(failure)
         if not done.trouble:
@@ -69,6 +76,8 @@ def parse_arguments():
     parser.add_argument("--only", metavar="REGEX", default="", help="situations whose class or name has that in it")
     parser.add_argument("--jobs", type=int, default=8, help="situations at a time; default %(default)s")
     parser.add_argument("--rounds", type=int, default=1, help="how often each is staged; default %(default)s")
+    parser.add_argument("--random", type=int, metavar="N", help="N situations drawn at random instead")
+    parser.add_argument("--seed", type=int, default=random.randrange(1 << 30), help="draws the same again")
     parser.add_argument("--list", action="store_true", help="name the situations, stage nothing")
     parser.add_argument("--tap", action="store_true", help="print a test case for each situation")
     parser.add_argument("--part", action="store_true", help="only the part that continuous integration has time for")
@@ -77,15 +86,17 @@ def parse_arguments():
 
 
 def chosen(arguments):
-    known = [each for each in (*situations.everything(), *path_situations.everything())
+    known = (random_situations.drawn(arguments.random, arguments.seed) if arguments.random
+             else (*situations.everything(), *path_situations.everything()))
+    known = [each for each in known
              if re.search(arguments.only, f"{each.kind}: {each.name}") and (each.part or not arguments.part)]
     return known * arguments.rounds
 
 
 def say(done):
     """On standard error, which is nobody's result."""
-    print(f"{done.result or 'spoiled':8} {done.situation.kind}: {done.situation.name}: "
-          f"{done.trouble or ' '.join(done.verdicts())}", file=sys.stderr, flush=True)
+    print(f"{done.result or ('skipped' if done.unavailable else 'spoiled'):8} {done.situation.kind}: {done.situation.name}: "
+          f"{done.unavailable or done.trouble or ' '.join(done.verdicts())}", file=sys.stderr, flush=True)
     return done
 
 
@@ -98,25 +109,9 @@ def play_all(chosen_ones, jobs):
 
 
 def is_good(plays):
+    """As far as this machine can stage them."""
     right = sum(done.result == "right" for done in plays)
     return right >= ENOUGH * len(plays) and all(done.result and done.result != "opposite" for done in plays)
-
-
-def as_case(number, done):
-    """Lines of TAP."""
-    takes = [f"# {take.record['slow']}/{take.record['why']} {json.dumps(vars(take))}" for take in done.takes]
-    trouble = [f"# {done.trouble}", *takes] if done.result != "right" else []
-    return [*trouble, f"{'ok' if done.result == 'right' else 'not ok'} {number} - {done.situation.kind}: "
-            f"{done.situation.name}: {' or '.join(done.situation.truth)}"]
-
-
-def print_tap(plays):
-    """Whether all is right."""
-    wrong = [f"# {line}" for line in test_truth.failures()]
-    print("\n".join([*wrong, f"{'not ok' if wrong else 'ok'} 1 - the stage can tell what is true"]))
-    for number, done in enumerate(plays, 2):
-        print("\n".join(as_case(number, done)))
-    print(f"1..{len(plays) + 1}")
 
 
 def main():
@@ -131,6 +126,7 @@ def main():
     if arguments.tap:
         print_tap(plays)
         return
+    plays = [done for done in plays if not done.unavailable]
     print("\n".join(table(plays)))
     if arguments.json:
         Path(arguments.json).write_text(json.dumps([done.as_json() for done in plays], indent=1))
