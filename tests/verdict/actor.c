@@ -11,6 +11,7 @@
  *   flood=MS       says as much as is taken for so long
  *   wait=BYTES     until so many more bytes have been heard
  *   read=BYTES     hears so many bytes
+ *   after=BYTES    hears on once so many more bytes have been said, as one does that says before it hears
  *   rest=MS        does nothing on purpose
  *   end            ends its stream; says nothing more
  *   stop           says nothing more; hears nothing more, and keeps the connection

@@ -33,7 +33,7 @@ void account_enter(struct account *account, enum doing doing);
 /* What there is until now. */
 void account_read(struct account *account, uint64_t now, uint64_t total[DOINGS]);
 
-enum act { ACT_SEND, ACT_FLOOD, ACT_WAIT, ACT_READ, ACT_REST, ACT_END, ACT_STOP };
+enum act { ACT_SEND, ACT_FLOOD, ACT_WAIT, ACT_READ, ACT_AFTER, ACT_REST, ACT_END, ACT_STOP };
 
 struct line {
 	enum act act;

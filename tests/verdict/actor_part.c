@@ -47,8 +47,8 @@ static const struct {
 	const char *word;
 	enum act act;
 } acts[] = {
-        {"send=", ACT_SEND}, {"flood=", ACT_FLOOD}, {"wait=", ACT_WAIT}, {"read=", ACT_READ},
-        {"rest=", ACT_REST}, {"end", ACT_END},      {"stop", ACT_STOP},
+        {"send=", ACT_SEND},   {"flood=", ACT_FLOOD}, {"wait=", ACT_WAIT}, {"read=", ACT_READ},
+        {"after=", ACT_AFTER}, {"rest=", ACT_REST},   {"end", ACT_END},    {"stop", ACT_STOP},
 };
 
 bool part_add(struct part *part, const char *word)
@@ -101,6 +101,14 @@ static bool poll_for(struct end *end, struct account *account, short events, enu
 	return r > 0 && !(events == POLLOUT && one.revents & (POLLERR | POLLHUP));
 }
 
+static void say_news(struct end *end, uint64_t bytes)
+{
+	pthread_mutex_lock(&end->lock);
+	end->said += bytes;
+	pthread_cond_broadcast(&end->news);
+	pthread_mutex_unlock(&end->lock);
+}
+
 static bool say_piece(struct end *end, size_t size)
 {
 	ssize_t sent;
@@ -108,7 +116,7 @@ static bool say_piece(struct end *end, size_t size)
 	end->spoke_last = true; /* before, as the other thread may hear the answer at once */
 	sent = send(end->fd, piece, size < PIECE ? size : PIECE, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (sent > 0) {
-		end->said += (uint64_t)sent;
+		say_news(end, (uint64_t)sent);
 		return true;
 	}
 	return errno == EAGAIN && poll_for(end, &end->saying, POLLOUT, DOING_BLOCKED);
@@ -195,7 +203,7 @@ static void hear_news(struct end *end, uint64_t bytes, bool over)
 	pthread_mutex_lock(&end->lock);
 	end->heard += bytes;
 	end->over = over;
-	pthread_cond_signal(&end->news);
+	pthread_cond_broadcast(&end->news);
 	pthread_mutex_unlock(&end->lock);
 }
 
@@ -238,9 +246,22 @@ static void hear_rest(struct end *end, uint64_t until)
 	account_enter(&end->hearing, DOING_WORK);
 }
 
-static bool hear_line(struct end *end, const struct line *line)
+/* Until so many bytes have been said, in vain if nothing more is said. */
+static void hear_after(struct end *end, uint64_t goal)
+{
+	pthread_mutex_lock(&end->lock);
+	while (end->said < goal)
+		pthread_cond_wait(&end->news, &end->lock);
+	pthread_mutex_unlock(&end->lock);
+}
+
+static bool hear_line(struct end *end, const struct line *line, uint64_t *awaited)
 {
 	switch (line->act) {
+	case ACT_AFTER:
+		*awaited += number_of(end, line);
+		hear_after(end, *awaited);
+		return true;
 	case ACT_READ:
 		return hear_bytes(end, number_of(end, line));
 	case ACT_REST:
@@ -256,9 +277,10 @@ static void *hear(void *context)
 {
 	struct end *end = context;
 	const struct part *part = end->hear;
+	uint64_t awaited = 0;
 
 	for (unsigned i = 0; i < part->count; i = i + 1 < part->count ? i + 1 : part->loop) {
-		if (!hear_line(end, &part->lines[i]))
+		if (!hear_line(end, &part->lines[i], &awaited))
 			break;
 	}
 	hear_news(end, 0, true);

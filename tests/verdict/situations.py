@@ -49,6 +49,20 @@ def slow_readers_of_answers():
                     Pair("say send=1000000 wait=100", "say wait=1000000 send=100 hear read=50000 rest=50"))
 
 
+def slow_readers_that_speak():
+    """Small messages go the same or the other way all the time, and hide nothing."""
+    for side in SIDES:
+        slow = "read=20000 rest=100"
+        yield Situation("slow reader", f"{side}, which says little meanwhile", (f"{side}/reading",),
+                        pair(side, f"say send=10 rest=200 hear {slow}", FLOOD), part=side == "client")
+        yield Situation("slow reader", f"{side}, of what it has sent", (f"{side}/reading",),
+                        pair(side, f"{FLOOD} hear {slow}", "say wait=10000 send=10000 hear read=10000 after=10000"))
+        yield Situation("stopped reader", f"{side}, which says little meanwhile", (f"{side}/reading",),
+                        pair(side, "say send=10 rest=200 hear stop", FLOOD))
+        yield Situation("stopped reader", f"{side}, of what it has sent", (f"{side}/reading",),
+                        pair(side, f"{FLOOD} hear stop", "say wait=10000 send=10000 hear read=10000 after=10000"))
+
+
 def stopped_readers():
     for side in SIDES:
         for name, hear in (("at once", "stop"), ("after 1M", "read=1000000 loop stop")):
@@ -111,6 +125,12 @@ def turns():
                     Pair("say rest=60 send=100 wait=1000", "say wait=100 rest=400 send=1000"))
     yield Situation("client thinks", "the answer takes a little", ("client/thinking",),
                     Pair("say rest=400 send=100 wait=1000", "say wait=100 rest=60 send=1000"))
+    yield Situation("client thinks", "types, and sees what it types", ("client/thinking",),
+                    Pair("say rest=50-400 send=1 wait=1", "say wait=1 send=1"))
+    yield Situation("trickling source", "target, in each answer", ("target/sending",),
+                    Pair("say send=100 wait=10000", "say wait=100" + 10 * " send=1000 rest=60"))
+    yield Situation("trickling source", "client, in each question", ("client/sending",),
+                    Pair("say wait=100" + 10 * " send=1000 rest=60", "say send=100 wait=10000"))
     yield Situation("client thinks", "the target speaks first", ("client/thinking",),
                     Pair("say wait=50 rest=300 send=100", "say send=50 wait=100"))
 
@@ -209,7 +229,7 @@ def idle():
     yield Situation("idle", "unix sockets", ("none/idle",), Pair(question, answer, is_unix=SIDES), settle=5)
 
 
-CLASSES = (slow_readers, slow_readers_of_answers, stopped_readers, backlogs, trickles, bursts, turns, silences,
+CLASSES = (slow_readers, slow_readers_of_answers, slow_readers_that_speak, stopped_readers, backlogs, trickles, bursts, turns, silences,
            half_closed, connecting, waiting_for_the_client, rates, memory, full_speed, one_cpu, idle)
 
 

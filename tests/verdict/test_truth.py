@@ -19,6 +19,7 @@ MEASURED = (
     ("client/reading", did(hear_unread=0.9, hear_bytes=10), did(say_blocked=0.9, say_bytes=10)),
     ("target/reading", did(say_blocked=0.9, say_bytes=10), did(hear_unread=0.9, hear_bytes=10)),
     ("client/reading", did(hear_unread=0.9, hear_bytes=10), did(say_sending=0.9, say_bytes=20)),
+    ("client/reading", did(hear_unread=0.9, hear_bytes=9, say_sending=0.9), did(say_blocked=0.9, say_bytes=9)),
     ("mixed", did(hear_unread=0.9, hear_bytes=10), did(say_sending=0.9, say_bytes=11)),
     ("mixed", did(say_turn=0.5), did(say_turn=0.5)),
     ("client/thinking", did(say_turn=0.7), did(say_turn=0.3)),

@@ -40,7 +40,7 @@ def measure(client, target):
     if not target:
         return "absent" if first < MOST else max(found, key=found.get)
     for reader, shares, source in (("client", client, target), ("target", target, client)):
-        if shares["hear"]["unread"] >= MOST and falls_behind(shares, source):
+        if shares["hear"]["unread"] >= MOST and (source["say"]["blocked"] >= MOST or falls_behind(shares, source)):
             return f"{reader}/reading"
     if first >= MOST and second <= LITTLE:
         return max(found, key=found.get)
