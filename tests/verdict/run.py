@@ -78,6 +78,7 @@ def parse_arguments():
     parser.add_argument("--rounds", type=int, default=1, help="how often each is staged; default %(default)s")
     parser.add_argument("--random", type=int, metavar="N", help="N situations drawn at random instead")
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 30), help="draws the same again")
+    parser.add_argument("--no-path", action="store_true", help="only those that need no path")
     parser.add_argument("--list", action="store_true", help="name the situations, stage nothing")
     parser.add_argument("--tap", action="store_true", help="print a test case for each situation")
     parser.add_argument("--part", action="store_true", help="only the part that continuous integration has time for")
@@ -85,12 +86,16 @@ def parse_arguments():
     return parser.parse_args()
 
 
+def known(arguments):
+    if arguments.random:
+        return random_situations.drawn(arguments.random, arguments.seed)
+    return (*situations.everything(), *(() if arguments.no_path else path_situations.everything()))
+
+
 def chosen(arguments):
-    known = (random_situations.drawn(arguments.random, arguments.seed) if arguments.random
-             else (*situations.everything(), *path_situations.everything()))
-    known = [each for each in known
+    those = [each for each in known(arguments)
              if re.search(arguments.only, f"{each.kind}: {each.name}") and (each.part or not arguments.part)]
-    return known * arguments.rounds
+    return those * arguments.rounds
 
 
 def say(done):

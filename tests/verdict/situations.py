@@ -42,10 +42,11 @@ def slow_readers():
                          part=variant in ("copied", "unix both"))
 
 
-def slow_readers_of_answers():
-    yield Situation("slow reader", "client, of answers of 1M", ("client/reading",),
+def slow_readers_of_messages():
+    """The kernel has taken all of a message before it is read: nothing tells slow reading from the turn after it."""
+    yield Situation("slow reader", "client, of answers of 1M", ("client/reading", "client/thinking"),
                     Pair("say send=100 wait=1000000 hear read=50000 rest=50", "say wait=100 send=1000000"))
-    yield Situation("slow reader", "target, of questions of 1M", ("target/reading",),
+    yield Situation("slow reader", "target, of questions of 1M", ("target/reading", "target/answer"),
                     Pair("say send=1000000 wait=100", "say wait=1000000 send=100 hear read=50000 rest=50"))
 
 
@@ -208,8 +209,6 @@ def full_speed():
     for name, client, target in (("up", FLOOD, ""), ("down", "", FLOOD), ("both ways", FLOOD, FLOOD)):
         yield Situation("full speed", name, truth, Pair(client, target), alone=True, part=name == "both ways")
         yield Situation("full speed", f"{name}, copied", truth, Pair(client, target, ("splice = off",)), alone=True)
-    yield Situation("full speed", "questions and answers", truth,
-                    Pair("say send=64 wait=64", "say wait=64 send=64"), alone=True)
 
 
 def one_cpu():
@@ -229,7 +228,7 @@ def idle():
     yield Situation("idle", "unix sockets", ("none/idle",), Pair(question, answer, is_unix=SIDES), settle=5)
 
 
-CLASSES = (slow_readers, slow_readers_of_answers, slow_readers_that_speak, stopped_readers, backlogs, trickles, bursts, turns, silences,
+CLASSES = (slow_readers, slow_readers_of_messages, slow_readers_that_speak, stopped_readers, backlogs, trickles, bursts, turns, silences,
            half_closed, connecting, waiting_for_the_client, rates, memory, full_speed, one_cpu, idle)
 
 
