@@ -33,8 +33,10 @@ class Play:
     takes: list = field(default_factory=list)
     trouble: str = ""      # why it was not staged, although it was tried
     unavailable: str = ""  # why this machine cannot stage it
+    life: stage.Life = None
     result: str = ""
     limited_by: str = ""
+    at_the_end: str = ""   # the result of the close line, if it is there and can be judged
 
     def verdicts(self):
         return [f"{take.record['slow']}/{take.record['why']}" for take in self.takes]
@@ -42,6 +44,7 @@ class Play:
     def as_json(self):
         return {"class": self.situation.kind, "name": self.situation.name, "truth": self.situation.truth,
                 "result": self.result, "limited_by": self.limited_by, "trouble": self.trouble,
+                "at_the_end": self.at_the_end, "life": vars(self.life) if self.life else None,
                 "takes": [vars(take) for take in self.takes]}
 
 
@@ -50,7 +53,7 @@ def play(situation):
     done = Play(situation)
     for _ in range(TRIES):
         try:
-            done.takes = stage.play(situation)
+            done.takes, done.life = stage.play(situation)
             done.trouble = next(filter(None, (truth.spoiled(situation, take) for take in done.takes)), "")
         except Unavailable as reason:
             done.unavailable = str(reason)
@@ -68,6 +71,7 @@ def judge(done):
     seen = [(truth.truths_of(done.situation, take), take.record) for take in done.takes]
     done.result = truth.worst(truth.compare(truths, record["slow"], record["why"]) for truths, record in seen)
     done.limited_by = truth.worst(truth.compare_limited_by(truths, record["flow"]) for truths, record in seen)
+    done.at_the_end = truth.compare_life(done.situation, done.life)
 
 
 def parse_arguments():
@@ -100,7 +104,8 @@ def chosen(arguments):
 
 def say(done):
     """On standard error, which is nobody's result."""
-    print(f"{done.result or ('skipped' if done.unavailable else 'spoiled'):8} {done.situation.kind}: {done.situation.name}: "
+    result = done.result or ("skipped" if done.unavailable else "spoiled")
+    print(f"{result:8} {done.situation.kind}: {done.situation.name}: "
           f"{done.unavailable or done.trouble or ' '.join(done.verdicts())}", file=sys.stderr, flush=True)
     return done
 

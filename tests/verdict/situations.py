@@ -199,6 +199,8 @@ def memory():
                         part=side == "client")
         yield Situation("memory is short", f"{side} trickles", (f"{side}/sending",),
                         pair(side, "say send=1000 rest=50", ""), settings=settings, others=hogs)
+    yield Situation("memory is short", "a fast source rests", ("target/sending",),
+                    Pair("", "say send=100000 rest=50"), settings=settings, others=hogs)
     yield Situation("memory is short", "slow answer", ("target/answer",),
                     Pair("say send=100 wait=1000", "say wait=100 rest=100 send=1000"), settings=settings, others=hogs)
 
@@ -228,8 +230,10 @@ def idle():
     yield Situation("idle", "unix sockets", ("none/idle",), Pair(question, answer, is_unix=SIDES), settle=5)
 
 
-CLASSES = (slow_readers, slow_readers_of_messages, slow_readers_that_speak, stopped_readers, backlogs, trickles, bursts, turns, silences,
-           half_closed, connecting, waiting_for_the_client, rates, memory, full_speed, one_cpu, idle)
+CLASSES = (
+    slow_readers, slow_readers_of_messages, slow_readers_that_speak, stopped_readers, backlogs, trickles, bursts, turns,
+    silences, half_closed, connecting, waiting_for_the_client, rates, memory, full_speed, one_cpu, idle,
+)
 
 
 def everything():

@@ -75,6 +75,15 @@ class Take:
     cpu: list = field(default_factory=list)     # what part of one weir's busiest thread had, and wanted
 
 
+@dataclass
+class Life:
+    """The close line of the pair, and what the actors did from its beginning to its end."""
+
+    record: dict
+    client: dict
+    target: dict
+
+
 class Cpu:
     """How busy the busiest thread of a process is. It is looked at from making one to close()."""
 
@@ -150,7 +159,14 @@ class Actor:
         return {part: {key: (last[part][key] - first[part][key]) / span / (1 if key == "bytes" else 1e6)
                        for key in last[part]} for part in last}
 
+    def life(self):
+        """What it did from its first sample with a connection to its last one; nothing if there are none."""
+        samples = [sample for sample in self.samples if "say" in sample]
+        return self.share(samples[0]["time"], samples[-1]["time"]) if len(samples) > 1 else {}
+
     def close(self):
+        if self.process.stdin.closed:
+            return
         self.process.stdin.close()
         try:
             self.process.wait(5)
@@ -255,7 +271,7 @@ class Stage:
         return " is ready" in self.log.read_text()
 
     def _stop_weir(self):
-        """Twice SIGTERM, as it would wait for its pairs."""
+        """Twice SIGTERM, as it would wait for its pairs. It may have ended already."""
         for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGKILL):
             try:
                 self.weir.send_signal(number)
@@ -285,8 +301,19 @@ class Stage:
                     [self.cpu.share(*span) for span in spans])
 
 
+    def end(self, pair):
+        """Ends both actors. None if that pair gets no close line, as one whose client never spoke."""
+        client, target = self.actors[MAIN]
+        client.close()
+        target.close()
+        self._stop_weir()
+        line = re.search(rf" closed pair={pair} (.*)", self.log.read_text())
+        words = dict(word.split("=", 1) for word in line.group(1).split()) if line else {}
+        return Life(words, client.life(), target.life()) if line else None
+
+
 def play(situation):
-    """The takes of a situation. Raises Failed if it did not come about."""
+    """The takes of a situation, and the pair's life. Raises Failed if it did not come about."""
     with Stage(situation) as stage:
         if situation.during:
             situation.during(stage)
@@ -295,4 +322,4 @@ def play(situation):
         for number in range(DUMPS):
             time.sleep(BETWEEN_DUMPS if number else 0)
             takes.append(stage.take())
-        return takes
+        return takes, stage.end(takes[-1].record["id"])

@@ -3,13 +3,15 @@
 from truth import RESULTS
 
 HEAD = ("class", "staged", "right", "silent", "wrong why", "wrong", "opposite", "limited_by: right", "silent", "wrong",
-        "opposite")
+        "opposite", "close line: staged", "right", "opposite")
 
 
 def _row(name, plays):
     counts = [sum(play.result == result for play in plays) for result in RESULTS]
     limited = [sum(play.limited_by == result for play in plays) for result in ("right", "silent", "wrong", "opposite")]
-    return [name, len(plays), *counts, *limited]
+    ends = [sum(bool(play.at_the_end) for play in plays),
+            *(sum(play.at_the_end == result for play in plays) for result in ("right", "opposite"))]
+    return [name, len(plays), *counts, *limited, *ends]
 
 
 def table(plays):

@@ -60,12 +60,16 @@ def actor_word(truth):
     return "nothing" if why == "idle" else truth
 
 
+def words(situation):
+    """All that its actors may measure."""
+    return {actor_word(truth) for truth in situation.truth}
+
+
 def spoiled(situation, take):
     """Why the actors did not do what was to be staged, or None."""
-    wanted = {actor_word(truth) for truth in situation.truth}
     for client, target in zip(take.client, take.target):
         word = (situation.measured or measure)(client, target)
-        if word not in wanted:
+        if word not in words(situation):
             found = {name: round(part, 2) for name, part in rests(client, target).items() if part >= 0.05}
             return f"staged {situation.truth[0]}, measured {word} {found}"
     return None
@@ -98,6 +102,28 @@ def compare(truths, slow, why):
     if slow == "none":
         return "silent"
     return "opposite" if {OPPOSITE.get(side) for side in sides} == {slow} else "wrong"
+
+
+def has_waited(truths, record):
+    """Whether the side that is slow was waited for most of the time, and the other one little."""
+    slow = truths[0].split("/")[0]
+    if slow not in OPPOSITE:
+        return True
+    waited = {side: int(record[f"waited_{side}_ms"]) / max(int(record["duration_ms"]), 1) for side in OPPOSITE}
+    return waited[slow] >= MOST - 0.1 and waited[OPPOSITE[slow]] <= LITTLE + 0.1
+
+
+def compare_life(situation, life):
+    """
+    One of RESULTS for a close line. Empty if that has no verdict, or if something else was true over the life of
+    the pair than at its end.
+    """
+    if not life or "slow" not in life.record:
+        return ""
+    if (situation.measured or measure)(life.client, life.target) not in words(situation):
+        return ""
+    result = compare(situation.truth, life.record["slow"], life.record["why"])
+    return result if result != "right" or has_waited(situation.truth, life.record) else "why"
 
 
 def compare_limited_by(truths, flows):
