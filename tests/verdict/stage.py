@@ -108,6 +108,8 @@ class Cpu:
     def share(self, begin, end):
         """From begin to end (us), or a little less: the parts of the time it had a CPU, and wanted one."""
         inside = [sample for sample in self.samples if begin <= sample[0] <= end]
+        if len(inside) < 2:
+            raise Failed("this machine is too busy to look at weir's threads")
         (first, before), (last, after) = inside[0], inside[-1]
         parts = {task: [(now - then) / 1000 / (last - first) for now, then in zip(spent, before.get(task, (0, 0)))]
                  for task, spent in after.items()}
