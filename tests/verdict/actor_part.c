@@ -288,9 +288,17 @@ static void *hear(void *context)
 	return NULL;
 }
 
-int end_play(struct end *end)
+/* Nobody waits for it: it ends with the process. */
+static int start(void *(*part)(void *), struct end *end)
 {
 	pthread_t thread;
+	int r = pthread_create(&thread, NULL, part, end);
+
+	return r != 0 ? -r : -pthread_detach(thread);
+}
+
+int end_play(struct end *end)
+{
 	int r;
 
 	end->saying.since = end->hearing.since = now_us();
@@ -298,8 +306,6 @@ int end_play(struct end *end)
 	pthread_cond_init(&end->news, NULL);
 	pthread_mutex_init(&end->saying.lock, NULL);
 	pthread_mutex_init(&end->hearing.lock, NULL);
-	r = pthread_create(&thread, NULL, say, end);
-	if (r == 0)
-		r = pthread_create(&thread, NULL, hear, end);
-	return -r;
+	r = start(say, end);
+	return r < 0 ? r : start(hear, end);
 }

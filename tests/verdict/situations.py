@@ -209,7 +209,7 @@ def full_speed():
     """Nobody rests. It is weir's CPU if that is used up, and nobody otherwise."""
     truth = ("none/idle", "relay/cpu")
     for name, client, target in (("up", FLOOD, ""), ("down", "", FLOOD), ("both ways", FLOOD, FLOOD)):
-        yield Situation("full speed", name, truth, Pair(client, target), alone=True, part=name == "both ways")
+        yield Situation("full speed", name, truth, Pair(client, target), alone=True)
         yield Situation("full speed", f"{name}, copied", truth, Pair(client, target, ("splice = off",)), alone=True)
 
 
