@@ -121,6 +121,8 @@ def sources():
             for where, link in links.items():
                 yield staged("trickling source behind a path", side, f"{name}, {where}", "sending", link,
                              pair(side, line, HEAR))
+        yield staged("trickling source behind a path", side, "1M every 2 s, 20 ms", "sending",
+                     ("delay 10", "rate 8000", "queue 512"), pair(side, "say send=1000000 rest=1900", HEAR))
 
 
 def round_trips():

@@ -17,7 +17,7 @@ class Link:
         self.rate = int(math.exp(draw.uniform(math.log(100), math.log(4000))))
         self.queue = draw.choice((32, 64, 256))
         self.loss = draw.choice((0, 0, 1, 3))
-        self.jitter = draw.choice((0, 0, 5, 20))
+        self.jitter = draw.choice((0, 0, self.delay // 4, self.delay // 2))
 
     def orders(self):
         return tuple(f"{key} {value}" for key, value in vars(self).items())
@@ -50,7 +50,7 @@ def _source(draw, link):
     """What it says at once is gone long before it says more."""
     piece = int(math.exp(draw.uniform(math.log(200), math.log(20000))))
     needs = link.trip() * max(1, math.log2(piece / SEGMENT)) + piece / link.capacity()
-    return "sending", f"say send={piece} rest={int(1000 * max(0.05, needs * draw.uniform(4, 10)))}", HEAR
+    return "sending", f"say send={piece} rest={int(1000 * min(1, max(0.05, needs * draw.uniform(4, 10))))}", HEAR
 
 
 def _trips(_draw, _link):
