@@ -5,7 +5,6 @@
  */
 (() => {
 const PERIOD_MS = 2000; // weir makes a report a second at most
-const RETRY_MS = 4000;
 const PATIENCE_MS = 10000;
 const SPANS_MS = [30000, 60000, 120000, 300000]; // of the lines: the shortest that has all there is
 const SPAN_MS = SPANS_MS[SPANS_MS.length - 1];
@@ -49,6 +48,7 @@ function scaled(value, step, units) {
 const bytes = (value) => scaled(value, 1024, ["B", "KiB", "MiB", "GiB", "TiB", "PiB"]);
 const perSecond = (value) => value === null ? "–" : `${bytes(value)}/s`;
 const count = (value) => number.format(value);
+const several = (value, what) => `${count(value)} ${what}${value === 1 ? "" : "s"}`;
 const percent = (permille) => `${Math.round(permille / 10)} %`;
 
 function duration(ms) {
@@ -308,7 +308,7 @@ function relayQueue(direction) {
 
 function makeRelay(name) {
 	const button = element("button", {type: "button", class: "name", title: "Show only this relay"}, name);
-	const pairs = figure("pairs"), removed = element("span", {});
+	const pairs = figure("pairs"), unit = element("span", {}), removed = element("span", {});
 	const line = plot(), legend = element("span", {class: "sub"});
 	const up = element("span", {}), down = element("span", {});
 	const queues = [relayQueue("upload"), relayQueue("download")];
@@ -319,14 +319,14 @@ function makeRelay(name) {
 	const nodes = (list) => list.map((item) => item.node);
 	const node = row(name,
 		element("th", {role: "rowheader", scope: "row", class: "wide"}, button,
-			element("span", {class: "sub"}, pairs, " pairs", removed)),
+			element("span", {class: "sub"}, pairs, unit, removed)),
 		cell("", true, element("div", {class: "rates"},
 			element("div", {class: "plot"}, line.node, legend),
 			element("div", {class: "figures"},
 				element("span", {class: "upload"}, unseen("upload "), up),
 				element("span", {class: "download"}, unseen("download "), down)))),
 		cell("Longest queues", true, ...nodes(queues)),
-		cell("Pairs that wait for", false, ...nodes(waits)),
+		cell("Waiting for", false, ...nodes(waits)),
 		cell("Targets", false, ...nodes(targets)),
 		cell("Clients", true, ...nodes(clients)));
 	button.addEventListener("click", () => choose(wanted.relay === name ? "" : name));
@@ -337,6 +337,7 @@ function makeRelay(name) {
 			const samples = history.get(name) ?? [], last = samples[samples.length - 1];
 			mark(button, "aria-pressed", String(wanted.relay === name));
 			put(pairs, relay.pairs, count(relay.pairs));
+			say(unit, relay.pairs === 1 ? " pair" : " pairs");
 			say(removed, relay.state === "removed" ? ", removed from the configuration" : "");
 			node.classList.toggle("removed", relay.state === "removed");
 			say(legend, line.update(samples, shown.at));
@@ -382,6 +383,7 @@ function pairFlow(direction) {
 			put(high, flow.high, bytes(flow.high));
 			say(reading, flow.reading === "paused" ? " paused" : flow.reading === "ended" ? " ended" : "");
 			mark(reading, "class", flow.reading === "paused" ? "paused" : "zero");
+			mark(reading, "data-reading", flow.reading);
 		},
 	};
 }
@@ -526,9 +528,9 @@ function showTitle(text) {
 
 function showProcess(weir) {
 	const used = weir.memory_max > 0 ? ` of ${bytes(weir.memory_max)}` : "";
-	say(find("process"), `${weir.version}, up for ${duration(weir.uptime_ms)}, ${count(weir.pairs)} pairs, ` +
-		`queues hold ${bytes(weir.used)}${used}, report of ${clock(new Date(weir.time))}`);
-	showTitle(`${count(weir.pairs)} pairs`);
+	say(find("process"), `${weir.version}, up for ${duration(weir.uptime_ms)}, ` +
+		`${several(weir.pairs, "pair")}, queues hold ${bytes(weir.used)}${used}, report of ${clock(new Date(weir.time))}`);
+	showTitle(several(weir.pairs, "pair"));
 }
 
 /* How many pairs wait for whom: of all, not only of those that are listed. */
@@ -536,8 +538,8 @@ function legendOf(relays) {
 	const sum = (field) => relays.reduce((all, relay) => all + (relay[field] ?? 0), 0);
 	if (!relays.some((relay) => isKnown(relay.slow_client)))
 		return "";
-	return `Of ${count(sum("pairs"))} pairs, ${count(sum("slow_client"))} wait for their client, ` +
-		`${count(sum("slow_target"))} for their target, ${count(sum("slow_relay"))} for weir.`;
+	return `Of ${several(sum("pairs"), "pair")}, ${count(sum("slow_client"))} waiting for the client, ` +
+		`${count(sum("slow_target"))} for the target, ${count(sum("slow_relay"))} for weir.`;
 }
 
 function show() {
@@ -638,7 +640,7 @@ async function round() {
 	if (!wanted.hold && !lost)
 		show();
 	showState();
-	timer = setTimeout(round, lost ? RETRY_MS : PERIOD_MS);
+	timer = setTimeout(round, PERIOD_MS);
 }
 
 /* --- what the user wants; kept in the address, so that it can be passed on --- */
