@@ -3,6 +3,7 @@ REAL = \
 	tests/real/iperf3.sh \
 	tests/real/kubernetes.sh \
 	tests/real/nginx.sh \
+	tests/real/page.sh \
 	tests/real/postgres.sh \
 	tests/real/proxy.sh \
 	tests/real/recipes.sh \
@@ -12,7 +13,8 @@ REAL = \
 	tests/real/service.sh \
 	tests/real/package.sh
 TESTS += $(REAL)
-EXTRA_DIST += $(REAL) tests/real/lib.sh tests/real/kubernetes.py tests/real/machine.sh tests/real/programs.sh
+EXTRA_DIST += $(REAL) tests/real/lib.sh tests/real/browse.py tests/real/kubernetes.py tests/real/machine.sh \
+	tests/real/page_rows.js tests/real/programs.sh tests/real/scene.sh
 
 clean-local:
 	rm -rf tests/real/machines
