@@ -248,8 +248,10 @@ static void load(struct loader *loader, struct config *config)
 	loader_read(loader);
 	sources_check(loader);
 	finish_relays(loader);
-	access_check(loader);
-	paths_check(loader);
+	if (!loader->request->only_looks) {
+		access_check(loader);
+		paths_check(loader);
+	}
 	clashes_check(loader);
 	rings_check(loader);
 	misfits_check(loader);

@@ -19,6 +19,7 @@ struct config_request {
 	size_t target_count;
 	char **option; /* -o [SECTION.]KEY=VALUE, SECTION global or defaults; the last value counts, or all */
 	size_t option_count;
+	bool only_looks; /* nothing will be made there: not asked whether this user could make it */
 	int louder; /* how many -v, less how many -q; counts from the level that the configuration asks for */
 };
 

@@ -108,6 +108,21 @@ START_TEST(folder_of_somebody_else)
 }
 END_TEST
 
+/* Whoever only looks need not be able to do what weir does with its paths. */
+START_TEST(paths_do_not_matter_to_who_only_looks)
+{
+	static const char text[] =
+	        "[global]\ndump_file = /none/dump\n" RELAY "listen = unix:/none/l owner=nobody-at-all\n";
+	const struct config_request request = {.file = file, .only_looks = true};
+	struct config *config;
+
+	write_file(text, strlen(text));
+	config = config_load(&request, &errors);
+	ck_assert_ptr_nonnull(config);
+	config_put(config);
+}
+END_TEST
+
 START_TEST(path_without_a_folder_is_in_the_working_one)
 {
 	ck_assert_int_eq(chdir(folder), 0);
@@ -133,6 +148,7 @@ int main(void)
 	tcase_add_loop_test(tcase, what_is_in_the_way, 0, COUNT(cases));
 	tcase_add_test(tcase, folder_of_somebody_else);
 	tcase_add_test(tcase, path_without_a_folder_is_in_the_working_one);
+	tcase_add_test(tcase, paths_do_not_matter_to_who_only_looks);
 	tcase_add_test(tcase, path_on_the_command_line);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
