@@ -2,6 +2,9 @@
 dist_man_MANS += man/relay.ini.5
 dist_man_MANS += man/weir.8
 dist_man_MANS += man/weir-metrics.7
+if HAVE_TOP
+dist_man_MANS += man/weir-top.1
+endif
 dist_man_MANS += man/weir-operation.7
 dist_man_MANS += man/weir-recipes.7
 
