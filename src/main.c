@@ -7,26 +7,29 @@
 #include "daemon/daemon.h"
 #include "daemon/estimate.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define EXIT_USAGE 64 /* EX_USAGE of sysexits.h(3head) */
 
 #define DEFAULT_FILE SYSCONFDIR "/weir/relay.ini"
 
-enum action { ACTION_RUN, ACTION_TEST, ACTION_PRINT };
+enum action { ACTION_RUN, ACTION_TEST, ACTION_PRINT, ACTION_TOP };
 
 struct command {
 	struct config_request request;
 	enum action action;
 	bool explains; /* ACTION_PRINT, of which -v prints more */
+	char *address; /* ACTION_TOP; or NULL */
 };
 
-enum { OPTION_PRINT_CONFIG = 256 };
+enum { OPTION_PRINT_CONFIG = 256, OPTION_TOP };
 
 static const struct option long_options[] = {
         {"config", required_argument, NULL, 'c'},
@@ -35,6 +38,7 @@ static const struct option long_options[] = {
         {"target", required_argument, NULL, 'T'},
         {"option", required_argument, NULL, 'o'},
         {"print-config", no_argument, NULL, OPTION_PRINT_CONFIG},
+        {"top", no_argument, NULL, OPTION_TOP}, /* starts another program */
         {"verbose", no_argument, NULL, 'v'},
         {"quiet", no_argument, NULL, 'q'},
         {"version", no_argument, NULL, 'V'},
@@ -45,6 +49,7 @@ static const struct option long_options[] = {
 static void print_help(void)
 {
 	puts("usage: weir [-tvq] [-c FILE] [-l ADDR]... [-T ADDR]... [-o KEY=VALUE]... [--print-config]\n"
+	     "       weir --top [-c FILE] [ADDRESS]\n"
 	     "\n"
 	     "Relays TCP connections, pausing the fast side when the slow side lags.\n"
 	     "\n"
@@ -55,6 +60,7 @@ static void print_help(void)
 	     "  -o, --option KEY=VALUE  set a [global] or [defaults] key, overriding the file\n"
 	     "      --print-config      print the effective settings in relay.ini form, exit;\n"
 	     "                          with -v, also when a change of each takes effect\n"
+	     "      --top               show live which side of each connection is slow: weir-top(1)\n"
 	     "  -v, --verbose           log more (repeatable)\n"
 	     "  -q, --quiet             log less (repeatable)\n"
 	     "  -V, --version           print the version, exit\n"
@@ -107,6 +113,9 @@ static void take_option(struct command *command, int option)
 	case OPTION_PRINT_CONFIG:
 		command->action = ACTION_PRINT;
 		break;
+	case OPTION_TOP:
+		command->action = ACTION_TOP;
+		break;
 	case 'v':
 		request->louder++;
 		break;
@@ -125,14 +134,28 @@ static void take_option(struct command *command, int option)
 	}
 }
 
+/* The words that are no options. */
+static void take_words(struct command *command, int count, char **words)
+{
+	const struct config_request *request = &command->request;
+
+	if (command->action != ACTION_TOP) {
+		if (count > 0)
+			usage("it takes options only, no further words");
+		return;
+	}
+	if (count > 1 || request->listen_count + request->target_count + request->option_count > 0)
+		usage("--top takes -c FILE or one address");
+	command->address = words[0];
+}
+
 static void parse(struct command *command, int argc, char **argv)
 {
 	int option;
 
 	while ((option = getopt_long(argc, argv, "c:tl:T:o:vqVh", long_options, NULL)) != -1)
 		take_option(command, option);
-	if (optind < argc)
-		usage("it takes options only, no further words");
+	take_words(command, argc - optind, argv + optind);
 	if (!command->request.file && command->request.listen_count == 0 &&
 	    command->request.target_count == 0)
 		command->request.file = DEFAULT_FILE;
@@ -194,9 +217,18 @@ static int act(const struct command *command, struct config *config)
 			config_print(config, stdout);
 		break;
 	case ACTION_RUN:
+	case ACTION_TOP: /* needs no configuration */
 		return daemon_run(config, &command->request);
 	}
 	return fflush(stdout) == 0 ? status : EXIT_FAILURE;
+}
+
+/* A program of its own, so that the daemon's host needs neither its libraries nor a terminal. */
+static int run_top(const struct command *command)
+{
+	execlp("weir-top", "weir-top", "-c", command->request.file, command->address, NULL);
+	fprintf(stderr, "weir: weir-top cannot be started: %s\n", strerror(errno));
+	return EXIT_FAILURE;
 }
 
 /* Even if weir was started with 0, 1 or 2 closed, no socket may get that number and so receive our log. */
@@ -223,6 +255,8 @@ int main(int argc, char **argv)
 	parse(&command, argc, argv);
 	if (command.action != ACTION_RUN)
 		signals_restore(&before);
+	if (command.action == ACTION_TOP)
+		return run_top(&command);
 	config = load(&command.request, command.action == ACTION_RUN, &status);
 	if (config)
 		status = act(&command, config);
