@@ -9,6 +9,7 @@ REAL = \
 	tests/real/recipes.sh \
 	tests/real/redis.sh \
 	tests/real/ssh.sh \
+	tests/real/top.sh \
 	tests/real/unit.sh \
 	tests/real/service.sh \
 	tests/real/package.sh
