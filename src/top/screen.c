@@ -52,7 +52,15 @@ static bool wants_colours(void)
 	return !(no && *no) && has_colors() && start_color() == OK && use_default_colors() == OK;
 }
 
-/* The cursor has to be moved to any place. */
+/* Asked before anything is written to it: the cursor has to be moved to any place. */
+static bool can_move_cursor(void)
+{
+	bool can = cursor_address && clear_screen;
+
+	del_curterm(cur_term); /* curses makes its own */
+	return can;
+}
+
 static const char *unusable(void)
 {
 	int found;
@@ -61,9 +69,7 @@ static const char *unusable(void)
 		return "this is no terminal; --once prints to anything";
 	if (setupterm(NULL, STDOUT_FILENO, &found) != OK)
 		return "the terminal in TERM is not known here; --once needs none";
-	return cursor_address && clear_screen
-	               ? NULL
-	               : "the terminal in TERM cannot move its cursor; --once needs none";
+	return can_move_cursor() ? NULL : "the terminal in TERM cannot move its cursor; --once needs none";
 }
 
 const char *screen_open(void)
