@@ -8,6 +8,10 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build_packages=(autoconf automake make gcc libc6-dev pkg-config libevent-dev libinih-dev libjansson-dev libsystemd-dev
 	libmicrohttpd-dev)
 
+# For weir-top, which is left out where they are missing.
+# shellcheck disable=SC2034 # for the scripts that source this
+top_packages=(libcurl4-gnutls-dev libncurses-dev)
+
 say() {
 	printf '%s\n' "$*"
 }

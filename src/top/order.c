@@ -92,7 +92,7 @@ static int by_rule(const void *first, const void *second, void *argument)
 const struct scene_pair **order_pairs(const struct scene *scene, enum sort sort, bool reverse,
                                       const struct filter *filter, size_t *count)
 {
-	const struct scene_pair **pairs = calloc(scene->pair_count + 1, sizeof(*pairs));
+	const struct scene_pair **pairs = calloc(scene->pair_count + 1, sizeof(struct scene_pair *));
 	struct rule rule = {sort, reverse};
 
 	*count = 0;

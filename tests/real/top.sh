@@ -61,14 +61,14 @@ expect_ended() {
 	expect_equal "the other screen" "0" "$(in_tmux display-message -p -t top '#{alternate_on}')"
 }
 
-# A weir with a pair whose client does not read, and one that rests.
+# begin ADDRESS: a weir that answers there, with a pair whose client does not read, and one that rests.
 begin() {
 	target_as slow send 32M fin expect-fin
 	slow=$TARGET
 	target_as quiet recv 5 await go fin expect-fin
 	cat >relay.ini <<END
 [global]
-http_listen = unix:$PWD/http
+http_listen = $1
 [relay slow]
 listen = 127.0.0.1:0
 target = $slow
@@ -107,7 +107,7 @@ agrees_with_dump() {
 }
 
 same_as_the_dump() {
-	begin
+	begin "unix:$PWD/http"
 	terminal "weir-top unix:$PWD/http"
 	expect_shows '^ weir [0-9.]+ .* 2 pairs '
 	wait_for "the pair that the dump has" agrees_with_dump slow
@@ -189,7 +189,7 @@ lost_and_back() {
 beside "weir goes and comes back" lost_and_back
 
 without_colours() {
-	begin
+	begin "unix:$PWD/http"
 	terminal "NO_COLOR=1 LC_ALL=C weir-top unix:$PWD/http"
 	expect_shows '^ weir [0-9.]+ .* 2 pairs '
 	expect_equal "colours" 0 "$(colours)"
@@ -231,7 +231,7 @@ odd_starts() {
 beside "what cannot be is refused in words" odd_starts
 
 printed() {
-	begin
+	begin "$(free_address)"
 	COLUMNS=200 weir --top -c relay.ini </dev/null >top.out 2>&1 && fail "without a terminal"
 	COLUMNS=200 weir-top --once -c relay.ini --relay slow >top.out
 	grep -q '^ weir .* 2 pairs, 1 here' top.out || fail "$(cat top.out)"
