@@ -195,10 +195,13 @@ static int take_report(const json_t *report, struct scene *scene)
 
 int scene_parse(const char *text, size_t length, struct scene *scene)
 {
-	json_t *report = json_loadb(text, length, 0, NULL);
+	json_error_t problem;
+	json_t *report = json_loadb(text, length, 0, &problem);
 	int error;
 
 	*scene = (struct scene){.pid = SCENE_UNKNOWN};
+	if (!report)
+		return json_error_code(&problem) == json_error_out_of_memory ? -ENOMEM : -EINVAL;
 	error = take_report(report, scene);
 	json_decref(report);
 	if (error)

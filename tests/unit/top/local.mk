@@ -20,10 +20,14 @@ tests_unit_top_test_control_CPPFLAGS = $(TOP_UNIT_CPPFLAGS)
 tests_unit_top_test_control_LDADD = $(TOP_UNIT_LIBS)
 tests_unit_top_test_place_CPPFLAGS = $(TOP_UNIT_CPPFLAGS)
 tests_unit_top_test_place_LDADD = $(TOP_UNIT_LIBS)
+tests_unit_top_test_scene_SOURCES = tests/unit/top/test_scene.c tests/unit/faults.c
+tests_unit_top_test_scene_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_top_test_scene_CPPFLAGS = $(TOP_UNIT_CPPFLAGS)
 tests_unit_top_test_scene_LDADD = $(TOP_UNIT_LIBS)
 tests_unit_top_test_table_CPPFLAGS = $(TOP_UNIT_CPPFLAGS)
 tests_unit_top_test_table_LDADD = $(TOP_UNIT_LIBS)
+tests_unit_top_test_view_SOURCES = tests/unit/top/test_view.c tests/unit/faults.c
+tests_unit_top_test_view_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_top_test_view_CPPFLAGS = $(TOP_UNIT_CPPFLAGS)
 tests_unit_top_test_view_LDADD = $(TOP_UNIT_LIBS)
 endif

@@ -1,5 +1,6 @@
 #include "build_config.h"
 
+#include "faults.h"
 #include "report/json.h"
 #include "top/order.h"
 #include "unit.h"
@@ -257,6 +258,34 @@ START_TEST(history_stays_with_its_relay)
 }
 END_TEST
 
+/* Each of its three arrays. */
+START_TEST(no_memory)
+{
+	int error;
+
+	fault_set(FAULT_MEMORY, (size_t)_i, ENOMEM);
+	error = scene_parse("{\"weir\":{},\"pair\":[{}]}", 23, &scene);
+	fault_set(FAULT_MEMORY, 0, 0);
+	ck_assert_int_eq(error, -ENOMEM);
+	ck_assert_uint_eq(scene.pair_count, 0);
+	ck_assert_ptr_null(scene.relays);
+}
+END_TEST
+
+START_TEST(no_memory_for_an_order)
+{
+	const struct scene_pair **pairs;
+	size_t count = 1;
+
+	read_text("{\"weir\":{},\"pair\":[{}]}", &scene);
+	fault_set(FAULT_MEMORY, 1, ENOMEM);
+	pairs = order_pairs(&scene, SORT_WAIT, false, &(struct filter){.text = ""}, &count);
+	fault_set(FAULT_MEMORY, 0, 0);
+	ck_assert_ptr_null(pairs);
+	ck_assert_uint_eq(count, 0);
+}
+END_TEST
+
 static const char crowd[] =
         "{\"weir\":{},\"relay\":[{\"name\":\"web\"},{\"name\":\"web2\"}],\"pair\":["
         "{\"id\":1,\"relay\":\"web\",\"client\":\"c\",\"slow\":\"none\",\"since_ms\":900,\"age_ms\":10},"
@@ -315,6 +344,8 @@ int main(void)
 	tcase_add_loop_test(tcase, not_a_report, 0, sizeof(foreign) / sizeof(foreign[0]));
 	tcase_add_test(tcase, odd_report);
 	tcase_add_test(tcase, long_text_is_cut);
+	tcase_add_loop_test(tcase, no_memory, 1, 4);
+	tcase_add_test(tcase, no_memory_for_an_order);
 	tcase_add_test(tcase, rates);
 	tcase_add_loop_test(tcase, no_rates, 0, sizeof(later) / sizeof(later[0]));
 	tcase_add_test(tcase, no_rate_of_what_went_back);

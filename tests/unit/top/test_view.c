@@ -1,9 +1,12 @@
 #include "build_config.h"
 
+#include "faults.h"
 #include "report/fields.h"
 #include "top/view.h"
 #include "top/words.h"
 #include "unit.h"
+
+#include <errno.h>
 
 static struct scene scene;
 static struct control control;
@@ -151,6 +154,20 @@ START_TEST(no_pairs)
 }
 END_TEST
 
+/* The pairs are left out, and come again. */
+START_TEST(no_memory)
+{
+	ck_assert_int_eq(canvas_init(&canvas, 80, 24, true), 0);
+	fault_set(FAULT_MEMORY, 1, ENOMEM);
+	view_draw(&canvas, &scene, &control, &link);
+	fault_set(FAULT_MEMORY, 1, ENOMEM);
+	ck_assert_int_eq(canvas_init(&(struct canvas){.width = 0}, 80, 24, true), -ENOMEM);
+	fault_set(FAULT_MEMORY, 0, 0);
+	draw(80, 24);
+	expect_has("10.0.0.5:5342");
+}
+END_TEST
+
 START_TEST(unreachable)
 {
 	strcpy(link.error, "Connection refused");
@@ -271,6 +288,7 @@ int main(void)
 	tcase_add_test(tcase, targets);
 	tcase_add_test(tcase, one_relay);
 	tcase_add_test(tcase, no_pairs);
+	tcase_add_test(tcase, no_memory);
 	tcase_add_test(tcase, unreachable);
 	tcase_add_test(tcase, not_reached_yet);
 	tcase_add_test(tcase, help_and_typing);
