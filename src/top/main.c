@@ -40,7 +40,7 @@ static void print_help(void)
 	     "  -V, --version        print the version, exit\n"
 	     "  -h, --help           print this, exit\n"
 	     "\n"
-	     "ADDRESS is that of http_listen: 127.0.0.1:9100, [::1]:9100 or unix:/path.\n"
+	     "ADDRESS is that of http_listen: 127.0.0.1:9347, [::1]:9347 or unix:/path.\n"
 	     "The key ? shows the keys. See weir-top(1).");
 }
 
@@ -107,7 +107,7 @@ static _Noreturn void no_place(const struct command *command, const char *addres
 		fprintf(stderr, "weir-top: %s cannot be connected; name the ADDRESS\n",
 		        address ? address : "http_listen");
 	else if (address)
-		usage("expected an address, such as 127.0.0.1:9100 or unix:/path");
+		usage("expected an address, such as 127.0.0.1:9347 or unix:/path");
 	else
 		fprintf(stderr, "weir-top: %s does not tell where weir answers; name the ADDRESS\n",
 		        command->file);

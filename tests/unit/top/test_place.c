@@ -9,13 +9,13 @@ static const struct {
 	const char *text, *shown, *host, *path;
 	bool is_abstract;
 } good[] = {
-        {"127.0.0.1:9100", "127.0.0.1:9100", "127.0.0.1:9100", "", false},
-        {"[::1]:9100", "[::1]:9100", "[::1]:9100", "", false},
-        {"*:9100", "127.0.0.1:9100", "127.0.0.1:9100", "", false},
-        {"0.0.0.0:9100", "127.0.0.1:9100", "127.0.0.1:9100", "", false},
-        {"[::]:9100", "[::1]:9100", "[::1]:9100", "", false},
-        {"weir.example:9100", "weir.example:9100", "weir.example:9100", "", false},
-        {"[fe80::1%lo]:9100", "[fe80::1%lo]:9100", "[fe80::1%25lo]:9100", "", false},
+        {"127.0.0.1:9347", "127.0.0.1:9347", "127.0.0.1:9347", "", false},
+        {"[::1]:9347", "[::1]:9347", "[::1]:9347", "", false},
+        {"*:9347", "127.0.0.1:9347", "127.0.0.1:9347", "", false},
+        {"0.0.0.0:9347", "127.0.0.1:9347", "127.0.0.1:9347", "", false},
+        {"[::]:9347", "[::1]:9347", "[::1]:9347", "", false},
+        {"weir.example:9347", "weir.example:9347", "weir.example:9347", "", false},
+        {"[fe80::1%lo]:9347", "[fe80::1%lo]:9347", "[fe80::1%25lo]:9347", "", false},
         {"unix:/run/weir/http", "unix:/run/weir/http", "localhost", "/run/weir/http", false},
         {"unix:@weir", "unix:@weir", "localhost", "weir", true},
 };
@@ -37,7 +37,7 @@ static const struct {
 	int error;
 } bad[] = {
         {"", -EINVAL},
-        {"9100", -EINVAL},
+        {"9347", -EINVAL},
         {"http://x", -EINVAL},
         {"x:99999", -EINVAL},
         {"127.0.0.1:0", -ENOTSUP},

@@ -43,7 +43,7 @@ static void set_up(void)
 	scene.relays[0].rate[UPLOAD] = 1536;
 	scene.relays[0].rate[DOWNLOAD] = SCENE_UNKNOWN;
 	control = (struct control){.quits = false};
-	link = (struct link){.where = "127.0.0.1:9100", .reached = true, .now = "12:00:00"};
+	link = (struct link){.where = "127.0.0.1:9347", .reached = true, .now = "12:00:00"};
 }
 
 static void clean_up(void)
@@ -82,7 +82,7 @@ START_TEST(all_of_it)
 {
 	draw(80, 20);
 	ck_assert_str_eq(printed,
-	                 " weir 0.1.0  up 3m12s  1234 pairs, 2 here  queues 2.0K of 64K    127.0.0.1:9100\n"
+	                 " weir 0.1.0  up 3m12s  1234 pairs, 2 here  queues 2.0K of 64K    127.0.0.1:9347\n"
 	                 "RELAY PAIRS SLOW C/T/R  UP/s DOWN/s QUEUED  FULL TARGETS FAILED REFUSED BYTES/s\n"
 	                 "web       2      -/-/-  1.5K      -   2.0K   75%     1/2      4       3\n"
 	                 "mail      1      -/-/-     0      0      -     -     0/0      -       -\n"
@@ -173,7 +173,7 @@ START_TEST(unreachable)
 	strcpy(link.error, "Connection refused");
 	strcpy(link.since, "11:59:01");
 	draw(80, 24);
-	expect_has(" 127.0.0.1:9100 not reachable since 11:59:01: Connection refused\n");
+	expect_has(" 127.0.0.1:9347 not reachable since 11:59:01: Connection refused\n");
 	expect_has("10.0.0.5:5342"); /* what was known last */
 	ck_assert_int_eq(canvas_at(&canvas, 0, 79)->style, STYLE_ALARM);
 }
@@ -183,7 +183,7 @@ START_TEST(not_reached_yet)
 {
 	link.reached = false;
 	draw(80, 24);
-	expect_has(" asking 127.0.0.1:9100\n");
+	expect_has(" asking 127.0.0.1:9347\n");
 	expect_lacks("RELAY");
 }
 END_TEST
