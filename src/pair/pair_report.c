@@ -5,6 +5,7 @@
 #include "base/log_line.h"
 #include "net/stream.h"
 #include "pair/pair_private.h"
+#include "report/fields.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,6 +63,20 @@ static void add_flows(struct log_line *line, const struct flow *up, const struct
 	log_line_add_number(line, " dropped=", up->dropped + down->dropped);
 }
 
+/* What its whole life was waited for. The sockets are open still. */
+static void add_waits(struct log_line *line, const struct pair *pair, uint64_t now_us)
+{
+	struct wait_totals life = pair_waits_totals(pair, now_us, true);
+	struct verdict verdict = pair_verdict_of_life(pair, &life);
+
+	log_line_add_number(line, " waited_client_ms=", waits_for(&life, SIDE_CLIENT) / 1000);
+	log_line_add_number(line, " waited_target_ms=", waits_for(&life, SIDE_TARGET) / 1000);
+	log_line_add(line, " slow=");
+	log_line_add(line, blame_word(verdict.slow));
+	log_line_add(line, " why=");
+	log_line_add(line, why_word(verdict.why));
+}
+
 /* What is wrong, as one word. */
 static void add_fault(struct log_line *line, const char *wrong)
 {
@@ -116,18 +131,20 @@ static uint64_t count_attempts(const struct pair *pair)
 void pair_log_close(struct pair *pair, enum reason reason)
 {
 	struct log_line line;
-	uint64_t now;
+	uint64_t now_us, now;
 
 	if (!is_logged(pair, reason))
 		return;
 	if (!pair_may_log_close(pair))
 		return;
-	now = clock_ms();
+	now_us = clock_us();
+	now = clock_ms_of(now_us);
 	line.length = 0; /* to clear all of it would take longer than to fill it */
 	log_line_add_number(&line, "closed pair=", pair->id);
 	add_peers(&line, pair);
 	log_line_add_number(&line, " duration_ms=", now - pair->born);
 	add_flows(&line, &pair->client.from, &pair->target.from, now);
+	add_waits(&line, pair, now_us);
 	log_line_add(&line, " ended_first=");
 	log_line_add(&line, ended_first_name(pair, reason));
 	log_line_add(&line, " reason=");

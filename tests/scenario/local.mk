@@ -34,6 +34,7 @@ tests_scenario_connects_so_LDFLAGS = -shared
 SCENARIOS = \
 	tests/scenario/closing.sh \
 	tests/scenario/rates.sh \
+	tests/scenario/waits.sh \
 	tests/scenario/pressure.sh \
 	tests/scenario/estimate.sh \
 	tests/scenario/held.sh \
