@@ -16,9 +16,10 @@ expect_contract() {
 	expect_equal "keys of target" \
 		"relay target address backup state weight pairs connects failures last_error since_ms checks check_failures " \
 		"$(keys_of target)"
-	expect_equal "keys of pair" "id relay worker state client target age_ms idle_ms via " "$(keys_of pair)"
+	expect_equal "keys of pair" "id relay worker state client target age_ms idle_ms via slow why since_ms last_from waited_client waited_target " \
+		"$(keys_of pair)"
 	expect_equal "keys of flow" \
-		"${1}direction queued peak high low reading pauses paused_ms longest_pause_ms bytes source_queue sink_queue limited_by unanswered_ms " \
+		"${1}direction queued peak high low reading pauses paused_ms longest_pause_ms bytes source_queue sink_queue limited_by unanswered_ms paused lag_ms rtt_us rwnd retrans " \
 		"$(keys_of flow)"
 	expect_equal "keys of end" "pairs " "$(keys_of end)"
 }
@@ -72,7 +73,8 @@ as_json() {
 	three_pairs -o dump_format=json
 	json_dump
 	expect_three_pairs || fail "not the three pairs"
-	expect_equal "keys of pair" "id relay worker state client target age_ms idle_ms via " "$(keys_of pair)"
+	expect_equal "keys of pair" "id relay worker state client target age_ms idle_ms via slow why since_ms last_from waited_client waited_target " \
+		"$(keys_of pair)"
 	touch out
 	peers_end
 	wait_for "no pairs" json_shows has weir pairs=0

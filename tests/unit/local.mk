@@ -7,6 +7,7 @@ UNIT_TESTS = \
 	tests/unit/base/test_base \
 	tests/unit/base/test_bell \
 	tests/unit/base/test_crc32c \
+	tests/unit/base/test_cpu_share \
 	tests/unit/flow/test_budget \
 	tests/unit/config/test_access \
 	tests/unit/config/test_clashes \
@@ -64,6 +65,7 @@ UNIT_TESTS = \
 	tests/unit/pair/test_pair_vanish \
 	tests/unit/pair/test_pair_records \
 	tests/unit/pair/test_pair_tuning \
+	tests/unit/pair/test_pair_verdict \
 	tests/unit/pair/test_verdict \
 	tests/unit/pair/test_waits \
 	tests/unit/relay/test_admission \
@@ -124,6 +126,8 @@ tests_unit_base_test_base_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_base_test_base_LDADD = $(UNIT_LIBS)
 tests_unit_base_test_bell_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_base_test_bell_LDADD = $(UNIT_LIBS)
+tests_unit_base_test_cpu_share_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_base_test_cpu_share_LDADD = $(UNIT_LIBS)
 tests_unit_base_test_crc32c_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_base_test_crc32c_LDADD = $(UNIT_LIBS)
 tests_unit_base_test_pool_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
@@ -325,6 +329,10 @@ tests_unit_pair_test_pair_rate_SOURCES = tests/unit/pair/test_pair_rate.c tests/
 tests_unit_pair_test_pair_rate_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_pair_test_pair_rate_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_pair_test_pair_rate_LDADD = $(UNIT_LIBS)
+tests_unit_pair_test_pair_verdict_SOURCES = tests/unit/pair/test_pair_verdict.c tests/unit/pair/pair_stage.c tests/unit/faults.c
+tests_unit_pair_test_pair_verdict_LDFLAGS = $(FAULTS_WRAP) -Wl,--wrap=tcp_state
+tests_unit_pair_test_pair_verdict_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_pair_test_pair_verdict_LDADD = $(UNIT_LIBS)
 tests_unit_pair_test_verdict_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_pair_test_verdict_LDADD = $(UNIT_LIBS)
 tests_unit_pair_test_pair_vanish_SOURCES = tests/unit/pair/test_pair_vanish.c tests/unit/pair/pair_stage.c tests/unit/faults.c

@@ -1,0 +1,254 @@
+/*
+ * How the evidence about a real pair is gathered, and what that costs. test_verdict.c has the rules, and
+ * tests/verdict situations of every kind.
+ */
+#include "build_config.h"
+
+#include "pair/pair_stage.h"
+
+#define WORTH_A_LOOK 65536
+
+static unsigned asked;
+
+struct tcp_state __real_tcp_state(int fd);
+struct tcp_state __wrap_tcp_state(int fd);
+struct tcp_state __wrap_tcp_state(int fd)
+{
+	asked += fd >= 0;
+	return __real_tcp_state(fd);
+}
+
+/* Its target is not valid any more. */
+static struct pair_record dump_newest(void)
+{
+	struct pair_record *records, newest;
+	size_t count = 0;
+
+	records = pair_survey_begin(&set, clock_ms(), &count);
+	ck_assert_uint_ge(count, 1);
+	ck_assert(!pair_survey_measure(&set, count));
+	newest = records[0];
+	pair_records_free(records, count);
+	return newest;
+}
+
+static bool is_said(enum blame slow, enum why why, struct pair_record *record)
+{
+	*record = dump_newest();
+	return record->verdict.slow == slow && record->verdict.why == why;
+}
+
+/* The bucket is full, so that the next byte begins another one. */
+static void fill_bucket(struct pair *pair)
+{
+	pair->waits.now.length = 3000000;
+}
+
+static void relay_bytes(int client, int server, uint64_t *sent, uint64_t length)
+{
+	uint64_t received = *sent;
+
+	for (*sent += length; received < *sent;) {
+		loop_send(client, received, *sent - received);
+		event_base_loop(base, EVLOOP_NONBLOCK);
+		loop_receive(server, &received, *sent);
+	}
+	LOOP_UNTIL(base, only_pair()->client.from.bytes == *sent);
+}
+
+START_TEST(new_pair_waits_for_nobody)
+{
+	struct pair_record record;
+
+	begin(NULL);
+	join();
+	meet_open(target);
+	ck_assert(is_said(BLAME_NONE, WHY_IDLE, &record));
+	ck_assert_int_eq(record.last_from, BLAME_NONE);
+	ck_assert_uint_eq(record.waited_client + record.waited_target, 0);
+	ck_assert_uint_eq(record.flow[UPLOAD].paused + record.flow[UPLOAD].rwnd, 0);
+	ck_assert_uint_lt(record.flow[UPLOAD].rtt_us, 1000000);
+}
+END_TEST
+
+START_TEST(question_without_an_answer)
+{
+	struct pair_record record;
+	int client;
+
+	begin(NULL);
+	client = join();
+	meet_open(target);
+	send_all(client, 0, 10);
+	LOOP_UNTIL(base, is_said(BLAME_TARGET, WHY_ANSWER, &record));
+	ck_assert_int_eq(record.last_from, BLAME_CLIENT);
+	ck_assert_uint_ge(record.waited_target, 500);
+	ck_assert_uint_le(record.since_ms, record.age_ms);
+}
+END_TEST
+
+/* _i: whether it is the client that rests. */
+START_TEST(reader_that_rests)
+{
+	struct pair_record record;
+	struct flow_record *to_it, *from_it;
+	int client, server;
+
+	begin(TEXTS("high_watermark=64K"));
+	client = join();
+	server = meet_open(target);
+	fill(_i ? server : client, _i ? &only_pair()->target.from : &only_pair()->client.from);
+	run_for(20); /* it lags for so long at least */
+	LOOP_UNTIL(base, is_said(_i ? BLAME_CLIENT : BLAME_TARGET, WHY_READING, &record));
+	to_it = &record.flow[_i ? DOWNLOAD : UPLOAD];
+	from_it = &record.flow[_i ? UPLOAD : DOWNLOAD];
+	ck_assert_uint_gt(to_it->paused, 0);
+	ck_assert_uint_ge(to_it->rwnd, 50);
+	ck_assert_uint_gt(to_it->lag_ms, 0);
+	ck_assert_uint_ne(to_it->lag_ms, RECORD_UNKNOWN);
+	ck_assert_uint_gt(to_it->sink_queue, 0);
+	ck_assert_uint_eq(from_it->paused + from_it->rwnd + from_it->lag_ms + from_it->sink_queue, 0);
+	ck_assert_uint_gt(_i ? record.waited_client : record.waited_target, 0);
+}
+END_TEST
+
+START_TEST(pair_without_a_target_waits_for_one)
+{
+	struct pair_record record;
+
+	open_relay(TEXTS(relays_address(silent())), NULL);
+	join();
+	ck_assert(is_said(BLAME_TARGET, WHY_CONNECTING, &record));
+	ck_assert_uint_eq(record.waited_target, 1000);
+	ck_assert_uint_eq(record.flow[UPLOAD].sink_queue, 0);
+	ck_assert_uint_eq(record.flow[UPLOAD].rtt_us, RECORD_UNKNOWN);
+	run_for(5);
+	ck_assert_uint_ge(dump_newest().since_ms, 5);
+}
+END_TEST
+
+START_TEST(unix_target_leaves_out_what_nobody_knows)
+{
+	struct pair_record record;
+	int client, listener = listen_abstract(16);
+
+	open_relay(TEXTS(relays_address(listener)), TEXTS("high_watermark=64K"));
+	client = join();
+	meet(listener);
+	fill(client, &only_pair()->client.from);
+	LOOP_UNTIL(base, is_said(BLAME_TARGET, WHY_READING, &record));
+	ck_assert_uint_eq(record.flow[UPLOAD].rtt_us, RECORD_UNKNOWN);
+	ck_assert_uint_eq(record.flow[UPLOAD].lag_ms, RECORD_UNKNOWN);
+	ck_assert_uint_eq(record.flow[UPLOAD].rwnd, RECORD_UNKNOWN);
+	ck_assert_uint_eq(record.flow[UPLOAD].retrans, RECORD_UNKNOWN);
+	ck_assert_uint_gt(record.flow[UPLOAD].paused, 0);
+	ck_assert_uint_ne(record.flow[DOWNLOAD].rtt_us, RECORD_UNKNOWN); /* the client came over TCP */
+}
+END_TEST
+
+START_TEST(small_messages_are_never_looked_at)
+{
+	uint64_t sent = 0;
+	int client, server;
+
+	begin(NULL);
+	client = join();
+	server = meet_open(target);
+	asked = 0;
+	for (int i = 0; i < 10; i++) {
+		fill_bucket(only_pair());
+		relay_bytes(client, server, &sent, 10);
+	}
+	ck_assert_ptr_null(only_pair()->looks);
+	ck_assert_uint_eq(asked, 0);
+}
+END_TEST
+
+START_TEST(bulk_is_looked_at_once_in_a_bucket)
+{
+	uint64_t sent = 0;
+	int client, server;
+
+	begin(NULL);
+	client = join();
+	server = meet_open(target);
+	asked = 0;
+	relay_bytes(client, server, &sent, WORTH_A_LOOK);
+	ck_assert_uint_eq(asked, 0);
+	fill_bucket(only_pair());
+	relay_bytes(client, server, &sent, 10);
+	ck_assert_uint_eq(asked, 2);
+	ck_assert_ptr_nonnull(only_pair()->looks);
+	fill_bucket(only_pair());
+	relay_bytes(client, server, &sent, 10); /* too little since then */
+	ck_assert_uint_eq(asked, 2);
+	relay_bytes(client, server, &sent, WORTH_A_LOOK);
+	fill_bucket(only_pair());
+	relay_bytes(client, server, &sent, 10);
+	ck_assert_uint_eq(asked, 4);
+}
+END_TEST
+
+START_TEST(look_without_memory_costs_nothing)
+{
+	struct pair_record record;
+	uint64_t sent = 0;
+	int client, server;
+
+	begin(NULL);
+	client = join();
+	server = meet_open(target);
+	relay_bytes(client, server, &sent, WORTH_A_LOOK);
+	fill_bucket(only_pair());
+	fault_set(FAULT_MEMORY, 1, ENOMEM);
+	relay_bytes(client, server, &sent, 10);
+	fault_set(FAULT_MEMORY, 0, 0);
+	ck_assert_ptr_null(only_pair()->looks);
+	record = dump_newest();
+	ck_assert_uint_ne(record.flow[UPLOAD].lag_ms, RECORD_UNKNOWN);
+}
+END_TEST
+
+/* At the end of a pair TCP is asked only about the side that was waited for most, and only if it took nothing. */
+START_TEST(life_asks_tcp_only_about_a_sink)
+{
+	struct wait_totals life = {{0}};
+	struct verdict verdict;
+	int client;
+
+	begin(TEXTS("high_watermark=64K"));
+	client = join();
+	meet_open(target);
+	fill(client, &only_pair()->client.from);
+	run_for(20);
+	asked = 0;
+	life.time[WAIT_TURN + SIDE_CLIENT] = 2;
+	verdict = pair_verdict_of_life(only_pair(), &life);
+	ck_assert_int_eq(verdict.slow, BLAME_CLIENT);
+	ck_assert_int_eq(verdict.why, WHY_THINKING);
+	ck_assert_uint_eq(asked, 0);
+	life.time[WAIT_SINK + SIDE_TARGET] = 3;
+	verdict = pair_verdict_of_life(only_pair(), &life);
+	ck_assert_int_eq(verdict.slow, BLAME_TARGET);
+	ck_assert_int_eq(verdict.why, WHY_READING);
+	ck_assert_uint_eq(asked, 1);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("pair_verdict");
+	TCase *tcase = make_case("verdict");
+
+	tcase_add_test(tcase, new_pair_waits_for_nobody);
+	tcase_add_test(tcase, question_without_an_answer);
+	tcase_add_loop_test(tcase, reader_that_rests, 0, 2);
+	tcase_add_test(tcase, pair_without_a_target_waits_for_one);
+	tcase_add_test(tcase, unix_target_leaves_out_what_nobody_knows);
+	tcase_add_test(tcase, small_messages_are_never_looked_at);
+	tcase_add_test(tcase, bulk_is_looked_at_once_in_a_bucket);
+	tcase_add_test(tcase, look_without_memory_costs_nothing);
+	tcase_add_test(tcase, life_asks_tcp_only_about_a_sink);
+	suite_add_tcase(suite, tcase);
+	return unit_run(suite);
+}
