@@ -209,7 +209,7 @@ START_TEST(look_without_memory_costs_nothing)
 }
 END_TEST
 
-/* At the end of a pair TCP is asked only about the side that was waited for most, and only if it took nothing. */
+/* At the end of a pair TCP is asked only about a side that was waited for most because it took nothing. */
 START_TEST(life_asks_tcp_only_about_a_sink)
 {
 	struct wait_totals life = {{0}};
