@@ -7,9 +7,6 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Permille of the time: some of it is lost to the kernel's own work. */
-#define FULL_SHARE 950
-
 /* See proc(5): nanoseconds run, nanoseconds ready to run, and how often it has run. */
 static bool read_schedstat(uint64_t *run, uint64_t *ready)
 {
@@ -51,10 +48,11 @@ void cpu_share_note(struct cpu_share *share, uint64_t now, uint64_t wanted)
 	share->wanted[0] = wanted;
 }
 
-bool cpu_share_is_full(const struct cpu_share *share, uint64_t now, uint64_t wanted)
+unsigned cpu_share_wanted(const struct cpu_share *share, uint64_t now, uint64_t wanted)
 {
 	int since = cpu_share_is_due(share, now) ? 0 : 1;
 
-	return share->at[since] > 0 &&
-	       (wanted - share->wanted[since]) * 1000 >= (now - share->at[since]) * FULL_SHARE;
+	if (share->at[since] == 0)
+		return 0;
+	return (unsigned)((wanted - share->wanted[since]) * 1000 / (now - share->at[since]));
 }

@@ -24,7 +24,7 @@ static inline bool cpu_share_is_due(const struct cpu_share *share, uint64_t now)
 	return now - share->at[0] >= CPU_SHARE_INTERVAL_US;
 }
 void cpu_share_note(struct cpu_share *share, uint64_t now, uint64_t wanted);
-/* Since a moment that is at least a second ago. False if there is none. */
-bool cpu_share_is_full(const struct cpu_share *share, uint64_t now, uint64_t wanted);
+/* Permille of a CPU that it has wanted since a moment that is at least a second ago. 0 if there is none. */
+unsigned cpu_share_wanted(const struct cpu_share *share, uint64_t now, uint64_t wanted);
 
 #endif

@@ -209,7 +209,7 @@ static enum blame speaker(const struct wait_window *window)
 	return window->last_from == SIDE_CLIENT ? BLAME_CLIENT : BLAME_TARGET;
 }
 
-void pair_verdict_describe(const struct pair *pair, bool cpu_is_full, struct pair_record *record)
+void pair_verdict_describe(const struct pair *pair, unsigned cpu_wanted, struct pair_record *record)
 {
 	const struct tcp_state tcp[SIDES] = {tcp_state(pair->client.fd),
 	                                     tcp_state(pair_is_connected(pair) ? pair->target.fd : -1)};
@@ -217,7 +217,7 @@ void pair_verdict_describe(const struct pair *pair, bool cpu_is_full, struct pai
 	struct evidence evidence;
 
 	gather(pair, tcp, now, &evidence);
-	evidence.cpu_is_full = cpu_is_full && flows(pair, now);
+	evidence.cpu_wanted = flows(pair, now) ? cpu_wanted : 0;
 	record->verdict = verdict_judge(&evidence);
 	record->since_ms = since_ms(pair, &evidence, now);
 	record->last_from = speaker(&evidence.window);

@@ -120,14 +120,16 @@ static bool takes_one_trip(const struct evidence *evidence, enum side side)
 	       window->turn[side] * 1000 <= window->turns[side] * its->now.rtt_min * TURN_RTT;
 }
 
-/* Nobody answers what has not come: for half of its turns that was still on its way. */
+/* Nobody answers what has not come: for most of its turns that was still on its way. */
 static bool waits_for_the_question(const struct evidence *evidence, enum side side)
 {
+	const struct side_evidence *its = &evidence->side[side];
 	const struct wait_window *window = &evidence->window;
 	uint64_t turn = silence_of(evidence, side).turn;
-	uint64_t coming = verdict_still_coming(&evidence->side[side], window->length, window->turns[side]);
 
-	return turn > 0 && !verdict_is_local(&evidence->side[side]) && 2 * coming >= turn;
+	return turn > 0 && !verdict_is_local(its) &&
+	       4 * verdict_still_coming(its, window->length) >= 3 * turn &&
+	       window->typical_gap[side] >= its->now.rtt_min + ACK_DELAY_US;
 }
 
 static struct verdict judge_turn(const struct evidence *evidence, enum side side)
@@ -145,7 +147,9 @@ static struct verdict judge_sending(const struct evidence *evidence, enum side s
 
 	if (verdict_fills_our_window(its))
 		return of_relay(WHY_BUFFER);
-	return of_side(side, verdict_fills_its_path(its) ? WHY_PATH : WHY_SENDING);
+	if (verdict_fills_its_path(its) && evidence->window.typical_gap[side] <= verdict_path_gap(its))
+		return of_side(side, WHY_PATH);
+	return of_side(side, WHY_SENDING);
 }
 
 static struct verdict judge_source(const struct evidence *evidence, enum side side)
@@ -166,6 +170,16 @@ static enum side waited_for_longer(const struct evidence *evidence)
 {
 	return waited_for(evidence, SIDE_CLIENT) > waited_for(evidence, SIDE_TARGET) ? SIDE_CLIENT
 	                                                                             : SIDE_TARGET;
+}
+
+/* It has half of the window, and that is not only because the worker comes late. */
+static bool is_waited_for(const struct evidence *evidence, enum side side)
+{
+	const struct wait_window *window = &evidence->window;
+
+	if (evidence->cpu_wanted >= CPU_BUSY && window->typical_gap[side] < TURN_OF_CPU_US)
+		return false;
+	return verdict_is_share(waited_for(evidence, side), WAIT_SHARE, window->length);
 }
 
 /* ---- a flow that its sink, or something of ours, holds up ---- */
@@ -303,9 +317,9 @@ struct verdict verdict_judge(const struct evidence *evidence)
 		return judge_sink(evidence, up ? UPLOAD : DOWNLOAD);
 	if (is_idle(evidence))
 		return nobody;
-	if (verdict_is_share(waited_for(evidence, side), WAIT_SHARE, evidence->window.length))
+	if (is_waited_for(evidence, side))
 		return judge_source(evidence, side);
-	return evidence->cpu_is_full ? of_relay(WHY_CPU) : nobody;
+	return evidence->cpu_wanted >= CPU_FULL ? of_relay(WHY_CPU) : nobody;
 }
 
 static struct verdict judge_wait(const struct evidence *evidence, enum wait wait)

@@ -28,7 +28,7 @@ struct evidence {
 	enum pair_state state;
 	struct wait_window window;
 	struct side_evidence side[SIDES];
-	bool cpu_is_full; /* the worker had no CPU to spare, and bytes of the pair flowed */
+	unsigned cpu_wanted; /* permille of a CPU, by the worker; 0 if no bytes of the pair flowed */
 };
 
 /* Of the last one to three seconds. */

@@ -98,13 +98,20 @@ bool verdict_fills_its_path(const struct side_evidence *side)
 	return verdict_is_share(lately->received + reordered * segment, FULL_SHARE, segments * segment);
 }
 
-uint64_t verdict_still_coming(const struct side_evidence *side, uint64_t length, uint64_t turns)
+uint64_t verdict_path_gap(const struct side_evidence *side)
+{
+	uint64_t trip = is_known(side->now.receive_rtt) ? side->now.receive_rtt : 0;
+
+	if (is_known(side->now.rtt_min))
+		trip = max_u64(trip, side->now.rtt_min);
+	return max_u64(2 * trip, PATH_GAP_US);
+}
+
+uint64_t verdict_still_coming(const struct side_evidence *side, uint64_t length)
 {
 	const struct tcp_change *lately = &side->lately;
-	uint64_t late = turns * ACK_DELAY_US, busy;
 
 	if (!side->now.known || !is_known(lately->busy) || lately->span == 0)
 		return 0;
-	busy = (uint64_t)((double)lately->busy * (double)length / (double)lately->span);
-	return busy > late ? busy - late : 0;
+	return (uint64_t)((double)lately->busy * (double)length / (double)lately->span);
 }

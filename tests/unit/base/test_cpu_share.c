@@ -12,10 +12,10 @@ START_TEST(nothing_is_known_at_first)
 	struct cpu_share share = {.at = {0}};
 
 	ck_assert(cpu_share_is_due(&share, SECOND));
-	ck_assert(!cpu_share_is_full(&share, SECOND, SECOND));
+	ck_assert_uint_eq(cpu_share_wanted(&share, SECOND, SECOND), 0);
 	cpu_share_note(&share, 9 * SECOND, 5 * SECOND);
 	ck_assert(!cpu_share_is_due(&share, 10 * SECOND - 1));
-	ck_assert(!cpu_share_is_full(&share, 10 * SECOND - 1, 6 * SECOND)); /* too short a time */
+	ck_assert_uint_eq(cpu_share_wanted(&share, 10 * SECOND - 1, 6 * SECOND), 0); /* too short a time */
 }
 END_TEST
 
@@ -24,14 +24,11 @@ START_TEST(share_of_the_last_seconds)
 	struct cpu_share share = {.at = {0}};
 
 	cpu_share_note(&share, 10 * SECOND, 5 * SECOND);
-	ck_assert(cpu_share_is_full(&share, 12 * SECOND, 5 * SECOND + 1900000));
-	ck_assert(!cpu_share_is_full(&share, 12 * SECOND, 5 * SECOND + 1899999));
+	ck_assert_uint_eq(cpu_share_wanted(&share, 12 * SECOND, 6 * SECOND), 500);
 	cpu_share_note(&share, 12 * SECOND, 7 * SECOND);
 	/* The later moment is not yet a second ago, so the one before counts. */
-	ck_assert(!cpu_share_is_full(&share, 13 * SECOND - 1, 7 * SECOND + 800000));
-	ck_assert(cpu_share_is_full(&share, 13 * SECOND - 1, 7 * SECOND + 850000));
-	ck_assert(!cpu_share_is_full(&share, 13 * SECOND, 7 * SECOND + 949999));
-	ck_assert(cpu_share_is_full(&share, 13 * SECOND, 7 * SECOND + 950000));
+	ck_assert_uint_eq(cpu_share_wanted(&share, 13 * SECOND - 1, 7 * SECOND + 700000), 900);
+	ck_assert_uint_eq(cpu_share_wanted(&share, 13 * SECOND, 7 * SECOND + 700000), 700);
 }
 END_TEST
 
@@ -46,10 +43,10 @@ START_TEST(thread_that_never_sleeps_wants_all_of_a_cpu)
 		cpu_share_note(&share, began, cpu_wanted_us());
 		while (now - began < SECOND + SECOND / 10)
 			now = clock_us();
-		if (cpu_share_is_full(&share, now, cpu_wanted_us()))
+		if (cpu_share_wanted(&share, now, cpu_wanted_us()) >= 950)
 			return;
 	}
-	ck_abort_msg("it was never full");
+	ck_abort_msg("it never did");
 }
 END_TEST
 

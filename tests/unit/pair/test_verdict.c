@@ -96,7 +96,9 @@ END_TEST
 START_TEST(full_speed_is_nobodys_fault)
 {
 	EXPECT_NOBODY();
-	evidence.cpu_is_full = true;
+	evidence.cpu_wanted = 949;
+	EXPECT_NOBODY();
+	evidence.cpu_wanted = 950;
 	EXPECT(RELAY, CPU);
 	hold(DOWNLOAD, HOLD_HIGH, WHOLE); /* a full CPU is blamed for nothing that has a cause */
 	lately(SIDE_CLIENT)->busy = lately(SIDE_CLIENT)->shut = WINDOW;
@@ -175,7 +177,7 @@ START_TEST(sink_that_takes_all_at_once_is_not_slow)
 	lately(SIDE_CLIENT)->shut = WINDOW;
 	EXPECT(CLIENT, READING);
 	lately(SIDE_CLIENT)->shut = 0;
-	evidence.cpu_is_full = true;
+	evidence.cpu_wanted = 950;
 	EXPECT(RELAY, CPU);
 }
 END_TEST
@@ -339,6 +341,22 @@ START_TEST(side_that_is_waited_for_half_of_the_window)
 }
 END_TEST
 
+/* What looks like gaps of the source are those between two turns of the worker. */
+START_TEST(worker_that_comes_late_blames_nobody)
+{
+	evidence.window.sending[SIDE_TARGET] = permille(WHOLE);
+	evidence.window.typical_gap[SIDE_TARGET] = 3 * MS - 1;
+	evidence.cpu_wanted = 499;
+	EXPECT(TARGET, SENDING);
+	evidence.cpu_wanted = 500;
+	EXPECT_NOBODY();
+	evidence.cpu_wanted = 950;
+	EXPECT(RELAY, CPU);
+	evidence.window.typical_gap[SIDE_TARGET]++;
+	EXPECT(TARGET, SENDING);
+}
+END_TEST
+
 /* A side has said so much, and now all are silent for so long. */
 static void fall_silent(enum side last, uint64_t since)
 {
@@ -449,8 +467,8 @@ END_TEST
 START_TEST(what_has_not_come_is_not_answered)
 {
 	evidence.window.turn[SIDE_CLIENT] = SECOND;
-	evidence.window.turns[SIDE_CLIENT] = 3;
-	lately(SIDE_CLIENT)->busy = SECOND / 2 + 3 * 40 * MS;
+	evidence.window.typical_gap[SIDE_CLIENT] = RTT_US + 80 * MS;
+	lately(SIDE_CLIENT)->busy = SECOND * 3 / 4;
 	EXPECT(CLIENT, PATH);
 	lately(SIDE_CLIENT)->shut = lately(SIDE_CLIENT)->busy;
 	EXPECT(CLIENT, READING);
@@ -464,6 +482,9 @@ START_TEST(what_has_not_come_is_not_answered)
 	EXPECT(CLIENT, THINKING);
 	lately(SIDE_CLIENT)->span = WINDOW;
 	EXPECT(CLIENT, READING);
+	evidence.window.typical_gap[SIDE_CLIENT]--; /* acknowledgements may be late for so long */
+	EXPECT(CLIENT, THINKING);
+	evidence.window.typical_gap[SIDE_CLIENT]++;
 	now(SIDE_CLIENT)->rtt_min = 99;
 	EXPECT(CLIENT, THINKING);
 }
@@ -497,6 +518,12 @@ START_TEST(source_that_always_has_more_to_send)
 {
 	evidence.window.sending[SIDE_TARGET] = permille(WHOLE);
 	comes_in(1000, 990000, 0);
+	EXPECT(TARGET, PATH);
+	evidence.window.typical_gap[SIDE_TARGET] = 50 * MS;
+	EXPECT(TARGET, PATH);
+	evidence.window.typical_gap[SIDE_TARGET]++; /* it says much at a time, and then rests */
+	EXPECT(TARGET, SENDING);
+	now(SIDE_TARGET)->receive_rtt = 26 * MS; /* or its path leaves longer gaps */
 	EXPECT(TARGET, PATH);
 	comes_in(1000, 989999, 0);
 	EXPECT(TARGET, SENDING);
@@ -618,6 +645,7 @@ int main(void)
 	tcase_add_test(tcase, of_two_held_flows_the_first_is_the_cause);
 	tcase_add_test(tcase, lag_of_what_the_kernel_holds);
 	tcase_add_test(tcase, side_that_is_waited_for_half_of_the_window);
+	tcase_add_test(tcase, worker_that_comes_late_blames_nobody);
 	tcase_add_test(tcase, silence_that_lasts_counts_too);
 	tcase_add_test(tcase, source_that_used_to_go_on_is_due_itself);
 	tcase_add_test(tcase, source_that_rarely_speaks_is_due_itself);
