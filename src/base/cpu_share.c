@@ -8,51 +8,50 @@
 #include <unistd.h>
 
 /* See proc(5): nanoseconds run, nanoseconds ready to run, and how often it has run. */
-static bool read_schedstat(uint64_t *run, uint64_t *ready)
+static bool read_schedstat(struct cpu_time *used)
 {
 	char text[96];
 	int fd = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
 	ssize_t length = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	unsigned long long times[2];
+	unsigned long long run, ready;
 
 	if (fd >= 0)
 		close(fd);
 	if (length <= 0)
 		return false;
 	text[length] = '\0';
-	if (sscanf(text, "%llu %llu", &times[0], &times[1]) != 2)
+	if (sscanf(text, "%llu %llu", &run, &ready) != 2)
 		return false;
-	*run = times[0];
-	*ready = times[1];
+	*used = (struct cpu_time){run / 1000, ready / 1000};
 	return true;
 }
 
 /* Some kernels do not count how long a thread was ready to run. */
-uint64_t cpu_wanted_us(void)
+struct cpu_time cpu_time_used(void)
 {
-	uint64_t run, ready;
-	struct timespec used;
+	struct cpu_time used = {0, 0};
+	struct timespec run;
 
-	if (read_schedstat(&run, &ready))
-		return (run + ready) / 1000;
-	if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used) < 0)
-		return 0;
-	return (uint64_t)used.tv_sec * 1000000 + (uint64_t)used.tv_nsec / 1000;
+	if (!read_schedstat(&used) && clock_gettime(CLOCK_THREAD_CPUTIME_ID, &run) == 0)
+		used.run = (uint64_t)run.tv_sec * 1000000 + (uint64_t)run.tv_nsec / 1000;
+	return used;
 }
 
-void cpu_share_note(struct cpu_share *share, uint64_t now, uint64_t wanted)
+void cpu_share_note(struct cpu_share *share, uint64_t now, struct cpu_time used)
 {
 	share->at[1] = share->at[0];
-	share->wanted[1] = share->wanted[0];
+	share->used[1] = share->used[0];
 	share->at[0] = now;
-	share->wanted[0] = wanted;
+	share->used[0] = used;
 }
 
-unsigned cpu_share_wanted(const struct cpu_share *share, uint64_t now, uint64_t wanted)
+struct cpu_use cpu_share_since(const struct cpu_share *share, uint64_t now, struct cpu_time used)
 {
 	int since = cpu_share_is_due(share, now) ? 0 : 1;
+	uint64_t time = now - share->at[since], ready = used.ready - share->used[since].ready;
+	uint64_t run = used.run - share->used[since].run;
 
-	if (share->at[since] == 0)
-		return 0;
-	return (unsigned)((wanted - share->wanted[since]) * 1000 / (now - share->at[since]));
+	if (share->at[since] == 0 || time == 0)
+		return (struct cpu_use){0, 0};
+	return (struct cpu_use){(unsigned)((run + ready) * 1000 / time), (unsigned)(ready * 1000 / time)};
 }

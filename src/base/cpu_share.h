@@ -8,23 +8,34 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Two moments, at least a second apart, and what the thread had wanted by then. Zeroed at first. */
+struct cpu_time {
+	uint64_t run, ready; /* ready to run, and waiting for a CPU */
+};
+
+/* Two moments, at least a second apart, and what the thread had used by then. Zeroed at first. */
 struct cpu_share {
-	uint64_t at[2], wanted[2]; /* the later one first */
+	uint64_t at[2]; /* the later one first */
+	struct cpu_time used[2];
+};
+
+/* Permille of the time. */
+struct cpu_use {
+	unsigned wanted; /* it has run, or was ready to */
+	unsigned ready;  /* of that, it was only ready to */
 };
 
 #define CPU_SHARE_INTERVAL_US 1000000
 
-/* For how long the calling thread has run, or was ready to run, since it began. */
-uint64_t cpu_wanted_us(void);
+/* Of the calling thread, since it began. */
+struct cpu_time cpu_time_used(void);
 
 /* Time for cpu_share_note: it is not to be called more often. */
 static inline bool cpu_share_is_due(const struct cpu_share *share, uint64_t now)
 {
 	return now - share->at[0] >= CPU_SHARE_INTERVAL_US;
 }
-void cpu_share_note(struct cpu_share *share, uint64_t now, uint64_t wanted);
-/* Permille of a CPU that it has wanted since a moment that is at least a second ago. 0 if there is none. */
-unsigned cpu_share_wanted(const struct cpu_share *share, uint64_t now, uint64_t wanted);
+void cpu_share_note(struct cpu_share *share, uint64_t now, struct cpu_time used);
+/* Since a moment that is at least a second ago. Zero if there is none. */
+struct cpu_use cpu_share_since(const struct cpu_share *share, uint64_t now, struct cpu_time used);
 
 #endif

@@ -311,8 +311,8 @@ void pair_look(struct pair *pair, uint64_t now);
 void pair_looks_free(struct pair *pair);
 /* Bytes that they cost a pair, at most. */
 size_t pair_looks_cost(void);
-/* Adds the verdict, and the evidence that the kernel gives, as of now. cpu_wanted: permille of one, by its worker. */
-void pair_verdict_describe(const struct pair *pair, unsigned cpu_wanted, struct pair_record *record);
+/* Adds the verdict, and the evidence that the kernel gives, as of now. cpu: of its worker. */
+void pair_verdict_describe(const struct pair *pair, struct cpu_use cpu, struct pair_record *record);
 /* What most of its life was waited for. The sockets are still open. */
 struct verdict pair_verdict_of_life(const struct pair *pair, const struct wait_totals *life);
 

@@ -16,7 +16,7 @@ struct pair_survey {
 	struct pair_record *records;
 	struct pair **pairs; /* the pair of each record; NULL once it has ended */
 	size_t count, measured;
-	unsigned cpu_wanted; /* by the worker: permille of one */
+	struct cpu_use cpu; /* of the worker */
 };
 
 static const char *ended_first_name(const struct pair *pair, enum reason reason)
@@ -264,17 +264,17 @@ struct pair_record *pair_survey_begin(struct pair_set *set, uint64_t now, size_t
 		survey->pairs[survey->count++] = pair;
 		pair->record = (uint32_t)survey->count;
 	}
-	survey->cpu_wanted = cpu_share_wanted(&set->cpu, clock_us(), cpu_wanted_us());
+	survey->cpu = cpu_share_since(&set->cpu, clock_us(), cpu_time_used());
 	*count = survey->count;
 	return survey->records;
 }
 
-static void measure(const struct pair *pair, unsigned cpu_wanted, struct pair_record *record)
+static void measure(const struct pair *pair, struct cpu_use cpu, struct pair_record *record)
 {
 	record->flow[UPLOAD].source_queue = stream_unread(pair->client.fd);
 	if (pair_is_connected(pair))
 		record->flow[DOWNLOAD].source_queue = stream_unread(pair->target.fd);
-	pair_verdict_describe(pair, cpu_wanted, record);
+	pair_verdict_describe(pair, cpu, record);
 }
 
 bool pair_survey_measure(struct pair_set *set, size_t most)
@@ -286,7 +286,7 @@ bool pair_survey_measure(struct pair_set *set, size_t most)
 
 		if (!pair)
 			continue;
-		measure(pair, survey->cpu_wanted, &survey->records[survey->measured]);
+		measure(pair, survey->cpu, &survey->records[survey->measured]);
 		pair->record = 0;
 	}
 	if (survey->measured < survey->count)

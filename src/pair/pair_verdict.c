@@ -82,7 +82,7 @@ void pair_look(struct pair *pair, uint64_t now)
 	struct tcp_state tcp;
 
 	if (cpu_share_is_due(&pair->set->cpu, now))
-		cpu_share_note(&pair->set->cpu, now, cpu_wanted_us());
+		cpu_share_note(&pair->set->cpu, now, cpu_time_used());
 	if (!is_worth_a_look(pair, now))
 		return;
 	if (!pair->looks)
@@ -209,7 +209,7 @@ static enum blame speaker(const struct wait_window *window)
 	return window->last_from == SIDE_CLIENT ? BLAME_CLIENT : BLAME_TARGET;
 }
 
-void pair_verdict_describe(const struct pair *pair, unsigned cpu_wanted, struct pair_record *record)
+void pair_verdict_describe(const struct pair *pair, struct cpu_use cpu, struct pair_record *record)
 {
 	const struct tcp_state tcp[SIDES] = {tcp_state(pair->client.fd),
 	                                     tcp_state(pair_is_connected(pair) ? pair->target.fd : -1)};
@@ -217,7 +217,8 @@ void pair_verdict_describe(const struct pair *pair, unsigned cpu_wanted, struct 
 	struct evidence evidence;
 
 	gather(pair, tcp, now, &evidence);
-	evidence.cpu_wanted = flows(pair, now) ? cpu_wanted : 0;
+	evidence.cpu = cpu;
+	evidence.flows = flows(pair, now);
 	record->verdict = verdict_judge(&evidence);
 	record->since_ms = since_ms(pair, &evidence, now);
 	record->last_from = speaker(&evidence.window);

@@ -172,14 +172,22 @@ static enum side waited_for_longer(const struct evidence *evidence)
 	                                                                             : SIDE_TARGET;
 }
 
-/* It has half of the window, and that is not only because the worker comes late. */
-static bool is_waited_for(const struct evidence *evidence, enum side side)
+/* Of what was waited for a side, as much as the worker itself may have come late. */
+static uint64_t lateness(const struct evidence *evidence, enum side side)
 {
 	const struct wait_window *window = &evidence->window;
+	uint64_t gap = window->typical_gap[side];
 
-	if (evidence->cpu_wanted >= CPU_BUSY && window->typical_gap[side] < TURN_OF_CPU_US)
-		return false;
-	return verdict_is_share(waited_for(evidence, side), WAIT_SHARE, window->length);
+	if (evidence->cpu.wanted >= CPU_FULL && gap < CPU_FULL_GAP_US)
+		return window->length;
+	return gap < CPU_READY_GAP_US ? window->length * evidence->cpu.ready / 1000 : 0;
+}
+
+static bool is_waited_for(const struct evidence *evidence, enum side side)
+{
+	uint64_t waited = waited_for(evidence, side), late = lateness(evidence, side);
+
+	return waited > late && verdict_is_share(waited - late, WAIT_SHARE, evidence->window.length);
 }
 
 /* ---- a flow that its sink, or something of ours, holds up ---- */
@@ -319,7 +327,7 @@ struct verdict verdict_judge(const struct evidence *evidence)
 		return nobody;
 	if (is_waited_for(evidence, side))
 		return judge_source(evidence, side);
-	return evidence->cpu_wanted >= CPU_FULL ? of_relay(WHY_CPU) : nobody;
+	return evidence->flows && evidence->cpu.wanted >= CPU_FULL ? of_relay(WHY_CPU) : nobody;
 }
 
 static struct verdict judge_wait(const struct evidence *evidence, enum wait wait)

@@ -5,6 +5,7 @@
 #ifndef WEIR_VERDICT_H
 #define WEIR_VERDICT_H
 
+#include "base/cpu_share.h"
 #include "net/tcp_state.h"
 #include "pair/waits.h"
 #include "report/records.h"
@@ -28,7 +29,8 @@ struct evidence {
 	enum pair_state state;
 	struct wait_window window;
 	struct side_evidence side[SIDES];
-	unsigned cpu_wanted; /* permille of a CPU, by the worker; 0 if no bytes of the pair flowed */
+	struct cpu_use cpu; /* of the worker */
+	bool flows;         /* bytes have come lately */
 };
 
 /* Of the last one to three seconds. */

@@ -67,13 +67,15 @@
  * for 40 ms, while somebody thinks about what has come.
  */
 #define ACK_DELAY_US 80000
+/* Permille of a CPU that a worker wants which has none to spare: some is lost to the kernel's own work. */
+#define CPU_FULL 950
+/* Then gaps that are shorter may be those between two turns of its own. */
+#define CPU_FULL_GAP_US 3000
 /*
- * Permille of a CPU that the worker has wanted. From the first on it cannot be faster. From the second on,
- * gaps that are shorter than a turn of the scheduler may be those between two of its own turns.
+ * Where other programs take the CPU, a worker that is ready waits for it for 3 to 30 ms at a time, measured,
+ * and what comes meanwhile seems to come late. Longer gaps are the side's own.
  */
-#define CPU_FULL       950
-#define CPU_BUSY       500
-#define TURN_OF_CPU_US 3000
+#define CPU_READY_GAP_US 30000
 
 /* Permille of a whole that is not 0. Without overflow: times are below 2^44 (200 days), and so are bytes. */
 static inline bool verdict_is_share(uint64_t part, uint64_t permille, uint64_t whole)

@@ -7,43 +7,58 @@
 
 #define SECOND 1000000ULL
 
+static struct cpu_share share;
+
+static void setup(void)
+{
+	share = (struct cpu_share){.at = {0}};
+}
+
+static void note(uint64_t now, uint64_t run, uint64_t ready)
+{
+	cpu_share_note(&share, now, (struct cpu_time){run, ready});
+}
+
+static void expect(uint64_t now, uint64_t run, uint64_t ready, unsigned wanted, unsigned of_that_ready)
+{
+	const struct cpu_use use = cpu_share_since(&share, now, (struct cpu_time){run, ready});
+
+	ck_assert_uint_eq(use.wanted, wanted);
+	ck_assert_uint_eq(use.ready, of_that_ready);
+}
+
 START_TEST(nothing_is_known_at_first)
 {
-	struct cpu_share share = {.at = {0}};
-
 	ck_assert(cpu_share_is_due(&share, SECOND));
-	ck_assert_uint_eq(cpu_share_wanted(&share, SECOND, SECOND), 0);
-	cpu_share_note(&share, 9 * SECOND, 5 * SECOND);
+	expect(SECOND, SECOND, 0, 0, 0);
+	note(9 * SECOND, 5 * SECOND, 0);
 	ck_assert(!cpu_share_is_due(&share, 10 * SECOND - 1));
-	ck_assert_uint_eq(cpu_share_wanted(&share, 10 * SECOND - 1, 6 * SECOND), 0); /* too short a time */
+	expect(10 * SECOND - 1, 6 * SECOND, 0, 0, 0); /* too short a time */
 }
 END_TEST
 
 START_TEST(share_of_the_last_seconds)
 {
-	struct cpu_share share = {.at = {0}};
-
-	cpu_share_note(&share, 10 * SECOND, 5 * SECOND);
-	ck_assert_uint_eq(cpu_share_wanted(&share, 12 * SECOND, 6 * SECOND), 500);
-	cpu_share_note(&share, 12 * SECOND, 7 * SECOND);
+	note(10 * SECOND, 5 * SECOND, 3 * SECOND);
+	expect(12 * SECOND, 6 * SECOND, 3 * SECOND + 500000, 750, 250);
+	note(12 * SECOND, 6 * SECOND, 4 * SECOND);
 	/* The later moment is not yet a second ago, so the one before counts. */
-	ck_assert_uint_eq(cpu_share_wanted(&share, 13 * SECOND - 1, 7 * SECOND + 700000), 900);
-	ck_assert_uint_eq(cpu_share_wanted(&share, 13 * SECOND, 7 * SECOND + 700000), 700);
+	expect(13 * SECOND - 1, 6 * SECOND + 500000, 4 * SECOND, 833, 333);
+	expect(13 * SECOND, 6 * SECOND + 500000, 4 * SECOND, 500, 0);
 }
 END_TEST
 
 /* However little of it a thread that never sleeps gets. */
 START_TEST(thread_that_never_sleeps_wants_all_of_a_cpu)
 {
-	struct cpu_share share = {.at = {0}};
 	uint64_t began, now;
 
 	for (int tries = 0; tries < 5; tries++) {
 		began = now = clock_us();
-		cpu_share_note(&share, began, cpu_wanted_us());
+		cpu_share_note(&share, began, cpu_time_used());
 		while (now - began < SECOND + SECOND / 10)
 			now = clock_us();
-		if (cpu_share_wanted(&share, now, cpu_wanted_us()) >= 950)
+		if (cpu_share_since(&share, now, cpu_time_used()).wanted >= 950)
 			return;
 	}
 	ck_abort_msg("it never did");
@@ -55,6 +70,7 @@ int main(void)
 	Suite *suite = suite_create("cpu_share");
 	TCase *tcase = tcase_create("cpu_share");
 
+	tcase_add_checked_fixture(tcase, setup, NULL);
 	tcase_add_test(tcase, nothing_is_known_at_first);
 	tcase_add_test(tcase, share_of_the_last_seconds);
 	tcase_add_test(tcase, thread_that_never_sleeps_wants_all_of_a_cpu);

@@ -29,6 +29,7 @@ static void setup(void)
 	};
 
 	evidence = (struct evidence){.state = STATE_OPEN,
+	                             .flows = true,
 	                             .window = {.length = WINDOW, .spoken = true, .last_from = SIDE_TARGET},
 	                             .side = {side, side}};
 }
@@ -96,9 +97,9 @@ END_TEST
 START_TEST(full_speed_is_nobodys_fault)
 {
 	EXPECT_NOBODY();
-	evidence.cpu_wanted = 949;
+	evidence.cpu.wanted = 949;
 	EXPECT_NOBODY();
-	evidence.cpu_wanted = 950;
+	evidence.cpu.wanted = 950;
 	EXPECT(RELAY, CPU);
 	hold(DOWNLOAD, HOLD_HIGH, WHOLE); /* a full CPU is blamed for nothing that has a cause */
 	lately(SIDE_CLIENT)->busy = lately(SIDE_CLIENT)->shut = WINDOW;
@@ -177,7 +178,7 @@ START_TEST(sink_that_takes_all_at_once_is_not_slow)
 	lately(SIDE_CLIENT)->shut = WINDOW;
 	EXPECT(CLIENT, READING);
 	lately(SIDE_CLIENT)->shut = 0;
-	evidence.cpu_wanted = 950;
+	evidence.cpu.wanted = 950;
 	EXPECT(RELAY, CPU);
 }
 END_TEST
@@ -344,16 +345,21 @@ END_TEST
 /* What looks like gaps of the source are those between two turns of the worker. */
 START_TEST(worker_that_comes_late_blames_nobody)
 {
-	evidence.window.sending[SIDE_TARGET] = permille(WHOLE);
-	evidence.window.typical_gap[SIDE_TARGET] = 3 * MS - 1;
-	evidence.cpu_wanted = 499;
+	evidence.window.sending[SIDE_TARGET] = permille(900);
+	evidence.window.typical_gap[SIDE_TARGET] = 30 * MS - 1;
+	evidence.cpu = (struct cpu_use){.wanted = 900, .ready = 400};
 	EXPECT(TARGET, SENDING);
-	evidence.cpu_wanted = 500;
+	evidence.cpu.ready++;
 	EXPECT_NOBODY();
-	evidence.cpu_wanted = 950;
-	EXPECT(RELAY, CPU);
-	evidence.window.typical_gap[SIDE_TARGET]++;
+	evidence.window.typical_gap[SIDE_TARGET]++; /* longer than any turn of the scheduler */
 	EXPECT(TARGET, SENDING);
+	evidence.cpu = (struct cpu_use){.wanted = 950};
+	evidence.window.typical_gap[SIDE_TARGET] = 3 * MS;
+	EXPECT(TARGET, SENDING);
+	evidence.window.typical_gap[SIDE_TARGET]--;
+	EXPECT(RELAY, CPU);
+	evidence.flows = false;
+	EXPECT_NOBODY();
 }
 END_TEST
 
