@@ -309,6 +309,8 @@ struct wait_totals pair_waits_totals(const struct pair *pair, uint64_t now_us, b
 /* Looks at the sockets of a connected pair, now (clock_us), if it has moved enough for that. */
 void pair_look(struct pair *pair, uint64_t now);
 void pair_looks_free(struct pair *pair);
+/* Looks at the CPU of the worker, whose thread calls this, if the last look is a second ago. */
+void pair_look_at_cpu(struct pair_set *set, uint64_t now);
 /* Bytes that they cost a pair, at most. */
 size_t pair_looks_cost(void);
 /* Adds the verdict, and the evidence that the kernel gives, as of now. cpu: of its worker. */

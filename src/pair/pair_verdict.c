@@ -76,13 +76,18 @@ static bool is_worth_a_look(const struct pair *pair, uint64_t now)
 	return moved(pair) - looks->moved >= WORTH_A_LOOK || now - looks->last.at >= LOOK_AGE_US;
 }
 
+void pair_look_at_cpu(struct pair_set *set, uint64_t now)
+{
+	if (cpu_share_is_due(&set->cpu, now))
+		cpu_share_note(&set->cpu, now, cpu_time_used());
+}
+
 void pair_look(struct pair *pair, uint64_t now)
 {
 	struct pair_looks *looks;
 	struct tcp_state tcp;
 
-	if (cpu_share_is_due(&pair->set->cpu, now))
-		cpu_share_note(&pair->set->cpu, now, cpu_time_used());
+	pair_look_at_cpu(pair->set, now);
 	if (!is_worth_a_look(pair, now))
 		return;
 	if (!pair->looks)

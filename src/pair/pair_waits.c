@@ -46,7 +46,10 @@ static struct waits without_target(const struct pair *pair, uint64_t now_us)
 
 void pair_waits_begin(struct pair *pair)
 {
-	pair->waits = without_target(pair, clock_us());
+	uint64_t now = clock_us();
+
+	pair->waits = without_target(pair, now);
+	pair_look_at_cpu(pair->set, now);
 	pair->looks = NULL; /* where the search for a target was; the last of that is used above */
 }
 

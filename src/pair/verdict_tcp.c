@@ -85,17 +85,30 @@ bool verdict_fills_our_window(const struct side_evidence *side)
 	               (double)now->receive_window * WINDOW_SHARE;
 }
 
-/* What comes out of order counts among the segments, but not among the bytes. */
+/*
+ * Bytes of segments that are counted, while they are not, as something before them is missing: no more than
+ * come in a round trip.
+ */
+static uint64_t not_counted_yet(const struct side_evidence *side)
+{
+	const struct tcp_change *lately = &side->lately;
+	double trips;
+
+	if (!is_known(lately->reordered) || !is_known(side->now.receive_rtt) || lately->span == 0)
+		return 0;
+	trips = (double)side->now.receive_rtt / (double)lately->span;
+	return min_u64(lately->reordered * side->now.segment, (uint64_t)((double)lately->received * trips));
+}
+
 bool verdict_fills_its_path(const struct side_evidence *side)
 {
 	const struct tcp_change *lately = &side->lately;
 	uint64_t segments = lately->segments, segment = side->now.segment;
-	uint64_t reordered = is_known(lately->reordered) ? lately->reordered : 0;
 
 	if (verdict_is_local(side) || !is_known(lately->received) || !is_known(segments) ||
 	    segments < SEGMENTS_MIN)
 		return false;
-	return verdict_is_share(lately->received + reordered * segment, FULL_SHARE, segments * segment);
+	return verdict_is_share(lately->received + not_counted_yet(side), FULL_SHARE, segments * segment);
 }
 
 uint64_t verdict_path_gap(const struct side_evidence *side)

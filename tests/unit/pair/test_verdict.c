@@ -525,17 +525,19 @@ START_TEST(source_that_always_has_more_to_send)
 	evidence.window.sending[SIDE_TARGET] = permille(WHOLE);
 	comes_in(1000, 990000, 0);
 	EXPECT(TARGET, PATH);
-	evidence.window.typical_gap[SIDE_TARGET] = 50 * MS;
+	evidence.window.typical_gap[SIDE_TARGET] = 150 * MS;
 	EXPECT(TARGET, PATH);
 	evidence.window.typical_gap[SIDE_TARGET]++; /* it says much at a time, and then rests */
 	EXPECT(TARGET, SENDING);
-	now(SIDE_TARGET)->receive_rtt = 26 * MS; /* or its path leaves longer gaps */
+	now(SIDE_TARGET)->receive_rtt = 76 * MS; /* or its path leaves longer gaps */
 	EXPECT(TARGET, PATH);
 	comes_in(1000, 989999, 0);
 	EXPECT(TARGET, SENDING);
-	comes_in(1000, 940000, 50);
+	comes_in(1000, 940000, 50); /* a trip's worth is 35720 */
+	EXPECT(TARGET, SENDING);
+	comes_in(1000, 960000, 30);
 	EXPECT(TARGET, PATH);
-	comes_in(1000, 940000, 49);
+	comes_in(1000, 960000, 29);
 	EXPECT(TARGET, SENDING);
 	comes_in(20, 20000, TCP_UNKNOWN);
 	EXPECT(TARGET, PATH);
