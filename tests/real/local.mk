@@ -2,6 +2,7 @@
 REAL = \
 	tests/real/iperf3.sh \
 	tests/real/kubernetes.sh \
+	tests/real/metrics.sh \
 	tests/real/nginx.sh \
 	tests/real/page.sh \
 	tests/real/postgres.sh \
@@ -14,8 +15,8 @@ REAL = \
 	tests/real/service.sh \
 	tests/real/package.sh
 TESTS += $(REAL)
-EXTRA_DIST += $(REAL) tests/real/lib.sh tests/real/browse.py tests/real/kubernetes.py tests/real/machine.sh \
-	tests/real/page_rows.js tests/real/programs.sh tests/real/scene.sh
+EXTRA_DIST += $(REAL) tests/real/lib.sh tests/real/browse.py tests/real/dashboard.js tests/real/kubernetes.py \
+	tests/real/machine.sh tests/real/metrics.py tests/real/page_rows.js tests/real/programs.sh tests/real/scene.sh
 
 clean-local:
 	rm -rf tests/real/machines
