@@ -45,7 +45,7 @@
 #define WATCHED_COST  48   /* libevent's record of a descriptor, in each worker that ever watched it */
 /* Besides pair_cost: its place among timers and origins and in a survey; its pauses; what min_rate counts. */
 #define PAIR_MORE 304
-/* Of HTTP: the request of each client and 2 KiB for libmicrohttpd; texts, one twice while it grows. */
+/* Of HTTP: a request and 2 KiB of libmicrohttpd for each client; texts, one of them twice, as it grows. */
 #define HTTP_CLIENT_COST (HTTP_REQUEST_MAX + 2048)
 #define HTTP_COST        (HTTP_CLIENTS_MAX * HTTP_CLIENT_COST + HTTP_TEXT_MAX + 2 * HTTP_PAIRS_MAX * 2048)
 #define HTTP_RELAY_COST  (2 * 6144) /* its metrics */

@@ -69,12 +69,13 @@ static void tell(struct http_client *client, enum http_waiting what)
 void http_client_time_out(struct timer *timer)
 {
 	struct http_client *client = (struct http_client *)timer;
+	struct http_thread *thread = client->thread;
 
 	if (client->waiting == HTTP_WAITING)
 		tell(client, HTTP_IN_VAIN);
 	else
 		stream_cut(client->fd);
-	http_thread_go_on(client->thread);
+	http_thread_run(thread); /* client may be gone after this */
 }
 
 void http_client_wait(struct http_client *client)

@@ -104,6 +104,8 @@ struct http_thread {
 
 /* http_thread.c */
 
+/* Lets libmicrohttpd do what is due. It does not know by itself that a connection was resumed. */
+void http_thread_run(struct http_thread *thread);
 /* A client is gone, so there is room. */
 void http_thread_go_on(struct http_thread *thread);
 

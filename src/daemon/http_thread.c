@@ -25,8 +25,8 @@ static struct entrance nowhere;
 
 /* ---- libmicrohttpd ---- */
 
-/* It does all that is due, and says when it wants to be called again at the latest. */
-static void run_daemon(struct http_thread *thread)
+/* It says when it wants to be called again at the latest. */
+void http_thread_run(struct http_thread *thread)
 {
 	MHD_UNSIGNED_LONG_LONG milliseconds;
 
@@ -39,7 +39,7 @@ static void run_daemon(struct http_thread *thread)
 
 EVENT_CALLBACK(on_ready, struct http_thread, thread)
 {
-	run_daemon(thread);
+	http_thread_run(thread);
 }
 
 static int start_daemon(struct http_thread *thread)
@@ -121,7 +121,7 @@ EVENT_CALLBACK(on_come, struct http_thread, thread)
 		;
 	if (thread->clients >= HTTP_CLIENTS_MAX)
 		event_del(thread->come);
-	run_daemon(thread);
+	http_thread_run(thread);
 }
 
 /* ---- orders ---- */
@@ -165,7 +165,7 @@ static void take_report(struct http_thread *thread)
 	thread->wanted = false;
 	http_texts_take(&thread->texts, report);
 	http_clients_tell(thread, !report);
-	run_daemon(thread);
+	http_thread_run(thread);
 	evloop_set_timer(thread->stale, HTTP_FRESH_MS);
 }
 

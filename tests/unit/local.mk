@@ -101,6 +101,9 @@ UNIT_TESTS = \
 	tests/unit/net/test_unix_path \
 	tests/unit/base/test_units \
 	tests/unit/worker/test_worker
+if HAVE_MICROHTTPD
+UNIT_TESTS += tests/unit/daemon/test_http
+endif
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
 UNIT_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/unit -DSRCDIR=\"$(abs_top_srcdir)\"
@@ -193,6 +196,8 @@ tests_unit_daemon_test_outages_SOURCES = tests/unit/daemon/test_outages.c tests/
 tests_unit_daemon_test_outages_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=event_add
 tests_unit_daemon_test_outages_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_daemon_test_outages_LDADD = $(UNIT_LIBS)
+tests_unit_daemon_test_http_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_daemon_test_http_LDADD = $(UNIT_LIBS)
 tests_unit_daemon_test_changeover_SOURCES = tests/unit/daemon/test_changeover.c tests/unit/daemon/workers_stage.c tests/unit/faults.c
 tests_unit_daemon_test_changeover_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_daemon_test_changeover_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)

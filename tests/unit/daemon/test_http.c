@@ -1,0 +1,363 @@
+/* The thread that serves HTTP: who is a client, and for how long. Its limits are short here. */
+#include "build_config.h"
+
+#include "base/mailbox.h"
+#include "daemon/http.h"
+#include "daemon/http_host.h"
+#include "daemon/http_thread.h"
+
+#include "loop.h"
+#include "unit.h"
+
+#define CLIENT_MS 400
+#define WAIT_MS   150
+#define SOON_MS   100 /* a client that must stay for now does so for at least this long */
+
+#define GET(path) "GET " path " HTTP/1.0\r\n\r\n"
+
+static struct event_base *base;
+static struct mailbox wants;
+static struct message want;
+static unsigned wanted;
+static struct http_thread *thread;
+static struct endpoint web;
+
+static void take_want(void *arg, struct message *message)
+{
+	(void)arg;
+	(void)message;
+	wanted++;
+}
+
+/* A report without pairs. */
+static struct report *make_report(void)
+{
+	struct report *report = report_new(1, 1);
+
+	ck_assert_ptr_nonnull(report);
+	report->process.version = "test";
+	return report;
+}
+
+static struct entrance *open_entrance(void)
+{
+	const struct socket_tuning tuning = {
+	        .nodelay = true, .rcvbuf = UNITS_AUTO, .sndbuf = 65536, .notsent_lowat = UNITS_AUTO};
+	struct entrance *entrance = calloc(1, sizeof(*entrance));
+	struct entrance_key key = {.endpoint.length = sizeof(struct sockaddr_in)};
+
+	key.endpoint.in = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	ck_assert_ptr_nonnull(entrance);
+	ck_assert_int_eq(entrance_bind(entrance, &key, &tuning, 1), 0);
+	ck_assert_int_eq(entrance_listen(entrance), 0);
+	web = entrance->endpoint;
+	return entrance;
+}
+
+static void start(uint64_t client_ms)
+{
+	const struct http_limits limits = {.client_ms = client_ms, .wait_ms = WAIT_MS};
+
+	thread = http_thread_new(&limits, &wants, &want);
+	ck_assert_ptr_nonnull(thread);
+	http_thread_listen(thread, open_entrance());
+}
+
+static void setup(void)
+{
+	wanted = 0;
+	base = event_base_new();
+	wants = (struct mailbox){.fd = -1};
+	ck_assert_int_eq(mailbox_open(&wants, base, take_want, NULL), 0);
+	start(CLIENT_MS);
+}
+
+static void teardown(void)
+{
+	http_thread_free(thread);
+	mailbox_close(&wants);
+	event_base_free(base);
+}
+
+static int visit(const char *request)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(connect(fd, &web.any, web.length), 0);
+	ck_assert_int_eq(send(fd, request, strlen(request), MSG_NOSIGNAL), (ssize_t)strlen(request));
+	return fd;
+}
+
+/* Until the end of the stream, which is closed then. False if it was reset. */
+static bool read_answer(int fd, char *text, size_t size)
+{
+	size_t length = 0;
+	ssize_t n;
+
+	while ((n = recv(fd, text + length, size - 1 - length, 0)) > 0)
+		length += (size_t)n;
+	text[length] = '\0';
+	close(fd);
+	return n == 0;
+}
+
+static void expect(int fd, const char *status)
+{
+	char text[4096], wish[64];
+
+	snprintf(wish, sizeof(wish), "HTTP/1.1 %s ", status);
+	ck_assert(read_answer(fd, text, sizeof(text)));
+	ck_assert_msg(strncmp(text, wish, strlen(wish)) == 0, "no %s: %s", status, text);
+	ck_assert_ptr_null(strstr(text + 1, "HTTP/1.1 "));
+}
+
+static bool is_served(void)
+{
+	char text[4096];
+
+	(void)read_answer(visit(GET("/health")), text, sizeof(text));
+	return *text;
+}
+
+/* Sends a byte now and then, until the other end is gone. Returns after how many ms that was. */
+static uint64_t dribble(int fd)
+{
+	uint64_t begin = clock_ms();
+	struct pollfd asked = {.fd = fd, .events = POLLIN | POLLRDHUP};
+
+	while (clock_ms() < begin + LOOP_DEADLINE_MS && poll(&asked, 1, 20) == 0)
+		(void)send(fd, "x", 1, MSG_NOSIGNAL);
+	close(fd);
+	return clock_ms() - begin;
+}
+
+START_TEST(health_needs_no_report)
+{
+	expect(visit(GET("/health")), "200");
+	http_thread_drain(thread);
+	expect(visit(GET("/health")), "503");
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	ck_assert_uint_eq(wanted, 0);
+}
+END_TEST
+
+START_TEST(one_report_for_all_that_wait)
+{
+	int fds[40];
+
+	for (int i = 0; i < 40; i++)
+		fds[i] = visit(i % 2 ? GET("/metrics") : GET("/report.json"));
+	LOOP_UNTIL(base, wanted > 0);
+	http_thread_put(thread, make_report());
+	for (int i = 0; i < 40; i++)
+		expect(fds[i], "200");
+	expect(visit(GET("/report.json?top=7")), "200"); /* it is still young */
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	ck_assert_uint_eq(wanted, 1);
+}
+END_TEST
+
+START_TEST(old_report_is_not_served)
+{
+	int fd = visit(GET("/metrics"));
+	uint64_t end = clock_ms() + 1100;
+
+	LOOP_UNTIL(base, wanted == 1);
+	http_thread_put(thread, make_report());
+	expect(fd, "200");
+	LOOP_UNTIL(base, clock_ms() > end);
+	fd = visit(GET("/metrics"));
+	LOOP_UNTIL(base, wanted == 2);
+	http_thread_put(thread, make_report());
+	expect(fd, "200");
+}
+END_TEST
+
+START_TEST(no_memory_for_a_report)
+{
+	int fd = visit(GET("/metrics"));
+
+	LOOP_UNTIL(base, wanted == 1);
+	http_thread_put(thread, NULL);
+	expect(fd, "503");
+	fd = visit(GET("/metrics"));
+	LOOP_UNTIL(base, wanted == 2);
+	http_thread_put(thread, make_report());
+	expect(fd, "200");
+}
+END_TEST
+
+START_TEST(report_that_never_comes)
+{
+	uint64_t begin = clock_ms();
+	int fd = visit(GET("/metrics"));
+
+	expect(fd, "503");
+	ck_assert_uint_ge(clock_ms() - begin, WAIT_MS);
+	expect(visit(GET("/health")), "200");
+	expect(visit(GET("/metrics")), "503"); /* no second one is wanted meanwhile */
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	ck_assert_uint_eq(wanted, 1);
+}
+END_TEST
+
+START_TEST(client_that_dribbles_is_cut)
+{
+	uint64_t lasted = dribble(visit("GET /metrics HTTP/1.1\r\nX: "));
+
+	ck_assert_uint_ge(lasted, SOON_MS);
+	ck_assert_uint_lt(lasted, LOOP_DEADLINE_MS);
+}
+END_TEST
+
+START_TEST(client_that_sends_nothing_is_cut)
+{
+	char text[64];
+	int fd = visit("");
+
+	(void)read_answer(fd, text, sizeof(text));
+	ck_assert_str_eq(text, "");
+}
+END_TEST
+
+/* It gets a part, and then no end that looks like one. */
+START_TEST(client_that_takes_nothing_is_cut)
+{
+	struct report *report = make_report();
+	static char text[16 << 20];
+	int fd = visit(GET("/report.json?top=1000")), small = 4096;
+	uint64_t end;
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+	LOOP_UNTIL(base, wanted == 1);
+	report->parts[0].pairs = calloc(1000, sizeof(struct pair_record));
+	report->parts[0].pair_count = 1000;
+	http_thread_put(thread, report);
+	end = clock_ms() + CLIENT_MS + SOON_MS;
+	LOOP_UNTIL(base, clock_ms() > end);
+	(void)read_answer(fd, text, sizeof(text));
+	ck_assert_ptr_null(strstr(text, "\"end\""));
+	expect(visit(GET("/health")), "200");
+}
+END_TEST
+
+/* Those that wait for a report too. */
+START_TEST(it_ends_with_clients)
+{
+	int fds[3] = {visit(""), visit("GET"), visit(GET("/metrics"))};
+	char text[4096];
+
+	LOOP_UNTIL(base, wanted == 1);
+	http_thread_free(thread);
+	thread = NULL;
+	for (int i = 0; i < 3; i++)
+		(void)read_answer(fds[i], text, sizeof(text));
+}
+END_TEST
+
+static int count_closed(const int *fds, int count)
+{
+	int closed = 0;
+	char byte;
+
+	for (int i = 0; i < count; i++)
+		closed += recv(fds[i], &byte, 1, MSG_DONTWAIT) == 0 || errno != EAGAIN;
+	return closed;
+}
+
+/* Those over the number for one address are closed. When one is gone, there is room. */
+START_TEST(more_clients_than_there_may_be)
+{
+	int fds[HTTP_CLIENTS_PER_ADDRESS + 5];
+
+	http_thread_free(thread);
+	start(60000);
+	for (int i = 0; i < HTTP_CLIENTS_PER_ADDRESS + 5; i++)
+		fds[i] = visit("");
+	LOOP_UNTIL(base, count_closed(fds, HTTP_CLIENTS_PER_ADDRESS + 5) == 5);
+	ck_assert_int_eq(count_closed(fds, HTTP_CLIENTS_PER_ADDRESS), 0);
+	for (int i = 0; i < HTTP_CLIENTS_PER_ADDRESS + 5; i++)
+		close(fds[i]);
+	LOOP_UNTIL(base, is_served());
+}
+END_TEST
+
+START_TEST(address_may_change_under_clients)
+{
+	int fd = visit(GET("/metrics"));
+	struct endpoint before = web;
+	int refused;
+
+	LOOP_UNTIL(base, wanted == 1);
+	http_thread_listen(thread, open_entrance());
+	expect(visit(GET("/health")), "200");
+	refused = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ck_assert_int_eq(connect(refused, &before.any, before.length), -1);
+	close(refused);
+	http_thread_listen(thread, open_entrance());
+	http_thread_listen(thread, NULL);
+	http_thread_listen(thread, open_entrance());
+	expect(visit(GET("/health")), "200");
+	http_thread_put(thread, make_report());
+	expect(fd, "200");
+}
+END_TEST
+
+static const struct {
+	const char *host;
+	bool ours;
+} hosts[] = {
+        {"127.0.0.1", true},
+        {"127.0.0.1:9347", true},
+        {"192.0.2.7:80", true},
+        {"[::1]", true},
+        {"[::1]:9347", true},
+        {"localhost", true},
+        {"LocalHost:9347", true},
+        {"", false},
+        {"localhost.", false},
+        {"localhost.example", false},
+        {"example.com", false},
+        {"127.0.0.1.example.com", false},
+        {"127.0.0.1:80.example.com", false},
+        {"127.0.0.1:80:80", false},
+        {"[::1", false},
+        {"[::1].example.com", false},
+        {"[::1]80", false},
+        {"[localhost]", false},
+        {"::1", false},
+        {"1", false},
+        {"0x7f.1", false},
+};
+
+START_TEST(host_is_an_address_or_localhost)
+{
+	ck_assert_int_eq(http_host_is_ours(hosts[_i].host), hosts[_i].ours);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("http");
+	TCase *tcase = tcase_create("thread"), *names = tcase_create("host");
+
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_set_timeout(tcase, 60);
+	tcase_add_test(tcase, health_needs_no_report);
+	tcase_add_test(tcase, one_report_for_all_that_wait);
+	tcase_add_test(tcase, old_report_is_not_served);
+	tcase_add_test(tcase, no_memory_for_a_report);
+	tcase_add_test(tcase, report_that_never_comes);
+	tcase_add_test(tcase, client_that_dribbles_is_cut);
+	tcase_add_test(tcase, client_that_sends_nothing_is_cut);
+	tcase_add_test(tcase, client_that_takes_nothing_is_cut);
+	tcase_add_test(tcase, it_ends_with_clients);
+	tcase_add_test(tcase, more_clients_than_there_may_be);
+	tcase_add_test(tcase, address_may_change_under_clients);
+	suite_add_tcase(suite, tcase);
+	tcase_add_loop_test(names, host_is_an_address_or_localhost, 0,
+	                    (int)(sizeof(hosts) / sizeof(hosts[0])));
+	suite_add_tcase(suite, names);
+	return unit_run(suite);
+}
