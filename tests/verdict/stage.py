@@ -73,6 +73,9 @@ class Take:
     client: list = field(default_factory=list)  # shares: of the last second, and of the longest window
     target: list = field(default_factory=list)
     cpu: list = field(default_factory=list)     # what part of one weir's busiest thread had, and wanted
+    # The same of the actors, where they need all CPUs.
+    client_cpu: list = field(default_factory=list)
+    target_cpu: list = field(default_factory=list)
 
 
 @dataclass
@@ -219,16 +222,21 @@ class Stage:
             self.places = stack.enter_context(self.situation.places())
             targets = {name: self._target(name, pair) for name, pair in self.pairs.items()}
             self._start_weir(targets)
-            self.cpu = Cpu(self.weir.pid)
-            stack.callback(self.cpu.close)
+            self.cpu = self._cpu(self.weir)
             for name, pair in reversed(self.pairs.items()):
                 for _ in range(pair.clients):
                     self.actors[name] = (self._client(name, pair), targets[name])
+            self.actor_cpus = [self._cpu(actor.process) for actor in self.actors[MAIN]] if self.situation.alone else []
             self.stack = stack.pop_all()
         return self
 
     def __exit__(self, *_):
         self.stack.close()
+
+    def _cpu(self, process):
+        cpu = Cpu(process.pid)
+        self.stack.callback(cpu.close)
+        return cpu
 
     def _actor(self, place, role, address, words):
         actor = Actor(place, role, address, words, self.folder)
@@ -300,7 +308,7 @@ class Stage:
         client, target = self.actors[MAIN]
         spans = [(when - int(seconds * 1e6), when) for seconds in (1.0, WINDOW)]
         return Take(record, [client.share(*span) for span in spans], [target.share(*span) for span in spans],
-                    [self.cpu.share(*span) for span in spans])
+                    *([cpu.share(*span) for span in spans] for cpu in (self.cpu, *self.actor_cpus)))
 
 
     def end(self, pair):

@@ -59,6 +59,9 @@ def life(slow, why, waited_client, waited_target):
     return truth.compare_life(situation, done)
 
 
+MAYBE_CPU = SimpleNamespace(truth=("none/idle", "relay/cpu"))
+
+
 def checks():
     """Pairs of what should be and what is."""
     for wanted, client, target in MEASURED:
@@ -66,8 +69,10 @@ def checks():
     for wanted, truths, slow, why in COMPARED:
         yield wanted, truth.compare(truths, slow, why)
     for wanted, cpu in CPU:
-        situation = SimpleNamespace(truth=("none/idle", "relay/cpu"))
-        yield wanted, truth.truths_of(situation, SimpleNamespace(cpu=[cpu, cpu]))
+        yield wanted, truth.truths_of(MAYBE_CPU, SimpleNamespace(cpu=[cpu, cpu], client_cpu=[], target_cpu=[]))
+    busy = SimpleNamespace(cpu=[(0.98, 1.0)], client_cpu=[(0.1, 0.2), (0.1, 0.7)], target_cpu=[(0.1, 0.2)])
+    yield True, "client/reading" in truth.truths_of(MAYBE_CPU, busy)
+    yield False, "target/reading" in truth.truths_of(MAYBE_CPU, busy)
     yield "right", life("client", "reading", "900", "0")
     yield "why", life("client", "reading", "100", "0")
     yield "why", life("client", "reading", "900", "900")

@@ -76,7 +76,15 @@ def spoiled(situation, take):
 
 
 CPU_FULL = 0.97  # of one, that a thread has: there is none to spare
+BUSY = 0.5       # of one, that an actor wants
 CPU_FREE = 0.90  # of one, that a thread wants, whether or not it gets it
+
+
+def busy_actors(take):
+    """What is true as well where an actor has no CPU to spare, or gets none: then it is slow itself."""
+    for side, cpu in (("client", take.client_cpu), ("target", take.target_cpu)):
+        if max((wanted for _, wanted in cpu), default=0) >= BUSY:
+            yield from (f"{side}/sending", f"{side}/reading", WORDS[side, "turn"])
 
 
 def truths_of(situation, take):
@@ -85,6 +93,9 @@ def truths_of(situation, take):
     right.
     """
     if "relay/cpu" in situation.truth:
+        busy = tuple(busy_actors(take))
+        if busy:
+            return situation.truth + busy
         if min(had for had, _ in take.cpu) >= CPU_FULL:
             return ("relay/cpu",)
         if max(wanted for _, wanted in take.cpu) <= CPU_FREE:
