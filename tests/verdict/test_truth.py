@@ -49,13 +49,13 @@ CPU = (
 )
 
 
-def life(slow, why, waited_client, waited_target):
+def life(slow, why, waited_client, waited_target, **source):
     """What came of a pair in 1 s whose client read slowly all the time."""
     record = {"slow": slow, "why": why, "duration_ms": "1000", "waited_client_ms": waited_client,
               "waited_target_ms": waited_target}
     situation = SimpleNamespace(truth=("client/reading",), measured=None)
     done = SimpleNamespace(record=record, client=did(hear_unread=0.9, hear_bytes=9),
-                           target=did(say_blocked=0.9, say_bytes=9))
+                           target=did(**(source or {"say_blocked": 0.9, "say_bytes": 9})))
     return truth.compare_life(situation, done)
 
 
@@ -75,8 +75,8 @@ def checks():
     yield False, "target/reading" in truth.truths_of(MAYBE_CPU, busy)
     yield "right", life("client", "reading", "900", "0")
     yield "why", life("client", "reading", "100", "0")
-    yield "why", life("client", "reading", "900", "900")
     yield "opposite", life("target", "answer", "0", "900")
+    yield "", life("client", "reading", "900", "0", say_sending=0.9, say_bytes=90)
     yield "opposite", truth.worst(["right", "opposite", "silent"])
     yield "right", truth.compare_limited_by(("client/reading",), [{"limited_by": "none"}, {"limited_by": "client"}])
     yield "wrong", truth.compare_limited_by(("client/reading",), [{"limited_by": "relay"}])
