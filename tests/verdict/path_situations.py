@@ -49,13 +49,16 @@ def pair(side, own, other, *relay):
     return Pair(**{side: own, OTHER[side]: other}, relay=relay)
 
 
-def staged(kind, side, name, why, links, of_pair, control="cubic", **more):
-    """A situation in which links lead to that side, or to the sides that they name."""
+def staged(kind, side, name, why, links, of_pair, control="cubic", settle=5.0, **more):
+    """
+    A situation in which links lead to that side, or to the sides that they name. How a path is used in the first
+    seconds, while TCP finds out about it, is over when the first dump is made.
+    """
     links = links if isinstance(links, dict) else {side: links}
     truth = why if "/" in why else f"{side}/{why}"
     name = f"{side}, {name}"
     return Situation(kind, name, (truth,), of_pair, places=partial(wired, control, links),
-                     part=f"{kind}: {name}" in PART, **more)
+                     part=f"{kind}: {name}" in PART, settle=settle, **more)
 
 
 def paths_to():
