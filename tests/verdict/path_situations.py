@@ -49,7 +49,7 @@ def pair(side, own, other, *relay):
     return Pair(**{side: own, OTHER[side]: other}, relay=relay)
 
 
-def staged(kind, side, name, why, links, of_pair, control="cubic", settle=5.0, **more):
+def staged(kind, side, name, why, links, of_pair, control="cubic", settle=8.0, **more):
     """
     A situation in which links lead to that side, or to the sides that they name. How a path is used in the first
     seconds, while TCP finds out about it, is over when the first dump is made.
@@ -204,10 +204,10 @@ def vanished():
     for side in SIDES:
         for name, (own, other) in lines.items():
             yield staged("peer that vanished", side, name, "unanswered", ("delay 5",), pair(side, own, other),
-                         settle=7.0, during=partial(_link_down, side), measured=_is_away)
+                         settle=9.0, during=partial(_link_down, side), measured=_is_away)
     yield staged("peer that vanished", "target", "after a question", "unanswered", ("delay 5",),
                  Pair("say rest=500 send=200 wait=200", "say wait=200 send=200"),
-                 settle=7.0, during=partial(_link_down, "target"), measured=_is_away)
+                 settle=9.0, during=partial(_link_down, "target"), measured=_is_away)
 
 
 def everything():
