@@ -16,7 +16,7 @@
 #define IDLE_TIMES 2
 
 /* Microseconds; so much time of gaps makes up what is typical, and the unit of the longest one. */
-#define TYPICAL  2000000
+#define TYPICAL  1000000
 #define GAP_UNIT 16000
 
 /* Bits of sides. */

@@ -46,7 +46,7 @@ struct wait_window {
 	uint32_t turns[SIDES]; /* how many silences were turn */
 	/* Of the silences that it has ended, even of those before the window if nothing happened since. */
 	uint64_t longest_gap[SIDES];
-	/* Their mean by time over two seconds or so: one of a second weighs as much as a thousand of a ms. */
+	/* Their mean by time over a second or so: one of a second weighs as much as a thousand of a ms. */
 	uint64_t typical_gap[SIDES];
 	/* What is now. A silence that still runs is not charged to anybody. */
 	enum hold hold[DIRECTIONS];
