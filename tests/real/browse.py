@@ -43,7 +43,7 @@ class Browser:
         self.input, back = os.pipe()
         self.process = subprocess.Popen(
             ["sh", "-c", f'exec "$0" "$@" 3<&{to} 4>&{back}', "chromium", "--headless", "--no-sandbox",
-             "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--hide-scrollbars",
+             "--disable-gpu", "--disable-lcd-text", "--disable-dev-shm-usage", "--no-first-run", "--hide-scrollbars",
              "--remote-debugging-pipe", f"--user-data-dir={self.folder}", "about:blank"],
             pass_fds=(to, back), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL, start_new_session=True, env={**os.environ, "HOME": self.folder})

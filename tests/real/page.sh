@@ -47,6 +47,7 @@ stage() {
 	client_as asking send 5 recv 5
 	dump_until has flow direction=download reading=paused
 	dump_until has flow direction=upload bytes=5
+	dump_until has pair relay=full slow=client why=reading
 }
 
 stage_ends() {

@@ -1,6 +1,7 @@
 #!/bin/bash
 # scene.sh FILE [WORD...], in a build folder: the picture in README, a PNG of the page of a weir with pairs of
-# all kinds. Takes a minute, so that the lines show one. WORD: for browse.py, before the picture.
+# all kinds. Takes a minute, so that the lines show one. WORD: for browse.py, before the picture. pngquant
+# makes it small.
 # shellcheck disable=SC2046 # words
 root=${srcdir:-$(dirname "$0")/../..}/tests
 # shellcheck source=../scenario/lib.sh
@@ -33,19 +34,19 @@ stage_web() {
 
 # Answers that take their time, and a client that does.
 stage_db() {
-	client_as db1 deadline 100 $(times 300 send 400 recv 400)
-	client_as db2 deadline 100 $(times 300 send 400 recv 400 expect-open 800)
-	client_as db3 deadline 100 $(times 300 send 400 recv 400 expect-open 5)
+	client_as db1 deadline 100 $(times 600 send 400 recv 400)
+	client_as db2 deadline 100 $(times 600 send 400 recv 400 expect-open 800)
+	client_as db3 deadline 100 $(times 600 send 400 recv 400 expect-open 5)
 	client_as db4 deadline 100 send 400 recv 400 await gone
 }
 
 scene() {
-	need chromium python3
+	need chromium python3 pngquant
 	{
 		printf '[global]\nhttp_listen = 127.0.0.1:0\nmemory_max = 64M\n'
 		target_as web -s deadline 100 send 2000M
 		section web 127.0.0.1:0 "client_sndbuf = 256K"
-		target_as db -s deadline 100 $(times 400 recv 400 expect-open 140 send 400)
+		target_as db -s deadline 100 $(times 600 recv 400 expect-open 140 send 400)
 		section db 127.0.0.2:0 "target = 127.0.0.1:9 weight=2" "fail_limit = 1"
 		target_as logs -s rcvbuf 64K deadline 100 recv-slow 100M 300K
 		section logs 127.0.0.3:0 "high_watermark = 256K" "low_watermark = 64K" "target_sndbuf = 64K" \
@@ -61,8 +62,9 @@ scene() {
 	client_as logs2 deadline 100 send 1000M
 	RELAY=$(listening_on mail)
 	client_as mail1 deadline 100 recv-all
-	"$BROWSE" size 1200x900 open "http://$(sed -n 's/.* http_listen: listening on //p' weir.log)/" "${WORDS[@]}" \
-		until 'Date.now() - performance.timeOrigin > 55000' shot "$PICTURE"
+	"$BROWSE" size 1160x1010 open "http://$(sed -n 's/.* http_listen: listening on //p' weir.log)/" "${WORDS[@]}" \
+		until 'Date.now() - performance.timeOrigin > 55000' shot shot.png || fail "no picture"
+	pngquant --force --output "$PICTURE" 64 shot.png
 	exit
 }
 PATIENCE_S=90

@@ -51,13 +51,11 @@ const count = (value) => number.format(value);
 const several = (value, what) => `${count(value)} ${what}${value === 1 ? "" : "s"}`;
 const percent = (permille) => `${Math.round(permille / 10)} %`;
 
+/* With two digits: more would only flicker. */
 function duration(ms) {
-	if (ms < 1000)
-		return `${Math.round(ms)} ms`;
-	for (const [length, unit] of [[86400000, "d"], [3600000, "h"], [60000, "min"]])
-		if (ms >= length)
-			return `${(ms / length).toFixed(ms < 10 * length && ms % length !== 0 ? 1 : 0)} ${unit}`;
-	return `${(ms / 1000).toFixed(ms < 10000 ? 1 : 0)} s`;
+	const [length, unit] = [[86400000, "d"], [3600000, "h"], [60000, "min"], [1000, "s"], [1, "ms"],
+		[0.001, "µs"]].find(([least]) => ms >= least) ?? [1, "ms"];
+	return `${Number((ms / length).toFixed(ms < 10 * length ? 1 : 0))} ${unit}`;
 }
 
 const clock = (when) => when.toLocaleTimeString("en-GB");
@@ -289,7 +287,7 @@ function relayQueue(direction) {
 	const sum = figure(`${direction}_queued`);
 	const high = figure(`${direction}_high`);
 	const node = element("span", {class: `flow ${direction}`}, bar.node,
-		element("span", {class: "text"}, unseen(`${direction} `), longest, " of ", high, "; in all ", sum));
+		element("span", {class: "text"}, unseen(`${direction} `), longest, " of ", high, ", all ", sum));
 
 	return {
 		node,
@@ -371,8 +369,8 @@ function pairFlow(direction) {
 	const bar = gauge();
 	const queued = figure(`${direction}_queued`), high = figure(`${direction}_high`);
 	const speed = element("span", {class: direction}), reading = element("span", {});
-	const node = element("span", {class: `flow ${direction}`}, speed, bar.node,
-		element("span", {class: "text"}, queued, " of ", high, reading));
+	const node = element("span", {class: `flow ${direction}`}, speed, reading, bar.node,
+		element("span", {class: "text"}, queued, " of ", high));
 
 	return {
 		node,
