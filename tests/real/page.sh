@@ -2,7 +2,7 @@
 # The page of http_listen, in headless Chromium: that it shows what a dump shows; by keyboard, in the dark, on
 # a narrow screen; while weir is away; that it runs and loads nothing from elsewhere. browse.py fails when the
 # page logs an error or breaks its policy.
-root=${srcdir:-$(dirname "$0")/../..}/tests
+root=$(cd "${srcdir:-$(dirname "$0")/../..}/tests" && pwd)
 # shellcheck source=../scenario/lib.sh
 . "$root/scenario/lib.sh"
 # shellcheck source=../scenario/reload_lib.sh
@@ -11,7 +11,7 @@ root=${srcdir:-$(dirname "$0")/../..}/tests
 . "$root/real/lib.sh"
 
 HAS_HTTP=$(grep -c '^#define HAVE_MICROHTTPD 1' build_config.h || :)
-BROWSE=$(cd "$root/real" && pwd)/browse.py
+BROWSE=$root/real/browse.py
 ROWS=$(<"$root/real/page_rows.js")
 RELAY_ROWS='document.querySelectorAll("#relays tbody tr:not(.empty)").length'
 PAIR_ROWS='document.querySelectorAll("#pairs tbody tr:not(.empty)").length'
@@ -206,5 +206,15 @@ strict_policy() {
 	! sed 's/http:\/\/www\.w3\.org\/2000\/svg//' page | grep -n '//[a-z]*\.' || fail "it names another site"
 }
 beside "the policy of the page names its style and script, and nothing else" strict_policy
+
+all_words() {
+	local word words
+	words=$(sed -n 's/^.*\[WHY_[A-Z]*\] = "\(.*\)",$/\1/p' "$root/../src/report/fields.c")
+	expect_at_least "words" 12 "$(wc -w <<<"$words")"
+	for word in $words; do
+		grep -q "^	\"[a-z]*/$word\": " "$root/../src/daemon/page/page.js" || fail "no sentence for $word"
+	done
+}
+beside "the page has a sentence for each verdict" all_words
 
 finish

@@ -11,23 +11,24 @@ const SPAN_MS = SPANS_MS[SPANS_MS.length - 1];
 const RELAYS_MAX = 60; // rows; more than that are found by the filter
 const TARGETS_MAX = 100;
 
+/* As weir-top has them. */
 const SENTENCES = {
-	"client/reading": "The client reads slowly",
-	"target/reading": "The target reads slowly",
-	"client/path": "The path to the client is slow",
-	"target/path": "The path to the target is slow",
+	"client/reading": "The client reads too slowly",
+	"target/reading": "The target reads too slowly",
+	"client/path": "The path between weir and the client is slow",
+	"target/path": "The path between weir and the target is slow",
 	"client/sending": "The client sends slowly",
 	"target/sending": "The target sends slowly",
 	"target/answer": "The target owes an answer",
-	"client/thinking": "It is the client’s turn to speak",
+	"client/thinking": "The client is thinking: it is its turn",
 	"target/connecting": "The target is not connected yet",
-	"relay/memory": "Queues may not grow: memory_max is used up",
-	"relay/rate": "A rate limit of the relay holds it back",
-	"relay/buffer": "A socket buffer of weir’s is too small for the path",
-	"relay/cpu": "weir’s worker has no CPU to spare",
+	"relay/memory": "The memory for queues is short",
+	"relay/rate": "A rate limit of weir holds it up",
+	"relay/buffer": "The buffers of weir’s sockets are too small for the path",
+	"relay/cpu": "The worker of the pair needs all of its CPU",
 	"client/unanswered": "The client answers nothing any more",
 	"target/unanswered": "The target answers nothing any more",
-	"none/idle": "Nothing holds it up",
+	"none/idle": "Nobody is slow",
 };
 const SIDES = {client: "client", target: "target", relay: "weir", none: "nobody"};
 
