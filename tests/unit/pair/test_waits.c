@@ -169,6 +169,19 @@ START_TEST(short_gap_counts_if_the_socket_was_empty)
 }
 END_TEST
 
+/* Two reads before it is told: nobody knows which came first. */
+START_TEST(who_was_due_has_ended_the_silence)
+{
+	begin();
+	speak(0, CLIENT);
+	now += 50 * MS;
+	waits_note(&waits, now, hold, SAYING_BYTES << CLIENT | SAYING_BYTES << TARGET);
+	ck_assert_uint_eq(window(0).turn[TARGET], 50 * MS);
+	ck_assert_uint_eq(window(0).sending[CLIENT], 0);
+	ck_assert_int_eq(window(0).last_from, TARGET);
+}
+END_TEST
+
 START_TEST(more_may_come_while_paused)
 {
 	begin();
@@ -501,6 +514,7 @@ static TCase *window_case(void)
 	tcase_add_test(tcase, silence_begins_when_a_hold_ends);
 	tcase_add_loop_test(tcase, pause_without_a_read_ends_a_silence, HOLD_MEMORY, HOLDS);
 	tcase_add_test(tcase, short_gap_counts_if_the_socket_was_empty);
+	tcase_add_test(tcase, who_was_due_has_ended_the_silence);
 	tcase_add_test(tcase, more_may_come_while_paused);
 	tcase_add_test(tcase, window_is_one_to_four_seconds);
 	tcase_add_test(tcase, past_is_forgotten);
