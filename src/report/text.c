@@ -13,8 +13,8 @@
 #define NAME_MAX_LENGTH 32
 
 /*
- * A dump of 2,000 pairs has 90,000 fields, and printf(3) takes three times as long for each. Memory streams do
- * not remember a failure, so every write is checked.
+ * A dump of 2,000 pairs has 90,000 fields, and printf(3) takes three times as long for each. Memory streams
+ * do not remember a failure, so every write is checked.
  */
 static bool write_field(const struct field *field, const void *record, FILE *out)
 {
