@@ -89,6 +89,23 @@ START_TEST(resting_reader_shows_a_shut_window)
 }
 END_TEST
 
+/* Its acknowledgement is delayed, for 40 ms mostly. */
+START_TEST(what_is_sent_and_not_acknowledged_is_outstanding)
+{
+	struct tcp_state state = {.unacknowledged = 0};
+	uint64_t sent = 0;
+	int off = 0;
+
+	while (state.unacknowledged == 0) {
+		ck_assert_int_eq(setsockopt(far, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof(off)), 0);
+		sent += loop_send(near, sent, 10);
+		state = tcp_state(near);
+	}
+	ck_assert_uint_le(state.unacknowledged, sent);
+	ck_assert_uint_eq(state.unsent, 0); /* it is on its way */
+}
+END_TEST
+
 START_TEST(what_it_sends_is_counted)
 {
 	struct tcp_state state;
@@ -162,6 +179,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, nothing_outstanding_at_first);
 	tcase_add_test(tcase, resting_reader_shows_a_shut_window);
+	tcase_add_test(tcase, what_is_sent_and_not_acknowledged_is_outstanding);
 	tcase_add_test(tcase, what_it_sends_is_counted);
 	tcase_add_loop_test(tcase, older_kernel_leaves_out_what_it_does_not_know, 0, 4);
 	tcase_add_test(tcase, unix_socket_tells_nothing);
