@@ -1,6 +1,6 @@
 #!/bin/bash
-# Metrics, and what conf/prometheus and conf/grafana make of them: promtool, a Prometheus that scrapes weir, and
-# the types of Grafana's dashboards.
+# Metrics, and what conf/prometheus and conf/grafana make of them: promtool, a Prometheus that scrapes weir,
+# and the types of Grafana's dashboards.
 root=${srcdir:-$(dirname "$0")/../..}/tests
 # shellcheck source=../scenario/lib.sh
 . "$root/scenario/lib.sh"
