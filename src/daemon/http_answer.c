@@ -78,10 +78,9 @@ static enum MHD_Result say_unavailable(const struct http_client *client)
 static enum MHD_Result fulfil(struct http_client *client, const struct http_wish *wish)
 {
 	struct http_texts *texts = &client->thread->texts;
-	bool usable = http_texts_are_fresh(texts) || (client->waiting == HTTP_TOLD && texts->report);
 	struct MHD_Response *response;
 
-	if (client->waiting != HTTP_IN_VAIN && !usable) {
+	if (client->waiting != HTTP_IN_VAIN && !texts->report) {
 		http_client_wait(client);
 		return MHD_YES;
 	}

@@ -100,5 +100,5 @@ void http_clients_tell(struct http_thread *thread, bool in_vain)
 	struct http_client *client;
 
 	while ((client = TAILQ_FIRST(&thread->waiting)))
-		tell(client, in_vain ? HTTP_IN_VAIN : HTTP_TOLD);
+		tell(client, in_vain ? HTTP_IN_VAIN : HTTP_NOT_WAITING);
 }

@@ -33,13 +33,11 @@ struct http_wish {
 	char relay[RELAY_NAME_MAX + 1]; /* "": any */
 };
 
-#define HTTP_FRESH_MS 1000 /* how old a report may be for a request that comes now */
-#define HTTP_TEXTS    8    /* of one report, that are kept for whoever asks for the same */
+#define HTTP_TEXTS 8 /* of one report, that are kept for whoever asks for the same */
 
 /* The last report, and what was made of it. */
 struct http_texts {
 	struct report *report; /* or NULL */
-	uint64_t taken;        /* clock_ms */
 	struct {
 		struct http_wish wish;
 		struct MHD_Response *response; /* a reference */
@@ -50,8 +48,6 @@ struct http_texts {
 
 /* Takes over a report. NULL: there is none any more. */
 void http_texts_take(struct http_texts *texts, struct report *report);
-/* Whether the report is young enough for a new request. */
-bool http_texts_are_fresh(const struct http_texts *texts);
 /* What there is to be said, until the next call for texts. NULL: no report, or no memory. */
 struct MHD_Response *http_texts_get(struct http_texts *texts, const struct http_wish *wish);
 
@@ -60,8 +56,7 @@ struct MHD_Response *http_texts_get(struct http_texts *texts, const struct http_
 enum http_waiting {
 	HTTP_NOT_WAITING,
 	HTTP_WAITING, /* for a report; its connection is suspended */
-	HTTP_TOLD,    /* there is one */
-	HTTP_IN_VAIN, /* there is none */
+	HTTP_IN_VAIN, /* there will be none */
 };
 
 struct http_client {

@@ -2,7 +2,6 @@
 
 #include "daemon/http_private.h"
 
-#include "base/clock.h"
 #include "report/json.h"
 #include "report/prometheus.h"
 
@@ -29,12 +28,6 @@ void http_texts_take(struct http_texts *texts, struct report *report)
 	drop_texts(texts);
 	report_free(texts->report);
 	texts->report = report;
-	texts->taken = clock_ms();
-}
-
-bool http_texts_are_fresh(const struct http_texts *texts)
-{
-	return texts->report && clock_ms() - texts->taken < HTTP_FRESH_MS;
 }
 
 static int write_json(const struct report *report, const struct http_wish *wish, FILE *out)

@@ -13,6 +13,8 @@
 #include <event2/event.h>
 #include <stdlib.h>
 
+/* How long a report is served to whoever comes. */
+#define FRESH_MS 1000
 /* How long a client may be silent. */
 #define SILENCE_S 10u
 /* After which time accepting is tried again, when something had run out. */
@@ -166,7 +168,7 @@ static void take_report(struct http_thread *thread)
 	http_texts_take(&thread->texts, report);
 	http_clients_tell(thread, !report);
 	http_thread_run(thread);
-	evloop_set_timer(thread->stale, HTTP_FRESH_MS);
+	evloop_set_timer(thread->stale, FRESH_MS);
 }
 
 static void take_order(void *arg, struct message *message)
