@@ -106,12 +106,25 @@ agrees_with_dump() {
 	[[ " $row" = *" $1 $client $(value target pair relay="$1") "*" ${slow:+$slow }$why "* ]]
 }
 
+# How many changes of colour are on the screen.
+colours() {
+	in_tmux capture-pane -e -p -t top | grep -oE $'\e\\[[0-9;]*m' | grep -cE '[[;][349][0-7][;m]' || :
+}
+
+has_colours() {
+	[ "$(colours)" -gt 0 ]
+}
+
 same_as_the_dump() {
 	begin "unix:$PWD/http"
 	terminal "weir-top unix:$PWD/http"
 	expect_shows '^ weir [0-9.]+ .* 2 pairs '
 	wait_for "the pair that the dump has" agrees_with_dump slow
 	wait_for "the other one too" agrees_with_dump quiet
+	expect_shows '^slow .* client '
+	press Down # the row under the cursor has none
+	wait_for "a verdict in its colour" has_colours
+	press Up
 	expect_shows '^slow +1 .* 1/1 '
 	press t
 	expect_shows "^slow +$slow +$slow up "
@@ -132,9 +145,12 @@ same_as_the_dump() {
 	expect_shows '^CLIENT +SLOW +FOR$'
 	in_tmux resize-window -t top -x 200 -y 50
 	expect_shows ' AGE STATE'
+	press t
+	touch go
+	expect_shows '^slow .*█'
 	press q
 	expect_ended 0
-	finish_pairs
+	peers_end
 }
 beside "the screen says what the dump says" same_as_the_dump
 
@@ -166,11 +182,6 @@ ended_by_signal() {
 beside "so does TERM" ended_by_signal TERM
 beside "so does HUP" ended_by_signal HUP
 
-# How many changes of colour are on the screen.
-colours() {
-	in_tmux capture-pane -e -p -t top | grep -oE $'\e\\[[0-9;]*m' | grep -cE '[[;][349][0-7][;m]' || :
-}
-
 lost_and_back() {
 	resting "weir-top -i 200ms unix:$PWD/http"
 	kill -TERM "$WEIR_PID"
@@ -192,11 +203,17 @@ without_colours() {
 	begin "unix:$PWD/http"
 	terminal "NO_COLOR=1 LC_ALL=C weir-top unix:$PWD/http"
 	expect_shows '^ weir [0-9.]+ .* 2 pairs '
+	in_tmux resize-window -t top -x 120 -y 24
+	expect_shows '^ +[0-9]+ slow .* client '
+	press Down
+	expect_shows '^pair [0-9]+  quiet '
 	expect_equal "colours" 0 "$(colours)"
+	touch go
+	expect_shows '^slow .*%$'
 	expect_equal "characters that are not ASCII" "" "$(LC_ALL=C grep -n '[^ -~]' screen || :)"
 	press q
 	expect_ended 0
-	finish_pairs
+	peers_end
 }
 beside "without colours, and in ASCII" without_colours
 
