@@ -161,7 +161,7 @@ class Actor:
         _wait_until("an actor to say what it did", lambda: self.samples and self.samples[-1]["time"] >= end)
         first, last = _at(self, begin), _at(self, end)
         span = (end - begin) / 1e6
-        return {part: {key: (last[part][key] - first[part][key]) / span / (1 if key == "bytes" else 1e6)
+        return {part: {key: (last[part][key] - first.get(part, {}).get(key, 0)) / span / (1 if key == "bytes" else 1e6)
                        for key in last[part]} for part in last}
 
     def life(self):
