@@ -122,6 +122,7 @@ same_as_the_dump() {
 	wait_for "the pair that the dump has" agrees_with_dump slow
 	wait_for "the other one too" agrees_with_dump quiet
 	expect_shows '^slow .* client '
+	expect_shows '^quiet .* idle ' # an answer was due for a second, so it may have been above the other
 	press Down # the row under the cursor has none
 	wait_for "a verdict in its colour" has_colours
 	press Up
@@ -205,6 +206,7 @@ without_colours() {
 	expect_shows '^ weir [0-9.]+ .* 2 pairs '
 	in_tmux resize-window -t top -x 120 -y 24
 	expect_shows '^ +[0-9]+ slow .* client '
+	expect_shows '^ +[0-9]+ quiet .* idle '
 	press Down
 	expect_shows '^pair [0-9]+  quiet '
 	expect_equal "colours" 0 "$(colours)"
