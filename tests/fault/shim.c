@@ -487,10 +487,16 @@ ssize_t write(int fd, const void *data, size_t length)
 	return next_write()(fd, data, length);
 }
 
+/* Of a file that was only read, nothing can be lost. */
+static bool is_written(int fd)
+{
+	return kind(fd) == S_IFREG && (next_fcntl()(fd, F_GETFL) & O_ACCMODE) != O_RDONLY;
+}
+
 /* A network file system may find only now that the disk is full. The descriptor is gone all the same. */
 int close(int fd)
 {
-	bool failed = kind(fd) == S_IFREG && fails("close");
+	bool failed = is_written(fd) && fails("close");
 	int error = errno;
 	int result = next_close()(fd);
 

@@ -130,6 +130,12 @@ weir_launch() {
 	WEIR_PID=$!
 }
 
+# RELAY is a port that was free a moment ago.
+free_port() {
+	"$RAWPEER" listen 127.0.0.1:0 port-file free >/dev/null
+	RELAY=127.0.0.1:$(<free)
+}
+
 weir_start() {
 	weir_launch "$@"
 	wait_for "weir to start" weir_ready

@@ -334,18 +334,21 @@ removed_and_added() {
 beside "removed, and added again while it drains" removed_and_added 127.0.0.2:0 2
 beside "the same with four workers" removed_and_added 127.0.0.2:0 2 -o workers=4
 
-# Clients may come from afar, so it drains for longer than until the next reload.
+# Clients may come from afar, so it drains for longer than until the next reload comes, as a rule.
 every_address_removed_and_added() {
+	local address
+
 	target -s echo
+	free_port
+	address=$RELAY
 	{
 		section one 127.0.0.1:0
-		section two "*:0"
+		section two "*:${address##*:}"
 	} | install
 	cp relay.ini with.ini
 	section one 127.0.0.1:0 >without.ini
 	reload_start 2 "$@"
-	RELAY=$(listening_on two)
-	RELAY=127.0.0.1:${RELAY##*:}
+	RELAY=$address
 	hold old
 	for _ in 1 2 3; do
 		install <without.ini
@@ -539,6 +542,7 @@ target_gone_with_names() {
 	section one localhost:0 | install
 	TARGET=localhost:${TARGET##*:} section two 127.0.0.2:0 >>relay.ini
 	reload_start 2 "$@"
+	RELAY=$address
 	hold old
 	section one localhost:0 | install
 	reload

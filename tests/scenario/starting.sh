@@ -7,12 +7,6 @@
 namespaces "ip link set lo up" "unshare -n" "unshare -r -n"
 [ -z "$THIS_CASE" ] || ip link set lo up
 
-# RELAY is a port that was free a moment ago.
-free_port() {
-	"$RAWPEER" listen 127.0.0.1:0 port-file free >/dev/null
-	RELAY=127.0.0.1:$(<free)
-}
-
 STARTS=30
 
 # They connect as fast as they can, so some of them meet every socket that listens, for however short a time.
