@@ -33,7 +33,7 @@ struct evidence {
 	bool flows;         /* bytes have come lately */
 };
 
-/* Of the last one to three seconds. */
+/* Of the last one to six seconds. */
 struct verdict verdict_judge(const struct evidence *evidence);
 /* For how much of the window a side was waited for: permille. A pair that is idle waits for nobody. */
 uint64_t verdict_waited(const struct evidence *evidence, enum side side);
