@@ -216,8 +216,9 @@ static int act(const struct command *command, struct config *config)
 		else
 			config_print(config, stdout);
 		break;
+	case ACTION_TOP: /* needs no configuration: see run_top */
+		break;
 	case ACTION_RUN:
-	case ACTION_TOP: /* needs no configuration */
 		return daemon_run(config, &command->request);
 	}
 	return fflush(stdout) == 0 ? status : EXIT_FAILURE;

@@ -1,6 +1,7 @@
 /*
  * Which side holds a pair up, and why. A judgement of plain evidence: knows no pair, no socket and no clock.
- * The constants of its rules are in verdict_rules.h, each with its reason.
+ * The constants of its rules are in verdict_rules.h, each with its reason. Those about how time is counted
+ * are on top of waits.c, and when sockets are looked at on top of pair_verdict.c.
  */
 #ifndef WEIR_VERDICT_H
 #define WEIR_VERDICT_H
@@ -18,11 +19,10 @@ struct tcp_change {
 /* What is known of one side. */
 struct side_evidence {
 	struct tcp_state now;
-	struct tcp_change
-	        lately; /* that may be longer than the window, if little was moved since an earlier look */
-	bool bounded;   /* the size of the kernel's buffer for what it is sent was set */
-	bool ended;     /* nothing more will come from it */
-	uint64_t unanswered_ms; /* how long its TCP has left unanswered what it was sent */
+	struct tcp_change lately; /* longer than the window if little was moved since an earlier look */
+	bool bounded;             /* the size of the kernel's buffer for what it is sent was set */
+	bool ended;               /* nothing more will come from it */
+	uint64_t unanswered_ms;   /* how long its TCP has left unanswered what it was sent */
 };
 
 struct evidence {
@@ -33,7 +33,7 @@ struct evidence {
 	bool flows;         /* bytes have come lately */
 };
 
-/* Of the last one to six seconds. */
+/* Of the window: the last one to six seconds, see waits.h. */
 struct verdict verdict_judge(const struct evidence *evidence);
 /* For how much of the window a side was waited for: permille. A pair that is idle waits for nobody. */
 uint64_t verdict_waited(const struct evidence *evidence, enum side side);

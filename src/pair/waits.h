@@ -1,6 +1,6 @@
 /*
  * What a pair has waited for: over the last one to six seconds, and over its life. Only bookkeeping: knows
- * no socket and no clock. Times are microseconds of clock_us.
+ * no socket and no clock. Times are microseconds of clock_us unless the name says otherwise.
  *
  * At any moment each flow is held by its sink, paused, or neither. While neither flow is, a silence runs: it
  * began with the last byte that came, and whoever ends it is charged for it. It was that side's turn if the
@@ -104,9 +104,9 @@ struct waits {
  */
 void waits_begin(struct waits *waits, uint64_t now, uint64_t client_ms, uint64_t connecting_ms);
 /*
- * Up to now what was known held; from now on this. said: bits of enum saying. A flow that begins to be held
- * has something from its source, even if nothing could be read. True if a bucket begins: it is time for a
- * look at the sockets.
+ * Until now each flow was held as waits_note was last told; from now on it is held as in hold. said: bits of
+ * enum saying. A flow that begins to be held has something from its source, even if nothing could be read.
+ * True if a bucket begins: it is time for a look at the sockets.
  */
 bool waits_note(struct waits *waits, uint64_t now, const enum hold hold[DIRECTIONS], unsigned said);
 struct wait_window waits_window(const struct waits *waits, uint64_t now);

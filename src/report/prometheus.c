@@ -145,14 +145,14 @@ static void write_relays(struct exposition *to, const struct family *family)
 	}
 }
 
-/* A number for each of two words. That of the second is so many bytes behind that of the first. */
+/* A number for each of two words. That of the second is so many bytes after that of the first. */
 static void write_two(struct exposition *to, const struct family *family, const char *name,
-                      const char *const words[DIRECTIONS], size_t behind)
+                      const char *const words[DIRECTIONS], size_t distance)
 {
 	for (size_t i = 0; i < to->report->relay_count; i++)
 		for (size_t j = 0; j < DIRECTIONS; j++) {
 			const struct relay_record *relay = &to->report->relays[i];
-			uint64_t number = number_at(relay, family->offset + j * behind);
+			uint64_t number = number_at(relay, family->offset + j * distance);
 
 			if (number == RECORD_UNKNOWN)
 				continue;

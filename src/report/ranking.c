@@ -10,8 +10,8 @@
 #include <string.h>
 
 /*
- * How long a pair has waited, in ms. What it waits for may end and begin again many times a second. So its
- * share of the last second counts, if that is more.
+ * How long a pair has waited, in ms. What it waits for may end and begin again many times a second. So as
+ * much of a second as it has waited lately counts, if that is more.
  */
 static uint64_t waited(const struct pair_record *pair)
 {

@@ -1,7 +1,7 @@
 /*
  * What is known about the process, its relays and its pairs at one moment, as plain data. Other modules fill
- * it in; text.h and json.h write it. The words and their order are a contract with users: see weir(8),
- * section DUMP.
+ * it in; text.h, json.h and prometheus.h write it. The words and their order are a contract with users: see
+ * weir(8), section DUMP, and weir-metrics(7).
  */
 #ifndef WEIR_RECORDS_H
 #define WEIR_RECORDS_H
