@@ -169,7 +169,8 @@ src_libweir_a_SOURCES = \
 	src/worker/worker.c src/worker/worker.h
 
 # The page is made of its parts.
-PAGE = src/daemon/page/page.html src/daemon/page/page.css src/daemon/page/page.js
+PAGE = src/daemon/page/page.html src/daemon/page/page.css src/daemon/page/figures.js \
+	src/daemon/page/tables.js src/daemon/page/page.js
 EXTRA_DIST += $(PAGE) src/daemon/page/embed
 CLEANFILES += src/daemon/page.c
 src/daemon/page.c: $(PAGE) src/daemon/page/embed

@@ -212,7 +212,7 @@ all_words() {
 	words=$(sed -n 's/^.*\[WHY_[A-Z]*\] = "\(.*\)",$/\1/p' "$root/../src/report/fields.c")
 	expect_at_least "words" 12 "$(wc -w <<<"$words")"
 	for word in $words; do
-		grep -q "^	\"[a-z]*/$word\": " "$root/../src/daemon/page/page.js" || fail "no sentence for $word"
+		grep -q "^	\"[a-z]*/$word\": " "$root/../src/daemon/page/figures.js" || fail "no sentence for $word"
 	done
 }
 beside "the page has a sentence for each verdict" all_words
