@@ -7,8 +7,8 @@
 /* A side that is waited for in less than this share of the window does not decide how fast the pair is. */
 #define WAIT_SHARE 500
 /*
- * Permille of the window. A source that is paused for less can make up for it. A sink that is a little slower
- * than the source lets it pause rarely, and is held up in between.
+ * Permille of the window. A source that is paused for less can make up for it. A sink that is only a little
+ * slower than its source makes it pause rarely, and holds the flow in between.
  */
 #define PAUSED_SHARE 200
 /*
@@ -17,8 +17,9 @@
  */
 #define LAG_MIN_US 200000
 /*
- * What the kernel holds for a sink, of which some is queued, is gone in less: then it is we that are late.
- * Measured on a machine that is busy: 0 to 2 ms at full speed. Slow links have 40 at least.
+ * If a sink takes all that the kernel holds for it in less than this, although bytes are queued, it is weir
+ * that is late, and not the sink. Measured on a busy machine: 0 to 2 ms at full speed. Slow links have 40 at
+ * least.
  */
 #define SLOW_LAG_US 20000
 /*
@@ -67,9 +68,9 @@
  * for 40 ms, while somebody thinks about what has come.
  */
 #define ACK_DELAY_US 80000
-/* Permille of a CPU that a worker wants which has none to spare: some is lost to the kernel's own work. */
+/* A worker that wants so much of a CPU, permille, has none to spare. The kernel's own work takes the rest. */
 #define CPU_FULL 950
-/* Then gaps that are shorter may be those between two turns of its own. */
+/* Shorter gaps may then be those between two passes of its own event loop. */
 #define CPU_FULL_GAP_US 3000
 /*
  * Where other programs take the CPU, a worker that is ready waits for it for 3 to 30 ms at a time, measured,
