@@ -209,12 +209,12 @@ static int watch_terminal(struct watch *watch)
 	return EXIT_SUCCESS;
 }
 
+/* Where even asking has failed, nothing will come. */
 static bool ask_and_wait(struct watch *watch)
 {
 	ask(watch);
-	do {
+	while (fetch_is_under_way(watch->fetch) && !take_answer(watch))
 		fetch_wait(watch->fetch, NULL, 0, LONGEST_WAIT_MS);
-	} while (!take_answer(watch));
 	if (!watch->link.error[0])
 		return true;
 	fprintf(stderr, "weir-top: %s: %s\n", watch->request->place.text, watch->link.error);

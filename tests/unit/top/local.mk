@@ -7,7 +7,8 @@ TOP_TESTS = \
 	tests/unit/top/test_place \
 	tests/unit/top/test_scene \
 	tests/unit/top/test_table \
-	tests/unit/top/test_view
+	tests/unit/top/test_view \
+	tests/unit/top/test_watch
 UNIT_TESTS += $(TOP_TESTS)
 check_PROGRAMS += $(TOP_TESTS)
 TESTS += $(TOP_TESTS)
@@ -30,5 +31,8 @@ tests_unit_top_test_view_SOURCES = tests/unit/top/test_view.c tests/unit/faults.
 tests_unit_top_test_view_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_top_test_view_CPPFLAGS = $(TOP_UNIT_CPPFLAGS)
 tests_unit_top_test_view_LDADD = $(TOP_UNIT_LIBS)
+tests_unit_top_test_watch_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=curl_multi_add_handle
+tests_unit_top_test_watch_CPPFLAGS = $(TOP_UNIT_CPPFLAGS)
+tests_unit_top_test_watch_LDADD = $(TOP_UNIT_LIBS)
 endif
 endif
