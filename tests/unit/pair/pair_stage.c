@@ -361,6 +361,19 @@ void assert_over(const char *reason)
 	assert_counted(reason);
 }
 
+struct pair_record dump_newest(void)
+{
+	struct pair_record *records, newest;
+	size_t count = 0;
+
+	records = pair_survey_begin(&set, clock_ms(), &count);
+	ck_assert_uint_ge(count, 1);
+	ck_assert(!pair_survey_measure(&set, count));
+	newest = records[0];
+	pair_records_free(records, count);
+	return newest;
+}
+
 TCase *make_case(const char *name)
 {
 	TCase *tcase = tcase_create(name);

@@ -58,6 +58,8 @@ int try_meet(int listener);
 /* The next connection that a target gets. */
 int meet(int listener);
 struct pair *only_pair(void);
+/* What a dump says of the newest pair. Its target is not valid any more. */
+struct pair_record dump_newest(void);
 /* The next connection that a target gets, once the newest pair knows of it too. */
 int meet_open(int listener);
 /* As if the last byte of either flow, and every end, had been so long ago. */

@@ -71,20 +71,6 @@ START_TEST(dump_tells_queues_and_states)
 }
 END_TEST
 
-/* Its target is not valid any more. */
-static struct pair_record dump_newest(void)
-{
-	struct pair_record *records, newest;
-	size_t count = 0;
-
-	records = pair_survey_begin(&set, clock_ms(), &count);
-	ck_assert_uint_ge(count, 1);
-	ck_assert(!pair_survey_measure(&set, count));
-	newest = records[0];
-	pair_records_free(records, count);
-	return newest;
-}
-
 START_TEST(dump_tells_each_state)
 {
 	struct pair_record record;

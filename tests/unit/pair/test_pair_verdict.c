@@ -18,20 +18,6 @@ struct tcp_state __wrap_tcp_state(int fd)
 	return __real_tcp_state(fd);
 }
 
-/* Its target is not valid any more. */
-static struct pair_record dump_newest(void)
-{
-	struct pair_record *records, newest;
-	size_t count = 0;
-
-	records = pair_survey_begin(&set, clock_ms(), &count);
-	ck_assert_uint_ge(count, 1);
-	ck_assert(!pair_survey_measure(&set, count));
-	newest = records[0];
-	pair_records_free(records, count);
-	return newest;
-}
-
 static bool is_said(enum blame slow, enum why why, struct pair_record *record)
 {
 	*record = dump_newest();
