@@ -93,13 +93,24 @@ EVENT_CALLBACK(on_again, struct http_thread, thread)
 	http_thread_go_on(thread);
 }
 
+/* libmicrohttpd tells IPv4 from IPv6 by it when it counts the clients of an address. */
+static socklen_t length_of(const union client_address *client)
+{
+	switch (client->any.sa_family) {
+	case AF_INET:
+		return sizeof(client->in);
+	case AF_INET6:
+		return sizeof(client->in6);
+	default:
+		return sizeof(client->any.sa_family);
+	}
+}
+
 /* Closes fd if it cannot be kept. */
 static void add(struct http_thread *thread, int fd, const union client_address *client)
 {
-	socklen_t length = client->any.sa_family == AF_UNIX ? sizeof(client->any.sa_family) : sizeof(*client);
-
 	stream_keep(fd);
-	(void)MHD_add_connection(thread->daemon, fd, &client->any, length);
+	(void)MHD_add_connection(thread->daemon, fd, &client->any, length_of(client));
 }
 
 /* False: there is no more to accept now. */
