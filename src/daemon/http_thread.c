@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* How long a report is served to whoever comes. */
 #define FRESH_MS 1000
@@ -44,17 +45,25 @@ EVENT_CALLBACK(on_ready, struct http_thread, thread)
 	http_thread_run(thread);
 }
 
+/* Texts with a NUL stay as they are: they would seem to end there. */
+static size_t unescape(void *arg, struct MHD_Connection *connection, char *text)
+{
+	(void)arg;
+	(void)connection;
+	return strstr(text, "%00") ? strlen(text) : MHD_http_unescape(text);
+}
+
 static int start_daemon(struct http_thread *thread)
 {
 	const union MHD_DaemonInfo *info;
 
-	thread->daemon =
-	        MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME, 0, NULL,
-	                         NULL, http_answer, thread, MHD_OPTION_CONNECTION_LIMIT,
-	                         (unsigned)HTTP_CLIENTS_MAX, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-	                         (unsigned)HTTP_CLIENTS_PER_ADDRESS, MHD_OPTION_CONNECTION_TIMEOUT, SILENCE_S,
-	                         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_REQUEST_MAX,
-	                         MHD_OPTION_NOTIFY_CONNECTION, http_clients_note, thread, MHD_OPTION_END);
+	thread->daemon = MHD_start_daemon(
+	        MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
+	        http_answer, thread, MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_CLIENTS_MAX,
+	        MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)HTTP_CLIENTS_PER_ADDRESS,
+	        MHD_OPTION_CONNECTION_TIMEOUT, SILENCE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+	        (size_t)HTTP_REQUEST_MAX, MHD_OPTION_NOTIFY_CONNECTION, http_clients_note, thread,
+	        MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_END);
 	if (!thread->daemon)
 		return -ENOMEM;
 	info = MHD_get_daemon_info(thread->daemon, MHD_DAEMON_INFO_EPOLL_FD);

@@ -71,6 +71,8 @@ paths() {
 	expect_get 400 '/report.json?top=1001'
 	expect_get 400 '/report.json?top=-1'
 	expect_get 400 '/report.json?top='
+	expect_get 400 '/report.json?top=1%00'
+	expect_get 404 /health%00
 	expect_get 405 /health -d x
 	head_has 'allow: GET, HEAD'
 	expect_get 405 /health -X OPTIONS
@@ -105,6 +107,8 @@ report() {
 	take_report '?relay=command-line&top=3'
 	count 3 pair relay=command-line || fail "not three pairs of the relay"
 	take_report '?relay=other'
+	expect_equal "the numbers of pairs" "0 4 " "$(pairs_in end relay)"
+	take_report '?relay=%00'
 	expect_equal "the numbers of pairs" "0 4 " "$(pairs_in end relay)"
 	expect_get 400 "/report.json?relay=$(printf '%065d' 0)"
 	cp dump dump.web
