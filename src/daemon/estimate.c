@@ -47,9 +47,11 @@
 #define PAIR_MORE 304
 /* Of HTTP: a request and 2 KiB of libmicrohttpd for each client; texts, one of them twice, as it grows. */
 #define HTTP_CLIENT_COST (HTTP_REQUEST_MAX + 2048)
-#define HTTP_COST        (HTTP_CLIENTS_MAX * HTTP_CLIENT_COST + HTTP_TEXT_MAX + 2 * HTTP_PAIRS_MAX * 2048)
-#define HTTP_RELAY_COST  (2 * 6144) /* its metrics */
-#define HTTP_TARGET_COST (2 * 1024)
+#define HTTP_PAIR_TEXT   2048
+#define HTTP_RELAY_TEXT  6144 /* its metrics */
+#define HTTP_TARGET_TEXT 1024
+#define HTTP_LIST_TEXT   (HTTP_PAIRS_MAX * HTTP_PAIR_TEXT)
+#define HTTP_COST        (HTTP_CLIENTS_MAX * HTTP_CLIENT_COST + HTTP_TEXT_MAX + 2 * HTTP_LIST_TEXT)
 #define RATE_MORE        48 /* besides flow_rate_cost: the allocator's part, and a place among timers */
 
 /* The kernel's own defaults, in bytes; used if /proc does not have the values. */
@@ -254,7 +256,19 @@ static uint64_t http_cost(const struct config *config)
 {
 	if (!config_serves_http(&config->global))
 		return 0;
-	return HTTP_COST + config->relay_count * HTTP_RELAY_COST + count_targets(config) * HTTP_TARGET_COST;
+	return HTTP_COST + 2 * config->relay_count * HTTP_RELAY_TEXT +
+	       2 * count_targets(config) * HTTP_TARGET_TEXT;
+}
+
+/* Socket buffers: a client has a request and one text at most, of which the kernel needs twice the size. */
+static uint64_t http_kernel(const struct config *config)
+{
+	uint64_t text = HTTP_LIST_TEXT + config->relay_count * HTTP_RELAY_TEXT +
+	                count_targets(config) * HTTP_TARGET_TEXT;
+
+	if (!config_serves_http(&config->global))
+		return 0;
+	return (uint64_t)HTTP_CLIENTS_MAX * 2 * (HTTP_REQUEST_MAX + text);
 }
 
 /* Its record in a report. HTTP may have one report, and the dump another. */
@@ -295,22 +309,29 @@ struct estimate estimate_memory(const struct config *config, uint64_t max_connec
 	        .kernel_pair = kernel_per_pair(config),
 	};
 
+	estimate.http = http_kernel(config);
 	estimate.user = estimate.queues + max_connections * estimate.pair + estimate.fixed;
-	estimate.kernel = max_connections * estimate.kernel_pair;
+	estimate.kernel = max_connections * estimate.kernel_pair + estimate.http;
 	return estimate;
 }
 
 char *estimate_describe(const struct config *config, uint64_t max_connections, char *text, size_t size)
 {
 	char user[UNITS_TEXT_MAX], queues[UNITS_TEXT_MAX], fixed[UNITS_TEXT_MAX], kernel[UNITS_TEXT_MAX];
+	char http[UNITS_TEXT_MAX + 16] = "";
 	struct estimate estimate = estimate_memory(config, max_connections);
 
+	if (estimate.http > 0) {
+		char own[UNITS_TEXT_MAX];
+
+		snprintf(http, sizeof(http), ", %s for HTTP", mebibytes(estimate.http, own));
+	}
 	snprintf(text, size,
 	         "worst case memory: user space %s (memory_max and a tenth %s, %" PRIu64
 	         " bytes for each of %" PRIu64 " pairs, other %s), kernel %s (socket buffers of %" PRIu64
-	         " KiB a pair%s)",
+	         " KiB a pair%s%s)",
 	         mebibytes(estimate.user, user), mebibytes(estimate.queues, queues), estimate.pair,
 	         max_connections, mebibytes(estimate.fixed, fixed), mebibytes(estimate.kernel, kernel),
-	         estimate.kernel_pair / 1024, buffers_are_set(config) ? "" : UNSET_BUFFERS);
+	         estimate.kernel_pair / 1024, http, buffers_are_set(config) ? "" : UNSET_BUFFERS);
 	return text;
 }

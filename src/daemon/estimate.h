@@ -43,7 +43,8 @@ struct estimate {
 	uint64_t queues; /* memory_max, and what the allocator adds */
 	uint64_t pair;   /* for a pair besides its queues, its part of a dump included */
 	uint64_t fixed;  /* all the rest */
-	uint64_t kernel; /* socket buffers: kernel_pair for each pair */
+	uint64_t kernel; /* socket buffers: kernel_pair for each pair, and http */
+	uint64_t http;
 	uint64_t kernel_pair;
 };
 struct estimate estimate_memory(const struct config *config, uint64_t max_connections);

@@ -118,7 +118,7 @@ static int open_entrance(struct entrance *entrance, const struct entrance_key *k
 {
 	const struct socket_tuning tuning = {.nodelay = true,
 	                                     .access = access,
-	                                     .rcvbuf = UNITS_AUTO,
+	                                     .rcvbuf = HTTP_REQUEST_MAX,
 	                                     .sndbuf = UNITS_AUTO,
 	                                     .notsent_lowat = UNITS_AUTO};
 	int error = -EADDRNOTAVAIL;

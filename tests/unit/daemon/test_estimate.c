@@ -1,6 +1,7 @@
 #include "build_config.h"
 
 #include "daemon/estimate.h"
+#include "daemon/http.h"
 #include "net/proxy_header.h"
 #include "pair/pair.h"
 #include "relays.h"
@@ -149,6 +150,28 @@ START_TEST(line_adds_up)
 	assert_holds(text, part);
 	assert_holds(text,
 	             "kernel 250.0 MiB (socket buffers of 256 KiB a pair)"); /* the kernel doubles them */
+}
+END_TEST
+
+START_TEST(clients_of_http_have_socket_buffers)
+{
+	const uint64_t least = (uint64_t)HTTP_CLIENTS_MAX * 2 * HTTP_PAIRS_MAX * 1024;
+	struct estimate estimate;
+	char text[512], part[64];
+	uint64_t without;
+
+	load(TEXTS("client_rcvbuf=64K", "client_sndbuf=32K", "target_rcvbuf=16K", "target_sndbuf=16K"));
+	without = estimate_memory(config, 10).kernel;
+	ck_assert_uint_eq(without, 10 * 2 * 128 * 1024);
+	load(TEXTS("client_rcvbuf=64K", "client_sndbuf=32K", "target_rcvbuf=16K", "target_sndbuf=16K",
+	           "http_listen=127.0.0.1:9"));
+	estimate = estimate_memory(config, 10);
+	ck_assert_uint_eq(estimate.kernel, without + estimate.http);
+	ck_assert_uint_gt(estimate.http, least);
+	ck_assert_uint_lt(estimate.http, 3 * least);
+	estimate_describe(config, 10, text, sizeof(text));
+	snprintf(part, sizeof(part), "256 KiB a pair, %.1f MiB for HTTP)", (double)estimate.http / MIB);
+	assert_holds(text, part);
 }
 END_TEST
 
@@ -306,6 +329,9 @@ int main(void)
 	tcase_add_test(tcase, fixed_part_grows_with_networks);
 	tcase_add_test(tcase, pair_is_in_a_dump_too);
 	tcase_add_test(tcase, header_that_is_not_complete_is_counted);
+#ifdef HAVE_MICROHTTPD
+	tcase_add_test(tcase, clients_of_http_have_socket_buffers);
+#endif
 	tcase_add_loop_test(tcase, keys_that_bound_the_kernel_are_named, 0, 4);
 	tcase_add_test(tcase, automatic_buffers_are_the_kernels_maxima);
 	tcase_add_test(tcase, pair_is_not_dear);
