@@ -3,6 +3,8 @@
 
 #include "top/scene.h"
 
+#include "base/number.h"
+
 #include <string.h>
 
 bool scene_follows(const struct scene *scene, const struct scene *before)
@@ -16,7 +18,7 @@ static uint64_t rate(uint64_t bytes, uint64_t before, uint64_t milliseconds)
 {
 	if (bytes == SCENE_UNKNOWN || before == SCENE_UNKNOWN || bytes < before || milliseconds == 0)
 		return SCENE_UNKNOWN;
-	return (uint64_t)((double)(bytes - before) * 1000 / (double)milliseconds);
+	return u64_of((double)(bytes - before) * 1000 / (double)milliseconds);
 }
 
 static uint64_t sum(const uint64_t rates[DIRECTIONS])

@@ -10,7 +10,7 @@
 
 #define CONNECT_MS 3000L
 #define TOTAL_MS   10000L
-#define ANSWER_MAX ((size_t)64 * 1024 * 1024) /* bytes: a report of 1,000 pairs has about one million */
+#define ANSWER_MAX ((size_t)16 * 1024 * 1024) /* bytes: a report of 1,000 pairs has about one million */
 #define ERROR_MAX  (CURL_ERROR_SIZE + 64)
 #define HTTP_OK    200L
 

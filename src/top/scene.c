@@ -2,6 +2,7 @@
 
 #include "top/scene.h"
 
+#include "base/number.h"
 #include "base/printable.h"
 
 #include <errno.h>
@@ -126,17 +127,22 @@ static void take_pair(const json_t *object, void *record)
 		take_flow(json_array_get(flows, (size_t)i), &pair->flow[i]);
 }
 
-/* All objects of an array as records of so many bytes. NULL when out of memory. */
-static void *take_all(const json_t *array, size_t size, void (*take)(const json_t *, void *), size_t *count)
-{
-	char *records = calloc(json_array_size(array) + 1, size);
-	const json_t *object;
-	size_t i;
+struct kind {
+	const char *key;
+	size_t most, size; /* records, and bytes of one */
+	void (*take)(const json_t *object, void *record);
+};
 
-	if (!records)
-		return NULL;
-	json_array_foreach(array, i, object) take(object, records + i * size);
-	*count = json_array_size(array);
+/* The objects of an array as records. NULL when out of memory. */
+static void *take_all(const json_t *report, const struct kind *kind, size_t *count)
+{
+	const json_t *array = json_object_get(report, kind->key);
+	size_t size = min_u64(json_array_size(array), kind->most);
+	char *records = calloc(size + 1, kind->size);
+
+	for (size_t i = 0; records && i < size; i++)
+		kind->take(json_array_get(array, i), records + i * kind->size);
+	*count = records ? size : 0;
 	return records;
 }
 
@@ -176,17 +182,17 @@ static void count_targets(struct scene *scene)
 
 static int take_report(const json_t *report, struct scene *scene)
 {
+	static const struct kind relays = {"relay", SCENE_ROWS_MAX, sizeof(*scene->relays), take_relay},
+	                         targets = {"target", SCENE_ROWS_MAX, sizeof(*scene->targets), take_target},
+	                         pairs = {"pair", SCENE_PAIRS_MAX, sizeof(*scene->pairs), take_pair};
 	const json_t *process = json_object_get(report, "weir");
 
 	if (!json_is_object(process))
 		return -EINVAL;
 	take_process(process, scene);
-	scene->relays = take_all(json_object_get(report, "relay"), sizeof(*scene->relays), take_relay,
-	                         &scene->relay_count);
-	scene->targets = take_all(json_object_get(report, "target"), sizeof(*scene->targets), take_target,
-	                          &scene->target_count);
-	scene->pairs = take_all(json_object_get(report, "pair"), sizeof(*scene->pairs), take_pair,
-	                        &scene->pair_count);
+	scene->relays = take_all(report, &relays, &scene->relay_count);
+	scene->targets = take_all(report, &targets, &scene->target_count);
+	scene->pairs = take_all(report, &pairs, &scene->pair_count);
 	if (!scene->relays || !scene->targets || !scene->pairs)
 		return -ENOMEM;
 	count_targets(scene);

@@ -8,11 +8,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SCENE_UNKNOWN  UINT64_MAX /* a number that this weir does not tell */
-#define SCENE_NAME_MAX (RELAY_NAME_MAX + 1)
-#define SCENE_WORD_MAX 16
-#define SCENE_TEXT_MAX 128 /* of an address; a longer host name is cut */
-#define SCENE_HISTORY  120 /* rates of a relay that are kept */
+#define SCENE_UNKNOWN   UINT64_MAX /* a number that this weir does not tell */
+#define SCENE_NAME_MAX  (RELAY_NAME_MAX + 1)
+#define SCENE_WORD_MAX  16
+#define SCENE_TEXT_MAX  128   /* of an address; a longer host name is cut */
+#define SCENE_PAIRS_MAX 1000  /* more than weir lists; what answers may be anything else */
+#define SCENE_ROWS_MAX  20000 /* of relays, and of targets */
+#define SCENE_HISTORY   120   /* rates of a relay that are kept */
 
 struct scene_relay {
 	char name[SCENE_NAME_MAX];

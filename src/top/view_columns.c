@@ -1,6 +1,7 @@
 /* The columns of the three tables. */
 #include "build_config.h"
 
+#include "base/number.h"
 #include "top/amounts.h"
 #include "top/view.h"
 
@@ -62,7 +63,7 @@ static uint64_t fullest(const struct scene_relay *relay)
 		if (relay->high[i] == 0 || relay->high[i] == SCENE_UNKNOWN ||
 		    relay->longest[i] == SCENE_UNKNOWN)
 			continue;
-		share = (uint64_t)((double)relay->longest[i] * 1000 / (double)relay->high[i]);
+		share = u64_of((double)relay->longest[i] * 1000 / (double)relay->high[i]);
 		if (most == SCENE_UNKNOWN || share > most)
 			most = share;
 	}

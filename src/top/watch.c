@@ -3,6 +3,7 @@
 #include "top/watch.h"
 
 #include "base/clock.h"
+#include "base/number.h"
 #include "base/printable.h"
 #include "base/units.h"
 #include "top/fetch.h"
@@ -127,7 +128,7 @@ static int until_next(const struct watch *watch)
 
 	if (fetch_is_under_way(watch->fetch) || watch->control.holds)
 		return LONGEST_WAIT_MS;
-	return watch->next_ms > now ? (int)(watch->next_ms - now) : 0;
+	return watch->next_ms > now ? (int)min_u64(watch->next_ms - now, LONGEST_WAIT_MS) : 0;
 }
 
 static void draw(struct watch *watch)

@@ -272,6 +272,40 @@ START_TEST(no_memory)
 }
 END_TEST
 
+/* Whoever may answer: numbers as large as JSON has them, and rows without end. */
+START_TEST(rates_that_are_too_much)
+{
+	read_text("{\"weir\":{\"pid\":1,\"uptime_ms\":1},\"relay\":[{\"name\":\"a\",\"upload_bytes\":0}]}",
+	          &before);
+	read_text("{\"weir\":{\"pid\":1,\"uptime_ms\":2},\"relay\":[{\"name\":\"a\","
+	          "\"upload_bytes\":9223372036854775807}]}",
+	          &scene);
+	scene_compare(&scene, &before);
+	ck_assert_uint_eq(scene.relays[0].rate[UPLOAD], SCENE_UNKNOWN);
+}
+END_TEST
+
+START_TEST(rows_without_end)
+{
+	const size_t count = SCENE_ROWS_MAX + 1;
+	char *text = malloc(3 * (4 * count + 32)), *end = text;
+
+	end = stpcpy(end, "{\"weir\":{}");
+	for (int i = 0; i < 3; i++) {
+		end += sprintf(end, ",\"%s\":[{}", ((const char *const[]){"relay", "target", "pair"})[i]);
+		for (size_t j = 1; j < count; j++)
+			end = stpcpy(end, ",{}");
+		end = stpcpy(end, "]");
+	}
+	strcpy(end, "}");
+	read_text(text, &scene);
+	free(text);
+	ck_assert_uint_eq(scene.relay_count, SCENE_ROWS_MAX);
+	ck_assert_uint_eq(scene.target_count, SCENE_ROWS_MAX);
+	ck_assert_uint_eq(scene.pair_count, SCENE_PAIRS_MAX);
+}
+END_TEST
+
 START_TEST(no_memory_for_an_order)
 {
 	const struct scene_pair **pairs;
@@ -345,6 +379,8 @@ int main(void)
 	tcase_add_test(tcase, odd_report);
 	tcase_add_test(tcase, long_text_is_cut);
 	tcase_add_loop_test(tcase, no_memory, 1, 4);
+	tcase_add_test(tcase, rates_that_are_too_much);
+	tcase_add_test(tcase, rows_without_end);
 	tcase_add_test(tcase, no_memory_for_an_order);
 	tcase_add_test(tcase, rates);
 	tcase_add_loop_test(tcase, no_rates, 0, sizeof(later) / sizeof(later[0]));
