@@ -26,10 +26,10 @@ static bool read_schedstat(struct cpu_time *used)
 	return true;
 }
 
-/* Some kernels do not count how long a thread was ready to run. */
+/* Some kernels do not count how long a thread was ready to run, and a descriptor may be lacking. */
 struct cpu_time cpu_time_used(void)
 {
-	struct cpu_time used = {0, 0};
+	struct cpu_time used = {0, CPU_TIME_UNKNOWN};
 	struct timespec run;
 
 	if (!read_schedstat(&used) && clock_gettime(CLOCK_THREAD_CPUTIME_ID, &run) == 0)
@@ -45,11 +45,16 @@ void cpu_share_note(struct cpu_share *share, uint64_t now, struct cpu_time used)
 	share->used[0] = used;
 }
 
+static uint64_t ready_since(struct cpu_time then, struct cpu_time now)
+{
+	return then.ready == CPU_TIME_UNKNOWN || now.ready == CPU_TIME_UNKNOWN ? 0 : now.ready - then.ready;
+}
+
 struct cpu_use cpu_share_since(const struct cpu_share *share, uint64_t now, struct cpu_time used)
 {
 	int since = cpu_share_is_due(share, now) ? 0 : 1;
-	uint64_t time = now - share->at[since], ready = used.ready - share->used[since].ready;
-	uint64_t run = used.run - share->used[since].run;
+	uint64_t time = now - share->at[since], run = used.run - share->used[since].run;
+	uint64_t ready = ready_since(share->used[since], used);
 
 	if (share->at[since] == 0 || time == 0)
 		return (struct cpu_use){0, 0};

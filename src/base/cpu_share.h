@@ -8,8 +8,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define CPU_TIME_UNKNOWN UINT64_MAX
+
 struct cpu_time {
-	uint64_t run, ready; /* ready to run, and waiting for a CPU */
+	uint64_t run, ready; /* ready to run, and waiting for a CPU; that may be CPU_TIME_UNKNOWN */
 };
 
 /* Two moments, at least a second apart, and what the thread had used by then. Zeroed at first. */

@@ -5,6 +5,8 @@
 #include "base/cpu_share.h"
 #include "unit.h"
 
+#include <sys/resource.h>
+
 #define SECOND 1000000ULL
 
 static struct cpu_share share;
@@ -48,6 +50,29 @@ START_TEST(share_of_the_last_seconds)
 }
 END_TEST
 
+/* As when there was no descriptor to ask with, now or at the earlier look. */
+START_TEST(unknown_wait_for_a_cpu_counts_for_nothing)
+{
+	note(10 * SECOND, 5 * SECOND, 3 * SECOND);
+	expect(12 * SECOND, 6 * SECOND, CPU_TIME_UNKNOWN, 500, 0);
+	note(12 * SECOND, 6 * SECOND, CPU_TIME_UNKNOWN);
+	expect(14 * SECOND, 7 * SECOND, 4 * SECOND, 500, 0);
+}
+END_TEST
+
+START_TEST(thread_without_a_descriptor_knows_what_it_has_run)
+{
+	const struct rlimit none = {0, 4096};
+	struct cpu_time used;
+
+	ck_assert_uint_ne(cpu_time_used().ready, CPU_TIME_UNKNOWN);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	used = cpu_time_used();
+	ck_assert_uint_gt(used.run, 0);
+	ck_assert_uint_eq(used.ready, CPU_TIME_UNKNOWN);
+}
+END_TEST
+
 /* However little of it a thread that never sleeps gets. */
 START_TEST(thread_that_never_sleeps_wants_all_of_a_cpu)
 {
@@ -73,6 +98,8 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, NULL);
 	tcase_add_test(tcase, nothing_is_known_at_first);
 	tcase_add_test(tcase, share_of_the_last_seconds);
+	tcase_add_test(tcase, unknown_wait_for_a_cpu_counts_for_nothing);
+	tcase_add_test(tcase, thread_without_a_descriptor_knows_what_it_has_run);
 	tcase_add_test(tcase, thread_that_never_sleeps_wants_all_of_a_cpu);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
