@@ -86,8 +86,7 @@ struct tcp_state tcp_state(int fd)
 	take_sending(&answer, &state);
 	take_receiving(&answer, &state);
 	/* TCP_INFO has that in segments only. Most connections have none outstanding, and cost one call. */
-	state.unacknowledged = answer.info.tcpi_unacked > 0 || answer.info.tcpi_notsent_bytes > 0
-	                               ? stream_unacknowledged(fd)
-	                               : 0;
+	state.unacknowledged =
+	        answer.info.tcpi_unacked > 0 || state.unsent != 0 ? stream_unacknowledged(fd) : 0;
 	return state;
 }
