@@ -46,7 +46,8 @@ uint64_t verdict_shut(const struct side_evidence *side)
 
 	if (!is_known(lately->shut))
 		return TCP_UNKNOWN;
-	return lately->busy == 0 ? 0 : lately->shut * 1000 / lately->busy;
+	/* Both are rounded, so that the part may seem to be more than the whole. */
+	return lately->busy == 0 ? 0 : min_u64(lately->shut * 1000 / lately->busy, 1000);
 }
 
 bool verdict_is_gone(const struct side_evidence *side)

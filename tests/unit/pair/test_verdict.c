@@ -592,6 +592,8 @@ START_TEST(share_of_a_shut_window)
 	lately(SIDE_CLIENT)->busy = 4;
 	lately(SIDE_CLIENT)->shut = 3;
 	ck_assert_uint_eq(verdict_shut(&evidence.side[SIDE_CLIENT]), 750);
+	lately(SIDE_CLIENT)->shut = 5; /* both are rounded to milliseconds */
+	ck_assert_uint_eq(verdict_shut(&evidence.side[SIDE_CLIENT]), 1000);
 	lately(SIDE_CLIENT)->shut = TCP_UNKNOWN;
 	ck_assert(verdict_shut(&evidence.side[SIDE_CLIENT]) == TCP_UNKNOWN);
 }
