@@ -204,7 +204,11 @@ static uint64_t unacknowledged(struct peer *peer)
 
 uint64_t pair_unacknowledged(struct pair *pair)
 {
-	return unacknowledged(&pair->client) + unacknowledged(&pair->target);
+	uint64_t client = unacknowledged(&pair->client), target = unacknowledged(&pair->target);
+
+	pair->client.owes = client > 0;
+	pair->target.owes = target > 0;
+	return client + target;
 }
 
 static bool all_acknowledged(struct pair *pair)

@@ -49,6 +49,7 @@ struct peer {
 	int fd;           /* -1: none (yet) */
 	bool ended_first; /* it has ended or failed before its opposite */
 	bool over;        /* its stream has ended both ways, and all of that is acknowledged */
+	bool owes;        /* PHASE_ENDING: it had yet to acknowledge something at the last look */
 };
 
 /* What is known of a client that had to send a PROXY header. */

@@ -7,14 +7,19 @@
 
 #include <string.h>
 
-/* A sink that has not taken all of a portion yet is what is waited for, though a limit pauses the source. */
-static enum hold describe_hold(const struct flow *flow)
+/*
+ * A sink that has not taken all of a portion yet is what is waited for, though a limit pauses the source. At
+ * the end of a pair that is so until the sink has acknowledged the last byte.
+ */
+static enum hold describe_hold(const struct peer *source)
 {
+	const struct flow *flow = &source->from;
+
 	if (flow->pause == PAUSE_HIGH)
 		return HOLD_HIGH;
 	if (flow->pause == PAUSE_MEMORY)
 		return HOLD_MEMORY;
-	if (flow->queued > 0)
+	if (flow->queued > 0 || pair_opposite(source)->owes)
 		return HOLD_SINK;
 	return flow->pause == PAUSE_RATE ? HOLD_RATE : HOLD_NONE;
 }
@@ -57,7 +62,7 @@ void pair_waits_note(struct pair *pair)
 {
 	struct flow *up = &pair->client.from, *down = &pair->target.from;
 	struct waits *waits = &pair->waits;
-	const enum hold hold[DIRECTIONS] = {describe_hold(up), describe_hold(down)};
+	const enum hold hold[DIRECTIONS] = {describe_hold(&pair->client), describe_hold(&pair->target)};
 	unsigned said = hear(up, waits->ended & 1U << SIDE_CLIENT) << SIDE_CLIENT |
 	                hear(down, waits->ended & 1U << SIDE_TARGET) << SIDE_TARGET;
 	uint64_t now;

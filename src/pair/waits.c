@@ -216,13 +216,13 @@ static void hold_flow(struct waits *waits, enum direction direction, enum hold h
 	waits->hold[direction] = hold;
 }
 
-/* The sources of flows that are held from now on. */
+/* The sources of flows that are held from now on. What has ended says no more; its sink takes the rest. */
 static unsigned begin_to_be_held(const struct waits *waits, const enum hold hold[DIRECTIONS])
 {
 	bool up = waits->hold[UPLOAD] == HOLD_NONE && hold[UPLOAD] != HOLD_NONE;
 	bool down = waits->hold[DOWNLOAD] == HOLD_NONE && hold[DOWNLOAD] != HOLD_NONE;
 
-	return (up ? BIT(SIDE_CLIENT) : 0) | (down ? BIT(SIDE_TARGET) : 0);
+	return ((up ? BIT(SIDE_CLIENT) : 0) | (down ? BIT(SIDE_TARGET) : 0)) & ~(unsigned)waits->ended;
 }
 
 static void hear(struct waits *waits, unsigned spoke, unsigned said)

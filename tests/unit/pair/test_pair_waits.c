@@ -4,6 +4,8 @@
 #include "base/clock.h"
 #include "pair/pair_stage.h"
 
+#define ANSWER 130000 /* about twice what fits into the client's receive buffer */
+
 static int client, server;
 static struct pair *pair;
 
@@ -131,6 +133,30 @@ START_TEST(open_end_is_waited_for)
 }
 END_TEST
 
+/* Both ends were passed on, and the kernel still has most of the answer. */
+START_TEST(last_bytes_of_a_pair_are_waited_for)
+{
+	struct wait_totals all;
+	struct verdict verdict;
+
+	begin_pair(NULL);
+	end_with_answer(client, server, ANSWER);
+	ck_assert_int_eq(pair->phase, PHASE_ENDING);
+	LOOP_UNTIL(base, window().hold[DOWNLOAD] == HOLD_SINK);
+	ck_assert_int_eq(window().hold[UPLOAD], HOLD_NONE);
+	rest(150);
+	ck_assert_uint_ge(life_ms(WAIT_SINK + SIDE_CLIENT), 150);
+	ck_assert_uint_eq(life_ms(WAIT_SINK + SIDE_TARGET), 0);
+	all = pair_waits_totals(pair, clock_us(), true);
+	verdict = pair_verdict_of_life(pair, &all);
+	ck_assert_int_eq(verdict.slow, BLAME_CLIENT);
+	ck_assert_int_eq(verdict.why, WHY_READING);
+	assert_ends(client, LOOP_FIN, ANSWER);
+	assert_over("eof");
+	ck_assert_uint_ge(relay->standing->tallies[0].counters.waited_us[SIDE_CLIENT], 150000);
+}
+END_TEST
+
 START_TEST(relay_counts_what_ended_pairs_have_waited_for)
 {
 	const uint64_t *waited;
@@ -193,6 +219,7 @@ int main(void)
 	tcase_add_test(tcase, limit_of_ours_holds_a_flow);
 	tcase_add_test(tcase, lack_of_memory_holds_a_flow);
 	tcase_add_test(tcase, open_end_is_waited_for);
+	tcase_add_test(tcase, last_bytes_of_a_pair_are_waited_for);
 	tcase_add_test(tcase, relay_counts_what_ended_pairs_have_waited_for);
 	tcase_add_test(tcase, client_must_begin);
 	tcase_add_test(tcase, target_that_is_sought_is_waited_for);

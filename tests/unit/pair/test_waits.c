@@ -296,6 +296,20 @@ START_TEST(so_many_turns_are_still_short)
 }
 END_TEST
 
+/* What the sink has not taken of it holds the flow then. */
+START_TEST(source_that_has_ended_says_no_more)
+{
+	begin();
+	speak(10 * MS, TARGET);
+	tell(0, TARGET, SAYING_END);
+	tell(0, CLIENT, SAYING_END);
+	hold_for(SECOND, DOWNLOAD, HOLD_SINK);
+	ck_assert_uint_eq(life(0, true).time[WAIT_SENDING + TARGET], 10 * MS);
+	ck_assert_uint_eq(life(0, true).time[WAIT_TURN + TARGET], 0);
+	ck_assert_uint_eq(life(3 * MS, true).time[WAIT_SINK + CLIENT], 3 * MS);
+}
+END_TEST
+
 static uint64_t typical_of(uint64_t often, uint64_t seldom)
 {
 	begin();
@@ -522,6 +536,7 @@ static TCase *window_case(void)
 	tcase_add_test(tcase, long_wait_fills_the_window);
 	tcase_add_test(tcase, gaps_outlive_a_long_silence);
 	tcase_add_test(tcase, so_many_turns_are_still_short);
+	tcase_add_test(tcase, source_that_has_ended_says_no_more);
 	tcase_add_test(tcase, gaps_are_typical_by_time);
 	tcase_add_test(tcase, typical_gap_follows);
 	tcase_add_test(tcase, pause_before_an_answer_is_no_idleness);
