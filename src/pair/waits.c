@@ -183,7 +183,8 @@ static void charge_speaker(struct waits *waits, enum side side, uint64_t time)
 		charge_turn(waits, side, time);
 	else
 		charge(waits, &waits->now.sending[side], WAIT_SENDING + side, time);
-	note_gap(waits, side, time);
+	if (waits->spoke_last) /* how long it took to begin tells of no gap to come */
+		note_gap(waits, side, time);
 }
 
 /* It was of no use to wait for the side that is due. Once one has ended, nobody but the other can speak. */

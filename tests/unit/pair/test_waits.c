@@ -345,6 +345,19 @@ START_TEST(typical_gap_follows)
 }
 END_TEST
 
+/* Someone who begins late and goes on at full speed is no source that rests. */
+START_TEST(time_before_the_first_byte_is_no_gap)
+{
+	begin();
+	speak(400 * MS, CLIENT);
+	ck_assert_uint_eq(window(0).longest_gap[CLIENT], 0);
+	for (unsigned i = 0; i < 100; i++)
+		speak(1 * MS, CLIENT);
+	ck_assert_uint_eq(window(0).typical_gap[CLIENT], 1 * MS);
+	ck_assert_uint_eq(window(0).sending[CLIENT], 500 * MS);
+}
+END_TEST
+
 /* ---- life ---- */
 
 START_TEST(life_has_all_of_it)
@@ -539,6 +552,7 @@ static TCase *window_case(void)
 	tcase_add_test(tcase, source_that_has_ended_says_no_more);
 	tcase_add_test(tcase, gaps_are_typical_by_time);
 	tcase_add_test(tcase, typical_gap_follows);
+	tcase_add_test(tcase, time_before_the_first_byte_is_no_gap);
 	tcase_add_test(tcase, pause_before_an_answer_is_no_idleness);
 	return tcase;
 }
