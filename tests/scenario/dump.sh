@@ -160,7 +160,7 @@ storm_to_log() {
 }
 beside "a storm of signals under load, to the log" storm_to_log
 
-# Three dumps of 3,000 pairs. Each takes 264 bytes a pair while it is made, and a few buffers. All of it goes
+# Three dumps of 3,000 pairs. Each takes 440 bytes a pair while it is made, and a few buffers. All of it goes
 # back, also after the first: the allocator likes to keep what was freed once.
 memory_goes_back() {
 	local before take=$1
@@ -176,7 +176,7 @@ memory_goes_back() {
 	for _ in 1 2 3; do
 		echo 5 >"/proc/$WEIR_PID/clear_refs" # the peak is that from now on: proc(5)
 		$take
-		expect_at_most "the peak" $((before + 3000 * 264 / 1024 + 512)) "$(weir_peak)"
+		expect_at_most "the peak" $((before + 3000 * 440 / 1024 + 512)) "$(weir_peak)"
 		wait_for "memory as before" weir_rss_at_most $((before + 512))
 	done
 	touch out
