@@ -237,10 +237,12 @@ void pair_verdict_describe(const struct pair *pair, struct cpu_use cpu, struct p
 
 /* ---- a life ---- */
 
-/* TCP is asked only if it can tell more, about the side that it is about. */
+/* TCP is asked only if it can tell more: about a sink. A flow that was paused for memory has one, too. */
 static struct tcp_state ask_of(const struct pair *pair, enum side side, enum wait longest)
 {
-	return tcp_state(longest == WAIT_SINK + side ? peer_of(pair, side)->fd : -1);
+	bool may_be_slow = longest == WAIT_MEMORY || longest == WAIT_SINK + side;
+
+	return tcp_state(may_be_slow ? peer_of(pair, side)->fd : -1);
 }
 
 struct verdict pair_verdict_of_life(const struct pair *pair, const struct wait_totals *life)

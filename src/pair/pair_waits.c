@@ -79,10 +79,15 @@ void pair_waits_note(struct pair *pair)
 
 struct wait_totals pair_waits_totals(const struct pair *pair, uint64_t now_us, bool closing)
 {
-	struct waits waits;
+	const struct waits *waits = &pair->waits;
+	struct wait_totals totals;
+	struct waits without;
 
-	if (pair_is_connected(pair))
-		return waits_totals(&pair->waits, now_us, closing);
-	waits = without_target(pair, now_us);
-	return waits_totals(&waits, now_us, closing);
+	if (!pair_is_connected(pair)) {
+		without = without_target(pair, now_us);
+		waits = &without;
+	}
+	totals = waits_totals(waits, now_us, closing);
+	totals.length = now_us - min_u64(pair->born * 1000, now_us);
+	return totals;
 }

@@ -53,6 +53,13 @@ static bool nobody_is_due(const struct evidence *evidence)
 	return !is_half_closed(evidence) && (evidence->side[SIDE_CLIENT].ended || !evidence->window.spoken);
 }
 
+static bool knows_nothing(const struct wait_window *window)
+{
+	return window->turn[SIDE_CLIENT] + window->turn[SIDE_TARGET] + window->sending[SIDE_CLIENT] +
+	               window->sending[SIDE_TARGET] ==
+	       0;
+}
+
 /* While nothing is known of the window but that all were silent: the one that used to take longer. */
 static enum side slower(const struct wait_window *window)
 {
@@ -72,7 +79,7 @@ static enum side due(const struct evidence *evidence)
 
 	if (is_half_closed(evidence))
 		return evidence->side[SIDE_CLIENT].ended ? SIDE_TARGET : SIDE_CLIENT;
-	if (window->sending[last] == 0 && window->turn[next] == 0)
+	if (knows_nothing(window))
 		return slower(window);
 	return window->sending[last] > window->turn[next] && 2 * window->sending[last] >= window->since
 	               ? last
@@ -330,6 +337,15 @@ struct verdict verdict_judge(const struct evidence *evidence)
 	return evidence->flows && evidence->cpu.wanted >= CPU_FULL ? of_relay(WHY_CPU) : nobody;
 }
 
+/* A sink that is slow itself fills memory as well, and is the cause. */
+static struct verdict judge_memory(const struct evidence *evidence)
+{
+	for (enum side side = SIDE_CLIENT; side < SIDES; side++)
+		if (verdict_is_shut(&evidence->side[side]))
+			return of_side(side, WHY_READING);
+	return of_relay(WHY_MEMORY);
+}
+
 static struct verdict judge_wait(const struct evidence *evidence, enum wait wait)
 {
 	if (wait >= WAIT_SENDING)
@@ -340,7 +356,19 @@ static struct verdict judge_wait(const struct evidence *evidence, enum wait wait
 		return judge_sink(evidence, (enum direction)other(wait - WAIT_SINK));
 	if (wait == WAIT_CONNECTING)
 		return of_side(SIDE_TARGET, WHY_CONNECTING);
-	return of_relay(wait == WAIT_MEMORY ? WHY_MEMORY : WHY_RATE);
+	return wait == WAIT_MEMORY ? judge_memory(evidence) : of_relay(WHY_RATE);
+}
+
+/* Two sinks held a flow each, for about the same time: see held_longer. */
+static enum wait held_first(const struct wait_totals *life, enum wait longest)
+{
+	enum wait first = WAIT_SINK + sink_of(life->was_held);
+	bool is_sink = longest == WAIT_SINK + SIDE_CLIENT || longest == WAIT_SINK + SIDE_TARGET;
+
+	return is_sink && life->both_held &&
+	                       verdict_is_share(life->time[first], SAME_SHARE, life->time[longest])
+	               ? first
+	               : longest;
 }
 
 enum wait verdict_longest_wait(const struct wait_totals *life)
@@ -350,7 +378,17 @@ enum wait verdict_longest_wait(const struct wait_totals *life)
 	for (enum wait wait = 1; wait < WAITS; wait++)
 		if (life->time[wait] > life->time[longest])
 			longest = wait;
-	return longest;
+	return held_first(life, longest);
+}
+
+/* For most of it nothing was waited for. */
+static bool was_idle(const struct wait_totals *life, enum wait longest)
+{
+	uint64_t waited = 0;
+
+	for (enum wait wait = 0; wait < WAITS; wait++)
+		waited += life->time[wait];
+	return life->length > waited && life->length - waited > life->time[longest];
 }
 
 struct verdict verdict_of_life(const struct evidence *evidence, const struct wait_totals *life)
@@ -360,7 +398,7 @@ struct verdict verdict_of_life(const struct evidence *evidence, const struct wai
 
 	if (judge_plain(evidence, &verdict))
 		return verdict;
-	if (life->time[wait] == 0)
+	if (life->time[wait] == 0 || was_idle(life, wait))
 		return nobody;
 	return judge_wait(evidence, wait);
 }

@@ -37,7 +37,10 @@ struct evidence {
 struct verdict verdict_judge(const struct evidence *evidence);
 /* For how much of the window a side was waited for: permille. A pair that is idle waits for nobody. */
 uint64_t verdict_waited(const struct evidence *evidence, enum side side);
-/* What most of a pair's life was waited for. Of the evidence it needs the state and the sides. */
+/*
+ * What most of a pair's life was waited for; nobody if nothing was for longer. Of the evidence it needs the
+ * state and the sides.
+ */
 enum wait verdict_longest_wait(const struct wait_totals *life);
 struct verdict verdict_of_life(const struct evidence *evidence, const struct wait_totals *life);
 

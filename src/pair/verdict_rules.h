@@ -12,6 +12,11 @@
  */
 #define PAUSED_SHARE 200
 /*
+ * Permille. Waits of a life that differ by less are the same. Those of peers that block each other differ by
+ * less than 10.
+ */
+#define SAME_SHARE 900
+/*
  * What the kernel holds for a sink takes this long, besides two round trips. Delayed acknowledgements account
  * for up to 200 ms. A queue that is longer is a backlog, even if all of it fits into the kernel's buffer.
  */

@@ -162,7 +162,8 @@ static void note_gap(struct waits *waits, enum side side, uint64_t time)
 {
 	float gap = (float)min_u64(time, TYPICAL), typical = waits->typical_gap[side];
 
-	waits->typical_gap[side] = typical > 0 ? typical + (gap - typical) * (gap / TYPICAL) : gap;
+	if (waits->spoke_last) /* how long it took to begin is typical of nothing */
+		waits->typical_gap[side] = typical > 0 ? typical + (gap - typical) * (gap / TYPICAL) : gap;
 	if (time > waits->now.longest_gap[side] * (uint64_t)GAP_UNIT)
 		waits->now.longest_gap[side] =
 		        (uint16_t)min_u64((time + GAP_UNIT - 1) / GAP_UNIT, UINT16_MAX);
@@ -183,8 +184,7 @@ static void charge_speaker(struct waits *waits, enum side side, uint64_t time)
 		charge_turn(waits, side, time);
 	else
 		charge(waits, &waits->now.sending[side], WAIT_SENDING + side, time);
-	if (waits->spoke_last) /* how long it took to begin tells of no gap to come */
-		note_gap(waits, side, time);
+	note_gap(waits, side, time);
 }
 
 /* It was of no use to wait for the side that is due. Once one has ended, nobody but the other can speak. */
@@ -207,11 +207,20 @@ static void end_silence(struct waits *waits, uint64_t time, unsigned spoke, unsi
 		charge_due(waits, time);
 }
 
+static void begin_to_hold(struct waits *waits, enum direction direction)
+{
+	enum direction opposite = direction == UPLOAD ? DOWNLOAD : UPLOAD;
+
+	waits->held_since[direction] = (uint32_t)(waits->noted / 1000);
+	if (waits->hold[opposite] != HOLD_NONE)
+		waits->was_held = BIT(opposite);
+}
+
 /* While a source is paused, more may come. */
 static void hold_flow(struct waits *waits, enum direction direction, enum hold hold)
 {
 	if (waits->hold[direction] == HOLD_NONE)
-		waits->held_since[direction] = (uint32_t)(waits->noted / 1000);
+		begin_to_hold(waits, direction);
 	if (waits->hold[direction] > HOLD_SINK && hold <= HOLD_SINK)
 		waits->more |= BIT(direction);
 	waits->hold[direction] = hold;
@@ -306,7 +315,10 @@ struct wait_totals waits_totals(const struct waits *waits, uint64_t now, bool cl
 {
 	uint64_t time = time_until(waits, now);
 	struct waits then = *waits;
-	struct wait_totals totals;
+	struct wait_totals totals = {
+	        .both_held = then.was_held,
+	        .was_held = then.was_held & BIT(DOWNLOAD) ? DOWNLOAD : UPLOAD,
+	};
 
 	(void)pass(&then, time);
 	if (closing && is_silence(then.hold))

@@ -70,6 +70,9 @@ enum __attribute__((packed)) wait {
 /* All of a life, up to now. Two flows may be held at the same time. */
 struct wait_totals {
 	uint64_t time[WAITS];
+	uint64_t length;         /* for the owner, who knows when it began */
+	bool both_held;          /* it has come about that both flows were */
+	enum direction was_held; /* then, the last time, before the other one was */
 };
 
 /* private */
@@ -94,8 +97,11 @@ struct waits {
 	struct wait_bucket now, before;
 	struct wait_long life[WAITS]; /* without the current bucket */
 	enum hold hold[DIRECTIONS];
-	/* A bit for each side: it has spoken last; its last read did not empty its socket; it has ended. */
-	uint8_t spoke_last : SIDES, more : SIDES, ended : SIDES;
+	/*
+	 * A bit for each side: it has spoken last; its last read did not empty its socket; it has ended; its
+	 * flow was held when the other one began to be.
+	 */
+	uint8_t spoke_last : SIDES, more : SIDES, ended : SIDES, was_held : SIDES;
 };
 
 /*

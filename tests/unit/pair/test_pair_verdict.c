@@ -198,7 +198,7 @@ END_TEST
 /* At the end of a pair TCP is asked only about a side that was waited for most because it took nothing. */
 START_TEST(life_asks_tcp_only_about_a_sink)
 {
-	struct wait_totals life = {{0}};
+	struct wait_totals life = {.length = 0};
 	struct verdict verdict;
 	int client;
 

@@ -434,6 +434,16 @@ START_TEST(long_silence_is_idleness)
 }
 END_TEST
 
+/* However long the answer took: who has answered is not waited for. */
+START_TEST(after_the_first_answer_the_client_is_due)
+{
+	evidence.window.length = 900 * MS;
+	evidence.window.turn[SIDE_TARGET] = evidence.window.longest_gap[SIDE_TARGET] = 300 * MS;
+	evidence.window.since = 600 * MS;
+	EXPECT(CLIENT, THINKING);
+}
+END_TEST
+
 START_TEST(silence_of_a_half_closed_pair_is_the_other_sides)
 {
 	evidence.window.length = 60 * SECOND;
@@ -603,7 +613,7 @@ END_TEST
 
 START_TEST(longest_wait_of_a_life_decides)
 {
-	struct wait_totals life = {{0}};
+	struct wait_totals life = {.length = 0};
 
 	OF_LIFE(NONE, IDLE);
 	life.time[WAIT_CONNECTING] = 1;
@@ -630,6 +640,60 @@ START_TEST(longest_wait_of_a_life_decides)
 	OF_LIFE(CLIENT, UNANSWERED);
 	evidence.state = STATE_CONNECTING;
 	OF_LIFE(TARGET, CONNECTING);
+}
+END_TEST
+
+START_TEST(life_in_which_little_was_waited_for_is_idle)
+{
+	struct wait_totals life = {.length = 1000};
+
+	life.time[WAIT_TURN + SIDE_TARGET] = 333;
+	OF_LIFE(NONE, IDLE);
+	life.time[WAIT_TURN + SIDE_TARGET] = 500;
+	OF_LIFE(TARGET, ANSWER);
+	life.time[WAIT_TURN + SIDE_TARGET] = 333;
+	life.time[WAIT_TURN + SIDE_CLIENT] = 334;
+	OF_LIFE(CLIENT, THINKING);
+	life.time[WAIT_SINK + SIDE_CLIENT] = 900; /* both flows were held at the same time */
+	life.time[WAIT_SINK + SIDE_TARGET] = 800;
+	OF_LIFE(CLIENT, PATH);
+}
+END_TEST
+
+/* Peers that write before they read: it was the one that rested first. */
+START_TEST(of_two_sinks_that_were_as_slow_the_first_has_held_up_the_other)
+{
+	struct wait_totals life = {.both_held = true, .was_held = DOWNLOAD};
+
+	life.time[WAIT_SINK + SIDE_CLIENT] = 900;
+	life.time[WAIT_SINK + SIDE_TARGET] = 1000;
+	OF_LIFE(CLIENT, PATH);
+	life.time[WAIT_SINK + SIDE_CLIENT] = 899;
+	OF_LIFE(TARGET, PATH);
+	life.time[WAIT_SINK + SIDE_CLIENT] = 1000;
+	life.time[WAIT_SINK + SIDE_TARGET] = 999;
+	life.was_held = UPLOAD;
+	OF_LIFE(TARGET, PATH);
+	life.both_held = false;
+	OF_LIFE(CLIENT, PATH);
+	life.both_held = true;
+	life.time[WAIT_TURN + SIDE_CLIENT] = 1001; /* that is no sink */
+	OF_LIFE(CLIENT, THINKING);
+}
+END_TEST
+
+/* _i: which sink leaves its window shut. */
+START_TEST(slow_sink_is_blamed_for_what_memory_it_has_filled)
+{
+	struct wait_totals life = {.length = 0};
+
+	life.time[WAIT_MEMORY] = 1000;
+	OF_LIFE(RELAY, MEMORY);
+	lately(_i)->busy = WINDOW;
+	lately(_i)->shut = WINDOW / 20 - 1000;
+	OF_LIFE(RELAY, MEMORY);
+	lately(_i)->shut = WINDOW / 20;
+	assert_verdict(verdict_of_life(&evidence, &life), _i ? BLAME_TARGET : BLAME_CLIENT, WHY_READING);
 }
 END_TEST
 
@@ -660,6 +724,7 @@ int main(void)
 	tcase_add_test(tcase, source_that_used_to_go_on_is_due_itself);
 	tcase_add_test(tcase, source_that_rarely_speaks_is_due_itself);
 	tcase_add_test(tcase, long_silence_is_idleness);
+	tcase_add_test(tcase, after_the_first_answer_the_client_is_due);
 	tcase_add_test(tcase, silence_of_a_half_closed_pair_is_the_other_sides);
 	tcase_add_test(tcase, turns_that_take_a_round_trip);
 	tcase_add_test(tcase, what_has_not_come_is_not_answered);
@@ -668,6 +733,9 @@ int main(void)
 	tcase_add_test(tcase, time_waited_for_each_side);
 	tcase_add_test(tcase, share_of_a_shut_window);
 	tcase_add_test(tcase, longest_wait_of_a_life_decides);
+	tcase_add_test(tcase, life_in_which_little_was_waited_for_is_idle);
+	tcase_add_test(tcase, of_two_sinks_that_were_as_slow_the_first_has_held_up_the_other);
+	tcase_add_loop_test(tcase, slow_sink_is_blamed_for_what_memory_it_has_filled, 0, 2);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
 }

@@ -310,6 +310,23 @@ START_TEST(source_that_has_ended_says_no_more)
 }
 END_TEST
 
+START_TEST(flow_that_was_held_before_the_other_is_known)
+{
+	begin();
+	ck_assert(!life(0, false).both_held);
+	hold_for(SECOND, DOWNLOAD, HOLD_SINK);
+	hold_for(SECOND, DOWNLOAD, HOLD_HIGH);
+	ck_assert(!life(0, false).both_held);
+	hold_for(10, UPLOAD, HOLD_HIGH);
+	ck_assert(life(0, false).both_held);
+	ck_assert_int_eq(life(0, false).was_held, DOWNLOAD);
+	hold_for(SECOND, DOWNLOAD, HOLD_NONE); /* it stays so until both are again */
+	ck_assert_int_eq(life(0, false).was_held, DOWNLOAD);
+	hold_for(10, DOWNLOAD, HOLD_SINK);
+	ck_assert_int_eq(life(0, false).was_held, UPLOAD);
+}
+END_TEST
+
 static uint64_t typical_of(uint64_t often, uint64_t seldom)
 {
 	begin();
@@ -346,11 +363,11 @@ START_TEST(typical_gap_follows)
 END_TEST
 
 /* Someone who begins late and goes on at full speed is no source that rests. */
-START_TEST(time_before_the_first_byte_is_no_gap)
+START_TEST(time_before_the_first_byte_is_not_typical)
 {
 	begin();
 	speak(400 * MS, CLIENT);
-	ck_assert_uint_eq(window(0).longest_gap[CLIENT], 0);
+	ck_assert_uint_eq(window(0).typical_gap[CLIENT], 0);
 	for (unsigned i = 0; i < 100; i++)
 		speak(1 * MS, CLIENT);
 	ck_assert_uint_eq(window(0).typical_gap[CLIENT], 1 * MS);
@@ -433,7 +450,8 @@ START_TEST(life_is_of_sides)
 	                            [WAIT_TURN + CLIENT] = 32,
 	                            [WAIT_TURN + TARGET] = 64,
 	                            [WAIT_SENDING + CLIENT] = 128,
-	                            [WAIT_SENDING + TARGET] = 256}};
+	                            [WAIT_SENDING + TARGET] = 256},
+	                           .length = 0};
 
 	ck_assert_uint_eq(waits_for(&seen, CLIENT), 8 + 32 + 128);
 	ck_assert_uint_eq(waits_for(&seen, TARGET), 1 + 16 + 64 + 256);
@@ -550,9 +568,10 @@ static TCase *window_case(void)
 	tcase_add_test(tcase, gaps_outlive_a_long_silence);
 	tcase_add_test(tcase, so_many_turns_are_still_short);
 	tcase_add_test(tcase, source_that_has_ended_says_no_more);
+	tcase_add_test(tcase, flow_that_was_held_before_the_other_is_known);
 	tcase_add_test(tcase, gaps_are_typical_by_time);
 	tcase_add_test(tcase, typical_gap_follows);
-	tcase_add_test(tcase, time_before_the_first_byte_is_no_gap);
+	tcase_add_test(tcase, time_before_the_first_byte_is_not_typical);
 	tcase_add_test(tcase, pause_before_an_answer_is_no_idleness);
 	return tcase;
 }
