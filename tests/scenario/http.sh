@@ -165,8 +165,8 @@ hostile() {
 	first=$!
 	wait_for "many clients that take their time" grep -q held held
 	expect_equal "a smaller crowd meanwhile" "200=10" "$(python3 "$BROWSE" crowd "$WEB" 10 '/report.json?top=1000')"
-	python3 "$BROWSE" hold "$WEB" 10 go >more &
-	wait_for "as many as one address may have" grep -q held more
+	python3 "$BROWSE" hold "$WEB" 10 go >extra &
+	wait_for "as many as one address may have" grep -q held extra
 	case $(get /health) in # a reset, or an end without an answer
 	'000 curl failed: 5'[26]) ;;
 	*) fail "one more of that address was not closed" ;;

@@ -542,7 +542,6 @@ target_gone_with_names() {
 	section one localhost:0 | install
 	TARGET=localhost:${TARGET##*:} section two 127.0.0.2:0 >>relay.ini
 	reload_start 2 "$@"
-	RELAY=$address
 	hold old
 	section one localhost:0 | install
 	reload
