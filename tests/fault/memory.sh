@@ -130,6 +130,30 @@ stopping() {
 	weir_expect_status 0
 }
 
+# Whatever there is no memory for, the next one who asks by HTTP gets an answer.
+serving() {
+	local n=1 web path
+	"$WEIR" -t -l 127.0.0.1:1 -T 127.0.0.1:2 -o http_listen=unix:@a >/dev/null 2>&1 &&
+		curl --version >/dev/null 2>&1 || skip "no libmicrohttpd or no curl"
+	faults_start -o http_listen=127.0.0.9:0
+	web=$(sed -n 's/^.* http_listen: listening on //p' weir.log)
+	while :; do
+		echo "allocation $n"
+		faults "alloc ENOMEM $n $1"
+		for path in metrics report.json health; do
+			curl -s -m 20 -o /dev/null "http://$web/$path" || true
+		done
+		[ "$(injected)" -gt 0 ] || break
+		faults
+		expect_equal "the status" 200 "$(curl -s -m 20 -o /dev/null -w '%{http_code}' "http://$web/metrics")"
+		n=$((n + (step > 1 ? 1 + n / 4 : 1)))
+	done
+	faults
+	expect_at_least "allocations while serving" 20 "$n"
+}
+beside "serving HTTP: one allocation fails" serving 0
+beside "serving HTTP: every allocation from one on fails" serving 1
+
 variants=("")
 if full; then variants+=("-o splice=off" "-o workers=4"); fi
 for OPTIONS in "${variants[@]}"; do
