@@ -146,7 +146,8 @@ serving() {
 		[ "$(injected)" -gt 0 ] || break
 		faults
 		expect_equal "the status" 200 "$(curl -s -m 20 -o /dev/null -w '%{http_code}' "http://$web/metrics")"
-		n=$((n + (step > 1 ? 1 + n / 4 : 1)))
+		sleep 1.1 # until that report is served to nobody any more
+		n=$((n + (step > 1 ? 1 + n / 2 : 1)))
 	done
 	faults
 	expect_at_least "allocations while serving" 20 "$n"
