@@ -13,7 +13,7 @@
 
 MACHINES=$PWD/tests/real/machines
 # What weir needs at run time, as Debian 12 calls it. No D-Bus: systemctl does without it.
-MACHINE_PACKAGES=systemd-sysv,libevent-core-2.1-7,libinih1,libjansson4
+MACHINE_PACKAGES=systemd-sysv,libevent-core-2.1-7,libinih1,libjansson4,libmicrohttpd12
 MACHINE_CGROUPS="/sys/fs/cgroup /sys/fs/cgroup/systemd /sys/fs/cgroup/unified"
 
 machine_needs() {
