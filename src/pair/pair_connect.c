@@ -58,7 +58,7 @@ static void bound_sinks(struct pair *pair)
 static bool may_splice(const struct pair *pair)
 {
 	return pair->relay->config->splice == SPLICE_AUTO &&
-	       (pair_via(pair)->any.sa_family != AF_UNIX || pair_target(pair)->any.sa_family != AF_UNIX);
+	       (pair_is_tcp(&pair->client) || pair_is_tcp(&pair->target));
 }
 
 static void open_flows(struct pair *pair)

@@ -164,6 +164,15 @@ static inline const struct proxy_header *pair_told(const struct pair *pair)
 	return pair->arrival ? pair->arrival->told : NULL;
 }
 
+/* Of a peer with a socket: it is no unix socket. */
+static inline bool pair_is_tcp(const struct peer *peer)
+{
+	const struct pair *pair = peer->pair;
+	bool is_client = peer == &pair->client;
+
+	return (is_client ? pair_via(pair)->any : pair_target(pair)->any).sa_family != AF_UNIX;
+}
+
 /* It has no target and tries none; pair_hold.c. */
 static inline bool pair_is_held(const struct pair *pair)
 {
@@ -307,6 +316,8 @@ struct wait_totals pair_waits_totals(const struct pair *pair, uint64_t now_us, b
 
 /* pair_verdict.c */
 
+/* What the peer's TCP knows. Nothing without a socket, or of a unix socket, which is not asked. */
+struct tcp_state pair_tcp_state(const struct peer *peer);
 /* Looks at the sockets of a connected pair, now (clock_us), if it has moved enough for that. */
 void pair_look(struct pair *pair, uint64_t now);
 void pair_looks_free(struct pair *pair);

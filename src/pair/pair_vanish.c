@@ -85,7 +85,7 @@ static void look(struct peer *peer, uint64_t now)
 {
 	uint64_t interval = look_interval(peer->pair);
 	struct flow *to = &pair_opposite(peer)->from;
-	struct tcp_state tcp = tcp_state(peer->fd);
+	struct tcp_state tcp = pair_tcp_state(peer);
 
 	if (!owes_now(&tcp)) {
 		peer->owing_since = now;

@@ -44,6 +44,11 @@ size_t pair_looks_cost(void)
 	return sizeof(struct pair_looks) + 16; /* the allocator's part */
 }
 
+struct tcp_state pair_tcp_state(const struct peer *peer)
+{
+	return tcp_state(peer->fd >= 0 && pair_is_tcp(peer) ? peer->fd : -1);
+}
+
 static const struct peer *peer_of(const struct pair *pair, enum side side)
 {
 	return side == SIDE_CLIENT ? &pair->client : &pair->target;
@@ -99,7 +104,7 @@ void pair_look(struct pair *pair, uint64_t now)
 	looks->before = looks->last;
 	looks->last.at = now;
 	for (enum side side = SIDE_CLIENT; side < SIDES; side++) {
-		tcp = tcp_state(peer_of(pair, side)->fd);
+		tcp = pair_tcp_state(peer_of(pair, side));
 		looks->last.side[side] = side_look(&tcp);
 	}
 }
@@ -216,8 +221,10 @@ static enum blame speaker(const struct wait_window *window)
 
 void pair_verdict_describe(const struct pair *pair, struct cpu_use cpu, struct pair_record *record)
 {
-	const struct tcp_state tcp[SIDES] = {tcp_state(pair->client.fd),
-	                                     tcp_state(pair_is_connected(pair) ? pair->target.fd : -1)};
+	const struct tcp_state tcp[SIDES] = {
+	        pair_tcp_state(&pair->client),
+	        pair_is_connected(pair) ? pair_tcp_state(&pair->target) : tcp_state(-1),
+	};
 	uint64_t now = clock_us();
 	struct evidence evidence;
 
@@ -242,7 +249,7 @@ static struct tcp_state ask_of(const struct pair *pair, enum side side, enum wai
 {
 	bool may_be_slow = longest == WAIT_MEMORY || longest == WAIT_SINK + side;
 
-	return tcp_state(may_be_slow ? peer_of(pair, side)->fd : -1);
+	return may_be_slow ? pair_tcp_state(peer_of(pair, side)) : tcp_state(-1);
 }
 
 struct verdict pair_verdict_of_life(const struct pair *pair, const struct wait_totals *life)
