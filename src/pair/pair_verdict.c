@@ -193,7 +193,7 @@ static void gather(const struct pair *pair, const struct tcp_state tcp[SIDES], u
 
 static void describe_sink(const struct evidence *evidence, enum direction flow, struct flow_record *record)
 {
-	const struct side_evidence *sink = &evidence->side[flow == UPLOAD ? SIDE_TARGET : SIDE_CLIENT];
+	const struct side_evidence *sink = &evidence->side[side_of_sink(flow)];
 	uint64_t lag = verdict_lag(sink);
 
 	record->sink_queue = sink->now.unacknowledged;

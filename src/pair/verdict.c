@@ -17,11 +17,6 @@
 #include "base/number.h"
 #include "pair/verdict_rules.h"
 
-static enum side other(enum side side)
-{
-	return side == SIDE_CLIENT ? SIDE_TARGET : SIDE_CLIENT;
-}
-
 static struct verdict of_side(enum side side, enum why why)
 {
 	return (struct verdict){.slow = side == SIDE_CLIENT ? BLAME_CLIENT : BLAME_TARGET, .why = why};
@@ -63,7 +58,7 @@ static bool knows_nothing(const struct wait_window *window)
 /* While nothing is known of the window but that all were silent: the one that used to take longer. */
 static enum side slower(const struct wait_window *window)
 {
-	enum side last = window->last_from, next = other(last);
+	enum side last = window->last_from, next = side_opposite(last);
 
 	return window->longest_gap[last] > window->longest_gap[next] ? last : next;
 }
@@ -75,7 +70,7 @@ static enum side slower(const struct wait_window *window)
 static enum side due(const struct evidence *evidence)
 {
 	const struct wait_window *window = &evidence->window;
-	enum side last = window->last_from, next = other(last);
+	enum side last = window->last_from, next = side_opposite(last);
 
 	if (is_half_closed(evidence))
 		return evidence->side[SIDE_CLIENT].ended ? SIDE_TARGET : SIDE_CLIENT;
@@ -211,12 +206,6 @@ static uint64_t held(const struct wait_window *window, enum direction flow)
 	return window->held[flow][HOLD_SINK] + paused(window, flow);
 }
 
-/* The peer that a flow comes from has the flow's number. */
-static enum side sink_of(enum direction flow)
-{
-	return other((enum side)flow);
-}
-
 static bool is_mostly(const struct wait_window *window, enum direction flow, enum hold what)
 {
 	return 2 * window->held[flow][what] > held(window, flow);
@@ -236,7 +225,7 @@ static bool is_held_up(const struct evidence *evidence, enum direction flow)
 /* A queue shows that it is the sink that is slow only if what the kernel has for the sink stays there too. */
 static bool may_be_held_up(const struct evidence *evidence, enum direction flow)
 {
-	const struct side_evidence *sink = &evidence->side[sink_of(flow)];
+	const struct side_evidence *sink = &evidence->side[side_of_sink(flow)];
 
 	return is_mostly(&evidence->window, flow, HOLD_MEMORY) ||
 	       is_mostly(&evidence->window, flow, HOLD_RATE) || !verdict_takes_at_once(sink) ||
@@ -245,7 +234,7 @@ static bool may_be_held_up(const struct evidence *evidence, enum direction flow)
 
 static bool is_limited(const struct evidence *evidence, enum direction flow)
 {
-	return verdict_lags(&evidence->side[sink_of(flow)]) ||
+	return verdict_lags(&evidence->side[side_of_sink(flow)]) ||
 	       (is_held_up(evidence, flow) && may_be_held_up(evidence, flow));
 }
 
@@ -262,7 +251,7 @@ static enum direction held_longer(const struct wait_window *window)
 
 static struct verdict judge_sink(const struct evidence *evidence, enum direction flow)
 {
-	enum side sink = sink_of(flow);
+	enum side sink = side_of_sink(flow);
 	const struct side_evidence *side = &evidence->side[sink];
 
 	if (is_mostly(&evidence->window, flow, HOLD_RATE) && !verdict_lags(side))
@@ -292,7 +281,7 @@ uint64_t verdict_paused(const struct evidence *evidence, enum direction flow)
 uint64_t verdict_waited(const struct evidence *evidence, enum side side)
 {
 	const struct wait_window *window = &evidence->window;
-	const uint64_t *held_by_it = window->held[other(side)];
+	const uint64_t *held_by_it = window->held[side_opposite(side)];
 
 	if (evidence->state == STATE_WAITING)
 		return side == SIDE_CLIENT ? 1000 : 0;
@@ -353,7 +342,7 @@ static struct verdict judge_wait(const struct evidence *evidence, enum wait wait
 	if (wait >= WAIT_TURN)
 		return judge_turn(evidence, wait - WAIT_TURN);
 	if (wait >= WAIT_SINK)
-		return judge_sink(evidence, (enum direction)other(wait - WAIT_SINK));
+		return judge_sink(evidence, (enum direction)side_opposite(wait - WAIT_SINK));
 	if (wait == WAIT_CONNECTING)
 		return of_side(SIDE_TARGET, WHY_CONNECTING);
 	return wait == WAIT_MEMORY ? judge_memory(evidence) : of_relay(WHY_RATE);
@@ -362,7 +351,7 @@ static struct verdict judge_wait(const struct evidence *evidence, enum wait wait
 /* Two sinks held a flow each, for about the same time: see held_longer. */
 static enum wait held_first(const struct wait_totals *life, enum wait longest)
 {
-	enum wait first = WAIT_SINK + sink_of(life->was_held);
+	enum wait first = WAIT_SINK + side_of_sink(life->was_held);
 	bool is_sink = longest == WAIT_SINK + SIDE_CLIENT || longest == WAIT_SINK + SIDE_TARGET;
 
 	return is_sink && life->both_held &&

@@ -24,17 +24,11 @@
 #define BOTH      (BIT(SIDE_CLIENT) | BIT(SIDE_TARGET))
 #define NOBODY    SIDES
 
-static enum side other(enum side side)
-{
-	return side == SIDE_CLIENT ? SIDE_TARGET : SIDE_CLIENT;
-}
-
-/* The sink of a flow is the side that is not its source. */
 static enum wait held_wait(enum direction direction, enum hold hold)
 {
 	if (hold == HOLD_MEMORY)
 		return WAIT_MEMORY;
-	return hold == HOLD_RATE ? WAIT_RATE : WAIT_SINK + other((enum side)direction);
+	return hold == HOLD_RATE ? WAIT_RATE : WAIT_SINK + side_of_sink(direction);
 }
 
 static bool is_silence(const enum hold hold[DIRECTIONS])

@@ -22,6 +22,16 @@
 enum side { SIDE_CLIENT = UPLOAD, SIDE_TARGET = DOWNLOAD };
 #define SIDES 2
 
+static inline enum side side_opposite(enum side side)
+{
+	return side == SIDE_CLIENT ? SIDE_TARGET : SIDE_CLIENT;
+}
+
+static inline enum side side_of_sink(enum direction flow)
+{
+	return side_opposite((enum side)flow);
+}
+
 /* What a flow waits for. */
 enum __attribute__((packed)) hold {
 	HOLD_NONE,   /* nothing: its source may speak */
