@@ -136,8 +136,7 @@ static void close_pair(struct pair *pair, enum reason reason)
 		event_del(pair_event(&pair->target));
 	pair_entry_forget(pair);
 	pair_hold_forget(pair);
-	pair_log_close(pair, reason);
-	pair_count_close(pair, reason);
+	pair_report_close(pair, reason);
 	pair_survey_forget(pair);
 	pair_close_socket(&pair->client, !clean || pair_peer_failed(&pair->client));
 	pair_close_socket(&pair->target, !clean || pair_peer_failed(&pair->target));

@@ -345,8 +345,8 @@ void pair_recap_deinit(struct pair_set *set);
 
 /* pair_report.c */
 enum pair_state pair_state(const struct pair *pair);
-void pair_log_close(struct pair *pair, enum reason reason);
-void pair_count_close(struct pair *pair, enum reason reason);
+/* Logs and counts the end of the pair, whose sockets are still open. */
+void pair_report_close(struct pair *pair, enum reason reason);
 /* The pair ends, so a survey that is under way must no longer touch it. */
 void pair_survey_forget(struct pair *pair);
 /* Ends a survey, if one is under way. Its records stay with the caller of pair_survey_begin. */

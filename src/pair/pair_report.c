@@ -64,13 +64,12 @@ static void add_flows(struct log_line *line, const struct flow *up, const struct
 }
 
 /* What its whole life was waited for. The sockets are open still. */
-static void add_waits(struct log_line *line, const struct pair *pair, uint64_t now_us)
+static void add_waits(struct log_line *line, const struct pair *pair, const struct wait_totals *life)
 {
-	struct wait_totals life = pair_waits_totals(pair, now_us, true);
-	struct verdict verdict = pair_verdict_of_life(pair, &life);
+	struct verdict verdict = pair_verdict_of_life(pair, life);
 
-	log_line_add_number(line, " waited_client_ms=", waits_for(&life, SIDE_CLIENT) / 1000);
-	log_line_add_number(line, " waited_target_ms=", waits_for(&life, SIDE_TARGET) / 1000);
+	log_line_add_number(line, " waited_client_ms=", waits_for(life, SIDE_CLIENT) / 1000);
+	log_line_add_number(line, " waited_target_ms=", waits_for(life, SIDE_TARGET) / 1000);
 	log_line_add(line, " slow=");
 	log_line_add(line, blame_word(verdict.slow));
 	log_line_add(line, " why=");
@@ -128,23 +127,20 @@ static uint64_t count_attempts(const struct pair *pair)
 	return pair->attempts + (!pair_is_connected(pair) && pair->target.fd >= 0);
 }
 
-void pair_log_close(struct pair *pair, enum reason reason)
+static void log_close(struct pair *pair, enum reason reason, uint64_t now, const struct wait_totals *life)
 {
 	struct log_line line;
-	uint64_t now_us, now;
 
 	if (!is_logged(pair, reason))
 		return;
 	if (!pair_may_log_close(pair))
 		return;
-	now_us = clock_us();
-	now = clock_ms_of(now_us);
 	line.length = 0; /* to clear all of it would take longer than to fill it */
 	log_line_add_number(&line, "closed pair=", pair->id);
 	add_peers(&line, pair);
 	log_line_add_number(&line, " duration_ms=", now - pair->born);
 	add_flows(&line, &pair->client.from, &pair->target.from, now);
-	add_waits(&line, pair, now_us);
+	add_waits(&line, pair, life);
 	log_line_add(&line, " ended_first=");
 	log_line_add(&line, ended_first_name(pair, reason));
 	log_line_add(&line, " reason=");
@@ -154,21 +150,20 @@ void pair_log_close(struct pair *pair, enum reason reason)
 	log_line_write(&line, close_level(pair, reason));
 }
 
-static void count(const struct pair *pair, uint64_t now_us, bool closing, struct counters *counters)
+static void count(const struct pair *pair, uint64_t now, const struct wait_totals *life,
+                  struct counters *counters)
 {
-	struct wait_totals life = pair_waits_totals(pair, now_us, closing);
-
-	flow_count(&pair->client.from, UPLOAD, clock_ms_of(now_us), counters);
-	flow_count(&pair->target.from, DOWNLOAD, clock_ms_of(now_us), counters);
-	counters->waited_us[UPLOAD] += waits_for(&life, SIDE_CLIENT);
-	counters->waited_us[DOWNLOAD] += waits_for(&life, SIDE_TARGET);
+	flow_count(&pair->client.from, UPLOAD, now, counters);
+	flow_count(&pair->target.from, DOWNLOAD, now, counters);
+	counters->waited_us[UPLOAD] += waits_for(life, SIDE_CLIENT);
+	counters->waited_us[DOWNLOAD] += waits_for(life, SIDE_TARGET);
 }
 
-void pair_count_close(struct pair *pair, enum reason reason)
+static void count_close(struct pair *pair, enum reason reason, uint64_t now, const struct wait_totals *life)
 {
 	struct counters *counters = pair_counters(pair);
 
-	count(pair, clock_us(), true, counters);
+	count(pair, now, life, counters);
 	if (reason == REASON_DENIED) {
 		pair_note_denied(pair->set, pair->relay, &pair->ticket.client);
 		return;
@@ -178,6 +173,15 @@ void pair_count_close(struct pair *pair, enum reason reason)
 		counters->connect_failed++;
 	else if (reason == REASON_OVER_LIMIT)
 		counters->refused++;
+}
+
+void pair_report_close(struct pair *pair, enum reason reason)
+{
+	uint64_t now_us = clock_us(), now = clock_ms_of(now_us);
+	const struct wait_totals life = pair_waits_totals(pair, now_us, true);
+
+	log_close(pair, reason, now, &life);
+	count_close(pair, reason, now, &life);
 }
 
 /* ---- records ---- */
@@ -238,9 +242,10 @@ void pair_set_count(const struct pair_set *set, uint64_t now, struct relay_recor
 
 	LIST_FOREACH (pair, &set->pairs, entry) {
 		struct relay_record *relay = &relays[pair->relay->standing->number];
+		const struct wait_totals life = pair_waits_totals(pair, now * 1000, false);
 
 		relay->pairs++;
-		count(pair, now * 1000, false, &relay->counters);
+		count(pair, now, &life, &relay->counters);
 	}
 }
 
