@@ -15,6 +15,7 @@ src_libweir_a_SOURCES = \
 	src/base/episode.h \
 	src/base/grow.h \
 	src/base/hash.h \
+	src/base/inheritance.c src/base/inheritance.h \
 	src/base/evmemory.c src/base/evmemory.h \
 	src/base/number.h \
 	src/base/pool.c src/base/pool.h \
@@ -39,6 +40,9 @@ src_libweir_a_SOURCES = \
 	src/report/prometheus.c src/report/prometheus.h \
 	src/report/ranking.c src/report/ranking.h \
 	src/report/records.c src/report/records.h \
+	src/report/state.h src/report/state_reader.c \
+	src/report/state_values.c src/report/state_values.h \
+	src/report/state_writer.c \
 	src/report/target_sums.c src/report/target_sums.h \
 	src/report/text.c src/report/text.h \
 	src/daemon/collector.c src/daemon/collector.h \

@@ -30,6 +30,7 @@
 
 #define STATE_FIELDS_MAX 256 /* of a kind */
 #define STATE_KIND_MAX   32  /* bytes of a kind's name with its NUL */
+#define STATE_NAME_MAX   48  /* of a field's */
 
 /* Members of types STATE_U64 to STATE_U8 may be arrays: a=1,2,3, without the zeros at the end. */
 enum state_type {
@@ -80,7 +81,10 @@ struct state_kind {
 	{                                                                                                    \
 		field, t, offsetof(record, member),                                                          \
 		        sizeof(STATE_MEMBER(record, member)) +                                               \
-		                0 * sizeof(char[STATE_MEMBER_FITS(t, record, member) ? 1 : -1])              \
+		                0 * sizeof(char[STATE_MEMBER_FITS(t, record, member) &&                      \
+		                                                sizeof(field) <= STATE_NAME_MAX              \
+		                                        ? 1                                                  \
+		                                        : -1])                                               \
 	}
 /* A row of such a table: STATE_FIELD(struct pair_state, id, STATE_U64) */
 #define STATE_FIELD(record, member, t) STATE_NAMED(#member, record, member, t)
@@ -97,9 +101,8 @@ struct state_kind {
 /* ---- writing ---- */
 
 enum state_purpose {
-	STATE_REHEARSE,  /* no bytes of queues are written, and no descriptor is handed over */
-	STATE_CARRY,     /* all is written, and FD_CLOEXEC is cleared of each descriptor */
-	STATE_TAKE_BACK, /* execve has failed: nothing is written, and FD_CLOEXEC is set again */
+	STATE_REHEARSE, /* no bytes of queues are written, and no descriptor is handed over */
+	STATE_CARRY,    /* all is written, and FD_CLOEXEC is cleared of each descriptor */
 };
 
 /* Into a descriptor, through a buffer. An error is kept, and nothing is written after it. */
@@ -123,6 +126,8 @@ void state_put(struct state_writer *writer, const struct state_kind *kind, const
  * they must add up to that number.
  */
 void state_put_bytes(struct state_writer *writer, const void *data, size_t size);
+/* Whoever writes cannot go on: -errno. Keeps the first error. */
+void state_writer_fail(struct state_writer *writer, int error);
 /* Writes what is in the buffer, and frees it. 0 or -errno. */
 int state_writer_finish(struct state_writer *writer);
 
@@ -132,12 +137,12 @@ struct state_reader {
 	/* private */
 	struct inheritance *inheritance;
 	const char *next, *end;
-	const char *payload; /* of the current record */
+	const char *line_end;      /* of the next record, if it has been looked at; or NULL */
+	char kind[STATE_KIND_MAX]; /* its kind */
+	const char *payload;       /* of the record that was taken last */
 	size_t payload_size;
-	size_t record; /* how many were taken */
+	size_t taken; /* records */
 	unsigned format;
-	char kind[STATE_KIND_MAX]; /* of the next record, if peeked */
-	bool peeked;
 	char error[160];
 };
 
@@ -165,7 +170,7 @@ bool state_is_next(struct state_reader *reader, const struct state_kind *kind);
  * wrong too; what was claimed for it is closed then.
  */
 bool state_get(struct state_reader *reader, const struct state_kind *kind, void *record);
-/* The raw bytes of the record that was taken last. NULL, *size is 0: it has none, as queues in a rehearsal. */
+/* The raw bytes of the record that was taken last. NULL, 0: none, as of queues in a rehearsal. */
 const void *state_bytes(const struct state_reader *reader, size_t *size);
 /* Leaves out the next record, whatever it is. Its descriptors are not claimed. */
 void state_skip(struct state_reader *reader);

@@ -7,6 +7,7 @@ UNIT_TESTS = \
 	tests/unit/base/test_base \
 	tests/unit/base/test_bell \
 	tests/unit/base/test_crc32c \
+	tests/unit/base/test_inheritance \
 	tests/unit/base/test_cpu_share \
 	tests/unit/flow/test_budget \
 	tests/unit/config/test_access \
@@ -21,6 +22,7 @@ UNIT_TESTS = \
 	tests/unit/report/test_prometheus \
 	tests/unit/report/test_ranking \
 	tests/unit/report/test_report \
+	tests/unit/report/test_state \
 	tests/unit/daemon/test_changeover \
 	tests/unit/daemon/test_checks \
 	tests/unit/daemon/test_outages \
@@ -133,6 +135,10 @@ tests_unit_base_test_cpu_share_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_base_test_cpu_share_LDADD = $(UNIT_LIBS)
 tests_unit_base_test_crc32c_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_base_test_crc32c_LDADD = $(UNIT_LIBS)
+tests_unit_base_test_inheritance_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_base_test_inheritance_LDADD = $(UNIT_LIBS)
+tests_unit_report_test_state_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_report_test_state_LDADD = $(UNIT_LIBS)
 tests_unit_base_test_pool_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_base_test_pool_LDADD = $(UNIT_LIBS)
 tests_unit_base_test_slab_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
