@@ -25,7 +25,7 @@ src_libweir_a_SOURCES = \
 	src/base/slab.c src/base/slab.h \
 	src/base/timers.c src/base/timers.h \
 	src/config/complaints.c src/config/complaints.h \
-	src/config/config.c src/config/config.h \
+	src/config/config.c src/config/config.h src/config/config_text.c \
 	src/daemon/daemon.c src/daemon/daemon.h src/daemon/daemon_private.h \
 	src/daemon/changeover.c src/daemon/changeover.h \
 	src/daemon/check.c src/daemon/check.h \

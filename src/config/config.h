@@ -13,7 +13,10 @@
 /* What the command line asks for. The strings are borrowed and must outlive config_load. */
 struct config_request {
 	const char *file; /* NULL: no file is read */
-	char **listen;    /* -l; listen and target make one more relay, called "command-line" */
+	/* What the file says, if it was read before; file is only its name then. NULL: it is read. */
+	const char *text;
+	size_t text_size;
+	char **listen; /* -l; listen and target make one more relay, called "command-line" */
 	size_t listen_count;
 	char **target; /* -T */
 	size_t target_count;
@@ -45,6 +48,19 @@ void config_errors_deinit(struct config_errors *errors);
 void config_print(const struct config *config, FILE *out);
 /* The same, with a comment before each key that says when a change of it takes effect. */
 void config_explain(const struct config *config, FILE *out);
+/*
+ * The settings as text that loads back to the same ones, also by a program with other defaults. It is much
+ * shorter than what config_print writes, and the same for the same settings. The caller frees it. NULL when
+ * out of memory.
+ */
+char *config_text(const struct config *config, size_t *size);
+/*
+ * The settings of such a text; name is what it is called in messages. Nothing is made or looked up for it: it
+ * loads whatever has become of paths and users since then. As config_load.
+ */
+struct config *config_load_text(const char *name, const char *text, size_t size,
+                                struct config_errors *errors);
+
 /*
  * The keys that have another value in after than in before, and take effect after a restart only, with commas
  * between them. Returns text, or NULL if there is none.

@@ -9,6 +9,7 @@
 #include <ini.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,8 +23,8 @@ struct reader {
 	const struct ini_events *events;
 	void *arg;
 	unsigned line;
-	size_t total; /* bytes read so far */
-	char *text;   /* the line, without its end; owned, like getline(3)'s */
+	size_t total, limit; /* bytes read so far; how many there may be */
+	char *text;          /* the line, without its end; owned, like getline(3)'s */
 	size_t length;
 	size_t allocated;
 	bool handed; /* inih has the line and has not yet made a setting of it */
@@ -73,7 +74,7 @@ static bool read_line(struct reader *reader)
 		return false;
 	}
 	reader->total += (size_t)length;
-	if (reader->total > INI_FILE_MAX) { /* it has grown since fstat(2) */
+	if (reader->total > reader->limit) { /* it has grown since fstat(2) */
 		reader->error = -EFBIG;
 		return false;
 	}
@@ -281,7 +282,7 @@ static int open_stream(int fd, FILE **file)
 
 int ini_read(const char *path, const struct ini_events *events, void *arg)
 {
-	struct reader reader = {.events = events, .arg = arg};
+	struct reader reader = {.events = events, .arg = arg, .limit = INI_FILE_MAX};
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	int r;
 
@@ -290,6 +291,23 @@ int ini_read(const char *path, const struct ini_events *events, void *arg)
 	r = open_stream(fd, &reader.file);
 	if (r < 0)
 		return r;
+	r = parse(&reader);
+	fclose(reader.file);
+	return r;
+}
+
+int ini_read_text(const char *text, size_t size, const struct ini_events *events, void *arg)
+{
+	struct reader reader = {.events = events, .arg = arg, .limit = SIZE_MAX};
+	void *start;
+	int r;
+
+	if (size == 0)
+		return 0;                     /* fmemopen(3) may refuse that */
+	memcpy(&start, &text, sizeof(start)); /* it takes no const, but only reads */
+	reader.file = fmemopen(start, size, "r");
+	if (!reader.file)
+		return -errno;
 	r = parse(&reader);
 	fclose(reader.file);
 	return r;

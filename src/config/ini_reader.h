@@ -6,6 +6,8 @@
 #ifndef WEIR_INI_READER_H
 #define WEIR_INI_READER_H
 
+#include <stddef.h>
+
 #define INI_LINE_MAX 1022      /* bytes of a line without its end; fewer if inih was built for fewer */
 #define INI_FILE_MAX (1 << 20) /* bytes of a file */
 
@@ -25,5 +27,7 @@ struct ini_events {
  * error of open(2) or read(2).
  */
 int ini_read(const char *path, const struct ini_events *events, void *arg);
+/* The same of a text, however long it is. 0 or -ENOMEM. */
+int ini_read_text(const char *text, size_t size, const struct ini_events *events, void *arg);
 
 #endif

@@ -230,7 +230,9 @@ static void complain_unreadable(struct loader *loader, int error)
 static void read_file(struct loader *loader)
 {
 	static const struct ini_events events = {take_head, take_setting, take_problem};
-	int r = ini_read(loader->request->file, &events, loader);
+	const struct config_request *request = loader->request;
+	int r = request->text ? ini_read_text(request->text, request->text_size, &events, loader)
+	                      : ini_read(request->file, &events, loader);
 
 	if (r < 0) {
 		loader->lost_head = true; /* the file may define relays */

@@ -13,6 +13,7 @@ UNIT_TESTS = \
 	tests/unit/config/test_access \
 	tests/unit/config/test_clashes \
 	tests/unit/config/test_config \
+	tests/unit/config/test_config_text \
 	tests/unit/config/test_lists \
 	tests/unit/config/test_misfits \
 	tests/unit/config/test_options \
@@ -184,6 +185,11 @@ tests_unit_config_test_http_listen_SOURCES = tests/unit/config/test_http_listen.
 tests_unit_config_test_http_listen_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_config_test_http_listen_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_config_test_http_listen_LDADD = $(UNIT_LIBS)
+tests_unit_config_test_config_text_SOURCES = tests/unit/config/test_config_text.c \
+	tests/unit/config/config_stage.c tests/unit/faults.c
+tests_unit_config_test_config_text_LDFLAGS = $(FAULTS_WRAP)
+tests_unit_config_test_config_text_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_config_test_config_text_LDADD = $(UNIT_LIBS)
 tests_unit_config_test_rings_SOURCES = tests/unit/config/test_rings.c tests/unit/config/config_stage.c tests/unit/faults.c
 tests_unit_config_test_rings_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_config_test_rings_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
