@@ -79,6 +79,7 @@ src_libweir_a_SOURCES = \
 	src/config/ini_reader.c src/config/ini_reader.h \
 	src/relay/retuning.c src/relay/retuning.h \
 	src/relay/generation.c src/relay/generation.h \
+	src/relay/generations.c src/relay/generations.h \
 	src/relay/balance.c src/relay/balance.h \
 	src/relay/health.c src/relay/health.h src/relay/health_group.c \
 	src/relay/health_private.h src/relay/healths.c \

@@ -87,6 +87,7 @@ int changeover_begin(struct changeover *changeover, struct config *config)
 	changeover->next = generation_new(config, parts->standings, parts->resolver, parts->gone);
 	if (!changeover->next)
 		return -ENOMEM;
+	generations_add(parts->generations, changeover->next);
 	changeover->preparation = preparation_new(parts->base, parts->lookups, parts->facade,
 	                                          changeover->next, take_prepared, changeover);
 	if (changeover->preparation)

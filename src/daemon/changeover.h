@@ -20,6 +20,7 @@
 #include "net/resolver.h"
 #include "relay/facade.h"
 #include "relay/generation.h"
+#include "relay/generations.h"
 #include "worker/worker.h"
 
 #include <stdbool.h>
@@ -30,6 +31,7 @@ struct changeover_parts {
 	struct lookups *lookups;
 	struct resolver *resolver;
 	struct standings *standings;
+	struct generations *generations;
 	struct facade *facade;
 	struct mailbox *gone; /* for generations that nobody holds any more */
 	struct worker *const *workers;

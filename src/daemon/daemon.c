@@ -264,6 +264,7 @@ int daemon_run(struct config *config, const struct config_request *request)
 	if (error)
 		log_warning("the log has no thread of its own and may hold up relaying: %s",
 		            strerror(-error));
+	generations_init(&daemon.generations);
 	daemon.worker_count = estimate_workers(config);
 	facade_init(&daemon.facade, daemon.worker_count);
 	daemon.facade.activation = &daemon.activation;

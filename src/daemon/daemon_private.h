@@ -30,6 +30,7 @@
 #include "net/resolver.h"
 #include "relay/facade.h"
 #include "relay/generation.h"
+#include "relay/generations.h"
 #include "relay/standing.h"
 #include "worker/handover.h"
 #include "worker/worker.h"
@@ -59,8 +60,9 @@ struct daemon {
 	struct resolver *resolver;
 	struct outages *outages; /* of targets */
 	struct standings *standings;
-	struct generation *current; /* the generation that clients come in to */
-	struct mailbox gone;        /* generations that nobody holds any more */
+	struct generations generations; /* all that live */
+	struct generation *current;     /* the generation that clients come in to */
+	struct mailbox gone;            /* generations that nobody holds any more */
 	struct activation activation;
 	struct facade facade;
 	struct changeover changeover; /* to the next generation */

@@ -150,6 +150,7 @@ static int init_changeover(struct daemon *daemon)
 	                        .lookups = daemon->lookups,
 	                        .resolver = daemon->resolver,
 	                        .standings = daemon->standings,
+	                        .generations = &daemon->generations,
 	                        .facade = &daemon->facade,
 	                        .gone = &daemon->gone,
 	                        .workers = daemon->workers,

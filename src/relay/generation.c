@@ -4,12 +4,16 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void generation_free(struct generation *generation)
 {
+	if (generation->all)
+		TAILQ_REMOVE(generation->all, generation, entry);
 	for (size_t i = 0; i < generation->relay_count; i++)
 		relay_free(generation->relays[i]);
 	free(generation->relays);
+	free(generation->by_name);
 	loops_free(generation->loops);
 	config_put(generation->config);
 	free(generation);
@@ -75,6 +79,38 @@ int generation_find_loops(struct generation *generation)
 {
 	generation->loops = loops_new(generation->relays, generation->relay_count);
 	return generation->loops ? 0 : -ENOMEM;
+}
+
+static int compare_names(const void *left, const void *right)
+{
+	const struct relay *a = *(struct relay *const *)left, *b = *(struct relay *const *)right;
+
+	return strcmp(a->config->name, b->config->name);
+}
+
+int generation_index(struct generation *generation)
+{
+	size_t count = generation->relay_count, size = sizeof(struct relay *);
+
+	generation->by_name = reallocarray(NULL, count, size);
+	if (!generation->by_name)
+		return -ENOMEM;
+	memcpy(generation->by_name, generation->relays, count * size);
+	qsort(generation->by_name, count, size, compare_names);
+	return 0;
+}
+
+static int compare_with_name(const void *name, const void *relay)
+{
+	return strcmp(name, (*(struct relay *const *)relay)->config->name);
+}
+
+struct relay *generation_find_relay(const struct generation *generation, const char *name)
+{
+	struct relay **found = bsearch(name, generation->by_name, generation->relay_count,
+	                               sizeof(struct relay *), compare_with_name);
+
+	return found ? *found : NULL;
 }
 
 size_t generation_count_entrances(const struct generation *generation)

@@ -17,18 +17,28 @@
 #include "relay/standing.h"
 
 #include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+struct generation;
+
+TAILQ_HEAD(generation_list, generation);
 
 struct generation {
 	/* private, the first member: posted once nobody holds it any more */
 	struct message gone;
 	struct mailbox *mailbox;
 	struct refcount references;
+	struct generation_list *all; /* which has it; or NULL. See struct generations */
+	TAILQ_ENTRY(generation) entry;
 	/* not private */
+	uint64_t number; /* among all that there have been, from 1; 0: it is in no list */
 	unsigned workers;
 	struct config *config; /* a reference */
 	struct relay **relays; /* owned, in the order of the configuration */
 	size_t relay_count;
-	struct loops *loops; /* among the relays; see generation_find_loops */
+	struct relay **by_name; /* the same, sorted; NULL until generation_index */
+	struct loops *loops;    /* among the relays; see generation_find_loops */
 };
 
 /*
@@ -46,6 +56,10 @@ void generation_take_gone(void *arg, struct message *message);
 
 /* From now on no target leads a client back to its relay. The entrances are bound. 0 or -ENOMEM. */
 int generation_find_loops(struct generation *generation);
+/* For generation_find_relay. 0 or -ENOMEM. */
+int generation_index(struct generation *generation);
+/* Its relay with this name, or NULL. */
+struct relay *generation_find_relay(const struct generation *generation, const char *name);
 /* Those of all its relays. */
 size_t generation_count_entrances(const struct generation *generation);
 /* As relay_take_again, for all relays. */

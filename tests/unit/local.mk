@@ -77,6 +77,7 @@ UNIT_TESTS = \
 	tests/unit/relay/test_entrance \
 	tests/unit/relay/test_facade \
 	tests/unit/relay/test_generation \
+	tests/unit/relay/test_generations \
 	tests/unit/relay/test_loops \
 	tests/unit/relay/test_passed \
 	tests/unit/relay/test_refusal \
@@ -379,6 +380,8 @@ tests_unit_relay_test_entrance_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_relay_test_entrance_LDADD = $(UNIT_LIBS)
 tests_unit_relay_test_generation_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_relay_test_generation_LDADD = $(UNIT_LIBS)
+tests_unit_relay_test_generations_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_relay_test_generations_LDADD = $(UNIT_LIBS)
 tests_unit_relay_test_balance_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_relay_test_balance_LDADD = $(UNIT_LIBS)
 tests_unit_relay_test_health_SOURCES = tests/unit/relay/test_health.c tests/unit/faults.c

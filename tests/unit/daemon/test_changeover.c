@@ -15,6 +15,7 @@
 #define WORKERS 2
 
 static struct facade facade;
+static struct generations generations;
 static struct mailbox gone;
 static struct changeover changeover;
 static struct refusals refusals;
@@ -95,6 +96,8 @@ static void init_parts(void)
 	parts->lookups = lookups_new(base, look_up, NULL);
 	parts->resolver = resolver_new(base, parts->lookups);
 	parts->standings = standings_new(WORKERS, NULL);
+	generations_init(&generations);
+	parts->generations = &generations;
 	parts->facade = &facade;
 	parts->gone = &gone;
 	parts->workers = worker;
