@@ -66,6 +66,7 @@ src_libweir_a_SOURCES = \
 	src/flow/flow_buffer.c \
 	src/flow/flow_bulk.c \
 	src/flow/flow_copy.c \
+	src/flow/flow_end.c \
 	src/flow/flow_memory.c \
 	src/flow/flow_pause.c \
 	src/flow/flow_pipes.c \
@@ -108,6 +109,7 @@ src_libweir_a_SOURCES = \
 	src/pair/pair_connect.c \
 	src/pair/pair_rate.c \
 	src/pair/pair_damp.c \
+	src/pair/pair_end.c \
 	src/pair/pair_entry.c \
 	src/pair/pair_header.c \
 	src/pair/pair_recap.c \

@@ -27,19 +27,6 @@ bool flow_reads(const struct flow *flow)
 	return !flow->pause && is_open(flow);
 }
 
-bool flow_finished(const struct flow *flow)
-{
-	return flow->sink != SINK_OPEN || (!flow_has_source(flow) && flow->queued == 0);
-}
-
-/* ---- failures of our own ---- */
-
-void flow_fail(struct flow *flow, int error)
-{
-	flow->fault = error;
-	flow_queue_close(flow);
-}
-
 /* ---- events ---- */
 
 static void derive_readable(struct flow *flow)
@@ -71,8 +58,7 @@ static void derive_writable(struct flow *flow)
 		flow_wait_deinit(flow);
 }
 
-/* The only place that adds and removes events of a running flow. */
-static void derive_events(struct flow *flow)
+void flow_derive_events(struct flow *flow)
 {
 	if (flow->limited && !wants_to_read(flow))
 		flow_rate_rest(flow);
@@ -86,54 +72,6 @@ static void resume_at_low(struct flow *flow)
 {
 	if (flow_waits_for_sink(flow) && flow->queued <= flow_memory_low(flow))
 		flow_pause_end(flow);
-}
-
-/* ---- ends and failures ---- */
-
-void flow_sink_failed(struct flow *flow, int error)
-{
-	if (flow->sink == SINK_FAILED)
-		return;
-	flow->sink = SINK_FAILED;
-	flow->sink_error = error;
-	flow_queue_close(flow);
-	if (flow->pause)
-		flow_pause_end(flow);
-	derive_events(flow);
-}
-
-static void source_ended(struct flow *flow, int error)
-{
-	if (error)
-		flow->source_error = error;
-	flow->ended = clock_ms();
-	flow->source = error || flow->source == SOURCE_DOOMED ? SOURCE_FAILED : SOURCE_ENDED;
-}
-
-void flow_source_failed(struct flow *flow, int error)
-{
-	if (!flow->ended)
-		flow->ended = clock_ms();
-	if (!flow->source_error)
-		flow->source_error = error;
-	flow->source = flow_has_source(flow) ? SOURCE_DOOMED : SOURCE_FAILED;
-	/* It may have nothing more to read. No event would report that, so we ask. */
-	if (flow->readable_added)
-		event_active(flow->readable, EV_READ, 0);
-}
-
-/* A clean end is passed on after the last byte. The owner decides what a failed end means. */
-static void pass_on_end(struct flow *flow)
-{
-	int error;
-
-	if (flow->source != SOURCE_ENDED || flow->queued > 0 || flow->sink != SINK_OPEN || flow->fault)
-		return;
-	error = stream_finish(flow->sink_fd);
-	if (error)
-		flow_sink_failed(flow, error);
-	else
-		flow->sink = SINK_ENDED;
 }
 
 /* ---- what was moved ---- */
@@ -178,11 +116,11 @@ static void heed(struct flow *flow, const struct flow_move *move)
 		break;
 	case SAID_NOT_NOW:
 		if (flow->source == SOURCE_DOOMED) /* all that had come from it is read */
-			source_ended(flow, flow->source_error);
+			flow_source_ended(flow, flow->source_error);
 		break;
 	case SAID_END:
 	case SAID_FAILED:
-		source_ended(flow, move->source.error);
+		flow_source_ended(flow, move->source.error);
 		break;
 	}
 }
@@ -193,8 +131,8 @@ static void drained(struct flow *flow, const struct flow_move *move)
 	heed(flow, move);
 	flow_queue_trim(flow);
 	resume_at_low(flow);
-	pass_on_end(flow);
-	derive_events(flow);
+	flow_pass_on_end(flow);
+	flow_derive_events(flow);
 }
 
 /* The sink is writable. */
@@ -218,7 +156,7 @@ static void push(struct flow *flow)
 void flow_sink_writable(struct flow *flow)
 {
 	if (flow->pipes && flow_turn_defer(flow, TURN_WRITE)) {
-		derive_events(flow);
+		flow_derive_events(flow);
 		return;
 	}
 	push(flow);
@@ -227,7 +165,7 @@ void flow_sink_writable(struct flow *flow)
 
 void flow_wait_over(struct flow *flow)
 {
-	derive_events(flow);
+	flow_derive_events(flow);
 	flow->io->settle(flow);
 }
 
@@ -315,10 +253,10 @@ static void pump(struct flow *flow)
 		flow_pause_begin(flow, PAUSE_HIGH);
 	flow->peak = max_u64(flow->peak, flow->queued);
 	flow_queue_trim(flow);
-	pass_on_end(flow);
+	flow_pass_on_end(flow);
 	if (flow->limited)
 		flow_rate_end(flow, asked);
-	derive_events(flow);
+	flow_derive_events(flow);
 }
 
 void flow_take_turn(struct flow *flow, unsigned turn)
@@ -327,13 +265,13 @@ void flow_take_turn(struct flow *flow, unsigned turn)
 		push(flow);
 	if ((turn & TURN_READ) && flow_reads(flow))
 		pump(flow);
-	derive_events(flow);
+	flow_derive_events(flow);
 }
 
 void flow_source_readable(struct flow *flow)
 {
 	if (flow->bulk && flow_turn_defer(flow, TURN_READ)) {
-		derive_events(flow);
+		flow_derive_events(flow);
 		return;
 	}
 	pump(flow);
@@ -381,7 +319,7 @@ void flow_start(struct flow *flow)
 	flow->started = true;
 	flow->last_read_us = clock_us();
 	flow->last_progress = clock_ms_of(flow->last_read_us);
-	derive_events(flow);
+	flow_derive_events(flow);
 }
 
 void flow_stop(struct flow *flow)

@@ -21,7 +21,7 @@
  *     the queue is down to low (while memory is short, to the lower mark of flow_memory_low); a flow that is
  *     paused without a queue goes on when its sink can be written. One with a limit is also paused from when
  *     it has read as much as it may until it may read more
- *   events are added exactly while the state of the flow needs them; derive_events in flow.c is the only
+ *   events are added exactly while the state of the flow needs them; flow_derive_events is the only
  *     place that adds and removes them
  *   a flow never frees itself: it calls settle after every event that it acts on, and settle may free it
  *

@@ -2,6 +2,7 @@
  * What the files of the flow module share.
  *
  *   flow.c         what to do next; accounts for what was moved
+ *   flow_end.c     what follows from ends and failures
  *   flow_copy.c    moves bytes through user space
  *   flow_buffer.c  the parts of the queue that are in the buffers of a bufferevent on the sink
  *   flow_splice.c  moves bytes into a pipe and out of it
@@ -77,8 +78,8 @@ static inline bool flow_waits_for_sink(const struct flow *flow)
 
 /* flow.c */
 
-/* Something of our own has failed (-errno). Drops the queue. The owner will close the pair. */
-void flow_fail(struct flow *flow, int error);
+/* The only place that adds and removes events of a running flow. */
+void flow_derive_events(struct flow *flow);
 /* The source may have something to read. Settles. */
 void flow_source_readable(struct flow *flow);
 /* Does what the flow put off with flow_turn_defer. The caller settles. */
@@ -87,6 +88,15 @@ void flow_take_turn(struct flow *flow, unsigned turn);
 void flow_sink_writable(struct flow *flow);
 /* A starved sink was left alone for long enough. Settles. */
 void flow_wait_over(struct flow *flow);
+
+/* flow_end.c */
+
+/* Something of our own has failed (-errno). Drops the queue. The owner will close the pair. */
+void flow_fail(struct flow *flow, int error);
+/* The source has said that it has ended, or failed (-errno). */
+void flow_source_ended(struct flow *flow, int error);
+/* A clean end is passed on after the last byte. The owner decides what a failed end means. */
+void flow_pass_on_end(struct flow *flow);
 
 /* flow_wait.c */
 

@@ -1,10 +1,10 @@
 /*
- * What the files of the pair module share: pair.c (life and death), pair_time.c (deadlines), pair_entry.c
- * (what a client must do first), pair_header.c (its PROXY header), pair_connect.c (targets), pair_hold.c
- * (clients that wait for one), pair_damp.c (relays that get nowhere), pair_recap.c (lines that sum up),
- * pair_watch.c (silent failures), pair_vanish.c (peers that are gone), pair_rate.c (readers that take too
- * little), pair_limits.c (limits on rates), pair_waits.c (what it waits for), pair_verdict.c (for whom, and
- * why), pair_report.c (log and records).
+ * What the files of the pair module share: pair.c (life and death), pair_end.c (peers that end or fail),
+ * pair_time.c (deadlines), pair_entry.c (what a client must do first), pair_header.c (its PROXY header),
+ * pair_connect.c (targets), pair_hold.c (clients that wait for one), pair_damp.c (relays that get nowhere),
+ * pair_recap.c (lines that sum up), pair_watch.c (silent failures), pair_vanish.c (peers that are gone),
+ * pair_rate.c (readers that take too little), pair_limits.c (limits on rates), pair_waits.c (what it waits
+ * for), pair_verdict.c (for whom, and why), pair_report.c (log and records).
  */
 #ifndef WEIR_PAIR_PRIVATE_H
 #define WEIR_PAIR_PRIVATE_H
@@ -179,12 +179,6 @@ static inline bool pair_is_held(const struct pair *pair)
 	return pair->phase == PHASE_HELD || pair->phase == PHASE_DUE;
 }
 
-/* True if the peer was reset or broken, however that was noticed. */
-bool pair_peer_failed(const struct peer *peer);
-/* True if its stream has ended or it has failed. */
-bool pair_peer_has_ended(const struct peer *peer);
-/* PHASE_ENDING: bytes that the kernel holds until a peer has acknowledged them. */
-uint64_t pair_unacknowledged(struct pair *pair);
 /* Acts on the state of a pair. It may close and free the pair, so a callback calls it last. */
 void pair_settle(struct pair *pair);
 
@@ -193,6 +187,21 @@ struct event *pair_event(const struct peer *peer);
 
 /* Closes the peer's socket, if it has one. With reset, the other end sees a reset. */
 void pair_close_socket(struct peer *peer, bool reset);
+
+/* pair_end.c */
+
+/* True if the peer was reset or broken, however that was noticed. */
+bool pair_peer_failed(const struct peer *peer);
+/* True if its stream has ended or it has failed. */
+bool pair_peer_has_ended(const struct peer *peer);
+/* PHASE_ENDING: bytes that the kernel holds until a peer has acknowledged them. */
+uint64_t pair_unacknowledged(struct pair *pair);
+/* Goes on with what follows from ends and failures. Why the pair must be closed, or REASON_NONE. */
+enum reason pair_judge(struct pair *pair);
+/* While it is looked at for acknowledgements: the next look comes later than the last one did, or soon. */
+void pair_end_look_later(struct pair *pair);
+/* False if it is not. The caller settles. */
+bool pair_end_look_soon(struct pair *pair);
 
 /* pair_entry.c */
 
