@@ -118,12 +118,16 @@ class Arena:
         self.stack.callback(load.close)
         return load
 
-    def client(self, kind, *arguments):
-        """A client that has printed that it is ready for start()."""
-        load = self._load(self.places.client, kind, *arguments, self.running.address)
+    def visitor(self, kind, *arguments):
+        """A client of any address that has printed that it is ready for start()."""
+        load = self._load(self.places.client, kind, *arguments)
         if load.line(OPEN_TIMEOUT) != "ready":
             raise Failed("the load generator is not ready")
         return load
+
+    def client(self, kind, *arguments):
+        """The same, of the relay."""
+        return self.visitor(kind, *arguments, self.running.address)
 
     def cpu_ns(self):
         return self.running.cpu_ns()

@@ -53,11 +53,10 @@ static void usage(void) __attribute__((noreturn));
 static void usage(void)
 {
 	fputs("usage: load serve ADDRESS\n"
-	      "       load bulk|echo|connect|hold|live ADDRESS [-n CONNECTIONS] [-b BYTES] [-t DURATION] [-T "
-	      "TIMEOUT]\n"
-	      "            [-c COUNT] [-s SIZE] [-r BYTES_PER_SECOND] [-p PIECE] [-B BUFFER] [-f] [-u] [-d] "
-	      "[-v]\n"
-	      "            [-R SOURCE_BYTES_PER_SECOND] [-j REST] [-w WARMUP]\n",
+	      "       load bulk|echo|connect|hold|live|scrape ADDRESS [-n CONNECTIONS] [-b BYTES]\n"
+	      "            [-t DURATION] [-T TIMEOUT] [-c COUNT] [-s SIZE] [-r BYTES_PER_SECOND] [-p PIECE]\n"
+	      "            [-B BUFFER] [-f] [-u] [-d] [-v] [-R SOURCE_BYTES_PER_SECOND] [-j REST] [-w "
+	      "WARMUP]\n",
 	      stderr);
 	exit(EX_USAGE);
 }
@@ -182,6 +181,8 @@ static int run_client(const char *kind, const struct load_options *options)
 		return load_connect(options);
 	if (strcmp(kind, "hold") == 0)
 		return load_hold(options);
+	if (strcmp(kind, "scrape") == 0 && options->rate != 0)
+		return load_scrape(options);
 	if (strcmp(kind, "live") == 0 && is_live(options))
 		return load_live(options);
 	usage();

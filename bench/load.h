@@ -43,11 +43,11 @@ struct load_options {
 	unsigned connections;
 	unsigned flags;        /* of enum load_flag, for bulk and hold */
 	uint64_t bytes;        /* bulk: all connections and both directions together */
-	uint64_t count;        /* connect: how many connections */
+	uint64_t count;        /* connect: how many connections; scrape: how many requests */
 	uint64_t milliseconds; /* how long; bulk without it ends with the last byte */
 	uint64_t timeout;      /* ms until a run counts as failed */
 	uint64_t size;         /* echo: bytes of one message; live: from one time stamp to the next */
-	uint64_t rate;         /* hold, live: bytes per second that each connection reads */
+	uint64_t rate;         /* hold, live: bytes per second that each connection reads; scrape: requests */
 	uint64_t source_rate;  /* live: bytes per second that the server gives; 0 = no limit */
 	uint64_t rest;         /* live: ms for which the client reads, then rests, in turn; 0 = no rests */
 	uint64_t warmup;       /* live: ms before what is measured */
@@ -69,6 +69,7 @@ int load_bulk(const struct load_options *options);
 int load_echo(const struct load_options *options);
 int load_connect(const struct load_options *options);
 int load_hold(const struct load_options *options);
+int load_scrape(const struct load_options *options);
 int load_live(const struct load_options *options);
 
 /*

@@ -33,13 +33,20 @@ static int client_socket(const struct load_options *options)
 	return fd;
 }
 
-int client_open(const struct load_options *options, const struct load_request *request)
+int client_connect(const struct load_options *options)
 {
 	int fd = client_socket(options);
-	char answer;
 
 	if (connect(fd, &options->address.any, options->address.length) != 0)
 		load_die("connect");
+	return fd;
+}
+
+int client_open(const struct load_options *options, const struct load_request *request)
+{
+	int fd = client_connect(options);
+	char answer;
+
 	if (send(fd, request, sizeof(*request), MSG_NOSIGNAL) != (ssize_t)sizeof(*request))
 		load_die("send a request");
 	errno = ECONNRESET; /* what to report when the stream ends early */

@@ -4,6 +4,8 @@
 
 #include "load.h"
 
+/* Returns a blocking socket that is connected. Exits on failure. */
+int client_connect(const struct load_options *options);
 /*
  * Returns a non-blocking socket whose pair is complete: the request was sent and the server's answer has
  * arrived. Exits on failure.

@@ -9,6 +9,7 @@ bench_load_SOURCES = \
 	bench/load_hold.c \
 	bench/load_live.c bench/load_live.h \
 	bench/load_samples.c bench/load_samples.h \
+	bench/load_scrape.c \
 	bench/load_server.c \
 	bench/load_stream.c bench/load_stream.h
 bench_load_LDADD = src/libweir.a
@@ -25,6 +26,7 @@ EXTRA_DIST += \
 	bench/processes.py \
 	bench/relays.py \
 	bench/report.py \
+	bench/reports.py \
 	bench/run.py \
 	bench/spread.py \
 	scripts/bench

@@ -37,7 +37,7 @@ class Setup:
     targets: tuple  # the same, one or more
     workers: Optional[int]  # None: the relay's own default
     folder: Path  # for its files
-    options: tuple = ()  # of weir, that the case asks for
+    options: tuple = ()  # of weir, that the case asks for; {folder} is the one above
 
     @property
     def target(self):
@@ -150,7 +150,7 @@ def _weir(path, setup, *options):
     for target in setup.targets:
         command += ["-T", target]
     for option in (f"dump_file={setup.folder}/dump", "dump_format=json", *options, *setup.options):
-        command += ["-o", option]
+        command += ["-o", option.replace("{folder}", str(setup.folder))]
     return command
 
 

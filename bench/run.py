@@ -18,6 +18,7 @@ import marks
 import paths
 import relays
 import report
+import reports
 from arena import Arena
 from relays import Failed
 
@@ -51,7 +52,7 @@ def matches(name, patterns):
 
 
 def known_cases():
-    return [*cases.all_cases(), *marks.all_cases()]
+    return [*cases.all_cases(), *reports.all_cases(), *marks.all_cases()]
 
 
 def paths_of(case, patterns, paths_wanted):
