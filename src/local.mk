@@ -75,6 +75,7 @@ src_libweir_a_SOURCES = \
 	src/flow/flow_report.c \
 	src/flow/flow_room.c \
 	src/flow/flow_splice.c \
+	src/flow/flow_state.c src/flow/flow_state.h \
 	src/flow/flow_turns.c \
 	src/flow/flow_wait.c \
 	src/config/ini_reader.c src/config/ini_reader.h \

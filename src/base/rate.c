@@ -69,6 +69,16 @@ bool rate_is_limited(const struct rate *rate)
 	return atomic_load_explicit(rate->limit, memory_order_relaxed) > 0;
 }
 
+int64_t rate_line(const struct rate *rate)
+{
+	return atomic_load_explicit(&rate->earned, memory_order_relaxed);
+}
+
+void rate_restore(struct rate *rate, int64_t line)
+{
+	atomic_store_explicit(&rate->earned, line, memory_order_relaxed);
+}
+
 /*
  * Where the next portion begins. alone: nobody has wanted anything until now, so no more than a burst was
  * saved.
@@ -157,6 +167,13 @@ static void give_back(struct rate_share *share)
 void rate_share_init(struct rate_share *share, struct rate *rate)
 {
 	*share = (struct rate_share){.rate = rate};
+}
+
+void rate_share_restore(struct rate_share *share, struct rate *rate, const struct rate_share *kept)
+{
+	*share = *kept;
+	share->rate = rate;
+	atomic_fetch_add_explicit(&rate->wanting, kept->wants, memory_order_relaxed);
 }
 
 /* If others have given theirs back, it is due as soon as all that were taken are earned. */

@@ -43,7 +43,12 @@ struct rate_share {
 
 void rate_init(struct rate *rate, const _Atomic uint64_t *limit);
 bool rate_is_limited(const struct rate *rate);
+/* Where its line ends, and the same line again in another program. */
+int64_t rate_line(const struct rate *rate);
+void rate_restore(struct rate *rate, int64_t line);
 void rate_share_init(struct rate_share *share, struct rate *rate);
+/* The share of this rate, whose line is restored, has the place and the portion that kept had. */
+void rate_share_restore(struct rate_share *share, struct rate *rate, const struct rate_share *kept);
 
 /*
  * How many bytes may be moved now (clock_ms), or RATE_UNLIMITED. 0: not before rate_next, when this is to be

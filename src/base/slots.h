@@ -50,6 +50,11 @@ static inline uint64_t slots_max(const struct slots *slots)
 
 /* False if all are in use. */
 bool slots_take(struct slots *slots);
+/* Takes one even if all are in use: whoever had it before this program was started has it still. */
+static inline void slots_take_again(struct slots *slots)
+{
+	atomic_fetch_add(&slots->used, 1);
+}
 /* Gives one back and tells the first waiter. */
 void slots_give(struct slots *slots);
 

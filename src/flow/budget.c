@@ -60,3 +60,8 @@ void budget_return(struct budget *budget, uint64_t bytes)
 {
 	atomic_fetch_sub_explicit(&budget->used, bytes, memory_order_relaxed);
 }
+
+void budget_take_again(struct budget *budget, uint64_t bytes)
+{
+	atomic_fetch_add_explicit(&budget->used, bytes, memory_order_relaxed);
+}

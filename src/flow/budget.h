@@ -34,5 +34,7 @@ uint64_t budget_share(struct budget *budget, uint64_t held);
  */
 uint64_t budget_claim(struct budget *budget, uint64_t held, uint64_t wanted);
 void budget_return(struct budget *budget, uint64_t bytes);
+/* Counts what is held already, even if that is more than max. */
+void budget_take_again(struct budget *budget, uint64_t bytes);
 
 #endif

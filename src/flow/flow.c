@@ -192,14 +192,6 @@ static bool splice_in(struct flow *flow, size_t room)
 	return true;
 }
 
-/* If bytes cannot be queued, the pair is lost too. It must not go on with a hole in its stream. */
-static int enqueue(struct flow *flow, const unsigned char *data, size_t length)
-{
-	if (!flow->buffer)
-		flow->buffer = flow_buffer_open(flow->io->base, flow->sink_fd);
-	return flow->buffer ? flow_buffer_append(flow->buffer, flow->pipes != NULL, data, length) : -ENOMEM;
-}
-
 static void copy(struct flow *flow, size_t room)
 {
 	unsigned char *scratch = flow->io->scratch;
@@ -210,7 +202,7 @@ static void copy(struct flow *flow, size_t room)
 		flow_bulk_note(flow, move.received);
 	flow->more = move.received == room;
 	if (move.sent < move.received && move.sink.said != SAID_FAILED)
-		move.fault = enqueue(flow, scratch + move.sent, move.received - move.sent);
+		move.fault = flow_queue_append(flow, scratch + move.sent, move.received - move.sent);
 	heed(flow, &move);
 }
 

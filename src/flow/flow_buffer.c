@@ -12,6 +12,9 @@
 /* What one writev(2) of libevent takes. More is not looked for in a long queue. */
 #define MAX_SINGLE_WRITE (128 * FLOW_CHAIN_SIZE)
 
+/* So many chains are looked at together. */
+#define PIECES 64
+
 static struct evbuffer *head_of(struct bufferevent *buffer)
 {
 	return bufferevent_get_output(buffer);
@@ -87,6 +90,25 @@ size_t flow_buffer_head(struct bufferevent *buffer)
 size_t flow_buffer_tail(struct bufferevent *buffer)
 {
 	return evbuffer_get_length(tail_of(buffer));
+}
+
+void flow_buffer_each(struct bufferevent *buffer, bool of_tail, flow_buffer_visit *visit, void *arg)
+{
+	struct evbuffer *part = of_tail ? tail_of(buffer) : head_of(buffer);
+	struct evbuffer_iovec pieces[PIECES];
+	struct evbuffer_ptr at = {.pos = 0};
+	size_t visited = 0, length = evbuffer_get_length(part);
+
+	while (visited < length) {
+		size_t step = 0;
+		int count;
+
+		(void)evbuffer_ptr_set(part, &at, visited, EVBUFFER_PTR_SET);
+		count = evbuffer_peek(part, -1, &at, pieces, PIECES);
+		for (int i = 0; i < count && i < PIECES; step += pieces[i++].iov_len)
+			visit(arg, pieces[i].iov_base, pieces[i].iov_len);
+		visited += step;
+	}
 }
 
 void flow_buffer_close(struct bufferevent *buffer)

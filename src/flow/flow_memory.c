@@ -48,6 +48,12 @@ void flow_memory_return(struct flow *flow)
 	flow->held = cost;
 }
 
+void flow_memory_take_again(struct flow *flow, uint64_t held)
+{
+	flow->held = max_u64(held, flow_queue_cost(flow->queued));
+	budget_take_again(flow->io->budget, flow->held);
+}
+
 uint64_t flow_memory_low(const struct flow *flow)
 {
 	return min_u64(flow->limits->low, budget_share(flow->io->budget, flow->held) / 2);

@@ -36,6 +36,20 @@ void flow_pause_begin(struct flow *flow, enum flow_pause why)
 	flow->pauses->since = clock_ms();
 }
 
+int flow_pause_restore(struct flow *flow, enum flow_pause why, const struct flow_pauses *pauses)
+{
+	if (!flow->pauses && pauses->count > 0)
+		flow->pauses = calloc(1, sizeof(*flow->pauses));
+	if (flow->pauses)
+		*flow->pauses = *pauses;
+	else if (pauses->count > 0)
+		return -ENOMEM;
+	flow->pause = why;
+	if (why)
+		count(flow->io, 1);
+	return 0;
+}
+
 struct flow_pauses flow_pauses_until(const struct flow *flow, uint64_t now)
 {
 	struct flow_pauses pauses = {0};

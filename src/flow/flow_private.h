@@ -16,6 +16,7 @@
  *   flow_wait.c    waits until the sink takes more
  *   flow_turns.c   whose turn it is
  *   flow_report.c  the dump's record
+ *   flow_state.c   for the program that takes over
  *
  * Copy, buffer and splice are leaves. They know descriptors but no flow, and report what they moved.
  */
@@ -23,6 +24,7 @@
 #define WEIR_FLOW_PRIVATE_H
 
 #include "flow/flow.h"
+#include "report/state.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -100,6 +102,8 @@ void flow_pass_on_end(struct flow *flow);
 
 /* flow_wait.c */
 
+#define FLOW_STARVED_TIMES_MAX 7
+
 /* Waits until the sink is writable, or, if it is starved, for a while. 0 or -ENOMEM. */
 int flow_wait_begin(struct flow *flow);
 void flow_wait_end(struct flow *flow);
@@ -131,6 +135,10 @@ bool flow_queue_begins_in_pipe(const struct flow *flow);
 bool flow_queue_ends_in_tail(const struct flow *flow);
 /* Bytes in all parts together. */
 uint64_t flow_queue_length(const struct flow *flow);
+/*
+ * Adds bytes to it. 0 or -ENOMEM: the pair is lost then too. It must not go on with a hole in its stream.
+ */
+int flow_queue_append(struct flow *flow, const unsigned char *data, size_t length);
 /* Sends at most give of the oldest bytes, from one part of the queue. */
 struct flow_move flow_queue_push(struct flow *flow, size_t give);
 /* Gives back the empty parts of the queue, and the memory that the queue no longer needs. */
@@ -157,6 +165,8 @@ void flow_splice_failed(struct flow *flow, const struct flow_answer *source);
 uint64_t flow_memory_claim(struct flow *flow, uint64_t most);
 /* Gives back what the queue does not need. */
 void flow_memory_return(struct flow *flow);
+/* Of a flow that holds nothing: it holds this, and what the queue takes, even if there is less. */
+void flow_memory_take_again(struct flow *flow, uint64_t held);
 /*
  * The length in bytes at or below which a paused source is resumed. Like the bound on the queue, it shrinks
  * with the free memory.
@@ -169,6 +179,8 @@ uint64_t flow_memory_low(const struct flow *flow);
 void flow_pause_begin(struct flow *flow, enum flow_pause why);
 /* It must be paused. */
 void flow_pause_end(struct flow *flow);
+/* It was paused for this, or not, and has had these pauses. 0 or -ENOMEM. */
+int flow_pause_restore(struct flow *flow, enum flow_pause why, const struct flow_pauses *pauses);
 
 /* flow_rate.c: for flows that are limited */
 
@@ -180,6 +192,12 @@ void flow_rate_spend(struct flow *flow, uint64_t bytes);
 void flow_rate_end(struct flow *flow, uint64_t asked);
 /* It does not want to read for now, so that others need not wait for it. */
 void flow_rate_rest(struct flow *flow);
+
+/* Saves what a limit has to do with it. */
+void flow_rate_save(const struct flow *flow, struct state_writer *writer);
+/* If it was limited: takes that. Limits as for flow_limit_rate. 0, -ENOMEM, or -EPROTO. */
+int flow_rate_restore(struct flow *flow, const _Atomic uint64_t *own, struct rate *of_all,
+                      struct state_reader *reader);
 
 /* flow_room.c */
 
@@ -234,6 +252,9 @@ struct flow_move flow_buffer_push(struct bufferevent *buffer, int sink, size_t g
 /* bytes */
 size_t flow_buffer_head(struct bufferevent *buffer);
 size_t flow_buffer_tail(struct bufferevent *buffer);
+/* Calls visit for the bytes of a part, piece by piece. */
+typedef void flow_buffer_visit(void *arg, const void *data, size_t size);
+void flow_buffer_each(struct bufferevent *buffer, bool of_tail, flow_buffer_visit *visit, void *arg);
 /* Frees the buffer and what is in it. Takes NULL. */
 void flow_buffer_close(struct bufferevent *buffer);
 

@@ -23,6 +23,13 @@ uint64_t flow_queue_length(const struct flow *flow)
 	return flow_pipes_length(flow) + buffered;
 }
 
+int flow_queue_append(struct flow *flow, const unsigned char *data, size_t length)
+{
+	if (!flow->buffer)
+		flow->buffer = flow_buffer_open(flow->io->base, flow->sink_fd);
+	return flow->buffer ? flow_buffer_append(flow->buffer, flow->pipes != NULL, data, length) : -ENOMEM;
+}
+
 struct flow_move flow_queue_push(struct flow *flow, size_t give)
 {
 	if (flow->pipes && flow->pipes->length == 0)

@@ -161,20 +161,12 @@ uint64_t flow_rate_held_until(const struct flow *flow)
 	return flow->pause == PAUSE_RATE ? clock_ms() : rate_of(flow)->held_until;
 }
 
-void flow_limit_rate(struct flow *flow, const _Atomic uint64_t *own, struct rate *of_all)
+static int begin(struct flow *flow, const _Atomic uint64_t *own, struct rate *of_all)
 {
-	bool limited = atomic_load_explicit(own, memory_order_relaxed) > 0 || rate_is_limited(of_all);
-	struct flow_rate *rate;
+	struct flow_rate *rate = calloc(1, sizeof(*rate));
 
-	if (flow->pause == PAUSE_RATE) /* the limit may be another one now */
-		set_timer(rate_of(flow), clock_ms());
-	if (flow->limited || !limited)
-		return;
-	rate = calloc(1, sizeof(*rate));
-	if (!rate) {
-		flow_fail(flow, -ENOMEM);
-		return;
-	}
+	if (!rate)
+		return -ENOMEM;
 	if (flow->pauses)
 		rate->pauses = *flow->pauses;
 	rate->flow = flow;
@@ -184,9 +176,88 @@ void flow_limit_rate(struct flow *flow, const _Atomic uint64_t *own, struct rate
 	free(flow->pauses);
 	flow->pauses = &rate->pauses;
 	flow->limited = true;
+	return 0;
+}
+
+void flow_limit_rate(struct flow *flow, const _Atomic uint64_t *own, struct rate *of_all)
+{
+	bool limited = atomic_load_explicit(own, memory_order_relaxed) > 0 || rate_is_limited(of_all);
+
+	if (flow->pause == PAUSE_RATE) /* the limit may be another one now */
+		set_timer(rate_of(flow), clock_ms());
+	if (flow->limited || !limited)
+		return;
+	if (begin(flow, own, of_all) < 0)
+		flow_fail(flow, -ENOMEM);
 }
 
 uint64_t flow_rate_cost(void)
 {
 	return sizeof(struct flow_rate);
+}
+
+/* ---- its state ---- */
+
+struct rate_state {
+	struct rate_share own, all;
+	uint64_t held_until, due; /* clock_ms */
+	int64_t line;             /* of its own rate */
+};
+
+#if __SIZEOF_POINTER__ == 8
+_Static_assert(sizeof(struct rate_share) == 56, "save the new field of struct rate_share");
+_Static_assert(sizeof(struct flow_rate) == 216, "save the new field of struct flow_rate, or say why not");
+#endif
+
+#define SHARE_FIELDS(share)                                                                                  \
+	STATE_NAMED(#share "_left", struct rate_state, share.left, STATE_U64),                               \
+	        STATE_NAMED(#share "_price", struct rate_state, share.price, STATE_U64),                     \
+	        STATE_NAMED(#share "_due", struct rate_state, share.due, STATE_INT),                         \
+	        STATE_NAMED(#share "_moved", struct rate_state, share.moved, STATE_U64),                     \
+	        STATE_NAMED(#share "_moved_before", struct rate_state, share.moved_before, STATE_U64),       \
+	        STATE_NAMED(#share "_wants", struct rate_state, share.wants, STATE_BOOL)
+
+static const struct state_field rate_fields[] = {
+        SHARE_FIELDS(own),
+        SHARE_FIELDS(all),
+        STATE_FIELD(struct rate_state, held_until, STATE_U64),
+        STATE_FIELD(struct rate_state, due, STATE_U64),
+        STATE_FIELD(struct rate_state, line, STATE_INT),
+        STATE_FIELDS_END,
+};
+static const struct state_kind rate_kind = STATE_KIND("rate", struct rate_state, rate_fields);
+
+void flow_rate_save(const struct flow *flow, struct state_writer *writer)
+{
+	const struct flow_rate *rate = rate_of(flow);
+	struct rate_state state = {
+	        .own = rate->of_own,
+	        .all = rate->of_all,
+	        .held_until = rate->held_until,
+	        .line = rate_line(&rate->own),
+	};
+
+	if (timer_due(&rate->timer) != TIMERS_NEVER)
+		state.due = timer_due(&rate->timer);
+	state_put(writer, &rate_kind, &state);
+}
+
+int flow_rate_restore(struct flow *flow, const _Atomic uint64_t *own, struct rate *of_all,
+                      struct state_reader *reader)
+{
+	struct rate_state state;
+	struct flow_rate *rate;
+
+	if (!state_is_next(reader, &rate_kind))
+		return 0;
+	if (!state_get(reader, &rate_kind, &state))
+		return -EPROTO;
+	if (begin(flow, own, of_all) < 0)
+		return -ENOMEM;
+	rate = rate_of(flow);
+	rate_restore(&rate->own, state.line);
+	rate_share_restore(&rate->of_own, &rate->own, &state.own);
+	rate_share_restore(&rate->of_all, of_all, &state.all);
+	rate->held_until = state.held_until;
+	return state.due ? timers_set(flow->io->rates, &rate->timer, state.due) : 0;
 }

@@ -14,8 +14,7 @@
 #include <event2/event.h>
 
 /* Twice that, and twice as long again each time. */
-#define STARVED_MS        5
-#define STARVED_TIMES_MAX 7
+#define STARVED_MS 5
 
 EVENT_CALLBACK(on_writable, struct flow, flow)
 {
@@ -62,7 +61,7 @@ void flow_wait_longer(struct flow *flow)
 	flow_wait_end(flow);
 	flow->offered = false;
 	flow->starved = true;
-	if (flow->starved_times < STARVED_TIMES_MAX)
+	if (flow->starved_times < FLOW_STARVED_TIMES_MAX)
 		flow->starved_times++;
 }
 

@@ -105,6 +105,20 @@ struct pipe *pipe_pool_get(struct pipe_pool *pool)
 	return pipe;
 }
 
+struct pipe *pipe_pool_adopt(struct pipe_pool *pool, int in, int out, size_t length)
+{
+	struct pipe *pipe = malloc(sizeof(*pipe));
+
+	if (!pipe) {
+		close(in);
+		close(out);
+		return NULL;
+	}
+	slots_take_again(pool->slots);
+	*pipe = (struct pipe){.in = in, .out = out, .length = length};
+	return pipe;
+}
+
 void pipe_pool_put(struct pipe_pool *pool, struct pipe *pipe)
 {
 	if (pipe->length > 0 || pool->idle_count >= IDLE_MAX) {

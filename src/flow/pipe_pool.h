@@ -37,6 +37,11 @@ bool pipe_pool_has(const struct pipe_pool *pool);
 bool pipe_pool_has_plenty(const struct pipe_pool *pool);
 /* An empty pipe with no next, or NULL if none is available now. */
 struct pipe *pipe_pool_get(struct pipe_pool *pool);
+/*
+ * A pipe of the program before this one, with length bytes in it. NULL when out of memory: the descriptors
+ * are closed then.
+ */
+struct pipe *pipe_pool_adopt(struct pipe_pool *pool, int in, int out, size_t length);
 /* Takes a pipe back. If it still holds bytes, it is closed and they are dropped. */
 void pipe_pool_put(struct pipe_pool *pool, struct pipe *pipe);
 

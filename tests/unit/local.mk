@@ -43,6 +43,7 @@ UNIT_TESTS = \
 	tests/unit/flow/test_flow_rate \
 	tests/unit/flow/test_flow_room \
 	tests/unit/flow/test_flow_splice \
+	tests/unit/flow/test_flow_state \
 	tests/unit/flow/test_flow_turns \
 	tests/unit/flow/test_flow_wait \
 	tests/unit/worker/test_acceptor \
@@ -254,6 +255,10 @@ tests_unit_flow_test_flow_splice_SOURCES = tests/unit/flow/test_flow_splice.c te
 tests_unit_flow_test_flow_splice_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_flow_test_flow_splice_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_flow_test_flow_splice_LDADD = $(UNIT_LIBS)
+tests_unit_flow_test_flow_state_SOURCES = tests/unit/flow/test_flow_state.c tests/unit/flow/one_flow.c tests/unit/faults.c
+tests_unit_flow_test_flow_state_LDFLAGS = $(FAULTS_WRAP)
+tests_unit_flow_test_flow_state_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_flow_test_flow_state_LDADD = $(UNIT_LIBS)
 tests_unit_flow_test_flow_room_SOURCES = tests/unit/flow/test_flow_room.c tests/unit/flow/one_flow.c tests/unit/faults.c
 tests_unit_flow_test_flow_room_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_flow_test_flow_room_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)

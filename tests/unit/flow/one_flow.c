@@ -8,6 +8,7 @@
 #include <malloc.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 
 struct event_base *base;
 struct budget budget;
@@ -23,6 +24,11 @@ struct slots pipe_slots;
 struct flow_turns turns;
 _Atomic uint64_t paused;
 bool splicing;
+
+static _Atomic uint64_t unlimited;
+static struct rate no_rate = {.limit = &unlimited};
+const _Atomic uint64_t *own_rate = &unlimited;
+struct rate *rate_of_all = &no_rate;
 
 size_t allocated, fail_after;
 
@@ -219,4 +225,79 @@ void run_until_its_turn(void)
 	while (!flow.turn && flow.bytes == 0 && clock_ms() < end)
 		event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
 	ck_assert_uint_eq(flow.turn, TURN_READ);
+}
+
+/* ---- taking over ---- */
+
+int save_flow(enum state_purpose purpose)
+{
+	int file = memfd_create("flow", MFD_CLOEXEC);
+	struct state_writer writer;
+
+	ck_assert_int_eq(state_writer_init(&writer, file, purpose), 0);
+	flow_save(&flow, &writer);
+	ck_assert_int_eq(state_writer_finish(&writer), 0);
+	return file;
+}
+
+/* What execve(2) would leave open has to be so still when the flow is gone. */
+static void keep_pipes(void)
+{
+	for (struct pipe *pipe = flow.pipes; pipe; pipe = pipe->next) {
+		pipe->in = fcntl(pipe->in, F_DUPFD_CLOEXEC, 3);
+		pipe->out = fcntl(pipe->out, F_DUPFD_CLOEXEC, 3);
+	}
+}
+
+void forget_flow(void)
+{
+	flow_deinit(&flow);
+	flow_init(&flow, &io, &limits);
+}
+
+int restore_flow(int file, bool rehearsal)
+{
+	const struct flow_restoring with = {source[0], sink[0], readable, own_rate, rate_of_all};
+	struct inheritance *inheritance = inheritance_new(rehearsal);
+	off_t size = lseek(file, 0, SEEK_END);
+	void *text = mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, file, 0);
+	struct state_reader reader;
+	int error;
+
+	state_reader_init(&reader, inheritance, text, (size_t)size);
+	error = flow_restore(&flow, &with, &reader);
+	if (!error)
+		ck_assert_msg(!state_peek(&reader) && !state_error(&reader), "%s", state_error(&reader));
+	munmap(text, (size_t)size);
+	inheritance_free(inheritance);
+	close(file);
+	return error;
+}
+
+int restore_text(const char *text)
+{
+	int file = memfd_create("flow", MFD_CLOEXEC);
+
+	forget_flow();
+	ck_assert_int_eq(write(file, text, strlen(text)), (ssize_t)strlen(text));
+	return restore_flow(file, false);
+}
+
+int try_to_take_over(size_t nth)
+{
+	int64_t line = rate_line(rate_of_all);
+	int error, file = save_flow(STATE_CARRY);
+
+	keep_pipes();
+	forget_flow();
+	rate_restore(rate_of_all, line); /* the program that has it on its side is gone */
+	fail_after = nth;
+	error = restore_flow(file, false);
+	fail_after = 0;
+	return error;
+}
+
+void take_over(void)
+{
+	ck_assert_int_eq(try_to_take_over(0), 0);
 }

@@ -6,6 +6,7 @@
 #define WEIR_UNIT_ONE_FLOW_H
 
 #include "flow/flow_private.h"
+#include "flow/flow_state.h"
 #include "flow/pipe_pool.h"
 #include "loop.h"
 
@@ -28,7 +29,9 @@ extern void (*after_settle)(void); /* NULL: nothing */
 extern struct pipe_pool pipes;
 extern struct slots pipe_slots;
 extern struct flow_turns turns;
-extern bool splicing; /* the flow is taken for a bulk one from the start */
+extern bool splicing;                    /* the flow is taken for a bulk one from the start */
+extern const _Atomic uint64_t *own_rate; /* with what take_over restores it; no limits at first */
+extern struct rate *rate_of_all;
 
 /* What libevent has allocated, and, if not 0, which of its next allocations fails. */
 extern size_t allocated, fail_after;
@@ -58,6 +61,18 @@ uint64_t stuff_sink(void);
 /* Takes what is left, as other flows would; the flow keeps what it has. Returns how much was taken. */
 uint64_t take_all_memory(void);
 struct flow_record describe(uint64_t now);
+/* As if another program had taken over here: the flow is saved, and another one in its place is restored. */
+void take_over(void);
+/* The same, while the nth allocation of libevent fails. What flow_restore has returned. */
+int try_to_take_over(size_t nth);
+/* The state of the flow in a memory file, for this purpose. */
+int save_flow(enum state_purpose purpose);
+/* Restores the flow from it, and closes it. What flow_restore has returned. */
+int restore_flow(int file, bool rehearsal);
+/* The same from this text, for a flow without anything. */
+int restore_text(const char *text);
+/* A flow without anything, in the place of the one that was there. */
+void forget_flow(void);
 /* A bulk flow does nothing in the pass in which it becomes ready: small messages go first. */
 void run_until_its_turn(void);
 

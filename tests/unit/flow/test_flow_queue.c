@@ -197,6 +197,33 @@ START_TEST(small_reads_behind_a_queue_stay_bulk)
 }
 END_TEST
 
+/* A pipe goes on as it is, and nothing is out of its place. */
+START_TEST(either_form_is_taken_over)
+{
+	uint64_t sent, stuffed = queue_as((enum form)_i, &sent), received = 0;
+	size_t before[] = {head(), piped(), tail()};
+	uint64_t used = budget_used(&budget), pipes_used = slots_used(&pipe_slots);
+	enum loop_end end = LOOP_OPEN;
+
+	take_over();
+	assert_queue();
+	ck_assert_uint_eq(head(), before[0]);
+	ck_assert_uint_eq(piped(), before[1]);
+	ck_assert_uint_eq(tail(), before[2]);
+	ck_assert_uint_eq(budget_used(&budget), used);
+	ck_assert_uint_eq(slots_used(&pipe_slots), pipes_used);
+	take_over();
+	LOOP_UNTIL(base, (be_bulk(), sent += send_piece(stuffed, sent, 1000), sent >= 10000));
+	take_over();
+	shutdown(source[1], SHUT_WR);
+	LOOP_UNTIL(base, (end = loop_receive(sink[1], &received, BULK)) != LOOP_OPEN);
+	ck_assert_int_eq(end, LOOP_FIN);
+	ck_assert_uint_eq(received, stuffed + sent);
+	ck_assert_uint_eq(flow.bytes, sent);
+	ck_assert_uint_eq(flow.dropped, 0);
+}
+END_TEST
+
 /* The tail becomes the head when the pipes are empty, and then pipes may follow it again. */
 START_TEST(tail_becomes_the_head)
 {
@@ -572,6 +599,8 @@ static void take_step(uint64_t *sent, uint64_t *received)
 		change_form();
 	else if (what < 75)
 		change_memory();
+	else if (what < 77)
+		take_over();
 	else
 		event_base_loop(base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
 }
@@ -676,6 +705,7 @@ int main(void)
 	tcase_add_loop_test(tcase, flow_waits_for_its_sink_in_either_form, 0, FORMS);
 	tcase_add_loop_test(tcase, only_the_sink_makes_progress_in_either_form, 0, FORMS);
 	tcase_add_test(tcase, turn_ends_with_a_fault);
+	tcase_add_loop_test(tcase, either_form_is_taken_over, 0, FORMS);
 	suite_add_tcase(suite, tcase);
 	tcase_set_timeout(lengthy, 20);
 	tcase_add_checked_fixture(lengthy, setup_long, teardown);

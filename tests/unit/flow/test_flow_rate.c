@@ -23,6 +23,8 @@ static void set_up(void)
 	io.rates = &rates;
 	of_pair = of_all = 0;
 	rate_init(&all, &of_all);
+	own_rate = &of_pair;
+	rate_of_all = &all;
 	sent = received = 0;
 	began = clock_ms();
 }
@@ -207,6 +209,52 @@ START_TEST(flow_with_a_rate_of_its_own_leaves_the_rest_to_others)
 }
 END_TEST
 
+/* ---- taking over ---- */
+
+/* It neither gets a portion more for that, nor does it wait for one again. */
+START_TEST(portion_is_taken_over)
+{
+	uint64_t before, due, held;
+
+	limit(_i == 0 ? LIMIT : 2 * LIMIT, _i == 1 ? LIMIT : 0);
+	use_up();
+	before = flow.bytes;
+	due = rates.armed;
+	held = flow.pauses->since;
+	for (int i = 0; i < 100; i++)
+		take_over();
+	ck_assert_int_eq(flow.pause, PAUSE_RATE);
+	ck_assert_uint_eq(flow.pauses->since, held);
+	ck_assert_uint_eq(flow.pauses->count, 1);
+	ck_assert_uint_eq(rates.count, 1);
+	ck_assert_uint_eq(rates.armed, due);
+	ck_assert_uint_eq(all.wanting, _i);
+	began = clock_ms();
+	LOOP_UNTIL(base, (pass(), take_over(), flow.bytes >= before + LIMIT / 2));
+	ck_assert_uint_ge(clock_ms() - began, 400);
+	ck_assert_uint_le(flow.bytes - before, LIMIT * (clock_ms() - began + 110) / 1000);
+}
+END_TEST
+
+/* Though it is not limited any more. */
+START_TEST(what_was_held_until_now_is_taken_over)
+{
+	uint64_t until;
+
+	limit(LIMIT, 0);
+	use_up();
+	limit(0, 0);
+	LOOP_UNTIL(base, !flow.pause);
+	until = flow_held_until(&flow);
+	ck_assert_uint_ge(until, began);
+	take_over();
+	ck_assert(flow.limited);
+	ck_assert_uint_eq(flow_held_until(&flow), until);
+	run(20);
+	ck_assert_uint_gt(flow.bytes, 2 * PORTION);
+}
+END_TEST
+
 /* ---- ends ---- */
 
 START_TEST(end_is_passed_on_after_the_last_portion)
@@ -385,6 +433,8 @@ static void add_case(Suite *suite, const char *name, void (*setup)(void))
 	tcase_add_test(tcase, bulk_source_saves_no_more_than_a_burst_while_nothing_comes);
 	tcase_add_test(tcase, source_that_is_paused_at_high_wants_no_more);
 	tcase_add_test(tcase, flow_with_a_rate_of_its_own_leaves_the_rest_to_others);
+	tcase_add_loop_test(tcase, portion_is_taken_over, 0, 2);
+	tcase_add_test(tcase, what_was_held_until_now_is_taken_over);
 	tcase_add_test(tcase, end_is_passed_on_after_the_last_portion);
 	tcase_add_test(tcase, failed_source_is_read_to_the_end);
 	tcase_add_test(tcase, nothing_is_waited_for_once_the_sink_has_failed);
