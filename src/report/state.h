@@ -4,12 +4,12 @@
  *
  *   state format=1
  *   pair id=17 relay=db born=91275 …
- *   queue bytes=5
+ *   queue +bytes=5
  *   hello
  *
  * A record is a line: its kind, then key=value for each field that is neither zero nor empty. The reader
- * sets all others to zero. Where there is a field of type STATE_BYTES or STATE_LONG_TEXT, so many raw bytes
- * and a newline follow the line. Keys that the reader does not know are skipped, so a newer program may add
+ * sets all others to zero. A key with a plus says that so many raw bytes and a newline follow the line; with
+ * a minus, they were left out. Keys that the reader does not know are skipped, so a newer program may add
  * some; a kind that it does not know is an error. Order matters, and is that of whoever writes.
  *
  * Each room has the structs and kinds of what it owns, so one table serves both the writer and the reader.
@@ -43,8 +43,8 @@ enum state_type {
 	STATE_TEXT,      /* an array of char with NUL; whatever is in it, it comes back the same */
 	STATE_ENDPOINT,  /* struct endpoint */
 	STATE_CLIENT,    /* union client_address */
-	STATE_BYTES,     /* uint64_t named bytes: so many raw bytes follow, but none in a rehearsal */
-	STATE_LONG_TEXT, /* uint64_t named text: so many raw bytes follow, in a rehearsal as well */
+	STATE_BYTES,     /* uint64_t: so many raw bytes follow, but none in a rehearsal */
+	STATE_LONG_TEXT, /* uint64_t: so many raw bytes follow, in a rehearsal as well */
 	STATE_SOCKET,    /* int: a descriptor that is handed over; -1: none, also if it is left out */
 	STATE_PIPE,      /* the end of one, as STATE_SOCKET */
 };
@@ -97,6 +97,17 @@ struct state_kind {
 	{                                                                                                    \
 		name, fields, sizeof(record)                                                                 \
 	}
+
+/*
+ * Beside the table of what travels of a struct: it no longer compiles when the struct gets another field.
+ * Whoever adds one decides whether it belongs into the record, and sets the new size. Sizes differ between
+ * machines, so it is asked of one.
+ */
+#ifdef __x86_64__
+#define STATE_COVERS(type, size) _Static_assert(sizeof(type) == (size), "is the new field in its record?")
+#else
+#define STATE_COVERS(type, size) _Static_assert(sizeof(type) > 0, "")
+#endif
 
 /* ---- writing ---- */
 

@@ -98,9 +98,18 @@ bool state_is_next(struct state_reader *reader, const struct state_kind *kind)
 
 /* ---- its fields ---- */
 
-/* Behind the name and the equals sign, or NULL: it is another name. */
-static const char *match(const char *name, const char *at)
+static bool is_sign(char c)
 {
+	return c == STATE_FOLLOWS || c == STATE_LEFT_OUT;
+}
+
+/* Behind the name and the equals sign, or NULL: it is another name. */
+static const char *match(const struct state_field *field, const char *at)
+{
+	const char *name = field->name;
+
+	if (state_is_payload(field) && !is_sign(*at++))
+		return NULL;
 	while (*name && *name == *at)
 		name++, at++;
 	return !*name && *at == '=' ? at + 1 : NULL;
@@ -111,7 +120,7 @@ static const struct state_field *find_from(const struct state_field *field, cons
                                            const char *at, const char **value)
 {
 	for (; field != end && field->name; field++) {
-		*value = match(field->name, at);
+		*value = match(field, at);
 		if (*value)
 			return field;
 	}
@@ -137,12 +146,6 @@ static bool mark(struct taking *taking, const struct state_field *field)
 	return first;
 }
 
-static void note_payload(struct state_reader *reader, enum state_type type, uint64_t size)
-{
-	if (type == STATE_LONG_TEXT || !state_is_rehearsal(reader))
-		reader->payload_size = size;
-}
-
 static const char *take_field(struct state_reader *reader, struct taking *taking,
                               const struct state_field *field, const char *value)
 {
@@ -154,35 +157,28 @@ static const char *take_field(struct state_reader *reader, struct taking *taking
 	end = state_value_read(field, member, value);
 	if (!end)
 		return fail_field(reader, field, "no value for it");
-	if (state_is_payload(field))
-		note_payload(reader, field->type, *(const uint64_t *)member);
 	taking->expected = field + 1;
 	return end;
 }
 
-/* A key that is not known. The bytes that belong to one are left out as well. */
+/* A key that is not known. */
 static const char *pass_field(struct state_reader *reader, const char *at)
 {
-	static const struct state_field payloads[] = {
-	        {"bytes", STATE_BYTES, 0, sizeof(uint64_t)},
-	        {"text", STATE_LONG_TEXT, 0, sizeof(uint64_t)},
-	        STATE_FIELDS_END,
-	};
-	const char *value;
-	const struct state_field *payload = find_from(payloads, NULL, at, &value);
-	uint64_t size;
-
-	if (payload) {
-		at = state_value_read(payload, &size, value);
-		if (!at)
-			return fail_field(reader, payload, "no value for it");
-		note_payload(reader, payload->type, size);
-		return at;
-	}
 	if (*at == '=' || *at == ' ')
 		return fail_next(reader, "a key is missing");
 	at += strcspn(at, "= \n");
 	return *at == '=' ? at + strcspn(at, " \n") : fail_next(reader, "a key without a value");
+}
+
+/* Raw bytes that follow belong to the record, whether the key is known or not. */
+static bool note_payload(struct state_reader *reader, const char *key)
+{
+	static const struct state_field size = {"size", STATE_U64, 0, sizeof(uint64_t)};
+
+	if (*key != STATE_FOLLOWS)
+		return true;
+	return reader->payload_size == 0 &&
+	       state_value_read(&size, &reader->payload_size, strchr(key, '=') + 1);
 }
 
 static bool take_fields(struct state_reader *reader, struct taking *taking)
@@ -190,9 +186,12 @@ static bool take_fields(struct state_reader *reader, struct taking *taking)
 	const char *at = reader->next + strlen(reader->kind), *value;
 
 	while (at && *at == ' ') {
-		const struct state_field *field = find_field(taking, ++at, &value);
+		const char *key = at + 1;
+		const struct state_field *field = find_field(taking, key, &value);
 
-		at = field ? take_field(reader, taking, field, value) : pass_field(reader, at);
+		at = field ? take_field(reader, taking, field, value) : pass_field(reader, key);
+		if (at && !note_payload(reader, key))
+			at = fail_next(reader, "how many bytes it has was expected once");
 	}
 	if (at && at != reader->line_end)
 		fail_next(reader, "it does not end where its line does");

@@ -12,6 +12,10 @@ struct state_head {
 
 extern const struct state_kind state_head_kind;
 
+/* Before the name of a field that says how many raw bytes belong to its record. */
+#define STATE_FOLLOWS  '+'
+#define STATE_LEFT_OUT '-'
+
 /* The most that a value of a member needs, in bytes. */
 static inline size_t state_value_room(const struct state_field *field)
 {

@@ -69,28 +69,29 @@ static void hand_over(struct state_writer *writer, const char *member)
 		state_writer_fail(writer, -errno);
 }
 
-/* state_skip knows them by these names. */
-static void expect_payload(struct state_writer *writer, const struct state_field *field, const char *member)
+/* Returns what says so before the name. */
+static char expect_payload(struct state_writer *writer, const struct state_field *field, const char *member)
 {
-	if (strcmp(field->name, field->type == STATE_BYTES ? "bytes" : "text") != 0 || writer->owed > 0)
+	if (writer->owed > 0)
 		state_writer_fail(writer, -EPROTO);
 	memcpy(&writer->owed, member, sizeof(writer->owed));
 	writer->silent = field->type == STATE_BYTES && writer->purpose == STATE_REHEARSE;
+	return writer->silent ? STATE_LEFT_OUT : STATE_FOLLOWS;
 }
 
 static void put_field(struct state_writer *writer, const struct state_field *field, const char *member)
 {
 	char *at;
 
-	if (state_is_payload(field))
-		expect_payload(writer, field, member);
-	else if (state_is_descriptor(field))
+	if (state_is_descriptor(field))
 		hand_over(writer, member);
 	if (state_value_is_empty(field, member) ||
-	    !reserve(writer, STATE_NAME_MAX + 2 + state_value_room(field)))
+	    !reserve(writer, STATE_NAME_MAX + 3 + state_value_room(field)))
 		return;
 	at = writer->buffer + writer->length;
 	*at++ = ' ';
+	if (state_is_payload(field))
+		*at++ = expect_payload(writer, field, member);
 	at = stpcpy(at, field->name);
 	*at++ = '=';
 	at = state_value_write(field, member, at);

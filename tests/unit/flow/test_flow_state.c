@@ -240,8 +240,8 @@ START_TEST(what_cannot_be_a_flow_is_a_fault)
 	        "state format=1\nflow pause=4\n",
 	        "state format=1\nflow pause=3\n",
 	        "state format=1\nflow starved_times=8\n",
-	        "state format=1\nflow queued=6\nqueue bytes=5\nhello\n",
-	        "state format=1\nflow queued=4\nqueue bytes=5\nhello\n",
+	        "state format=1\nflow queued=6\nqueue +bytes=5\nhello\n",
+	        "state format=1\nflow queued=4\nqueue +bytes=5\nhello\n",
 	        "state format=1\nflow queued=5\npipe in=1000 out=1001 length=5\n",
 	        "state format=1\nflow queued=5\npipe length=5\n",
 	};
@@ -251,7 +251,7 @@ START_TEST(what_cannot_be_a_flow_is_a_fault)
 		ck_assert_int_eq(flow.fault, -EPROTO);
 		ck_assert_uint_eq(flow.queued, 0);
 	}
-	ck_assert_int_eq(restore_text("state format=1\nflow queued=5 new=1\nqueue bytes=5\nhello\n"), 0);
+	ck_assert_int_eq(restore_text("state format=1\nflow queued=5 new=1\nqueue +bytes=5\nhello\n"), 0);
 	ck_assert_uint_eq(flow.queued, 5);
 }
 END_TEST

@@ -36,7 +36,7 @@ static const struct state_field sample_fields[] = {
         STATE_FIELD(struct sample, yes, STATE_BOOL),
         STATE_FIELD(struct sample, number, STATE_INT),
         STATE_FIELD(struct sample, large, STATE_INT),
-        STATE_FIELD(struct sample, text, STATE_TEXT),
+        STATE_NAMED("text", struct sample, text, STATE_TEXT),
         STATE_FIELD(struct sample, endpoint, STATE_ENDPOINT),
         STATE_FIELD(struct sample, client, STATE_CLIENT),
         STATE_FIELD(struct sample, fd, STATE_SOCKET),
@@ -459,7 +459,7 @@ END_TEST
 START_TEST(keys_may_come_in_any_order_and_others_are_passed)
 {
 	static const char state[] =
-	        "state format=1 later=x\nsample text=a new=1,2,%% u64=3 bytes=2 newer= u8=4\nab\n";
+	        "state format=1 later=x\nsample text=a new=1,2,%% u64=3 +other=2 newer= u8=4\nab\n";
 	struct sample sample;
 
 	read_text(state, strlen(state), false);
@@ -509,10 +509,12 @@ static const struct {
         {"sample  u64=1\n", "record 2, sample: a key is missing"},
         {"sample \n", "record 2, sample: a key without a value"},
         {"sample u64=1", "record 2: it is cut off"},
-        {"sample bytes=3\nab", "record 2, sample: its bytes are cut off"},
-        {"sample bytes=2\nab", "record 2, sample: its bytes are cut off"},
-        {"sample bytes=18446744073709551615\nab\n", "record 2, sample: its bytes are cut off"},
-        {"sample bytes=2\nabc\n", "record 2, sample: it has more bytes than it says"},
+        {"sample +bytes=3\nab", "record 2, sample: its bytes are cut off"},
+        {"sample +bytes=2\nab", "record 2, sample: its bytes are cut off"},
+        {"sample +bytes=18446744073709551615\nab\n", "record 2, sample: its bytes are cut off"},
+        {"sample +bytes=1 +other=1\na\n", "record 2, sample: how many bytes it has was expected once"},
+        {"sample +other=x\na\n", "record 2, sample: how many bytes it has was expected once"},
+        {"sample +bytes=2\nabc\n", "record 2, sample: it has more bytes than it says"},
         {"other\n", "record 2, other: sample was expected"},
         {"samples\n", "record 2, samples: sample was expected"},
         {"sample=1\n", "record 2: it has no kind"},
