@@ -40,7 +40,7 @@ src_libweir_a_SOURCES = \
 	src/report/prometheus.c src/report/prometheus.h \
 	src/report/ranking.c src/report/ranking.h \
 	src/report/records.c src/report/records.h \
-	src/report/state.h src/report/state_reader.c \
+	src/report/state.h src/report/state_episode.h src/report/state_reader.c \
 	src/report/state_values.c src/report/state_values.h \
 	src/report/state_writer.c \
 	src/report/target_sums.c src/report/target_sums.h \
@@ -85,7 +85,9 @@ src_libweir_a_SOURCES = \
 	src/relay/balance.c src/relay/balance.h \
 	src/relay/health.c src/relay/health.h src/relay/health_group.c \
 	src/relay/health_private.h src/relay/healths.c \
+	src/relay/health_state.c src/relay/health_state.h \
 	src/relay/standing.c src/relay/standing.h \
+	src/relay/standing_state.c src/relay/standing_state.h src/relay/tally_state.c \
 	src/relay/entrance.c src/relay/entrance.h \
 	src/relay/entrances.c src/relay/entrances.h \
 	src/relay/entrance_index.c src/relay/entrance_index.h \

@@ -46,6 +46,8 @@ int health_group_join(struct health *health);
 /* Does nothing if it is in none. */
 void health_group_leave(struct health *health);
 
+/* None is forgotten until there are twice as many. */
+void healths_put_off_sweep(struct healths *healths);
 /* With the lock held: what health_use and the like say is another. */
 void healths_choices_changed(struct healths *healths);
 /* The same, and it is news. */

@@ -76,6 +76,11 @@ static size_t forget_worthless(struct healths *healths)
 	return kept;
 }
 
+void healths_put_off_sweep(struct healths *healths)
+{
+	healths->sweep_at = 2 * healths->count + SWEEP_MIN;
+}
+
 /* Each time it goes over all, but only after their number has doubled. */
 static void sweep(struct healths *healths)
 {
@@ -89,7 +94,7 @@ static void sweep(struct healths *healths)
 		forget(health);
 		kept--;
 	}
-	healths->sweep_at = 2 * healths->count + SWEEP_MIN;
+	healths_put_off_sweep(healths);
 }
 
 static struct health *add(struct healths *healths, struct label *target, const struct endpoint *endpoint)

@@ -38,14 +38,14 @@ void origins_set_max(struct origins *origins, uint64_t max_per_origin)
 	atomic_store_explicit(&origins->max, max_per_origin, memory_order_relaxed);
 }
 
-static uint64_t max_of(const struct origins *origins)
+uint64_t origins_max(const struct origins *origins)
 {
 	return atomic_load_explicit(&origins->max, memory_order_relaxed);
 }
 
 bool origins_limited(const struct origins *origins)
 {
-	return max_of(origins) > 0;
+	return origins_max(origins) > 0;
 }
 
 void origins_free(struct origins *origins)
@@ -90,7 +90,7 @@ static struct origin *add(struct origins *origins, const struct origin *key)
 bool origins_enter(struct origins *origins, const union client_address *client, unsigned ipv6_prefix)
 {
 	struct origin key = key_of(client, ipv6_prefix);
-	uint64_t max = max_of(origins);
+	uint64_t max = origins_max(origins);
 	struct origin *origin;
 	bool entered;
 	void *node;

@@ -17,6 +17,7 @@ struct origins *origins_new(uint64_t max_per_origin);
 void origins_free(struct origins *origins); /* takes NULL */
 /* Changes the limit. An origin that has more pairs than that gets no further one until enough have ended. */
 void origins_set_max(struct origins *origins, uint64_t max_per_origin);
+uint64_t origins_max(const struct origins *origins);
 /* Whether there is a limit, so that a client must be counted. */
 bool origins_limited(const struct origins *origins);
 /*

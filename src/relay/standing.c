@@ -15,7 +15,7 @@ static int compare_names(const void *left, const void *right)
 	return strcmp(a->name, b->name);
 }
 
-static struct standing *find(struct standings *standings, const char *name)
+struct standing *standings_find(struct standings *standings, const char *name)
 {
 	const struct standing wanted = {.name = name};
 	struct standing *const *found = tfind(&wanted, &standings->by_name, compare_names);
@@ -113,7 +113,7 @@ static struct standing *standing_new(struct standings *standings, const struct c
 
 struct standing *standing_get(struct standings *standings, const struct config_relay *config)
 {
-	struct standing *standing = find(standings, config->name);
+	struct standing *standing = standings_find(standings, config->name);
 
 	if (!standing)
 		standing = standing_new(standings, config);
@@ -124,7 +124,7 @@ struct standing *standing_get(struct standings *standings, const struct config_r
 
 void standing_put(struct standing *standing)
 {
-	if (standing && --standing->references == 0 && !standing->standings->held)
+	if (standing && --standing->references == 0 && standing->standings->holds == 0)
 		standing_free(standing);
 }
 
@@ -153,6 +153,13 @@ bool standing_logged_limit(const struct standing *standing)
 
 /* ---- all ---- */
 
+static void free_unused(struct standings *standings)
+{
+	for (size_t i = 0; i < standings->count; i++)
+		if (standings->list[i] && standings->list[i]->references == 0)
+			standing_free(standings->list[i]);
+}
+
 struct standings *standings_new(unsigned workers, struct mailbox *mailbox)
 {
 	struct standings *standings = calloc(1, sizeof(*standings));
@@ -168,20 +175,18 @@ void standings_free(struct standings *standings)
 {
 	if (!standings)
 		return;
-	standings_release(standings);
+	free_unused(standings);
 	free(standings->list);
 	free(standings);
 }
 
 void standings_hold(struct standings *standings)
 {
-	standings->held = true;
+	standings->holds++;
 }
 
 void standings_release(struct standings *standings)
 {
-	standings->held = false;
-	for (size_t i = 0; i < standings->count; i++)
-		if (standings->list[i] && standings->list[i]->references == 0)
-			standing_free(standings->list[i]);
+	if (--standings->holds == 0)
+		free_unused(standings);
 }

@@ -78,7 +78,7 @@ struct standings {
 	/* private */
 	void *by_name; /* tsearch(3) */
 	size_t lowest; /* no smaller number is free */
-	bool held;
+	unsigned holds;
 };
 
 /*
@@ -89,12 +89,14 @@ struct standings *standings_new(unsigned workers, struct mailbox *mailbox);
 /* All must have been put. Takes NULL. */
 void standings_free(struct standings *standings);
 /*
- * From now on the list stays as it is, so that other threads may read it, until it is released. No standing
- * may be made meanwhile.
+ * From now on the list stays as it is, so that other threads may read it, until it is released as often. No
+ * standing may be made meanwhile.
  */
 void standings_hold(struct standings *standings);
 void standings_release(struct standings *standings);
 
+/* The one of this name, without a reference, or NULL. */
+struct standing *standings_find(struct standings *standings, const char *name);
 /* A reference to the standing of this relay. It is made if there is none. NULL when out of memory. */
 struct standing *standing_get(struct standings *standings, const struct config_relay *config);
 void standing_put(struct standing *standing); /* takes NULL */

@@ -86,6 +86,7 @@ UNIT_TESTS = \
 	tests/unit/relay/test_balance \
 	tests/unit/relay/test_health \
 	tests/unit/relay/test_standing \
+	tests/unit/relay/test_standing_state \
 	tests/unit/relay/test_target_table \
 	tests/unit/relay/test_targets \
 	tests/unit/net/test_local_ports \
@@ -140,6 +141,8 @@ tests_unit_base_test_crc32c_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_base_test_crc32c_LDADD = $(UNIT_LIBS)
 tests_unit_base_test_inheritance_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_base_test_inheritance_LDADD = $(UNIT_LIBS)
+tests_unit_relay_test_standing_state_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_relay_test_standing_state_LDADD = $(UNIT_LIBS)
 tests_unit_report_test_state_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_report_test_state_LDADD = $(UNIT_LIBS)
 tests_unit_base_test_pool_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
