@@ -132,6 +132,8 @@ src_libweir_a_SOURCES = \
 	src/flow/pipe_pool.c src/flow/pipe_pool.h \
 	src/relay/apart.c src/relay/apart.h \
 	src/relay/admission.c src/relay/admission.h \
+	src/relay/admission_state.c src/relay/admission_state.h \
+	src/relay/choice_state.c src/relay/choice_state.h \
 	src/relay/loops.c src/relay/loops.h \
 	src/relay/damper.c src/relay/damper.h \
 	src/relay/denials.c src/relay/denials.h \

@@ -87,10 +87,11 @@ static struct origin *add(struct origins *origins, const struct origin *key)
 	return origin;
 }
 
-bool origins_enter(struct origins *origins, const union client_address *client, unsigned ipv6_prefix)
+/* max: 0 = no limit */
+static bool enter(struct origins *origins, const union client_address *client, unsigned ipv6_prefix,
+                  uint64_t max)
 {
 	struct origin key = key_of(client, ipv6_prefix);
-	uint64_t max = origins_max(origins);
 	struct origin *origin;
 	bool entered;
 	void *node;
@@ -105,6 +106,16 @@ bool origins_enter(struct origins *origins, const union client_address *client, 
 		origin->pairs++;
 	pthread_mutex_unlock(&origins->lock);
 	return entered;
+}
+
+bool origins_enter(struct origins *origins, const union client_address *client, unsigned ipv6_prefix)
+{
+	return enter(origins, client, ipv6_prefix, max_of(origins));
+}
+
+bool origins_enter_again(struct origins *origins, const union client_address *client, unsigned ipv6_prefix)
+{
+	return enter(origins, client, ipv6_prefix, 0);
 }
 
 void origins_leave(struct origins *origins, const union client_address *client, unsigned ipv6_prefix)

@@ -25,6 +25,8 @@ bool origins_limited(const struct origins *origins);
  * many as it may, or when out of memory; then the pair was not counted.
  */
 bool origins_enter(struct origins *origins, const union client_address *client, unsigned ipv6_prefix);
+/* The same, however many the origin has. False when out of memory. */
+bool origins_enter_again(struct origins *origins, const union client_address *client, unsigned ipv6_prefix);
 /* With the same prefix. Also after the limit was changed or removed. */
 void origins_leave(struct origins *origins, const union client_address *client, unsigned ipv6_prefix);
 

@@ -325,6 +325,26 @@ bool targets_have_other(struct targets *targets, const struct tried *tried,
 	return other;
 }
 
+static bool has_text(const struct targets *targets, size_t number, const char *text)
+{
+	return number < targets->table.count && strcmp(targets->list[number].text->text, text) == 0;
+}
+
+int targets_find_health(struct targets *targets, unsigned *number, const char *text,
+                        const struct endpoint *endpoint, struct health **health)
+{
+	size_t found = *number;
+
+	if (!has_text(targets, found, text))
+		for (found = 0; found < targets->table.count && !has_text(targets, found, text);)
+			found++;
+	if (found == targets->table.count)
+		return -EPROTO;
+	*number = (unsigned)found;
+	*health = healths_get(targets->table.healths, targets->list[found].text, endpoint);
+	return *health ? 0 : -ENOMEM;
+}
+
 void target_choice_deinit(struct target_choice *choice)
 {
 	if (!choice->health)

@@ -69,6 +69,13 @@ struct endpoint target_choice_endpoint(const struct target_choice *choice);
 /* Whether there is an address that is up besides this choice, and was not tried either. */
 bool targets_have_other(struct targets *targets, const struct tried *tried,
                         const struct target_choice *choice);
+/*
+ * What is known of this address of the target with this text, which may have another one by now. *number is
+ * where that target may be found, and becomes the right one. 0 with a reference; -EPROTO: there is no such
+ * target; -ENOMEM. Main thread.
+ */
+int targets_find_health(struct targets *targets, unsigned *number, const char *text,
+                        const struct endpoint *endpoint, struct health **health);
 /* Also takes one that is empty or was ended. If the pair tries it, that has come to nothing. */
 void target_choice_deinit(struct target_choice *choice);
 /*
