@@ -1,5 +1,5 @@
 # Programs that link the library.
-EXTRA_DIST += tests/unit/config/config_stage.h tests/unit/daemon/manager_stage.h tests/unit/daemon/workers_stage.h tests/unit/net/socket_stage.h tests/unit/pair/pair_stage.h tests/unit/relay/relay_stage.h tests/unit/worker/accepting_stage.h tests/unit/capture.h tests/unit/faults.h tests/unit/unit.h tests/unit/loop.h tests/unit/flow/one_flow.h tests/unit/relays.h
+EXTRA_DIST += tests/unit/config/config_stage.h tests/unit/daemon/manager_stage.h tests/unit/daemon/workers_stage.h tests/unit/net/socket_stage.h tests/unit/pair/pair_stage.h tests/unit/relay/relay_stage.h tests/unit/worker/accepting_stage.h tests/unit/capture.h tests/unit/faults.h tests/unit/unit.h tests/unit/loop.h tests/unit/flow/one_flow.h tests/unit/handing_over.h tests/unit/relays.h
 if HAVE_CHECK
 UNIT_TESTS = \
 	tests/unit/net/test_activation \
@@ -388,6 +388,8 @@ tests_unit_relay_test_entrance_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_relay_test_entrance_LDADD = $(UNIT_LIBS)
 tests_unit_relay_test_generation_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_relay_test_generation_LDADD = $(UNIT_LIBS)
+tests_unit_relay_test_generations_SOURCES = tests/unit/relay/test_generations.c tests/unit/faults.c
+tests_unit_relay_test_generations_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_relay_test_generations_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_relay_test_generations_LDADD = $(UNIT_LIBS)
 tests_unit_relay_test_balance_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)

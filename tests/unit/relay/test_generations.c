@@ -1,12 +1,18 @@
 /* All generations that live, and how a program that takes over gets them back. */
 #include "build_config.h"
 
+#include "faults.h"
+#include "handing_over.h"
 #include "relay/generations.h"
 #include "relays.h"
 #include "unit.h"
 
+#include <errno.h>
+#include <string.h>
+
 static struct standings *standings;
-static struct generations generations;
+static struct generations generations, restored;
+static struct handing_over over;
 
 static void setup(void)
 {
@@ -14,10 +20,13 @@ static void setup(void)
 	standings = standings_new(2, NULL);
 	ck_assert_ptr_nonnull(standings);
 	generations_init(&generations);
+	generations_init(&restored);
+	over.memory = -1;
 }
 
 static void teardown(void)
 {
+	handing_over_end(&over);
 	standings_free(standings);
 	capture_end();
 }
@@ -65,6 +74,142 @@ START_TEST(what_it_was_made_of_is_recognized)
 }
 END_TEST
 
+/* ---- taking over ---- */
+
+static int restore(struct generation **current)
+{
+	const struct generations_making making = {.standings = standings};
+
+	return generations_restore(&restored, &making, &over.reader, current);
+}
+
+static char *text_of(const struct generation *generation)
+{
+	size_t size;
+
+	return config_text(generation->config, &size);
+}
+
+static void check_same(const struct generation *one, const struct generation *other)
+{
+	char *text = text_of(one), *other_text = text_of(other);
+
+	ck_assert_uint_eq(one->number, other->number);
+	ck_assert_str_eq(text, other_text);
+	free(text);
+	free(other_text);
+}
+
+/* _i: whether it is a rehearsal. The second one is gone, and the last one was there before the number. */
+START_TEST(those_that_live_come_back)
+{
+	struct generation *first = make(TEXTS("idle_timeout=3s", "max_connections=9"));
+	struct generation *second = make(NULL), *third = make(TEXTS("max_connections=7")), *current;
+
+	generation_put(second);
+	handing_over_begin(&over, _i);
+	generations_save(&generations, first, &over.writer);
+	handing_over_read(&over);
+	ck_assert_int_eq(restore(&current), 0);
+	ck_assert_ptr_null(state_peek(&over.reader));
+	check_same(generations_find(&restored, 1), first);
+	ck_assert_ptr_null(generations_find(&restored, 2));
+	check_same(generations_find(&restored, 3), third);
+	ck_assert_ptr_eq(current, generations_find(&restored, 1));
+	ck_assert_ptr_eq(generations_find_relay(&restored, 3, "command-line"),
+	                 generations_find(&restored, 3)->relays[0]);
+	ck_assert_ptr_null(generations_find_relay(&restored, 3, "other"));
+	ck_assert_ptr_null(generations_find_relay(&restored, 2, "command-line"));
+	generations_let_go(&restored);
+	ck_assert_ptr_null(generations_find(&restored, 3)); /* nobody holds it */
+	generation_put(current);
+	ck_assert(TAILQ_EMPTY(&restored.all));
+	generation_put(first);
+	generation_put(third);
+}
+END_TEST
+
+/* As if each had come into force in turn. */
+START_TEST(newest_one_sets_the_limits_of_a_relay)
+{
+	struct generation *first = make(TEXTS("max_connections_per_source=9")), *current;
+	struct generation *last = make(TEXTS("max_connections_per_source=7"));
+	struct standings *fresh = standings_new(2, NULL);
+	const struct generations_making making = {.standings = fresh};
+
+	handing_over_begin(&over, false);
+	generations_save(&generations, last, &over.writer);
+	handing_over_read(&over);
+	ck_assert_int_eq(generations_restore(&restored, &making, &over.reader, &current), 0);
+	ck_assert_ptr_eq(current, generations_find(&restored, 2));
+	ck_assert_uint_eq(slots_max(&fresh->list[0]->slots), 0);
+	ck_assert(origins_limited(fresh->list[0]->origins));
+	ck_assert_uint_eq(current->relays[0]->config->max_connections_per_source, 7);
+	generations_let_go(&restored);
+	generation_put(current);
+	standings_free(fresh);
+	generation_put(first);
+	generation_put(last);
+}
+END_TEST
+
+#define HEAD   "state format=1\n"
+#define RELAYS "text=52\n[relay r]\nlisten = 127.0.0.1:1\ntarget = 127.0.0.1:2\n"
+
+/* _i: a row */
+static const struct {
+	const char *text, *error;
+} wrong[] = {
+        {HEAD, "expected a generation that is in force"},
+        {HEAD "generation number=1 " RELAYS "\n", "expected a generation that is in force"},
+        {HEAD "generation number=0 current=1 " RELAYS "\n", "expected generations by their numbers"},
+        {HEAD "generation number=2 current=1 " RELAYS "\ngeneration number=2 " RELAYS "\n",
+         "expected generations by their numbers"},
+        {HEAD "generation number=2 current=1 " RELAYS "\ngeneration number=3 current=1 " RELAYS "\n",
+         "expected one generation that is in force"},
+        {HEAD "generation number=1 current=1 text=5\nwrong\n", "handed over: no relay"},
+        {HEAD "generation number=1 current=1\n", "no relay"},
+};
+
+START_TEST(wrong_records_are_refused)
+{
+	struct generation *current;
+
+	handing_over_read_text(&over, wrong[_i].text);
+	ck_assert_int_eq(restore(&current), -EPROTO);
+	ck_assert_ptr_null(current);
+	ck_assert_msg(strstr(state_error(&over.reader), wrong[_i].error), "%s", state_error(&over.reader));
+	generations_let_go(&restored);
+	ck_assert(TAILQ_EMPTY(&restored.all));
+}
+END_TEST
+
+/* Each allocation fails once. */
+START_TEST(without_memory_nothing_is_left)
+{
+	struct generation *first = make(NULL), *current;
+	unsigned fail_at = 0;
+	int error;
+
+	handing_over_begin(&over, false);
+	generations_save(&generations, first, &over.writer);
+	handing_over_read(&over);
+	do {
+		handing_over_read_text(&over, over.text);
+		generations_init(&restored);
+		fault_set(FAULT_MEMORY, ++fail_at, ENOMEM);
+		error = restore(&current);
+		fault_set(FAULT_MEMORY, 0, 0);
+		generations_let_go(&restored);
+		generation_put(current);
+		ck_assert(TAILQ_EMPTY(&restored.all));
+		ck_assert_uint_lt(fail_at, 1000);
+	} while (error);
+	ck_assert_uint_gt(fail_at, 20);
+	generation_put(first);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("generations");
@@ -73,6 +218,10 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, they_are_numbered_for_good);
 	tcase_add_test(tcase, what_it_was_made_of_is_recognized);
+	tcase_add_loop_test(tcase, those_that_live_come_back, 0, 2);
+	tcase_add_test(tcase, newest_one_sets_the_limits_of_a_relay);
+	tcase_add_loop_test(tcase, wrong_records_are_refused, 0, sizeof(wrong) / sizeof(wrong[0]));
+	tcase_add_test(tcase, without_memory_nothing_is_left);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
 }
