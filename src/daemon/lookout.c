@@ -12,15 +12,33 @@
 
 static int wanted_fd(const struct watched *socket)
 {
-	return socket->entrance->refuses ? -1 : entrance_fd(socket->entrance, socket->worker);
+	const struct entrance *entrance = socket->entrance;
+
+	return entrance->refuses || socket->number >= entrance->count ? -1 : entrance->fds[socket->number];
 }
 
-static void add_relay(struct lookout *lookout, struct relay *relay, unsigned workers)
+static void add_relay(struct lookout *lookout, struct relay *relay)
 {
-	for (size_t i = 0; i < relay->entrances.count; i++)
-		for (unsigned worker = 0; worker < workers; worker++)
+	for (size_t i = 0; i < relay->entrances.count; i++) {
+		const struct entrance *entrance = relay->entrances.list[i];
+
+		for (unsigned number = 0; number < entrance_most(entrance); number++)
 			lookout->sockets[lookout->socket_count++] =
-			        (struct watched){relay, relay->entrances.list[i], worker, -1};
+			        (struct watched){relay, entrance, number, -1};
+	}
+}
+
+static size_t count_sockets(const struct generation *generation)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < generation->relay_count; i++) {
+		const struct entrances *entrances = &generation->relays[i]->entrances;
+
+		for (size_t j = 0; j < entrances->count; j++)
+			count += entrance_most(entrances->list[j]);
+	}
+	return count;
 }
 
 /* Those that are wanted and not watched yet. */
@@ -85,18 +103,17 @@ unsigned lookout_look(const struct lookout *lookout, const struct watched *waiti
 
 static int watch_all(struct lookout *lookout, const struct generation *generation)
 {
-	size_t entrances = generation_count_entrances(generation);
 	int error;
 
 	lookout->generation = generation;
 	lookout->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (lookout->epoll < 0)
 		return -errno;
-	lookout->sockets = calloc(entrances * generation->workers, sizeof(*lookout->sockets));
+	lookout->sockets = calloc(count_sockets(generation), sizeof(*lookout->sockets));
 	if (!lookout->sockets)
 		return -ENOMEM;
 	for (size_t i = 0; i < generation->relay_count; i++)
-		add_relay(lookout, generation->relays[i], generation->workers);
+		add_relay(lookout, generation->relays[i]);
 	error = watch_more(lookout);
 	lookout_settle(lookout);
 	return error;

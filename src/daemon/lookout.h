@@ -16,8 +16,8 @@
 struct watched {
 	struct relay *relay;
 	const struct entrance *entrance;
-	unsigned worker;
-	int fd; /* -1: the entrance refuses, or another worker has its only socket */
+	unsigned number; /* of the socket, in the entrance */
+	int fd;          /* -1: the entrance refuses, or has no such socket now */
 };
 
 struct lookout {
@@ -25,7 +25,7 @@ struct lookout {
 	struct event *arrival; /* of that; the caller's, until lookout_free */
 	/* private */
 	const struct generation *generation; /* borrowed while it is in force */
-	struct watched *sockets;             /* as many for each entrance as there are workers */
+	struct watched *sockets;             /* as many for each entrance as it may come to have */
 	size_t socket_count;
 	bool extended;
 };

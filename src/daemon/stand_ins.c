@@ -78,7 +78,8 @@ static bool find_waiting(struct stand_ins *stand_ins)
 
 	for (unsigned i = 0; i < count; i++)
 		if (may_be_accepted(stand_ins, waiting[i]->relay))
-			stand_ins->wards[waiting[i]->worker].waiting = true;
+			stand_ins->wards[entrance_whose(waiting[i]->entrance, waiting[i]->number)].waiting =
+			        true;
 	for (unsigned i = 0; i < stand_ins->shared->worker_count; i++)
 		if (handover_waits(stand_ins->shared->handover, i)) {
 			stand_ins->wards[i].waiting = true;

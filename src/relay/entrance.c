@@ -12,13 +12,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-int entrance_fd(const struct entrance *entrance, unsigned worker)
-{
-	if (entrance->shared)
-		return worker == entrance->worker ? entrance->fds[0] : -1;
-	return entrance->fds[worker];
-}
-
 int entrance_key_compare(const struct entrance_key *a, const struct entrance_key *b)
 {
 	if (a->passed != b->passed)
@@ -238,6 +231,50 @@ static int bind_sockets(struct entrance *entrance, unsigned workers)
 	return error;
 }
 
+static int add_worker_socket(struct entrance *entrance)
+{
+	int error = add_socket(entrance, &entrance->tuning, SOCKET_SHARED);
+
+	if (error || !entrance->listens)
+		return error;
+	error = socket_listen(entrance->fds[entrance->count - 1]);
+	if (error)
+		close(entrance->fds[--entrance->count]);
+	return error;
+}
+
+static int widen(struct entrance *entrance)
+{
+	int *grown = reallocarray(entrance->fds, entrance->workers, sizeof(*grown)), error = 0;
+
+	if (!grown)
+		return -ENOMEM;
+	entrance->fds = grown;
+	if (entrance->listens && entrance->count == 1)
+		error = socket_share(entrance->fds[0]);
+	while (!error && entrance->count < entrance->workers)
+		error = add_worker_socket(entrance);
+	return error;
+}
+
+void entrance_widen(struct entrance *entrance)
+{
+	int error = entrance->count > 0 && entrance->count < entrance_most(entrance) ? widen(entrance) : 0;
+
+	if (error)
+		log_warning("clients at %s: %u listening sockets for %u workers: %s", entrance->text,
+		            entrance->count, entrance->workers, strerror(-error));
+}
+
+static int release(struct entrance *entrance)
+{
+	int error = socket_hold(entrance->fds[0], false);
+
+	if (!error)
+		entrance_widen(entrance);
+	return error;
+}
+
 int entrance_bind_again(struct entrance *entrance, unsigned workers)
 {
 	int error;
@@ -245,7 +282,7 @@ int entrance_bind_again(struct entrance *entrance, unsigned workers)
 	atomic_store(&entrance->was_shut, false);
 	entrance->linger_until = 0;
 	if (entrance->count > 0)
-		return socket_hold(entrance->fds[0], false);
+		return release(entrance);
 	entrance->tuning.access = &entrance->access;
 	error = bind_sockets(entrance, workers);
 	if (!error && unix_access_is_set(&entrance->access))
@@ -260,7 +297,8 @@ int entrance_bind(struct entrance *entrance, const struct entrance_key *key,
 {
 	int error;
 
-	*entrance = (struct entrance){.key = *key, .endpoint = key->endpoint, .tuning = *tuning};
+	*entrance = (struct entrance){
+	        .key = *key, .endpoint = key->endpoint, .tuning = *tuning, .workers = workers};
 	error = bind_sockets(entrance, workers);
 	if (error)
 		return error;

@@ -41,8 +41,9 @@ struct entrance {
 	struct stat made;          /* the socket that we made at that path */
 	struct unix_access access; /* to that path, as it was asked for and set */
 	int *fds;                  /* owned, like the descriptors in it */
-	unsigned count;            /* the number of workers, or 1 if they share */
-	bool shared;               /* they share */
+	unsigned count;            /* of them; another program may have had more or fewer workers */
+	unsigned workers;          /* that accept on them: see entrance_whose */
+	bool shared;               /* all workers share the only one */
 	unsigned worker;           /* then: the one that accepts for all */
 	bool listens;
 	struct socket_tuning tuning; /* what its sockets have now */
@@ -51,6 +52,7 @@ struct entrance {
 	struct entrance *alike;      /* the next newer one with the same key; private to entrance_index.c */
 	/* private to facade.c */
 	struct facade *facade;
+	uint64_t number; /* among all that there have been, from 1; one place for each */
 	enum entrance_state state;
 	unsigned references, round;
 	bool refuses; /* whoever took it in that round has it, but lets nobody in there for now */
@@ -146,9 +148,34 @@ bool entrance_is_not_here(int error);
 /* An order of some kind, as strcmp(3) returns it. */
 int entrance_key_compare(const struct entrance_key *a, const struct entrance_key *b);
 /*
- * The descriptor that a worker waits on. -1: the workers share one, and another accepts for all, so that one
- * client wakes one worker.
+ * Sockets are numbered from 0, and each is one worker's. If the workers share one, it is that of one of them,
+ * so that one client wakes one worker.
  */
-int entrance_fd(const struct entrance *entrance, unsigned worker);
+static inline unsigned entrance_whose(const struct entrance *entrance, unsigned number)
+{
+	return entrance->shared ? entrance->worker : number % entrance->workers;
+}
+
+/* The worker's first one, if it is below count. The next ones are as many further as there are workers. */
+static inline unsigned entrance_first(const struct entrance *entrance, unsigned worker)
+{
+	if (!entrance->shared)
+		return worker;
+	return worker == entrance->worker ? 0 : entrance->count;
+}
+
+/* How many sockets it may come to have. */
+static inline unsigned entrance_most(const struct entrance *entrance)
+{
+	if (entrance->shared)
+		return 1;
+	return entrance->count > entrance->workers ? entrance->count : entrance->workers;
+}
+
+/*
+ * Makes more sockets if there are fewer than workers, before any of these accepts there. Logs if there cannot
+ * be so many: then some of them only get clients that others hand over.
+ */
+void entrance_widen(struct entrance *entrance);
 
 #endif

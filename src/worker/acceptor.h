@@ -64,15 +64,15 @@ struct acceptor_post {
 };
 
 /*
- * An acceptor for the worker whose's socket of the entrance, which it must have. Any thread may make it, and
- * free it until it has begun. NULL when out of memory.
+ * An acceptor for the socket of the entrance with this number. Any thread may make it, and free it until it
+ * has begun. NULL when out of memory.
  */
 struct acceptor *acceptor_prepare(struct acceptors *acceptors, const struct acceptor_post *post,
-                                  unsigned whose);
+                                  unsigned number);
 /* Accepts from now on, as long as there are slots for a pair. If something is lacking, it tries again. */
 void acceptor_begin(struct acceptor *acceptor);
 /* One that has begun. NULL when out of memory. */
-struct acceptor *acceptor_new(struct acceptors *acceptors, const struct acceptor_post *post, unsigned whose);
+struct acceptor *acceptor_new(struct acceptors *acceptors, const struct acceptor_post *post, unsigned number);
 /* From now on its clients are those of this post at the same entrance. If it drains, it stops that. */
 void acceptor_set_post(struct acceptor *acceptor, const struct acceptor_post *post);
 /*

@@ -12,7 +12,7 @@
 /* ---- one ---- */
 
 struct acceptor *acceptor_prepare(struct acceptors *acceptors, const struct acceptor_post *post,
-                                  unsigned whose)
+                                  unsigned number)
 {
 	struct acceptor *acceptor = calloc(1, sizeof(*acceptor));
 
@@ -21,9 +21,10 @@ struct acceptor *acceptor_prepare(struct acceptors *acceptors, const struct acce
 	acceptor->all = acceptors;
 	acceptor->entrance = post->entrance;
 	acceptor->place = post->place;
-	acceptor->whose = whose;
+	acceptor->number = number;
+	acceptor->whose = entrance_whose(post->entrance, number);
 	acceptor->early = -1;
-	acceptor->fd = entrance_fd(post->entrance, whose);
+	acceptor->fd = post->entrance->fds[number];
 	acceptor->tunes_clients = entrance_has_clients_of_both(post->entrance);
 	if (!acceptor_init_events(acceptor)) {
 		free(acceptor);
@@ -42,9 +43,9 @@ void acceptor_begin(struct acceptor *acceptor)
 		acceptor_want(acceptor);
 }
 
-struct acceptor *acceptor_new(struct acceptors *acceptors, const struct acceptor_post *post, unsigned whose)
+struct acceptor *acceptor_new(struct acceptors *acceptors, const struct acceptor_post *post, unsigned number)
 {
-	struct acceptor *acceptor = acceptor_prepare(acceptors, post, whose);
+	struct acceptor *acceptor = acceptor_prepare(acceptors, post, number);
 
 	if (acceptor)
 		acceptor_begin(acceptor);

@@ -13,7 +13,7 @@ struct acceptor {
 	struct relay *relay;       /* a reference */
 	struct entrance *entrance; /* the relay has it, or had it when the acceptor began */
 	uint16_t place;            /* which the relay gives it, see struct entrances */
-	unsigned whose;            /* the worker whose socket it is */
+	unsigned number, whose;    /* of the socket, in the entrance; the worker whose socket it is */
 	int fd;
 	bool begun;               /* in the list of all; the worker's own from then on */
 	bool tunes_clients;       /* see entrance_has_clients_of_both */
@@ -27,8 +27,9 @@ struct acceptor {
 	bool logged;     /* that it pauses; until the backlog was found empty */
 	bool draining;
 	int early; /* draining: a client that was accepted before it had a slot, or negative; owned */
-	uint64_t linger_until; /* draining: clock_ms at which no handshake can be under way any more */
-	LIST_ENTRY(acceptor) entry, awaiting_entry;
+	uint64_t linger_until;      /* draining: clock_ms at which no handshake can be under way any more */
+	LIST_ENTRY(acceptor) entry; /* before it has begun, its maker may use this */
+	LIST_ENTRY(acceptor) awaiting_entry;
 	TAILQ_ENTRY(acceptor) wanting_entry;
 };
 

@@ -17,30 +17,49 @@ static int compare(const void *left, const void *right)
 
 /* ---- making ---- */
 
-static int add_place(struct adoption *adoption, struct acceptors *acceptors, const struct acceptor_post *post)
+static void add_place(struct adoption *adoption, const struct acceptor_post *post)
 {
-	struct adoption_place *place = &adoption->places[adoption->count++];
-
-	*place = (struct adoption_place){.post = *post};
+	adoption->places[adoption->count++] = (struct adoption_place){.post = *post};
 	facade_enter(post->entrance);
-	if (entrance_fd(post->entrance, adoption->worker) < 0)
-		return 0;
-	place->acceptor = acceptor_prepare(acceptors, post, adoption->worker);
-	return place->acceptor ? 0 : -ENOMEM;
 }
 
-static int add_places(struct adoption *adoption, struct acceptors *acceptors, struct relay *relay)
+static void add_places(struct adoption *adoption, struct relay *relay)
 {
 	const struct entrances *entrances = &relay->entrances;
-	int error = 0;
 
-	for (size_t i = 0; !error && i < entrances->count; i++) {
+	for (size_t i = 0; i < entrances->count; i++) {
 		const struct acceptor_post post = {relay, entrances->list[i], entrances->places[i]};
 
 		if (!post.entrance->refuses)
-			error = add_place(adoption, acceptors, &post);
+			add_place(adoption, &post);
 	}
-	return error;
+}
+
+/* The lists must not be moved once they are filled. */
+static void list_places(struct adoption *adoption)
+{
+	const struct generation *generation = adoption->generation;
+
+	for (size_t i = 0; i < generation->relay_count; i++)
+		add_places(adoption, generation->relays[i]);
+	qsort(adoption->places, adoption->count, sizeof(*adoption->places), compare);
+	for (size_t i = 0; i < adoption->count; i++)
+		LIST_INIT(&adoption->places[i].acceptors);
+}
+
+static int prepare(const struct adoption *adoption, struct adoption_place *place, struct acceptors *acceptors)
+{
+	const struct entrance *entrance = place->post.entrance;
+	unsigned number = entrance_first(entrance, adoption->worker);
+
+	for (; number < entrance->count; number += entrance->workers) {
+		struct acceptor *acceptor = acceptor_prepare(acceptors, &place->post, number);
+
+		if (!acceptor)
+			return -ENOMEM;
+		LIST_INSERT_HEAD(&place->acceptors, acceptor, entry);
+	}
+	return 0;
 }
 
 struct adoption *adoption_new(struct acceptors *acceptors, unsigned worker, struct generation *generation)
@@ -54,21 +73,40 @@ struct adoption *adoption_new(struct acceptors *acceptors, unsigned worker, stru
 	adoption->worker = worker;
 	adoption->places = calloc(generation_count_entrances(generation), sizeof(*adoption->places));
 	error = adoption->places ? 0 : -ENOMEM;
-	for (size_t i = 0; !error && i < generation->relay_count; i++)
-		error = add_places(adoption, acceptors, generation->relays[i]);
-	if (error) {
-		adoption_free(adoption);
-		return NULL;
-	}
-	qsort(adoption->places, adoption->count, sizeof(*adoption->places), compare);
-	return adoption;
+	if (!error)
+		list_places(adoption);
+	for (size_t i = 0; !error && i < adoption->count; i++)
+		error = prepare(adoption, &adoption->places[i], acceptors);
+	if (!error)
+		return adoption;
+	adoption_free(adoption);
+	return NULL;
 }
 
-static void drop_acceptor(struct adoption_place *place)
+static void drop(struct acceptor *acceptor)
 {
-	if (place->acceptor)
-		acceptor_free(place->acceptor);
-	place->acceptor = NULL;
+	LIST_REMOVE(acceptor, entry);
+	acceptor_free(acceptor);
+}
+
+static void drop_all(struct adoption_place *place)
+{
+	struct acceptor *acceptor;
+
+	while ((acceptor = LIST_FIRST(&place->acceptors)))
+		drop(acceptor);
+}
+
+/* Somebody else accepts on that socket. */
+static void drop_number(struct adoption_place *place, unsigned number)
+{
+	struct acceptor *acceptor;
+
+	LIST_FOREACH (acceptor, &place->acceptors, entry)
+		if (acceptor->number == number)
+			break;
+	if (acceptor)
+		drop(acceptor);
 }
 
 void adoption_free(struct adoption *adoption)
@@ -76,7 +114,7 @@ void adoption_free(struct adoption *adoption)
 	if (!adoption)
 		return;
 	for (size_t i = 0; i < adoption->count; i++) {
-		drop_acceptor(&adoption->places[i]);
+		drop_all(&adoption->places[i]);
 		facade_leave(adoption->places[i].post.entrance);
 	}
 	free(adoption->places);
@@ -101,9 +139,18 @@ static void carry_over(const struct adoption *adoption, struct acceptor *accepto
 		acceptor_drain(acceptor);
 		return;
 	}
-	if (acceptor->whose == adoption->worker)
-		drop_acceptor(place);
+	drop_number(place, acceptor->number);
 	acceptor_set_post(acceptor, &place->post);
+}
+
+static void begin_all(struct adoption_place *place)
+{
+	struct acceptor *acceptor;
+
+	while ((acceptor = LIST_FIRST(&place->acceptors))) {
+		LIST_REMOVE(acceptor, entry);
+		acceptor_begin(acceptor);
+	}
 }
 
 void adoption_carry_out(struct adoption *adoption, struct acceptors *acceptors)
@@ -115,27 +162,35 @@ void adoption_carry_out(struct adoption *adoption, struct acceptors *acceptors)
 		carry_over(adoption, acceptor);
 	}
 	for (size_t i = 0; i < adoption->count; i++)
-		if (adoption->places[i].acceptor) {
-			acceptor_begin(adoption->places[i].acceptor);
-			adoption->places[i].acceptor = NULL; /* consumed */
-		}
+		begin_all(&adoption->places[i]);
 }
 
 /* ---- standing in ---- */
 
-/* Where somebody accepts already. */
+/* On how many sockets somebody accepts already: on all, or on none. */
 static void note_manned(const struct adoption *adoption, const struct acceptors *acceptors, unsigned whose)
 {
 	const struct acceptor *acceptor;
 
 	for (size_t i = 0; i < adoption->count; i++)
-		adoption->places[i].manned = false;
+		adoption->places[i].manned = 0;
 	LIST_FOREACH (acceptor, &acceptors->list, entry) {
 		struct adoption_place *place = find_place(adoption, acceptor);
 
 		if (place && acceptor->whose == whose)
-			place->manned = true;
+			place->manned++;
 	}
+}
+
+static int man(struct acceptors *acceptors, const struct adoption_place *place, unsigned whose)
+{
+	const struct entrance *entrance = place->post.entrance;
+	unsigned number = entrance_first(entrance, whose);
+
+	for (; number < entrance->count; number += entrance->workers)
+		if (!acceptor_new(acceptors, &place->post, number))
+			return -ENOMEM;
+	return 0;
 }
 
 int adoption_stand_in(struct adoption *adoption, struct acceptors *acceptors, unsigned whose)
@@ -143,11 +198,8 @@ int adoption_stand_in(struct adoption *adoption, struct acceptors *acceptors, un
 	int error = 0;
 
 	note_manned(adoption, acceptors, whose);
-	for (size_t i = 0; !error && i < adoption->count; i++) {
-		const struct adoption_place *place = &adoption->places[i];
-
-		if (!place->manned && entrance_fd(place->post.entrance, whose) >= 0)
-			error = acceptor_new(acceptors, &place->post, whose) ? 0 : -ENOMEM;
-	}
+	for (size_t i = 0; !error && i < adoption->count; i++)
+		if (adoption->places[i].manned == 0)
+			error = man(acceptors, &adoption->places[i], whose);
 	return error;
 }

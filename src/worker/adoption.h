@@ -15,8 +15,8 @@
 /* An entrance of the generation. */
 struct adoption_place {
 	struct acceptor_post post;
-	struct acceptor *acceptor; /* owned, has not begun; NULL: it has no socket for the worker */
-	bool manned;               /* private to adoption_stand_in */
+	struct acceptor_list acceptors; /* for the worker's sockets; owned, have not begun */
+	unsigned manned;                /* private to adoption_stand_in */
 };
 
 struct adoption {

@@ -160,6 +160,14 @@ static inline int relays_listen(struct relay *relay)
 	return error ? error : relay_listen(relay);
 }
 
+/* That of the worker whose's first socket of the entrance, or -1. */
+static inline int entrance_fd(const struct entrance *entrance, unsigned whose)
+{
+	unsigned number = entrance_first(entrance, whose);
+
+	return number < entrance->count ? entrance->fds[number] : -1;
+}
+
 /* A socket's own address as text, in one of eight buffers used in turn. */
 static inline const char *relays_address(int fd)
 {

@@ -126,6 +126,20 @@ START_TEST(failure_changes_nothing)
 }
 END_TEST
 
+/* As if another program with more workers had made them. */
+START_TEST(all_sockets_are_watched)
+{
+	lookout_free(lookout);
+	relays_free(relay);
+	relay = relays_new(LISTEN, TEXTS("127.0.0.1:1"), NULL, NULL, 5);
+	ck_assert_int_eq(relays_listen(relay), 0);
+	first = relay->entrances.list[0];
+	first->workers = WORKERS;
+	ck_assert_int_eq(lookout_new(relay->generation, &lookout), 0);
+	ck_assert_uint_eq(count_watched(), 5);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("lookout");
@@ -136,6 +150,7 @@ int main(void)
 	tcase_add_test(tcase, entrance_that_refuses_is_not_watched);
 	tcase_add_loop_test(tcase, what_was_added_is_undone, 0, 2);
 	tcase_add_test(tcase, failure_changes_nothing);
+	tcase_add_test(tcase, all_sockets_are_watched);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
 }

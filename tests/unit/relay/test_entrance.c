@@ -489,6 +489,65 @@ START_TEST(unix_path_is_removed_without_memory)
 }
 END_TEST
 
+/* _i: whether it listens already. What came in before stays; what comes later is spread over all. */
+START_TEST(entrance_gets_more_sockets)
+{
+	struct endpoint endpoint = endpoint_of("127.0.0.1:0");
+	struct entrance entrance;
+	int clients[64], first;
+	unsigned used = 0;
+
+	ck_assert_int_eq(bind_at(&entrance, &endpoint, &tuned, 1), 0);
+	if (_i)
+		ck_assert_int_eq(entrance_listen(&entrance), 0);
+	first = _i ? relays_connect(entrance.fds[0]) : -1;
+	entrance.workers = 4;
+	entrance_widen(&entrance);
+	ck_assert_uint_eq(entrance.count, 4);
+	ck_assert_int_eq(entrance_listen(&entrance), 0);
+	entrance_widen(&entrance);
+	ck_assert_uint_eq(entrance.count, 4);
+	for (unsigned i = 0; i < 4; i++) {
+		assert_tuned(entrance.fds[i]);
+		ck_assert_str_eq(relays_address(entrance.fds[i]), entrance.text);
+		ck_assert_uint_eq(entrance_whose(&entrance, i), i);
+	}
+	for (int i = 0; i < 64; i++)
+		clients[i] = relays_connect(entrance.fds[0]);
+	for (unsigned i = 0; i < 4; i++)
+		used += poll(&(struct pollfd){.fd = entrance.fds[i], .events = POLLIN}, 1, 1000) == 1;
+	ck_assert_uint_eq(used, 4);
+	for (int i = 0; i < 64; i++)
+		close(clients[i]);
+	if (first >= 0)
+		close(first);
+	entrance_close(&entrance);
+}
+END_TEST
+
+/* What there is goes on. */
+START_TEST(entrance_without_more_sockets)
+{
+	struct endpoint endpoint = endpoint_of("127.0.0.1:0");
+	struct entrance entrance;
+
+	capture_begin();
+	ck_assert_int_eq(bind_at(&entrance, &endpoint, &tuned, 1), 0);
+	ck_assert_int_eq(entrance_listen(&entrance), 0);
+	entrance.workers = 4;
+	fault_set_lasting(FAULT_SOCKET, EMFILE);
+	entrance_widen(&entrance);
+	fault_set(FAULT_SOCKET, 0, 0);
+	ck_assert_uint_eq(entrance.count, 1);
+	ck_assert_uint_eq(captured("1 listening sockets for 4 workers: "), 1);
+	close(relays_connect(entrance.fds[0]));
+	ck_assert_uint_eq(entrance_first(&entrance, 0), 0);
+	ck_assert_uint_ge(entrance_first(&entrance, 1), entrance.count);
+	entrance_close(&entrance);
+	capture_end();
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("entrance");
@@ -515,6 +574,8 @@ int main(void)
 	tcase_add_test(tcase, path_that_is_no_socket_once_it_is_bound);
 	tcase_add_test(tcase, path_in_use_is_not_removed);
 	tcase_add_test(tcase, unix_path_is_removed_without_memory);
+	tcase_add_loop_test(tcase, entrance_gets_more_sockets, 0, 2);
+	tcase_add_test(tcase, entrance_without_more_sockets);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
 }

@@ -253,6 +253,19 @@ static const char *range_of(unsigned first, unsigned last)
 	return text;
 }
 
+static const struct acceptor *acceptor_numbered(unsigned number)
+{
+	const struct acceptor *acceptor, *found = NULL;
+
+	LIST_FOREACH (acceptor, &acceptors.list, entry)
+		if (acceptor->entrance == entrance && acceptor->number == number) {
+			ck_assert_ptr_null(found);
+			found = acceptor;
+		}
+	ck_assert_ptr_nonnull(found);
+	return found;
+}
+
 /* A port that stays may get another place in its range. Its place is that of the relay that serves it. */
 START_TEST(port_of_a_range_gets_another_place)
 {
@@ -289,6 +302,52 @@ START_TEST(worker_stands_in_at_every_entrance)
 	}
 	for (uint16_t i = 0; i < 3; i++)
 		ck_assert_uint_eq(acceptor_at(relay_named("a")->entrances.list[i], 1)->place, i);
+}
+END_TEST
+
+/* Another program with four workers has made it; here are two. Each has two of the sockets. */
+START_TEST(worker_accepts_on_all_sockets_that_are_its_own)
+{
+	struct generation *next;
+
+	facade.workers = 4;
+	next = make(A);
+	entrance = next->relays[0]->entrances.list[0];
+	entrance->workers = facade.workers = 2;
+	adopt(next, prepare(next));
+	ck_assert_uint_eq(entrance->count, 4);
+	ck_assert_uint_eq(acceptors_left(), 2);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(adoption_stand_in(adopted, &acceptors, 1), 0);
+		ck_assert_uint_eq(acceptors_left(), 4);
+	}
+	gate = entrance->endpoint;
+	knock(CROWD * 2);
+	LOOP_UNTIL(base, set.count == CROWD * 2);
+	acceptors_leave(&acceptors, 1);
+	ck_assert_uint_eq(acceptors_left(), 2);
+	reload(B);
+	ck_assert_uint_eq(acceptors_left(), 2);
+	for (unsigned number = 0; number < 4; number += 2)
+		ck_assert_int_eq(acceptor_numbered(number)->fd, entrance->fds[number]);
+	reload(OTHER);
+	LOOP_UNTIL(base, entrance->count == 0);
+}
+END_TEST
+
+/* Another program with one worker has made it; here are four, and three of them get what is handed over. */
+START_TEST(worker_without_a_socket_of_its_own)
+{
+	struct generation *next;
+
+	facade.workers = 1;
+	next = make(A);
+	entrance = next->relays[0]->entrances.list[0];
+	entrance->workers = facade.workers = 4;
+	adopt(next, prepare(next));
+	ck_assert_uint_eq(acceptors_left(), 1);
+	ck_assert_int_eq(adoption_stand_in(adopted, &acceptors, 3), 0);
+	ck_assert_uint_eq(acceptors_left(), 1);
 }
 END_TEST
 
@@ -727,6 +786,8 @@ int main(void)
 	tcase_add_test(tcase, entrance_moves_to_another_relay);
 	tcase_add_test(tcase, port_of_a_range_gets_another_place);
 	tcase_add_test(tcase, worker_stands_in_at_every_entrance);
+	tcase_add_test(tcase, worker_accepts_on_all_sockets_that_are_its_own);
+	tcase_add_test(tcase, worker_without_a_socket_of_its_own);
 	tcase_add_test(tcase, new_entrance_begins);
 	tcase_add_test(tcase, new_entrance_begins_although_its_event_fails);
 	tcase_add_test(tcase, removed_entrance_serves_who_waits);

@@ -1,0 +1,20 @@
+/* What an entrance is to a program that takes over: see report/state.h. Main thread. */
+#ifndef WEIR_ENTRANCE_STATE_H
+#define WEIR_ENTRANCE_STATE_H
+
+#include "relay/entrance.h"
+#include "report/state.h"
+
+/* With its sockets, which stay open. activation is what its key may point into. */
+void entrance_save(const struct entrance *entrance, const struct activation *activation,
+                   struct state_writer *writer);
+/*
+ * Into a zeroed one, for this many workers. activation was restored before. What is private to facade.c is
+ * the caller's. 0 or -errno; entrance_drop must follow then, and may otherwise.
+ */
+int entrance_restore(struct entrance *entrance, const struct activation *activation, unsigned workers,
+                     struct state_reader *reader);
+/* Closes its sockets, and leaves its path alone. */
+void entrance_drop(struct entrance *entrance);
+
+#endif
