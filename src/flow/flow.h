@@ -195,6 +195,12 @@ static inline uint64_t flow_held_until(const struct flow *flow)
 {
 	return flow->limited ? flow_rate_held_until(flow) : 0;
 }
+/* Nothing has ended or failed, nothing is queued, and the source is not paused. */
+static inline bool flow_runs(const struct flow *flow)
+{
+	return flow->source == SOURCE_OPEN && flow->sink == SINK_OPEN && !flow->pause && flow->queued == 0 &&
+	       flow->fault == 0;
+}
 /* The flow wants to read: it is started, both ends are open, it is not paused, and there is no fault. */
 bool flow_reads(const struct flow *flow);
 /* Removes the events and the queue. The sockets stay open. A zeroed flow is fine. */

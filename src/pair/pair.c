@@ -123,6 +123,19 @@ static void close_pair(struct pair *pair, enum reason reason)
 
 /* ---- settling ---- */
 
+/*
+ * While both flows run, more bytes bring forward nothing of what pair_arm_timer looks at, except for the first
+ * that a peer owes an acknowledgement for.
+ */
+static void note_steady(struct pair *pair)
+{
+	bool runs =
+	        pair->phase == PHASE_OPEN && flow_runs(&pair->client.from) && flow_runs(&pair->target.from);
+
+	pair->client.steady = runs && pair_vanish_is_on_watch(&pair->target);
+	pair->target.steady = runs && pair_vanish_is_on_watch(&pair->client) && pair->answered;
+}
+
 void pair_settle(struct pair *pair)
 {
 	enum reason reason;
@@ -138,13 +151,19 @@ void pair_settle(struct pair *pair)
 	pair_watch(pair);
 	if (pair_arm_timer(pair) < 0)
 		close_pair(pair, REASON_OUT_OF_MEMORY);
+	else
+		note_steady(pair);
 }
 
+/* After most messages there is nothing to settle. */
 static void settle_flow(struct flow *flow)
 {
 	struct peer *source = (struct peer *)(void *)((char *)flow - offsetof(struct peer, from));
 
-	pair_settle(source->pair);
+	if (source->steady && flow_runs(flow))
+		pair_waits_hear(source);
+	else
+		pair_settle(source->pair);
 }
 
 static void on_timer(struct timer *timer)

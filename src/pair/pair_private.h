@@ -50,6 +50,7 @@ struct peer {
 	bool ended_first; /* it has ended or failed before its opposite */
 	bool over;        /* its stream has ended both ways, and all of that is acknowledged */
 	bool owes;        /* PHASE_ENDING: it had yet to acknowledge something at the last look */
+	bool steady;      /* as long as its flow runs, what comes from it changes nothing else; see pair.c */
 };
 
 /* What is known of a client that had to send a PROXY header. */
@@ -297,6 +298,8 @@ void pair_watch_deinit(struct pair_set *set);
 
 /* When the pair must be looked at next because of what its peers owe. PAIR_NEVER: they owe nothing. */
 uint64_t pair_vanish_next(struct pair *pair);
+/* However much more the peer is sent, it need not be looked at earlier. */
+bool pair_vanish_is_on_watch(const struct peer *peer);
 /* Finds out, when that is due, whether a peer has vanished. If so, it has failed. The caller settles. */
 void pair_vanish_look(struct pair *pair);
 /* Milliseconds for which the peer has left what it was sent unanswered, as of now (clock_ms). */
@@ -320,6 +323,8 @@ void pair_limit_rates(struct pair *pair);
 void pair_waits_begin(struct pair *pair);
 /* After an event of a connected pair, before anything else is done about it. */
 void pair_waits_note(struct pair *pair);
+/* The same, after bytes of a peer that is steady. */
+void pair_waits_hear(struct peer *source);
 /* All that it has waited for so far. closing: as waits_totals. */
 struct wait_totals pair_waits_totals(const struct pair *pair, uint64_t now_us, bool closing);
 

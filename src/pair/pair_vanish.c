@@ -65,6 +65,11 @@ uint64_t pair_vanish_next(struct pair *pair)
 	return min_u64(next_look(&pair->client), next_look(&pair->target));
 }
 
+bool pair_vanish_is_on_watch(const struct peer *peer)
+{
+	return peer->look_at > 0 || peer->pair->relay->config->vanish_timeout == 0;
+}
+
 /* Nobody owes anything on a unix socket, or if the kernel does not say. */
 static bool owes_now(const struct tcp_state *tcp)
 {

@@ -77,6 +77,22 @@ void pair_waits_note(struct pair *pair)
 		pair_look(pair, now);
 }
 
+void pair_waits_hear(struct peer *source)
+{
+	static const enum hold none[DIRECTIONS] = {HOLD_NONE, HOLD_NONE};
+	struct pair *pair = source->pair;
+	struct flow *flow = &source->from;
+	unsigned side = source == &pair->client ? SIDE_CLIENT : SIDE_TARGET;
+	uint64_t now = flow->last_read_us;
+
+	if (!flow->spoke)
+		return;
+	flow->spoke = false;
+	if (waits_note(&pair->waits, now, none,
+	               (flow->more ? SAYING_BYTES | SAYING_MORE : SAYING_BYTES) << side))
+		pair_look(pair, now);
+}
+
 struct wait_totals pair_waits_totals(const struct pair *pair, uint64_t now_us, bool closing)
 {
 	const struct waits *waits = &pair->waits;

@@ -220,6 +220,53 @@ START_TEST(bytes_that_cannot_be_taken_back_end_the_pair)
 }
 END_TEST
 
+static bool both_are(bool steady)
+{
+	return only_pair()->client.steady == steady && only_pair()->target.steady == steady;
+}
+
+static void say(int from, int to, uint64_t *said)
+{
+	uint64_t received = *said;
+
+	send_all(from, (*said)++, 1);
+	assert_receives(to, &received, *said);
+}
+
+/* What a pair is settled for comes to notice even so. */
+START_TEST(messages_of_a_pair_that_runs_change_nothing_else)
+{
+	uint64_t up = 0, down = 0, queued = 0;
+	int client, server;
+
+	begin(TEXTS("vanish_timeout=0"));
+	client = join();
+	server = meet_open(target);
+	say(client, server, &up);
+	ck_assert(only_pair()->client.steady);
+	ck_assert(!only_pair()->target.steady); /* its relay must learn of its first byte */
+	ck_assert(!only_pair()->answered);
+	say(server, client, &down);
+	ck_assert(both_are(true));
+	ck_assert(only_pair()->answered);
+	for (int i = 0; i < 10; i++) {
+		say(client, server, &up);
+		say(server, client, &down);
+	}
+	ck_assert(both_are(true));
+	ck_assert_uint_eq(waits_window(&only_pair()->waits, clock_us()).turns[SIDE_TARGET], 11);
+	LOOP_UNTIL(base, (queued += loop_send(server, queued, 65536), only_pair()->target.from.queued > 0));
+	ck_assert_int_eq(only_pair()->target.from.pause, PAUSE_NONE);
+	ck_assert(both_are(false));
+	assert_receives(client, &(uint64_t){0}, queued);
+	LOOP_UNTIL(base, both_are(true));
+	shutdown(client, SHUT_WR);
+	LOOP_UNTIL(base, both_are(false));
+	shutdown(server, SHUT_WR);
+	LOOP_UNTIL(base, set.count == 0);
+}
+END_TEST
+
 /*
  * An idle pair takes 1 KiB at most: its part of a unit, and a tenth of that for libevent's records of two
  * descriptors. A pair that grew would only show where one less fits into a unit.
@@ -350,6 +397,7 @@ static TCase *life_case(void)
 	tcase_add_loop_test(tcase, urgent_byte_of_a_unix_peer_passes_in_line, 0, 2);
 	tcase_add_test(tcase, unix_client_has_no_name);
 	tcase_add_test(tcase, bytes_that_cannot_be_taken_back_end_the_pair);
+	tcase_add_test(tcase, messages_of_a_pair_that_runs_change_nothing_else);
 	tcase_add_test(tcase, fifteen_pairs_fit_into_a_unit);
 	tcase_add_loop_test(tcase, set_without_memory_is_refused, 1, 5);
 	tcase_add_test(tcase, quiet_log_has_no_close_lines);
