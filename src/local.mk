@@ -124,6 +124,7 @@ src_libweir_a_SOURCES = \
 	src/pair/pair_verdict.c \
 	src/pair/pair_waits.c \
 	src/pair/pair_watch.c \
+	src/pair/life.c src/pair/life.h \
 	src/pair/verdict.c src/pair/verdict.h \
 	src/pair/verdict_rules.h src/pair/verdict_tcp.c \
 	src/pair/waits.c src/pair/waits.h \

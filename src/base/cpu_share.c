@@ -50,13 +50,22 @@ static uint64_t ready_since(struct cpu_time then, struct cpu_time now)
 	return then.ready == CPU_TIME_UNKNOWN || now.ready == CPU_TIME_UNKNOWN ? 0 : now.ready - then.ready;
 }
 
-struct cpu_use cpu_share_since(const struct cpu_share *share, uint64_t now, struct cpu_time used)
+static struct cpu_use use_since(const struct cpu_share *share, int since, uint64_t now, struct cpu_time used)
 {
-	int since = cpu_share_is_due(share, now) ? 0 : 1;
 	uint64_t time = now - share->at[since], run = used.run - share->used[since].run;
 	uint64_t ready = ready_since(share->used[since], used);
 
 	if (share->at[since] == 0 || time == 0)
 		return (struct cpu_use){0, 0};
 	return (struct cpu_use){(unsigned)((run + ready) * 1000 / time), (unsigned)(ready * 1000 / time)};
+}
+
+struct cpu_use cpu_share_noted(const struct cpu_share *share)
+{
+	return use_since(share, 1, share->at[0], share->used[0]);
+}
+
+struct cpu_use cpu_share_since(const struct cpu_share *share, uint64_t now, struct cpu_time used)
+{
+	return use_since(share, cpu_share_is_due(share, now) ? 0 : 1, now, used);
 }

@@ -37,6 +37,8 @@ static inline bool cpu_share_is_due(const struct cpu_share *share, uint64_t now)
 	return now - share->at[0] >= CPU_SHARE_INTERVAL_US;
 }
 void cpu_share_note(struct cpu_share *share, uint64_t now, struct cpu_time used);
+/* Between the two moments. Zero if there are none. */
+struct cpu_use cpu_share_noted(const struct cpu_share *share);
 /* Since a moment that is at least a second ago. Zero if there is none. */
 struct cpu_use cpu_share_since(const struct cpu_share *share, uint64_t now, struct cpu_time used);
 

@@ -138,8 +138,9 @@ struct flow {
 	bool offered : 1; /* the sink was writable, and nothing was written to it since */
 	bool starved : 1; /* it took nothing then: the kernel has no memory for it. writable is a timer */
 	bool spoke : 1;   /* a byte has come from the source; for the owner, who clears it */
-	bool more : 1;    /* the last read of the source need not have emptied it */
-	unsigned char unused_bits : 6; /* a new one takes one of these, and has to be in flow_state.c */
+	bool cut : 1;  /* memory is so short that its last read could take less than half of what it would */
+	bool more : 1; /* the last read of the source need not have emptied it */
+	unsigned char unused_bits : 5; /* a new one takes one of these, and has to be in flow_state.c */
 	TAILQ_ENTRY(flow) turn_entry;
 	struct flow_pauses *pauses; /* NULL before the first */
 

@@ -26,7 +26,7 @@ static uint64_t queue_capacity(uint64_t held)
 
 uint64_t flow_memory_claim(struct flow *flow, uint64_t most)
 {
-	uint64_t room, cost, capacity, parts = cost_of_parts(flow);
+	uint64_t room, cost, capacity, granted, parts = cost_of_parts(flow);
 
 	if (flow->queued >= flow->limits->high)
 		return 0;
@@ -35,7 +35,9 @@ uint64_t flow_memory_claim(struct flow *flow, uint64_t most)
 	if (cost > flow->held)
 		flow->held = budget_claim(flow->io->budget, flow->held, cost);
 	capacity = flow->held < parts ? 0 : queue_capacity(flow->held - parts);
-	return capacity > flow->queued ? min_u64(room, capacity - flow->queued) : 0;
+	granted = capacity > flow->queued ? min_u64(room, capacity - flow->queued) : 0;
+	flow->cut = granted < room / 2;
+	return granted;
 }
 
 void flow_memory_return(struct flow *flow)

@@ -18,6 +18,7 @@
 #include "report/reason.h"
 
 struct event;
+struct life;
 struct pair_looks;
 
 enum __attribute__((packed)) phase {
@@ -325,7 +326,10 @@ void pair_waits_begin(struct pair *pair);
 void pair_waits_note(struct pair *pair);
 /* The same, after bytes of a peer that is steady. */
 void pair_waits_hear(struct peer *source);
-/* All that it has waited for so far. closing: as waits_totals. */
+/*
+ * What it has waited for since the last look, which has counted what was before. closing: as waits_totals.
+ * The length is that of its life.
+ */
 struct wait_totals pair_waits_totals(const struct pair *pair, uint64_t now_us, bool closing);
 
 /* pair_verdict.c */
@@ -341,8 +345,8 @@ void pair_look_at_cpu(struct pair_set *set, uint64_t now);
 size_t pair_looks_cost(void);
 /* Adds the verdict, and the evidence that the kernel gives, as of now. cpu: of its worker. */
 void pair_verdict_describe(const struct pair *pair, struct cpu_use cpu, struct pair_record *record);
-/* What most of its life was waited for. The sockets are still open. */
-struct verdict pair_verdict_of_life(const struct pair *pair, const struct wait_totals *life);
+/* What all of its life was waited for, now (clock_us) that it ends. The sockets are still open. */
+struct life pair_judge_life(const struct pair *pair, uint64_t now, const struct wait_totals *totals);
 
 /* pair_damp.c */
 /* False if the close line of the pair is left out. It is counted then. */

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log_line.h"
 #include "net/stream.h"
+#include "pair/life.h"
 #include "pair/pair_private.h"
 #include "report/fields.h"
 
@@ -63,13 +64,12 @@ static void add_flows(struct log_line *line, const struct flow *up, const struct
 	log_line_add_number(line, " dropped=", up->dropped + down->dropped);
 }
 
-/* What its whole life was waited for. The sockets are open still. */
-static void add_waits(struct log_line *line, const struct pair *pair, const struct wait_totals *life)
+static void add_waits(struct log_line *line, const struct life *life)
 {
-	struct verdict verdict = pair_verdict_of_life(pair, life);
+	struct verdict verdict = life_verdict(life);
 
-	log_line_add_number(line, " waited_client_ms=", waits_for(life, SIDE_CLIENT) / 1000);
-	log_line_add_number(line, " waited_target_ms=", waits_for(life, SIDE_TARGET) / 1000);
+	log_line_add_number(line, " waited_client_ms=", life_waited(life, SIDE_CLIENT) / 1000);
+	log_line_add_number(line, " waited_target_ms=", life_waited(life, SIDE_TARGET) / 1000);
 	log_line_add(line, " slow=");
 	log_line_add(line, blame_word(verdict.slow));
 	log_line_add(line, " why=");
@@ -127,20 +127,25 @@ static uint64_t count_attempts(const struct pair *pair)
 	return pair->attempts + (!pair_is_connected(pair) && pair->target.fd >= 0);
 }
 
-static void log_close(struct pair *pair, enum reason reason, uint64_t now, const struct wait_totals *life)
+/* The sockets are open still. */
+static void log_close(struct pair *pair, enum reason reason, uint64_t now_us,
+                      const struct wait_totals *totals)
 {
+	uint64_t now = clock_ms_of(now_us);
 	struct log_line line;
+	struct life life;
 
 	if (!is_logged(pair, reason))
 		return;
 	if (!pair_may_log_close(pair))
 		return;
+	life = pair_judge_life(pair, now_us, totals);
 	line.length = 0; /* to clear all of it would take longer than to fill it */
 	log_line_add_number(&line, "closed pair=", pair->id);
 	add_peers(&line, pair);
 	log_line_add_number(&line, " duration_ms=", now - pair->born);
 	add_flows(&line, &pair->client.from, &pair->target.from, now);
-	add_waits(&line, pair, life);
+	add_waits(&line, &life);
 	log_line_add(&line, " ended_first=");
 	log_line_add(&line, ended_first_name(pair, reason));
 	log_line_add(&line, " reason=");
@@ -150,20 +155,20 @@ static void log_close(struct pair *pair, enum reason reason, uint64_t now, const
 	log_line_write(&line, close_level(pair, reason));
 }
 
-static void count(const struct pair *pair, uint64_t now, const struct wait_totals *life,
+static void count(const struct pair *pair, uint64_t now, const struct wait_totals *totals,
                   struct counters *counters)
 {
 	flow_count(&pair->client.from, UPLOAD, now, counters);
 	flow_count(&pair->target.from, DOWNLOAD, now, counters);
-	counters->waited_us[UPLOAD] += waits_for(life, SIDE_CLIENT);
-	counters->waited_us[DOWNLOAD] += waits_for(life, SIDE_TARGET);
+	counters->waited_us[SIDE_CLIENT] += waits_for(totals, SIDE_CLIENT);
+	counters->waited_us[SIDE_TARGET] += waits_for(totals, SIDE_TARGET);
 }
 
-static void count_close(struct pair *pair, enum reason reason, uint64_t now, const struct wait_totals *life)
+static void count_close(struct pair *pair, enum reason reason, uint64_t now, const struct wait_totals *totals)
 {
 	struct counters *counters = pair_counters(pair);
 
-	count(pair, now, life, counters);
+	count(pair, now, totals, counters);
 	if (reason == REASON_DENIED) {
 		pair_note_denied(pair->set, pair->relay, &pair->ticket.client);
 		return;
@@ -177,11 +182,11 @@ static void count_close(struct pair *pair, enum reason reason, uint64_t now, con
 
 void pair_report_close(struct pair *pair, enum reason reason)
 {
-	uint64_t now_us = clock_us(), now = clock_ms_of(now_us);
-	const struct wait_totals life = pair_waits_totals(pair, now_us, true);
+	uint64_t now = clock_us();
+	const struct wait_totals totals = pair_waits_totals(pair, now, true);
 
-	log_close(pair, reason, now, &life);
-	count_close(pair, reason, now, &life);
+	log_close(pair, reason, now, &totals);
+	count_close(pair, reason, clock_ms_of(now), &totals);
 }
 
 /* ---- records ---- */
@@ -242,10 +247,10 @@ void pair_set_count(const struct pair_set *set, uint64_t now, struct relay_recor
 
 	LIST_FOREACH (pair, &set->pairs, entry) {
 		struct relay_record *relay = &relays[pair->relay->standing->number];
-		const struct wait_totals life = pair_waits_totals(pair, now * 1000, false);
+		const struct wait_totals totals = pair_waits_totals(pair, now * 1000, false);
 
 		relay->pairs++;
-		count(pair, now, &life, &relay->counters);
+		count(pair, now, &totals, &relay->counters);
 	}
 }
 

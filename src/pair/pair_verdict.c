@@ -9,8 +9,9 @@
 #include "base/clock.h"
 #include "base/number.h"
 #include "net/tcp_state.h"
+#include "pair/life.h"
 #include "pair/pair_private.h"
-#include "pair/verdict.h"
+#include "pair/verdict_rules.h"
 
 #include <stdlib.h>
 
@@ -20,6 +21,15 @@
 #define LOOK_AGE_US 30000000
 /* What is younger says too little. */
 #define LOOK_MIN_US 1000000
+/*
+ * Microseconds. At the end of a pair TCP is asked about a side that was waited for, for so long at least. A
+ * path that matters takes longer.
+ */
+#define WORTH_ASKING_US 1000
+/* Moments at which the CPU was looked at tell of now if the last one is no older. */
+#define CPU_AGE_US 6000000
+/* After a life so long, it is asked about both: one may have left unanswered what it was sent. */
+#define LONG_LIFE_US 3000000
 /* Bytes flow if some came within this time. */
 #define FLOWING_US 1000000
 
@@ -37,6 +47,7 @@ struct look {
 struct pair_looks {
 	uint64_t moved; /* bytes, by the last look */
 	struct look last, before;
+	struct life_sums sums; /* of the life up to the last look */
 };
 
 size_t pair_looks_cost(void)
@@ -52,6 +63,11 @@ struct tcp_state pair_tcp_state(const struct peer *peer)
 static const struct peer *peer_of(const struct pair *pair, enum side side)
 {
 	return side == SIDE_CLIENT ? &pair->client : &pair->target;
+}
+
+static const struct pair_looks *looks_of(const struct pair *pair)
+{
+	return pair_is_connected(pair) ? pair->looks : NULL;
 }
 
 static uint64_t moved(const struct pair *pair)
@@ -87,39 +103,23 @@ void pair_look_at_cpu(struct pair_set *set, uint64_t now)
 		cpu_share_note(&set->cpu, now, cpu_time_used());
 }
 
-void pair_look(struct pair *pair, uint64_t now)
-{
-	struct pair_looks *looks;
-	struct tcp_state tcp;
-
-	pair_look_at_cpu(pair->set, now);
-	if (!is_worth_a_look(pair, now))
-		return;
-	if (!pair->looks)
-		pair->looks = calloc(1, sizeof(*pair->looks));
-	looks = pair->looks;
-	if (!looks)
-		return; /* then all is judged since the pair began */
-	looks->moved = moved(pair);
-	looks->before = looks->last;
-	looks->last.at = now;
-	for (enum side side = SIDE_CLIENT; side < SIDES; side++) {
-		tcp = pair_tcp_state(peer_of(pair, side));
-		looks->last.side[side] = side_look(&tcp);
-	}
-}
-
 void pair_looks_free(struct pair *pair)
 {
 	if (pair_is_connected(pair))
 		free(pair->looks);
 }
 
+static void ask_both(const struct pair *pair, struct tcp_state tcp[SIDES])
+{
+	tcp[SIDE_CLIENT] = pair_tcp_state(&pair->client);
+	tcp[SIDE_TARGET] = pair_is_connected(pair) ? pair_tcp_state(&pair->target) : tcp_state(-1);
+}
+
 /* The one that is compared with; none is known of the time before the pair was connected. */
 static const struct look *earlier_look(const struct pair *pair, uint64_t now)
 {
 	static const struct look none;
-	const struct pair_looks *looks = pair_is_connected(pair) ? pair->looks : NULL;
+	const struct pair_looks *looks = looks_of(pair);
 
 	if (!looks)
 		return &none;
@@ -170,6 +170,9 @@ static void gather_side(const struct pair *pair, enum side which, const struct t
 	        .ended = pair_peer_has_ended(peer),
 	        .unanswered_ms = pair_unanswered_ms(peer, tcp, clock_ms_of(now)),
 	};
+	/* A reset has dropped what there was. */
+	if (pair_peer_failed(peer))
+		side->now.unacknowledged = side->now.unsent = TCP_UNKNOWN;
 }
 
 static bool flows(const struct pair *pair, uint64_t now)
@@ -182,11 +185,75 @@ static bool flows(const struct pair *pair, uint64_t now)
 static void gather(const struct pair *pair, const struct tcp_state tcp[SIDES], uint64_t now,
                    struct evidence *evidence)
 {
-	*evidence = (struct evidence){.state = pair_state(pair)};
+	*evidence = (struct evidence){
+	        .state = pair_state(pair),
+	        .flows = flows(pair, now),
+	        .cut_short = pair->client.from.cut || pair->target.from.cut,
+	};
 	if (pair_is_connected(pair))
 		evidence->window = waits_window(&pair->waits, now);
 	for (enum side side = SIDE_CLIENT; side < SIDES; side++)
 		gather_side(pair, side, &tcp[side], now, &evidence->side[side]);
+}
+
+/* ---- a look ---- */
+
+/* Without looking at it now, which costs some system calls. */
+static struct cpu_use cpu_lately(const struct pair_set *set, uint64_t now)
+{
+	return now - set->cpu.at[0] < CPU_AGE_US ? cpu_share_noted(&set->cpu) : (struct cpu_use){0, 0};
+}
+
+static bool is_gone(const struct evidence *evidence)
+{
+	return verdict_is_gone(&evidence->side[SIDE_CLIENT]) || verdict_is_gone(&evidence->side[SIDE_TARGET]);
+}
+
+/* Counts and judges what was waited for since the look before. */
+static void settle_life(struct pair *pair, const struct evidence *evidence)
+{
+	struct wait_totals stretch = waits_take(&pair->waits);
+	struct counters *counters = pair_counters(pair);
+	struct life life = {.length = 0};
+
+	counters->waited_us[SIDE_CLIENT] += waits_for(&stretch, SIDE_CLIENT);
+	counters->waited_us[SIDE_TARGET] += waits_for(&stretch, SIDE_TARGET);
+
+	stretch.length = evidence->side[SIDE_CLIENT].lately.span;
+	life_add(&life, evidence, &stretch);
+	life_keep(&pair->looks->sums, &life);
+}
+
+static void keep_look(struct pair_looks *looks, const struct tcp_state tcp[SIDES], uint64_t moved,
+                      uint64_t now)
+{
+	looks->moved = moved;
+	looks->before = looks->last;
+	looks->last.at = now;
+	for (enum side side = SIDE_CLIENT; side < SIDES; side++)
+		looks->last.side[side] = side_look(&tcp[side]);
+}
+
+/* While a side leaves unanswered what it was sent, it is not known yet what that was: it may come again. */
+void pair_look(struct pair *pair, uint64_t now)
+{
+	struct tcp_state tcp[SIDES];
+	struct evidence evidence;
+
+	pair_look_at_cpu(pair->set, now);
+	if (!is_worth_a_look(pair, now))
+		return;
+	if (!pair->looks)
+		pair->looks = calloc(1, sizeof(*pair->looks));
+	if (!pair->looks)
+		return; /* then all is judged since the pair began */
+	ask_both(pair, tcp);
+	gather(pair, tcp, now, &evidence);
+	if (is_gone(&evidence))
+		return;
+	evidence.cpu = cpu_lately(pair->set, now);
+	settle_life(pair, &evidence);
+	keep_look(pair->looks, tcp, moved(pair), now);
 }
 
 /* ---- a record ---- */
@@ -221,16 +288,13 @@ static enum blame speaker(const struct wait_window *window)
 
 void pair_verdict_describe(const struct pair *pair, struct cpu_use cpu, struct pair_record *record)
 {
-	const struct tcp_state tcp[SIDES] = {
-	        pair_tcp_state(&pair->client),
-	        pair_is_connected(pair) ? pair_tcp_state(&pair->target) : tcp_state(-1),
-	};
 	uint64_t now = clock_us();
+	struct tcp_state tcp[SIDES];
 	struct evidence evidence;
 
+	ask_both(pair, tcp);
 	gather(pair, tcp, now, &evidence);
 	evidence.cpu = cpu;
-	evidence.flows = flows(pair, now);
 	record->verdict = verdict_judge(&evidence);
 	record->since_ms = since_ms(pair, &evidence, now);
 	record->last_from = speaker(&evidence.window);
@@ -244,21 +308,51 @@ void pair_verdict_describe(const struct pair *pair, struct cpu_use cpu, struct p
 
 /* ---- a life ---- */
 
-/* TCP is asked only if it can tell more: about a sink. A flow that was paused for memory has one, too. */
-static struct tcp_state ask_of(const struct pair *pair, enum side side, enum wait longest)
+static enum wait longest_wait(const struct wait_totals *totals)
 {
-	bool may_be_slow = longest == WAIT_MEMORY || longest == WAIT_SINK + side;
+	enum wait longest = 0;
 
-	return may_be_slow ? pair_tcp_state(peer_of(pair, side)) : tcp_state(-1);
+	for (enum wait wait = 1; wait < WAITS; wait++)
+		if (totals->time[wait] > totals->time[longest])
+			longest = wait;
+	return longest;
 }
 
-struct verdict pair_verdict_of_life(const struct pair *pair, const struct wait_totals *life)
+/* TCP is asked only if it can tell more. */
+static struct tcp_state ask_of(const struct pair *pair, enum side side, const struct wait_totals *totals)
 {
-	enum wait longest = verdict_longest_wait(life);
-	const struct tcp_state tcp[SIDES] = {ask_of(pair, SIDE_CLIENT, longest),
-	                                     ask_of(pair, SIDE_TARGET, longest)};
+	enum wait longest = longest_wait(totals);
+	bool may_be_slow = longest != WAIT_CONNECTING && waits_side(longest) == side &&
+	                   totals->time[longest] >= WORTH_ASKING_US;
+
+	if (!pair_is_connected(pair) || (!may_be_slow && totals->length < LONG_LIFE_US))
+		return tcp_state(-1);
+	return pair_tcp_state(peer_of(pair, side));
+}
+
+/* What is not judged yet, now (clock_us) that the pair ends. */
+static void add_last_stretch(struct life *life, const struct pair *pair, uint64_t now,
+                             const struct wait_totals *totals)
+{
+	const struct tcp_state tcp[SIDES] = {ask_of(pair, SIDE_CLIENT, totals),
+	                                     ask_of(pair, SIDE_TARGET, totals)};
+	const struct pair_looks *looks = looks_of(pair);
+	struct wait_totals stretch = *totals;
 	struct evidence evidence;
 
-	gather(pair, tcp, clock_us(), &evidence);
-	return verdict_of_life(&evidence, life);
+	gather(pair, tcp, now, &evidence);
+	evidence.cpu = cpu_lately(pair->set, now);
+	if (looks && looks->last.at > 0)
+		stretch.length = now - looks->last.at;
+	life_add(life, &evidence, &stretch);
+}
+
+struct life pair_judge_life(const struct pair *pair, uint64_t now, const struct wait_totals *totals)
+{
+	struct life life = {.length = totals->length};
+
+	add_last_stretch(&life, pair, now, totals);
+	if (looks_of(pair))
+		life_recall(&life, &looks_of(pair)->sums);
+	return life;
 }

@@ -8,6 +8,8 @@
 #include <string.h>
 
 /*
+ * A pause for memory lasts until the flow's own sink takes something, as one at the high watermark does.
+ *
  * A sink that has not taken all of a portion yet is what is waited for, though a limit pauses the source. At
  * the end of a pair that is so until the sink has acknowledged the last byte.
  */
@@ -15,10 +17,8 @@ static enum hold describe_hold(const struct peer *source)
 {
 	const struct flow *flow = &source->from;
 
-	if (flow->pause == PAUSE_HIGH)
+	if (flow->pause == PAUSE_HIGH || flow->pause == PAUSE_MEMORY)
 		return HOLD_HIGH;
-	if (flow->pause == PAUSE_MEMORY)
-		return HOLD_MEMORY;
 	if (flow->queued > 0 || pair_opposite(source)->owes)
 		return HOLD_SINK;
 	return flow->pause == PAUSE_RATE ? HOLD_RATE : HOLD_NONE;

@@ -6,7 +6,7 @@
  *   a flow is held, paused or lags      its sink, the path to it, or something of ours
  *   the silence is long for this pair   nobody: idle
  *   half of the window was silence      whoever has ended it, or its path, or our receive buffer
- *   the worker's CPU is full            we
+ *   the worker's CPU is full            we; for lack of memory if that makes the pieces small
  *
  * What the kernel does not tell never makes a rule hold.
  */
@@ -134,7 +134,7 @@ static bool waits_for_the_question(const struct evidence *evidence, enum side si
 	       window->typical_gap[side] >= its->now.rtt_min + ACK_DELAY_US;
 }
 
-static struct verdict judge_turn(const struct evidence *evidence, enum side side)
+struct verdict verdict_of_turn(const struct evidence *evidence, enum side side)
 {
 	if (waits_for_the_question(evidence, side))
 		return of_side(side, verdict_is_shut(&evidence->side[side]) ? WHY_READING : WHY_PATH);
@@ -143,7 +143,7 @@ static struct verdict judge_turn(const struct evidence *evidence, enum side side
 	return of_side(side, side == SIDE_TARGET ? WHY_ANSWER : WHY_THINKING);
 }
 
-static struct verdict judge_sending(const struct evidence *evidence, enum side side)
+struct verdict verdict_of_sending(const struct evidence *evidence, enum side side)
 {
 	const struct side_evidence *its = &evidence->side[side];
 
@@ -158,7 +158,8 @@ static struct verdict judge_source(const struct evidence *evidence, enum side si
 {
 	const struct silence silence = silence_of(evidence, side);
 
-	return silence.turn >= silence.sending ? judge_turn(evidence, side) : judge_sending(evidence, side);
+	return silence.turn >= silence.sending ? verdict_of_turn(evidence, side)
+	                                       : verdict_of_sending(evidence, side);
 }
 
 static uint64_t waited_for(const struct evidence *evidence, enum side side)
@@ -174,8 +175,7 @@ static enum side waited_for_longer(const struct evidence *evidence)
 	                                                                             : SIDE_TARGET;
 }
 
-/* Of what was waited for a side, as much as the worker itself may have come late. */
-static uint64_t lateness(const struct evidence *evidence, enum side side)
+uint64_t verdict_lateness(const struct evidence *evidence, enum side side)
 {
 	const struct wait_window *window = &evidence->window;
 	uint64_t gap = window->typical_gap[side];
@@ -187,7 +187,7 @@ static uint64_t lateness(const struct evidence *evidence, enum side side)
 
 static bool is_waited_for(const struct evidence *evidence, enum side side)
 {
-	uint64_t waited = waited_for(evidence, side), late = lateness(evidence, side);
+	uint64_t waited = waited_for(evidence, side), late = verdict_lateness(evidence, side);
 
 	return waited > late && verdict_is_share(waited - late, WAIT_SHARE, evidence->window.length);
 }
@@ -198,7 +198,7 @@ static uint64_t paused(const struct wait_window *window, enum direction flow)
 {
 	const uint64_t *held = window->held[flow];
 
-	return held[HOLD_HIGH] + held[HOLD_MEMORY] + held[HOLD_RATE];
+	return held[HOLD_HIGH] + held[HOLD_RATE];
 }
 
 static uint64_t held(const struct wait_window *window, enum direction flow)
@@ -206,9 +206,9 @@ static uint64_t held(const struct wait_window *window, enum direction flow)
 	return window->held[flow][HOLD_SINK] + paused(window, flow);
 }
 
-static bool is_mostly(const struct wait_window *window, enum direction flow, enum hold what)
+static bool is_limited_by_rate(const struct wait_window *window, enum direction flow)
 {
-	return 2 * window->held[flow][what] > held(window, flow);
+	return 2 * window->held[flow][HOLD_RATE] > held(window, flow);
 }
 
 /* A source that is paused for some of the time is not limited by that if it says nothing for longer. */
@@ -227,8 +227,7 @@ static bool may_be_held_up(const struct evidence *evidence, enum direction flow)
 {
 	const struct side_evidence *sink = &evidence->side[side_of_sink(flow)];
 
-	return is_mostly(&evidence->window, flow, HOLD_MEMORY) ||
-	       is_mostly(&evidence->window, flow, HOLD_RATE) || !verdict_takes_at_once(sink) ||
+	return is_limited_by_rate(&evidence->window, flow) || !verdict_takes_at_once(sink) ||
 	       verdict_fills_our_buffer(sink);
 }
 
@@ -249,21 +248,27 @@ static enum direction held_longer(const struct wait_window *window)
 	return window->held_for[UPLOAD] > window->held_for[DOWNLOAD] ? UPLOAD : DOWNLOAD;
 }
 
-static struct verdict judge_sink(const struct evidence *evidence, enum direction flow)
+struct verdict verdict_of_sink(const struct evidence *evidence, enum side side)
 {
-	enum side sink = side_of_sink(flow);
-	const struct side_evidence *side = &evidence->side[sink];
+	const struct side_evidence *sink = &evidence->side[side];
 
-	if (is_mostly(&evidence->window, flow, HOLD_RATE) && !verdict_lags(side))
-		return of_relay(WHY_RATE);
-	if (!side->now.known || verdict_is_shut(side))
-		return of_side(sink, WHY_READING);
-	if (verdict_fills_our_buffer(side))
+	if (!sink->now.known || verdict_is_shut(sink))
+		return of_side(side, WHY_READING);
+	if (verdict_fills_our_buffer(sink))
 		return of_relay(WHY_BUFFER);
-	/* A sink that is slow itself fills memory as well, and is the cause. */
-	if (is_mostly(&evidence->window, flow, HOLD_MEMORY) && !verdict_lags(side))
-		return of_relay(WHY_MEMORY);
-	return of_side(sink, verdict_is_local(side) ? WHY_READING : WHY_PATH);
+	return of_side(side, verdict_is_local(sink) ? WHY_READING : WHY_PATH);
+}
+
+struct verdict verdict_of_rate(const struct evidence *evidence, enum side side)
+{
+	return verdict_is_behind(&evidence->side[side]) ? verdict_of_sink(evidence, side)
+	                                                : of_relay(WHY_RATE);
+}
+
+static struct verdict judge_held(const struct evidence *evidence, enum direction flow)
+{
+	return is_limited_by_rate(&evidence->window, flow) ? verdict_of_rate(evidence, side_of_sink(flow))
+	                                                   : verdict_of_sink(evidence, side_of_sink(flow));
 }
 
 /* ---- together ---- */
@@ -278,17 +283,22 @@ uint64_t verdict_paused(const struct evidence *evidence, enum direction flow)
 	return permille(paused(&evidence->window, flow), evidence->window.length);
 }
 
+/* A limit on the rate counts where it is the sink that does not keep up. */
+static uint64_t held_by(const struct evidence *evidence, enum side sink)
+{
+	const uint64_t *held = evidence->window.held[side_opposite(sink)];
+	uint64_t limited = verdict_of_rate(evidence, sink).slow == BLAME_RELAY ? 0 : held[HOLD_RATE];
+
+	return held[HOLD_SINK] + held[HOLD_HIGH] + limited;
+}
+
 uint64_t verdict_waited(const struct evidence *evidence, enum side side)
 {
-	const struct wait_window *window = &evidence->window;
-	const uint64_t *held_by_it = window->held[side_opposite(side)];
-
 	if (evidence->state == STATE_WAITING)
 		return side == SIDE_CLIENT ? 1000 : 0;
 	if (evidence->state == STATE_CONNECTING)
 		return side == SIDE_TARGET ? 1000 : 0;
-	return permille(waited_for(evidence, side) + held_by_it[HOLD_SINK] + held_by_it[HOLD_HIGH],
-	                window->length);
+	return permille(waited_for(evidence, side) + held_by(evidence, side), evidence->window.length);
 }
 
 /* What is certain at once. True if anything is. */
@@ -307,6 +317,11 @@ static bool judge_plain(const struct evidence *evidence, struct verdict *verdict
 	return true;
 }
 
+bool verdict_is_for_cpu(const struct evidence *evidence)
+{
+	return evidence->flows && evidence->cpu.wanted >= CPU_FULL;
+}
+
 struct verdict verdict_judge(const struct evidence *evidence)
 {
 	bool up = is_limited(evidence, UPLOAD), down = is_limited(evidence, DOWNLOAD);
@@ -316,78 +331,14 @@ struct verdict verdict_judge(const struct evidence *evidence)
 	if (judge_plain(evidence, &verdict))
 		return verdict;
 	if (up && down)
-		return judge_sink(evidence, held_longer(&evidence->window));
+		return judge_held(evidence, held_longer(&evidence->window));
 	if (up || down)
-		return judge_sink(evidence, up ? UPLOAD : DOWNLOAD);
+		return judge_held(evidence, up ? UPLOAD : DOWNLOAD);
 	if (is_idle(evidence))
 		return nobody;
 	if (is_waited_for(evidence, side))
 		return judge_source(evidence, side);
-	return evidence->flows && evidence->cpu.wanted >= CPU_FULL ? of_relay(WHY_CPU) : nobody;
-}
-
-/* A sink that is slow itself fills memory as well, and is the cause. */
-static struct verdict judge_memory(const struct evidence *evidence)
-{
-	for (enum side side = SIDE_CLIENT; side < SIDES; side++)
-		if (verdict_is_shut(&evidence->side[side]))
-			return of_side(side, WHY_READING);
-	return of_relay(WHY_MEMORY);
-}
-
-static struct verdict judge_wait(const struct evidence *evidence, enum wait wait)
-{
-	if (wait >= WAIT_SENDING)
-		return judge_sending(evidence, wait - WAIT_SENDING);
-	if (wait >= WAIT_TURN)
-		return judge_turn(evidence, wait - WAIT_TURN);
-	if (wait >= WAIT_SINK)
-		return judge_sink(evidence, (enum direction)side_opposite(wait - WAIT_SINK));
-	if (wait == WAIT_CONNECTING)
-		return of_side(SIDE_TARGET, WHY_CONNECTING);
-	return wait == WAIT_MEMORY ? judge_memory(evidence) : of_relay(WHY_RATE);
-}
-
-/* Two sinks held a flow each, for about the same time: see held_longer. */
-static enum wait held_first(const struct wait_totals *life, enum wait longest)
-{
-	enum wait first = WAIT_SINK + side_of_sink(life->was_held);
-	bool is_sink = longest == WAIT_SINK + SIDE_CLIENT || longest == WAIT_SINK + SIDE_TARGET;
-
-	return is_sink && life->both_held &&
-	                       verdict_is_share(life->time[first], SAME_SHARE, life->time[longest])
-	               ? first
-	               : longest;
-}
-
-enum wait verdict_longest_wait(const struct wait_totals *life)
-{
-	enum wait longest = 0;
-
-	for (enum wait wait = 1; wait < WAITS; wait++)
-		if (life->time[wait] > life->time[longest])
-			longest = wait;
-	return held_first(life, longest);
-}
-
-/* For most of it nothing was waited for. */
-static bool was_idle(const struct wait_totals *life, enum wait longest)
-{
-	uint64_t waited = 0;
-
-	for (enum wait wait = 0; wait < WAITS; wait++)
-		waited += life->time[wait];
-	return life->length > waited && life->length - waited > life->time[longest];
-}
-
-struct verdict verdict_of_life(const struct evidence *evidence, const struct wait_totals *life)
-{
-	enum wait wait = verdict_longest_wait(life);
-	struct verdict verdict;
-
-	if (judge_plain(evidence, &verdict))
-		return verdict;
-	if (life->time[wait] == 0 || was_idle(life, wait))
-		return nobody;
-	return judge_wait(evidence, wait);
+	if (verdict_is_for_cpu(evidence))
+		return of_relay(evidence->cut_short ? WHY_MEMORY : WHY_CPU);
+	return nobody;
 }

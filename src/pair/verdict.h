@@ -31,18 +31,13 @@ struct evidence {
 	struct side_evidence side[SIDES];
 	struct cpu_use cpu; /* of the worker */
 	bool flows;         /* bytes have come lately */
+	bool cut_short;     /* memory is so short that they are read in small pieces */
 };
 
 /* Of the window: the last one to six seconds, see waits.h. */
 struct verdict verdict_judge(const struct evidence *evidence);
 /* For how much of the window a side was waited for: permille. A pair that is idle waits for nobody. */
 uint64_t verdict_waited(const struct evidence *evidence, enum side side);
-/*
- * What most of a pair's life was waited for; nobody if nothing was for longer. Of the evidence it needs the
- * state and the sides.
- */
-enum wait verdict_longest_wait(const struct wait_totals *life);
-struct verdict verdict_of_life(const struct evidence *evidence, const struct wait_totals *life);
 
 /* For how much of the window a flow was paused: permille. */
 uint64_t verdict_paused(const struct evidence *evidence, enum direction flow);

@@ -89,6 +89,19 @@ static inline bool verdict_is_share(uint64_t part, uint64_t permille, uint64_t w
 	return whole > 0 && part >= whole * permille / 1000;
 }
 
+/* verdict.c: why it is slow if so much of the window was waited for a side for that. */
+
+struct verdict verdict_of_turn(const struct evidence *evidence, enum side side);
+struct verdict verdict_of_sending(const struct evidence *evidence, enum side side);
+/* It did not take what there was. */
+struct verdict verdict_of_sink(const struct evidence *evidence, enum side side);
+/* A limit on the rate paused what comes for it. */
+struct verdict verdict_of_rate(const struct evidence *evidence, enum side side);
+/* Of what was waited for a side, as much as the worker itself may have come late: microseconds. */
+uint64_t verdict_lateness(const struct evidence *evidence, enum side side);
+/* Bytes come, and the worker has no CPU to spare. */
+bool verdict_is_for_cpu(const struct evidence *evidence);
+
 /* verdict_tcp.c: what TCP says about a side. None of these holds if the kernel does not tell. */
 
 /* Nothing between us and it can be slow. True if it is not known of a path. */
@@ -103,6 +116,8 @@ uint64_t verdict_still_coming(const struct side_evidence *side, uint64_t length)
 uint64_t verdict_path_gap(const struct side_evidence *side);
 /* It leaves its window shut. */
 bool verdict_is_shut(const struct side_evidence *side);
+/* It does not keep up, though what is queued may not show it. */
+bool verdict_is_behind(const struct side_evidence *side);
 /* It takes whatever it gets. */
 bool verdict_takes_at_once(const struct side_evidence *side);
 /* All that may be under way to it is, and nothing is lost. */

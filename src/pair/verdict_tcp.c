@@ -15,7 +15,7 @@ uint64_t verdict_lag(const struct side_evidence *side)
 	const struct tcp_change *lately = &side->lately;
 	uint64_t taking = is_known(lately->busy) ? lately->busy : lately->span;
 
-	if (!side->now.known || !is_known(lately->acknowledged))
+	if (!side->now.known || !is_known(lately->acknowledged) || !is_known(side->now.unacknowledged))
 		return TCP_UNKNOWN;
 	if (side->now.unacknowledged == 0)
 		return 0;
@@ -60,6 +60,14 @@ bool verdict_is_shut(const struct side_evidence *side)
 	const struct tcp_change *lately = &side->lately;
 
 	return is_known(lately->shut) && verdict_is_share(lately->shut, SHUT_SHARE, lately->busy);
+}
+
+bool verdict_is_behind(const struct side_evidence *side)
+{
+	const struct tcp_change *lately = &side->lately;
+
+	return verdict_lags(side) ||
+	       (verdict_is_shut(side) && verdict_is_share(lately->busy, WAIT_SHARE, lately->span));
 }
 
 bool verdict_takes_at_once(const struct side_evidence *side)

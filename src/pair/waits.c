@@ -26,9 +26,7 @@
 
 static enum wait held_wait(enum direction direction, enum hold hold)
 {
-	if (hold == HOLD_MEMORY)
-		return WAIT_MEMORY;
-	return hold == HOLD_RATE ? WAIT_RATE : WAIT_SINK + side_of_sink(direction);
+	return (hold == HOLD_RATE ? WAIT_RATE : WAIT_SINK) + side_of_sink(direction);
 }
 
 static bool is_silence(const enum hold hold[DIRECTIONS])
@@ -67,6 +65,8 @@ static void live_bucket(struct waits *waits)
 	add_bucket(&waits->now, time);
 	for (enum wait wait = 0; wait < WAITS; wait++)
 		live(waits, wait, time[wait]);
+	for (enum side side = SIDE_CLIENT; side < SIDES; side++)
+		waits->turns[side] += waits->now.turns[side];
 }
 
 /* ---- buckets ---- */
@@ -305,21 +305,44 @@ struct wait_window waits_window(const struct waits *waits, uint64_t now)
 	return window;
 }
 
+/* Without the current bucket. */
+static struct wait_totals lived(const struct waits *waits)
+{
+	struct wait_totals totals = {
+	        .turns = {waits->turns[SIDE_CLIENT], waits->turns[SIDE_TARGET]},
+	        .both_held = waits->was_held,
+	        .was_held = waits->was_held & BIT(DOWNLOAD) ? DOWNLOAD : UPLOAD,
+	};
+
+	for (enum wait wait = 0; wait < WAITS; wait++)
+		totals.time[wait] = (uint64_t)waits->life[wait].ms * 1000;
+	return totals;
+}
+
 struct wait_totals waits_totals(const struct waits *waits, uint64_t now, bool closing)
 {
 	uint64_t time = time_until(waits, now);
 	struct waits then = *waits;
-	struct wait_totals totals = {
-	        .both_held = then.was_held,
-	        .was_held = then.was_held & BIT(DOWNLOAD) ? DOWNLOAD : UPLOAD,
-	};
+	struct wait_totals totals;
 
 	(void)pass(&then, time);
 	if (closing && is_silence(then.hold))
 		charge_due(&then, time);
-	for (enum wait wait = 0; wait < WAITS; wait++)
-		totals.time[wait] = (uint64_t)then.life[wait].ms * 1000;
+	totals = lived(&then);
 	add_bucket(&then.now, totals.time);
+	for (enum side side = SIDE_CLIENT; side < SIDES; side++)
+		totals.turns[side] += then.now.turns[side];
+	return totals;
+}
+
+struct wait_totals waits_take(struct waits *waits)
+{
+	struct wait_totals totals = lived(waits);
+
+	totals.time[WAIT_CONNECTING] = 0;
+	for (enum wait wait = WAIT_CONNECTING + 1; wait < WAITS; wait++)
+		waits->life[wait].ms = 0;
+	waits->turns[SIDE_CLIENT] = waits->turns[SIDE_TARGET] = 0;
 	return totals;
 }
 

@@ -34,11 +34,10 @@ static inline enum side side_of_sink(enum direction flow)
 
 /* What a flow waits for. */
 enum __attribute__((packed)) hold {
-	HOLD_NONE,   /* nothing: its source may speak */
-	HOLD_SINK,   /* its sink does not take what is queued; the source is read all the same */
-	HOLD_HIGH,   /* the same, and the source is paused */
-	HOLD_MEMORY, /* paused for memory */
-	HOLD_RATE,   /* paused for a limit of ours, and nothing is queued */
+	HOLD_NONE, /* nothing: its source may speak */
+	HOLD_SINK, /* its sink does not take what is queued; the source is read all the same */
+	HOLD_HIGH, /* the same, and the source is paused: its queue is long, or memory is short */
+	HOLD_RATE, /* paused for a limit of ours, and nothing is queued */
 };
 #define HOLDS (HOLD_RATE + 1)
 
@@ -66,22 +65,28 @@ struct wait_window {
 	enum side last_from;           /* if so, from whom the last one came */
 };
 
-/* What the time of a life was waited for. */
+/* What time was waited for; all but the first + the side that it is about. */
 enum __attribute__((packed)) wait {
 	WAIT_CONNECTING,                 /* before there was a target */
-	WAIT_MEMORY,                     /* a flow was paused for memory */
-	WAIT_RATE,                       /* or for a limit of ours */
-	WAIT_SINK,                       /* + side: it took nothing */
-	WAIT_TURN = WAIT_SINK + SIDES,   /* + side: it had to say something */
-	WAIT_SENDING = WAIT_TURN + SIDES /* + side: it was saying something, in pieces */
+	WAIT_SINK,                       /* it did not take what there was */
+	WAIT_RATE = WAIT_SINK + SIDES,   /* a limit of ours paused what comes for it */
+	WAIT_TURN = WAIT_RATE + SIDES,   /* it had to say something */
+	WAIT_SENDING = WAIT_TURN + SIDES /* it was saying something, in pieces */
 };
 #define WAITS (WAIT_SENDING + SIDES)
 
-/* All of a life, up to now. Two flows may be held at the same time. */
+/* Of all but WAIT_CONNECTING. */
+static inline enum side waits_side(enum wait wait)
+{
+	return (enum side)((wait - WAIT_SINK) % SIDES);
+}
+
+/* All up to now, since the last waits_take if there was one. Two flows may be held at the same time. */
 struct wait_totals {
 	uint64_t time[WAITS];
+	uint64_t turns[SIDES];   /* how many silences were WAIT_TURN */
 	uint64_t length;         /* for the owner, who knows when it began */
-	bool both_held;          /* it has come about that both flows were */
+	bool both_held;          /* it has come about, at any time, that both flows were */
 	enum direction was_held; /* then, the last time, before the other one was */
 };
 
@@ -105,7 +110,8 @@ struct waits {
 	uint32_t held_since[DIRECTIONS]; /* milliseconds, without what is above 32 bits */
 	float typical_gap[SIDES];        /* 0: there was none */
 	struct wait_bucket now, before;
-	struct wait_long life[WAITS]; /* without the current bucket */
+	struct wait_long life[WAITS]; /* since the last waits_take; without the current bucket */
+	uint32_t turns[SIDES];        /* the same */
 	enum hold hold[DIRECTIONS];
 	/*
 	 * A bit for each side: it has spoken last; its last read did not empty its socket; it has ended; its
@@ -131,6 +137,8 @@ struct wait_window waits_window(const struct waits *waits, uint64_t now);
  * idle.
  */
 struct wait_totals waits_totals(const struct waits *waits, uint64_t now, bool closing);
+/* The totals but for the current bucket. They begin anew; only the time before there was a target stays. */
+struct wait_totals waits_take(struct waits *waits);
 /* How long one side was waited for, in all. The target is also waited for while it is sought. */
 uint64_t waits_for(const struct wait_totals *totals, enum side side);
 /* A silence of so long is nobody's: both sides have said what they had to say. */

@@ -110,7 +110,7 @@ static bool enter(struct origins *origins, const union client_address *client, u
 
 bool origins_enter(struct origins *origins, const union client_address *client, unsigned ipv6_prefix)
 {
-	return enter(origins, client, ipv6_prefix, max_of(origins));
+	return enter(origins, client, ipv6_prefix, origins_max(origins));
 }
 
 bool origins_enter_again(struct origins *origins, const union client_address *client, unsigned ipv6_prefix)

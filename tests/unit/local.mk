@@ -70,6 +70,7 @@ UNIT_TESTS = \
 	tests/unit/pair/test_pair_records \
 	tests/unit/pair/test_pair_tuning \
 	tests/unit/pair/test_pair_verdict \
+	tests/unit/pair/test_life \
 	tests/unit/pair/test_verdict \
 	tests/unit/pair/test_waits \
 	tests/unit/relay/test_admission \
@@ -359,6 +360,8 @@ tests_unit_pair_test_pair_verdict_SOURCES = tests/unit/pair/test_pair_verdict.c 
 tests_unit_pair_test_pair_verdict_LDFLAGS = $(FAULTS_WRAP) -Wl,--wrap=tcp_state
 tests_unit_pair_test_pair_verdict_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_pair_test_pair_verdict_LDADD = $(UNIT_LIBS)
+tests_unit_pair_test_life_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_pair_test_life_LDADD = $(UNIT_LIBS)
 tests_unit_pair_test_verdict_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_pair_test_verdict_LDADD = $(UNIT_LIBS)
 tests_unit_pair_test_pair_vanish_SOURCES = tests/unit/pair/test_pair_vanish.c tests/unit/pair/pair_stage.c tests/unit/faults.c

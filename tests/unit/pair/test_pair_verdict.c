@@ -4,6 +4,8 @@
  */
 #include "build_config.h"
 
+#include "base/clock.h"
+#include "pair/life.h"
 #include "pair/pair_stage.h"
 
 #define WORTH_A_LOOK 65536
@@ -195,11 +197,12 @@ START_TEST(look_without_memory_costs_nothing)
 }
 END_TEST
 
-/* At the end of a pair TCP is asked only about a side that was waited for most because it took nothing. */
-START_TEST(life_asks_tcp_only_about_a_sink)
+/* At the end of a pair TCP is asked about whom was waited for, if that was long enough to be of a path. */
+START_TEST(end_asks_tcp_only_where_it_can_tell_more)
 {
-	struct wait_totals life = {.length = 0};
+	struct wait_totals totals = {.length = 2999999};
 	struct verdict verdict;
+	struct life life;
 	int client;
 
 	begin(TEXTS("high_watermark=64K"));
@@ -208,16 +211,90 @@ START_TEST(life_asks_tcp_only_about_a_sink)
 	fill(client, &only_pair()->client.from);
 	run_for(20);
 	asked = 0;
-	life.time[WAIT_TURN + SIDE_CLIENT] = 2;
-	verdict = pair_verdict_of_life(only_pair(), &life);
-	ck_assert_int_eq(verdict.slow, BLAME_CLIENT);
-	ck_assert_int_eq(verdict.why, WHY_THINKING);
+	totals.time[WAIT_CONNECTING] = 2999999;
+	totals.time[WAIT_TURN + SIDE_CLIENT] = 999;
+	(void)pair_judge_life(only_pair(), clock_us(), &totals);
+	totals.time[WAIT_CONNECTING] = 0;
+	(void)pair_judge_life(only_pair(), clock_us(), &totals);
 	ck_assert_uint_eq(asked, 0);
-	life.time[WAIT_SINK + SIDE_TARGET] = 3;
-	verdict = pair_verdict_of_life(only_pair(), &life);
+	totals.time[WAIT_TURN + SIDE_CLIENT] = 1000;
+	(void)pair_judge_life(only_pair(), clock_us(), &totals);
+	ck_assert_uint_eq(asked, 1);
+	totals.time[WAIT_SINK + SIDE_TARGET] = 1600000;
+	life = pair_judge_life(only_pair(), clock_us(), &totals);
+	verdict = life_verdict(&life);
 	ck_assert_int_eq(verdict.slow, BLAME_TARGET);
 	ck_assert_int_eq(verdict.why, WHY_READING);
-	ck_assert_uint_eq(asked, 1);
+	ck_assert_uint_eq(asked, 2);
+	totals.length = 3000000; /* so long that one may have vanished */
+	(void)pair_judge_life(only_pair(), clock_us(), &totals);
+	ck_assert_uint_eq(asked, 4);
+}
+END_TEST
+
+static struct life life_now(void)
+{
+	uint64_t now = clock_us();
+	const struct wait_totals totals = pair_waits_totals(only_pair(), now, true);
+
+	return pair_judge_life(only_pair(), now, &totals);
+}
+
+/* A look judges the stretch before it, and the next one what has come since. */
+START_TEST(life_is_judged_at_each_look)
+{
+	const uint64_t *waited;
+	uint64_t sent = 0, before;
+	int client, server;
+	struct life life;
+
+	begin(NULL);
+	client = join();
+	server = meet_open(target);
+	waited = relay->standing->tallies[0].counters.waited_us;
+	relay_bytes(client, server, &sent, WORTH_A_LOOK);
+	only_pair()->waits.life[WAIT_SENDING + SIDE_CLIENT].ms = 2000;
+	before = pair_waits_totals(only_pair(), clock_us(), false).time[WAIT_SENDING + SIDE_CLIENT];
+	fill_bucket(only_pair());
+	relay_bytes(client, server, &sent, 10);
+	ck_assert_ptr_nonnull(only_pair()->looks);
+	ck_assert_uint_ge(waited[SIDE_CLIENT], 2000000);
+	ck_assert_uint_lt(pair_waits_totals(only_pair(), clock_us(), false).time[WAIT_SENDING + SIDE_CLIENT],
+	                  before);
+	ck_assert_uint_lt(waited[SIDE_TARGET], 1000000);
+	only_pair()->waits.life[WAIT_TURN + SIDE_TARGET].ms = 1500;
+	life = life_now();
+	ck_assert_int_eq(life_verdict(&life).slow, BLAME_CLIENT);
+	ck_assert_int_eq(life_verdict(&life).why, WHY_SENDING);
+	only_pair()->waits.life[WAIT_TURN + SIDE_TARGET].ms = 3500;
+	life = life_now();
+	ck_assert_int_eq(life_verdict(&life).slow, BLAME_TARGET);
+	ck_assert_int_eq(life_verdict(&life).why, WHY_ANSWER);
+	ck_assert_uint_ge(life_waited(&life, SIDE_CLIENT), 2000000);
+	loop_reset(client);
+	LOOP_UNTIL(base, ended == 1);
+	ck_assert_uint_ge(waited[SIDE_CLIENT], 2000000);
+	ck_assert_uint_ge(waited[SIDE_TARGET], 3500000);
+}
+END_TEST
+
+/* A reset has dropped what was unacknowledged, so nothing shows that it was taken at once. */
+START_TEST(reset_tells_nothing_of_what_was_on_its_way)
+{
+	struct pair_record record;
+	int client;
+
+	begin(TEXTS("high_watermark=64K"));
+	client = join();
+	meet_open(target);
+	fill(client, &only_pair()->client.from);
+	run_for(20);
+	ck_assert_uint_ne(dump_newest().flow[UPLOAD].sink_queue, RECORD_UNKNOWN);
+	only_pair()->client.from.sink = SINK_FAILED;
+	record = dump_newest();
+	only_pair()->client.from.sink = SINK_OPEN;
+	ck_assert_uint_eq(record.flow[UPLOAD].sink_queue, RECORD_UNKNOWN);
+	ck_assert_uint_eq(record.flow[UPLOAD].lag_ms, RECORD_UNKNOWN);
 }
 END_TEST
 
@@ -234,7 +311,9 @@ int main(void)
 	tcase_add_test(tcase, small_messages_are_never_looked_at);
 	tcase_add_test(tcase, bulk_is_looked_at_once_in_a_bucket);
 	tcase_add_test(tcase, look_without_memory_costs_nothing);
-	tcase_add_test(tcase, life_asks_tcp_only_about_a_sink);
+	tcase_add_test(tcase, end_asks_tcp_only_where_it_can_tell_more);
+	tcase_add_test(tcase, life_is_judged_at_each_look);
+	tcase_add_test(tcase, reset_tells_nothing_of_what_was_on_its_way);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
 }

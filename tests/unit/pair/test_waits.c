@@ -385,14 +385,15 @@ START_TEST(life_has_all_of_it)
 	ask_often(10000, 3 * MS, 9 * MS);
 	hold[DOWNLOAD] = HOLD_RATE;
 	speak(0, TARGET);
-	hold_for(HOUR, DOWNLOAD, HOLD_MEMORY);
+	hold_for(HOUR, DOWNLOAD, HOLD_HIGH);
 	hold_for(5 * SECOND, DOWNLOAD, HOLD_SINK);
 	hold_for(6 * SECOND, DOWNLOAD, HOLD_NONE);
 	seen = life(0, false);
-	ck_assert_uint_eq(seen.time[WAIT_RATE], HOUR);
-	ck_assert_uint_eq(seen.time[WAIT_MEMORY], 5 * SECOND);
-	ck_assert_uint_eq(seen.time[WAIT_SINK + CLIENT], 6 * SECOND);
+	ck_assert_uint_eq(seen.time[WAIT_RATE + CLIENT], HOUR);
+	ck_assert_uint_eq(seen.time[WAIT_RATE + TARGET], 0);
+	ck_assert_uint_eq(seen.time[WAIT_SINK + CLIENT], 11 * SECOND);
 	ck_assert_uint_eq(seen.time[WAIT_SINK + TARGET], 0);
+	ck_assert_uint_eq(seen.turns[TARGET], 10000);
 	ck_assert_uint_eq(seen.time[WAIT_TURN + TARGET], 90 * SECOND);
 	ck_assert_uint_eq(seen.time[WAIT_TURN + CLIENT] + seen.time[WAIT_SENDING + CLIENT], 30 * SECOND);
 }
@@ -443,8 +444,8 @@ END_TEST
 START_TEST(life_is_of_sides)
 {
 	struct wait_totals seen = {{[WAIT_CONNECTING] = 1,
-	                            [WAIT_MEMORY] = 2,
-	                            [WAIT_RATE] = 4,
+	                            [WAIT_RATE + CLIENT] = 2,
+	                            [WAIT_RATE + TARGET] = 4,
 	                            [WAIT_SINK + CLIENT] = 8,
 	                            [WAIT_SINK + TARGET] = 16,
 	                            [WAIT_TURN + CLIENT] = 32,
@@ -455,6 +456,30 @@ START_TEST(life_is_of_sides)
 
 	ck_assert_uint_eq(waits_for(&seen, CLIENT), 8 + 32 + 128);
 	ck_assert_uint_eq(waits_for(&seen, TARGET), 1 + 16 + 64 + 256);
+}
+END_TEST
+
+/* What is taken comes once, but for the search for a target. The current bucket is left. */
+START_TEST(life_begins_anew_when_it_is_taken)
+{
+	struct wait_totals taken;
+
+	begin();
+	waits_begin(&waits, now, 17, 4000);
+	ask_often(300, 3 * MS, 9 * MS);
+	taken = waits_take(&waits);
+	ck_assert_uint_gt(taken.time[WAIT_TURN + TARGET], 2 * SECOND);
+	ck_assert_uint_gt(taken.turns[TARGET], 200);
+	ck_assert_uint_lt(taken.turns[TARGET], 300);
+	ck_assert_uint_eq(taken.time[WAIT_CONNECTING], 0);
+	ck_assert_uint_eq(taken.turns[TARGET] + life(0, false).turns[TARGET], 300);
+	ck_assert_uint_eq(taken.time[WAIT_TURN + TARGET] + life(0, false).time[WAIT_TURN + TARGET],
+	                  2700 * MS);
+	ck_assert_uint_eq(life(0, false).time[WAIT_CONNECTING], 4000 * MS);
+	taken = waits_take(&waits);
+	for (enum wait wait = 0; wait < WAITS; wait++)
+		ck_assert_uint_eq(taken.time[wait], 0);
+	ck_assert_uint_eq(taken.turns[CLIENT] + taken.turns[TARGET], 0);
 }
 END_TEST
 
@@ -557,7 +582,7 @@ static TCase *window_case(void)
 	tcase_add_test(tcase, running_silence_is_nobodys_yet);
 	tcase_add_test(tcase, held_flow_has_no_silence);
 	tcase_add_test(tcase, silence_begins_when_a_hold_ends);
-	tcase_add_loop_test(tcase, pause_without_a_read_ends_a_silence, HOLD_MEMORY, HOLDS);
+	tcase_add_loop_test(tcase, pause_without_a_read_ends_a_silence, HOLD_HIGH, HOLDS);
 	tcase_add_test(tcase, short_gap_counts_if_the_socket_was_empty);
 	tcase_add_test(tcase, who_was_due_has_ended_the_silence);
 	tcase_add_test(tcase, more_may_come_while_paused);
@@ -585,6 +610,7 @@ static TCase *life_case(void)
 	tcase_add_test(tcase, life_is_no_longer_than_it_was);
 	tcase_add_test(tcase, life_is_of_sides);
 	tcase_add_test(tcase, life_begins_before_the_target);
+	tcase_add_test(tcase, life_begins_anew_when_it_is_taken);
 	tcase_add_test(tcase, clock_that_is_behind_is_no_loss);
 	tcase_add_test(tcase, last_silence_is_of_who_is_due);
 	tcase_add_test(tcase, idle_silence_is_nobodys);

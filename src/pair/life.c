@@ -1,0 +1,213 @@
+#include "build_config.h"
+
+#include "pair/life.h"
+
+#include "base/number.h"
+#include "pair/verdict_rules.h"
+
+/* ---- causes and verdicts ---- */
+
+#define OF_CLIENT(cause, why) [(cause) + SIDE_CLIENT] = {BLAME_CLIENT, why}
+#define OF_TARGET(cause, why) [(cause) + SIDE_TARGET] = {BLAME_TARGET, why}
+#define OF_RELAY(cause, why)  [cause] = {BLAME_RELAY, why}
+
+static const struct verdict verdicts[CAUSES] = {
+        OF_CLIENT(CAUSE_READING, WHY_READING),
+        OF_TARGET(CAUSE_READING, WHY_READING),
+        OF_CLIENT(CAUSE_PATH, WHY_PATH),
+        OF_TARGET(CAUSE_PATH, WHY_PATH),
+        OF_CLIENT(CAUSE_SENDING, WHY_SENDING),
+        OF_TARGET(CAUSE_SENDING, WHY_SENDING),
+        OF_CLIENT(CAUSE_TURN, WHY_THINKING),
+        OF_TARGET(CAUSE_TURN, WHY_ANSWER),
+        OF_RELAY(CAUSE_BUFFER, WHY_BUFFER),
+        OF_RELAY(CAUSE_RATE, WHY_RATE),
+        OF_RELAY(CAUSE_MEMORY, WHY_MEMORY),
+        OF_RELAY(CAUSE_CPU, WHY_CPU),
+        OF_CLIENT(CAUSE_UNANSWERED, WHY_UNANSWERED),
+        OF_TARGET(CAUSE_UNANSWERED, WHY_UNANSWERED),
+        [CAUSE_CONNECTING] = {BLAME_TARGET, WHY_CONNECTING},
+};
+
+/* What a verdict says; only the last stretch has the others. */
+static enum cause cause_of(struct verdict verdict)
+{
+	enum cause cause = 0;
+
+	while (cause < CAUSES_KEPT &&
+	       (verdicts[cause].slow != verdict.slow || verdicts[cause].why != verdict.why))
+		cause++;
+	return cause;
+}
+
+/* ---- a stretch ---- */
+
+/* Evidence as of a window that is as long as the stretch. No silence runs any more. */
+static struct evidence evidence_of(const struct evidence *now, const struct wait_totals *stretch)
+{
+	struct evidence evidence = *now;
+
+	evidence.window = (struct wait_window){.length = stretch->length};
+	for (enum side side = SIDE_CLIENT; side < SIDES; side++) {
+		evidence.window.turn[side] = stretch->time[WAIT_TURN + side];
+		evidence.window.turns[side] = (uint32_t)min_u64(stretch->turns[side], UINT32_MAX);
+		evidence.window.sending[side] = stretch->time[WAIT_SENDING + side];
+		evidence.window.typical_gap[side] = now->window.typical_gap[side];
+	}
+	return evidence;
+}
+
+static void add(struct life *life, struct verdict verdict, uint64_t time)
+{
+	if (time > 0)
+		life->time[cause_of(verdict)] += time;
+}
+
+static uint64_t without(uint64_t time, uint64_t part)
+{
+	return time > part ? time - part : 0;
+}
+
+/* What the worker itself may have come late is not the side's. */
+static void leave_out_lateness(const struct evidence *evidence, struct wait_totals *stretch)
+{
+	for (enum side side = SIDE_CLIENT; side < SIDES; side++) {
+		uint64_t late = verdict_lateness(evidence, side);
+
+		stretch->time[WAIT_TURN + side] = without(stretch->time[WAIT_TURN + side], late);
+		stretch->time[WAIT_SENDING + side] = without(stretch->time[WAIT_SENDING + side], late);
+	}
+}
+
+static void add_side(struct life *life, const struct evidence *evidence, const uint64_t time[WAITS],
+                     enum side side)
+{
+	add(life, verdict_of_sink(evidence, side), time[WAIT_SINK + side]);
+	add(life, verdict_of_rate(evidence, side), time[WAIT_RATE + side]);
+	add(life, verdict_of_turn(evidence, side), time[WAIT_TURN + side]);
+	add(life, verdict_of_sending(evidence, side), time[WAIT_SENDING + side]);
+}
+
+/* Whatever else was waited for while a side left unanswered what it was sent, it was waited for that. */
+static void add_unanswered(struct life *life, const struct evidence *evidence, struct wait_totals *stretch)
+{
+	for (enum side side = SIDE_CLIENT; side < SIDES; side++) {
+		uint64_t time = min_u64(evidence->side[side].unanswered_ms * 1000, stretch->length);
+
+		if (!verdict_is_gone(&evidence->side[side]))
+			continue;
+		life->time[CAUSE_UNANSWERED + side] += time;
+		for (enum wait wait = 0; wait < WAITS; wait++)
+			stretch->time[wait] = min_u64(stretch->time[wait], stretch->length - time);
+	}
+}
+
+/* What is left, if nobody was waited for because the worker had no CPU to spare. */
+static void add_cpu(struct life *life, const struct evidence *evidence, const struct wait_totals *stretch)
+{
+	uint64_t waited = 0;
+
+	for (enum wait wait = 0; wait < WAITS; wait++)
+		waited += stretch->time[wait];
+	if (verdict_is_for_cpu(evidence) && stretch->length > waited)
+		life->time[evidence->cut_short ? CAUSE_MEMORY : CAUSE_CPU] += stretch->length - waited;
+}
+
+/* However short its life was, a pair that never got so far has waited for that. */
+static void add_beginning(struct life *life, const struct evidence *evidence, uint64_t connecting)
+{
+	bool seeks = evidence->state == STATE_CONNECTING;
+
+	life->time[CAUSE_CONNECTING] += seeks ? max_u64(connecting, 1) : connecting;
+	if (evidence->state == STATE_WAITING)
+		life->time[CAUSE_TURN + SIDE_CLIENT] += 1;
+}
+
+void life_add(struct life *life, const struct evidence *now, const struct wait_totals *whole)
+{
+	struct wait_totals stretch = *whole;
+	struct evidence evidence;
+
+	add_unanswered(life, now, &stretch);
+	evidence = evidence_of(now, &stretch);
+	leave_out_lateness(&evidence, &stretch);
+	add_beginning(life, now, stretch.time[WAIT_CONNECTING]);
+	add_side(life, &evidence, stretch.time, SIDE_CLIENT);
+	add_side(life, &evidence, stretch.time, SIDE_TARGET);
+	add_cpu(life, &evidence, &stretch);
+	life->both_held = stretch.both_held;
+	life->was_held = stretch.was_held;
+}
+
+/* Rounded up, so that what is told of a life never gets less. */
+void life_keep(struct life_sums *sums, const struct life *life)
+{
+	for (enum cause cause = 0; cause < CAUSES_KEPT; cause++)
+		sums->ms[cause] += (uint32_t)((life->time[cause] + 999) / 1000);
+}
+
+void life_recall(struct life *life, const struct life_sums *sums)
+{
+	for (enum cause cause = 0; cause < CAUSES_KEPT; cause++)
+		life->time[cause] += sums->ms[cause] * 1000ull;
+}
+
+/* ---- all of it ---- */
+
+static enum cause longest_of_sink(const struct life *life, enum side side)
+{
+	return life->time[CAUSE_PATH + side] > life->time[CAUSE_READING + side] ? CAUSE_PATH + side
+	                                                                        : CAUSE_READING + side;
+}
+
+/*
+ * Two sinks held a flow each, for about the same time: peers that write before they read block each other
+ * once one of them rests. It was that one whose flow was held first.
+ */
+static enum cause held_first(const struct life *life, enum cause longest)
+{
+	enum cause first = longest_of_sink(life, side_of_sink(life->was_held));
+
+	return life->both_held && longest < CAUSE_SENDING &&
+	                       verdict_is_share(life->time[first], SAME_SHARE, life->time[longest])
+	               ? first
+	               : longest;
+}
+
+static enum cause longest_of(const struct life *life)
+{
+	enum cause longest = 0;
+
+	for (enum cause cause = 1; cause < CAUSES; cause++)
+		if (life->time[cause] > life->time[longest])
+			longest = cause;
+	return held_first(life, longest);
+}
+
+/* For most of it nothing was waited for. */
+static bool was_idle(const struct life *life, enum cause longest)
+{
+	uint64_t waited = 0;
+
+	for (enum cause cause = 0; cause < CAUSES; cause++)
+		waited += life->time[cause];
+	return life->length > waited && life->length - waited > life->time[longest];
+}
+
+struct verdict life_verdict(const struct life *life)
+{
+	enum cause longest = longest_of(life);
+
+	if (life->time[longest] == 0 || was_idle(life, longest))
+		return (struct verdict){BLAME_NONE, WHY_IDLE};
+	return verdicts[longest];
+}
+
+uint64_t life_waited(const struct life *life, enum side side)
+{
+	uint64_t waited = life->time[CAUSE_UNANSWERED + side];
+
+	for (enum cause cause = CAUSE_READING + side; cause < CAUSE_BUFFER; cause += SIDES)
+		waited += life->time[cause];
+	return side == SIDE_TARGET ? waited + life->time[CAUSE_CONNECTING] : waited;
+}
