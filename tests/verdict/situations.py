@@ -1,6 +1,9 @@
 """The situations that need no path: every class, on either side, with other settings."""
 
-from stage import Pair, Situation
+import time
+
+import truth
+from stage import Pair, Situation, now_us
 
 LONG = 3600 * 1000  # ms: for good
 SIDES = ("client", "target")
@@ -205,6 +208,35 @@ def memory():
                     Pair("say send=100 wait=1000", "say wait=100 rest=100 send=1000"), settings=settings, others=hogs)
 
 
+class Slowed:
+    """A pair at full speed, and then others come that take all memory. True is that nobody rests but it is slower."""
+
+    MUCH = 0.7  # of what it was: what it moves then
+
+    def __init__(self):
+        self.alone = 0.0  # bytes a second, both actors
+
+    def during(self, stage):
+        time.sleep(2.5)
+        end = now_us()
+        self.alone = truth.moved(*(actor.share(end - 1000000, end) for actor in stage.actors["stage"]))
+        stage.let_in_later_ones()
+
+    def measured(self, client, target):
+        word = truth.measure(client, target)
+        return word if truth.moved(client, target) <= self.MUCH * self.alone else f"{word}, and as fast as before"
+
+
+def memory_alone():
+    """Everybody takes all at once, but others hold the memory: pieces get small, and cost weir its CPU."""
+    hogs = (Pair("count=20 hear stop", FLOOD),)
+    for side, name, keys in (("client", "up", ()), ("target", "down", ()), ("target", "down, copied", ("splice = off",))):
+        slowed = Slowed()
+        yield Situation("memory alone is short", name, ("relay/memory",), pair(side, FLOOD, "", relay=keys),
+                        settings=("memory_max = 1M",), later=hogs, settle=5.0, alone=True, during=slowed.during,
+                        measured=slowed.measured)
+
+
 def full_speed():
     """Nobody rests. It is weir's CPU if that is used up, and nobody otherwise."""
     truth = ("none/idle", "relay/cpu")
@@ -232,7 +264,7 @@ def idle():
 
 CLASSES = (
     slow_readers, slow_readers_of_messages, slow_readers_that_speak, stopped_readers, backlogs, trickles, bursts, turns,
-    silences, half_closed, connecting, waiting_for_the_client, rates, memory, full_speed, one_cpu, idle,
+    silences, half_closed, connecting, waiting_for_the_client, rates, memory, memory_alone, full_speed, one_cpu, idle,
 )
 
 

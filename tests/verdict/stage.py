@@ -57,6 +57,7 @@ class Situation:
     pair: Pair
     settings: tuple = ()                 # of [global]
     others: tuple = ()                   # pairs that are there as well
+    later: tuple = ()                    # pairs whose clients come when during lets them in
     settle: float = 3.5                  # seconds until the first dump: a window of the steady state
     alone: bool = False                  # needs all CPUs
     part: bool = False                   # of what continuous integration has time for
@@ -214,24 +215,31 @@ class Stage:
         self.situation = situation
         self.stack = ExitStack()
         self.pairs = {MAIN: situation.pair, **{f"other-{n}": pair for n, pair in enumerate(situation.others)}}
+        self.later = {f"later-{n}": pair for n, pair in enumerate(situation.later)}
         self.actors = {}  # by the name of the relay: (client, target)
 
     def __enter__(self):
         with self.stack as stack:
             self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="weir-verdict-")))
             self.places = stack.enter_context(self.situation.places())
-            targets = {name: self._target(name, pair) for name, pair in self.pairs.items()}
-            self._start_weir(targets)
+            self.targets = {name: self._target(name, pair) for name, pair in {**self.pairs, **self.later}.items()}
+            self._start_weir()
             self.cpu = self._cpu(self.weir)
-            for name, pair in reversed(self.pairs.items()):
-                for _ in range(pair.clients):
-                    self.actors[name] = (self._client(name, pair), targets[name])
+            self._let_in(self.pairs)
             self.actor_cpus = [self._cpu(actor.process) for actor in self.actors[MAIN]] if self.situation.alone else []
             self.stack = stack.pop_all()
         return self
 
     def __exit__(self, *_):
         self.stack.close()
+
+    def _let_in(self, pairs):
+        for name, pair in reversed(pairs.items()):
+            for _ in range(pair.clients):
+                self.actors[name] = (self._client(name, pair), self.targets[name])
+
+    def let_in_later_ones(self):
+        self._let_in(self.later)
 
     def _cpu(self, process):
         cpu = Cpu(process.pid)
@@ -258,17 +266,17 @@ class Stage:
     def _listen(self, name, pair):
         return f"unix:{self.folder}/{name}.relay" if "client" in pair.is_unix else f"{self.places.relay.address}:0"
 
-    def _configuration(self, targets):
+    def _configuration(self):
         lines = ["[global]", f"dump_file = {self.folder}/dump", "dump_format = json", *self.situation.settings]
-        for name, pair in self.pairs.items():
+        for name, pair in {**self.pairs, **self.later}.items():
             lines += [f"[relay {name}]", f"listen = {self._listen(name, pair)}",
-                      f"target = {self.places.target.reached(targets[name].address)}", *pair.relay]
+                      f"target = {self.places.target.reached(self.targets[name].address)}", *pair.relay]
         return "\n".join(lines) + "\n"
 
-    def _start_weir(self, targets):
+    def _start_weir(self):
         self.log = self.folder / "log"
         configuration = self.folder / "relay.ini"
-        configuration.write_text(self._configuration(targets))
+        configuration.write_text(self._configuration())
         with open(self.log, "wb") as log:
             self.weir = subprocess.Popen([*self.places.relay.prefix, WEIR, "-c", configuration, *WEIR_ARGS],
                                          stdin=subprocess.DEVNULL, stdout=log, stderr=log)

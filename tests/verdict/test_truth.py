@@ -70,6 +70,9 @@ def checks():
         yield wanted, truth.compare(truths, slow, why)
     for wanted, cpu in CPU:
         yield wanted, truth.truths_of(MAYBE_CPU, SimpleNamespace(cpu=[cpu, cpu], client_cpu=[], target_cpu=[]))
+    for wanted, cpu in ((("relay/memory",), 0.98), (("relay/memory", "none/idle"), 0.96)):
+        short = SimpleNamespace(truth=("relay/memory",))
+        yield wanted, truth.truths_of(short, SimpleNamespace(cpu=[(0.3, 1.0), (0.3, cpu)]))
     busy = SimpleNamespace(cpu=[(0.98, 1.0)], client_cpu=[(0.1, 0.2), (0.1, 0.7)], target_cpu=[(0.1, 0.2)])
     yield True, "client/reading" in truth.truths_of(MAYBE_CPU, busy)
     yield False, "target/reading" in truth.truths_of(MAYBE_CPU, busy)

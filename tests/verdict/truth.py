@@ -100,6 +100,8 @@ def truths_of(situation, take):
             return ("relay/cpu",)
         if max(wanted for _, wanted in take.cpu) <= CPU_FREE:
             return tuple(truth for truth in situation.truth if truth != "relay/cpu")
+    if "relay/memory" in situation.truth and min(wanted for _, wanted in take.cpu) < CPU_FULL:
+        return situation.truth + ("none/idle",)  # it costs weir no more CPU than there is
     return situation.truth
 
 
