@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Callable
 
+import carried
+import failures
 from journey import Journey, summary
 
 
@@ -37,4 +39,26 @@ CASES = [
     Case("many in a row, four workers", with_settings("workers = 4"), part=True),
     Case("many in a row, one worker, without splice", with_settings("workers = 1", splice="off")),
     Case("many in a row, four workers, without splice", with_settings("workers = 4", splice="off")),
+    Case("limits go on to count", carried.limits, part=True),
+    Case("a target that is down stays down", carried.health, part=True),
+    Case("checks go on", carried.checks),
+    Case("a rate is kept", carried.rates),
+    Case("the verdict is the same", carried.verdict),
+    Case("HTTP is reachable", carried.http),
+    Case("one worker becomes four by a reload", carried.workers_by_reload(1, 4), part=True),
+    Case("four workers become one by a reload", carried.workers_by_reload(4, 1)),
+    Case("a changed file", carried.changed_file, part=True),
+    Case("an entrance that drains", carried.draining_entrance, part=True),
+    Case("the service manager", carried.manager, part=True),
+    Case("TERM after a takeover, USR2 after TERM", carried.stop_after),
+    Case("USR2 in the start", carried.in_the_start),
+    Case("storms of signals", carried.storm),
+    Case("other programs in weir's place", failures.programs, part=True),
+    Case("programs that hang, babble or die", failures.impostors),
+    Case("a program whose library is missing", failures.missing_library),
+    Case("files that are wrong", failures.files, part=True),
+    Case("the rehearsal is killed", failures.rehearsal_is_killed),
+    Case("a new program", failures.new_program, part=True),
+    Case("calls that fail", failures.calls, part=True),
+    Case("weir is killed on the way", failures.killed),
 ]
