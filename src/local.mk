@@ -50,6 +50,7 @@ src_libweir_a_SOURCES = \
 	src/daemon/loading.c src/daemon/loading.h \
 	src/daemon/daemon_health.c \
 	src/daemon/target_records.c src/daemon/target_records.h \
+	src/daemon/names_state.c src/daemon/names_state.h \
 	src/daemon/outages.c src/daemon/outages.h \
 	src/daemon/memory.c src/daemon/memory.h \
 	src/daemon/estimate.c src/daemon/estimate.h \
@@ -151,7 +152,7 @@ src_libweir_a_SOURCES = \
 	src/net/proxy_header_v2.c \
 	src/net/proxy_send.c src/net/proxy_send.h \
 	src/net/networks.c src/net/networks.h \
-	src/net/resolver.c src/net/resolver.h \
+	src/net/resolver.c src/net/resolver.h src/net/known_hosts.c \
 	src/net/resolver_private.h src/net/resolving.c \
 	src/config/access.c src/config/access.h \
 	src/config/addresses.c src/config/addresses.h \

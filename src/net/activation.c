@@ -78,24 +78,30 @@ static void look_at(struct passed_socket *socket)
 	                     get_option(socket->fd, IPPROTO_IPV6, IPV6_V6ONLY) == 0;
 }
 
-int activation_add(struct activation *activation, int fd, const char *name)
+int activation_add_known(struct activation *activation, const struct passed_socket *known, const char *name)
 {
 	struct passed_socket *grown =
 	        reallocarray(activation->sockets, activation->count + 1, sizeof(*activation->sockets));
-	struct passed_socket *socket;
+	char *copy = strdup(name);
 
 	if (grown)
 		activation->sockets = grown;
-	socket = grown ? &grown[activation->count] : NULL;
-	if (socket)
-		*socket = (struct passed_socket){.name = strdup(name), .fd = fd};
-	if (!socket || !socket->name) {
-		close(fd);
+	if (!grown || !copy) {
+		free(copy);
+		close(known->fd);
 		return -ENOMEM;
 	}
-	look_at(socket);
-	activation->count++;
+	grown[activation->count] = *known;
+	grown[activation->count++].name = copy;
 	return 0;
+}
+
+int activation_add(struct activation *activation, int fd, const char *name)
+{
+	struct passed_socket socket = {.fd = fd};
+
+	look_at(&socket);
+	return activation_add_known(activation, &socket, name);
 }
 
 void activation_take(struct activation *activation)

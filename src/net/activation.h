@@ -30,6 +30,8 @@ struct activation {
 void activation_take(struct activation *activation);
 /* Adds fd, which activation_deinit closes. 0 or -ENOMEM. */
 int activation_add(struct activation *activation, int fd, const char *name);
+/* The same of which all but the name is known. */
+int activation_add_known(struct activation *activation, const struct passed_socket *known, const char *name);
 void activation_deinit(struct activation *activation);
 
 /* The next socket with this name after the one before; NULL: the first, and no more. */

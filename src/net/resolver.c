@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HURRY_GAP_MS 1000 /* from one look-up of a name to the next, however many ask for it */
-
 /* ---- hosts and their names ---- */
 
 static void free_name(struct resolver_name *name)
@@ -21,7 +19,7 @@ static void free_name(struct resolver_name *name)
 	free(name);
 }
 
-static void free_host(struct host *host)
+void host_free(struct host *host)
 {
 	struct resolver_name *name;
 
@@ -36,7 +34,7 @@ static void free_host(struct host *host)
 	free(host);
 }
 
-static struct host *add_host(struct resolver *resolver, const char *name)
+struct host *host_new(struct resolver *resolver, const char *name)
 {
 	struct host *host = calloc(1, sizeof(*host));
 
@@ -46,28 +44,47 @@ static struct host *add_host(struct resolver *resolver, const char *name)
 	TAILQ_INIT(&host->current);
 	host->resolver = resolver;
 	host->name = strdup(name);
-	if (!host->name || resolving_begin(host) < 0) {
-		free_host(host);
+	if (host->name)
+		return host;
+	host_free(host);
+	return NULL;
+}
+
+static struct host *add_host(struct resolver *resolver, const char *name)
+{
+	struct host *host = host_new(resolver, name);
+
+	if (!host)
+		return NULL;
+	if (resolving_begin(host) < 0) {
+		host_free(host);
 		return NULL;
 	}
 	STAILQ_INSERT_TAIL(&resolver->hosts, host, next);
 	return host;
 }
 
-static struct host *find_host(struct resolver *resolver, const char *name)
+struct host *host_find(struct resolver *resolver, const char *name)
 {
 	struct host *host;
 
 	STAILQ_FOREACH (host, &resolver->hosts, next)
-		if (!TAILQ_EMPTY(&host->names) && host_equal(host->name, name))
+		if ((host->kept || !TAILQ_EMPTY(&host->names)) && host_equal(host->name, name))
 			return host;
-	return add_host(resolver, name);
+	return NULL;
+}
+
+static struct host *find_or_add_host(struct resolver *resolver, const char *name)
+{
+	struct host *host = host_find(resolver, name);
+
+	return host ? host : add_host(resolver, name);
 }
 
 static void remove_host(struct host *host)
 {
 	STAILQ_REMOVE(&host->resolver->hosts, host, host, next);
-	free_host(host);
+	host_free(host);
 }
 
 static void join(struct host *host, struct resolver_name *name)
@@ -121,7 +138,7 @@ static void settle_interval(struct host *host)
  * A worker may have hurried the last name just before, and the message is still on its way. Then the host
  * waits for it.
  */
-static void retire(struct host *host)
+void host_retire(struct host *host)
 {
 	if (!message_is_posted(&host->hurry)) {
 		remove_host(host);
@@ -175,7 +192,7 @@ struct resolver_name *resolver_add(struct resolver *resolver, const char *owner,
 	name->interval_ms = interval_ms;
 	name->changed = changed;
 	name->arg = arg;
-	found = name->owner ? find_host(resolver, host) : NULL;
+	found = name->owner ? find_or_add_host(resolver, host) : NULL;
 	if (found && found->answer)
 		name->answer = address_list_with_port(found->answer, port);
 	if (!found || (found->answer && !name->answer)) {
@@ -196,10 +213,10 @@ void resolver_name_put(struct resolver_name *name)
 	host = name->host;
 	leave(name);
 	free_name(name);
-	if (TAILQ_EMPTY(&host->names))
-		retire(host);
-	else
+	if (!TAILQ_EMPTY(&host->names))
 		settle_interval(host);
+	else if (!host->kept)
+		host_retire(host);
 }
 
 bool resolver_name_tried(const struct resolver_name *name)
@@ -231,7 +248,7 @@ void resolver_free(struct resolver *resolver)
 		return;
 	while ((host = STAILQ_FIRST(&resolver->hosts))) {
 		STAILQ_REMOVE_HEAD(&resolver->hosts, next);
-		free_host(host);
+		host_free(host);
 	}
 	mailbox_close(&resolver->mailbox);
 	pthread_mutex_destroy(&resolver->lock);

@@ -53,4 +53,29 @@ void resolver_name_hurry(struct resolver_name *name);
 /* Removes all names. No thread may use one any more. Takes NULL. */
 void resolver_free(struct resolver *resolver);
 
+/* ---- from one program to the next ---- */
+
+/* All that is known of a host. All times are clock_ms(). */
+struct known_host {
+	const char *name;
+	uint64_t interval_ms;
+	struct address_list *answer; /* the last good one, without ports, or NULL */
+	uint64_t began, ended, due;  /* the last look-up, and the next one */
+	uint64_t retry_ms;           /* the wait after the next failure */
+	bool tried, slow;
+	bool failing;    /* a line of the log has said so */
+	uint64_t logged; /* when it did last */
+};
+
+typedef void known_host_visit(void *arg, const struct known_host *known);
+/* Calls visit for each that has names. What it gets is borrowed. */
+void resolver_each_known(struct resolver *resolver, known_host_visit *visit, void *arg);
+/*
+ * Adds a host of which this is known. It is kept without names until resolver_let_go. It gets references of
+ * its own. 0, -EEXIST or -ENOMEM.
+ */
+int resolver_know(struct resolver *resolver, const struct known_host *known);
+/* Hosts without names are forgotten. */
+void resolver_let_go(struct resolver *resolver);
+
 #endif

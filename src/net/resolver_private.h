@@ -30,6 +30,7 @@ struct host {
 	struct resolver *resolver;
 	char *name;
 	TAILQ_HEAD(resolver_names, resolver_name) names; /* none: it is freed once hurry was delivered */
+	bool kept;                     /* until resolver_let_go, though it may have no names */
 	struct resolver_names current; /* those of them with nothing after them, however many are before */
 	uint64_t interval_ms;          /* the shortest that a name asks for */
 	struct address_list *answer;   /* the last good one, without ports, or NULL */
@@ -51,8 +52,20 @@ struct resolver {
 	pthread_mutex_t lock;
 };
 
+#define HURRY_GAP_MS 1000 /* from one look-up of a name to the next, however many ask for it */
+
+/* Without a look-up. NULL when out of memory. */
+struct host *host_new(struct resolver *resolver, const char *name);
+void host_free(struct host *host);
+/* NULL if there is none with names, or kept. */
+struct host *host_find(struct resolver *resolver, const char *name);
+/* It has no names any more. */
+void host_retire(struct host *host);
+
 /* Looks the host up now, for the first time. 0 or -ENOMEM. */
 int resolving_begin(struct host *host);
+/* Looks it up at due (clock_ms), and goes on from there. 0 or -ENOMEM. */
+int resolving_go_on(struct host *host, uint64_t due);
 /* Looks it up by due (clock_ms), unless that is under way: there is a next one only after it. */
 void resolving_look_up_by(struct host *host, uint64_t due);
 /* The next failure is the first of a row. */

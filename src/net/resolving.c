@@ -162,11 +162,24 @@ void resolving_look_up_by(struct host *host, uint64_t due)
 		wait_until(host, due);
 }
 
-int resolving_begin(struct host *host)
+static int make_timer(struct host *host)
 {
 	host->timer = event_new(host->resolver->base, -1, 0, on_due, host);
-	if (!host->timer)
+	return host->timer ? 0 : -ENOMEM;
+}
+
+int resolving_begin(struct host *host)
+{
+	if (make_timer(host) < 0)
 		return -ENOMEM;
 	event_active(host->timer, EV_TIMEOUT, 0);
 	return 0;
+}
+
+int resolving_go_on(struct host *host, uint64_t due)
+{
+	if (make_timer(host) < 0)
+		return -ENOMEM;
+	wait_until(host, due);
+	return host->due == due ? 0 : -ENOMEM;
 }

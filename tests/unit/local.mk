@@ -26,6 +26,7 @@ UNIT_TESTS = \
 	tests/unit/report/test_state \
 	tests/unit/daemon/test_changeover \
 	tests/unit/daemon/test_checks \
+	tests/unit/daemon/test_names_state \
 	tests/unit/daemon/test_outages \
 	tests/unit/daemon/test_target_records \
 	tests/unit/daemon/test_dump \
@@ -144,6 +145,8 @@ tests_unit_base_test_inheritance_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_base_test_inheritance_LDADD = $(UNIT_LIBS)
 tests_unit_relay_test_standing_state_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_relay_test_standing_state_LDADD = $(UNIT_LIBS)
+tests_unit_daemon_test_names_state_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_daemon_test_names_state_LDADD = $(UNIT_LIBS)
 tests_unit_report_test_state_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_report_test_state_LDADD = $(UNIT_LIBS)
 tests_unit_base_test_pool_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
