@@ -59,14 +59,21 @@ static uint64_t interval_of(struct check *check)
 	return check->rules.interval - tenth / 2 + hash_mix(++check->turns->drawn) % (tenth + 1);
 }
 
+/* The health keeps it for another program. */
+static void wait_for(struct check *check, uint64_t due)
+{
+	health_set_next_check(check->health, due);
+	wait_until(check, due);
+}
+
 /* Those that came early together are spread over the interval after that. */
 static void wait_for_next(struct check *check)
 {
 	bool early = check->early;
 
 	check->early = false;
-	wait_until(check,
-	           check->began + (early ? spread(check->turns, check->rules.interval) : interval_of(check)));
+	wait_for(check,
+	         check->began + (early ? spread(check->turns, check->rules.interval) : interval_of(check)));
 }
 
 /* ---- one check ---- */
@@ -192,6 +199,7 @@ static void try(struct check *check)
 static void begin(struct check *check)
 {
 	check->began = clock_ms();
+	health_set_next_check(check->health, check->began); /* another program begins it anew */
 	backoff_reset(&check->again, AGAIN_MIN_MS);
 	try(check);
 }
@@ -241,17 +249,25 @@ static void on_timer(struct timer *timer)
 
 /* ---- its life ---- */
 
+/* Another program has checked the address before, and left when the next check is due. */
+static bool goes_on(const struct check *check, uint64_t due)
+{
+	return due > 0 && due <= clock_ms() + check->rules.interval + check->rules.interval / 10;
+}
+
 int check_start(struct check *check, struct check_turns *turns, struct health *health,
                 const struct check_rules *rules)
 {
-	uint64_t within = min_u64(rules->interval, EARLY_MS);
+	const uint64_t within = min_u64(rules->interval, EARLY_MS);
+	uint64_t due = health_next_check(health);
 
-	*check = (struct check){.turns = turns,
-	                        .health = health,
-	                        .rules = *rules,
-	                        .fd = -1,
-	                        .early = within < rules->interval};
-	return timers_set(&turns->timers, &check->timer, clock_ms() + spread(turns, within));
+	*check = (struct check){.turns = turns, .health = health, .rules = *rules, .fd = -1};
+	if (!goes_on(check, due)) {
+		check->early = within < rules->interval;
+		due = clock_ms() + spread(turns, within);
+	}
+	health_set_next_check(health, due);
+	return timers_set(&turns->timers, &check->timer, due);
 }
 
 /* If it would wait for longer than the new interval, it is spread over that anew. */
@@ -262,7 +278,7 @@ void check_set_rules(struct check *check, const struct check_rules *rules)
 
 	check->rules = *rules;
 	if (waits && timer_due(&check->timer) > now + rules->interval + rules->interval / 10)
-		wait_until(check, now + spread(check->turns, rules->interval));
+		wait_for(check, now + spread(check->turns, rules->interval));
 }
 
 void check_stop(struct check *check)
@@ -270,6 +286,7 @@ void check_stop(struct check *check)
 	timers_stop(&check->turns->timers, &check->timer);
 	leave_queue(check);
 	let_go(check);
+	health_set_next_check(check->health, 0);
 }
 
 int check_turns_init(struct check_turns *turns, struct event_base *base, struct local_ports *ports)

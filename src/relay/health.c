@@ -221,6 +221,16 @@ void health_note_check(struct health *health, int error)
 	healths_unlock(health->healths);
 }
 
+void health_set_next_check(struct health *health, uint64_t due)
+{
+	health->next_check = due;
+}
+
+uint64_t health_next_check(const struct health *health)
+{
+	return health->next_check;
+}
+
 void health_pair_began(struct health *health)
 {
 	count(&health->pairs);

@@ -35,6 +35,7 @@ struct health {
 	bool by_checks;
 	/* main thread */
 	TAILQ_ENTRY(health) entry;
+	uint64_t next_check;
 	uint64_t unheld; /* clock_ms since when nobody has it, as far as was looked; or 0 */
 	struct episode outage;
 	struct health_group *group;

@@ -19,7 +19,7 @@ struct health_record {
 	int why;
 	uint64_t in_a_row;
 	bool by_checks;
-	uint64_t unheld;
+	uint64_t next_check, unheld;
 	struct episode_state outage;
 	struct target_totals gone; /* what forgotten ones of its target have counted; in its first one */
 };
@@ -42,6 +42,7 @@ static const struct state_field fields[] = {
         STATE_FIELD(struct health_record, why, STATE_INT),
         STATE_FIELD(struct health_record, in_a_row, STATE_U64),
         STATE_FIELD(struct health_record, by_checks, STATE_BOOL),
+        STATE_FIELD(struct health_record, next_check, STATE_U64),
         STATE_FIELD(struct health_record, unheld, STATE_U64),
         STATE_EPISODE(struct health_record, outage),
         STATE_NAMED("gone_connects", struct health_record, gone.connects, STATE_U64),
@@ -50,7 +51,7 @@ static const struct state_field fields[] = {
         STATE_NAMED("gone_check_failures", struct health_record, gone.check_failures, STATE_U64),
         STATE_FIELDS_END,
 };
-STATE_COVERS(struct health, 224);
+STATE_COVERS(struct health, 232);
 STATE_COVERS(struct health_group, 48);
 static const struct state_kind health_kind = STATE_KIND("health", struct health_record, fields);
 
@@ -74,6 +75,7 @@ static void record_health(const struct health *health, struct health_record *rec
 	        .why = health->why,
 	        .in_a_row = health->in_a_row,
 	        .by_checks = health->by_checks,
+	        .next_check = health->next_check,
 	        .unheld = health->unheld,
 	        .outage = episode_save(&health->outage),
 	};
@@ -117,6 +119,7 @@ static void restore(struct health *health, const struct health_record *record)
 	health->why = record->why;
 	health->in_a_row = record->in_a_row;
 	health->by_checks = record->by_checks;
+	health->next_check = record->next_check;
 	health->unheld = record->unheld;
 	episode_restore(&health->outage, &record->outage);
 }

@@ -308,6 +308,7 @@ START_TEST(checks_are_spread)
 	rules.interval = interval;
 	ck_assert_int_eq(check_turns_init(&turns, base, NULL), 0);
 	for (int i = 0; i < MANY; i++) {
+		health_set_next_check(health, 0); /* as if each had its own */
 		ck_assert_int_eq(check_start(&all[i], &turns, health, &rules), 0);
 		due[i] = timer_due(&all[i].timer);
 	}
@@ -503,6 +504,37 @@ START_TEST(no_longer_wanted)
 }
 END_TEST
 
+/* Another program has left when: see health_state.c. */
+START_TEST(checks_go_on_when_they_were_due)
+{
+	const uint64_t due = clock_ms() + 300;
+	struct health *overdue = get("overdue:80"), *far = get("far:80");
+
+	rules.interval = 400;
+	health_set_next_check(health, due);
+	health_set_next_check(overdue, 1);
+	health_set_next_check(far, due + 3600000);
+	checks_begin(checks);
+	want(health);
+	want(overdue);
+	want(far);
+	checks_end(checks);
+	ck_assert_uint_eq(health_next_check(health), due);
+	ck_assert_uint_le(health_next_check(far), clock_ms() + 400);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	LOOP_UNTIL(base, checks_of(overdue) == 1);
+	ck_assert(checks_of(health) == 0 || clock_ms() >= due);
+	LOOP_UNTIL(base, checks_of(health) == 1);
+	ck_assert_uint_ge(clock_ms(), due);
+	ck_assert_uint_ge(health_next_check(health), due + 380);
+	checks_free(checks);
+	checks = NULL;
+	ck_assert_uint_eq(health_next_check(health), 0);
+	health_put(overdue);
+	health_put(far);
+}
+END_TEST
+
 START_TEST(wanted_twice_is_one_check)
 {
 	unsigned fds;
@@ -559,6 +591,7 @@ int main(void)
 	tcase_add_test(tcase, no_memory_is_no_result);
 	tcase_add_test(tcase, other_rules);
 	tcase_add_loop_test(tcase, no_longer_wanted, 0, 2);
+	tcase_add_test(tcase, checks_go_on_when_they_were_due);
 	tcase_add_test(tcase, wanted_twice_is_one_check);
 	tcase_add_test(tcase, no_memory_for_another);
 	suite_add_tcase(suite, tcase);

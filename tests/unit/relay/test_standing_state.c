@@ -282,6 +282,7 @@ static void fill_health(struct health *health)
 	health->in_a_row = 11;
 	health->by_checks = true;
 	tell(&health->outage, 12);
+	health_set_next_check(health, 13);
 }
 
 static void expect_health(struct health *health)
@@ -305,6 +306,7 @@ static void expect_health(struct health *health)
 	ck_assert_uint_eq(view.in_a_row, 11);
 	ck_assert(view.by_checks);
 	expect_told(health_outage(health), 12);
+	ck_assert_uint_eq(health_next_check(health), 13);
 	ck_assert_uint_eq(view.pairs, 0);
 }
 
