@@ -109,6 +109,8 @@ src_libweir_a_SOURCES = \
 	src/config/option_table.c \
 	src/config/option_types.c src/config/option_types.h \
 	src/config/options.c src/config/options.h \
+	src/pair/pair_state.c src/pair/pair_state.h \
+	src/pair/pair_seek_state.c src/pair/pair_open_state.c \
 	src/pair/pair.c src/pair/pair.h src/pair/pair_private.h \
 	src/pair/pair_connect.c \
 	src/pair/pair_rate.c \

@@ -136,14 +136,8 @@ static void note_steady(struct pair *pair)
 	pair->target.steady = runs && pair_vanish_is_on_watch(&pair->client) && pair->answered;
 }
 
-void pair_settle(struct pair *pair)
+void pair_go_on(struct pair *pair, enum reason reason)
 {
-	enum reason reason;
-
-	if (pair_is_connected(pair))
-		pair_waits_note(pair);
-	reason = pair_judge(pair);
-	pair_note_answer(pair);
 	if (reason != REASON_NONE) {
 		close_pair(pair, reason);
 		return;
@@ -153,6 +147,17 @@ void pair_settle(struct pair *pair)
 		close_pair(pair, REASON_OUT_OF_MEMORY);
 	else
 		note_steady(pair);
+}
+
+void pair_settle(struct pair *pair)
+{
+	enum reason reason;
+
+	if (pair_is_connected(pair))
+		pair_waits_note(pair);
+	reason = pair_judge(pair);
+	pair_note_answer(pair);
+	pair_go_on(pair, reason);
 }
 
 /* After most messages there is nothing to settle. */
@@ -202,6 +207,19 @@ static void init_peer(struct pair *pair, struct peer *peer, enum direction from,
 	flow_init(&peer->from, &pair->set->io, &pair->relay->config->limits[from]);
 }
 
+void pair_enlist(struct pair *pair, struct pair_set *set, const struct admission *ticket, int client_fd,
+                 int target_fd)
+{
+	pair->set = set;
+	pair->relay = ticket->relay;
+	pair->ticket = *ticket;
+	init_peer(pair, &pair->client, UPLOAD, client_fd);
+	init_peer(pair, &pair->target, DOWNLOAD, target_fd);
+	LIST_INSERT_HEAD(&set->pairs, pair, entry);
+	set->count++;
+	bell_ring(set->io.bell);
+}
+
 int pair_new(struct pair_set *set, struct admission *ticket, int client_fd,
              const union client_address *client)
 {
@@ -215,16 +233,9 @@ int pair_new(struct pair_set *set, struct admission *ticket, int client_fd,
 		counters->closed[REASON_OUT_OF_MEMORY]++;
 		return -ENOMEM;
 	}
-	pair->set = set;
-	pair->relay = ticket->relay;
-	pair->ticket = *ticket; /* consumed */
+	pair_enlist(pair, set, ticket, client_fd, -1);
 	pair->id = 1 + set->worker + set->made++ * set->id_step;
 	pair->born = clock_ms();
-	init_peer(pair, &pair->client, UPLOAD, client_fd);
-	init_peer(pair, &pair->target, DOWNLOAD, -1);
-	LIST_INSERT_HEAD(&set->pairs, pair, entry);
-	set->count++;
-	bell_ring(set->io.bell);
 	pair_entry_begin(pair, client);
 	pair_settle(pair);
 	return 0;

@@ -102,6 +102,23 @@ static int send_header(const struct pair *pair)
 	return proxy_send_client(pair->target.fd, version, &pair->ticket.client, pair->client.fd);
 }
 
+static void assign_event(struct pair *pair)
+{
+	event_assign(pair_event(&pair->target), pair->set->io.base, pair->target.fd, EV_WRITE, on_connected,
+	             pair);
+}
+
+static int await(struct pair *pair)
+{
+	return event_add(pair_event(&pair->target), NULL) < 0 ? -ENOMEM : 0;
+}
+
+int pair_connect_await(struct pair *pair)
+{
+	assign_event(pair);
+	return await(pair);
+}
+
 /*
  * Looks at the attempt. 0 if it is connected and the flows are open, or still under way and an event waits
  * for it; otherwise -errno. If it has failed but there is something to read, the target was connected,
@@ -113,7 +130,7 @@ static int check_connection(struct pair *pair)
 	int error = socket_connect_result(pair->target.fd);
 
 	if (error == -EINPROGRESS)
-		return event_add(pair_event(&pair->target), NULL) < 0 ? -ENOMEM : 0;
+		return await(pair);
 	if (!error && !pair->bound && is_its_own_peer(pair))
 		return -ECONNREFUSED; /* nothing else listens there */
 	if (!error)
@@ -136,7 +153,7 @@ static int try_choice(struct pair *pair, const struct endpoint *target)
 	if (fd < 0)
 		return fd;
 	pair->target.fd = fd;
-	event_assign(pair_event(&pair->target), pair->set->io.base, fd, EV_WRITE, on_connected, pair);
+	assign_event(pair);
 	return check_connection(pair);
 }
 

@@ -37,7 +37,7 @@ static bool time_is_up(const struct pair *pair)
 
 /* ---- the line ---- */
 
-static void enter(struct pair *pair)
+static void join_line(struct pair *pair)
 {
 	struct gate *gate = gate_of(pair);
 
@@ -45,11 +45,25 @@ static void enter(struct pair *pair)
 		TAILQ_INIT(&gate->line);
 		LIST_INSERT_HEAD(&pair->set->gates, gate, entry);
 	}
+	pair->phase = PHASE_HELD;
+	TAILQ_INSERT_TAIL(&gate->line, pair, held_entry);
+}
+
+static void enter(struct pair *pair)
+{
 	tried_forget(&pair->tried);
 	target_choice_deinit(&pair->choice);
-	pair->phase = PHASE_HELD;
 	pair->retry_at = clock_ms() + pair_connect_wait(pair);
-	TAILQ_INSERT_TAIL(&gate->line, pair, held_entry);
+	join_line(pair);
+}
+
+void pair_hold_restore(struct pair *pair, uint64_t opens, unsigned heard)
+{
+	struct gate *gate = gate_of(pair);
+
+	gate->opens = max_u64(gate->opens, opens);
+	gate->heard = heard;
+	join_line(pair);
 }
 
 /* The timer of whoever is first now is in the heap already, so setting it needs no memory. */
@@ -156,14 +170,19 @@ static int listen_to(struct peer *client)
 
 /* ---- rounds ---- */
 
+/* Without memory for that, pair_watch still finds a reset. */
+void pair_hold_listen(struct pair *pair)
+{
+	(void)listen_to(&pair->client);
+	pair->retries = true;
+}
+
 bool pair_hold(struct pair *pair)
 {
 	if (time_is_up(pair))
 		return false;
-	/* Without memory for that, pair_watch still finds a reset. */
 	if (!pair->retries)
-		(void)listen_to(&pair->client);
-	pair->retries = true;
+		pair_hold_listen(pair);
 	pair->postpone.wait =
 	        max_u64(POSTPONE_MIN_MS, min_u64(clock_ms() - pair->sought_since, POSTPONE_MAX_MS));
 	enter(pair);

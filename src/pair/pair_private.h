@@ -16,6 +16,7 @@
 #include "pair/pair.h"
 #include "pair/waits.h"
 #include "report/reason.h"
+#include "report/state.h"
 
 struct event;
 struct life;
@@ -183,6 +184,11 @@ static inline bool pair_is_held(const struct pair *pair)
 
 /* Acts on the state of a pair. It may close and free the pair, so a callback calls it last. */
 void pair_settle(struct pair *pair);
+/* The last part of that: closes the pair for the reason, or waits for what comes next if there is none. */
+void pair_go_on(struct pair *pair, enum reason reason);
+/* A zeroed pair becomes one of the set, with this ticket, which is consumed. target_fd: -1 if it has none. */
+void pair_enlist(struct pair *pair, struct pair_set *set, const struct admission *ticket, int client_fd,
+                 int target_fd);
 
 /* The peer's event: it reads for the flow from it. The target's first waits for the connection. */
 struct event *pair_event(const struct peer *peer);
@@ -245,6 +251,8 @@ void pair_connect_begin(struct pair *pair, uint64_t since);
  * attempt is left. The caller settles.
  */
 void pair_connect_next(struct pair *pair);
+/* An attempt with a socket is under way: waits for it. 0 or -ENOMEM. */
+int pair_connect_await(struct pair *pair);
 /* The timer of a connecting pair has fired: its time is up (expired), or a postponed attempt is due. */
 void pair_connect_again(struct pair *pair, bool expired);
 /* Milliseconds until a postponed attempt is due: other ones each time. */
@@ -270,6 +278,10 @@ void pair_hold_leave(struct pair *pair);
 bool pair_hold_is_over(const struct pair *pair);
 /* Nothing is tried any more. The caller settles. */
 void pair_hold_end(struct pair *pair);
+/* Waits for the end of a client that was held; it retries from then on. */
+void pair_hold_listen(struct pair *pair);
+/* The last in line at its gate, of which this is known. */
+void pair_hold_restore(struct pair *pair, uint64_t opens, unsigned heard);
 /* The target is connected, and the flows are about to be attached. */
 void pair_hold_connected(struct pair *pair);
 /* The pair is about to be closed. */
@@ -360,6 +372,18 @@ bool pair_waits_for_damper(struct pair *pair);
 void pair_recap_later(struct pair_set *set, struct relay *relay);
 int pair_recap_init(struct pair_set *set);
 void pair_recap_deinit(struct pair_set *set);
+
+/*
+ * pair_seek_state.c and pair_open_state.c: parts of pair_state.c. Restoring returns 0, -ENOMEM or -EPROTO.
+ * The pair is in PHASE_WAITING before, and in its own phase once it has what belongs to that: so it can be
+ * closed at any time.
+ */
+void pair_header_save(const struct pair *pair, struct state_writer *writer);
+int pair_header_restore(struct pair *pair, struct state_reader *reader);
+void pair_seek_save(const struct pair *pair, struct state_writer *writer);
+int pair_seek_restore(struct pair *pair, enum phase phase, bool retries, struct state_reader *reader);
+void pair_open_save(const struct pair *pair, struct state_writer *writer);
+int pair_open_restore(struct pair *pair, enum phase phase, struct state_reader *reader);
 
 /* pair_report.c */
 enum pair_state pair_state(const struct pair *pair);

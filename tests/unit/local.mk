@@ -70,6 +70,7 @@ UNIT_TESTS = \
 	tests/unit/pair/test_pair_vanish \
 	tests/unit/pair/test_pair_records \
 	tests/unit/pair/test_pair_tuning \
+	tests/unit/pair/test_pair_state \
 	tests/unit/pair/test_pair_verdict \
 	tests/unit/pair/test_life \
 	tests/unit/pair/test_verdict \
@@ -375,6 +376,10 @@ tests_unit_pair_test_pair_records_SOURCES = tests/unit/pair/test_pair_records.c 
 tests_unit_pair_test_pair_records_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_pair_test_pair_records_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_pair_test_pair_records_LDADD = $(UNIT_LIBS)
+tests_unit_pair_test_pair_state_SOURCES = tests/unit/pair/test_pair_state.c tests/unit/pair/pair_stage.c tests/unit/faults.c
+tests_unit_pair_test_pair_state_LDFLAGS = $(FAULTS_WRAP)
+tests_unit_pair_test_pair_state_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_pair_test_pair_state_LDADD = $(UNIT_LIBS)
 tests_unit_pair_test_pair_tuning_SOURCES = tests/unit/pair/test_pair_tuning.c tests/unit/pair/pair_stage.c tests/unit/faults.c
 tests_unit_pair_test_pair_tuning_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_pair_test_pair_tuning_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)

@@ -6,6 +6,7 @@
 #include "flow/pipe_pool.h"
 
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/un.h>
 
@@ -141,6 +142,18 @@ int listen_abstract(int backlog)
 
 /* ---- fixture ---- */
 
+static void make_set(unsigned char *scratch, unsigned workers)
+{
+	set = (struct pair_set){
+	        .io = {.base = base, .budget = &budget, .pipes = &pipes, .scratch_size = SCRATCH},
+	        .log_connections = &log_connections,
+	        .ended = note_ended,
+	        .arg = &set,
+	};
+	set.io.scratch = scratch;
+	ck_assert_int_eq(pair_set_init(&set, workers), 0);
+}
+
 void setup(void)
 {
 	signal(SIGPIPE, SIG_IGN); /* splice(2) knows no MSG_NOSIGNAL */
@@ -154,14 +167,7 @@ void setup(void)
 	slots_init(&pipe_slots, 0);
 	pipe_pool_init(&pipes, &pipe_slots);
 	log_connections = true;
-	set = (struct pair_set){
-	        .io = {.base = base, .budget = &budget, .pipes = &pipes, .scratch_size = SCRATCH},
-	        .log_connections = &log_connections,
-	        .ended = note_ended,
-	        .arg = &set,
-	};
-	set.io.scratch = malloc(SCRATCH);
-	ck_assert_int_eq(pair_set_init(&set, 1), 0);
+	make_set(malloc(SCRATCH), 1);
 	gate = open_gate();
 	target = listen_here();
 }
@@ -372,6 +378,116 @@ struct pair_record dump_newest(void)
 	newest = records[0];
 	pair_records_free(records, count);
 	return newest;
+}
+
+/* ---- taking over ---- */
+
+char restore_error[160];
+
+int save_pairs(enum state_purpose purpose)
+{
+	int file = memfd_create("pairs", MFD_CLOEXEC);
+	struct state_writer writer;
+
+	ck_assert_int_eq(state_writer_init(&writer, file, purpose), 0);
+	pair_set_save(&set, &writer);
+	ck_assert_int_eq(state_writer_finish(&writer), 0);
+	return file;
+}
+
+static void hold_open(int *fd)
+{
+	if (*fd >= 0)
+		*fd = fcntl(*fd, F_DUPFD_CLOEXEC, 3);
+}
+
+/* Its descriptors stay open when it is closed, as in execve(2), and nobody is told. */
+static void hold_pair(struct pair *pair)
+{
+	struct flow *flows[] = {&pair->client.from, &pair->target.from};
+
+	for (size_t i = 0; i < 2; i++)
+		for (struct pipe *pipe = flows[i]->pipes; pipe; pipe = pipe->next) {
+			hold_open(&pipe->in);
+			hold_open(&pipe->out);
+		}
+	hold_open(&pair->client.fd);
+	hold_open(&pair->target.fd);
+	pair->choice.tries = false;
+	pair->answered = true;
+	pair->client.over = pair->target.over = true; /* so it is reset, and that is not for the socket */
+}
+
+void lose_pairs(unsigned workers)
+{
+	struct tally *tally = &relay->standing->tallies[0];
+	const struct counters counters = tally->counters;
+	int64_t lines[] = {rate_line(&relay->standing->rates[0].all),
+	                   rate_line(&relay->standing->rates[1].all)};
+	unsigned ended_before = ended;
+	bool logs = log_connections;
+	struct pair *pair;
+
+	log_connections = false;
+	LIST_FOREACH (pair, &set.pairs, entry)
+		hold_pair(pair);
+	pair_set_deinit(&set);
+	make_set(set.io.scratch, workers);
+	log_connections = logs;
+	ended = ended_before;
+	tally->counters = counters;
+	tally->gate.opens = tally->gate.heard = 0;
+	for (size_t i = 0; i < DIRECTIONS; i++)
+		rate_restore(&relay->standing->rates[i].all, lines[i]);
+}
+
+static struct relay *find_relay(void *arg, uint64_t generation, const char *name)
+{
+	bool found = generation == relay->generation->number && strcmp(name, relay->config->name) == 0;
+
+	ck_assert_ptr_eq(arg, &set);
+	return found ? relay : NULL;
+}
+
+static int restore_all(struct state_reader *reader)
+{
+	struct pair_restoring restoring = {.all = &slots, .find_relay = find_relay, .arg = &set};
+	int error = pair_set_restore(&set, &restoring, reader);
+
+	while (pair_is_next(reader)) {
+		int one = pair_restore(&set, &restoring, reader);
+
+		error = one ? one : error;
+	}
+	pair_set_continue(&set, &restoring);
+	snprintf(restore_error, sizeof(restore_error), "%s", state_error(reader) ? state_error(reader) : "");
+	return error;
+}
+
+int restore_pairs(int file, bool rehearsal)
+{
+	struct inheritance *inheritance = inheritance_new(rehearsal);
+	off_t size = lseek(file, 0, SEEK_END);
+	void *text = mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, file, 0);
+	struct state_reader reader;
+	int error;
+
+	state_reader_init(&reader, inheritance, text, (size_t)size);
+	error = restore_all(&reader);
+	munmap(text, (size_t)size);
+	inheritance_free(inheritance);
+	close(file);
+	return error;
+}
+
+void take_over(void)
+{
+	uint64_t count = set.count;
+	int file = save_pairs(STATE_CARRY);
+
+	lose_pairs(1);
+	ck_assert_msg(restore_pairs(file, false) == 0, "%s", restore_error);
+	ck_assert_uint_eq(set.count, count);
 }
 
 TCase *make_case(const char *name)

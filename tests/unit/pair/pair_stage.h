@@ -8,6 +8,7 @@
 #include "faults.h"
 #include "net/stream.h"
 #include "pair/pair_private.h"
+#include "pair/pair_state.h"
 #include "relays.h"
 #include "unit.h"
 
@@ -82,6 +83,18 @@ uint64_t fill(int fd, const struct flow *flow);
  */
 void end_with_answer(int client, int server, size_t answer);
 void assert_over(const char *reason);
+/*
+ * As if another program had taken over here: all pairs are saved, and others in their place are restored, by
+ * as many workers. Pointers to pairs and flows are not valid any more.
+ */
+void take_over(void);
+/* The parts of that. The state of the pairs in a memory file, for this purpose. */
+int save_pairs(enum state_purpose purpose);
+/* The pairs and their set are gone, and their peers have not noticed. There is an empty set, of one of so many. */
+void lose_pairs(unsigned workers);
+/* Restores them from the file, and closes it. 0, or the last error, with the message in restore_error. */
+int restore_pairs(int file, bool rehearsal);
+extern char restore_error[160];
 TCase *make_case(const char *name);
 
 #endif
