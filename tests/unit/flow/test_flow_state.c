@@ -1,4 +1,7 @@
-/* A flow that another program takes over. The forms of its queue are in test_flow_queue.c, limits in _rate.c. */
+/*
+ * A flow that another program takes over. test_flow_queue.c has the forms of its queue, and test_flow_rate.c
+ * has limits.
+ */
 #include "build_config.h"
 
 #include "faults.h"
