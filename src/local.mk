@@ -111,6 +111,8 @@ src_libweir_a_SOURCES = \
 	src/config/options.c src/config/options.h \
 	src/pair/pair_state.c src/pair/pair_state.h \
 	src/pair/pair_seek_state.c src/pair/pair_open_state.c \
+	src/pair/pair_looks_state.c src/pair/pair_looks.h \
+	src/pair/waits_state.c src/pair/waits_state.h \
 	src/pair/pair.c src/pair/pair.h src/pair/pair_private.h \
 	src/pair/pair_connect.c \
 	src/pair/pair_rate.c \

@@ -1,9 +1,9 @@
 /* Pairs that have a target, as records: two flows, what the pair waits for, and how it ends. */
 #include "build_config.h"
 
-#include "base/clock.h"
 #include "flow/flow_state.h"
 #include "pair/pair_private.h"
+#include "pair/waits_state.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -48,6 +48,8 @@ void pair_open_save(const struct pair *pair, struct state_writer *writer)
 {
 	const struct end_state end = {pair->look.wait, pair->unacknowledged, pair->acknowledged_at};
 
+	waits_save(&pair->waits, writer);
+	pair_looks_save(pair, writer);
 	save_peer(&pair->client, writer);
 	save_peer(&pair->target, writer);
 	if (pair->phase != PHASE_OPEN)
@@ -100,8 +102,11 @@ int pair_open_restore(struct pair *pair, enum phase phase, struct state_reader *
 	int error;
 
 	pair->phase = phase;
-	waits_begin(&pair->waits, clock_us(), 0, 0);
-	error = restore_peer(&pair->client, &rates[UPLOAD], reader);
+	error = waits_restore(&pair->waits, reader);
+	if (!error)
+		error = pair_looks_restore(pair, reader);
+	if (!error)
+		error = restore_peer(&pair->client, &rates[UPLOAD], reader);
 	if (!error)
 		error = restore_peer(&pair->target, &rates[DOWNLOAD], reader);
 	return error ? error : restore_end(pair, reader);

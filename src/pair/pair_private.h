@@ -355,6 +355,9 @@ void pair_looks_free(struct pair *pair);
 void pair_look_at_cpu(struct pair_set *set, uint64_t now);
 /* Bytes that they cost a pair, at most. */
 size_t pair_looks_cost(void);
+/* Those of a connected pair, if there are any, for the program that takes over. 0, -ENOMEM or -EPROTO. */
+void pair_looks_save(const struct pair *pair, struct state_writer *writer);
+int pair_looks_restore(struct pair *pair, struct state_reader *reader);
 /* Adds the verdict, and the evidence that the kernel gives, as of now. cpu: of its worker. */
 void pair_verdict_describe(const struct pair *pair, struct cpu_use cpu, struct pair_record *record);
 /* What all of its life was waited for, now (clock_us) that it ends. The sockets are still open. */

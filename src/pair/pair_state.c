@@ -208,6 +208,8 @@ static int restore_parts(struct pair *pair, const struct saved_pair *state, stru
 		error = state->phase >= PHASE_OPEN
 		                ? pair_open_restore(pair, state->phase, reader)
 		                : pair_seek_restore(pair, state->phase, state->retries, reader);
+	if (!error)
+		pair->retries = state->retries;
 	if (!error && state->due)
 		error = timers_set(&pair->set->timers, &pair->timer, state->due);
 	return error;

@@ -1,7 +1,7 @@
 /*
- * The pairs of a worker as one program leaves them to the next. Each goes on in the phase that it was in, with
- * its sockets and all that it had. Nothing is decided while they are restored: what has come meanwhile is
- * found when the worker runs.
+ * The pairs of a worker as one program leaves them to the next. Each goes on in the phase that it was in,
+ * with its sockets and all that it had. Nothing is decided while they are restored: what has come meanwhile
+ * is found when the worker runs.
  */
 #ifndef WEIR_PAIR_STATE_H
 #define WEIR_PAIR_STATE_H

@@ -10,6 +10,7 @@
 #include "base/number.h"
 #include "net/tcp_state.h"
 #include "pair/life.h"
+#include "pair/pair_looks.h"
 #include "pair/pair_private.h"
 #include "pair/verdict_rules.h"
 
@@ -32,23 +33,6 @@
 #define LONG_LIFE_US 3000000
 /* Bytes flow if some came within this time. */
 #define FLOWING_US 1000000
-
-/* What was counted of one side by then. Of what is not needed for long, the lower bits. */
-struct side_look {
-	uint64_t acknowledged, received;
-	uint32_t busy_ms, shut_ms, resent, segments, reordered;
-};
-
-struct look {
-	uint64_t at; /* clock_us; 0: there was none */
-	struct side_look side[SIDES];
-};
-
-struct pair_looks {
-	uint64_t moved; /* bytes, by the last look */
-	struct look last, before;
-	struct life_sums sums; /* of the life up to the last look */
-};
 
 size_t pair_looks_cost(void)
 {

@@ -90,7 +90,7 @@ void assert_over(const char *reason);
 void take_over(void);
 /* The parts of that. The state of the pairs in a memory file, for this purpose. */
 int save_pairs(enum state_purpose purpose);
-/* The pairs and their set are gone, and their peers have not noticed. There is another set, one of so many. */
+/* The pairs and their set are gone, and no peer has noticed. There is another set, one of so many. */
 void lose_pairs(unsigned workers);
 /* Restores them from the file, and closes it. 0, or the last error, with the message in restore_error. */
 int restore_pairs(int file, bool rehearsal);

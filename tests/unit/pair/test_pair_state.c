@@ -2,9 +2,154 @@
 #include "build_config.h"
 
 #include "base/log.h"
+#include "pair/pair_looks.h"
 #include "pair/pair_stage.h"
 
 #include <sys/ioctl.h>
+
+/* ---- fields ---- */
+
+/* What belongs to one program only, or is found out again. */
+static void clear_peer(struct peer *peer)
+{
+	peer->pair = NULL;
+	peer->pace = NULL;
+	peer->steady = false;
+	memset(&peer->from.io, 0, offsetof(struct flow, source_fd) - offsetof(struct flow, io));
+	memset(&peer->from.turn_entry, 0, sizeof(peer->from.turn_entry));
+	peer->from.pauses = NULL;
+}
+
+static struct pair without_pointers(const struct pair *any)
+{
+	struct pair pair = *any;
+
+	clear_peer(&pair.client);
+	clear_peer(&pair.target);
+	pair.arrival = NULL;
+	pair.tried = NULL;
+	if (pair_is_connected(&pair)) {
+		pair.looks = NULL;
+		pair.postpone.wait = pair.sought_since = 0; /* left over */
+	}
+	memset(&pair.timer, 0, sizeof(pair.timer));
+	memset(&pair.entry, 0, sizeof(pair.entry));
+	memset(&pair.watch_entry, 0, sizeof(pair.watch_entry));
+	return pair;
+}
+
+static void assert_same(const struct pair *before)
+{
+	const struct pair left = without_pointers(before), right = without_pointers(only_pair());
+
+	for (size_t i = 0; i < sizeof(left); i++)
+		ck_assert_msg(((const char *)&left)[i] == ((const char *)&right)[i], "byte %zu of the pair",
+		              i);
+}
+
+static void scribble(void *memory, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		((unsigned char *)memory)[i] = (unsigned char)(1 + i % 100);
+}
+
+static void scribble_peer(struct peer *peer, uint64_t number)
+{
+	peer->owing_since = clock_ms() + number;
+	peer->look_at = clock_ms() + 100000 + number;
+	peer->ended_first = peer->over = peer->owes = true;
+}
+
+static void clear_between(void *memory, size_t from, size_t until)
+{
+	memset((char *)memory + from, 0, until - from);
+}
+
+/* What is between fields is not saved. */
+static void scribble_waits(struct waits *waits)
+{
+	struct waits all;
+
+	scribble(&all, sizeof(all));
+	*waits = all;
+	waits->typical_gap[0] = 4000;
+	waits->typical_gap[1] = 5000;
+	waits->hold[UPLOAD] = HOLD_RATE;
+	waits->hold[DOWNLOAD] = HOLD_SINK;
+	clear_between(waits, offsetof(struct waits, hold) + sizeof(waits->hold), sizeof(*waits));
+	clear_between(waits, offsetof(struct waits, life) + sizeof(waits->life),
+	              offsetof(struct waits, turns));
+	waits->spoke_last = waits->more = waits->ended = waits->was_held = 3;
+}
+
+START_TEST(each_field_of_a_connected_pair_comes_back)
+{
+	struct pair *pair, before;
+	struct pair_looks looks;
+
+	begin(NULL);
+	join();
+	meet_open(target);
+	pair = only_pair();
+	scribble_peer(&pair->client, 1);
+	scribble_peer(&pair->target, 2);
+	scribble_waits(&pair->waits);
+	pair->looks = calloc(1, sizeof(looks));
+	scribble(pair->looks, offsetof(struct pair_looks, last));
+	pair->looks->last = (struct look){5, {{1, 2, 3, 4, 5, 6, 7}, {11, 12, 13, 14, 15, 16, 17}}};
+	pair->looks->before = (struct look){6, {{21, 22, 23, 24, 25, 26, 27}, {31, 32, 33, 34, 35, 36, 37}}};
+	scribble(&pair->looks->sums, sizeof(looks.sums));
+	looks = *pair->looks;
+	pair->phase = PHASE_ENDING;
+	pair->look.wait = 1234;
+	pair->unacknowledged = 77;
+	pair->acknowledged_at = clock_ms();
+	pair->choice.place = 3;
+	pair->ticket.place = 4;
+	pair->attempts = 5;
+	pair->answered = pair->bound = pair->retries = true;
+	pair->blind = false;
+	pair_watch(pair);
+	timers_stop(&set.timers, &pair->timer);
+	before = *pair;
+	take_over();
+	pair = only_pair();
+	assert_same(&before);
+	ck_assert_mem_eq(pair->looks, &looks, sizeof(looks));
+	pair->client.over = pair->target.over = false;
+}
+END_TEST
+
+START_TEST(each_field_of_a_seeking_pair_comes_back)
+{
+	struct pair *pair, before;
+
+	open_relay(TEXTS(relays_address(silent())), TEXTS("accept_proxy=127.0.0.0/8", "send_proxy=v2"));
+	ck_assert_int_eq(send(join(), "PROXY TCP4 10.1.2.3 10.9.8.7 4711 80\r\n", 38, MSG_NOSIGNAL), 38);
+	LOOP_UNTIL(base, only_pair()->phase == PHASE_CONNECTING);
+	pair = only_pair();
+	scribble_peer(&pair->client, 1);
+	pair->attempt_began += 1;
+	pair->attempt = 3;
+	pair->attempt_error = -EHOSTUNREACH;
+	pair->wait_reason = -EAGAIN;
+	pair->postpone.wait = 55;
+	pair->sought_since -= 1;
+	pair->attempts = 6;
+	pair->bound = !pair->bound;
+	ck_assert_int_eq(tried_add(&pair->tried, pair->choice.health), 0);
+	before = *pair;
+	take_over();
+	pair = only_pair();
+	assert_same(&before);
+	ck_assert_uint_eq(pair->tried->count, 1);
+	ck_assert_ptr_eq(pair->tried->health[0], pair->choice.health);
+	ck_assert_int_eq(pair->arrival->via.any.sa_family, AF_INET);
+	ck_assert_uint_eq(endpoint_port(&pair->arrival->told->source), 4711);
+	ck_assert_uint_eq(endpoint_port(&pair->arrival->told->destination), 80);
+	ck_assert(pair->arrival->heard);
+}
+END_TEST
 
 /* ---- connected ---- */
 
@@ -523,6 +668,8 @@ static Suite *make_suite(void)
 	TCase *tcase = make_case("state");
 
 	tcase_set_timeout(tcase, 60);
+	tcase_add_test(tcase, each_field_of_a_connected_pair_comes_back);
+	tcase_add_test(tcase, each_field_of_a_seeking_pair_comes_back);
 	tcase_add_test(tcase, open_pair_goes_on_as_if_nothing_had_happened);
 	tcase_add_loop_test(tcase, bytes_are_moved_while_programs_take_over, 0, FORMS);
 	tcase_add_loop_test(tcase, paused_flows_stay_paused, 0, 3);
