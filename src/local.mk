@@ -93,6 +93,8 @@ src_libweir_a_SOURCES = \
 	src/relay/entrances.c src/relay/entrances.h \
 	src/relay/entrance_index.c src/relay/entrance_index.h \
 	src/relay/facade.c src/relay/facade.h \
+	src/relay/entrance_state.c src/relay/entrance_state.h \
+	src/relay/facade_state.c src/relay/facade_state.h \
 	src/worker/acceptor.c src/worker/acceptor.h src/worker/acceptor_private.h \
 	src/worker/acceptor_life.c src/worker/acceptor_log.c \
 	src/worker/adoption.c src/worker/adoption.h \

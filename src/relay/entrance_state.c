@@ -64,7 +64,8 @@ static const struct state_field entrance_fields[] = {
         STATE_NAMED("keepalive_count", struct entrance_record, tuning.keepalive_count, STATE_U64),
         STATE_FIELDS_END,
 };
-static const struct state_kind entrance_kind = STATE_KIND("entrance", struct entrance_record, entrance_fields);
+static const struct state_kind entrance_kind =
+        STATE_KIND("entrance", struct entrance_record, entrance_fields);
 
 struct listener_state {
 	int fd;

@@ -33,6 +33,18 @@ static int make_room(struct entrances *entrances)
 	return list && places ? 0 : -ENOMEM;
 }
 
+int entrances_add(struct entrances *entrances, struct entrance *entrance, uint16_t place)
+{
+	int error = make_room(entrances);
+
+	if (error)
+		return error;
+	entrance->references++;
+	entrances->places[entrances->count] = place;
+	entrances->list[entrances->count++] = entrance;
+	return 0;
+}
+
 static int bind_key(struct binding *binding, const struct entrance_key *key, uint16_t place)
 {
 	struct entrances *entrances = binding->entrances;

@@ -26,6 +26,8 @@ struct entrances {
  */
 int entrances_bind(struct entrances *entrances, struct facade *facade, const struct config_relay *config,
                    struct address_list *const *found, const struct socket_tuning *tuning, bool refuse);
+/* One that was restored, at this place: the relay has it. 0 or -ENOMEM. */
+int entrances_add(struct entrances *entrances, struct entrance *entrance, uint16_t place);
 /*
  * Takes all of them again for the same relay, to let clients in or to refuse them. The latter cannot fail. 0
  * or -errno; the error is logged, and all must be taken again to refuse then.

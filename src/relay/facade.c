@@ -84,6 +84,20 @@ static struct entrance *find(const struct facade *facade, const struct entrance_
 	return found;
 }
 
+int facade_add(struct facade *facade, struct entrance *entrance)
+{
+	int error = entrance_index_add(&facade->index, entrance);
+
+	if (error)
+		return error;
+	if (facade->last < entrance->number)
+		facade->last = entrance->number;
+	entrance->facade = facade;
+	TAILQ_INSERT_TAIL(&facade->all, entrance, entry);
+	facade->count++;
+	return 0;
+}
+
 static int make(struct facade *facade, const struct entrance_key *key, const struct socket_tuning *tuning,
                 const char *relay, struct entrance **made)
 {
@@ -93,8 +107,9 @@ static int make(struct facade *facade, const struct entrance_key *key, const str
 	if (!entrance)
 		return -ENOMEM;
 	error = entrance_bind(entrance, key, tuning, facade->workers);
+	entrance->number = facade->last + 1;
 	if (!error)
-		error = entrance_index_add(&facade->index, entrance);
+		error = facade_add(facade, entrance);
 	if (error) {
 		entrance_close(entrance);
 		free(entrance);
@@ -102,10 +117,7 @@ static int make(struct facade *facade, const struct entrance_key *key, const str
 	}
 	if (entrance->shared)
 		entrance->worker = facade->next_worker++ % facade->workers;
-	entrance->facade = facade;
 	snprintf(entrance->relay, sizeof(entrance->relay), "%s", relay);
-	TAILQ_INSERT_TAIL(&facade->all, entrance, entry);
-	facade->count++;
 	*made = entrance;
 	return 0;
 }

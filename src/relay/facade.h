@@ -31,6 +31,7 @@ struct facade {
 	/* private */
 	struct facade_entrances all; /* oldest first */
 	size_t count;                /* of them */
+	uint64_t last;               /* the number of the newest one so far */
 	struct entrance_index index; /* of them */
 	const char **relays;         /* that have them, sorted, from facade_begin on; may be several times */
 	size_t relay_count;
@@ -95,6 +96,9 @@ void facade_shut(struct facade *facade);
  */
 void facade_enter(struct entrance *entrance);
 void facade_leave(struct entrance *entrance);
+
+/* One that was restored, with its number, as the newest. 0 or -ENOMEM. */
+int facade_add(struct facade *facade, struct entrance *entrance);
 
 /* An entrance that has the same address as one with this key would, so that it is in the way; or NULL. */
 const struct entrance *facade_find_overlap(const struct facade *facade, const struct entrance_key *key);

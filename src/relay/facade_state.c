@@ -105,6 +105,7 @@ static int refuse(struct state_reader *reader, const char *why)
 /* One that is open or shut has a reference until it is closed. */
 static void take(struct entrance *entrance, const struct facade_entrance *state)
 {
+	entrance->number = state->number;
 	entrance->state = (enum entrance_state)state->state;
 	entrance->references = state->state != ENTRANCE_CLOSED;
 	entrance->refuses = state->refuses;

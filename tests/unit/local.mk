@@ -80,6 +80,7 @@ UNIT_TESTS = \
 	tests/unit/relay/test_denials \
 	tests/unit/relay/test_entrance \
 	tests/unit/relay/test_facade \
+	tests/unit/relay/test_facade_state \
 	tests/unit/relay/test_generation \
 	tests/unit/relay/test_generations \
 	tests/unit/relay/test_loops \
@@ -399,6 +400,10 @@ tests_unit_relay_test_entrance_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_relay_test_entrance_LDADD = $(UNIT_LIBS)
 tests_unit_relay_test_generation_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_relay_test_generation_LDADD = $(UNIT_LIBS)
+tests_unit_relay_test_facade_state_SOURCES = tests/unit/relay/test_facade_state.c tests/unit/faults.c
+tests_unit_relay_test_facade_state_LDFLAGS = $(FAULTS_WRAP)
+tests_unit_relay_test_facade_state_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_relay_test_facade_state_LDADD = $(UNIT_LIBS)
 tests_unit_relay_test_generations_SOURCES = tests/unit/relay/test_generations.c tests/unit/faults.c
 tests_unit_relay_test_generations_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_relay_test_generations_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)

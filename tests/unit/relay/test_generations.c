@@ -154,7 +154,7 @@ START_TEST(newest_one_sets_the_limits_of_a_relay)
 END_TEST
 
 #define HEAD   "state format=1\n"
-#define RELAYS "text=52\n[relay r]\nlisten = 127.0.0.1:1\ntarget = 127.0.0.1:2\n"
+#define RELAYS "+text=52\n[relay r]\nlisten = 127.0.0.1:1\ntarget = 127.0.0.1:2\n"
 
 /* _i: a row */
 static const struct {
@@ -167,7 +167,7 @@ static const struct {
          "expected generations by their numbers"},
         {HEAD "generation number=2 current=1 " RELAYS "\ngeneration number=3 current=1 " RELAYS "\n",
          "expected one generation that is in force"},
-        {HEAD "generation number=1 current=1 text=5\nwrong\n", "handed over: no relay"},
+        {HEAD "generation number=1 current=1 +text=5\nwrong\n", "handed over: no relay"},
         {HEAD "generation number=1 current=1\n", "no relay"},
 };
 
