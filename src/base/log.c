@@ -223,6 +223,8 @@ int log_start(void)
 		r = thread_cond_init(&state.work);
 	if (r == 0)
 		r = thread_cond_init(&state.ended);
+	if (r == 0)
+		r = thread_cond_init(&state.idle);
 	if (r == 0) {
 		state.stopping = false;
 		log_prefix_hold();
@@ -231,6 +233,22 @@ int log_start(void)
 	}
 	pthread_mutex_unlock(&state.lock);
 	return r;
+}
+
+bool log_flush(uint64_t timeout_ms)
+{
+	uint64_t deadline = clock_ms() + timeout_ms;
+	bool more = true, in_time = true;
+
+	pthread_mutex_lock(&state.lock);
+	while (more && in_time) {
+		state.hurry = true;
+		pthread_cond_signal(&state.work);
+		more = state.running && (state.filling->used > 0 || state.writing);
+		in_time = !more || thread_cond_wait(&state.idle, &state.lock, deadline);
+	}
+	pthread_mutex_unlock(&state.lock);
+	return !more;
 }
 
 /* Asks the thread to end and waits for it. False if it is still writing at deadline. */

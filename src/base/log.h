@@ -39,11 +39,16 @@ int log_start(void);
  */
 void log_stop(uint64_t timeout_ms);
 
+/* Waits until all lines so far are written, for at most timeout_ms. False if some are not. */
+bool log_flush(uint64_t timeout_ms);
+
 /* Writes one line. Control characters become '?', and anything over 2 KiB is cut. errno is preserved. */
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* How many lines were dropped since the start. */
 uint64_t log_dropped_lines(void);
+/* So many were dropped before this program took over. */
+void log_add_dropped(uint64_t lines);
 
 /*
  * Writes a text of many lines (a dump), whatever its size. write puts it into out and returns 0 or -errno. No

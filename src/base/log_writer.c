@@ -81,6 +81,11 @@ uint64_t log_dropped_lines(void)
 	return atomic_load_explicit(&dropped, memory_order_relaxed);
 }
 
+void log_add_dropped(uint64_t lines)
+{
+	atomic_fetch_add_explicit(&dropped, lines, memory_order_relaxed);
+}
+
 static void drop(void)
 {
 	log_writer_drop();
