@@ -163,6 +163,16 @@ int jobs_submit(struct jobs *jobs, struct job *job)
 	return error;
 }
 
+bool jobs_are_idle(struct jobs *jobs)
+{
+	bool idle;
+
+	pthread_mutex_lock(&jobs->lock);
+	idle = jobs->waiting == 0 && jobs->idle == jobs->started;
+	pthread_mutex_unlock(&jobs->lock);
+	return idle;
+}
+
 bool jobs_free(struct jobs *jobs)
 {
 	uint64_t deadline = clock_ms() + STUCK_MS;

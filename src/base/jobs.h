@@ -32,6 +32,8 @@ struct jobs *jobs_new(struct event_base *base, unsigned threads);
  * is no thread and none can be started. The job then stays the caller's.
  */
 int jobs_submit(struct jobs *jobs, struct job *job);
+/* Whether no call is under way or waits for a thread. On the base's thread. */
+bool jobs_are_idle(struct jobs *jobs);
 /*
  * Drops all jobs that are not done. Waits a tenth of a second for calls under way. After that it leaves them
  * alone: they end by themselves, and it returns false. Takes NULL.

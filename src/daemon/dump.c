@@ -146,6 +146,11 @@ struct dump *dump_new(struct event_base *base, struct config *config, void (*wri
 	return NULL;
 }
 
+bool dump_is_idle(const struct dump *dump)
+{
+	return jobs_are_idle(dump->jobs);
+}
+
 bool dump_free(struct dump *dump)
 {
 	bool written;

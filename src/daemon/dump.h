@@ -27,6 +27,8 @@ void dump_sweep(struct dump *dump);
  * thread, and only after written was called for the previous one.
  */
 void dump_write(struct dump *dump, struct report *report);
+/* Whether no thread writes, or tidies up, and so might hang. */
+bool dump_is_idle(const struct dump *dump);
 /* Does not wait for a dump that cannot be written. It is given up or ends by itself. Takes NULL. */
 bool dump_free(struct dump *dump);
 

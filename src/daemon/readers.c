@@ -7,7 +7,7 @@ void readers_go_on(struct readers *readers)
 {
 	bool dump = readers->dump_wants && !readers->dumping;
 
-	if (readers->under_way || (!dump && !readers->http_wants))
+	if (readers->paused || readers->under_way || (!dump && !readers->http_wants))
 		return;
 	readers->under_way = true;
 	readers->for_dump = dump;
@@ -40,6 +40,17 @@ void readers_take(struct readers *readers, struct report *report)
 	} else {
 		report_free(report);
 	}
+}
+
+void readers_pause(struct readers *readers)
+{
+	readers->paused = true;
+}
+
+void readers_resume(struct readers *readers)
+{
+	readers->paused = false;
+	readers_go_on(readers);
 }
 
 void readers_end_dump(struct readers *readers)

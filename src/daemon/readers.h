@@ -22,6 +22,7 @@ struct readers {
 	bool dump_wants, http_wants; /* one that is asked for from now on */
 	bool for_dump, for_http;     /* the one under way */
 	bool under_way, dumping;
+	bool paused; /* none is asked for */
 };
 
 void readers_want_dump(struct readers *readers);
@@ -29,6 +30,14 @@ void readers_want_http(struct readers *readers);
 /* Takes over the report that is under way, or NULL, and hands it out. readers_go_on must follow. */
 void readers_take(struct readers *readers, struct report *report);
 void readers_go_on(struct readers *readers);
+/* Until readers_resume no report is asked for. */
+void readers_pause(struct readers *readers);
+void readers_resume(struct readers *readers);
+/* Whether a report is being made or written. */
+static inline bool readers_are_busy(const struct readers *readers)
+{
+	return readers->under_way || readers->dumping;
+}
 /* What the dump was given is written. */
 void readers_end_dump(struct readers *readers);
 
