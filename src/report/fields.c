@@ -16,6 +16,8 @@ static const struct field process_fields[] = {
         {"pairs", FIELD_NUMBER, offsetof(struct process_record, pairs)},
         {"used", FIELD_NUMBER, offsetof(struct process_record, used)},
         {"memory_max", FIELD_NUMBER, offsetof(struct process_record, memory_max)},
+        {"takeovers", FIELD_NUMBER, offsetof(struct process_record, takeovers)},
+        {"takeover_failures", FIELD_NUMBER, offsetof(struct process_record, takeover_failures)},
         {.name = NULL},
 };
 

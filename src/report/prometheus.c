@@ -112,14 +112,29 @@ static void write_draining(struct exposition *to, const struct family *family)
 	end(to, family, to->report->process.draining);
 }
 
-static void write_reloads(struct exposition *to, const struct family *family)
+static void write_results(struct exposition *to, const struct family *family, uint64_t successes,
+                          uint64_t failures)
 {
 	begin(to, family);
 	label(to, "result", "success");
-	end(to, family, to->report->process.reloads);
+	end(to, family, successes);
 	begin(to, family);
 	label(to, "result", "failure");
-	end(to, family, to->report->process.reload_failures);
+	end(to, family, failures);
+}
+
+static void write_reloads(struct exposition *to, const struct family *family)
+{
+	const struct process_record *process = &to->report->process;
+
+	write_results(to, family, process->reloads, process->reload_failures);
+}
+
+static void write_takeovers(struct exposition *to, const struct family *family)
+{
+	const struct process_record *process = &to->report->process;
+
+	write_results(to, family, process->takeovers, process->takeover_failures);
 }
 
 static void write_workers(struct exposition *to, const struct family *family)
@@ -287,6 +302,8 @@ static const struct family families[] = {
         {"weir_lookup_failures_total", "counter", "Those of them that found no address.",
          PROCESS(lookup_failures)},
         {"weir_reloads_total", "counter", "Reloads of the configuration.", .write = write_reloads},
+        {"weir_takeovers_total", "counter", "Times that another program was to take over.",
+         .write = write_takeovers},
 
         {"weir_pairs", "gauge", "Pairs of a relay.", RELAY(pairs)},
         {"weir_accepted_total", "counter", "Clients accepted.", RELAY(counters.accepted)},

@@ -76,6 +76,7 @@ struct process_record {
 	uint64_t dropped_lines; /* of the log */
 	uint64_t lookups, lookup_failures;
 	uint64_t reloads, reload_failures;
+	uint64_t takeovers, takeover_failures;
 };
 
 struct relay_record {

@@ -63,6 +63,8 @@ static const struct report example = {
                         .lookup_failures = 13,
                         .reloads = 14,
                         .reload_failures = 15,
+                        .takeovers = 16,
+                        .takeover_failures = 17,
                 },
         .relays = relays,
         .relay_count = 2,
@@ -247,7 +249,8 @@ START_TEST(the_process)
 	    "weir_memory_used_bytes 1048576", "weir_memory_max_bytes 268435456", "weir_pairs_max 500",
 	    "weir_worker_pairs{worker=\"0\"} 3", "weir_worker_pairs{worker=\"1\"} 1",
 	    "weir_log_lines_dropped_total 11", "weir_lookups_total 12", "weir_lookup_failures_total 13",
-	    "weir_reloads_total{result=\"success\"} 14", "weir_reloads_total{result=\"failure\"} 15");
+	    "weir_reloads_total{result=\"success\"} 14", "weir_reloads_total{result=\"failure\"} 15",
+	    "weir_takeovers_total{result=\"success\"} 16", "weir_takeovers_total{result=\"failure\"} 17");
 }
 END_TEST
 

@@ -24,6 +24,8 @@ static const struct process_record process = {
         .pairs = 1,
         .used = 1048576,
         .memory_max = 268435456,
+        .takeovers = 3,
+        .takeover_failures = 1,
 };
 
 static struct relay_record relay = {
@@ -108,7 +110,7 @@ static struct pair_record pair = {
 /* The example that users were given, letter for letter. */
 static char golden[] =
         "weir version=0.1.0 pid=4242 time=2026-01-01T00:00:00Z uptime_ms=3600000 workers=2 pairs=1 "
-        "used=1048576 memory_max=268435456\n"
+        "used=1048576 memory_max=268435456 takeovers=3 takeover_failures=1\n"
         "relay name=db pairs=1 accepted=1042 refused=0 connect_failed=3 upload_bytes=1 download_bytes=2 "
         "pauses=4 paused_ms=977 shortages=0 denied=0 state=active upload_queued=0 download_queued=0 "
         "upload_longest=0 download_longest=0 upload_high=1048576 download_high=2097152 upload_low=524288 "
