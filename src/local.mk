@@ -18,6 +18,7 @@ src_libweir_a_SOURCES = \
 	src/base/inheritance.c src/base/inheritance.h \
 	src/base/evmemory.c src/base/evmemory.h \
 	src/base/number.h \
+	src/base/memory_file.c src/base/memory_file.h \
 	src/base/pool.c src/base/pool.h \
 	src/base/printable.c src/base/printable.h \
 	src/base/rate.c src/base/rate.h \
@@ -48,6 +49,12 @@ src_libweir_a_SOURCES = \
 	src/daemon/collector.c src/daemon/collector.h \
 	src/daemon/dump.c src/daemon/dump.h \
 	src/daemon/loading.c src/daemon/loading.h \
+	src/daemon/handed_over.c src/daemon/handed_over.h \
+	src/daemon/program.c src/daemon/program.h \
+	src/daemon/rehearsal.c src/daemon/rehearsal.h \
+	src/daemon/takeover.c src/daemon/takeover.h \
+	src/daemon/daemon_takeover.c src/daemon/daemon_restore.c \
+	src/daemon/takeover_state.c src/daemon/takeover_state.h \
 	src/daemon/daemon_health.c \
 	src/daemon/target_records.c src/daemon/target_records.h \
 	src/daemon/names_state.c src/daemon/names_state.h \
@@ -101,6 +108,8 @@ src_libweir_a_SOURCES = \
 	src/worker/asking.h \
 	src/worker/handover.c src/worker/handover.h \
 	src/worker/newcomers.c src/worker/newcomers.h \
+	src/worker/parking.c src/worker/parking.h \
+	src/worker/worker_private.h src/worker/worker_state.c \
 	src/config/misfits.c src/config/misfits.h \
 	src/config/loader.c src/config/loader.h \
 	src/base/label.h \

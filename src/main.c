@@ -6,6 +6,8 @@
 #include "config/config.h"
 #include "daemon/daemon.h"
 #include "daemon/estimate.h"
+#include "daemon/handed_over.h"
+#include "daemon/program.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,6 +26,8 @@ enum action { ACTION_RUN, ACTION_TEST, ACTION_PRINT, ACTION_TOP };
 
 struct command {
 	struct config_request request;
+	struct program program;
+	struct handed_over handed;
 	enum action action;
 	bool explains; /* ACTION_PRINT, of which -v prints more */
 	char *address; /* ACTION_TOP; or NULL */
@@ -67,7 +71,8 @@ static void print_help(void)
 	     "  -h, --help              print this, exit\n"
 	     "\n"
 	     "ADDR is 127.0.0.1:80, [::1]:80, *:80, host.name:80, unix:/path or unix:@abstract.\n"
-	     "SIGTERM drains and stops, SIGHUP reloads FILE, SIGUSR1 dumps every connection.\n"
+	     "SIGTERM drains and stops, SIGHUP reloads FILE, SIGUSR1 dumps every connection,\n"
+	     "SIGUSR2 goes on with every connection as the program that is installed now.\n"
 	     "See weir(8) and relay.ini(5).");
 }
 
@@ -169,13 +174,15 @@ static void parse(struct command *command, int argc, char **argv)
  * NULL on failure. The errors are printed then, and *status is the exit status. A start that fails for what
  * may pass is to be tried again, so that is no error of the configuration.
  */
-static struct config *load(const struct config_request *request, bool is_start, int *status)
+static struct config *load(const struct command *command, int *status)
 {
+	bool is_start = command->action == ACTION_RUN;
+	const char *prefix = command->handed.rehearsal ? "" : "weir: ";
 	struct config_errors errors = {.count = 0};
-	struct config *config = config_load(request, &errors);
+	struct config *config = config_load(&command->request, &errors);
 
 	for (size_t i = 0; i < errors.count; i++)
-		fprintf(stderr, "weir: %s\n", errors.text[i]);
+		fprintf(stderr, "%s%s\n", prefix, errors.text[i]);
 	if (!config && errors.count == 0)
 		fputs("weir: out of memory\n", stderr);
 	*status = errors.count > 0 && !(errors.may_pass && is_start) ? EXIT_CONFIG : EXIT_FAILURE;
@@ -202,7 +209,7 @@ static int print_test(const struct config *config)
 	return EXIT_SUCCESS;
 }
 
-static int act(const struct command *command, struct config *config)
+static int act(struct command *command, struct config *config)
 {
 	int status = EXIT_SUCCESS;
 
@@ -219,7 +226,7 @@ static int act(const struct command *command, struct config *config)
 	case ACTION_TOP: /* needs no configuration: see run_top */
 		break;
 	case ACTION_RUN:
-		return daemon_run(config, &command->request);
+		return daemon_run(config, &command->request, &command->program, &command->handed);
 	}
 	return fflush(stdout) == 0 ? status : EXIT_FAILURE;
 }
@@ -244,6 +251,24 @@ static void open_standard_fds(void)
 		close(fd);
 }
 
+/* What the program before this one has read stands for the file. */
+static void take_over(struct command *command)
+{
+	struct handed_over *handed = &command->handed;
+	int error = handed_over_take(handed);
+
+	if (error == -EINVAL)
+		usage(PROGRAM_VARIABLE " is set, but not by weir itself; expected it not to be");
+	if (error) {
+		fprintf(stderr, "weir: what was handed over cannot be read: %s\n", strerror(-error));
+		exit(EXIT_FAILURE);
+	}
+	if (handed->has_config) {
+		command->request.text = handed->config.start ? handed->config.start : "";
+		command->request.text_size = handed->config.size;
+	}
+}
+
 int main(int argc, char **argv)
 {
 	struct command command = {.action = ACTION_RUN};
@@ -253,15 +278,18 @@ int main(int argc, char **argv)
 
 	signals_hold(&before);
 	open_standard_fds();
+	program_init(&command.program, argv);
+	take_over(&command);
 	parse(&command, argc, argv);
 	if (command.action != ACTION_RUN)
 		signals_restore(&before);
 	if (command.action == ACTION_TOP)
 		return run_top(&command);
-	config = load(&command.request, command.action == ACTION_RUN, &status);
+	config = load(&command, &status);
 	if (config)
 		status = act(&command, config);
 	config_put(config);
+	handed_over_deinit(&command.handed);
 	free(command.request.listen);
 	free(command.request.target);
 	free(command.request.option);

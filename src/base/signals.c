@@ -5,8 +5,7 @@
 #include <stddef.h>
 
 /* XFSZ is sent when a dump is larger than the service may write. */
-static const int strays[] = {SIGALRM, SIGIO,   SIGPIPE,   SIGPROF,  SIGPWR,
-                             SIGUSR2, SIGXFSZ, SIGSTKFLT, SIGVTALRM};
+static const int strays[] = {SIGALRM, SIGIO, SIGPIPE, SIGPROF, SIGPWR, SIGXFSZ, SIGSTKFLT, SIGVTALRM};
 
 void signals_fill(sigset_t *set)
 {

@@ -338,14 +338,14 @@ void config_explain(const struct config *config, FILE *out)
 	print_all(config, true, out);
 }
 
-char *config_needs_restart(const struct config *before, const struct config *after, char *text, size_t size)
+char *config_needs_takeover(const struct config *before, const struct config *after, char *text, size_t size)
 {
 	size_t length = 0;
 
 	for (size_t i = 0; i < option_count; i++) {
 		const struct option *option = &option_table[i];
 
-		if (option->applies != APPLIES_AT_RESTART ||
+		if (option->applies != APPLIES_BY_TAKEOVER ||
 		    !option_differs(option, &before->global, &after->global))
 			continue;
 		snprintf(text + length, size - length, "%s%s", length > 0 ? ", " : "", option->key);

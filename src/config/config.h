@@ -62,9 +62,9 @@ struct config *config_load_text(const char *name, const char *text, size_t size,
                                 struct config_errors *errors);
 
 /*
- * The keys that have another value in after than in before, and take effect after a restart only, with commas
+ * The keys that have another value in after than in before, and take effect by taking over only, with commas
  * between them. Returns text, or NULL if there is none.
  */
-char *config_needs_restart(const struct config *before, const struct config *after, char *text, size_t size);
+char *config_needs_takeover(const struct config *before, const struct config *after, char *text, size_t size);
 
 #endif

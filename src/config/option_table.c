@@ -56,7 +56,7 @@
 	.default_text = "auto", .expected = "auto or a duration from 1s to 32767s"
 
 const struct option option_table[] = {
-        {IN_GLOBAL(workers, AT_RESTART), .type = &option_number_type, .minimum = 1, .maximum = 256,
+        {IN_GLOBAL(workers, BY_TAKEOVER), .type = &option_number_type, .minimum = 1, .maximum = 256,
          .allows_auto = true, .default_text = "auto", .expected = "auto or a number from 1 to 256",
          .help = "Threads that relay; auto = the CPUs this process may use."},
         {IN_GLOBAL(memory_max, AT_ONCE), .type = &option_size_type, .minimum = 64 << 10, .maximum = BYTES_MAX,

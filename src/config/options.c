@@ -114,7 +114,7 @@ const char *option_effect_name(enum option_effect effect)
 	        [APPLIES_AT_ONCE] = "at once",
 	        [APPLIES_TO_NEW_PAIRS] = "to new pairs",
 	        [APPLIES_TO_NEW_ENTRANCES] = "to new entrances",
-	        [APPLIES_AT_RESTART] = "after a restart",
+	        [APPLIES_BY_TAKEOVER] = "by taking over",
 	};
 
 	return names[effect];

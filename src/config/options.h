@@ -18,7 +18,7 @@ enum option_effect {
 	APPLIES_AT_ONCE = 1,
 	APPLIES_TO_NEW_PAIRS,
 	APPLIES_TO_NEW_ENTRANCES, /* an address that weir does not listen on yet */
-	APPLIES_AT_RESTART,       /* in [global] only, and not for paths; see option_differs */
+	APPLIES_BY_TAKEOVER,      /* in [global] only, and not for paths; see option_differs */
 };
 
 #define OPTIONS_MAX 80 /* the table has at most this many */

@@ -29,7 +29,7 @@ struct bulletin {
 	struct backoff pause; /* until then */
 	uint64_t looked;      /* clock_ms of the last one */
 	char said[SERVICE_STATUS_MAX];
-	char reload_error[SERVICE_STATUS_MAX / 2]; /* "" after a reload that has succeeded */
+	char failure[BULLETIN_FAILURE_MAX]; /* of the last reload or takeover; "" if it has succeeded */
 };
 
 /* ---- words ---- */
@@ -85,13 +85,12 @@ static void describe_relaying(const struct bulletin *bulletin, const struct bull
                               size_t size)
 {
 	char used[UNITS_TEXT_MAX], most[UNITS_TEXT_MAX], targets[TARGETS_TEXT_MAX];
-	const char *error = bulletin->reload_error;
 	char reload[SERVICE_STATUS_MAX] = "";
 
 	if (facts->reloading)
 		describe_change("; reloading", facts, reload, sizeof(reload));
-	else if (error[0])
-		snprintf(reload, sizeof(reload), "; reload failed: %s", error);
+	else if (bulletin->failure[0])
+		snprintf(reload, sizeof(reload), "; %s", bulletin->failure);
 	snprintf(text, size, "%" PRIu64 " pair%s, %" PRIu64 " flow%s paused, %s of %s queued%s%s",
 	         facts->pairs, plural(facts->pairs), facts->paused, plural(facts->paused),
 	         size_in_words(facts->used, used), size_in_words(facts->memory_max, most),
@@ -185,9 +184,29 @@ void bulletin_say(struct bulletin *bulletin, void (*say)(struct service *service
 	look_again(bulletin);
 }
 
+static void note(struct bulletin *bulletin, const char *what, const char *error)
+{
+	snprintf(bulletin->failure, sizeof(bulletin->failure), "%s%s", error ? what : "", error ? error : "");
+}
+
 void bulletin_note_reload(struct bulletin *bulletin, const char *error)
 {
-	snprintf(bulletin->reload_error, sizeof(bulletin->reload_error), "%s", error ? error : "");
+	note(bulletin, "reload failed: ", error);
+}
+
+void bulletin_note_takeover(struct bulletin *bulletin, const char *error)
+{
+	note(bulletin, "takeover failed: ", error);
+}
+
+const char *bulletin_failure(const struct bulletin *bulletin)
+{
+	return bulletin->failure;
+}
+
+void bulletin_restore_failure(struct bulletin *bulletin, const char *failure)
+{
+	note(bulletin, "", failure);
 }
 
 struct bell *bulletin_bell(struct bulletin *bulletin)

@@ -18,6 +18,9 @@
 struct event_base;
 struct bulletin;
 
+/* Bytes of what it says of a reload or a takeover that has failed, with NUL; the rest is cut. */
+#define BULLETIN_FAILURE_MAX (SERVICE_STATUS_MAX / 2 + 32)
+
 enum daemon_phase { STARTING, RUNNING, DRAINING, STOPPING };
 
 struct bulletin_facts {
@@ -45,6 +48,11 @@ struct bell *bulletin_bell(struct bulletin *bulletin);
  * Why a reload has failed, or NULL: one has succeeded. The status says so until then, from bulletin_say on.
  */
 void bulletin_note_reload(struct bulletin *bulletin, const char *error);
+/* Why no other program has taken over. The status says so until a reload or a takeover has succeeded. */
+void bulletin_note_takeover(struct bulletin *bulletin, const char *error);
+/* What the status says of that, "" if nothing; and the same, as another program has said it. */
+const char *bulletin_failure(const struct bulletin *bulletin);
+void bulletin_restore_failure(struct bulletin *bulletin, const char *failure);
 /*
  * Something else begins: says the status now, with service_ready, service_reloading, service_stopping or
  * service_status. After a reload that is service_ready, whether or not it has succeeded. Takes NULL.

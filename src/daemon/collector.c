@@ -45,6 +45,16 @@ void collector_free(struct collector *collector)
 	free(collector);
 }
 
+uint64_t collector_started(const struct collector *collector)
+{
+	return collector->started;
+}
+
+void collector_set_started(struct collector *collector, uint64_t started)
+{
+	collector->started = started;
+}
+
 void collector_set_generation(struct collector *collector, const struct generation *generation)
 {
 	collector->generation = generation;

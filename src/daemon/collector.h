@@ -20,6 +20,10 @@ struct collector *collector_new(struct standings *standings, struct budget *budg
                                 collector_take *take, void *arg);
 void collector_free(struct collector *collector); /* takes NULL */
 
+/* clock_ms at which this process started. Another program may have done so, from which this one took over. */
+uint64_t collector_started(const struct collector *collector);
+void collector_set_started(struct collector *collector, uint64_t started);
+
 /*
  * From now on, reports have the relays of this generation (borrowed) first. Others follow while they have
  * pairs.

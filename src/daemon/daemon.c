@@ -48,10 +48,19 @@ uint64_t daemon_raise_fds(void)
 
 /* ---- reports ---- */
 
+struct lookup_counts daemon_lookup_counts(const struct daemon *daemon)
+{
+	struct lookup_counts counts = lookups_counts(daemon->lookups);
+
+	counts.made += daemon->lookups_before.made;
+	counts.failed += daemon->lookups_before.failed;
+	return counts;
+}
+
 /* What the collector does not know. */
 static void describe(const struct daemon *daemon, struct process_record *process)
 {
-	const struct lookup_counts lookups = lookups_counts(daemon->lookups);
+	const struct lookup_counts lookups = daemon_lookup_counts(daemon);
 
 	process->pairs_max = slots_max(&daemon->slots);
 	process->draining = daemon->phase >= DRAINING;
@@ -60,6 +69,8 @@ static void describe(const struct daemon *daemon, struct process_record *process
 	process->lookup_failures = lookups.failed;
 	process->reloads = daemon->reloads;
 	process->reload_failures = daemon->reload_failures;
+	process->takeovers = daemon->takeovers;
+	process->takeover_failures = daemon->takeover_failures;
 }
 
 void daemon_take_report(void *arg, struct report *report)
@@ -107,6 +118,9 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 	case SIGUSR1:
 		daemon_request_report(daemon);
 		break;
+	case SIGUSR2:
+		daemon_take_over(daemon);
+		break;
 	default:
 		daemon_reload(daemon);
 	}
@@ -123,6 +137,9 @@ static void take_answer(void *arg, struct message *message)
 		break;
 	case WORKER_DRAINED:
 		daemon_take_drained(daemon);
+		break;
+	case WORKER_SAVED:
+		takeover_take_saved(&daemon->takeover, answer);
 		break;
 	case WORKER_REPORTED:
 		collector_put(daemon->collector, answer->worker, &answer->part);
@@ -142,7 +159,7 @@ static void take_gone(void *arg, struct message *message)
 
 static int init_signals(struct daemon *daemon)
 {
-	static const int numbers[SIGNALS] = {SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGHUP};
+	static const int numbers[SIGNALS] = {SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGHUP};
 
 	for (int i = 0; i < SIGNALS; i++) {
 		daemon->signals[i] = evsignal_new(daemon->base, numbers[i], on_signal, daemon);
@@ -187,6 +204,7 @@ static void deinit_signals(struct daemon *daemon)
 static void tear_down(struct daemon *daemon)
 {
 	(void)changeover_give_up(&daemon->changeover);
+	daemon->left_behind = !takeover_deinit(&daemon->takeover);
 	http_free(daemon->http);
 	refusals_deinit(&daemon->refusals);
 	checks_free(daemon->checks);
@@ -206,7 +224,7 @@ static void tear_down(struct daemon *daemon)
 	resolver_free(daemon->resolver);
 	lookups_free(daemon->lookups);
 	collector_free(daemon->collector);
-	daemon->left_behind = !loading_free(daemon->loading);
+	daemon->left_behind = !loading_free(daemon->loading) || daemon->left_behind;
 	daemon->left_behind = !dump_free(daemon->dump) || daemon->left_behind;
 	config_put(daemon->loaded);
 	deinit_signals(daemon);
@@ -220,6 +238,7 @@ static void tear_down(struct daemon *daemon)
 		event_base_free(daemon->base);
 	local_ports_free(daemon->ports);
 	memory_deinit(&daemon->memory);
+	parking_deinit(&daemon->parking);
 	slots_deinit(&daemon->slots);
 	slots_deinit(&daemon->pipes);
 	config_put(daemon->config);
@@ -240,11 +259,15 @@ static void serve(struct daemon *daemon)
 	evloop_run(daemon->base);
 }
 
-int daemon_run(struct config *config, const struct config_request *request)
+int daemon_run(struct config *config, const struct config_request *request, struct program *program,
+               struct handed_over *handed)
 {
 	struct daemon daemon = {.first = config_get(config),
 	                        .config = config_get(config),
 	                        .request = request,
+	                        .program = program,
+	                        .handed = handed,
+	                        .takes_over = handed_over_any(handed),
 	                        .answers = {.fd = -1},
 	                        .gone = {.fd = -1},
 	                        .service = {.fd = -1},
@@ -258,9 +281,10 @@ int daemon_run(struct config *config, const struct config_request *request)
 	unix_path_init();
 	activation_take(&daemon.activation);
 	signals_ignore_strays();
-	log_set_level(config->global.log_level);
+	log_set_level(handed->rehearsal ? LOG_LEVEL_ERROR : config->global.log_level);
 	evloop_init();
-	error = log_start();
+	parking_init(&daemon.parking);
+	error = handed->rehearsal ? 0 : log_start();
 	if (error)
 		log_warning("the log has no thread of its own and may hold up relaying: %s",
 		            strerror(-error));

@@ -14,14 +14,17 @@
 #include "daemon/checks.h"
 #include "daemon/collector.h"
 #include "daemon/dump.h"
+#include "daemon/handed_over.h"
 #include "daemon/http.h"
 #include "daemon/loading.h"
 #include "daemon/memory.h"
 #include "daemon/outages.h"
+#include "daemon/program.h"
 #include "daemon/readers.h"
 #include "daemon/refusals.h"
 #include "daemon/service.h"
 #include "daemon/stand_ins.h"
+#include "daemon/takeover.h"
 #include "daemon/watchdog.h"
 #include "flow/budget.h"
 #include "net/activation.h"
@@ -33,6 +36,7 @@
 #include "relay/generations.h"
 #include "relay/standing.h"
 #include "worker/handover.h"
+#include "worker/parking.h"
 #include "worker/worker.h"
 
 #include <stdbool.h>
@@ -41,9 +45,16 @@
 struct event;
 struct event_base;
 
-#define SIGNALS 5
+#define SIGNALS 6
 
-enum reload_state { RELOAD_NOTHING, RELOAD_STARTING, RELOAD_LOADING, RELOAD_WAITING, RELOAD_CHANGING };
+enum reload_state {
+	RELOAD_NOTHING,
+	RELOAD_STARTING,
+	RELOAD_TAKING_OVER, /* or looking whether that is called for */
+	RELOAD_LOADING,
+	RELOAD_WAITING,
+	RELOAD_CHANGING,
+};
 
 struct daemon {
 	struct config *first;  /* what it was started with */
@@ -75,7 +86,17 @@ struct daemon {
 	struct config *loaded;             /* what is waiting */
 	struct facade_change change;       /* of the last changeover */
 	bool reload_wanted;                /* after the one that is under way */
+	bool takeover_wanted;              /* the same */
 	uint64_t reloads, reload_failures; /* since the start */
+	uint64_t takeovers, takeover_failures;
+	struct program *program;
+	struct handed_over *handed; /* by the program before this one, if any */
+	struct takeover takeover;   /* by the one after it */
+	struct parking parking;
+	bool takes_over;                     /* it has begun with what was handed over */
+	uint64_t parked_us;                  /* clock_us at which the workers of the one before parked */
+	char before[32];                     /* its version */
+	struct lookup_counts lookups_before; /* what it has counted */
 	struct worker **workers;
 	unsigned worker_count;
 	struct handover *handover; /* between the workers. This and stand_ins are NULL if there is only one */
@@ -100,6 +121,8 @@ struct daemon {
 
 /* Asks for a dump; while starting, as soon as there are workers. */
 void daemon_request_report(struct daemon *daemon);
+/* Also those of the programs before this one. */
+struct lookup_counts daemon_lookup_counts(const struct daemon *daemon);
 /* Takes over a finished report, or NULL. */
 void daemon_take_report(void *arg, struct report *report);
 /* The dump of it is written. */
@@ -134,6 +157,14 @@ void daemon_end_start(struct daemon *daemon);
 
 /* SIGHUP */
 void daemon_reload(struct daemon *daemon);
+/* Begins what SIGHUP or SIGUSR2 has asked for, or does so later. */
+void daemon_begin_reload(struct daemon *daemon);
+/* It is over. */
+void daemon_end_reload(struct daemon *daemon);
+/* The file says this now. The reference is consumed. */
+void daemon_change_to(struct daemon *daemon, struct config *config);
+/* The program is the same, so the file is read. */
+void daemon_load_again(void *arg);
 /* Unless it is too late for that. */
 void daemon_give_up_reload(struct daemon *daemon);
 /* No report is under way any more. */
@@ -143,6 +174,16 @@ void daemon_take_commit(void *arg, struct generation *generation, const struct f
 void daemon_take_changed(void *arg, int error);
 /* Opens and shuts entrances, as of struct refusals. */
 int daemon_change_entrances(void *arg);
+
+/* daemon_takeover.c */
+
+int daemon_init_takeover(struct daemon *daemon); /* 0 or -errno */
+/* SIGUSR2 */
+void daemon_take_over(struct daemon *daemon);
+/* Whether what was handed over is wanted. 0 or -errno. */
+int daemon_restore(struct daemon *daemon);
+/* Instead of daemon_end_start. */
+void daemon_end_takeover(struct daemon *daemon);
 
 /* daemon_stop.c */
 

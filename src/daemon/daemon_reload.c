@@ -1,12 +1,15 @@
 /*
  * What SIGHUP leads to:
  *
- *   start ─────────────────────► changing ─► nothing ◄──┐
- *   nothing ─► loading ─► waiting ─► changing ──────────┴─► loading, if it has come again meanwhile
+ *   start ──────────────────────────────────► changing ─► nothing ◄──┐
+ *   nothing ─► taking over? ─► loading ─► waiting ─► changing ───────┴─► again, if it has come meanwhile
+ *                   ▲             │
+ *                   └─────────────┘ for a key that needs it
  *
- * It waits for a report, because workers read the list of standings for that. It also waits while entrances
- * of the generation in force are opened and shut, which may happen at any time but while it is changing: a
- * file may take as long as it likes to load.
+ * If the program on the disk is another one, it takes over instead, and reads the file itself. A reload waits
+ * for a report, because workers read the list of standings for that. It also waits while entrances of the
+ * generation in force are opened and shut, which may happen at any time but while it is changing: a file may
+ * take as long as it likes to load.
  */
 #include "build_config.h"
 
@@ -23,13 +26,18 @@ static void begin(struct daemon *daemon);
 
 /* ---- the end ---- */
 
+static bool is_wanted(const struct daemon *daemon)
+{
+	return daemon->reload_wanted || daemon->takeover_wanted;
+}
+
 /* If it was asked for again meanwhile, that is for the same message of READY. */
-static void end(struct daemon *daemon)
+void daemon_end_reload(struct daemon *daemon)
 {
 	daemon->reload = RELOAD_NOTHING;
 	if (daemon->phase != RUNNING)
 		return;
-	if (daemon->reload_wanted)
+	if (is_wanted(daemon))
 		begin(daemon);
 	else
 		bulletin_say(daemon->bulletin, service_ready);
@@ -42,10 +50,14 @@ static void end_start(struct daemon *daemon)
 	daemon->reload = RELOAD_NOTHING;
 	if (daemon->phase != RUNNING)
 		return;
+	if (daemon->takes_over) {
+		daemon_end_takeover(daemon);
+		return;
+	}
 	daemon_end_start(daemon);
 	bulletin_say(daemon->bulletin, service_ready);
-	if (daemon->reload_wanted)
-		daemon_reload(daemon);
+	if (is_wanted(daemon))
+		daemon_begin_reload(daemon);
 	refusals_look(&daemon->refusals);
 }
 
@@ -70,7 +82,7 @@ static void fail(struct daemon *daemon, const char *why)
 
 	note(daemon, logged ? logged : why);
 	log_error("reload failed, nothing has changed: %s", why);
-	end(daemon);
+	daemon_end_reload(daemon);
 }
 
 /* All errors for the log, and as many as fit for the status. */
@@ -87,20 +99,17 @@ static void fail_for_errors(struct daemon *daemon, const struct config_errors *e
 	}
 	note(daemon, text);
 	log_error("reload failed, nothing has changed");
-	end(daemon);
+	daemon_end_reload(daemon);
 }
 
 static void succeed(struct daemon *daemon)
 {
 	const struct facade_change *change = &daemon->change;
-	char keys[256];
-	bool restart = config_needs_restart(daemon->first, daemon->config, keys, sizeof(keys));
 
 	note(daemon, NULL);
 	daemon_say_warnings(daemon->config);
-	log_notice("reloaded: %zu relays; entrances: %zu kept, %zu added, %zu removed%s%s",
-	           daemon->current->relay_count, change->kept, change->added, change->removed,
-	           restart ? "; to be applied by a restart: " : "", restart ? keys : "");
+	log_notice("reloaded: %zu relays; entrances: %zu kept, %zu added, %zu removed",
+	           daemon->current->relay_count, change->kept, change->added, change->removed);
 }
 
 /* ---- changing ---- */
@@ -167,7 +176,7 @@ void daemon_take_changed(void *arg, int error)
 		return;
 	}
 	succeed(daemon);
-	end(daemon);
+	daemon_end_reload(daemon);
 }
 
 int daemon_change_entrances(void *arg)
@@ -176,7 +185,7 @@ int daemon_change_entrances(void *arg)
 	int error;
 
 	if (daemon->phase != RUNNING || daemon->refusing || daemon->reload == RELOAD_STARTING ||
-	    daemon->reload == RELOAD_CHANGING)
+	    daemon->reload == RELOAD_TAKING_OVER || daemon->reload == RELOAD_CHANGING)
 		return -EBUSY;
 	daemon->refusing = true;
 	error = changeover_begin_again(&daemon->changeover, daemon->current);
@@ -220,40 +229,67 @@ void daemon_take_loaded(void *arg, struct config *config, const struct config_er
 		fail(daemon, text);
 		return;
 	}
+	if (config_needs_takeover(daemon->first, config, text, sizeof(text))) {
+		config_put(config);
+		daemon->reload = RELOAD_TAKING_OVER;
+		takeover_begin(&daemon->takeover, false);
+		return;
+	}
+	daemon_change_to(daemon, config);
+}
+
+void daemon_change_to(struct daemon *daemon, struct config *config)
+{
 	daemon->loaded = config;
 	daemon->reload = RELOAD_WAITING;
 	daemon_go_on_reloading(daemon);
 }
 
-static void begin(struct daemon *daemon)
+void daemon_load_again(void *arg)
 {
-	int error = loading_begin(daemon->loading);
+	struct daemon *daemon = arg;
+	int error;
 
-	log_forget_error();
-	daemon->reload_wanted = false;
+	if (!daemon->request->file) {
+		log_notice("SIGHUP: there is nothing to reload, as weir runs without a file");
+		daemon_end_reload(daemon);
+		return;
+	}
+	error = loading_begin(daemon->loading);
 	daemon->reload = RELOAD_LOADING;
 	if (error)
 		fail(daemon, strerror(-error));
 }
 
+/* Another program reads the file as well. */
+static void begin(struct daemon *daemon)
+{
+	bool only_if_changed = !daemon->takeover_wanted;
+
+	log_forget_error();
+	daemon->reload_wanted = daemon->takeover_wanted = false;
+	daemon->reload = RELOAD_TAKING_OVER;
+	takeover_begin(&daemon->takeover, only_if_changed);
+}
+
 /* ---- SIGHUP ---- */
+
+void daemon_begin_reload(struct daemon *daemon)
+{
+	if (daemon->reload == RELOAD_NOTHING)
+		begin(daemon);
+	if (daemon->reload > RELOAD_STARTING)
+		bulletin_say(daemon->bulletin, service_reloading);
+}
 
 void daemon_reload(struct daemon *daemon)
 {
-	if (!daemon->request->file) {
-		log_notice("SIGHUP: there is nothing to reload, as weir runs without a file");
-		return;
-	}
 	if (daemon->phase > RUNNING) {
 		log_notice("SIGHUP: weir is stopping, so it does not reload");
 		return;
 	}
-	if (daemon->reload == RELOAD_NOTHING)
-		begin(daemon);
-	else
-		daemon->reload_wanted = true;
-	if (daemon->reload > RELOAD_STARTING)
-		bulletin_say(daemon->bulletin, service_reloading);
+	daemon->reload_wanted = true;
+	daemon_begin_reload(daemon);
 }
 
 void daemon_give_up_reload(struct daemon *daemon)
@@ -262,6 +298,7 @@ void daemon_give_up_reload(struct daemon *daemon)
 
 	if (daemon->reload <= RELOAD_STARTING || (changes && !changeover_give_up(&daemon->changeover)))
 		return;
+	takeover_give_up(&daemon->takeover);
 	loading_give_up(daemon->loading);
 	config_put(daemon->loaded);
 	daemon->loaded = NULL;

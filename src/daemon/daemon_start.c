@@ -83,6 +83,7 @@ static int init_workers(struct daemon *daemon)
 	        .pool = &daemon->memory.pairs,
 	        .ports = daemon->ports,
 	        .answers = &daemon->answers,
+	        .parking = &daemon->parking,
 	        .bell = bulletin_bell(daemon->bulletin),
 	        .log_connections = daemon->config->global.log_connections,
 	};
@@ -172,7 +173,7 @@ static int init_changeover(struct daemon *daemon)
 
 int daemon_set_up(struct daemon *daemon)
 {
-	int error = passed_check(&daemon->activation, daemon->config);
+	int error = daemon->takes_over ? 0 : passed_check(&daemon->activation, daemon->config);
 
 	if (!error)
 		error = init_names(daemon);
@@ -181,7 +182,11 @@ int daemon_set_up(struct daemon *daemon)
 	if (!error)
 		error = init_changeover(daemon);
 	if (!error)
-		error = start_workers(daemon);
+		error = daemon_init_takeover(daemon);
 	daemon->reload = RELOAD_STARTING;
+	if (!error && daemon->takes_over)
+		error = daemon_restore(daemon);
+	if (!error)
+		error = start_workers(daemon);
 	return error ? error : changeover_begin(&daemon->changeover, daemon->config);
 }

@@ -1,14 +1,10 @@
 #include "build_config.h"
 
-#include "worker/worker.h"
+#include "worker/worker_private.h"
 
 #include "base/clock.h"
 #include "base/evloop.h"
 #include "base/thread.h"
-#include "flow/pipe_pool.h"
-#include "pair/pair.h"
-#include "worker/acceptor.h"
-#include "worker/adoption.h"
 #include "worker/handover.h"
 
 #include <errno.h>
@@ -23,25 +19,6 @@
 #define SCRATCH_SIZE (256 * 1024)
 /* For how many pairs the kernel's queues are asked before other events are served. */
 #define SURVEY_BATCH 64
-
-struct worker {
-	const struct worker_context *context;
-	unsigned number;
-	struct adoption *next;    /* the main thread's, from worker_prepare until it is ordered */
-	struct adoption *current; /* of the generation that clients come in to; NULL: none yet, or draining */
-	struct event_base *base;
-	struct pair_set set;
-	struct pipe_pool pipes;
-	struct acceptors acceptors;
-	bool *stands_in; /* for each worker; NULL if there is only one */
-	bool draining;   /* WORKER_DRAIN is not answered yet */
-	struct mailbox mailbox;
-	struct message orders[WORKER_ORDERS];
-	struct worker_answer adopted, drained, reported;
-	struct event *survey_more; /* goes on with a survey after other events were served */
-	pthread_t thread;
-	bool started;
-};
 
 /* ---- clients ---- */
 
@@ -67,7 +44,7 @@ static void stand_in(struct worker *worker)
 
 /* ---- orders ---- */
 
-static void answer(struct worker *worker, struct worker_answer *answer, enum worker_answered what)
+void worker_answer(struct worker *worker, struct worker_answer *answer, enum worker_answered what)
 {
 	answer->what = what;
 	answer->worker = worker->number;
@@ -88,7 +65,7 @@ static void adopt(struct worker *worker)
 	for (unsigned i = 0; worker->stands_in && i < worker->context->worker_count; i++)
 		if (worker->stands_in[i])
 			stand_in_for(worker, i, true);
-	answer(worker, &worker->adopted, WORKER_ADOPTED);
+	worker_answer(worker, &worker->adopted, WORKER_ADOPTED);
 }
 
 static void note_drained(void *arg)
@@ -98,7 +75,7 @@ static void note_drained(void *arg)
 	if (!worker->draining || !LIST_EMPTY(&worker->acceptors.list))
 		return;
 	worker->draining = false;
-	answer(worker, &worker->drained, WORKER_DRAINED);
+	worker_answer(worker, &worker->drained, WORKER_DRAINED);
 }
 
 /* The collector holds the standings until all workers have answered. */
@@ -123,7 +100,7 @@ static void begin_report(struct worker *worker)
 		part->pairs = pair_survey_begin(&worker->set, now, &part->pair_count);
 	if (!part->pairs) {
 		report_part_deinit(part);
-		answer(worker, &worker->reported, WORKER_REPORTED);
+		worker_answer(worker, &worker->reported, WORKER_REPORTED);
 		return;
 	}
 	pair_set_count(&worker->set, now, part->relays);
@@ -139,7 +116,7 @@ EVENT_CALLBACK(on_survey_more, struct worker, worker)
 		return;
 	while (more) /* no memory for a timer, so without a break */
 		more = pair_survey_measure(&worker->set, SURVEY_BATCH);
-	answer(worker, &worker->reported, WORKER_REPORTED);
+	worker_answer(worker, &worker->reported, WORKER_REPORTED);
 }
 
 static void drain(struct worker *worker)
@@ -192,6 +169,9 @@ static void take_order(void *arg, struct message *message)
 		break;
 	case WORKER_STAND_IN:
 		stand_in(worker);
+		break;
+	case WORKER_SAVE:
+		worker_save(worker);
 		break;
 	case WORKER_ALIVE:
 		break;

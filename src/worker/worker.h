@@ -18,6 +18,7 @@
 
 struct handover;
 struct local_ports;
+struct parking;
 struct worker;
 
 /* What workers share. Borrowed; must outlive them. */
@@ -31,6 +32,7 @@ struct worker_context {
 	struct pool *pool;            /* memory of the pairs of all workers; NULL: malloc(3) */
 	struct mailbox *answers;      /* where the workers answer */
 	_Atomic bool log_connections; /* the main thread may change it */
+	struct parking *parking;      /* while another program takes over */
 	struct bell *bell;            /* rung when pairs come and go, and when flows are paused and resumed */
 	/* For connecting to targets. NULL: the kernel chooses. */
 	struct local_ports *ports;
@@ -64,8 +66,9 @@ enum worker_order {
 	WORKER_TAKE,     /* there are clients that another worker hands over */
 	WORKER_RETRY,    /* clients that are held may get a target now */
 	WORKER_STAND_IN, /* look up in handover for whom this worker stands in; not after WORKER_DRAIN */
-	WORKER_ALIVE,    /* do nothing: that it is taken shows that the worker is not stuck */
-	WORKER_STOP,     /* end the thread; pairs that are left are reset */
+	WORKER_SAVE,  /* save its part of the state as of parking, and wait there; answered by WORKER_SAVED */
+	WORKER_ALIVE, /* do nothing: that it is taken shows that the worker is not stuck */
+	WORKER_STOP,  /* end the thread; pairs that are left are reset */
 	WORKER_ORDERS,
 };
 void worker_order(struct worker *worker, enum worker_order order);
@@ -87,6 +90,7 @@ enum worker_answered {
 	WORKER_ADOPTED,  /* accepts for the new generation */
 	WORKER_DRAINED,  /* accepts no longer */
 	WORKER_REPORTED, /* part is filled in; the receiver owns it */
+	WORKER_SAVED,    /* with error, in round */
 };
 
 /* Every message in context->answers is the first member of one of these. */
@@ -95,6 +99,8 @@ struct worker_answer {
 	enum worker_answered what;
 	unsigned worker; /* its number */
 	struct report_part part;
+	int error;      /* 0 or -errno */
+	unsigned round; /* see parking.h */
 };
 
 /*

@@ -208,7 +208,7 @@ print_config() {
 	weir_run 0 -c first.ini -o memory_max=13M --print-config
 	says out '^memory_max = 13M$'
 	weir_run 0 -c relay.ini --print-config -v
-	says out '^# applies after a restart$'
+	says out '^# applies by taking over$'
 	grep -v '^# applies' out | diff first.ini - || fail "--print-config -v prints other settings"
 	cp out explained.ini
 	weir_run 0 -c explained.ini --print-config

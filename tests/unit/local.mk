@@ -31,6 +31,10 @@ UNIT_TESTS = \
 	tests/unit/daemon/test_target_records \
 	tests/unit/daemon/test_dump \
 	tests/unit/daemon/test_loading \
+	tests/unit/daemon/test_program \
+	tests/unit/daemon/test_rehearsal \
+	tests/unit/daemon/test_takeover \
+	tests/unit/base/test_memory_file \
 	tests/unit/daemon/test_bulletin \
 	tests/unit/daemon/test_service \
 	tests/unit/daemon/test_watchdog \
@@ -229,6 +233,15 @@ tests_unit_daemon_test_checks_SOURCES = tests/unit/daemon/test_checks.c tests/un
 tests_unit_daemon_test_checks_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_daemon_test_checks_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_daemon_test_checks_LDADD = $(UNIT_LIBS)
+tests_unit_daemon_test_program_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_daemon_test_program_LDADD = $(UNIT_LIBS)
+tests_unit_daemon_test_rehearsal_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_daemon_test_rehearsal_LDADD = $(UNIT_LIBS)
+tests_unit_base_test_memory_file_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_base_test_memory_file_LDADD = $(UNIT_LIBS)
+tests_unit_daemon_test_takeover_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=execveat,--wrap=memfd_create
+tests_unit_daemon_test_takeover_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_daemon_test_takeover_LDADD = $(UNIT_LIBS)
 tests_unit_daemon_test_loading_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=config_load
 tests_unit_daemon_test_loading_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_daemon_test_loading_LDADD = $(UNIT_LIBS)

@@ -235,7 +235,7 @@ START_TEST(manual_says_when_it_applies)
 	char *manual = read_source("man/relay.ini.5");
 	const char *part = section_text(manual, "\n.Sh RELOADING\n");
 
-	for (enum option_effect effect = APPLIES_AT_ONCE; effect <= APPLIES_AT_RESTART; effect++)
+	for (enum option_effect effect = APPLIES_AT_ONCE; effect <= APPLIES_BY_TAKEOVER; effect++)
 		ck_assert_msg(is_listed(part, effect, option->key) == (effect == option->applies),
 		              "man/relay.ini.5, RELOADING: %s %s", option->key, option_effect_name(effect));
 	free(manual);
@@ -243,28 +243,28 @@ START_TEST(manual_says_when_it_applies)
 END_TEST
 
 /* Whoever replaces settings compares such keys, and only in [global]. */
-START_TEST(what_needs_a_restart_can_be_compared)
+START_TEST(what_needs_a_takeover_can_be_compared)
 {
 	const struct option *option = &option_table[_i];
 
 	ck_assert_int_ge(option->applies, APPLIES_AT_ONCE);
-	if (option->applies == APPLIES_AT_RESTART) {
+	if (option->applies == APPLIES_BY_TAKEOVER) {
 		ck_assert_uint_eq(option->sections, SECTION_GLOBAL);
 		ck_assert(!option_repeats(option) && !strstr(option->expected, "path"));
 	}
 }
 END_TEST
 
-START_TEST(keys_that_need_a_restart_are_named)
+START_TEST(keys_that_need_a_takeover_are_named)
 {
 	struct config *before = load_good("[global]\nmemory_max = 1M\n" RELAY);
 	struct config *same = load_good("[global]\nmemory_max = 2M\nworkers = auto\n" RELAY "splice = off\n");
 	struct config *other = load_good("[global]\nworkers = 3\n" RELAY);
 	char text[64] = "";
 
-	ck_assert_ptr_null(config_needs_restart(before, before, text, sizeof(text)));
-	ck_assert_ptr_null(config_needs_restart(before, same, text, sizeof(text)));
-	ck_assert_ptr_eq(config_needs_restart(before, other, text, sizeof(text)), text);
+	ck_assert_ptr_null(config_needs_takeover(before, before, text, sizeof(text)));
+	ck_assert_ptr_null(config_needs_takeover(before, same, text, sizeof(text)));
+	ck_assert_ptr_eq(config_needs_takeover(before, other, text, sizeof(text)), text);
 	ck_assert_str_eq(text, "workers");
 	config_put(before);
 	config_put(same);
@@ -291,7 +291,7 @@ START_TEST(explained_settings_load_back)
 	char *plain = print(config), *explained = explain(config), *again;
 	struct config *reloaded = load_good(explained);
 
-	ck_assert(has_line(explained, "# applies after a restart\nworkers = 2"));
+	ck_assert(has_line(explained, "# applies by taking over\nworkers = 2"));
 	ck_assert(has_line(explained, "# applies at once\nlisten = 127.0.0.1:1\nlisten = *:0"));
 	ck_assert(has_line(explained, "# applies to new pairs\nidle_timeout = 3s"));
 	ck_assert(has_line(explained, "# applies to new entrances\nfree_bind = off"));
@@ -404,8 +404,8 @@ int main(void)
 	tcase_add_loop_test(tcase, random_settings_load_back, 0, 50);
 	tcase_add_loop_test(tcase, option_is_documented, 0, (int)option_count);
 	tcase_add_loop_test(tcase, manual_says_when_it_applies, 0, (int)option_count);
-	tcase_add_loop_test(tcase, what_needs_a_restart_can_be_compared, 0, (int)option_count);
-	tcase_add_test(tcase, keys_that_need_a_restart_are_named);
+	tcase_add_loop_test(tcase, what_needs_a_takeover_can_be_compared, 0, (int)option_count);
+	tcase_add_test(tcase, keys_that_need_a_takeover_are_named);
 	tcase_add_test(tcase, explained_settings_load_back);
 	tcase_add_loop_test(tcase, expected_text_names_the_limits, 0, (int)option_count);
 	tcase_add_test(tcase, sample_is_good_and_has_the_defaults);

@@ -1,0 +1,44 @@
+/*
+ * What the program before this one has left in the same process: memory files whose descriptors are in the
+ * environment (PROGRAM_VARIABLE). In a rehearsal the same, but the program before goes on.
+ */
+#ifndef WEIR_HANDED_OVER_H
+#define WEIR_HANDED_OVER_H
+
+#include "base/memory_file.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* How many workers there can have been. */
+#define HANDED_OVER_PARTS_MAX 256
+
+struct handed_over {
+	bool rehearsal;
+	bool has_config;           /* there is a file, and config is what it says */
+	struct memory_text config; /* may be empty */
+	struct memory_text main;   /* the state but for what the workers have */
+	struct memory_text *parts; /* of each worker */
+	size_t count;              /* of parts; 0: nothing was handed over, and this is a start */
+};
+
+/*
+ * Takes it out of the environment. 0, also if there is nothing, or -errno: -EINVAL if that is nothing that
+ * weir has made. handed_over_deinit must follow in either case.
+ */
+int handed_over_take(struct handed_over *handed);
+/* Also takes a zeroed one. Twice is fine. */
+void handed_over_deinit(struct handed_over *handed);
+
+static inline bool handed_over_any(const struct handed_over *handed)
+{
+	return handed->count > 0;
+}
+
+/*
+ * The value for PROGRAM_VARIABLE. The first two descriptors are those of the configuration, or below 0, and
+ * of the main part; those of the workers follow. The caller frees it. NULL when out of memory.
+ */
+char *handed_over_describe(bool rehearsal, const int *files, size_t count);
+
+#endif

@@ -1,0 +1,245 @@
+#include "build_config.h"
+
+#include "daemon/rehearsal.h"
+
+#include "base/clock.h"
+#include "base/evloop.h"
+#include "base/printable.h"
+#include "base/signals.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* How long a child that was killed may take to be gone. After that it is left alone. */
+#define KILLED_MS 1000
+
+#define WORDS_MAX 1024 /* bytes of what the child has said last */
+
+struct rehearsal {
+	pid_t child;
+	int handle; /* pidfd_open(2) */
+	int words;  /* what it writes to standard error */
+	struct event *ended, *said, *deadline;
+	unsigned long deadline_ms;
+	bool killed;
+	size_t length;
+	char text[WORDS_MAX + 1];
+	rehearsal_done *done;
+	void *arg;
+};
+
+/* ---- the child ---- */
+
+/*
+ * There was one thread of this process to copy, so nothing may be called here that another one may have been
+ * in the middle of. What is not close-on-exec is whatever this process was started with.
+ */
+static void play(const struct rehearsal_play *play, int words)
+{
+	static const char why[] = "cannot be executed: ";
+	const char *error;
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	(void)close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+	(void)dup2(words, STDOUT_FILENO);
+	(void)dup2(words, STDERR_FILENO);
+	for (size_t i = 0; i < play->file_count; i++)
+		if (play->files[i] >= 0)
+			(void)fcntl(play->files[i], F_SETFD, 0);
+	execveat(play->program, "", play->argv, play->environment, AT_EMPTY_PATH);
+	error = strerrordesc_np(errno);
+	if (write(STDERR_FILENO, why, sizeof(why) - 1) > 0)
+		(void)!write(STDERR_FILENO, error, strlen(error));
+	_exit(EXIT_FAILURE);
+}
+
+/*
+ * Signals are held: before the child is another program, it would pass them on to the handlers of this one.
+ * One that was left alone once is taken note of here. If SIGCHLD were ignored, no end would ever be told.
+ */
+static int start(struct rehearsal *rehearsal, const struct rehearsal_play *what)
+{
+	sigset_t before;
+	int words[2];
+
+	(void)signal(SIGCHLD, SIG_DFL);
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
+	if (pipe2(words, O_CLOEXEC) < 0)
+		return -errno;
+	rehearsal->words = words[0];
+	(void)fcntl(words[0], F_SETFL, O_NONBLOCK);
+	signals_hold(&before);
+	rehearsal->child = fork();
+	if (rehearsal->child == 0)
+		play(what, words[1]);
+	signals_restore(&before);
+	if (rehearsal->child > 0)
+		rehearsal->handle = pidfd_open(rehearsal->child, 0);
+	if (rehearsal->child < 0 || rehearsal->handle < 0) {
+		int error = -errno;
+
+		close(words[1]);
+		return error;
+	}
+	close(words[1]);
+	return 0;
+}
+
+/* ---- what it says ---- */
+
+/* Only the end matters. */
+static void keep(struct rehearsal *rehearsal, const char *text, size_t size)
+{
+	if (rehearsal->length + size > WORDS_MAX) {
+		size_t over = rehearsal->length + size - WORDS_MAX;
+
+		memmove(rehearsal->text, rehearsal->text + over, rehearsal->length - over);
+		rehearsal->length -= over;
+	}
+	memcpy(rehearsal->text + rehearsal->length, text, size);
+	rehearsal->length += size;
+}
+
+static void hear(struct rehearsal *rehearsal)
+{
+	char text[WORDS_MAX / 2];
+	ssize_t n;
+
+	while ((n = read(rehearsal->words, text, sizeof(text))) > 0)
+		keep(rehearsal, text, (size_t)n);
+	if (n == 0)
+		event_del(rehearsal->said);
+}
+
+EVENT_CALLBACK(on_said, struct rehearsal, rehearsal)
+{
+	hear(rehearsal);
+}
+
+/* The last line, or NULL: it has said nothing. */
+static const char *last_line(struct rehearsal *rehearsal)
+{
+	char *text = rehearsal->text, *newline;
+
+	while (rehearsal->length > 0 && text[rehearsal->length - 1] == '\n')
+		rehearsal->length--;
+	text[rehearsal->length] = '\0';
+	newline = memrchr(text, '\n', rehearsal->length);
+	if (newline)
+		text = newline + 1;
+	printable_line(text, strlen(text));
+	return *text ? text : NULL;
+}
+
+/* ---- its end ---- */
+
+static const char *describe_end(const siginfo_t *end, char *text, size_t size)
+{
+	if (end->si_code == CLD_EXITED)
+		snprintf(text, size, "it has ended with status %d", end->si_status);
+	else
+		snprintf(text, size, "it was killed by signal %d", end->si_status);
+	return text;
+}
+
+EVENT_CALLBACK(on_ended, struct rehearsal, rehearsal)
+{
+	siginfo_t end = {.si_pid = 0};
+	const char *why = NULL;
+	char text[64];
+
+	if (waitid(P_PIDFD, (id_t)rehearsal->handle, &end, WEXITED | WNOHANG) < 0 || end.si_pid == 0)
+		end = (siginfo_t){.si_code = CLD_EXITED, .si_status = EXIT_FAILURE};
+	rehearsal->child = 0;
+	hear(rehearsal);
+	if (rehearsal->killed)
+		snprintf(text, sizeof(text), "it has not ended within %lu ms", rehearsal->deadline_ms);
+	else if (end.si_code != CLD_EXITED || end.si_status != EXIT_SUCCESS)
+		why = last_line(rehearsal);
+	else {
+		rehearsal->done(rehearsal->arg, NULL);
+		return;
+	}
+	if (!why)
+		why = rehearsal->killed ? text : describe_end(&end, text, sizeof(text));
+	rehearsal->done(rehearsal->arg, why);
+}
+
+static void end_child(struct rehearsal *rehearsal)
+{
+	if (rehearsal->child > 0)
+		(void)kill(rehearsal->child, SIGKILL);
+}
+
+EVENT_CALLBACK(on_deadline, struct rehearsal, rehearsal)
+{
+	if (rehearsal->killed) {
+		rehearsal->done(rehearsal->arg, "it does not end, not even when it is killed");
+		return;
+	}
+	rehearsal->killed = true;
+	end_child(rehearsal);
+	evloop_set_timer(rehearsal->deadline, KILLED_MS);
+}
+
+/* ---- life ---- */
+
+static int watch(struct rehearsal *rehearsal, struct event_base *base)
+{
+	rehearsal->ended = event_new(base, rehearsal->handle, EV_READ, on_ended, rehearsal);
+	rehearsal->said = event_new(base, rehearsal->words, EV_READ | EV_PERSIST, on_said, rehearsal);
+	rehearsal->deadline = event_new(base, -1, 0, on_deadline, rehearsal);
+	if (!rehearsal->ended || !rehearsal->said || !rehearsal->deadline ||
+	    event_add(rehearsal->ended, NULL) < 0 || event_add(rehearsal->said, NULL) < 0)
+		return -ENOMEM;
+	evloop_set_timer(rehearsal->deadline, rehearsal->deadline_ms);
+	return 0;
+}
+
+struct rehearsal *rehearsal_new(struct event_base *base, const struct rehearsal_play *play,
+                                unsigned long deadline_ms, rehearsal_done *done, void *arg)
+{
+	struct rehearsal *rehearsal = calloc(1, sizeof(*rehearsal));
+	int error = rehearsal ? 0 : -ENOMEM;
+
+	if (rehearsal) {
+		rehearsal->handle = rehearsal->words = -1;
+		rehearsal->deadline_ms = deadline_ms;
+		rehearsal->done = done;
+		rehearsal->arg = arg;
+		error = start(rehearsal, play);
+	}
+	if (!error)
+		error = watch(rehearsal, base);
+	if (!error)
+		return rehearsal;
+	rehearsal_free(rehearsal);
+	errno = -error;
+	return NULL;
+}
+
+void rehearsal_free(struct rehearsal *rehearsal)
+{
+	if (!rehearsal)
+		return;
+	end_child(rehearsal);
+	evloop_free_event(rehearsal->ended);
+	evloop_free_event(rehearsal->said);
+	evloop_free_event(rehearsal->deadline);
+	if (rehearsal->handle >= 0)
+		close(rehearsal->handle);
+	if (rehearsal->words >= 0)
+		close(rehearsal->words);
+	free(rehearsal);
+}

@@ -1,0 +1,537 @@
+#include "build_config.h"
+
+#include "daemon/takeover.h"
+
+#include "base/clock.h"
+#include "base/evloop.h"
+#include "base/log.h"
+#include "base/memory_file.h"
+#include "base/signals.h"
+#include "config/ini_reader.h"
+#include "daemon/handed_over.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* How long the file and the program may take to be read, or whatever is under way to end. */
+#define WAIT_MS 10000
+#define POLL_MS 10
+/* How long a worker may take to save its part. Most of it is the turn that it is in. */
+#define SAVE_MS 2000
+/* With this much in queues, in bytes, it is worth waiting until they are shorter, and for how long. */
+#define HUSH_BYTES ((uint64_t)16 << 20)
+#define HUSH_MS    100
+/* How long the log may take to be written. All peers wait for it. */
+#define LOG_MS 100
+
+#define WHY_MAX 1280
+
+/* Places in files. */
+enum { CONFIG_FILE, MAIN_FILE, FIRST_PART };
+
+/* One attempt. It may outlive struct takeover. */
+struct takeover_reading {
+	struct job job;
+	struct takeover *takeover; /* valid in done only */
+	const struct program *program;
+	const char *file;
+	bool only_if_changed, unchanged;
+	int program_fd, config_fd;
+	int error;
+	const char *failed; /* what error is about */
+};
+
+static size_t count_files(const struct takeover *takeover)
+{
+	return takeover->parts.worker_count + FIRST_PART;
+}
+
+/* ---- the end ---- */
+
+static void close_file(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+static void close_state(struct takeover *takeover)
+{
+	for (size_t i = MAIN_FILE; i < count_files(takeover); i++)
+		close_file(&takeover->files[i]);
+}
+
+static void end_saving(struct takeover *takeover)
+{
+	parking_end(takeover->parts.parking);
+	if (takeover->saving)
+		takeover->calls->saving(takeover->arg, false);
+	takeover->saving = false;
+}
+
+static void clean_up(struct takeover *takeover)
+{
+	enum takeover_step step = takeover->step;
+
+	takeover->step = TAKEOVER_NOTHING;
+	takeover->reading = NULL;
+	event_del(takeover->timer);
+	rehearsal_free(takeover->rehearsal);
+	takeover->rehearsal = NULL;
+	end_saving(takeover);
+	close_state(takeover);
+	close_file(&takeover->files[CONFIG_FILE]);
+	close_file(&takeover->program);
+	if (takeover->hushed)
+		takeover->calls->hush(takeover->arg, false);
+	takeover->hushed = false;
+	if (step >= TAKEOVER_PARKING)
+		signals_deliver();
+	if (takeover->held)
+		takeover->calls->go_on(takeover->arg);
+	takeover->held = false;
+}
+
+__attribute__((format(printf, 2, 3))) static void fail(struct takeover *takeover, const char *format, ...)
+{
+	char why[WHY_MAX];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(why, sizeof(why), format, args);
+	va_end(args);
+	clean_up(takeover);
+	takeover->calls->failed(takeover->arg, why);
+}
+
+void takeover_give_up(struct takeover *takeover)
+{
+	if (takeover_is_under_way(takeover))
+		clean_up(takeover);
+}
+
+static void enter(struct takeover *takeover, enum takeover_step step, unsigned long milliseconds)
+{
+	takeover->step = step;
+	takeover->deadline = clock_ms() + milliseconds;
+	evloop_set_timer(takeover->timer, milliseconds);
+}
+
+static bool is_late(const struct takeover *takeover)
+{
+	return clock_ms() >= takeover->deadline;
+}
+
+/* ---- the state ---- */
+
+static int save_main(struct takeover *takeover, enum state_purpose purpose)
+{
+	struct state_writer writer;
+	int error = state_writer_init(&writer, takeover->files[MAIN_FILE], purpose);
+
+	if (error)
+		return error;
+	takeover->calls->save(takeover->arg, &writer);
+	return state_writer_finish(&writer);
+}
+
+static int make_files(struct takeover *takeover)
+{
+	for (size_t i = MAIN_FILE; i < count_files(takeover); i++) {
+		int fd = memory_file_new("weir-state");
+
+		if (fd < 0)
+			return fd;
+		takeover->files[i] = fd;
+	}
+	return 0;
+}
+
+static int seal_files(const struct takeover *takeover)
+{
+	int error = 0;
+
+	for (size_t i = MAIN_FILE; !error && i < count_files(takeover); i++)
+		error = memory_file_seal(takeover->files[i]);
+	return error;
+}
+
+static void take_all_saved(struct takeover *takeover);
+
+static void save(struct takeover *takeover, enum takeover_step step, enum state_purpose purpose)
+{
+	const struct takeover_parts *parts = &takeover->parts;
+
+	enter(takeover, step, SAVE_MS);
+	takeover->saving = true;
+	takeover->calls->saving(takeover->arg, true);
+	parking_begin(parts->parking, purpose, &takeover->files[FIRST_PART]);
+	takeover->unsaved = parts->worker_count;
+	for (unsigned i = 0; i < parts->worker_count; i++)
+		worker_order(parts->workers[i], WORKER_SAVE);
+	if (parts->worker_count == 0)
+		take_all_saved(takeover);
+}
+
+void takeover_take_saved(struct takeover *takeover, const struct worker_answer *answer)
+{
+	if (!parking_is_in(takeover->parts.parking, answer->round))
+		return;
+	if (answer->error)
+		fail(takeover, "worker %u cannot save its state: %s", answer->worker,
+		     strerror(-answer->error));
+	else if (--takeover->unsaved == 0)
+		take_all_saved(takeover);
+}
+
+static void fail_for_workers(struct takeover *takeover)
+{
+	const struct takeover_parts *parts = &takeover->parts;
+	unsigned stuck = 0;
+
+	while (stuck + 1 < parts->worker_count && worker_has_taken(parts->workers[stuck], WORKER_SAVE))
+		stuck++;
+	fail(takeover, "worker %u has not saved its state within %d ms", stuck, SAVE_MS);
+}
+
+/* ---- leaving ---- */
+
+static char **make_environment(const struct takeover *takeover, bool rehearsal)
+{
+	char *value = handed_over_describe(rehearsal, takeover->files, count_files(takeover));
+	char **environment = value ? program_environment(value) : NULL;
+
+	free(value);
+	return environment;
+}
+
+/* All that this process has opened was close-on-exec before the state was saved. */
+static void close_all_on_exec(void)
+{
+	if (close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) == 0)
+		return;
+	for (int fd = STDERR_FILENO + 1; fd < getdtablesize(); fd++)
+		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+/* Returns only if it fails: -errno. */
+static int leave(struct takeover *takeover)
+{
+	char **environment = make_environment(takeover, false);
+	int error;
+
+	if (!environment)
+		return -ENOMEM;
+	for (size_t i = 0; i < count_files(takeover); i++)
+		if (takeover->files[i] >= 0)
+			(void)fcntl(takeover->files[i], F_SETFD, 0);
+	execveat(takeover->program, "", takeover->parts.program->argv, environment, AT_EMPTY_PATH);
+	error = -errno;
+	program_free_environment(environment);
+	return error;
+}
+
+static void save_and_leave(struct takeover *takeover)
+{
+	const char *obstacle = takeover->calls->obstacle(takeover->arg);
+	int error;
+
+	if (obstacle) {
+		fail(takeover, "%s", obstacle);
+		return;
+	}
+	error = save_main(takeover, STATE_CARRY);
+	if (!error)
+		error = seal_files(takeover);
+	if (!error && !log_flush(LOG_MS))
+		error = -ETIME;
+	if (!error)
+		error = leave(takeover);
+	close_all_on_exec();
+	if (error == -ETIME)
+		fail(takeover, "the log cannot be written");
+	else
+		fail(takeover, "the program cannot be executed: %s", strerror(-error));
+}
+
+static void park(struct takeover *takeover)
+{
+	int error = make_files(takeover);
+
+	if (error) {
+		fail(takeover, "no memory file can be made: %s", strerror(-error));
+		return;
+	}
+	takeover->parked_us = clock_us();
+	signals_hold(NULL);
+	save(takeover, TAKEOVER_PARKING, STATE_CARRY);
+}
+
+/* ---- less in queues ---- */
+
+static void look_at_queues(struct takeover *takeover)
+{
+	bool is_quiet = takeover->calls->hold(takeover->arg);
+	uint64_t queued = budget_used(takeover->parts.budget), before = takeover->queued;
+
+	takeover->queued = queued;
+	if (is_late(takeover) || (is_quiet && (queued < HUSH_BYTES || queued >= before)))
+		park(takeover);
+	else
+		evloop_set_timer(takeover->timer, POLL_MS);
+}
+
+static void hush(struct takeover *takeover)
+{
+	takeover->held = true;
+	takeover->hushed = budget_used(takeover->parts.budget) >= HUSH_BYTES;
+	if (takeover->hushed)
+		takeover->calls->hush(takeover->arg, true);
+	takeover->queued = UINT64_MAX;
+	enter(takeover, TAKEOVER_HUSHING, HUSH_MS);
+	look_at_queues(takeover);
+}
+
+/* ---- rehearsing ---- */
+
+static void wait_for(struct takeover *takeover, enum takeover_step step);
+
+static void take_rehearsed(void *arg, const char *why)
+{
+	struct takeover *takeover = arg;
+
+	if (why) {
+		fail(takeover, "the rehearsal failed: %s", why);
+		return;
+	}
+	rehearsal_free(takeover->rehearsal);
+	takeover->rehearsal = NULL;
+	close_state(takeover);
+	wait_for(takeover, TAKEOVER_REHEARSED);
+}
+
+static void rehearse(struct takeover *takeover)
+{
+	struct rehearsal_play play = {.program = takeover->program,
+	                              .argv = takeover->parts.program->argv,
+	                              .environment = make_environment(takeover, true),
+	                              .files = takeover->files,
+	                              .file_count = count_files(takeover)};
+	int error = play.environment ? seal_files(takeover) : -ENOMEM;
+
+	takeover->step = TAKEOVER_REHEARSING;
+	event_del(takeover->timer);
+	if (!error) {
+		takeover->rehearsal = rehearsal_new(takeover->parts.base, &play, takeover->parts.rehearsal_ms,
+		                                    take_rehearsed, takeover);
+		error = takeover->rehearsal ? 0 : -errno;
+	}
+	program_free_environment(play.environment);
+	if (error)
+		fail(takeover, "no rehearsal can be made: %s", strerror(-error));
+}
+
+static void save_for_rehearsal(struct takeover *takeover)
+{
+	int error = make_files(takeover);
+
+	if (!error)
+		error = save_main(takeover, STATE_REHEARSE);
+	if (error)
+		fail(takeover, "the state cannot be saved: %s", strerror(-error));
+	else
+		save(takeover, TAKEOVER_SAVING, STATE_REHEARSE);
+}
+
+/* Workers that are parked still wait. The next pass of the main loop takes signals that have come before. */
+static void take_all_saved(struct takeover *takeover)
+{
+	if (takeover->step == TAKEOVER_PARKING) {
+		enter(takeover, TAKEOVER_LEAVING, 0);
+		return;
+	}
+	end_saving(takeover);
+	rehearse(takeover);
+}
+
+/* ---- waiting ---- */
+
+static void look_for_obstacle(struct takeover *takeover)
+{
+	const char *obstacle = takeover->calls->obstacle(takeover->arg);
+
+	if (obstacle && is_late(takeover))
+		fail(takeover, "%s", obstacle);
+	else if (obstacle)
+		evloop_set_timer(takeover->timer, POLL_MS);
+	else if (takeover->step == TAKEOVER_WAITING)
+		save_for_rehearsal(takeover);
+	else
+		hush(takeover);
+}
+
+static void wait_for(struct takeover *takeover, enum takeover_step step)
+{
+	enter(takeover, step, WAIT_MS);
+	look_for_obstacle(takeover);
+}
+
+/* ---- reading ---- */
+
+static int read_program(struct takeover_reading *reading)
+{
+	reading->failed = reading->program->path;
+	reading->program_fd = program_open(reading->program);
+	return reading->program_fd < 0 ? reading->program_fd : 0;
+}
+
+static int read_config(struct takeover_reading *reading)
+{
+	int error;
+
+	if (!reading->file)
+		return 0;
+	reading->failed = reading->file;
+	reading->config_fd = memory_file_new("weir-config");
+	if (reading->config_fd < 0)
+		return reading->config_fd;
+	error = memory_file_append(reading->config_fd, reading->file, INI_FILE_MAX);
+	return error ? error : memory_file_seal(reading->config_fd);
+}
+
+static void run(struct job *job)
+{
+	struct takeover_reading *this = (struct takeover_reading *)job;
+
+	this->unchanged = this->only_if_changed && !program_has_changed(this->program);
+	if (this->unchanged)
+		return;
+	this->error = read_program(this);
+	if (!this->error)
+		this->error = read_config(this);
+}
+
+static void drop(struct job *job)
+{
+	struct takeover_reading *this = (struct takeover_reading *)job;
+
+	close_file(&this->program_fd);
+	close_file(&this->config_fd);
+	free(this);
+}
+
+static void take_read(struct takeover *takeover, struct takeover_reading *reading)
+{
+	if (reading->unchanged) {
+		clean_up(takeover);
+		takeover->calls->unchanged(takeover->arg);
+		return;
+	}
+	if (reading->error) {
+		fail(takeover, "%s: %s", reading->failed, strerror(-reading->error));
+		return;
+	}
+	takeover->program = reading->program_fd;
+	takeover->files[CONFIG_FILE] = reading->config_fd;
+	reading->program_fd = reading->config_fd = -1; /* consumed */
+	wait_for(takeover, TAKEOVER_WAITING);
+}
+
+static void finish(struct job *job)
+{
+	struct takeover_reading *this = (struct takeover_reading *)job;
+	struct takeover *takeover = this->takeover;
+
+	if (takeover->reading == this) {
+		takeover->reading = NULL;
+		take_read(takeover, this);
+	}
+	drop(job);
+}
+
+static int begin_reading(struct takeover *takeover, bool only_if_changed)
+{
+	struct takeover_reading *this = calloc(1, sizeof(*this));
+	int error;
+
+	if (!this)
+		return -ENOMEM;
+	*this = (struct takeover_reading){
+	        .job = {.run = run, .done = finish, .drop = drop},
+	        .takeover = takeover,
+	        .program = takeover->parts.program,
+	        .file = takeover->parts.file,
+	        .only_if_changed = only_if_changed,
+	        .program_fd = -1,
+	        .config_fd = -1,
+	};
+	error = jobs_submit(takeover->jobs, &this->job);
+	if (error)
+		free(this);
+	else
+		takeover->reading = this;
+	return error;
+}
+
+void takeover_begin(struct takeover *takeover, bool only_if_changed)
+{
+	int error = begin_reading(takeover, only_if_changed);
+
+	enter(takeover, TAKEOVER_READING, WAIT_MS);
+	if (error)
+		fail(takeover, "nothing can be read: %s", strerror(-error));
+}
+
+/* ---- life ---- */
+
+EVENT_CALLBACK(on_timer, struct takeover, takeover)
+{
+	switch (takeover->step) {
+	case TAKEOVER_NOTHING:
+	case TAKEOVER_REHEARSING:
+		break;
+	case TAKEOVER_READING:
+		fail(takeover, "the program and the configuration were not read within %d ms", WAIT_MS);
+		break;
+	case TAKEOVER_WAITING:
+	case TAKEOVER_REHEARSED:
+		look_for_obstacle(takeover);
+		break;
+	case TAKEOVER_HUSHING:
+		look_at_queues(takeover);
+		break;
+	case TAKEOVER_SAVING:
+	case TAKEOVER_PARKING:
+		fail_for_workers(takeover);
+		break;
+	case TAKEOVER_LEAVING:
+		save_and_leave(takeover);
+	}
+}
+
+int takeover_init(struct takeover *takeover)
+{
+	takeover->program = -1;
+	takeover->files = calloc(count_files(takeover), sizeof(*takeover->files));
+	takeover->timer = event_new(takeover->parts.base, -1, 0, on_timer, takeover);
+	takeover->jobs = jobs_new(takeover->parts.base, 1);
+	for (size_t i = 0; takeover->files && i < count_files(takeover); i++)
+		takeover->files[i] = -1;
+	return takeover->files && takeover->timer && takeover->jobs ? 0 : -ENOMEM;
+}
+
+bool takeover_deinit(struct takeover *takeover)
+{
+	bool ended;
+
+	takeover_give_up(takeover);
+	ended = jobs_free(takeover->jobs);
+	evloop_free_event(takeover->timer);
+	free(takeover->files);
+	return ended;
+}

@@ -1,0 +1,397 @@
+/* How another program takes over. A shell stands for that program; there is no daemon around it. */
+#include "build_config.h"
+
+#include "base/evloop.h"
+#include "base/log.h"
+#include "daemon/takeover.h"
+#include "loop.h"
+#include "unit.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+/* The linker redirects the calls of our modules. In a child they are as they are. */
+/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the names that ld --wrap wants */
+int __real_execveat(int fd, const char *path, char *const argv[], char *const environment[], int flags);
+int __wrap_execveat(int fd, const char *path, char *const argv[], char *const environment[], int flags);
+int __real_memfd_create(const char *name, unsigned flags);
+int __wrap_memfd_create(const char *name, unsigned flags);
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
+static pid_t self;
+static bool exec_fails;
+static unsigned files_left; /* that can still be made */
+
+int __wrap_execveat(int fd, const char *path, char *const argv[], char *const environment[], int flags)
+{
+	if (getpid() == self && exec_fails) {
+		errno = ENOMEM;
+		return -1;
+	}
+	return __real_execveat(fd, path, argv, environment, flags);
+}
+
+int __wrap_memfd_create(const char *name, unsigned flags)
+{
+	if (files_left == 0) {
+		errno = EMFILE;
+		return -1;
+	}
+	files_left--;
+	return __real_memfd_create(name, flags);
+}
+
+/* A program that rehearses well, and says by its status that it was told to carry on. */
+#define GOOD   "case $WEIR_TAKEOVER in rehearse:*) exit 0;; carry:*) exit 42;; esac; exit 1"
+#define BROKEN "echo it is broken >&2; exit 1"
+#define HANGS  "sleep 1000"
+
+static struct event_base *base;
+static struct takeover takeover;
+static struct program program;
+static struct parking parking;
+static struct budget budget;
+static char shell[] = "sh", option[] = "-c";
+static char *argv[] = {shell, option, NULL, NULL};
+static char file[UNIT_PATH_MAX];
+
+static const char *obstacle;
+static unsigned saves, holds, failures, unchanged;
+static bool held, saving;
+static char why[512];
+
+static const char *find_obstacle(void *arg)
+{
+	(void)arg;
+	return obstacle;
+}
+
+static void save(void *arg, struct state_writer *writer)
+{
+	(void)arg;
+	(void)writer;
+	saves++;
+}
+
+static void take_saving(void *arg, bool begins)
+{
+	(void)arg;
+	ck_assert(saving != begins);
+	saving = begins;
+}
+
+static bool hold(void *arg)
+{
+	(void)arg;
+	held = true;
+	holds++;
+	return true;
+}
+
+static void go_on(void *arg)
+{
+	(void)arg;
+	ck_assert(held);
+	held = false;
+}
+
+static void hush(void *arg, bool on)
+{
+	(void)arg;
+	(void)on;
+}
+
+static void take_unchanged(void *arg)
+{
+	(void)arg;
+	unchanged++;
+}
+
+static void take_failure(void *arg, const char *text)
+{
+	ck_assert_ptr_eq(arg, &base);
+	ck_assert(!takeover_is_under_way(&takeover));
+	ck_assert(!held && !saving);
+	failures++;
+	snprintf(why, sizeof(why), "%s", text);
+}
+
+static const struct takeover_calls calls = {
+        find_obstacle, save, take_saving, hold, go_on, hush, take_unchanged, take_failure,
+};
+
+static void write_config(void)
+{
+	FILE *out;
+
+	snprintf(file, sizeof(file), "%s/relay.ini", unit_folder);
+	out = fopen(file, "w");
+	ck_assert_ptr_nonnull(out);
+	fputs("the file\n", out);
+	fclose(out);
+}
+
+static void setup(void)
+{
+	self = getpid();
+	files_left = UINT_MAX;
+	base = evloop_new();
+	program_init(&program, argv);
+	snprintf(program.path, sizeof(program.path), "/bin/sh");
+	write_config();
+	parking_init(&parking);
+	budget_init(&budget, 1 << 30);
+	takeover = (struct takeover){.parts = {.base = base,
+	                                       .program = &program,
+	                                       .file = file,
+	                                       .parking = &parking,
+	                                       .budget = &budget,
+	                                       .rehearsal_ms = LOOP_DEADLINE_MS},
+	                             .calls = &calls,
+	                             .arg = &base};
+	ck_assert_int_eq(takeover_init(&takeover), 0);
+}
+
+static void teardown(void)
+{
+	takeover_deinit(&takeover);
+	parking_deinit(&parking);
+	event_base_free(base);
+}
+
+static void set_script(const char *script)
+{
+	argv[2] = (char *)(uintptr_t)script;
+}
+
+static void begin(const char *script)
+{
+	set_script(script);
+	takeover_begin(&takeover, false);
+	ck_assert(takeover_is_under_way(&takeover));
+}
+
+static void fail_with(const char *script)
+{
+	begin(script);
+	LOOP_UNTIL(base, failures > 0);
+	ck_assert_uint_eq(failures, 1);
+}
+
+/* The process becomes another program, so it is a child of the test. */
+static int carry(const char *script)
+{
+	pid_t child = fork();
+	int status;
+
+	ck_assert_int_ge(child, 0);
+	if (child == 0) {
+		event_reinit(base);
+		begin(script);
+		event_base_loop(base, 0);
+		_exit(1);
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+START_TEST(a_program_that_rehearses_well_takes_over)
+{
+	ck_assert_int_eq(carry(GOOD), 42);
+}
+END_TEST
+
+/* What is in files 1 and 2: the configuration as it was read, and the main part, both sealed. */
+START_TEST(it_gets_the_file_and_the_state)
+{
+	static const char script[] = "files=${WEIR_TAKEOVER#*:}; config=${files%,*}; main=${files#*,}; "
+	                             "[ \"$(cat /proc/self/fd/$config)\" = 'the file' ] || exit 7; "
+	                             "grep -q '^state ' /proc/self/fd/$main || exit 8; " GOOD;
+
+	ck_assert_int_eq(carry(script), 42);
+}
+END_TEST
+
+/* The same program rehearses and carries on: it succeeds where SIGUSR2 is blocked. */
+START_TEST(signals_are_held_for_it)
+{
+	static char name[] = "grep", quiet[] = "-q", mask[] = "^SigBlk:.*[89abcdef]..$",
+	            status[] = "/proc/self/status", *words[] = {name, quiet, mask, status, NULL};
+
+	program.argv = words;
+	snprintf(program.path, sizeof(program.path), "/bin/grep");
+	ck_assert_int_eq(carry(GOOD), 0);
+}
+END_TEST
+
+START_TEST(one_that_is_broken_does_not)
+{
+	fail_with(BROKEN);
+	ck_assert_str_eq(why, "the rehearsal failed: it is broken");
+	ck_assert_uint_eq(saves, 1);
+	ck_assert_uint_eq(holds, 0); /* nobody noticed */
+}
+END_TEST
+
+START_TEST(one_that_hangs_does_not)
+{
+	takeover.parts.rehearsal_ms = 50;
+	fail_with(HANGS);
+	ck_assert_str_eq(why, "the rehearsal failed: it has not ended within 50 ms");
+}
+END_TEST
+
+START_TEST(one_that_is_not_there_does_not)
+{
+	snprintf(program.path, sizeof(program.path), "/nowhere/weir");
+	fail_with(GOOD);
+	ck_assert_str_eq(why, "/nowhere/weir: No such file or directory");
+}
+END_TEST
+
+START_TEST(a_file_that_is_gone_keeps_all_as_it_is)
+{
+	char expected[128];
+
+	unlink(file);
+	fail_with(GOOD);
+	snprintf(expected, sizeof(expected), "%s: No such file or directory", file);
+	ck_assert_str_eq(why, expected);
+}
+END_TEST
+
+static unsigned count_open(void)
+{
+	unsigned count = 0;
+
+	for (int fd = 0; fd < 256; fd++)
+		count += fcntl(fd, F_GETFD) >= 0;
+	return count;
+}
+
+static unsigned count_handed_over(void)
+{
+	unsigned count = 0;
+
+	for (int fd = 3; fd < 256; fd++) {
+		int flags = fcntl(fd, F_GETFD);
+
+		count += flags >= 0 && !(flags & FD_CLOEXEC);
+	}
+	return count;
+}
+
+START_TEST(if_it_cannot_be_executed_all_goes_on)
+{
+	unsigned before = count_open();
+	sigset_t mask;
+
+	exec_fails = true;
+	fail_with(GOOD);
+	ck_assert_str_eq(why, "the program cannot be executed: Cannot allocate memory");
+	ck_assert_uint_eq(saves, 2);
+	ck_assert_uint_gt(holds, 0);
+	ck_assert_uint_eq(count_open(), before);
+	ck_assert_uint_eq(count_handed_over(), 0);
+	sigprocmask(SIG_BLOCK, NULL, &mask);
+	ck_assert(!sigismember(&mask, SIGTERM));
+}
+END_TEST
+
+/* Of the file, the main part for the rehearsal, and that for the takeover. */
+START_TEST(without_memory_files_nothing_happens)
+{
+	unsigned before = count_open();
+
+	files_left = (unsigned)_i;
+	fail_with(GOOD);
+	ck_assert_ptr_nonnull(strstr(why, "Too many open files"));
+	ck_assert_uint_eq(count_open(), before);
+}
+END_TEST
+
+START_TEST(it_waits_until_nothing_is_in_its_way)
+{
+	obstacle = "something is under way";
+	begin(BROKEN);
+	ck_assert_uint_gt(loop_passes_in(base, 100), 0);
+	ck_assert_uint_eq(failures, 0);
+	ck_assert_uint_eq(saves, 0);
+	obstacle = NULL;
+	LOOP_UNTIL(base, failures > 0);
+	ck_assert_uint_eq(saves, 1);
+}
+END_TEST
+
+START_TEST(it_can_be_given_up)
+{
+	unsigned before = count_open();
+
+	begin(HANGS);
+	LOOP_UNTIL(base, takeover.step == TAKEOVER_REHEARSING);
+	takeover_give_up(&takeover);
+	ck_assert(!takeover_is_under_way(&takeover));
+	ck_assert_uint_eq(failures, 0);
+	ck_assert_uint_eq(count_open(), before);
+	ck_assert_int_gt(waitpid(-1, NULL, 0), 0);
+}
+END_TEST
+
+START_TEST(the_same_program_is_told_from_another)
+{
+	program_init(&program, argv);
+	takeover_begin(&takeover, true);
+	LOOP_UNTIL(base, unchanged > 0);
+	ck_assert(!takeover_is_under_way(&takeover));
+	snprintf(program.path, sizeof(program.path), "/bin/sh");
+	set_script(BROKEN);
+	takeover_begin(&takeover, true);
+	LOOP_UNTIL(base, failures > 0);
+}
+END_TEST
+
+/* ---- parking ---- */
+
+START_TEST(whoever_is_late_finds_nothing_to_do)
+{
+	int own = open("/dev/null", O_RDWR | O_CLOEXEC);
+	struct parking_place place;
+
+	ck_assert_int_eq(parking_enter(&parking, 0, &place), 0);
+	parking_begin(&parking, STATE_CARRY, &own);
+	ck_assert_int_eq(parking_enter(&parking, 0, &place), 1);
+	ck_assert_int_ne(place.file, own);
+	ck_assert(parking_is_in(&parking, place.round));
+	close(place.file);
+	parking_end(&parking);
+	ck_assert(!parking_is_in(&parking, place.round));
+	parking_wait(&parking, place.round); /* does not wait */
+	ck_assert_int_eq(parking_enter(&parking, 0, &place), 0);
+	parking_begin(&parking, STATE_CARRY, &own);
+	parking_wait(&parking, place.round); /* nor for another round */
+	parking_end(&parking);
+	close(own);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("takeover");
+	TCase *tcase = tcase_create("takeover");
+
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_test(tcase, a_program_that_rehearses_well_takes_over);
+	tcase_add_test(tcase, it_gets_the_file_and_the_state);
+	tcase_add_test(tcase, signals_are_held_for_it);
+	tcase_add_test(tcase, one_that_is_broken_does_not);
+	tcase_add_test(tcase, one_that_hangs_does_not);
+	tcase_add_test(tcase, one_that_is_not_there_does_not);
+	tcase_add_test(tcase, a_file_that_is_gone_keeps_all_as_it_is);
+	tcase_add_test(tcase, if_it_cannot_be_executed_all_goes_on);
+	tcase_add_loop_test(tcase, without_memory_files_nothing_happens, 0, 3);
+	tcase_add_test(tcase, it_waits_until_nothing_is_in_its_way);
+	tcase_add_test(tcase, it_can_be_given_up);
+	tcase_add_test(tcase, the_same_program_is_told_from_another);
+	tcase_add_test(tcase, whoever_is_late_finds_nothing_to_do);
+	suite_add_tcase(suite, tcase);
+	return unit_run(suite);
+}
