@@ -146,34 +146,42 @@ static const char *last_line(struct rehearsal *rehearsal)
 
 static const char *describe_end(const siginfo_t *end, char *text, size_t size)
 {
-	if (end->si_code == CLD_EXITED)
+	if (end->si_code != CLD_EXITED)
+		snprintf(text, size, "it was killed by signal %d", end->si_status);
+	else if (end->si_status != EXIT_SUCCESS)
 		snprintf(text, size, "it has ended with status %d", end->si_status);
 	else
-		snprintf(text, size, "it was killed by signal %d", end->si_status);
+		snprintf(text, size, "it is no program that can take over");
+	return text;
+}
+
+/* NULL: it has succeeded. Else why not, in text or in what it has said. */
+static const char *judge(struct rehearsal *rehearsal, const siginfo_t *end, char *text, size_t size)
+{
+	bool good = end->si_code == CLD_EXITED && end->si_status == EXIT_SUCCESS;
+	const char *said = last_line(rehearsal);
+
+	if (good && said && strcmp(said, REHEARSAL_WORD) == 0)
+		return NULL;
+	if (rehearsal->killed)
+		snprintf(text, size, "it has not ended within %lu ms", rehearsal->deadline_ms);
+	else if (said && !good)
+		return said;
+	else
+		describe_end(end, text, size);
 	return text;
 }
 
 EVENT_CALLBACK(on_ended, struct rehearsal, rehearsal)
 {
 	siginfo_t end = {.si_pid = 0};
-	const char *why = NULL;
 	char text[64];
 
 	if (waitid(P_PIDFD, (id_t)rehearsal->handle, &end, WEXITED | WNOHANG) < 0 || end.si_pid == 0)
 		end = (siginfo_t){.si_code = CLD_EXITED, .si_status = EXIT_FAILURE};
 	rehearsal->child = 0;
 	hear(rehearsal);
-	if (rehearsal->killed)
-		snprintf(text, sizeof(text), "it has not ended within %lu ms", rehearsal->deadline_ms);
-	else if (end.si_code != CLD_EXITED || end.si_status != EXIT_SUCCESS)
-		why = last_line(rehearsal);
-	else {
-		rehearsal->done(rehearsal->arg, NULL);
-		return;
-	}
-	if (!why)
-		why = rehearsal->killed ? text : describe_end(&end, text, sizeof(text));
-	rehearsal->done(rehearsal->arg, why);
+	rehearsal->done(rehearsal->arg, judge(rehearsal, &end, text, sizeof(text)));
 }
 
 static void end_child(struct rehearsal *rehearsal)

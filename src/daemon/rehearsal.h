@@ -14,6 +14,9 @@ struct rehearsal;
 /* How long it may take. Restoring 100,000 pairs takes about a second on an idle machine. */
 #define REHEARSAL_MS 10000
 
+/* The last line that one says which has succeeded. Any other program may end with status 0 as well. */
+#define REHEARSAL_WORD "weir: rehearsed"
+
 /* What is rehearsed. Borrowed by rehearsal_new. */
 struct rehearsal_play {
 	int program; /* descriptor */
