@@ -5,6 +5,8 @@
 
 #include "base/log.h"
 #include "daemon/takeover_state.h"
+#include "relay/facade_state.h"
+#include "relay/standing_state.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -58,6 +60,9 @@ static void save(void *arg, struct state_writer *writer)
 
 	save_program(daemon, writer);
 	save_process(daemon, writer);
+	standings_save(daemon->standings, writer);
+	generations_save(&daemon->generations, daemon->current, writer);
+	facade_save(&daemon->facade, &daemon->generations, writer);
 }
 
 /* The workers read the list of standings, as for a report, so there is none of these meanwhile. */
@@ -91,8 +96,10 @@ static void go_on(void *arg)
 
 static void hush(void *arg, bool on)
 {
-	(void)arg;
-	(void)on;
+	struct daemon *daemon = arg;
+
+	atomic_store(&daemon->shared.hushed, on);
+	daemon_order_all(daemon, WORKER_HUSH);
 }
 
 static void take_failure(void *arg, const char *why)

@@ -31,7 +31,7 @@ bool flow_reads(const struct flow *flow)
 
 static void derive_readable(struct flow *flow)
 {
-	bool wanted = flow_reads(flow) && !(flow->turn & TURN_READ);
+	bool wanted = flow_reads(flow) && !(flow->turn & TURN_READ) && !flow->io->hushed;
 
 	if (wanted == flow->readable_added)
 		return;
@@ -255,7 +255,7 @@ void flow_take_turn(struct flow *flow, unsigned turn)
 {
 	if (turn & TURN_WRITE)
 		push(flow);
-	if ((turn & TURN_READ) && flow_reads(flow))
+	if ((turn & TURN_READ) && flow_reads(flow) && !flow->io->hushed)
 		pump(flow);
 	flow_derive_events(flow);
 }
@@ -312,6 +312,12 @@ void flow_start(struct flow *flow)
 	flow->last_read_us = clock_us();
 	flow->last_progress = clock_ms_of(flow->last_read_us);
 	flow_derive_events(flow);
+}
+
+void flow_heed_hush(struct flow *flow)
+{
+	if (flow->started)
+		flow_derive_events(flow);
 }
 
 void flow_stop(struct flow *flow)

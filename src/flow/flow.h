@@ -81,6 +81,7 @@ struct flow_io {
 	unsigned char *scratch;   /* every read that is not spliced lands here first */
 	/* Bytes; also the most that one pump copies, so that a bulk flow does not hold up its neighbours. */
 	size_t scratch_size;
+	bool hushed; /* no source is read for now; see flow_heed_hush */
 	void (*settle)(
 	        struct flow *flow); /* called last, after every event that a flow acts on; may free it */
 };
@@ -204,6 +205,8 @@ static inline bool flow_runs(const struct flow *flow)
 }
 /* The flow wants to read: it is started, both ends are open, it is not paused, and there is no fault. */
 bool flow_reads(const struct flow *flow);
+/* io->hushed has changed. That is no pause, and nobody else notices: it lasts for a moment. */
+void flow_heed_hush(struct flow *flow);
 /* Removes the events and the queue. The sockets stay open. A zeroed flow is fine. */
 void flow_stop(struct flow *flow);
 /* Stops the flow, if that was not done. Nothing is known of its pauses any more. */

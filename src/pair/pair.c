@@ -277,6 +277,19 @@ void pair_set_hurry(struct pair_set *set)
 	}
 }
 
+void pair_set_hush(struct pair_set *set, bool on)
+{
+	struct pair *pair, *next;
+
+	set->io.hushed = on;
+	for (pair = LIST_FIRST(&set->pairs); pair; pair = next) {
+		next = LIST_NEXT(pair, entry);
+		flow_heed_hush(&pair->client.from);
+		flow_heed_hush(&pair->target.from);
+		pair_settle(pair);
+	}
+}
+
 void pair_set_shutdown(struct pair_set *set)
 {
 	struct pair *pair;

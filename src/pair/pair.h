@@ -71,6 +71,8 @@ void pair_set_hurry(struct pair_set *set);
 void pair_set_retry(struct pair_set *set);
 /* The limits on the rates of relays have changed. */
 void pair_set_limit_rates(struct pair_set *set);
+/* No source is read for now, so that queues get shorter; or they are read again. */
+void pair_set_hush(struct pair_set *set, bool on);
 /* Closes every pair with the reason shutdown: both peers are reset. */
 void pair_set_shutdown(struct pair_set *set);
 

@@ -173,6 +173,9 @@ static void take_order(void *arg, struct message *message)
 	case WORKER_SAVE:
 		worker_save(worker);
 		break;
+	case WORKER_HUSH:
+		pair_set_hush(&worker->set, worker->context->hushed);
+		break;
 	case WORKER_ALIVE:
 		break;
 	case WORKER_STOP:

@@ -12,6 +12,7 @@
 #include "relay/generation.h"
 #include "relay/standing.h"
 #include "report/records.h"
+#include "report/state.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,7 +25,7 @@ struct worker;
 /* What workers share. Borrowed; must outlive them. */
 struct worker_context {
 	unsigned worker_count;
-	const struct standings *standings;
+	struct standings *standings;
 	struct budget *budget;
 	struct handover *handover;    /* NULL: there is one worker only */
 	struct slots *slots;          /* pairs of all workers */
@@ -32,6 +33,7 @@ struct worker_context {
 	struct pool *pool;            /* memory of the pairs of all workers; NULL: malloc(3) */
 	struct mailbox *answers;      /* where the workers answer */
 	_Atomic bool log_connections; /* the main thread may change it */
+	_Atomic bool hushed;          /* for WORKER_HUSH */
 	struct parking *parking;      /* while another program takes over */
 	struct bell *bell;            /* rung when pairs come and go, and when flows are paused and resumed */
 	/* For connecting to targets. NULL: the kernel chooses. */
@@ -67,6 +69,7 @@ enum worker_order {
 	WORKER_RETRY,    /* clients that are held may get a target now */
 	WORKER_STAND_IN, /* look up in handover for whom this worker stands in; not after WORKER_DRAIN */
 	WORKER_SAVE,  /* save its part of the state as of parking, and wait there; answered by WORKER_SAVED */
+	WORKER_HUSH,  /* read no sources, as context->hushed says, or read them again */
 	WORKER_ALIVE, /* do nothing: that it is taken shows that the worker is not stuck */
 	WORKER_STOP,  /* end the thread; pairs that are left are reset */
 	WORKER_ORDERS,
@@ -85,6 +88,19 @@ bool worker_has_taken(const struct worker *worker, enum worker_order order);
 
 /* How many of its flows are paused. Any thread. */
 uint64_t worker_paused(const struct worker *worker);
+
+/* What goes on between the parts that the workers before have saved. */
+struct workers_restoring {
+	/* The caller fills this in. */
+	struct worker *const *workers; /* not started yet */
+	unsigned count;                /* of them */
+	unsigned parts;                /* how many workers there were before */
+	unsigned part;                 /* the next one */
+	/* private */
+	unsigned next; /* who gets the next pair, if there were more or fewer workers */
+};
+/* Restores what one of them had. 0 or -errno. Main thread. */
+int workers_restore(struct workers_restoring *restoring, struct state_reader *reader);
 
 enum worker_answered {
 	WORKER_ADOPTED,  /* accepts for the new generation */
