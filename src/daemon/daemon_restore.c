@@ -6,6 +6,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/takeover_state.h"
+#include "relay/facade_state.h"
+#include "relay/standing_state.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -45,33 +47,109 @@ static void restore_process(struct daemon *daemon, struct state_reader *reader)
 	bulletin_restore_failure(daemon->bulletin, state.failure);
 }
 
-static int restore_main(struct daemon *daemon, struct inheritance *inheritance)
+/* *current is the generation in force, or NULL. */
+static int restore_main(struct daemon *daemon, struct state_reader *reader, struct generation **current)
 {
-	const struct memory_text *text = &daemon->handed->main;
-	struct state_reader reader;
-	int error = 0;
+	const struct generations_making making = {daemon->standings, daemon->resolver, &daemon->gone};
+	int error;
 
-	state_reader_init(&reader, inheritance, text->start, text->size);
-	restore_program(daemon, &reader);
-	restore_process(daemon, &reader);
-	if (state_error(&reader))
-		log_error("state: %s", state_error(&reader));
-	return state_error(&reader) ? -EPROTO : error;
+	restore_program(daemon, reader);
+	restore_process(daemon, reader);
+	error = standings_restore(daemon->standings, reader);
+	if (!error)
+		error = generations_restore(&daemon->generations, &making, reader, current);
+	if (!error)
+		error = facade_restore(&daemon->facade, &daemon->generations, reader);
+	return error;
 }
 
 /* ---- all parts ---- */
+
+/* What is wrong is logged. 0 or -errno. */
+static int end_part(struct state_reader *reader, const char *whose, int error)
+{
+	const char *wrong;
+
+	if (!error && state_peek(reader))
+		state_fail(reader, "nothing after it");
+	wrong = state_error(reader);
+	if (wrong)
+		error = -EPROTO;
+	if (error)
+		log_error("the state of %s cannot be restored: %s", whose, wrong ? wrong : strerror(-error));
+	return error;
+}
+
+static int restore_part(struct workers_restoring *restoring, struct inheritance *inheritance,
+                        const struct memory_text *text)
+{
+	struct state_reader reader;
+	char whose[32];
+
+	snprintf(whose, sizeof(whose), "worker %u", restoring->part);
+	state_reader_init(&reader, inheritance, text->start, text->size);
+	return end_part(&reader, whose, workers_restore(restoring, &reader));
+}
 
 /*
  * In a rehearsal, workers have written their parts at different moments, so a descriptor may be in two: each
  * part gets an inheritance of its own.
  */
-static int restore_parts(struct daemon *daemon)
+static int restore_own_part(struct workers_restoring *restoring, const struct memory_text *text)
+{
+	struct inheritance *inheritance = inheritance_new(true);
+	int error = inheritance ? restore_part(restoring, inheritance, text) : -ENOMEM;
+
+	inheritance_free(inheritance);
+	return error;
+}
+
+/* As much as possible. The first error. */
+static int restore_workers(struct daemon *daemon, struct inheritance *inheritance)
+{
+	const struct handed_over *handed = daemon->handed;
+	struct workers_restoring restoring = {
+	        .workers = daemon->workers, .count = daemon->worker_count, .parts = (unsigned)handed->count};
+	int first = 0, error;
+
+	for (; restoring.part < restoring.parts; restoring.part++) {
+		const struct memory_text *text = &handed->parts[restoring.part];
+
+		error = handed->rehearsal ? restore_own_part(&restoring, text)
+		                          : restore_part(&restoring, inheritance, text);
+		first = first ? first : error;
+	}
+	return first;
+}
+
+/* What was restored without anybody who has it yet is in somebody's hands now, or goes. */
+static void let_go(struct daemon *daemon)
+{
+	generations_let_go(&daemon->generations);
+	standings_release(daemon->standings);
+}
+
+static int restore_parts(struct daemon *daemon, struct inheritance *inheritance, struct generation **current)
+{
+	const struct memory_text *text = &daemon->handed->main;
+	struct state_reader reader;
+	int error;
+
+	state_reader_init(&reader, inheritance, text->start, text->size);
+	error = restore_main(daemon, &reader, current);
+	error = end_part(&reader, "weir", error);
+	if (*current)
+		error = restore_workers(daemon, inheritance) || error ? -EPROTO : 0;
+	let_go(daemon);
+	(void)inheritance_close_rest(inheritance);
+	return error;
+}
+
+static int restore_all(struct daemon *daemon, struct generation **current)
 {
 	struct inheritance *inheritance = inheritance_new(daemon->handed->rehearsal);
-	int error = inheritance ? restore_main(daemon, inheritance) : -ENOMEM;
+	int error = inheritance ? restore_parts(daemon, inheritance, current) : -ENOMEM;
 
-	if (inheritance)
-		(void)inheritance_close_rest(inheritance);
 	inheritance_free(inheritance);
 	return error;
 }
@@ -83,18 +161,42 @@ static void end_rehearsal(int error)
 
 	if (error)
 		fprintf(stderr, "%s\n", logged ? logged : strerror(-error));
+	else
+		fputs(REHEARSAL_WORD "\n", stderr);
 	fflush(stderr);
 	_exit(error ? EXIT_FAILURE : EXIT_SUCCESS);
 }
 
+/* Orders that the workers of the program before had not taken are lost. */
+static void repeat_orders(struct daemon *daemon)
+{
+	daemon_order_all(daemon, WORKER_RESUME);
+	daemon_order_all(daemon, WORKER_TAKE);
+	daemon_order_all(daemon, WORKER_RETRY);
+}
+
+/* Clients come in again by the generation that was in force. */
+static int go_on(struct daemon *daemon, struct generation *generation)
+{
+	const struct facade_change nothing = {.kept = 0};
+	int error;
+
+	daemon_take_commit(daemon, generation, &nothing);
+	error = changeover_begin_again(&daemon->changeover, generation);
+	if (!error)
+		repeat_orders(daemon);
+	return error;
+}
+
 int daemon_restore(struct daemon *daemon)
 {
-	int error = restore_parts(daemon);
+	struct generation *current = NULL;
+	int error = restore_all(daemon, &current);
 
 	if (daemon->handed->rehearsal)
 		end_rehearsal(error);
 	handed_over_deinit(daemon->handed);
-	return error;
+	return current ? go_on(daemon, current) : error;
 }
 
 void daemon_end_takeover(struct daemon *daemon)

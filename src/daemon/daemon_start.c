@@ -188,5 +188,5 @@ int daemon_set_up(struct daemon *daemon)
 		error = daemon_restore(daemon);
 	if (!error)
 		error = start_workers(daemon);
-	return error ? error : changeover_begin(&daemon->changeover, daemon->config);
+	return error || daemon->takes_over ? error : changeover_begin(&daemon->changeover, daemon->config);
 }

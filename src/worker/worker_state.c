@@ -3,6 +3,9 @@
 
 #include "worker/worker_private.h"
 
+#include "relay/standing_state.h"
+
+#include <errno.h>
 #include <unistd.h>
 
 struct worker_state {
@@ -26,6 +29,7 @@ static int save(const struct worker *worker, const struct parking_place *place)
 	if (error)
 		return error;
 	state_put(&writer, &worker_kind, &state);
+	tallies_save(worker->context->standings, worker->number, &writer);
 	return state_writer_finish(&writer);
 }
 
@@ -50,4 +54,12 @@ void worker_save(struct worker *worker)
 
 /* ---- restoring ---- */
 
-/* TODO */
+int workers_restore(struct workers_restoring *restoring, struct state_reader *reader)
+{
+	struct standings *standings = restoring->workers[0]->context->standings;
+	struct worker_state state;
+
+	if (!state_get(reader, &worker_kind, &state))
+		return -EPROTO;
+	return tallies_restore(standings, reader);
+}
