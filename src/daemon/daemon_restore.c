@@ -5,7 +5,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/names_state.h"
 #include "daemon/takeover_state.h"
+#include "pair/pair_state.h"
 #include "relay/facade_state.h"
 #include "relay/standing_state.h"
 
@@ -57,6 +59,10 @@ static int restore_main(struct daemon *daemon, struct state_reader *reader, stru
 	restore_process(daemon, reader);
 	error = standings_restore(daemon->standings, reader);
 	if (!error)
+		error = names_restore(daemon->resolver, reader);
+	if (!error)
+		error = activation_restore(&daemon->activation, reader);
+	if (!error)
 		error = generations_restore(&daemon->generations, &making, reader, current);
 	if (!error)
 		error = facade_restore(&daemon->facade, &daemon->generations, reader);
@@ -104,12 +110,21 @@ static int restore_own_part(struct workers_restoring *restoring, const struct me
 	return error;
 }
 
+static struct relay *find_relay(void *arg, uint64_t generation, const char *relay)
+{
+	return generations_find_relay(arg, generation, relay);
+}
+
 /* As much as possible. The first error. */
 static int restore_workers(struct daemon *daemon, struct inheritance *inheritance)
 {
 	const struct handed_over *handed = daemon->handed;
-	struct workers_restoring restoring = {
-	        .workers = daemon->workers, .count = daemon->worker_count, .parts = (unsigned)handed->count};
+	struct pair_restoring pairs = {
+	        .all = &daemon->slots, .find_relay = find_relay, .arg = &daemon->generations};
+	struct workers_restoring restoring = {.workers = daemon->workers,
+	                                      .count = daemon->worker_count,
+	                                      .parts = (unsigned)handed->count,
+	                                      .pairs = &pairs};
 	int first = 0, error;
 
 	for (; restoring.part < restoring.parts; restoring.part++) {
@@ -119,6 +134,9 @@ static int restore_workers(struct daemon *daemon, struct inheritance *inheritanc
 		                          : restore_part(&restoring, inheritance, text);
 		first = first ? first : error;
 	}
+	workers_restored(&restoring);
+	if (restoring.lost > 0)
+		log_warning("%zu pairs could not be taken over and are reset", restoring.lost);
 	return first;
 }
 
@@ -127,6 +145,7 @@ static void let_go(struct daemon *daemon)
 {
 	generations_let_go(&daemon->generations);
 	standings_release(daemon->standings);
+	resolver_let_go(daemon->resolver);
 }
 
 static int restore_parts(struct daemon *daemon, struct inheritance *inheritance, struct generation **current)
@@ -171,8 +190,9 @@ static void end_rehearsal(int error)
 static void repeat_orders(struct daemon *daemon)
 {
 	daemon_order_all(daemon, WORKER_RESUME);
-	daemon_order_all(daemon, WORKER_TAKE);
 	daemon_order_all(daemon, WORKER_RETRY);
+	if (daemon->handover)
+		daemon_order_all(daemon, WORKER_TAKE);
 }
 
 /* Clients come in again by the generation that was in force. */

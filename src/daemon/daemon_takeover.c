@@ -4,6 +4,7 @@
 #include "daemon/daemon_private.h"
 
 #include "base/log.h"
+#include "daemon/names_state.h"
 #include "daemon/takeover_state.h"
 #include "relay/facade_state.h"
 #include "relay/standing_state.h"
@@ -61,6 +62,8 @@ static void save(void *arg, struct state_writer *writer)
 	save_program(daemon, writer);
 	save_process(daemon, writer);
 	standings_save(daemon->standings, writer);
+	names_save(daemon->resolver, writer);
+	activation_save(&daemon->activation, writer);
 	generations_save(&daemon->generations, daemon->current, writer);
 	facade_save(&daemon->facade, &daemon->generations, writer);
 }

@@ -44,6 +44,12 @@ static void uncount(struct desk *desk)
 	atomic_fetch_sub_explicit(&desk->pairs, 1, memory_order_relaxed);
 }
 
+void handover_pair_restored(struct handover *handover, unsigned worker)
+{
+	if (handover)
+		count(&handover->desks[worker]);
+}
+
 void handover_pair_ended(struct handover *handover, unsigned worker)
 {
 	if (handover)

@@ -35,6 +35,8 @@ int handover_serve(struct handover *handover, struct pair_set *set, struct newco
  * Begins pairs on the worker of set for the newcomers of the worker whose: itself, or one that is stuck.
  */
 void handover_take(struct handover *handover, struct pair_set *set, unsigned whose);
+/* A pair that another program has begun goes on with this worker. */
+void handover_pair_restored(struct handover *handover, unsigned worker);
 /* A pair of the worker has ended. */
 void handover_pair_ended(struct handover *handover, unsigned worker);
 /* Whether the worker has newcomers. Any thread. */

@@ -19,6 +19,7 @@
 
 struct handover;
 struct local_ports;
+struct pair_restoring;
 struct parking;
 struct worker;
 
@@ -96,11 +97,18 @@ struct workers_restoring {
 	unsigned count;                /* of them */
 	unsigned parts;                /* how many workers there were before */
 	unsigned part;                 /* the next one */
+	struct pair_restoring *pairs;
 	/* private */
 	unsigned next; /* who gets the next pair, if there were more or fewer workers */
+	size_t lost;   /* not private: pairs that could not be restored, and were reset */
 };
-/* Restores what one of them had. 0 or -errno. Main thread. */
+/*
+ * Restores what one of them had. 0 or -errno; if only some pairs were lost, that is 0, but in a rehearsal.
+ * Main thread.
+ */
 int workers_restore(struct workers_restoring *restoring, struct state_reader *reader);
+/* After all parts. */
+void workers_restored(const struct workers_restoring *restoring);
 
 enum worker_answered {
 	WORKER_ADOPTED,  /* accepts for the new generation */

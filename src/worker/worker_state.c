@@ -3,7 +3,9 @@
 
 #include "worker/worker_private.h"
 
+#include "pair/pair_state.h"
 #include "relay/standing_state.h"
+#include "worker/handover.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -30,6 +32,7 @@ static int save(const struct worker *worker, const struct parking_place *place)
 		return error;
 	state_put(&writer, &worker_kind, &state);
 	tallies_save(worker->context->standings, worker->number, &writer);
+	pair_set_save(&worker->set, &writer);
 	return state_writer_finish(&writer);
 }
 
@@ -54,12 +57,52 @@ void worker_save(struct worker *worker)
 
 /* ---- restoring ---- */
 
+/* As many workers as before have the pairs that they had. Otherwise all get some, in turn. */
+static struct worker *choose(struct workers_restoring *restoring, struct worker *home)
+{
+	if (restoring->count == restoring->parts)
+		return home;
+	return restoring->workers[restoring->next++ % restoring->count];
+}
+
+/* It is counted first, as it may have ended when this returns, and was uncounted then. */
+static void restore_pair(struct workers_restoring *restoring, struct worker *worker,
+                         struct state_reader *reader)
+{
+	struct handover *handover = worker->context->handover;
+
+	handover_pair_restored(handover, worker->number);
+	if (pair_restore(&worker->set, restoring->pairs, reader) == 0)
+		return;
+	handover_pair_ended(handover, worker->number);
+	restoring->lost++;
+}
+
+static int restore_pairs(struct workers_restoring *restoring, struct worker *home,
+                         struct state_reader *reader)
+{
+	int error = pair_set_restore(&home->set, restoring->pairs, reader);
+
+	while (!error && pair_is_next(reader))
+		restore_pair(restoring, choose(restoring, home), reader);
+	return error;
+}
+
 int workers_restore(struct workers_restoring *restoring, struct state_reader *reader)
 {
-	struct standings *standings = restoring->workers[0]->context->standings;
 	struct worker_state state;
+	struct worker *home;
+	int error;
 
 	if (!state_get(reader, &worker_kind, &state))
 		return -EPROTO;
-	return tallies_restore(standings, reader);
+	home = restoring->workers[state.number % restoring->count];
+	error = tallies_restore(home->context->standings, reader);
+	return error ? error : restore_pairs(restoring, home, reader);
+}
+
+void workers_restored(const struct workers_restoring *restoring)
+{
+	for (unsigned i = 0; i < restoring->count; i++)
+		pair_set_continue(&restoring->workers[i]->set, restoring->pairs);
 }
