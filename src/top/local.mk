@@ -3,6 +3,7 @@ TOP_CPPFLAGS = $(AM_CPPFLAGS) $(TOP_CFLAGS)
 if HAVE_TOP
 noinst_LIBRARIES += src/libtop.a
 src_libtop_a_SOURCES = \
+	src/top/allowance.c src/top/allowance.h \
 	src/top/amounts.c src/top/amounts.h \
 	src/top/canvas.c src/top/canvas.h \
 	src/top/compare.c \

@@ -4,11 +4,16 @@
 
 #include "base/number.h"
 #include "base/printable.h"
+#include "top/allowance.h"
 
 #include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Bytes that jansson may take: so many times the text, and some. Measured: 10 times for a report of weir. */
+#define TEXT_TIMES 16
+#define TEXT_MIN   ((size_t)32 * 1024 * 1024)
 
 /* Cut where there is no room, and "-" if there is none. */
 static void take_text(const json_t *object, const char *key, char *buf, size_t size)
@@ -199,15 +204,27 @@ static int take_report(const json_t *report, struct scene *scene)
 	return 0;
 }
 
-int scene_parse(const char *text, size_t length, struct scene *scene)
+/* 0, or why there is no report. */
+static int load(const char *text, size_t length, json_t **report)
 {
-	json_error_t problem;
-	json_t *report = json_loadb(text, length, 0, &problem);
 	int error;
 
+	allowance_begin(TEXT_TIMES * length + TEXT_MIN);
+	*report = json_loadb(text, length, 0, NULL);
+	error = allowance_end();
+	if (*report)
+		return 0;
+	return error ? error : -EINVAL;
+}
+
+int scene_parse(const char *text, size_t length, struct scene *scene)
+{
+	json_t *report;
+	int error = load(text, length, &report);
+
 	*scene = (struct scene){.pid = SCENE_UNKNOWN};
-	if (!report)
-		return json_error_code(&problem) == json_error_out_of_memory ? -ENOMEM : -EINVAL;
+	if (error)
+		return error;
 	error = take_report(report, scene);
 	json_decref(report);
 	if (error)

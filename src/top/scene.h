@@ -66,8 +66,9 @@ struct scene {
 };
 
 /*
- * Reads a report. All of its text becomes printable ASCII, whoever wrote it. Returns 0, -EINVAL (not a report
- * of weir) or -ENOMEM. After success the caller must call scene_deinit; after a failure *scene is empty.
+ * Reads a report. All of its text becomes printable ASCII, whoever wrote it. Returns 0, -EINVAL (not a
+ * report of weir), -EMSGSIZE (it takes more memory than such a report) or -ENOMEM. After success the caller
+ * must call scene_deinit; after a failure *scene is empty.
  */
 int scene_parse(const char *text, size_t length, struct scene *scene);
 /* Frees what it holds and empties it. */
