@@ -15,8 +15,9 @@ REAL = \
 	tests/real/service.sh \
 	tests/real/package.sh
 TESTS += $(REAL)
-EXTRA_DIST += $(REAL) tests/real/lib.sh tests/real/browse.py tests/real/dashboard.js tests/real/kubernetes.py \
-	tests/real/machine.sh tests/real/metrics.py tests/real/page_rows.js tests/real/programs.sh tests/real/scene.sh
+EXTRA_DIST += $(REAL) tests/real/lib.sh tests/real/browse.py tests/real/dashboard.js \
+	tests/real/dashboard.py tests/real/kubernetes.py tests/real/machine.sh \
+	tests/real/metrics.py tests/real/page_rows.js tests/real/programs.sh tests/real/scene.sh
 
 clean-local:
 	rm -rf tests/real/machines

@@ -171,13 +171,26 @@ expressions() {
 }
 beside "rules, dashboard and manual ask for metrics that exist" expressions
 
-# npm has the types as @grafana/schema, Debian has none. NODE_PATH says where they and typescript are.
+# npm has Grafana's own types as @grafana/schema, Debian has none. NODE_PATH says where they are.
 dashboard() {
-	need node
-	node -e 'require("@grafana/schema"); require("typescript")' 2>/dev/null || skip "node has no @grafana/schema"
+	need python3
+	python3 "$REAL/dashboard.py" "$CONF/grafana/weir.json" >said 2>&1 || fail "$(<said)"
+	node -e 'require("@grafana/schema"); require("typescript")' 2>/dev/null || return 0
 	node "$REAL/dashboard.js" "$CONF/grafana/weir.json" >said 2>&1 || fail "$(<said)"
 }
-beside "the dashboard has the types of Grafana's schema" dashboard
+beside "the dashboard has the members and types that Grafana knows" dashboard
+
+wrong_dashboards() {
+	need python3
+	for change in 's/"refId": "B"/"refId": "A"/' 's/"w": 4,/"w": 25,/' 's/"x": 4,/"x": 3,/' 's/\$relay/$pair/' \
+		's/"targets"/"target"/' 's/"schemaVersion": 38/"schemaVersion": "38"/' 's/"graphMode": "area"/"graphMode": 1/'; do
+		sed "$change" "$CONF/grafana/weir.json" >wrong.json
+		cmp -s wrong.json "$CONF/grafana/weir.json" && fail "$change changes nothing"
+		python3 "$REAL/dashboard.py" wrong.json >said && fail "$change is not seen"
+		[ -s said ] || fail "$change: nothing is said"
+	done
+}
+beside "a dashboard that Grafana would not take is seen" wrong_dashboards
 
 # ---- Prometheus ----
 
