@@ -193,8 +193,17 @@ static bool is_gone(const struct evidence *evidence)
 	return verdict_is_gone(&evidence->side[SIDE_CLIENT]) || verdict_is_gone(&evidence->side[SIDE_TARGET]);
 }
 
+/* Since the last look, or since the pair began. */
+static uint64_t length_of_stretch(const struct pair *pair, uint64_t now)
+{
+	const struct pair_looks *looks = looks_of(pair);
+	uint64_t since = looks && looks->last.at > 0 ? looks->last.at : pair->born * 1000;
+
+	return now - min_u64(since, now);
+}
+
 /* Counts and judges what was waited for since the look before. */
-static void settle_life(struct pair *pair, const struct evidence *evidence)
+static void settle_life(struct pair *pair, const struct evidence *evidence, uint64_t now)
 {
 	struct wait_totals stretch = waits_take(&pair->waits);
 	struct counters *counters = pair_counters(pair);
@@ -202,8 +211,7 @@ static void settle_life(struct pair *pair, const struct evidence *evidence)
 
 	counters->waited_us[SIDE_CLIENT] += waits_for(&stretch, SIDE_CLIENT);
 	counters->waited_us[SIDE_TARGET] += waits_for(&stretch, SIDE_TARGET);
-
-	stretch.length = evidence->side[SIDE_CLIENT].lately.span;
+	stretch.length = length_of_stretch(pair, now);
 	life_add(&life, evidence, &stretch);
 	life_keep(&pair->looks->sums, &life);
 }
@@ -236,7 +244,7 @@ void pair_look(struct pair *pair, uint64_t now)
 	if (is_gone(&evidence))
 		return;
 	evidence.cpu = cpu_lately(pair->set, now);
-	settle_life(pair, &evidence);
+	settle_life(pair, &evidence, now);
 	keep_look(pair->looks, tcp, moved(pair), now);
 }
 
@@ -320,14 +328,12 @@ static void add_last_stretch(struct life *life, const struct pair *pair, uint64_
 {
 	const struct tcp_state tcp[SIDES] = {ask_of(pair, SIDE_CLIENT, totals),
 	                                     ask_of(pair, SIDE_TARGET, totals)};
-	const struct pair_looks *looks = looks_of(pair);
 	struct wait_totals stretch = *totals;
 	struct evidence evidence;
 
 	gather(pair, tcp, now, &evidence);
 	evidence.cpu = cpu_lately(pair->set, now);
-	if (looks && looks->last.at > 0)
-		stretch.length = now - looks->last.at;
+	stretch.length = length_of_stretch(pair, now);
 	life_add(life, &evidence, &stretch);
 }
 

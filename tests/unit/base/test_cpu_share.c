@@ -50,6 +50,17 @@ START_TEST(share_of_the_last_seconds)
 }
 END_TEST
 
+START_TEST(share_between_the_two_moments)
+{
+	ck_assert_uint_eq(cpu_share_noted(&share).wanted, 0);
+	note(10 * SECOND, 5 * SECOND, 3 * SECOND);
+	ck_assert_uint_eq(cpu_share_noted(&share).wanted, 0);
+	note(12 * SECOND, 6 * SECOND, 3 * SECOND + 500000);
+	ck_assert_uint_eq(cpu_share_noted(&share).wanted, 750);
+	ck_assert_uint_eq(cpu_share_noted(&share).ready, 250);
+}
+END_TEST
+
 /* As when there was no descriptor to ask with, now or at the earlier look. */
 START_TEST(unknown_wait_for_a_cpu_counts_for_nothing)
 {
@@ -101,6 +112,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, NULL);
 	tcase_add_test(tcase, nothing_is_known_at_first);
 	tcase_add_test(tcase, share_of_the_last_seconds);
+	tcase_add_test(tcase, share_between_the_two_moments);
 	tcase_add_test(tcase, unknown_wait_for_a_cpu_counts_for_nothing);
 	tcase_add_test(tcase, thread_without_a_descriptor_knows_what_it_has_run);
 	tcase_add_test(tcase, thread_that_never_sleeps_wants_all_of_a_cpu);

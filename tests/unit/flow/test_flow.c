@@ -279,6 +279,23 @@ START_TEST(queue_is_never_longer_than_memory_allows)
 }
 END_TEST
 
+/* A verdict is told if reads are cut short, not if the queue is nearly full. */
+START_TEST(read_is_cut_short_where_memory_allows_less_than_half)
+{
+	uint64_t others;
+
+	fill();
+	ck_assert(!flow.cut);
+	teardown();
+	begin(MEMORY_MAX);
+	others = take_all_memory();
+	LOOP_UNTIL(base, (loop_send(source[1], 0, 1), flow.bytes > 0));
+	ck_assert(flow.cut);
+	budget_return(&budget, others);
+	LOOP_UNTIL(base, (loop_send(source[1], 0, 1), !flow.cut));
+}
+END_TEST
+
 /* The chains are libevent's. The cost must cover what libevent really asked for, in any mixture of sizes. */
 START_TEST(cost_covers_the_allocations)
 {
@@ -564,6 +581,7 @@ static TCase *add_common(TCase *tcase)
 	tcase_add_test(tcase, without_memory_bytes_still_pass);
 	tcase_add_test(tcase, without_memory_a_stopped_sink_costs_no_events);
 	tcase_add_test(tcase, queue_is_never_longer_than_memory_allows);
+	tcase_add_test(tcase, read_is_cut_short_where_memory_allows_less_than_half);
 	tcase_add_test(tcase, stopped_sink_pauses_the_source_at_high);
 	tcase_add_test(tcase, end_behind_an_urgent_byte_is_passed_on_behind_all_bytes);
 	tcase_add_test(tcase, reset_behind_an_urgent_byte_waits_for_all_bytes);

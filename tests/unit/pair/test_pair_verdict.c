@@ -11,13 +11,21 @@
 #define WORTH_A_LOOK 65536
 
 static unsigned asked;
+static bool gone; /* the client has left unanswered for long what it was sent */
 
 struct tcp_state __real_tcp_state(int fd);
 struct tcp_state __wrap_tcp_state(int fd);
 struct tcp_state __wrap_tcp_state(int fd)
 {
+	struct tcp_state state = __real_tcp_state(fd);
+
 	asked += fd >= 0;
-	return __real_tcp_state(fd);
+	if (gone && fd >= 0) {
+		state.tries = 2;
+		state.unacknowledged = 1;
+		state.heard_ms = 60000;
+	}
+	return state;
 }
 
 static bool is_said(enum blame slow, enum why why, struct pair_record *record)
@@ -278,6 +286,68 @@ START_TEST(life_is_judged_at_each_look)
 }
 END_TEST
 
+static void look(int client, int server, uint64_t *sent)
+{
+	relay_bytes(client, server, sent, WORTH_A_LOOK);
+	fill_bucket(only_pair());
+	relay_bytes(client, server, sent, 10);
+}
+
+/* It may come again, and then it was the path. */
+START_TEST(life_is_not_judged_while_a_peer_may_be_gone)
+{
+	uint64_t sent = 0;
+	int client, server;
+	struct life life;
+
+	begin(NULL);
+	client = join();
+	server = meet_open(target);
+	gone = true;
+	only_pair()->waits.life[WAIT_SENDING + SIDE_CLIENT].ms = 2000;
+	only_pair()->born -= 10000;
+	look(client, server, &sent);
+	ck_assert_uint_ge(only_pair()->waits.life[WAIT_SENDING + SIDE_CLIENT].ms, 2000);
+	life = life_now();
+	ck_assert_int_eq(life_verdict(&life).why, WHY_UNANSWERED);
+	ck_assert_uint_ge(life_waited(&life, SIDE_CLIENT), 10000000);
+	gone = false;
+	look(client, server, &sent);
+	ck_assert_uint_lt(only_pair()->waits.life[WAIT_SENDING + SIDE_CLIENT].ms, 2000);
+	gone = true; /* no longer than since that look */
+	life = life_now();
+	gone = false;
+	ck_assert_int_eq(life_verdict(&life).why, WHY_IDLE);
+	ck_assert_uint_lt(life_waited(&life, SIDE_CLIENT), 10000000);
+}
+END_TEST
+
+/* What it was a while ago tells nothing of the last stretch. */
+START_TEST(worker_without_cpu_to_spare_was_waited_for)
+{
+	uint64_t now, sent = 0;
+	int client, server;
+	struct life life;
+
+	begin(NULL);
+	client = join();
+	server = meet_open(target);
+	relay_bytes(client, server, &sent, 10);
+	only_pair()->born -= 10000;
+	now = clock_us();
+	set.cpu = (struct cpu_share){.at = {now - 1000000, now - 3000000}, .used = {{2000000, 0}, {0, 0}}};
+	life = life_now();
+	ck_assert_int_eq(life_verdict(&life).why, WHY_CPU);
+	only_pair()->client.from.cut = true;
+	life = life_now();
+	ck_assert_int_eq(life_verdict(&life).why, WHY_MEMORY);
+	set.cpu.at[0] = now - 6000000;
+	set.cpu.at[1] = now - 8000000;
+	life = life_now();
+	ck_assert_int_eq(life_verdict(&life).why, WHY_IDLE);
+}
+END_TEST
+
 /* A reset has dropped what was unacknowledged, so nothing shows that it was taken at once. */
 START_TEST(reset_tells_nothing_of_what_was_on_its_way)
 {
@@ -313,6 +383,8 @@ int main(void)
 	tcase_add_test(tcase, look_without_memory_costs_nothing);
 	tcase_add_test(tcase, end_asks_tcp_only_where_it_can_tell_more);
 	tcase_add_test(tcase, life_is_judged_at_each_look);
+	tcase_add_test(tcase, life_is_not_judged_while_a_peer_may_be_gone);
+	tcase_add_test(tcase, worker_without_cpu_to_spare_was_waited_for);
 	tcase_add_test(tcase, reset_tells_nothing_of_what_was_on_its_way);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
