@@ -23,11 +23,13 @@ remove_package() {
 	machine apt-get "$1" -qq -y weir
 }
 
-# The same package with a higher version, as newer.deb.
+# The same package with a higher version, as newer.deb. With PROGRAM, that is what it has for weir.
 make_newer_package() {
 	dpkg-deb --raw-extract "$WEIR_PACKAGE" newer
 	sed -i 's/^Version: .*/&+newer/' newer/DEBIAN/control
+	if [ $# -gt 0 ]; then cp "$1" newer/usr/sbin/weir; fi
 	dpkg-deb --build --root-owner-group -Znone newer newer.deb >/dev/null
+	rm -r newer
 }
 
 version() {
@@ -52,20 +54,30 @@ begin() {
 	wait_for "the echo target" machine bash -c ': </dev/tcp/127.0.0.1/7001'
 }
 
-# A connection that says something once it is up and again when /tmp/go exists, and what it heard.
-connection_begin() {
-	machine bash -c 'exec 3<>/dev/tcp/127.0.0.1/7000
-		echo before >&3; read -r -t 10 answer <&3; echo "$answer"
-		until [ -e /tmp/go ]; do sleep 0.02; done
-		echo after >&3; read -r -t 10 answer <&3; echo "$answer"' >connection.out 2>&1 &
-	CONNECTION=$!
-	wait_for "a connection" grep -q before connection.out
+# So many connections. Each says something again and again until /tmp/go exists, and hears the same; how many
+# have heard all is the last line.
+connections_begin() {
+	machine bash -c 'for ((i = 0; i < '"$1"'; i++)); do exec {fd[i]}<>/dev/tcp/127.0.0.1/7000; done
+		for ((turn = 0, last = 0; !last; turn++)); do
+			[ ! -e /tmp/go ] || last=1
+			for i in "${!fd[@]}"; do echo "turn $turn of $i" >&"${fd[i]}" || unset "fd[i]"; done
+			for i in "${!fd[@]}"; do
+				read -r -t 10 answer <&"${fd[i]}"
+				[ "$answer" = "turn $turn of $i" ] || unset "fd[i]"
+			done
+			[ $turn -gt 0 ] || echo there
+		done
+		echo "${#fd[@]} after $turn turns"' >connections.out 2>&1 &
+	CONNECTIONS=$!
+	wait_for "connections" grep -q there connections.out
 }
 
-connection_end() {
+connections_end() {
 	machine touch /tmp/go
-	wait "$CONNECTION" || :
-	expect_equal "what a connection heard" "$1" "$(tail -n 1 connection.out)"
+	wait "$CONNECTIONS" || :
+	tail -n 1 connections.out
+	expect_equal "connections that have heard all" "$1" "$(tail -n 1 connections.out | cut -d ' ' -f 1)"
+	machine rm /tmp/go
 }
 
 installs() {
@@ -93,43 +105,73 @@ relays() {
 exec 9>&1
 scenario "edited, enabled and started, it relays" relays
 
+restarts() {
+	machine systemctl show --property=NRestarts --value weir
+}
+
+# The program that runs is the file that is installed.
+expect_new_program() {
+	expect_equal "the program of the service" /usr/sbin/weir "$(machine readlink "/proc/$(main_pid)/exe")"
+}
+
+# In its sandbox, while connections are used. The last one finds nothing to take over.
 upgrades() {
 	local pid
 	begin
 	make_newer_package
-	connection_begin
+	connections_begin 200
 	pid=$(main_pid)
 	machine sh -c "echo '# mine' >>/etc/weir/relay.ini"
 	install_package newer.deb
 	expect_equal "the installed version" "$(dpkg-deb -f newer.deb Version)" "$(version)"
-	grep 'systemctl restart weir' install.out || fail "the upgrade did not say that the old program goes on"
 	expect_equal "the process of the service" "$pid" "$(main_pid)"
+	expect_new_program
+	expect_equal "restarts" 0 "$(restarts)"
+	expect_service enabled active
+	! grep 'program from before' install.out || fail "the new program was called an old one"
 	machine tail -n 1 /etc/weir/relay.ini | grep '# mine' || fail "relay.ini was changed"
-	connection_end after
+	connections_end 200
+	machine journalctl --unit=weir | grep 'has taken over' || fail "no word about it"
+	connections_begin 1
+	install_package newer.deb
+	connections_end 1
+	expect_new_program
 	machine systemctl restart weir
 	expect_service enabled active
-	install_package newer.deb
-	! grep 'systemctl restart weir' install.out || fail "the current program was called an old one"
 }
-scenario "an upgrade leaves the service and its pairs alone, and says so" upgrades
+scenario "an upgrade: the new program takes over, and no pair is cut" upgrades
+
+fails_to_upgrade() {
+	local pid
+	begin
+	make_newer_package /bin/false
+	connections_begin 20
+	pid=$(main_pid)
+	install_package newer.deb
+	grep 'the new one could not take over' install.out || fail "the upgrade did not say that the old program goes on"
+	expect_equal "the process of the service" "$pid" "$(main_pid)"
+	expect_service enabled active
+	connections_end 20
+}
+scenario "an upgrade to a program that cannot take over: the old one goes on" fails_to_upgrade
 
 upgrades_unused() {
 	machine_boot
 	install_package "$WEIR_PACKAGE"
 	make_newer_package
 	install_package newer.deb
-	! grep 'systemctl restart weir' install.out || fail "a program that does not run was called an old one"
+	! grep 'program from before' install.out || fail "a program that does not run was called an old one"
 	expect_service disabled inactive
 }
 scenario "an upgrade does not enable or start what was not" upgrades_unused
 
 removes() {
 	begin
-	connection_begin
+	connections_begin 1
 	remove_package remove &
 	remove=$!
 	wait_for "the drain" machine sh -c 'journalctl --unit=weir | grep -q SIGTERM'
-	connection_end after
+	connections_end 1
 	wait $remove
 	expect_equal "processes of weir" "" "$(machine sh -c 'ls -d /proc/[0-9]*/exe | xargs -n 1 readlink | grep sbin/weir' || :)"
 	expect_equal "the program" "" "$(machine sh -c 'ls /usr/sbin/weir 2>/dev/null' || :)"
