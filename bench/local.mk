@@ -29,6 +29,7 @@ EXTRA_DIST += \
 	bench/reports.py \
 	bench/run.py \
 	bench/spread.py \
+	bench/takeovers.py \
 	scripts/bench
 
 .PHONY: bench

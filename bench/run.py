@@ -19,6 +19,7 @@ import paths
 import relays
 import report
 import reports
+import takeovers
 from arena import Arena
 from relays import Failed
 
@@ -52,7 +53,7 @@ def matches(name, patterns):
 
 
 def known_cases():
-    return [*cases.all_cases(), *reports.all_cases(), *marks.all_cases()]
+    return [*cases.all_cases(), *reports.all_cases(), *takeovers.all_cases(), *marks.all_cases()]
 
 
 def paths_of(case, patterns, paths_wanted):
