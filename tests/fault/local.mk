@@ -11,6 +11,7 @@ FAULTS = \
 	tests/fault/memory.sh \
 	tests/fault/reload.sh \
 	tests/fault/resources.sh \
+	tests/fault/takeover.sh \
 	tests/fault/targets.sh
 TESTS += $(FAULTS)
 EXTRA_DIST += $(FAULTS) tests/fault/lib.sh tests/fault/faulty tests/fault/shim.c

@@ -37,6 +37,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -300,11 +301,14 @@ FAILING(epoll_wait, (int fd, struct epoll_event *events, int most, int timeout),
 FAILING(epoll_create, (int size), size)
 FAILING(chmod, (const char *path, mode_t mode), path, mode)
 FAILING(eventfd, (unsigned value, int flags), value, flags)
+FAILING(execveat, (int fd, const char *path, char *const argv[], char *const environment[], int flags), fd,
+        path, argv, environment, flags)
 FAILING(fchmod, (int fd, mode_t mode), fd, mode)
 FAILING(getsockname, (int fd, __SOCKADDR_ARG address, socklen_t *length), fd, address, length)
 FAILING(getsockopt, (int fd, int level, int name, void *value, socklen_t *length), fd, level, name, value,
         length)
 FAILING(listen, (int fd, int backlog), fd, backlog)
+FAILING(memfd_create, (const char *name, unsigned flags), name, flags)
 FAILING(pipe, (int fds[2]), fds)
 FAILING(pipe2, (int fds[2], int flags), fds, flags)
 FAILING(poll, (struct pollfd * fds, nfds_t count, int timeout), fds, count, timeout)
@@ -312,6 +316,29 @@ FAILING(rename, (const char *from, const char *to), from, to)
 FAILING(sched_getaffinity, (pid_t pid, size_t size, cpu_set_t *cpus), pid, size, cpus)
 FAILING(socket, (int family, int type, int protocol), family, type, protocol)
 FAILING(socketpair, (int family, int type, int protocol, int fds[2]), family, type, protocol, fds)
+
+/* No other thread has the lock in the child. */
+NEXT(fork)
+pid_t fork(void)
+{
+	pid_t child;
+
+	if (fails("fork"))
+		return -1;
+	pthread_mutex_lock(&lock);
+	child = next_fork()();
+	pthread_mutex_unlock(&lock);
+	return child;
+}
+
+/* Of a file. Other memory is the allocator's. */
+NEXT(mmap)
+void *mmap(void *address, size_t size, int protection, int flags, int fd, off_t offset)
+{
+	if (fd >= 0 && fails("mmap"))
+		return MAP_FAILED;
+	return next_mmap()(address, size, protection, flags, fd, offset);
+}
 
 NEXT(open)
 int open(const char *path, int flags, ...)

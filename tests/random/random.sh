@@ -3,19 +3,21 @@
 # settings.
 #
 #   SEED=N             repeats a run (whose first line reports the seed)
-#   RANDOM_RUNS=N      daemons, 5 by default
+#   RANDOM_RUNS=N      daemons, 4 by default
 #   RANDOM_SECONDS=N   how long each is kept busy, 4 by default
 # shellcheck source=lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/random/lib.sh"
 # shellcheck source=../scenario/reload_lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/scenario/reload_lib.sh"
+# shellcheck source=../scenario/takeover_lib.sh
+. "${srcdir:-$(dirname "$0")/../..}/tests/scenario/takeover_lib.sh"
 
 SEED=${SEED:-$((RANDOM * 32768 + RANDOM))}
-RANDOM_RUNS=${RANDOM_RUNS:-5}
+RANDOM_RUNS=${RANDOM_RUNS:-4}
 RANDOM_SECONDS=${RANDOM_SECONDS:-4}
 echo "# SEED=$SEED"
 
-one_daemon() {
+daemon_at_random() {
 	settings "$1"
 	if [ $(($1 % 2)) = 0 ]; then
 		CROWD_HEADERS+=" -h"
@@ -26,6 +28,10 @@ one_daemon() {
 		options+=(-o send_proxy=v2)
 	fi
 	crowd_relay "${options[@]}"
+}
+
+one_daemon() {
+	daemon_at_random "$1"
 	round "$1" "$RANDOM_SECONDS"
 }
 
@@ -69,8 +75,24 @@ reloaded() {
 	round "$1" "$RANDOM_SECONDS"
 }
 
+# Whatever pairs are doing, another program goes on with them.
+taken_over() {
+	local n
+	daemon_at_random "$1"
+	dump_while_crowd_runs() {
+		for ((n = 0; ; n++)); do
+			if peer_has_ended crowd; then break; fi
+			take_over
+			weir_dump
+		done
+		echo "$n takeovers"
+	}
+	round "$1" "$RANDOM_SECONDS"
+}
+
 for ((run = 0; run < RANDOM_RUNS; run++)); do
 	scenario "a crowd at random, seed $((SEED + run))" one_daemon $((SEED + run))
 done
 scenario "a crowd at random and reloads, seed $SEED" reloaded "$SEED"
+scenario "a crowd at random and takeovers, seed $SEED" taken_over "$SEED"
 finish

@@ -71,4 +71,4 @@ SCENARIOS = \
 TESTS += $(SCENARIOS)
 EXTRA_DIST += tests/scenario/browse.py
 EXTRA_DIST += $(SCENARIOS) tests/scenario/cases.sh tests/scenario/lib.sh tests/scenario/oracle.sh tests/scenario/reload_lib.sh \
-	tests/scenario/targets_lib.sh tests/scenario/control.sh tests/control tests/README.md
+	tests/scenario/takeover_lib.sh tests/scenario/targets_lib.sh tests/scenario/control.sh tests/control tests/README.md

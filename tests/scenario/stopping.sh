@@ -255,7 +255,7 @@ beside "HUP does not end weir" reload_survived
 strays_survived() {
 	local stray
 	one_pair
-	for stray in ALRM IO PIPE PROF PWR STKFLT URG USR2 VTALRM WINCH XFSZ RTMIN RTMAX-1; do
+	for stray in ALRM IO PIPE PROF PWR STKFLT URG VTALRM WINCH XFSZ RTMIN RTMAX-1; do
 		kill "-$stray" "$WEIR_PID"
 	done
 	weir_dump

@@ -9,6 +9,7 @@ tests_takeover_passengers_SOURCES = \
 	tests/takeover/side.c tests/takeover/side.h
 tests_takeover_passengers_LDADD = src/libweir.a
 
+TESTS += tests/takeover/takeover.sh
 EXTRA_DIST += \
 	scripts/takeover \
 	tests/takeover/carriage.py \

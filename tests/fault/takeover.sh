@@ -1,0 +1,63 @@
+#!/bin/bash
+# A takeover without memory, or with calls that fail: another program goes on, or the one before does, and no
+# pair is cut.
+# shellcheck source=lib.sh
+. "${srcdir:-$(dirname "$0")/../..}/tests/fault/lib.sh"
+# shellcheck source=../scenario/reload_lib.sh
+. "${srcdir:-$(dirname "$0")/../..}/tests/scenario/reload_lib.sh"
+# shellcheck source=../scenario/takeover_lib.sh
+. "${srcdir:-$(dirname "$0")/../..}/tests/scenario/takeover_lib.sh"
+
+if full; then step=1 most=3000; else step=61 most=1200; fi
+
+begin() {
+	EXPECT_LOG="$NOT_TAKEN_OVER\|cannot \|out of memory\|libevent: \|state: "
+	target -s echo
+	weir_relay "$@"
+	hold before
+	succeeded=0 failed=0
+}
+
+# What comes of it is said once; and then it works again.
+try() {
+	order_takeover
+	wait_for "the end of a takeover" takeover_ended
+	if last_takeover_failed; then failed=$((failed + 1)); else succeeded=$((succeeded + 1)); fi
+}
+
+end() {
+	faults
+	take_over
+	visit
+	release before
+	echo "$succeeded takeovers have succeeded, $failed have failed"
+}
+
+# The n-th allocation of whoever takes part: weir, its child, and the program that goes on.
+memory() {
+	local n
+	begin "$@"
+	for ((n = 1; n < most; n += step)); do
+		faults "alloc ENOMEM $n 0"
+		try
+		visit
+	done
+	end
+	expect_at_least "takeovers that have failed" 1 "$failed"
+}
+scenario "one allocation fails" memory -o workers=2
+
+calls() {
+	local rule
+	begin "$@"
+	for rule in "memfd_create EMFILE 1 1" "memfd_create ENOMEM 2 0" "fork EAGAIN 1 1" "execveat ENOMEM 1 1" \
+		"open EMFILE 1 1" "pipe2 EMFILE 1 1" "write ENOSPC 1 1" "mmap ENOMEM 1 1"; do
+		faults "$rule"
+		try
+		visit
+	done
+	end
+}
+scenario "calls fail" calls -o workers=2
+
+faults_finish
