@@ -91,7 +91,7 @@ static bool is_of_kind(int fd, enum inheritance_kind kind)
 	}
 }
 
-/* What this process has opened itself is close-on-exec. */
+/* What this process has opened itself is close-on-exec, and so is what was claimed. */
 static bool is_inherited(int fd)
 {
 	int flags = fcntl(fd, F_GETFD);
@@ -186,7 +186,7 @@ size_t inheritance_close_rest(struct inheritance *inheritance)
 	while ((entry = readdir(folder)) != NULL) {
 		int fd = number_of(entry);
 
-		if (fd < FIRST || is_claimed(inheritance, fd) || !is_inherited(fd))
+		if (fd < FIRST || !is_inherited(fd))
 			continue;
 		close(fd);
 		closed++;

@@ -7,12 +7,12 @@
 
 #include <errno.h>
 
-/* One whose answer the other program cannot get any more is looked up again. */
+/* One that is being looked up was due before: the other program does so again. */
 static uint64_t next_due(const struct host *host)
 {
 	const uint64_t hurried = max_u64(clock_ms(), host->began + HURRY_GAP_MS);
 
-	if (host->lookup || host->due == UINT64_MAX)
+	if (host->due == UINT64_MAX)
 		return clock_ms();
 	return message_is_posted(&host->hurry) ? min_u64(host->due, hurried) : host->due;
 }

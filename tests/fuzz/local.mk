@@ -6,6 +6,7 @@ FUZZ_REPLAYS = \
 	tests/fuzz/replay_config \
 	tests/fuzz/replay_proxy_header \
 	tests/fuzz/replay_network \
+	tests/fuzz/replay_state \
 	tests/fuzz/replay_units \
 	tests/fuzz/replay_words
 check_PROGRAMS += $(FUZZ_REPLAYS)
@@ -16,6 +17,7 @@ EXTRA_PROGRAMS += \
 	tests/fuzz/fuzz_config \
 	tests/fuzz/fuzz_proxy_header \
 	tests/fuzz/fuzz_network \
+	tests/fuzz/fuzz_state \
 	tests/fuzz/fuzz_units \
 	tests/fuzz/fuzz_words
 EXTRA_DIST += tests/fuzz/corpus
@@ -40,6 +42,9 @@ tests_fuzz_replay_proxy_header_LDADD = $(FUZZ_LIBS)
 tests_fuzz_replay_network_SOURCES = tests/fuzz/fuzz_network.c tests/fuzz/replay.c $(FUZZ_SHARED)
 tests_fuzz_replay_network_CPPFLAGS = $(FUZZ_CORPUS)/network\"
 tests_fuzz_replay_network_LDADD = $(FUZZ_LIBS)
+tests_fuzz_replay_state_SOURCES = tests/fuzz/fuzz_state.c tests/fuzz/replay.c $(FUZZ_SHARED)
+tests_fuzz_replay_state_CPPFLAGS = $(FUZZ_CORPUS)/state\"
+tests_fuzz_replay_state_LDADD = $(WEIR_LIBS)
 tests_fuzz_replay_units_SOURCES = tests/fuzz/fuzz_units.c tests/fuzz/replay.c $(FUZZ_SHARED)
 tests_fuzz_replay_units_CPPFLAGS = $(FUZZ_CORPUS)/units\"
 tests_fuzz_replay_units_LDADD = $(FUZZ_LIBS)
@@ -62,6 +67,9 @@ tests_fuzz_fuzz_proxy_header_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_network_SOURCES = tests/fuzz/fuzz_network.c $(FUZZ_SHARED)
 tests_fuzz_fuzz_network_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_network_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_state_SOURCES = tests/fuzz/fuzz_state.c $(FUZZ_SHARED)
+tests_fuzz_fuzz_state_LDADD = $(WEIR_LIBS)
+tests_fuzz_fuzz_state_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_units_SOURCES = tests/fuzz/fuzz_units.c $(FUZZ_SHARED)
 tests_fuzz_fuzz_units_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_units_LDFLAGS = $(FUZZ_LINK)

@@ -520,6 +520,7 @@ START_TEST(checks_go_on_when_they_were_due)
 	want(far);
 	checks_end(checks);
 	ck_assert_uint_eq(health_next_check(health), due);
+	ck_assert_uint_eq(health_next_check(overdue), 1); /* at once */
 	ck_assert_uint_le(health_next_check(far), clock_ms() + 400);
 	event_base_loop(base, EVLOOP_NONBLOCK);
 	LOOP_UNTIL(base, checks_of(overdue) == 1);
