@@ -23,17 +23,6 @@ struct inheritance {
 	uint64_t *claimed; /* a bit for each number */
 };
 
-struct inheritance *inheritance_new(bool rehearsal)
-{
-	struct inheritance *inheritance = calloc(1, sizeof(*inheritance));
-
-	if (!inheritance)
-		return NULL;
-	inheritance->rehearsal = rehearsal;
-	inheritance->spare = -1;
-	return inheritance;
-}
-
 void inheritance_free(struct inheritance *inheritance)
 {
 	if (!inheritance)
@@ -147,6 +136,46 @@ static int stand_in(struct inheritance *inheritance, enum inheritance_kind kind)
 	return fd < 0 ? -errno : fd;
 }
 
+/* ---- life ---- */
+
+/* A number of /proc/self/fd, or -1. */
+static int number_of(const struct dirent *entry)
+{
+	char *end;
+	long number = strtol(entry->d_name, &end, 10);
+
+	return end != entry->d_name && *end == '\0' && number < LIMIT ? (int)number : -1;
+}
+
+/* So that claiming needs no memory but in a rehearsal. */
+static int highest_open(void)
+{
+	DIR *folder = opendir("/proc/self/fd");
+	const struct dirent *entry;
+	int highest = FIRST;
+
+	while (folder && (entry = readdir(folder)) != NULL)
+		if (number_of(entry) > highest)
+			highest = number_of(entry);
+	if (folder)
+		closedir(folder);
+	return highest;
+}
+
+struct inheritance *inheritance_new(bool rehearsal)
+{
+	struct inheritance *inheritance = calloc(1, sizeof(*inheritance));
+
+	if (!inheritance)
+		return NULL;
+	inheritance->rehearsal = rehearsal;
+	inheritance->spare = -1;
+	if (rehearsal || grow(inheritance, highest_open()) == 0)
+		return inheritance;
+	inheritance_free(inheritance);
+	return NULL;
+}
+
 /* ---- claiming, and the rest ---- */
 
 int inheritance_claim(struct inheritance *inheritance, int fd, enum inheritance_kind kind)
@@ -164,15 +193,6 @@ int inheritance_claim(struct inheritance *inheritance, int fd, enum inheritance_
 	if (r >= 0)
 		inheritance->claimed[fd / 64] |= 1ull << fd % 64;
 	return r;
-}
-
-/* A number of /proc/self/fd, or -1. */
-static int number_of(const struct dirent *entry)
-{
-	char *end;
-	long number = strtol(entry->d_name, &end, 10);
-
-	return end != entry->d_name && *end == '\0' && number < LIMIT ? (int)number : -1;
 }
 
 size_t inheritance_close_rest(struct inheritance *inheritance)
