@@ -164,7 +164,7 @@ int names_restore(struct resolver *resolver, struct state_reader *reader)
 
 	while (!error && state_is_next(reader, &name_kind))
 		error = restore(resolver, reader);
-	return error;
+	return error ? error : state_result(reader);
 }
 
 /* ---- sockets of the service manager ---- */
@@ -201,5 +201,5 @@ int activation_restore(struct activation *activation, struct state_reader *reade
 		socket.dual_stack = record.dual_stack;
 		error = activation_add_known(activation, &socket, record.name);
 	}
-	return error;
+	return error ? error : state_result(reader);
 }

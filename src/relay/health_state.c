@@ -161,5 +161,5 @@ int healths_restore(struct healths *healths, struct state_reader *reader)
 		}
 		error = restore_one(healths, &record);
 	}
-	return error;
+	return error ? error : state_result(reader);
 }

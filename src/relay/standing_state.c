@@ -212,5 +212,5 @@ int standings_restore(struct standings *standings, struct state_reader *reader)
 		}
 		error = restore(standings, &record, reader);
 	}
-	return error;
+	return error ? error : state_result(reader);
 }

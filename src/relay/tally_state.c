@@ -189,6 +189,6 @@ int tallies_restore(struct standings *standings, struct state_reader *reader)
 {
 	while (state_is_next(reader, &tally_kind))
 		if (!restore(standings, reader))
-			return -EPROTO;
-	return 0;
+			break;
+	return state_result(reader);
 }

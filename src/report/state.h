@@ -189,5 +189,7 @@ void state_skip(struct state_reader *reader);
 void state_fail(struct state_reader *reader, const char *what);
 /* NULL: all was well so far. */
 const char *state_error(const struct state_reader *reader);
+/* 0 or -EPROTO. Looking for a next record may have failed it. */
+int state_result(const struct state_reader *reader);
 
 #endif

@@ -59,6 +59,11 @@ const char *state_error(const struct state_reader *reader)
 	return reader->error[0] != '\0' ? reader->error : NULL;
 }
 
+int state_result(const struct state_reader *reader)
+{
+	return state_error(reader) ? -EPROTO : 0;
+}
+
 /* ---- the next record ---- */
 
 static bool is_in_name(char c)
