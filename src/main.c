@@ -286,6 +286,7 @@ int main(int argc, char **argv)
 	if (command.action == ACTION_TOP)
 		return run_top(&command);
 	config = load(&command, &status);
+	command.request.text = NULL; /* a reload reads the file again */
 	if (config)
 		status = act(&command, config);
 	config_put(config);
