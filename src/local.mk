@@ -102,6 +102,8 @@ src_libweir_a_SOURCES = \
 	src/relay/facade.c src/relay/facade.h \
 	src/relay/entrance_state.c src/relay/entrance_state.h \
 	src/relay/facade_state.c src/relay/facade_state.h \
+	src/worker/acceptor_state.c src/worker/acceptor_state.h \
+	src/worker/handover_state.c src/worker/handover_state.h \
 	src/worker/acceptor.c src/worker/acceptor.h src/worker/acceptor_private.h \
 	src/worker/acceptor_life.c src/worker/acceptor_log.c \
 	src/worker/adoption.c src/worker/adoption.h \

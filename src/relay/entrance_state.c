@@ -9,10 +9,8 @@
 #define SOCKETS_MAX 4096 /* of an entrance; far more than there may be workers */
 
 /* What struct facade adds is saved in facade_state.c. */
-#ifdef __x86_64__
-_Static_assert(sizeof(struct entrance) == 1144, "save the new field of struct entrance, or say here why not");
-_Static_assert(sizeof(struct socket_tuning) == 128, "save the new field of struct socket_tuning");
-#endif
+STATE_COVERS(struct entrance, 1144);
+STATE_COVERS(struct socket_tuning, 128);
 
 struct entrance_record {
 	struct endpoint key, endpoint;

@@ -97,12 +97,12 @@ static bool hand_over(struct desk *desk, const struct newcomer *newcomer)
 	return true;
 }
 
-/* It is counted already. */
+/* It is counted already, if there are several workers. */
 static int begin(struct desk *desk, struct pair_set *set, struct newcomer *newcomer)
 {
 	int error = pair_new(set, &newcomer->ticket, newcomer->fd, &newcomer->address);
 
-	if (error)
+	if (error && desk)
 		uncount(desk);
 	return error;
 }
@@ -131,6 +131,20 @@ static void log_shortage(struct standing *standing, unsigned worker)
 	standing_end_limit(standing);
 }
 
+static void begin_or_drop(struct handover *handover, struct pair_set *set, struct newcomer *newcomer)
+{
+	if (begin(handover ? &handover->desks[set->worker] : NULL, set, newcomer) == 0)
+		return;
+	log_shortage(newcomer->ticket.relay->standing, set->worker);
+	admission_give(&newcomer->ticket);
+}
+
+void handover_begin(struct handover *handover, struct pair_set *set, struct newcomer *newcomer)
+{
+	handover_pair_restored(handover, set->worker);
+	begin_or_drop(handover, set, newcomer);
+}
+
 /* This ends: a worker that keeps taking clients soon no longer has the fewest pairs, so no more come. */
 void handover_take(struct handover *handover, struct pair_set *set, unsigned whose)
 {
@@ -142,16 +156,24 @@ void handover_take(struct handover *handover, struct pair_set *set, unsigned who
 			count(ours);
 			uncount(desk);
 		}
-		if (begin(ours, set, &newcomer) == 0)
-			continue;
-		log_shortage(newcomer.ticket.relay->standing, set->worker);
-		admission_give(&newcomer.ticket);
+		begin_or_drop(handover, set, &newcomer);
 	}
 }
 
 bool handover_waits(struct handover *handover, unsigned worker)
 {
 	return newcomers_wait(&handover->desks[worker].newcomers);
+}
+
+bool handover_look(const struct handover *handover, unsigned worker, unsigned number,
+                   struct newcomer *newcomer)
+{
+	return newcomers_look(&handover->desks[worker].newcomers, number, newcomer);
+}
+
+unsigned handover_workers(const struct handover *handover)
+{
+	return handover->workers;
 }
 
 /* ---- standing in ---- */

@@ -37,6 +37,15 @@ int handover_serve(struct handover *handover, struct pair_set *set, struct newco
 void handover_take(struct handover *handover, struct pair_set *set, unsigned whose);
 /* A pair that another program has begun goes on with this worker. */
 void handover_pair_restored(struct handover *handover, unsigned worker);
+/*
+ * Begins the pair of this client on the worker of set, whoever has the fewest. If there is no memory for it,
+ * the client was reset and that is logged. handover may be NULL.
+ */
+void handover_begin(struct handover *handover, struct pair_set *set, struct newcomer *newcomer);
+/* The newcomer of the worker with this number, as newcomers_look. */
+bool handover_look(const struct handover *handover, unsigned worker, unsigned number,
+                   struct newcomer *newcomer);
+unsigned handover_workers(const struct handover *handover);
 /* A pair of the worker has ended. */
 void handover_pair_ended(struct handover *handover, unsigned worker);
 /* Whether the worker has newcomers. Any thread. */

@@ -57,3 +57,13 @@ bool newcomers_take(struct newcomers *newcomers, struct newcomer *newcomer)
 	                      memory_order_release);
 	return true;
 }
+
+bool newcomers_look(const struct newcomers *newcomers, unsigned number, struct newcomer *newcomer)
+{
+	unsigned at = atomic_load(&newcomers->out) + number;
+
+	if (atomic_load(&newcomers->places[at % NEWCOMERS_MAX].sequence) != at + 1)
+		return false;
+	*newcomer = newcomers->places[at % NEWCOMERS_MAX].newcomer;
+	return true;
+}

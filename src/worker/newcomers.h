@@ -46,6 +46,8 @@ void newcomers_init(struct newcomers *newcomers);
 bool newcomers_put(struct newcomers *newcomers, const struct newcomer *newcomer);
 /* False if there is none. The caller owns what it gets. */
 bool newcomers_take(struct newcomers *newcomers, struct newcomer *newcomer);
+/* The one of this number, the first is 0, among those that wait. Nobody puts or takes any meanwhile. */
+bool newcomers_look(const struct newcomers *newcomers, unsigned number, struct newcomer *newcomer);
 /* Whether there are any, or some are just being put in. */
 static inline bool newcomers_wait(struct newcomers *newcomers)
 {

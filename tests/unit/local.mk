@@ -52,6 +52,7 @@ UNIT_TESTS = \
 	tests/unit/flow/test_flow_turns \
 	tests/unit/flow/test_flow_wait \
 	tests/unit/worker/test_acceptor \
+	tests/unit/worker/test_acceptor_state \
 	tests/unit/worker/test_denied \
 	tests/unit/worker/test_adoption \
 	tests/unit/worker/test_handover \
@@ -312,6 +313,11 @@ tests_unit_worker_test_adoption_LDADD = $(UNIT_LIBS)
 tests_unit_worker_test_denied_SOURCES = tests/unit/worker/test_denied.c tests/unit/worker/accepting_stage.c
 tests_unit_worker_test_denied_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_worker_test_denied_LDADD = $(UNIT_LIBS)
+tests_unit_worker_test_acceptor_state_SOURCES = tests/unit/worker/test_acceptor_state.c \
+	tests/unit/worker/accepting_stage.c tests/unit/faults.c
+tests_unit_worker_test_acceptor_state_LDFLAGS = $(FAULTS_WRAP)
+tests_unit_worker_test_acceptor_state_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_worker_test_acceptor_state_LDADD = $(UNIT_LIBS)
 tests_unit_worker_test_acceptor_SOURCES = tests/unit/worker/test_acceptor.c tests/unit/worker/accepting_stage.c tests/unit/faults.c
 tests_unit_worker_test_acceptor_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_worker_test_acceptor_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)

@@ -3,10 +3,14 @@
 
 #include "base/evloop.h"
 #include "faults.h"
+#include "handing_over.h"
 #include "relays.h"
 #include "unit.h"
 #include "worker/handover.h"
+#include "worker/handover_state.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 
 #define MANY_WORKERS 40
@@ -331,6 +335,120 @@ START_TEST(newcomers_are_first_in_first_out_and_bounded)
 }
 END_TEST
 
+/* ---- taking over ---- */
+
+#define WAITING 6
+
+static struct pair_set *set_of(void *arg, unsigned worker)
+{
+	++*(unsigned *)arg;
+	set.worker = worker;
+	return &set;
+}
+
+/* The clients stay connected while the program before ends. */
+static void end_before(void)
+{
+	int number[WAITING], copy[WAITING];
+	struct newcomer newcomer;
+	size_t count = 0;
+
+	for (unsigned worker = 0; worker < 4; worker++)
+		for (unsigned i = 0; handover_look(handover, worker, i, &newcomer); i++) {
+			ck_assert_uint_lt(count, WAITING);
+			number[count] = newcomer.fd;
+			copy[count++] = fcntl(newcomer.fd, F_DUPFD_CLOEXEC, 0);
+		}
+	ck_assert_uint_eq(count, WAITING);
+	handover_free(handover);
+	handover = NULL;
+	for (size_t i = 0; i < count; i++) {
+		ck_assert_int_eq(dup2(copy[i], number[i]), number[i]);
+		close(copy[i]);
+	}
+}
+
+/* _i: the workers that there are then; with one there is no handover */
+START_TEST(newcomers_are_taken_over)
+{
+	struct newcomers_kept kept = STAILQ_HEAD_INITIALIZER(kept);
+	struct generations generations;
+	struct handing_over over;
+	unsigned begun = 0;
+
+	begin(4);
+	serve_many(8);
+	generations_init(&generations);
+	generations_add(&generations, relay->generation);
+	ck_assert_int_eq(generation_index(relay->generation), 0);
+	handing_over_begin(&over, false);
+	handover_save(handover, &over.writer);
+	handover_save(NULL, &over.writer);
+	handing_over_read(&over);
+	end_before();
+	ck_assert_uint_eq(slots_used(&slots), 2);
+	ck_assert_int_eq(newcomers_restore(&kept, &generations, &slots, &over.reader), 0);
+	ck_assert_ptr_null(state_peek(&over.reader));
+	ck_assert_uint_eq(slots_used(&slots), 8);
+	ck_assert_uint_eq(slots_used(&relay->standing->slots), 8);
+	if (_i > 1)
+		begin((unsigned)_i);
+	newcomers_begin(&kept, handover, (unsigned)_i, set_of, &begun);
+	ck_assert_uint_eq(begun, WAITING);
+	ck_assert_uint_eq(set.count, 8);
+	ck_assert_uint_lt(set.worker, _i);
+	ck_assert(STAILQ_EMPTY(&kept));
+	handing_over_end(&over);
+	handover_add_pairs(handover, set.worker,
+	                   8); /* for those that have begun before it, and are elsewhere */
+}
+END_TEST
+
+/* Others may hand clients over meanwhile. */
+START_TEST(newcomers_are_not_rehearsed)
+{
+	struct handing_over over;
+
+	begin(4);
+	serve_many(8);
+	handing_over_begin(&over, true);
+	handover_save(handover, &over.writer);
+	handing_over_read(&over);
+	ck_assert_ptr_null(state_peek(&over.reader));
+	handing_over_end(&over);
+}
+END_TEST
+
+/* The client is reset, and all that it held is given back. */
+START_TEST(newcomer_without_memory)
+{
+	struct newcomers_kept kept = STAILQ_HEAD_INITIALIZER(kept);
+	struct generations generations;
+	struct handing_over over;
+	unsigned begun = 0;
+
+	begin(4);
+	serve_many(8);
+	generations_init(&generations);
+	generations_add(&generations, relay->generation);
+	ck_assert_int_eq(generation_index(relay->generation), 0);
+	handing_over_begin(&over, false);
+	handover_save(handover, &over.writer);
+	handing_over_read(&over);
+	end_before();
+	fault_set(FAULT_MEMORY, 2, ENOMEM); /* the first one is of what is inherited */
+	ck_assert_int_eq(newcomers_restore(&kept, &generations, &slots, &over.reader), -ENOMEM);
+	fault_set(FAULT_MEMORY, 1, ENOMEM);
+	newcomers_begin(&kept, NULL, 1, set_of, &begun);
+	fault_set(FAULT_MEMORY, 0, 0);
+	ck_assert_uint_eq(begun, WAITING - 1);
+	ck_assert_uint_eq(set.count, 6);
+	ck_assert_uint_eq(slots_used(&slots), 6);
+	ck_assert_uint_eq(captured("cannot accept"), 1);
+	handing_over_end(&over);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("handover");
@@ -352,6 +470,9 @@ int main(void)
 	tcase_set_timeout(queue, 60);
 	tcase_add_test(queue, newcomers_are_first_in_first_out_and_bounded);
 	tcase_add_test(queue, threads_lose_no_newcomer);
+	tcase_add_loop_test(tcase, newcomers_are_taken_over, 1, 4);
+	tcase_add_test(tcase, newcomers_are_not_rehearsed);
+	tcase_add_test(tcase, newcomer_without_memory);
 	suite_add_tcase(suite, queue);
 	return unit_run(suite);
 }
