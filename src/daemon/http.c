@@ -7,6 +7,7 @@
 #include "base/units.h"
 #include "daemon/http_thread.h"
 #include "relay/entrance.h"
+#include "relay/entrance_state.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -218,4 +219,71 @@ void http_drain(struct http *http)
 {
 	if (http && http->thread)
 		http_thread_drain(http->thread);
+}
+
+/* ---- taking over ---- */
+
+void http_pause(struct http *http)
+{
+	if (http && http->thread)
+		http_thread_pause(http->thread, true);
+}
+
+void http_resume(struct http *http)
+{
+	if (http && http->thread)
+		http_thread_pause(http->thread, false);
+}
+
+bool http_is_idle(struct http *http)
+{
+	return !http || !http->thread || http_thread_is_idle(http->thread);
+}
+
+/* Where it listens follows. */
+struct http_state {
+	bool listens;
+};
+
+static const struct state_field http_fields[] = {
+        STATE_FIELD(struct http_state, listens, STATE_BOOL),
+        STATE_FIELDS_END,
+};
+static const struct state_kind http_kind = STATE_KIND("http", struct http_state, http_fields);
+
+void http_save(const struct http *http, struct state_writer *writer)
+{
+	if (!http || !http->current)
+		return;
+	state_put(writer, &http_kind, &(struct http_state){.listens = true});
+	entrance_save(http->current, http->activation, writer);
+}
+
+static void go_on_listening(struct http *http, struct entrance *entrance)
+{
+	http->current = entrance;
+	http_thread_listen(http->thread, entrance); /* consumed */
+}
+
+int http_restore(struct http *http, struct config_global *global, struct state_reader *reader)
+{
+	struct http_state state;
+	struct entrance *entrance;
+	int error;
+
+	if (!http || !state_is_next(reader, &http_kind) || !state_get(reader, &http_kind, &state))
+		return state_error(reader) ? -EPROTO : 0;
+	entrance = calloc(1, sizeof(*entrance));
+	error = entrance ? entrance_restore(entrance, http->activation, 1, reader) : -ENOMEM;
+	if (!error)
+		error = start_thread(http);
+	if (!error && !state_is_rehearsal(reader)) {
+		http->adopted = http->asked = global->http_listen.access = entrance->access;
+		go_on_listening(http, entrance);
+		return 0;
+	}
+	if (entrance)
+		entrance_drop(entrance);
+	free(entrance);
+	return error;
 }

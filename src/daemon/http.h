@@ -9,6 +9,9 @@
 #include "config/settings.h"
 #include "net/activation.h"
 #include "report/records.h"
+#include "report/state.h"
+
+#include <stdbool.h>
 
 struct event_base;
 struct http;
@@ -45,6 +48,21 @@ void http_abandon(struct http *http);
 
 /* Takes over a reference to a report, or NULL if there was no memory for one. */
 void http_take_report(struct http *http, struct report *report);
+/*
+ * For a program that takes over: see report/state.h. Restoring listens where the program before did, but not
+ * in a rehearsal. global is of the configuration in force: it is told who may connect there, which was not
+ * looked up for it. 0 or -errno. Both take NULL, for which there is no record.
+ */
+void http_save(const struct http *http, struct state_writer *writer);
+int http_restore(struct http *http, struct config_global *global, struct state_reader *reader);
+/*
+ * Nobody is accepted any more, until http_resume; those who come wait. It is idle once all requests that were
+ * under way are answered. All three take NULL.
+ */
+void http_pause(struct http *http);
+void http_resume(struct http *http);
+bool http_is_idle(struct http *http);
+
 /* From now on weir is not well: it drains. Takes NULL. */
 void http_drain(struct http *http);
 

@@ -51,3 +51,33 @@ void http_drain(struct http *http)
 {
 	(void)http;
 }
+
+void http_save(const struct http *http, struct state_writer *writer)
+{
+	(void)http;
+	(void)writer;
+}
+
+int http_restore(struct http *http, struct config_global *global, struct state_reader *reader)
+{
+	(void)http;
+	(void)global;
+	(void)reader;
+	return 0;
+}
+
+void http_pause(struct http *http)
+{
+	(void)http;
+}
+
+void http_resume(struct http *http)
+{
+	(void)http;
+}
+
+bool http_is_idle(struct http *http)
+{
+	(void)http;
+	return true;
+}

@@ -69,7 +69,7 @@ struct http_client {
 	TAILQ_ENTRY(http_client) entry; /* while it waits */
 };
 
-enum http_order { HTTP_LISTEN, HTTP_REPORT, HTTP_STOP, HTTP_ORDERS };
+enum http_order { HTTP_LISTEN, HTTP_REPORT, HTTP_PAUSE, HTTP_STOP, HTTP_ORDERS };
 
 struct http_thread {
 	struct http_limits limits;
@@ -81,6 +81,9 @@ struct http_thread {
 	struct entrance *_Atomic next; /* of HTTP_LISTEN; or NULL: it was taken */
 	struct report *_Atomic report; /* of HTTP_REPORT */
 	atomic_bool draining;
+	atomic_bool pauses; /* as HTTP_PAUSE is to find it */
+	atomic_bool paused; /* nobody is accepted */
+	_Atomic unsigned clients;
 	pthread_t thread;
 	bool started;
 	/* Of the thread alone: */
@@ -91,7 +94,6 @@ struct http_thread {
 	struct event *again;         /* accepting is tried again then */
 	struct event *stale;         /* the report is not worth keeping any more */
 	struct timers timers;        /* of clients */
-	unsigned clients;
 	TAILQ_HEAD(, http_client) waiting;
 	bool wanted; /* a report */
 	struct http_texts texts;

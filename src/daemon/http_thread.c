@@ -87,7 +87,7 @@ static void try_again_later(struct http_thread *thread)
 
 void http_thread_go_on(struct http_thread *thread)
 {
-	if (!thread->entrance || thread->clients >= HTTP_CLIENTS_MAX ||
+	if (!thread->entrance || thread->paused || thread->clients >= HTTP_CLIENTS_MAX ||
 	    event_pending(thread->again, EV_TIMEOUT, NULL))
 		return;
 	if (!thread->come)
@@ -175,6 +175,16 @@ static void move(struct http_thread *thread)
 	http_thread_go_on(thread);
 }
 
+/* Those who wait to be accepted stay where they are. */
+static void heed_pause(struct http_thread *thread)
+{
+	thread->paused = atomic_load(&thread->pauses);
+	if (!thread->paused)
+		http_thread_go_on(thread);
+	else if (thread->come)
+		event_del(thread->come);
+}
+
 EVENT_CALLBACK(on_stale, struct http_thread, thread)
 {
 	http_texts_take(&thread->texts, NULL);
@@ -202,6 +212,9 @@ static void take_order(void *arg, struct message *message)
 	case HTTP_REPORT:
 		take_report(thread);
 		break;
+	case HTTP_PAUSE:
+		heed_pause(thread);
+		break;
 	case HTTP_STOP:
 	case HTTP_ORDERS:
 		event_base_loopbreak(thread->base);
@@ -218,6 +231,17 @@ void http_thread_put(struct http_thread *thread, struct report *report)
 {
 	report_free(atomic_exchange(&thread->report, report));
 	mailbox_post(&thread->mailbox, &thread->orders[HTTP_REPORT]);
+}
+
+void http_thread_pause(struct http_thread *thread, bool pause)
+{
+	atomic_store(&thread->pauses, pause);
+	mailbox_post(&thread->mailbox, &thread->orders[HTTP_PAUSE]);
+}
+
+bool http_thread_is_idle(struct http_thread *thread)
+{
+	return atomic_load(&thread->paused) && atomic_load(&thread->clients) == 0;
 }
 
 void http_thread_drain(struct http_thread *thread)

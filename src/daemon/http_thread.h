@@ -26,4 +26,8 @@ void http_thread_listen(struct http_thread *thread, struct entrance *entrance);
 void http_thread_put(struct http_thread *thread, struct report *report);
 void http_thread_drain(struct http_thread *thread);
 
+/* Accepts nobody until it is called again; whether nobody accepts, and nobody is served. */
+void http_thread_pause(struct http_thread *thread, bool pause);
+bool http_thread_is_idle(struct http_thread *thread);
+
 #endif

@@ -6,8 +6,11 @@
 #include "daemon/http_host.h"
 #include "daemon/http_thread.h"
 
+#include "handing_over.h"
 #include "loop.h"
 #include "unit.h"
+
+#include <fcntl.h>
 
 #define LONG_MS   60000 /* nobody takes so long, however busy the machine is */
 #define CLIENT_MS 400
@@ -347,6 +350,119 @@ START_TEST(host_is_an_address_or_localhost)
 }
 END_TEST
 
+/* ---- taking over ---- */
+
+static bool is_readable(int fd, int ms)
+{
+	return poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, ms) == 1;
+}
+
+/* Whoever is under way gets an answer; whoever comes meanwhile waits. */
+START_TEST(nobody_is_accepted_during_a_pause)
+{
+	int asks = visit(GET("/metrics")), later;
+
+	LOOP_UNTIL(base, wanted == 1);
+	http_thread_pause(thread, true);
+	later = visit(GET("/health"));
+	ck_assert(!is_readable(later, SOON_MS));
+	ck_assert(!http_thread_is_idle(thread));
+	http_thread_put(thread, make_report());
+	expect(asks, "200");
+	LOOP_UNTIL(base, http_thread_is_idle(thread));
+	ck_assert(!is_readable(later, 0));
+	http_thread_pause(thread, false);
+	expect(later, "200");
+	ck_assert(!http_thread_is_idle(thread));
+}
+END_TEST
+
+static void on_want(void *arg)
+{
+	(void)arg;
+}
+
+static struct http *make_http(struct config_global *global)
+{
+	static const struct activation activation;
+	struct http *http = http_new(base, &activation, on_want, NULL);
+
+	ck_assert_ptr_nonnull(http);
+	*global = (struct config_global){.http_listen = {.kind = ADDRESS_LITERAL, .endpoint = web}};
+	global->http_listen.endpoint.in.sin_port = 0;
+	return http;
+}
+
+/* The socket that was saved stays, while the program before ends. */
+static void end_before(struct http *http, const char *text)
+{
+	const char *listener = strstr(text, "\nlistener fd=");
+	int number, copy;
+
+	ck_assert_ptr_nonnull(listener);
+	number = atoi(listener + strlen("\nlistener fd="));
+	copy = fcntl(number, F_DUPFD_CLOEXEC, 0);
+	http_free(http);
+	ck_assert_int_eq(dup2(copy, number), number);
+	close(copy);
+}
+
+/* _i: a rehearsal. A client that comes meanwhile waits for the next program. */
+START_TEST(next_program_listens_at_the_same_socket)
+{
+	struct config_global global;
+	struct http *http = make_http(&global);
+	struct handing_over over;
+	int fd;
+
+	ck_assert_int_eq(http_prepare(http, &global), 0);
+	http_adopt(http);
+	handing_over_begin(&over, _i);
+	http_save(http, &over.writer);
+	http_save(NULL, &over.writer);
+	handing_over_read(&over);
+	ck_assert_ptr_nonnull(strstr(over.text, "entrance "));
+	http_pause(http);
+	LOOP_UNTIL(base, http_is_idle(http));
+	if (_i == 0)
+		end_before(http, over.text);
+	else
+		http_free(http);
+	http = make_http(&global);
+	ck_assert_int_eq(http_restore(http, &global, &over.reader), 0);
+	ck_assert_ptr_null(state_peek(&over.reader));
+	if (_i == 0) {
+		fd = atoi(strstr(over.text, "\nlistener fd=") + strlen("\nlistener fd="));
+		ck_assert_int_eq(getsockname(fd, &web.any, &web.length), 0);
+		expect(visit(GET("/health")), "200");
+		ck_assert_int_eq(http_prepare(http, &global), 0); /* it listens there already */
+		http_adopt(http);
+		expect(visit(GET("/health")), "200");
+	}
+	http_free(http);
+	handing_over_end(&over);
+}
+END_TEST
+
+/* It did not listen anywhere. */
+START_TEST(next_program_does_not_listen_either)
+{
+	struct config_global global;
+	struct http *http = make_http(&global);
+	struct handing_over over;
+
+	handing_over_begin(&over, false);
+	http_save(http, &over.writer);
+	handing_over_read(&over);
+	ck_assert_int_eq(http_restore(http, &global, &over.reader), 0);
+	ck_assert_int_eq(http_restore(NULL, &global, &over.reader), 0);
+	http_pause(http);
+	ck_assert(http_is_idle(http) && http_is_idle(NULL));
+	http_free(http);
+	handing_over_end(&over);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("http");
@@ -368,6 +484,9 @@ int main(void)
 	suite_add_tcase(suite, tcase);
 	tcase_add_loop_test(names, host_is_an_address_or_localhost, 0,
 	                    (int)(sizeof(hosts) / sizeof(hosts[0])));
+	tcase_add_test(tcase, nobody_is_accepted_during_a_pause);
+	tcase_add_loop_test(tcase, next_program_listens_at_the_same_socket, 0, 2);
+	tcase_add_test(tcase, next_program_does_not_listen_either);
 	suite_add_tcase(suite, names);
 	return unit_run(suite);
 }
