@@ -10,6 +10,7 @@
 #include "pair/pair_state.h"
 #include "relay/facade_state.h"
 #include "relay/standing_state.h"
+#include "worker/handover_state.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -49,8 +50,24 @@ static void restore_process(struct daemon *daemon, struct state_reader *reader)
 	bulletin_restore_failure(daemon->bulletin, state.failure);
 }
 
-/* *current is the generation in force, or NULL. */
-static int restore_main(struct daemon *daemon, struct state_reader *reader, struct generation **current)
+/* What was restored and has no place yet. */
+struct restored {
+	struct generation *current; /* the generation in force, or NULL; a reference */
+	struct newcomers_kept newcomers;
+};
+
+static int restore_clients(struct daemon *daemon, struct state_reader *reader, struct restored *restored)
+{
+	int error = facade_restore(&daemon->facade, &daemon->generations, reader);
+
+	if (!error)
+		error = http_restore(daemon->http, &restored->current->config->global, reader);
+	if (!error)
+		error = newcomers_restore(&restored->newcomers, &daemon->generations, &daemon->slots, reader);
+	return error;
+}
+
+static int restore_main(struct daemon *daemon, struct state_reader *reader, struct restored *restored)
 {
 	const struct generations_making making = {daemon->standings, daemon->resolver, &daemon->gone};
 	int error;
@@ -63,10 +80,8 @@ static int restore_main(struct daemon *daemon, struct state_reader *reader, stru
 	if (!error)
 		error = activation_restore(&daemon->activation, reader);
 	if (!error)
-		error = generations_restore(&daemon->generations, &making, reader, current);
-	if (!error)
-		error = facade_restore(&daemon->facade, &daemon->generations, reader);
-	return error;
+		error = generations_restore(&daemon->generations, &making, reader, &restored->current);
+	return error ? error : restore_clients(daemon, reader, restored);
 }
 
 /* ---- all parts ---- */
@@ -116,7 +131,7 @@ static struct relay *find_relay(void *arg, uint64_t generation, const char *rela
 }
 
 /* As much as possible. The first error. */
-static int restore_workers(struct daemon *daemon, struct inheritance *inheritance)
+static int restore_workers(struct daemon *daemon, struct inheritance *inheritance, struct restored *restored)
 {
 	const struct handed_over *handed = daemon->handed;
 	struct pair_restoring pairs = {
@@ -124,7 +139,9 @@ static int restore_workers(struct daemon *daemon, struct inheritance *inheritanc
 	struct workers_restoring restoring = {.workers = daemon->workers,
 	                                      .count = daemon->worker_count,
 	                                      .parts = (unsigned)handed->count,
-	                                      .pairs = &pairs};
+	                                      .pairs = &pairs,
+	                                      .facade = &daemon->facade,
+	                                      .generations = &daemon->generations};
 	int first = 0, error;
 
 	for (; restoring.part < restoring.parts; restoring.part++) {
@@ -134,7 +151,8 @@ static int restore_workers(struct daemon *daemon, struct inheritance *inheritanc
 		                          : restore_part(&restoring, inheritance, text);
 		first = first ? first : error;
 	}
-	workers_restored(&restoring);
+	if (!handed->rehearsal)
+		workers_restored(&restoring, &restored->newcomers);
 	if (restoring.lost > 0)
 		log_warning("%zu pairs could not be taken over and are reset", restoring.lost);
 	return first;
@@ -148,26 +166,26 @@ static void let_go(struct daemon *daemon)
 	resolver_let_go(daemon->resolver);
 }
 
-static int restore_parts(struct daemon *daemon, struct inheritance *inheritance, struct generation **current)
+static int restore_parts(struct daemon *daemon, struct inheritance *inheritance, struct restored *restored)
 {
 	const struct memory_text *text = &daemon->handed->main;
 	struct state_reader reader;
 	int error;
 
 	state_reader_init(&reader, inheritance, text->start, text->size);
-	error = restore_main(daemon, &reader, current);
+	error = restore_main(daemon, &reader, restored);
 	error = end_part(&reader, "weir", error);
-	if (*current)
-		error = restore_workers(daemon, inheritance) || error ? -EPROTO : 0;
+	if (restored->current)
+		error = restore_workers(daemon, inheritance, restored) || error ? -EPROTO : 0;
 	let_go(daemon);
 	(void)inheritance_close_rest(inheritance);
 	return error;
 }
 
-static int restore_all(struct daemon *daemon, struct generation **current)
+static int restore_all(struct daemon *daemon, struct restored *restored)
 {
 	struct inheritance *inheritance = inheritance_new(daemon->handed->rehearsal);
-	int error = inheritance ? restore_parts(daemon, inheritance, current) : -ENOMEM;
+	int error = inheritance ? restore_parts(daemon, inheritance, restored) : -ENOMEM;
 
 	inheritance_free(inheritance);
 	return error;
@@ -210,13 +228,13 @@ static int go_on(struct daemon *daemon, struct generation *generation)
 
 int daemon_restore(struct daemon *daemon)
 {
-	struct generation *current = NULL;
-	int error = restore_all(daemon, &current);
+	struct restored restored = {.newcomers = STAILQ_HEAD_INITIALIZER(restored.newcomers)};
+	int error = restore_all(daemon, &restored);
 
 	if (daemon->handed->rehearsal)
 		end_rehearsal(error);
 	handed_over_deinit(daemon->handed);
-	return current ? go_on(daemon, current) : error;
+	return restored.current ? go_on(daemon, restored.current) : error;
 }
 
 void daemon_end_takeover(struct daemon *daemon)

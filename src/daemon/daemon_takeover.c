@@ -8,6 +8,7 @@
 #include "daemon/takeover_state.h"
 #include "relay/facade_state.h"
 #include "relay/standing_state.h"
+#include "worker/handover_state.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -66,6 +67,8 @@ static void save(void *arg, struct state_writer *writer)
 	activation_save(&daemon->activation, writer);
 	generations_save(&daemon->generations, daemon->current, writer);
 	facade_save(&daemon->facade, &daemon->generations, writer);
+	http_save(daemon->http, writer);
+	handover_save(daemon->handover, writer);
 }
 
 /* The workers read the list of standings, as for a report, so there is none of these meanwhile. */
@@ -87,13 +90,15 @@ static bool hold(void *arg)
 	struct daemon *daemon = arg;
 
 	readers_pause(&daemon->readers);
-	return true;
+	http_pause(daemon->http);
+	return http_is_idle(daemon->http);
 }
 
 static void go_on(void *arg)
 {
 	struct daemon *daemon = arg;
 
+	http_resume(daemon->http);
 	readers_resume(&daemon->readers);
 }
 

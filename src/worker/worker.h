@@ -18,7 +18,10 @@
 #include <stddef.h>
 
 struct handover;
+struct facade;
+struct generations;
 struct local_ports;
+struct newcomers_kept;
 struct pair_restoring;
 struct parking;
 struct worker;
@@ -98,6 +101,8 @@ struct workers_restoring {
 	unsigned parts;                /* how many workers there were before */
 	unsigned part;                 /* the next one */
 	struct pair_restoring *pairs;
+	const struct facade *facade;
+	const struct generations *generations;
 	/* private */
 	unsigned next; /* who gets the next pair, if there were more or fewer workers */
 	size_t lost;   /* not private: pairs that could not be restored, and were reset */
@@ -107,8 +112,8 @@ struct workers_restoring {
  * Main thread.
  */
 int workers_restore(struct workers_restoring *restoring, struct state_reader *reader);
-/* After all parts. */
-void workers_restored(const struct workers_restoring *restoring);
+/* After all parts; then the pairs of these clients begin. Not in a rehearsal. */
+void workers_restored(struct workers_restoring *restoring, struct newcomers_kept *newcomers);
 
 enum worker_answered {
 	WORKER_ADOPTED,  /* accepts for the new generation */

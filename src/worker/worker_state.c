@@ -5,7 +5,9 @@
 
 #include "pair/pair_state.h"
 #include "relay/standing_state.h"
+#include "worker/acceptor_state.h"
 #include "worker/handover.h"
+#include "worker/handover_state.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -32,6 +34,7 @@ static int save(const struct worker *worker, const struct parking_place *place)
 		return error;
 	state_put(&writer, &worker_kind, &state);
 	tallies_save(worker->context->standings, worker->number, &writer);
+	acceptors_save(&worker->acceptors, &writer);
 	pair_set_save(&worker->set, &writer);
 	return state_writer_finish(&writer);
 }
@@ -88,6 +91,25 @@ static int restore_pairs(struct workers_restoring *restoring, struct worker *hom
 	return error;
 }
 
+static struct acceptors *acceptors_of(void *arg, unsigned worker)
+{
+	const struct workers_restoring *restoring = arg;
+
+	return &restoring->workers[worker]->acceptors;
+}
+
+static int restore_acceptors(struct workers_restoring *restoring, struct state_reader *reader)
+{
+	const struct acceptor_restoring acceptors = {
+	        .facade = restoring->facade,
+	        .generations = restoring->generations,
+	        .acceptors_of = acceptors_of,
+	        .arg = restoring,
+	};
+
+	return acceptors_restore(&acceptors, reader);
+}
+
 int workers_restore(struct workers_restoring *restoring, struct state_reader *reader)
 {
 	struct worker_state state;
@@ -98,11 +120,23 @@ int workers_restore(struct workers_restoring *restoring, struct state_reader *re
 		return -EPROTO;
 	home = restoring->workers[state.number % restoring->count];
 	error = tallies_restore(home->context->standings, reader);
+	if (!error)
+		error = restore_acceptors(restoring, reader);
 	return error ? error : restore_pairs(restoring, home, reader);
 }
 
-void workers_restored(const struct workers_restoring *restoring)
+static struct pair_set *set_of(void *arg, unsigned worker)
 {
+	const struct workers_restoring *restoring = arg;
+
+	return &restoring->workers[worker]->set;
+}
+
+void workers_restored(struct workers_restoring *restoring, struct newcomers_kept *newcomers)
+{
+	struct handover *handover = restoring->workers[0]->context->handover;
+
 	for (unsigned i = 0; i < restoring->count; i++)
 		pair_set_continue(&restoring->workers[i]->set, restoring->pairs);
+	newcomers_begin(newcomers, handover, restoring->count, set_of, restoring);
 }
