@@ -28,6 +28,9 @@ static void restore_program(struct daemon *daemon, struct state_reader *reader)
 	if (!state_get(reader, &takeover_state_kind, &state))
 		return;
 	daemon->parked_us = state.parked_us;
+	log_debug("takeover: %zu bytes of state; the rehearsal took %" PRIu64
+	          " ms, waiting for queues %" PRIu64 " ms",
+	          handed_over_size(daemon->handed), state.rehearsal_ms, state.hushed_ms);
 	snprintf(daemon->before, sizeof(daemon->before), "%s", state.program);
 	snprintf(daemon->program->path, sizeof(daemon->program->path), "%s", state.path);
 }

@@ -30,7 +30,11 @@ static const char *find_obstacle(void *arg)
 
 static void save_program(const struct daemon *daemon, struct state_writer *writer)
 {
-	struct takeover_state state = {.program = PACKAGE_VERSION, .parked_us = daemon->takeover.parked_us};
+	const struct takeover *takeover = &daemon->takeover;
+	struct takeover_state state = {.program = PACKAGE_VERSION,
+	                               .rehearsal_ms = takeover->rehearsal_ms,
+	                               .hushed_ms = takeover->hushed_ms,
+	                               .parked_us = takeover->parked_us};
 
 	snprintf(state.path, sizeof(state.path), "%s", daemon->program->path);
 	state_put(writer, &takeover_state_kind, &state);
@@ -142,6 +146,7 @@ int daemon_init_takeover(struct daemon *daemon)
 	        .parking = &daemon->parking,
 	        .budget = &daemon->budget,
 	        .rehearsal_ms = REHEARSAL_MS,
+	        .save_ms = TAKEOVER_SAVE_MS,
 	};
 	daemon->takeover.calls = &calls;
 	daemon->takeover.arg = daemon;

@@ -127,3 +127,12 @@ void handed_over_deinit(struct handed_over *handed)
 	free(handed->parts);
 	*handed = (struct handed_over){.count = 0};
 }
+
+size_t handed_over_size(const struct handed_over *handed)
+{
+	size_t size = handed->main.size;
+
+	for (size_t i = 0; i < handed->count; i++)
+		size += handed->parts[i].size;
+	return size;
+}

@@ -35,6 +35,9 @@ static inline bool handed_over_any(const struct handed_over *handed)
 	return handed->count > 0;
 }
 
+/* Bytes of the state. */
+size_t handed_over_size(const struct handed_over *handed);
+
 /*
  * The value for PROGRAM_VARIABLE. The first two descriptors are those of the configuration, or below 0, and
  * of the main part; those of the workers follow. The caller frees it. NULL when out of memory.

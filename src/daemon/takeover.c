@@ -21,8 +21,6 @@
 /* How long the file and the program may take to be read, or whatever is under way to end. */
 #define WAIT_MS 10000
 #define POLL_MS 10
-/* How long a worker may take to save its part. Most of it is the turn that it is in. */
-#define SAVE_MS 2000
 /* With this much in queues, in bytes, it is worth waiting until they are shorter, and for how long. */
 #define HUSH_BYTES ((uint64_t)16 << 20)
 #define HUSH_MS    100
@@ -167,7 +165,7 @@ static void save(struct takeover *takeover, enum takeover_step step, enum state_
 {
 	const struct takeover_parts *parts = &takeover->parts;
 
-	enter(takeover, step, SAVE_MS);
+	enter(takeover, step, parts->save_ms);
 	takeover->saving = true;
 	takeover->calls->saving(takeover->arg, true);
 	parking_begin(parts->parking, purpose, &takeover->files[FIRST_PART]);
@@ -196,7 +194,7 @@ static void fail_for_workers(struct takeover *takeover)
 
 	while (stuck + 1 < parts->worker_count && worker_has_taken(parts->workers[stuck], WORKER_SAVE))
 		stuck++;
-	fail(takeover, "worker %u has not saved its state within %d ms", stuck, SAVE_MS);
+	fail(takeover, "worker %u has not saved its state within %lu ms", stuck, parts->save_ms);
 }
 
 /* ---- leaving ---- */
@@ -268,6 +266,7 @@ static void park(struct takeover *takeover)
 		return;
 	}
 	takeover->parked_us = clock_us();
+	takeover->hushed_ms = clock_ms() - takeover->deadline + HUSH_MS;
 	signals_hold(NULL);
 	save(takeover, TAKEOVER_PARKING, STATE_CARRY);
 }
@@ -311,6 +310,7 @@ static void take_rehearsed(void *arg, const char *why)
 	}
 	rehearsal_free(takeover->rehearsal);
 	takeover->rehearsal = NULL;
+	takeover->rehearsal_ms = clock_ms() - takeover->rehearsal_ms;
 	close_state(takeover);
 	wait_for(takeover, TAKEOVER_REHEARSED);
 }
@@ -325,6 +325,7 @@ static void rehearse(struct takeover *takeover)
 	int error = play.environment ? seal_files(takeover) : -ENOMEM;
 
 	takeover->step = TAKEOVER_REHEARSING;
+	takeover->rehearsal_ms = clock_ms(); /* its beginning, until it has ended */
 	event_del(takeover->timer);
 	if (!error) {
 		takeover->rehearsal = rehearsal_new(takeover->parts.base, &play, takeover->parts.rehearsal_ms,
@@ -385,7 +386,7 @@ static void wait_for(struct takeover *takeover, enum takeover_step step)
 
 static int read_program(struct takeover_reading *reading)
 {
-	reading->failed = reading->program->path;
+	reading->failed = *reading->program->path ? reading->program->path : "/proc/self/exe";
 	reading->program_fd = program_open(reading->program);
 	return reading->program_fd < 0 ? reading->program_fd : 0;
 }

@@ -43,8 +43,12 @@ struct takeover_parts {
 	unsigned worker_count;
 	struct parking *parking;
 	struct budget *budget;
-	unsigned long rehearsal_ms;
+	/* How long the rehearsal may take, and a worker to save its part: REHEARSAL_MS, TAKEOVER_SAVE_MS. */
+	unsigned long rehearsal_ms, save_ms;
 };
+
+/* Most of it is the turn that the worker is in. */
+#define TAKEOVER_SAVE_MS 2000
 
 /* What whoever owns it does. */
 struct takeover_calls {
@@ -82,7 +86,8 @@ struct takeover {
 	struct takeover_parts parts;
 	const struct takeover_calls *calls;
 	void *arg;
-	uint64_t parked_us; /* clock_us at which the workers were told to park */
+	uint64_t parked_us;               /* clock_us at which the workers were told to park */
+	uint64_t rehearsal_ms, hushed_ms; /* how long that took */
 	/* private */
 	enum takeover_step step;
 	struct event *timer;

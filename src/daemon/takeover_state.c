@@ -5,6 +5,8 @@
 static const struct state_field takeover_fields[] = {
         STATE_FIELD(struct takeover_state, program, STATE_TEXT),
         STATE_FIELD(struct takeover_state, path, STATE_TEXT),
+        STATE_FIELD(struct takeover_state, rehearsal_ms, STATE_U64),
+        STATE_FIELD(struct takeover_state, hushed_ms, STATE_U64),
         STATE_FIELD(struct takeover_state, parked_us, STATE_U64),
         STATE_FIELDS_END,
 };

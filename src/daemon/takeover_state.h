@@ -10,9 +10,10 @@
 #include <stdint.h>
 
 struct takeover_state {
-	char program[32];    /* version of the one that hands over */
-	char path[PATH_MAX]; /* where it was started from */
-	uint64_t parked_us;  /* clock_us at which its workers were told to park; 0 in a rehearsal */
+	char program[32];                 /* version of the one that hands over */
+	char path[PATH_MAX];              /* where it was started from */
+	uint64_t rehearsal_ms, hushed_ms; /* as in struct takeover */
+	uint64_t parked_us; /* clock_us at which its workers were told to park; 0 in a rehearsal */
 };
 
 struct process_state {

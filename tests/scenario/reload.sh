@@ -426,19 +426,25 @@ drain_timeout_changes() {
 }
 beside "drain_timeout at once" drain_timeout_changes
 
-needs_a_restart() {
+# Pairs of the workers before go on with those that there are then.
+takes_over() {
 	WEIR_ARGS=${WEIR_ARGS//-o workers=[0-9]/}
-	target -s echo
+	target -s -i echo
 	section one 127.0.0.1:0 | install
 	reload_start 1
+	hold old
 	in_section global "workers = 7" | install
 	reload
-	expect_said 'workers.*restart\|restart.*workers'
-	visit
+	expect_said 'has taken over from'
+	hold new
 	weir_dump
-	if has weir workers=7; then fail "there are 7 workers"; fi
+	has weir workers=7 takeovers=1 || fail "not 7 workers, or not by taking over"
+	count 2 pair || fail "not both pairs"
+	release old
+	release new
+	expect_entrances 1
 }
-beside "workers takes a restart, and the log says so" needs_a_restart
+beside "workers changes by taking over" takes_over
 
 # ---- a bad file ----
 

@@ -157,6 +157,7 @@ START_TEST(what_is_handed_over_arrives)
 	ck_assert_mem_eq(handed.config.start, "config", handed.config.size);
 	ck_assert_mem_eq(handed.main.start, "main", handed.main.size);
 	ck_assert_uint_eq(handed.count, 2);
+	ck_assert_uint_eq(handed_over_size(&handed), strlen("mainfirstsecond"));
 	ck_assert_mem_eq(handed.parts[0].start, "first", handed.parts[0].size);
 	ck_assert_mem_eq(handed.parts[1].start, "second", handed.parts[1].size);
 	for (int i = 0; i < 4; i++)

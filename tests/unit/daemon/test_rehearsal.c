@@ -140,6 +140,13 @@ START_TEST(it_inherits_nothing_but_the_files)
 }
 END_TEST
 
+START_TEST(it_goes_first_when_memory_runs_out)
+{
+	rehearse("[ $(cat /proc/self/oom_score_adj) = 1000 ] && echo '" REHEARSAL_WORD "'");
+	ck_assert_str_eq(why, "");
+}
+END_TEST
+
 /* Whoever has started weir may ignore it, and then a child's end is never told. */
 START_TEST(sigchld_may_be_ignored)
 {
@@ -161,6 +168,7 @@ int main(void)
 	tcase_add_test(tcase, a_program_that_is_none_cannot_be_executed);
 	tcase_add_test(tcase, it_may_be_given_up);
 	tcase_add_test(tcase, it_inherits_nothing_but_the_files);
+	tcase_add_test(tcase, it_goes_first_when_memory_runs_out);
 	tcase_add_test(tcase, sigchld_may_be_ignored);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);

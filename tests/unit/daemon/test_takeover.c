@@ -43,7 +43,7 @@ int __wrap_memfd_create(const char *name, unsigned flags)
 /* A program that rehearses well, and says by its status that it was told to carry on. */
 #define GOOD                                                                                                 \
 	"case $WEIR_TAKEOVER in rehearse:*) echo " REHEARSAL_WORD "; exit 0;; carry:*) exit 42;; esac; "     \
-	                                                          "exit 1"
+	"exit 1"
 #define BROKEN "echo it is broken >&2; exit 1"
 #define HANGS  "sleep 1000"
 
@@ -147,7 +147,8 @@ static void setup(void)
 	                                       .file = file,
 	                                       .parking = &parking,
 	                                       .budget = &budget,
-	                                       .rehearsal_ms = LOOP_DEADLINE_MS},
+	                                       .rehearsal_ms = LOOP_DEADLINE_MS,
+	                                       .save_ms = LOOP_DEADLINE_MS},
 	                             .calls = &calls,
 	                             .arg = &base};
 	ck_assert_int_eq(takeover_init(&takeover), 0);
