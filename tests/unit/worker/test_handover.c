@@ -399,8 +399,8 @@ START_TEST(newcomers_are_taken_over)
 	ck_assert_uint_lt(set.worker, _i);
 	ck_assert(STAILQ_EMPTY(&kept));
 	handing_over_end(&over);
-	handover_add_pairs(handover, set.worker,
-	                   8); /* for those that have begun before it, and are elsewhere */
+	for (unsigned i = 0; i < 8; i++) /* for those that have begun before it, and are elsewhere */
+		handover_pair_restored(handover, set.worker);
 }
 END_TEST
 
