@@ -221,12 +221,11 @@ static void skip_rest(struct state_reader *reader)
 		state_skip(reader);
 }
 
-/* An attempt that was not restored has no event that could be waited for. */
-static void give_up(struct pair *pair, int error)
+static enum reason reason_of(int error)
 {
-	if (!pair_is_connected(pair))
-		pair_close_socket(&pair->target, true);
-	pair_go_on(pair, error == -ENOMEM ? REASON_OUT_OF_MEMORY : REASON_INTERNAL);
+	if (!error)
+		return REASON_NONE;
+	return error == -ENOMEM ? REASON_OUT_OF_MEMORY : REASON_INTERNAL;
 }
 
 static int refuse(const struct saved_pair *state, int error, struct state_reader *reader)
@@ -250,15 +249,14 @@ static int restore_into(struct pair_set *set, struct pair *pair, struct pair_res
 	admission_restore(&ticket, restoring->all, relay, &state->ticket);
 	take_fields(pair, set, &ticket, state);
 	error = restore_parts(pair, state, reader);
+	if (error && !pair_is_connected(pair)) /* an attempt that was not restored has no event */
+		pair_close_socket(&pair->target, true);
 	if (error && state_is_rehearsal(reader)) {
 		state_fail(reader, error == -ENOMEM ? "memory for a pair" : "a pair");
 		return error;
 	}
 	skip_rest(reader);
-	if (error)
-		give_up(pair, error);
-	else
-		pair_go_on(pair, REASON_NONE);
+	pair_go_on(pair, reason_of(error));
 	return 0;
 }
 

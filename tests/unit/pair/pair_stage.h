@@ -92,9 +92,13 @@ void take_over(void);
 int save_pairs(enum state_purpose purpose);
 /* The pairs and their set are gone, and no peer has noticed. There is another set, one of so many. */
 void lose_pairs(unsigned workers);
+/* Those that were restored for a rehearsal are gone. */
+void end_rehearsal(void);
 /* Restores them from the file, and closes it. 0, or the last error, with the message in restore_error. */
 int restore_pairs(int file, bool rehearsal);
 extern char restore_error[160];
+/* Of the allocations that restoring a pair takes, this one fails: ours, or libevent's. 0: none. */
+extern size_t restore_fails, restore_event_fails;
 TCase *make_case(const char *name);
 
 #endif

@@ -5,7 +5,7 @@
 #include "pair/pair_looks.h"
 #include "pair/pair_stage.h"
 
-#include <sys/ioctl.h>
+#include <sys/mman.h>
 
 /* ---- fields ---- */
 
@@ -635,6 +635,167 @@ START_TEST(new_pairs_have_new_numbers)
 }
 END_TEST
 
+/* ---- what can go wrong ---- */
+
+enum stage { STAGE_QUEUED, STAGE_CONNECTING, STAGE_HELD, STAGE_HEADER, STAGES };
+
+/* A client of a pair with all that it can have there. *server: -1, or its target. */
+static int come_to(enum stage stage, int *server)
+{
+	static const char header[] = "PROXY TCP4 10.1.2.3 10.9.8.7 4711 80\r\n";
+	const char *address = relays_address(stage == STAGE_QUEUED   ? target
+	                                     : stage == STAGE_HELD   ? refusing()
+	                                     : stage == STAGE_HEADER ? target
+	                                                             : silent());
+	size_t size = stage == STAGE_HEADER ? 10 : sizeof(header) - 1;
+	int client;
+
+	open_relay(TEXTS(address),
+	           TEXTS("accept_proxy=127.0.0.0/8", "send_proxy=v1", "retry_time=1m", "splice=off",
+	                 "min_rate=1", "upload_rate=1G", "max_connections_per_source=9"));
+	client = join();
+	ck_assert_int_eq(send(client, header, size, MSG_NOSIGNAL), (ssize_t)size);
+	*server = stage == STAGE_QUEUED ? meet_open(target) : -1;
+	if (stage == STAGE_QUEUED) {
+		fill(client, &only_pair()->client.from);
+		fill(*server, &only_pair()->target.from);
+	}
+	LOOP_UNTIL(base, stage == STAGE_HELD         ? pair_is_held(only_pair())
+	                 : stage == STAGE_CONNECTING ? only_pair()->phase == PHASE_CONNECTING
+	                 : stage == STAGE_HEADER     ? only_pair()->arrival->size == 10
+	                                             : only_pair()->client.pace != NULL);
+	return client;
+}
+
+/* Whatever it gets before. */
+static void assert_reset(int fd)
+{
+	char any[4096];
+	ssize_t n = 0;
+
+	LOOP_UNTIL(base, (n = recv(fd, any, sizeof(any), MSG_DONTWAIT)) == 0 || (n < 0 && errno != EAGAIN));
+	ck_assert_int_lt(n, 0);
+	ck_assert_int_eq(errno, ECONNRESET);
+}
+
+/* True if that pair was lost for it. */
+static bool is_lost(enum stage stage, size_t nth, bool of_libevent)
+{
+	int server, client = come_to(stage, &server), file = save_pairs(STATE_CARRY), error;
+	const uint64_t *closed = relay->standing->tallies[0].counters.closed;
+
+	ended = 0;
+	restore_fails = of_libevent ? 0 : nth;
+	restore_event_fails = of_libevent ? nth : 0;
+	lose_pairs(1);
+	error = restore_pairs(file, false);
+	restore_fails = restore_event_fails = 0;
+	if (set.count == 1)
+		return false;
+	ck_assert_msg(error == -ENOMEM || (error == 0 && ended == 1), "%d, %s", error, restore_error);
+	ck_assert_uint_eq(closed[REASON_OUT_OF_MEMORY], 1);
+	ck_assert_uint_eq(slots_used(&slots), 0);
+	ck_assert_uint_eq(budget_used(&budget), 0);
+	ck_assert_uint_eq(set.paused, 0);
+	ck_assert_uint_eq(set.rates.count + set.timers.count, 0);
+	assert_reset(client);
+	if (server >= 0)
+		assert_reset(server);
+	return true;
+}
+
+/* One pair is lost at most, and its peers see that. _i: stage, and who has no memory */
+START_TEST(no_memory_costs_one_pair)
+{
+	/* Allocations without which there is no pair: ours, and libevent's. */
+	static const unsigned least[STAGES][2] = {{6, 4}, {3, 0}, {3, 0}, {3, 0}};
+	unsigned lost = 0;
+
+	for (size_t nth = 1; nth <= 16; nth++) {
+		lost += is_lost((enum stage)(_i / 2), nth, _i % 2);
+		teardown();
+		setup();
+	}
+	ck_assert_uint_ge(lost, least[_i / 2][_i % 2]);
+	begin(NULL);
+}
+END_TEST
+
+static int restore_text(const char *text, bool rehearsal)
+{
+	int file = memfd_create("pairs", MFD_CLOEXEC);
+
+	ck_assert_int_gt(
+	        dprintf(file, "state format=1%s\npairs last_id=5\n%s", rehearsal ? " rehearsal=1" : "", text),
+	        0);
+	return restore_pairs(file, rehearsal);
+}
+
+/* Each is a pair that has no socket 900, and more that is wrong. */
+START_TEST(what_cannot_be_a_pair_fails_a_rehearsal)
+{
+	static const char *const wrong[] = {
+	        "pair id=1 phase=9 client_fd=900 relay=command-line\nseeking\n",
+	        "pair id=1 phase=2 client_fd=900 relay=command-line\nseeking\n",
+	        "pair id=1 phase=1 relay=command-line\nseeking\n",
+	        "pair id=1 phase=1 client_fd=900 relay=other\nseeking\n",
+	        "pair id=1 phase=1 client_fd=900 generation=7 relay=command-line\nseeking\n",
+	        "pair id=1 phase=0 client_fd=900 relay=command-line\nseeking\n",
+	        "pair id=1 phase=1 client_fd=900 target_fd=901 relay=command-line\nseeking\n",
+	        "pair id=1 phase=5 client_fd=900 relay=command-line\nseeking\n",
+	        "pair id=1 phase=6 client_fd=900 target_fd=901 relay=command-line\nwaits\nflow\nflow\n",
+	        "pair id=1 phase=5 client_fd=900 target_fd=901 relay=command-line\nchoice target=nobody "
+	        "endpoint=127.0.0.1:1\nseeking\n",
+	        "pair id=1 phase=1 client_fd=900 relay=command-line\narrival +bytes=5\nhello\n",
+	        "pair id=1 phase=1 client_fd=900 relay=command-line\n",
+	        "pair id=1 phase=1 client_fd=900 relay=command-line\nseeking\npair id=2 phase=1 "
+	        "client_fd=900 relay=command-line\nseeking\n",
+	};
+
+	begin(NULL);
+	ck_assert_msg(restore_text("pair id=1 phase=1 client_fd=900 relay=command-line new=1\nseeking\n",
+	                           true) == 0,
+	              "%s", restore_error);
+	ck_assert_str_eq(restore_error, "");
+	end_rehearsal();
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		ck_assert_msg(restore_text(wrong[i], true) == -EPROTO, "%s", wrong[i]);
+		ck_assert_str_ne(restore_error, "");
+		end_rehearsal();
+	}
+	ck_assert_uint_eq(captured("closed pair"), 0);
+}
+END_TEST
+
+/* Then the rest of the pairs are what counts. */
+START_TEST(pair_that_is_wrong_costs_itself)
+{
+	int ends[3][2];
+	char text[600];
+
+	begin(NULL);
+	for (int i = 0; i < 3; i++) {
+		ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends[i]), 0);
+		keep(ends[i][1]);
+		fcntl(ends[i][1], F_SETFD, FD_CLOEXEC);
+	}
+	snprintf(text, sizeof(text),
+	         "pair id=1 phase=1 client_fd=%d relay=gone\nseeking\nnews x=1\n"
+	         "pair id=2 phase=2 client_fd=%d relay=command-line\nseeking\n"
+	         "pair id=3 phase=1 client_fd=%d relay=command-line\nseeking\n",
+	         ends[0][0], ends[1][0], ends[2][0]);
+	ck_assert_int_eq(restore_text(text, false), -EPROTO);
+	ck_assert_uint_eq(set.count, 1);
+	ck_assert_uint_eq(only_pair()->id, 3);
+	ck_assert_uint_eq(captured("closed pair=2 "), 1);
+	ck_assert_uint_eq(captured("reason=internal"), 1);
+	ck_assert_uint_eq(ended, 1);
+	ck_assert_int_eq(recv(ends[0][1], text, 1, 0), 0);
+	ck_assert_int_eq(recv(ends[1][1], text, 1, 0), 0);
+	ck_assert_int_eq(recv(ends[2][1], text, 1, 0), -1);
+}
+END_TEST
+
 START_TEST(rehearsal_needs_no_descriptor)
 {
 	int client, server, file, inherited[2];
@@ -687,6 +848,9 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, connection_made_meanwhile_is_found);
 	tcase_add_test(tcase, no_limit_refuses_those_who_are_there);
 	tcase_add_test(tcase, new_pairs_have_new_numbers);
+	tcase_add_loop_test(tcase, no_memory_costs_one_pair, 0, 2 * STAGES);
+	tcase_add_test(tcase, what_cannot_be_a_pair_fails_a_rehearsal);
+	tcase_add_test(tcase, pair_that_is_wrong_costs_itself);
 	tcase_add_loop_test(tcase, rehearsal_needs_no_descriptor, 0, 2);
 	suite_add_tcase(suite, tcase);
 	return suite;
