@@ -10,8 +10,8 @@
 /* From now on jansson gets so many bytes at most; then it is out of memory. Only one thread may use it. */
 void allowance_begin(size_t bytes);
 /*
- * From now on it gets what it asks for. What it has got may be freed before this, or later. 0, or the first reason
- * why it did not get something: -EMSGSIZE (the text takes too much) or -ENOMEM.
+ * From now on it gets what it asks for. What it has got may be freed before this, or later. 0, or the first
+ * reason why it did not get something: -EMSGSIZE (the text takes too much) or -ENOMEM.
  */
 int allowance_end(void);
 

@@ -115,7 +115,7 @@ END_TEST
 START_TEST(life_in_which_little_was_waited_for_is_idle)
 {
 	stretch.length = 1000;
-	stretch.time[WAIT_TURN + SIDE_TARGET] = 333;
+	stretch.time[WAIT_TURN + SIDE_TARGET] = 499;
 	OF_STRETCH(NONE, IDLE);
 	stretch.time[WAIT_TURN + SIDE_TARGET] = 500;
 	OF_STRETCH(TARGET, ANSWER);

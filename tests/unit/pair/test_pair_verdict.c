@@ -345,6 +345,12 @@ START_TEST(worker_without_cpu_to_spare_was_waited_for)
 	set.cpu.at[1] = now - 8000000;
 	life = life_now();
 	ck_assert_int_eq(life_verdict(&life).why, WHY_IDLE);
+	set.cpu.at[0] = now - 500000;
+	set.cpu.at[1] = now - 2500000;
+	look(client, server, &sent);
+	set.cpu.at[0] = now - 6000000;
+	life = life_now();
+	ck_assert_int_eq(life_verdict(&life).slow, BLAME_RELAY);
 }
 END_TEST
 

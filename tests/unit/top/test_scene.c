@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <jansson.h>
 #include <malloc.h>
 
 static struct scene scene, before;
@@ -331,7 +332,7 @@ static int parse_many(const char *object, size_t size)
 /* A wrong server may not take more memory than a weir with that much to tell. */
 START_TEST(text_that_takes_much_memory)
 {
-	const size_t size = 4 * 1024 * 1024;
+	const size_t size = 2 * 1024 * 1024;
 
 	ck_assert_int_eq(parse_many("{}", size), -EMSGSIZE);
 	ck_assert_ptr_null(scene.pairs);
@@ -342,7 +343,32 @@ START_TEST(text_that_takes_much_memory)
 	/* as a record of weir, but with very little in it */
 	ck_assert_int_eq(parse_many("{\"pair\":1234,\"direction\":\"upload\",\"queued\":0}", size), 0);
 	scene_deinit(&scene);
-	read_text("{\"weir\":{}}", &scene); /* jansson has its memory again */
+	read_text("{\"weir\":{}}", &scene);
+}
+END_TEST
+
+/* A member that comes again takes the place of the one before. */
+START_TEST(memory_that_is_freed_is_there_again)
+{
+	const size_t size = 2 * 1024 * 1024, lists = 32;
+	char *text = malloc(size + 64), *end = stpcpy(text, "{\"weir\":{}");
+	json_t *long_one;
+
+	for (size_t i = 0; i < lists; i++) {
+		end = stpcpy(end, ",\"a\":[1");
+		while ((size_t)(end - text) < size / lists * (i + 1))
+			end = stpcpy(end, ",{}");
+		end = stpcpy(end, "]");
+	}
+	strcpy(end, "}");
+	read_text(text, &scene);
+	scene_deinit(&scene);
+	free(text);
+	text = calloc(1, 40 * size);
+	long_one = json_stringn_nocheck(text, 40 * size); /* jansson gets what it asks for again */
+	free(text);
+	ck_assert_ptr_nonnull(long_one);
+	json_decref(long_one);
 }
 END_TEST
 
@@ -422,6 +448,7 @@ int main(void)
 	tcase_add_test(tcase, rates_that_are_too_much);
 	tcase_add_test(tcase, rows_without_end);
 	tcase_add_test(tcase, text_that_takes_much_memory);
+	tcase_add_test(tcase, memory_that_is_freed_is_there_again);
 	tcase_add_test(tcase, no_memory_for_an_order);
 	tcase_add_test(tcase, rates);
 	tcase_add_loop_test(tcase, no_rates, 0, sizeof(later) / sizeof(later[0]));
