@@ -184,6 +184,13 @@ def both_ways():
                      pair(side, "hear read=10000 rest=100", FLOOD))
 
 
+def two_parts():
+    """A reader behind a slow path stops only after the dumps, so the path was waited for longer."""
+    for side in SIDES:
+        yield staged("a life of two parts", side, "a slow path, then it stops", "path", ("delay 10", "rate 500"),
+                     pair(side, "hear read=5500000 loop stop", FLOOD), lasts=4.5)
+
+
 def _link_down(side, stage):
     time.sleep(1)
     stage.places.order(side, "down 1")
@@ -212,5 +219,5 @@ def vanished():
 
 def everything():
     """All situations, by class."""
-    for of_class in (paths_to, paths_from, readers, sources, round_trips, buffers, both_ways, vanished):
+    for of_class in (paths_to, paths_from, readers, sources, round_trips, buffers, both_ways, two_parts, vanished):
         yield from of_class()

@@ -59,6 +59,7 @@ class Situation:
     others: tuple = ()                   # pairs that are there as well
     later: tuple = ()                    # pairs whose clients come when during lets them in
     settle: float = 3.5                  # seconds until the first dump: a window of the steady state
+    lasts: float = 0.0                   # seconds from the last dump to the end
     alone: bool = False                  # needs all CPUs
     part: bool = False                   # of what continuous integration has time for
     places: Callable[[], ContextManager[Places]] = loopback
@@ -340,4 +341,5 @@ def play(situation):
         for number in range(DUMPS):
             time.sleep(BETWEEN_DUMPS if number else 0)
             takes.append(stage.take())
+        time.sleep(situation.lasts)
         return takes, stage.end(takes[-1].record["id"])
