@@ -167,10 +167,14 @@ class Weir:
     def wait_log(self, pattern, count=1):
         """So many lines of the log; the last of them."""
         def found():
-            expect(self.alive(), f"weir has died:\n{self.tail()}")
+            expect(self.alive(), self.obituary())
             lines = self.lines(pattern)
             return lines[count - 1] if len(lines) >= count else None
         return wait_for(f"{count} lines of the log with '{pattern.pattern}'", found)
+
+    def obituary(self):
+        """Words about a weir that is no more."""
+        return f"weir has died: {self.process.returncode}\n{self.tail()}"
 
     def tail(self):
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-25:])
@@ -181,7 +185,7 @@ class Weir:
         return self.process.poll() is None
 
     def send(self, number):
-        expect(self.alive(), f"weir has died:\n{self.tail()}")
+        expect(self.alive(), self.obituary())
         self.process.send_signal(number)
 
     def take_over(self, number=signal.SIGUSR2):
@@ -191,7 +195,7 @@ class Weir:
         self.send(number)
 
         def ended():
-            expect(self.alive(), f"weir has died:\n{self.tail()}")
+            expect(self.alive(), self.obituary())
             expect(len(self.lines(NOT_TAKEN_OVER)) == failed, f"no takeover:\n{self.tail()}")
             lines = self.lines(TAKEN_OVER)
             return lines[done - 1] if len(lines) >= done else None
@@ -204,7 +208,7 @@ class Weir:
         self.send(number)
 
         def ended():
-            expect(self.alive(), f"weir has died:\n{self.tail()}")
+            expect(self.alive(), self.obituary())
             expect(len(self.lines(TAKEN_OVER)) == done, "a takeover that should have failed")
             lines = self.lines(NOT_TAKEN_OVER)
             return lines[failed - 1] if len(lines) >= failed else None
