@@ -75,6 +75,7 @@ class Passengers:
             self.process = subprocess.Popen([PASSENGERS], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                             stderr=errors, text=True)
         self.targets = {}
+        self.own_delay = 0.0  # seconds that they were late themselves, at most; known in the end
         while (line := self._line()) != "targets listen":
             _, kind, address = line.split()
             self.targets[kind] = address
@@ -111,6 +112,7 @@ class Passengers:
             fields = parse_fields(line)
             kinds[fields.pop("kind")] = fields
         self.process.wait()
+        self.own_delay = parse_fields(line)["own_delay_us"] / 1e6
         expect(parse_fields(line)["failures"] == 0, f"passengers complain:\n{self.complaints()[:4000]}")
         return kinds
 

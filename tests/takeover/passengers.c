@@ -45,6 +45,8 @@ static bool told_ready;
 /* Since the last mark. */
 static uint64_t longest_silence_us, worst_trip_us, longest_tick_us, trips;
 
+static uint64_t longest_delay_us; /* of our own, ever */
+
 bool finishing, gate_open;
 
 void die(const char *what)
@@ -344,6 +346,7 @@ static void tick(void)
 	now_us = clock_us();
 	if (before)
 		longest_tick_us = most(longest_tick_us, now_us - before);
+	longest_delay_us = most(longest_delay_us, longest_tick_us);
 	for (unsigned i = 0; i < STARTS_IN_TICK && begun_count < pair_count; i++)
 		begin(&pairs[begun_count++]);
 	for (size_t i = 0; i < begun_count; i++)
@@ -394,7 +397,7 @@ static _Noreturn void finish(void)
 			add_up(&pairs[i]);
 		}
 	print_totals();
-	printf("over failures=%" PRIu64 "\n", failures);
+	printf("over failures=%" PRIu64 " own_delay_us=%" PRIu64 "\n", failures, longest_delay_us);
 	exit(failures ? EXIT_FAILURE : EXIT_SUCCESS);
 }
 
