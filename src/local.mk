@@ -137,6 +137,7 @@ src_libweir_a_SOURCES = \
 	src/pair/pair_hold.c \
 	src/pair/pair_limits.c \
 	src/pair/pair_report.c \
+	src/pair/pair_survey.c \
 	src/pair/pair_time.c \
 	src/pair/pair_vanish.c \
 	src/pair/pair_verdict.c \

@@ -115,17 +115,21 @@ bool collector_is_asking(const struct collector *collector)
 	return collector->pending > 0;
 }
 
-void collector_request(struct collector *collector, struct worker **workers)
+void collector_request(struct collector *collector, struct worker **workers, enum report_depth depth)
 {
+	static const enum worker_order orders[REPORT_DEPTHS] = {
+	        [REPORT_SUMS] = WORKER_REPORT_SUMS, [REPORT_PAIRS] = WORKER_REPORT_PAIRS};
+
 	collector->report = make_report(collector);
 	if (!collector->report) {
 		collector->take(collector->arg, NULL);
 		return;
 	}
+	collector->report->depth = depth;
 	standings_hold(collector->standings);
 	collector->pending = collector->workers;
 	for (unsigned i = 0; i < collector->workers; i++)
-		worker_order(workers[i], WORKER_REPORT);
+		worker_order(workers[i], orders[depth]);
 }
 
 static struct process_record describe_process(const struct collector *collector, const struct report *report)

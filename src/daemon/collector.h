@@ -32,7 +32,7 @@ void collector_set_generation(struct collector *collector, const struct generati
 /* Whether workers are being asked for their parts, so that no standing may be made. Main thread. */
 bool collector_is_asking(const struct collector *collector);
 /* Asks for a report. None may be under way. It may be there before this returns. Main thread. */
-void collector_request(struct collector *collector, struct worker **workers);
+void collector_request(struct collector *collector, struct worker **workers, enum report_depth depth);
 /* Takes over what a part holds, and zeroes it. After the last one, hands on the report. Main thread. */
 void collector_put(struct collector *collector, unsigned worker, struct report_part *part);
 

@@ -62,9 +62,9 @@ static int init_handover(struct daemon *daemon)
 	return daemon->handover ? 0 : -ENOMEM;
 }
 
-static void want_report(void *arg)
+static void want_report(void *arg, enum report_depth depth)
 {
-	readers_want_http(arg);
+	readers_want_http(arg, depth);
 }
 
 static int init_workers(struct daemon *daemon)

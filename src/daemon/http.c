@@ -23,10 +23,10 @@ static const struct http_limits limits = {.client_ms = 30000, .wait_ms = 5000};
 struct http {
 	struct event_base *base;
 	const struct activation *activation;
-	void (*want)(void *arg);
+	void (*want)(void *arg, enum report_depth depth);
 	void *arg;
 	struct mailbox wants; /* from the thread */
-	struct message want_message;
+	struct message want_messages[REPORT_DEPTHS];
 	struct http_thread *thread; /* or NULL: it was not needed yet */
 	/* The thread's, but whoever may connect there is set here. Or NULL. */
 	struct entrance *current;
@@ -40,12 +40,11 @@ static void take_want(void *arg, struct message *message)
 {
 	struct http *http = arg;
 
-	(void)message;
-	http->want(http->arg);
+	http->want(http->arg, (enum report_depth)(message - http->want_messages));
 }
 
-struct http *http_new(struct event_base *base, const struct activation *activation, void (*want)(void *arg),
-                      void *arg)
+struct http *http_new(struct event_base *base, const struct activation *activation,
+                      void (*want)(void *arg, enum report_depth depth), void *arg)
 {
 	struct http *http = calloc(1, sizeof(*http));
 
@@ -78,7 +77,7 @@ static int start_thread(struct http *http)
 	if (http->wants.fd < 0)
 		error = mailbox_open(&http->wants, http->base, take_want, http);
 	if (!error)
-		http->thread = http_thread_new(&limits, &http->wants, &http->want_message);
+		http->thread = http_thread_new(&limits, &http->wants, http->want_messages);
 	return http->thread ? 0 : -ENOMEM;
 }
 

@@ -29,11 +29,11 @@ struct http;
 #define HTTP_FDS (HTTP_CLIENTS_MAX + 8)
 
 /*
- * activation is borrowed. want is called on the base's thread when a report is wanted: http_take_report must
- * follow once. NULL when out of memory.
+ * activation is borrowed. want is called on the base's thread when a report of such a depth, or a deeper one,
+ * is wanted: http_take_report must follow. NULL when out of memory.
  */
-struct http *http_new(struct event_base *base, const struct activation *activation, void (*want)(void *arg),
-                      void *arg);
+struct http *http_new(struct event_base *base, const struct activation *activation,
+                      void (*want)(void *arg, enum report_depth depth), void *arg);
 /* Requests under way get no answer. Takes NULL. */
 void http_free(struct http *http);
 

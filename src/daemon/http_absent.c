@@ -9,8 +9,8 @@ struct http {
 	char nothing;
 };
 
-struct http *http_new(struct event_base *base, const struct activation *activation, void (*want)(void *arg),
-                      void *arg)
+struct http *http_new(struct event_base *base, const struct activation *activation,
+                      void (*want)(void *arg, enum report_depth depth), void *arg)
 {
 	(void)base;
 	(void)activation;

@@ -80,8 +80,8 @@ static enum MHD_Result fulfil(struct http_client *client, const struct http_wish
 	struct http_texts *texts = &client->thread->texts;
 	struct MHD_Response *response;
 
-	if (client->waiting != HTTP_IN_VAIN && !texts->report) {
-		http_client_wait(client);
+	if (client->waiting != HTTP_IN_VAIN && !http_texts_suffice(texts, wish)) {
+		http_client_wait(client, http_wish_depth(wish));
 		return MHD_YES;
 	}
 	response = client->waiting == HTTP_IN_VAIN ? NULL : http_texts_get(texts, wish);

@@ -78,7 +78,16 @@ void http_client_time_out(struct timer *timer)
 	http_thread_run(thread); /* client may be gone after this */
 }
 
-void http_client_wait(struct http_client *client)
+/* A deeper one that is wanted will do. */
+static bool is_wanted(const struct http_thread *thread, enum report_depth depth)
+{
+	for (int wanted = (int)depth; wanted < REPORT_DEPTHS; wanted++)
+		if (thread->wanted[wanted])
+			return true;
+	return false;
+}
+
+void http_client_wait(struct http_client *client, enum report_depth depth)
 {
 	struct http_thread *thread = client->thread;
 
@@ -88,11 +97,11 @@ void http_client_wait(struct http_client *client)
 	(void)timers_set(&thread->timers, &client->timer,
 	                 min_u64(client->until, clock_ms() + thread->limits.wait_ms));
 	MHD_suspend_connection(client->connection);
-	if (thread->wanted)
+	if (is_wanted(thread, depth))
 		return;
-	http_texts_take(&thread->texts, NULL); /* it is too old, and there is to be one at a time */
-	thread->wanted = true;
-	mailbox_post(thread->wants, thread->want);
+	http_texts_take(&thread->texts, NULL); /* it does not do, and there is to be one at a time */
+	thread->wanted[depth] = true;
+	mailbox_post(thread->wants, &thread->want[depth]);
 }
 
 void http_clients_tell(struct http_thread *thread, bool in_vain)

@@ -48,6 +48,10 @@ struct http_texts {
 
 /* Takes over a report. NULL: there is none any more. */
 void http_texts_take(struct http_texts *texts, struct report *report);
+/* There is a report from which this can be said. */
+bool http_texts_suffice(const struct http_texts *texts, const struct http_wish *wish);
+/* How deep a report must be for it. */
+enum report_depth http_wish_depth(const struct http_wish *wish);
 /* What there is to be said, until the next call for texts. NULL: no report, or no memory. */
 struct MHD_Response *http_texts_get(struct http_texts *texts, const struct http_wish *wish);
 
@@ -74,7 +78,7 @@ enum http_order { HTTP_LISTEN, HTTP_REPORT, HTTP_PAUSE, HTTP_STOP, HTTP_ORDERS }
 struct http_thread {
 	struct http_limits limits;
 	struct mailbox *wants;
-	struct message *want;
+	struct message *want; /* by the depth of a report */
 	struct event_base *base;
 	struct mailbox mailbox;
 	struct message orders[HTTP_ORDERS];
@@ -95,7 +99,7 @@ struct http_thread {
 	struct event *stale;         /* the report is not worth keeping any more */
 	struct timers timers;        /* of clients */
 	TAILQ_HEAD(, http_client) waiting;
-	bool wanted; /* a report */
+	bool wanted[REPORT_DEPTHS]; /* a report */
 	struct http_texts texts;
 };
 
@@ -113,8 +117,8 @@ void http_clients_note(void *arg, struct MHD_Connection *connection, void **cont
                        enum MHD_ConnectionNotificationCode code);
 /* A timer has fired. */
 void http_client_time_out(struct timer *timer);
-/* Suspends the client until there is a report. */
-void http_client_wait(struct http_client *client);
+/* Suspends the client until there is a report. It may not be so deep; then it has to wait again. */
+void http_client_wait(struct http_client *client, enum report_depth depth);
 /* There is a report, or not: all that wait are answered. */
 void http_clients_tell(struct http_thread *thread, bool in_vain);
 

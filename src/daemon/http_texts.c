@@ -122,6 +122,16 @@ static void keep(struct http_texts *texts, const struct http_wish *wish, struct 
 	texts->list[texts->count++].response = response;
 }
 
+enum report_depth http_wish_depth(const struct http_wish *wish)
+{
+	return wish->form == HTTP_METRICS ? REPORT_SUMS : REPORT_PAIRS;
+}
+
+bool http_texts_suffice(const struct http_texts *texts, const struct http_wish *wish)
+{
+	return texts->report && texts->report->depth >= http_wish_depth(wish);
+}
+
 struct MHD_Response *http_texts_get(struct http_texts *texts, const struct http_wish *wish)
 {
 	struct MHD_Response *response;

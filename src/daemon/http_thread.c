@@ -190,11 +190,19 @@ EVENT_CALLBACK(on_stale, struct http_thread, thread)
 	http_texts_take(&thread->texts, NULL);
 }
 
+/* None at all is as much as there will be. */
+static void note_come(struct http_thread *thread, const struct report *report)
+{
+	for (int depth = 0; depth < REPORT_DEPTHS; depth++)
+		if (!report || depth <= (int)report->depth)
+			thread->wanted[depth] = false;
+}
+
 static void take_report(struct http_thread *thread)
 {
 	struct report *report = atomic_exchange(&thread->report, NULL);
 
-	thread->wanted = false;
+	note_come(thread, report);
 	http_texts_take(&thread->texts, report);
 	http_clients_tell(thread, !report);
 	http_thread_run(thread);
@@ -275,7 +283,7 @@ static int init_events(struct http_thread *thread)
 }
 
 struct http_thread *http_thread_new(const struct http_limits *limits, struct mailbox *wants,
-                                    struct message *want)
+                                    struct message want[REPORT_DEPTHS])
 {
 	struct http_thread *thread = calloc(1, sizeof(*thread));
 

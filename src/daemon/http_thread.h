@@ -15,9 +15,9 @@ struct http_limits {
 
 struct http_thread;
 
-/* Posts want to wants when it wants a report. NULL when something has run out. */
+/* Posts one of want to wants when it wants a report, by its depth. NULL when something has run out. */
 struct http_thread *http_thread_new(const struct http_limits *limits, struct mailbox *wants,
-                                    struct message *want);
+                                    struct message want[REPORT_DEPTHS]);
 void http_thread_free(struct http_thread *thread); /* takes NULL */
 
 /* Takes over an entrance that listens, or NULL, and closes the one before. */

@@ -6,15 +6,16 @@
 void readers_go_on(struct readers *readers)
 {
 	bool dump = readers->dump_wants && !readers->dumping;
+	bool pairs = dump || readers->http_wants[REPORT_PAIRS], sums = readers->http_wants[REPORT_SUMS];
 
-	if (readers->paused || readers->under_way || (!dump && !readers->http_wants))
+	if (readers->paused || readers->under_way || (!pairs && !sums))
 		return;
 	readers->under_way = true;
 	readers->for_dump = dump;
-	readers->for_http = readers->http_wants;
+	readers->for_http = readers->http_wants[REPORT_PAIRS] || sums;
 	readers->dump_wants = readers->dump_wants && !dump;
-	readers->http_wants = false;
-	collector_request(readers->collector, readers->workers);
+	readers->http_wants[REPORT_PAIRS] = readers->http_wants[REPORT_SUMS] = false;
+	collector_request(readers->collector, readers->workers, pairs ? REPORT_PAIRS : REPORT_SUMS);
 }
 
 void readers_want_dump(struct readers *readers)
@@ -23,9 +24,9 @@ void readers_want_dump(struct readers *readers)
 	readers_go_on(readers);
 }
 
-void readers_want_http(struct readers *readers)
+void readers_want_http(struct readers *readers, enum report_depth depth)
 {
-	readers->http_wants = true;
+	readers->http_wants[depth] = true;
 	readers_go_on(readers);
 }
 

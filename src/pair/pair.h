@@ -93,18 +93,15 @@ int pair_new(struct pair_set *set, struct admission *ticket, int client_fd,
 /* The relay denies this client, which gets no pair, or loses it. Counts that, and logs it once for many. */
 void pair_note_denied(struct pair_set *set, struct relay *relay, const union client_address *client);
 
-/* Adds the living pairs of the set, as of now (clock_ms), to the records of their relays, by number. */
-void pair_set_count(const struct pair_set *set, uint64_t now, struct relay_record *relays);
-
 /*
- * The records of all pairs of the set, as of now (clock_ms); *count of them. The caller frees them with
- * pair_records_free after pair_survey_measure has finished. NULL when out of memory. Only one survey at a
- * time.
+ * Adds what all pairs of the set count, as of now (clock_ms), to part->relays, which is by the numbers of
+ * their standings; and to part their records, if these are asked for. 0, or -ENOMEM and part is as before.
+ * The part stays where it is until pair_survey_measure has finished. Only one survey at a time.
  */
-struct pair_record *pair_survey_begin(struct pair_set *set, uint64_t now, size_t *count);
+int pair_survey_begin(struct pair_set *set, uint64_t now, enum report_depth depth, struct report_part *part);
 /*
- * Adds the kernel's queues to at most this many records. That costs system calls, so the caller lets others
- * run between calls. False when done.
+ * Asks the kernel about at most this many pairs. That costs system calls, so the caller lets others run
+ * between calls. False when done.
  */
 bool pair_survey_measure(struct pair_set *set, size_t most);
 

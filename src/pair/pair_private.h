@@ -4,7 +4,8 @@
  * pair_connect.c (targets), pair_hold.c (clients that wait for one), pair_damp.c (relays that get nowhere),
  * pair_recap.c (lines that sum up), pair_watch.c (silent failures), pair_vanish.c (peers that are gone),
  * pair_rate.c (readers that take too little), pair_limits.c (limits on rates), pair_waits.c (what it waits
- * for), pair_verdict.c (for whom, and why), pair_report.c (log and records).
+ * for), pair_verdict.c (for whom, and why), pair_report.c (log and counters), pair_survey.c
+ * (records).
  */
 #ifndef WEIR_PAIR_PRIVATE_H
 #define WEIR_PAIR_PRIVATE_H
@@ -106,7 +107,7 @@ struct pair {
 	struct timer timer;
 	LIST_ENTRY(pair) entry, watch_entry;
 	uint32_t attempts; /* to connect: those that have failed, and the one that has not */
-	uint32_t record;   /* 1 + its place in the current survey, or 0; there are never so many pairs */
+	uint32_t record;   /* its place in the current survey; there are never so many pairs */
 	enum phase phase;
 	enum reason turned_away; /* why the client gets no target, before one was sought; or REASON_NONE */
 	bool answered;           /* a byte or the end has come from the target */
@@ -315,6 +316,10 @@ uint64_t pair_vanish_next(struct pair *pair);
 bool pair_vanish_is_on_watch(const struct peer *peer);
 /* Finds out, when that is due, whether a peer has vanished. If so, it has failed. The caller settles. */
 void pair_vanish_look(struct pair *pair);
+/* Something that the peer was sent may not be acknowledged. A pair that is ending waits for just that. */
+bool pair_may_owe(const struct peer *peer);
+/* What its TCP knew at now (clock_ms). True if it owes something; if not, that is remembered. */
+bool pair_note_owing(struct peer *peer, const struct tcp_state *tcp, uint64_t now);
 /* Milliseconds for which the peer has left what it was sent unanswered, as of now (clock_ms). */
 uint64_t pair_unanswered_ms(const struct peer *peer, const struct tcp_state *tcp, uint64_t now);
 
@@ -359,7 +364,9 @@ size_t pair_looks_cost(void);
 void pair_looks_save(const struct pair *pair, struct state_writer *writer);
 int pair_looks_restore(struct pair *pair, struct state_reader *reader);
 /* Adds the verdict, and the evidence that the kernel gives, as of now. cpu: of its worker. */
-void pair_verdict_describe(const struct pair *pair, struct cpu_use cpu, struct pair_record *record);
+void pair_verdict_describe(struct pair *pair, struct cpu_use cpu, struct pair_record *record);
+/* The same verdict. The kernel is asked only if that may change it. */
+struct verdict pair_verdict(struct pair *pair, struct cpu_use cpu);
 /* What all of its life was waited for, now (clock_us) that it ends. The sockets are still open. */
 struct life pair_judge_life(const struct pair *pair, uint64_t now, const struct wait_totals *totals);
 
@@ -392,9 +399,15 @@ int pair_open_restore(struct pair *pair, enum phase phase, struct state_reader *
 enum pair_state pair_state(const struct pair *pair);
 /* Logs and counts the end of the pair, whose sockets are still open. */
 void pair_report_close(struct pair *pair, enum reason reason);
+/* Adds what the pair has counted, as of now (clock_ms). life: what it has waited for. */
+void pair_count(const struct pair *pair, uint64_t now, const struct wait_totals *life,
+                struct counters *counters);
+
+/* pair_survey.c */
+
 /* The pair ends, so a survey that is under way must no longer touch it. */
 void pair_survey_forget(struct pair *pair);
-/* Ends a survey, if one is under way. Its records stay with the caller of pair_survey_begin. */
+/* Ends a survey, if one is under way. What it has found stays with the caller of pair_survey_begin. */
 void pair_survey_end(struct pair_set *set);
 
 #endif

@@ -1,24 +1,14 @@
-/* What is reported about a pair: the close line, the relay's counters, its records. */
+/* What is reported about a pair: the close line, the relay's counters. */
 #include "build_config.h"
 
 #include "base/clock.h"
 #include "base/log_line.h"
-#include "net/stream.h"
 #include "pair/life.h"
 #include "pair/pair_private.h"
 #include "report/fields.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-/* The records of all pairs of a worker, while the kernel's queues are being added. */
-struct pair_survey {
-	struct pair_record *records;
-	struct pair **pairs; /* the pair of each record; NULL once it has ended */
-	size_t count, measured;
-	struct cpu_use cpu; /* of the worker */
-};
 
 static const char *ended_first_name(const struct pair *pair, enum reason reason)
 {
@@ -155,8 +145,8 @@ static void log_close(struct pair *pair, enum reason reason, uint64_t now_us,
 	log_line_write(&line, close_level(pair, reason));
 }
 
-static void count(const struct pair *pair, uint64_t now, const struct wait_totals *totals,
-                  struct counters *counters)
+void pair_count(const struct pair *pair, uint64_t now, const struct wait_totals *totals,
+                struct counters *counters)
 {
 	flow_count(&pair->client.from, UPLOAD, now, counters);
 	flow_count(&pair->target.from, DOWNLOAD, now, counters);
@@ -168,7 +158,7 @@ static void count_close(struct pair *pair, enum reason reason, uint64_t now, con
 {
 	struct counters *counters = pair_counters(pair);
 
-	count(pair, now, totals, counters);
+	pair_count(pair, now, totals, counters);
 	if (reason == REASON_DENIED) {
 		pair_note_denied(pair->set, pair->relay, &pair->ticket.client);
 		return;
@@ -189,8 +179,6 @@ void pair_report_close(struct pair *pair, enum reason reason)
 	count_close(pair, reason, clock_ms_of(now), &totals);
 }
 
-/* ---- records ---- */
-
 enum pair_state pair_state(const struct pair *pair)
 {
 	const struct peer *client = &pair->client, *target = &pair->target;
@@ -204,110 +192,4 @@ enum pair_state pair_state(const struct pair *pair)
 	if (client->from.source != SOURCE_OPEN || target->from.source != SOURCE_OPEN)
 		return STATE_HALF_CLOSED;
 	return STATE_OPEN;
-}
-
-static void describe(const struct pair *pair, uint64_t now, struct pair_record *record)
-{
-	record->id = pair->id;
-	record->relay = pair->relay->standing->name;
-	record->relay_number = (uint32_t)pair->relay->standing->number;
-	record->worker = pair->set->worker;
-	record->state = pair_state(pair);
-	record->client = pair->ticket.client;
-	if (pair->arrival && pair->phase != PHASE_HEADER)
-		record->via = pair->arrival->via;
-	if (pair->choice.health) {
-		record->targets = address_list_get(health_address(pair->choice.health));
-		record->target.first = pair_target(pair);
-		record->target.place = pair->choice.place;
-	}
-	record->age_ms = now - pair->born;
-	record->idle_ms = now - pair_last_activity(pair);
-	flow_describe(&pair->client.from, now, BLAME_TARGET, &record->flow[UPLOAD]);
-	flow_describe(&pair->target.from, now, BLAME_CLIENT, &record->flow[DOWNLOAD]);
-}
-
-void pair_survey_end(struct pair_set *set)
-{
-	struct pair_survey *survey = set->survey;
-
-	if (!survey)
-		return;
-	for (size_t i = survey->measured; i < survey->count; i++)
-		if (survey->pairs[i])
-			survey->pairs[i]->record = 0;
-	free(survey->pairs);
-	free(survey);
-	set->survey = NULL;
-}
-
-void pair_set_count(const struct pair_set *set, uint64_t now, struct relay_record *relays)
-{
-	const struct pair *pair;
-
-	LIST_FOREACH (pair, &set->pairs, entry) {
-		struct relay_record *relay = &relays[pair->relay->standing->number];
-		const struct wait_totals totals = pair_waits_totals(pair, now * 1000, false);
-
-		relay->pairs++;
-		count(pair, now, &totals, &relay->counters);
-	}
-}
-
-struct pair_record *pair_survey_begin(struct pair_set *set, uint64_t now, size_t *count)
-{
-	struct pair_survey *survey = set->survey = calloc(1, sizeof(*survey));
-	struct pair *pair;
-
-	if (!survey)
-		return NULL;
-	/* One more than needed: calloc may return NULL for zero pairs, which would look like a failure. */
-	survey->records = calloc(set->count + 1, sizeof(*survey->records));
-	survey->pairs = calloc(set->count + 1, sizeof(struct pair *));
-	if (!survey->records || !survey->pairs) {
-		free(survey->records);
-		pair_survey_end(set);
-		return NULL;
-	}
-	LIST_FOREACH (pair, &set->pairs, entry) {
-		describe(pair, now, &survey->records[survey->count]);
-		survey->pairs[survey->count++] = pair;
-		pair->record = (uint32_t)survey->count;
-	}
-	survey->cpu = cpu_share_since(&set->cpu, clock_us(), cpu_time_used());
-	*count = survey->count;
-	return survey->records;
-}
-
-static void measure(const struct pair *pair, struct cpu_use cpu, struct pair_record *record)
-{
-	record->flow[UPLOAD].source_queue = stream_unread(pair->client.fd);
-	if (pair_is_connected(pair))
-		record->flow[DOWNLOAD].source_queue = stream_unread(pair->target.fd);
-	pair_verdict_describe(pair, cpu, record);
-}
-
-bool pair_survey_measure(struct pair_set *set, size_t most)
-{
-	struct pair_survey *survey = set->survey;
-
-	for (; most > 0 && survey->measured < survey->count; most--, survey->measured++) {
-		struct pair *pair = survey->pairs[survey->measured];
-
-		if (!pair)
-			continue;
-		measure(pair, survey->cpu, &survey->records[survey->measured]);
-		pair->record = 0;
-	}
-	if (survey->measured < survey->count)
-		return true;
-	pair_survey_end(set);
-	return false;
-}
-
-void pair_survey_forget(struct pair *pair)
-{
-	if (pair->record)
-		pair->set->survey->pairs[pair->record - 1] = NULL;
-	pair->record = 0;
 }

@@ -39,8 +39,7 @@ static bool was_sent_more(const struct peer *peer)
 	return to->bytes > 0 && to->last_progress >= peer->owing_since;
 }
 
-/* Something may not be acknowledged. A pair that is ending waits for just that. */
-static bool owes(const struct peer *peer)
+bool pair_may_owe(const struct peer *peer)
 {
 	if (pair_opposite(peer)->from.sink == SINK_FAILED)
 		return false;
@@ -49,7 +48,7 @@ static bool owes(const struct peer *peer)
 
 static uint64_t next_look(struct peer *peer)
 {
-	if (!owes(peer))
+	if (!pair_may_owe(peer))
 		return PAIR_NEVER;
 	if (peer->look_at == 0) {
 		peer->owing_since = clock_ms();
@@ -76,6 +75,16 @@ static bool owes_now(const struct tcp_state *tcp)
 	return tcp->known && tcp->unacknowledged > 0;
 }
 
+bool pair_note_owing(struct peer *peer, const struct tcp_state *tcp, uint64_t now)
+{
+	if (owes_now(tcp))
+		return true;
+	peer->owing_since = now;
+	peer->look_at = 0;
+	pair_opposite(peer)->steady = false; /* what comes from it next is to be answered again */
+	return false;
+}
+
 /* Nothing from before owing_since is unanswered. If the peer was heard later, nothing from before that is. */
 static uint64_t silent_since(const struct peer *peer, const struct tcp_state *tcp, uint64_t now)
 {
@@ -92,11 +101,8 @@ static void look(struct peer *peer, uint64_t now)
 	struct flow *to = &pair_opposite(peer)->from;
 	struct tcp_state tcp = pair_tcp_state(peer);
 
-	if (!owes_now(&tcp)) {
-		peer->owing_since = now;
-		peer->look_at = 0;
+	if (!pair_note_owing(peer, &tcp, now))
 		return;
-	}
 	peer->look_at = now + interval;
 	peer->owing_since = tcp.tries == 0 ? now : silent_since(peer, &tcp, now);
 	if (tcp.tries >= TRIES_MIN &&
@@ -110,9 +116,9 @@ void pair_vanish_look(struct pair *pair)
 
 	if (pair_vanish_next(pair) > now)
 		return;
-	if (owes(&pair->client) && pair->client.look_at <= now)
+	if (pair_may_owe(&pair->client) && pair->client.look_at <= now)
 		look(&pair->client, now);
-	if (owes(&pair->target) && pair->target.look_at <= now)
+	if (pair_may_owe(&pair->target) && pair->target.look_at <= now)
 		look(&pair->target, now);
 }
 

@@ -278,17 +278,36 @@ static enum blame speaker(const struct wait_window *window)
 	return window->last_from == SIDE_CLIENT ? BLAME_CLIENT : BLAME_TARGET;
 }
 
-void pair_verdict_describe(const struct pair *pair, struct cpu_use cpu, struct pair_record *record)
+/* A side that owes nothing need not be asked again. */
+static void ask_and_note(struct pair *pair, struct tcp_state tcp[SIDES])
+{
+	uint64_t now = clock_ms();
+
+	ask_both(pair, tcp);
+	if (!pair_is_connected(pair))
+		return;
+	pair_note_owing(&pair->client, &tcp[SIDE_CLIENT], now);
+	pair_note_owing(&pair->target, &tcp[SIDE_TARGET], now);
+}
+
+static struct verdict judge(const struct pair *pair, const struct tcp_state tcp[SIDES], struct cpu_use cpu,
+                            struct evidence *evidence)
 {
 	uint64_t now = clock_us();
+
+	gather(pair, tcp, now, evidence);
+	evidence->cpu = cpu;
+	return verdict_judge(evidence);
+}
+
+void pair_verdict_describe(struct pair *pair, struct cpu_use cpu, struct pair_record *record)
+{
 	struct tcp_state tcp[SIDES];
 	struct evidence evidence;
 
-	ask_both(pair, tcp);
-	gather(pair, tcp, now, &evidence);
-	evidence.cpu = cpu;
-	record->verdict = verdict_judge(&evidence);
-	record->since_ms = since_ms(pair, &evidence, now);
+	ask_and_note(pair, tcp);
+	record->verdict = judge(pair, tcp, cpu, &evidence);
+	record->since_ms = since_ms(pair, &evidence, clock_us());
 	record->last_from = speaker(&evidence.window);
 	record->waited_client = verdict_waited(&evidence, SIDE_CLIENT);
 	record->waited_target = verdict_waited(&evidence, SIDE_TARGET);
@@ -296,6 +315,23 @@ void pair_verdict_describe(const struct pair *pair, struct cpu_use cpu, struct p
 	describe_sink(&evidence, DOWNLOAD, &record->flow[DOWNLOAD]);
 	if (!pair_is_connected(pair))
 		record->flow[UPLOAD].sink_queue = 0; /* there is none */
+}
+
+static bool may_owe(const struct pair *pair)
+{
+	return pair_is_connected(pair) && (pair_may_owe(&pair->client) || pair_may_owe(&pair->target));
+}
+
+struct verdict pair_verdict(struct pair *pair, struct cpu_use cpu)
+{
+	struct tcp_state tcp[SIDES] = {tcp_state(-1), tcp_state(-1)};
+	struct evidence evidence;
+	struct verdict verdict = judge(pair, tcp, cpu, &evidence);
+
+	if (verdict_is_certain(&evidence) && !may_owe(pair))
+		return verdict;
+	ask_and_note(pair, tcp);
+	return judge(pair, tcp, cpu, &evidence);
 }
 
 /* ---- a life ---- */

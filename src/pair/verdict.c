@@ -342,3 +342,10 @@ struct verdict verdict_judge(const struct evidence *evidence)
 		return of_relay(evidence->cut_short ? WHY_MEMORY : WHY_CPU);
 	return nobody;
 }
+
+bool verdict_is_certain(const struct evidence *evidence)
+{
+	if (evidence->state == STATE_WAITING || evidence->state == STATE_CONNECTING)
+		return true;
+	return is_idle(evidence) && !is_held_up(evidence, UPLOAD) && !is_held_up(evidence, DOWNLOAD);
+}

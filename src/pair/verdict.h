@@ -36,6 +36,8 @@ struct evidence {
 
 /* Of the window: the last one to six seconds, see waits.h. */
 struct verdict verdict_judge(const struct evidence *evidence);
+/* What TCP knows of the sides cannot change it, as long as the kernel holds nothing for them. */
+bool verdict_is_certain(const struct evidence *evidence);
 /* For how much of the window a side was waited for: permille. A pair that is idle waits for nobody. */
 uint64_t verdict_waited(const struct evidence *evidence, enum side side);
 

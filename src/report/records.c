@@ -148,21 +148,6 @@ static void add(struct relay_record *sum, const struct relay_record *more)
 			sum->verdicts[slow][why] += more->verdicts[slow][why];
 }
 
-static void add_pair(struct relay_record *relay, const struct pair_record *pair)
-{
-	for (int i = 0; i < DIRECTIONS; i++) {
-		relay->queued[i] += pair->flow[i].queued;
-		relay->longest[i] = max_u64(relay->longest[i], pair->flow[i].queued);
-	}
-	relay->verdicts[pair->verdict.slow][pair->verdict.why]++;
-}
-
-static void add_pairs(struct report_part *part)
-{
-	for (size_t i = 0; i < part->pair_count; i++)
-		add_pair(&part->relays[part->pairs[i].relay_number], &part->pairs[i]);
-}
-
 static void sum_relay(const struct report *report, struct relay_record *relay)
 {
 	for (size_t i = 0; i < report->part_count; i++)
@@ -173,8 +158,6 @@ void report_sum(struct report *report)
 {
 	size_t kept = 0;
 
-	for (size_t i = 0; i < report->part_count; i++)
-		add_pairs(&report->parts[i]);
 	for (size_t i = 0; i < report->relay_count; i++) {
 		struct relay_record *relay = &report->relays[i];
 

@@ -155,21 +155,28 @@ struct pair_record {
 	struct verdict verdict;
 	uint64_t since_ms;      /* for how long what it waits for has lasted */
 	enum blame last_from;   /* who has spoken last: client, target or none */
-	uint32_t relay_number;  /* not written: the number of its relay */
 	uint64_t waited_client; /* permille of the last one to six seconds */
 	uint64_t waited_target;
 	struct flow_record flow[DIRECTIONS];
 };
 
-/* One worker's part, all of it from one moment. The relays cost little, the pairs most of a report. */
+/* What a report has. The pairs cost most of it. */
+enum report_depth {
+	REPORT_SUMS,  /* no records of pairs: metrics need none */
+	REPORT_PAIRS, /* all */
+};
+#define REPORT_DEPTHS (REPORT_PAIRS + 1)
+
+/* One worker's part, all of it from one moment. */
 struct report_part {
-	struct relay_record *relays; /* by the numbers of the relays' standings; owned */
-	struct pair_record *pairs;   /* owned; like relays, NULL if there was no memory */
-	size_t pair_count;
+	struct relay_record *relays; /* by the numbers of their standings; owned; NULL: there was no memory */
+	struct pair_record *pairs;   /* owned; or NULL, see enum report_depth */
+	size_t pair_count;           /* also of pairs without records */
 };
 
 /* Holds all that it needs, so it may outlive the workers and be written by any thread. */
 struct report {
+	enum report_depth depth;
 	struct process_record process;
 	struct relay_record *relays; /* owned; those of the configuration first, in its order */
 	size_t relay_count;
@@ -197,7 +204,7 @@ void report_add_relay(struct report *report, struct label *name, size_t number,
                       const struct flow_limits limits[DIRECTIONS]);
 /* Adds a target, which takes over its references even if this fails. 0 or -ENOMEM. */
 int report_add_target(struct report *report, const struct target_record *target);
-/* Adds up what the parts say, also of their pairs. Leaves out removed relays without pairs. */
+/* Adds up what the parts say. Leaves out removed relays without pairs. */
 void report_sum(struct report *report);
 /* One more reference to a report that does not change any more. Any thread. */
 struct report *report_get(struct report *report);

@@ -90,20 +90,16 @@ static struct relay_record *report_counters(const struct worker *worker)
 	return records;
 }
 
-static void begin_report(struct worker *worker)
+static void begin_report(struct worker *worker, enum report_depth depth)
 {
 	struct report_part *part = &worker->reported.part;
-	uint64_t now = clock_ms();
 
 	*part = (struct report_part){.relays = report_counters(worker)};
-	if (part->relays)
-		part->pairs = pair_survey_begin(&worker->set, now, &part->pair_count);
-	if (!part->pairs) {
+	if (!part->relays || pair_survey_begin(&worker->set, clock_ms(), depth, part) < 0) {
 		report_part_deinit(part);
 		worker_answer(worker, &worker->reported, WORKER_REPORTED);
 		return;
 	}
-	pair_set_count(&worker->set, now, part->relays);
 	event_active(worker->survey_more, EV_TIMEOUT, 0);
 }
 
@@ -155,8 +151,11 @@ static void take_order(void *arg, struct message *message)
 		pair_set_hurry(&worker->set);
 		pair_set_shutdown(&worker->set);
 		break;
-	case WORKER_REPORT:
-		begin_report(worker);
+	case WORKER_REPORT_SUMS:
+		begin_report(worker, REPORT_SUMS);
+		break;
+	case WORKER_REPORT_PAIRS:
+		begin_report(worker, REPORT_PAIRS);
 		break;
 	case WORKER_RESUME:
 		acceptors_resume(&worker->acceptors);

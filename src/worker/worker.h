@@ -65,9 +65,10 @@ enum worker_order {
 	 * WORKER_DRAINED once nobody waits.
 	 */
 	WORKER_DRAIN,
-	WORKER_HALT,     /* while draining, serve nobody else; WORKER_DRAINED follows */
-	WORKER_SHUTDOWN, /* reset all pairs; while draining, serve nobody else */
-	WORKER_REPORT,   /* only one at a time; answered by WORKER_REPORTED */
+	WORKER_HALT,        /* while draining, serve nobody else; WORKER_DRAINED follows */
+	WORKER_SHUTDOWN,    /* reset all pairs; while draining, serve nobody else */
+	WORKER_REPORT_SUMS, /* only one report at a time; answered by WORKER_REPORTED */
+	WORKER_REPORT_PAIRS,
 	WORKER_RESUME,   /* there may be room for a pair that an acceptor waits for */
 	WORKER_TAKE,     /* there are clients that another worker hands over */
 	WORKER_RETRY,    /* clients that are held may get a target now */

@@ -21,16 +21,16 @@
 
 static struct event_base *base;
 static struct mailbox wants;
-static struct message want;
-static unsigned wanted;
+static struct message want[REPORT_DEPTHS];
+static unsigned wanted, wanted_pairs;
 static struct http_thread *thread;
 static struct endpoint web;
 
 static void take_want(void *arg, struct message *message)
 {
 	(void)arg;
-	(void)message;
 	wanted++;
+	wanted_pairs += message == &want[REPORT_PAIRS];
 }
 
 /* A report without pairs. */
@@ -39,7 +39,17 @@ static struct report *make_report(void)
 	struct report *report = report_new(1, 1);
 
 	ck_assert_ptr_nonnull(report);
+	report->depth = REPORT_PAIRS;
 	report->process.version = "test";
+	return report;
+}
+
+/* As it is made for metrics. */
+static struct report *make_sums(void)
+{
+	struct report *report = make_report();
+
+	report->depth = REPORT_SUMS;
 	return report;
 }
 
@@ -62,7 +72,7 @@ static void start(uint64_t client_ms, uint64_t wait_ms)
 {
 	const struct http_limits limits = {.client_ms = client_ms, .wait_ms = wait_ms};
 
-	thread = http_thread_new(&limits, &wants, &want);
+	thread = http_thread_new(&limits, &wants, want);
 	ck_assert_ptr_nonnull(thread);
 	http_thread_listen(thread, open_entrance());
 }
@@ -75,7 +85,7 @@ static void restart(uint64_t client_ms, uint64_t wait_ms)
 
 static void setup(void)
 {
-	wanted = 0;
+	wanted = wanted_pairs = 0;
 	base = event_base_new();
 	wants = (struct mailbox){.fd = -1};
 	ck_assert_int_eq(mailbox_open(&wants, base, take_want, NULL), 0);
@@ -164,7 +174,30 @@ START_TEST(one_report_for_all_that_wait)
 		expect(fds[i], "200");
 	expect(visit(GET("/report.json?top=7")), "200"); /* it is still young */
 	event_base_loop(base, EVLOOP_NONBLOCK);
-	ck_assert_uint_eq(wanted, 1);
+	ck_assert_uint_eq(wanted_pairs, 1);
+	ck_assert_uint_le(wanted, 2); /* metrics alone would do with less */
+}
+END_TEST
+
+/* What metrics were made of has no pairs, so the page must not be made of it. */
+START_TEST(report_of_sums_does_for_metrics_only)
+{
+	int metrics = visit(GET("/metrics")), json;
+	char byte;
+
+	LOOP_UNTIL(base, wanted == 1);
+	ck_assert_uint_eq(wanted_pairs, 0);
+	json = visit(GET("/report.json"));
+	LOOP_UNTIL(base, wanted_pairs == 1);
+	http_thread_put(thread, make_sums());
+	expect(metrics, "200");
+	expect(visit(GET("/metrics")), "200");
+	ck_assert_int_eq(recv(json, &byte, 1, MSG_DONTWAIT), -1);
+	http_thread_put(thread, make_report());
+	expect(json, "200");
+	expect(visit(GET("/metrics")), "200");
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	ck_assert_uint_eq(wanted, 2);
 }
 END_TEST
 
@@ -472,6 +505,7 @@ int main(void)
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, health_needs_no_report);
 	tcase_add_test(tcase, one_report_for_all_that_wait);
+	tcase_add_test(tcase, report_of_sums_does_for_metrics_only);
 	tcase_add_test(tcase, old_report_is_not_served);
 	tcase_add_test(tcase, no_memory_for_a_report);
 	tcase_add_test(tcase, report_that_never_comes);

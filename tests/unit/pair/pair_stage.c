@@ -369,12 +369,37 @@ void assert_over(const char *reason)
 	assert_counted(reason);
 }
 
+struct relay_record survey_sums[8];
+
+struct pair_record *begin_survey(size_t *count)
+{
+	static struct report_part part;
+	int error;
+
+	memset(survey_sums, 0, sizeof(survey_sums));
+	part = (struct report_part){.relays = survey_sums};
+	error = pair_survey_begin(&set, clock_ms(), REPORT_PAIRS, &part);
+	*count = part.pair_count;
+	return error ? NULL : part.pairs;
+}
+
+void add_pairs(uint64_t now, struct relay_record *relays)
+{
+	struct report_part part = {.relays = relays};
+
+	ck_assert_int_eq(pair_survey_begin(&set, now, REPORT_SUMS, &part), 0);
+	ck_assert_uint_eq(part.pair_count, set.count);
+	ck_assert_ptr_null(part.pairs);
+	while (pair_survey_measure(&set, 1))
+		;
+}
+
 struct pair_record dump_newest(void)
 {
 	struct pair_record *records, newest;
 	size_t count = 0;
 
-	records = pair_survey_begin(&set, clock_ms(), &count);
+	records = begin_survey(&count);
 	ck_assert_uint_ge(count, 1);
 	ck_assert(!pair_survey_measure(&set, count));
 	newest = records[0];

@@ -59,6 +59,12 @@ int try_meet(int listener);
 /* The next connection that a target gets. */
 int meet(int listener);
 struct pair *only_pair(void);
+/* Begins to survey all pairs, for records that the caller frees. NULL: no memory. */
+struct pair_record *begin_survey(size_t *count);
+/* What it has found about relays, by their numbers. */
+extern struct relay_record survey_sums[8];
+/* Adds what the pairs count as of now (clock_ms), as metrics need it. */
+void add_pairs(uint64_t now, struct relay_record *relays);
 /* What a dump says of the newest pair. Its target is not valid any more. */
 struct pair_record dump_newest(void);
 /* The next connection that a target gets, once the newest pair knows of it too. */

@@ -128,7 +128,7 @@ START_TEST(unix_client_becomes_whom_its_header_tells)
 	client = join();
 	say(client, BYTES(V1 "hello"));
 	shutdown(meet_with("hello"), SHUT_WR);
-	records = pair_survey_begin(&set, clock_ms(), &count);
+	records = begin_survey(&count);
 	ck_assert(!pair_survey_measure(&set, count));
 	ck_assert_uint_eq(records[0].flow[DOWNLOAD].sink_queue, RECORD_UNKNOWN);
 	pair_records_free(records, count);
@@ -337,7 +337,7 @@ START_TEST(dump_tells_who_waits_and_where_it_came_from)
 			say(client, BYTES(V1));
 			meet_open(target);
 		}
-		records = pair_survey_begin(&set, clock_ms(), &count);
+		records = begin_survey(&count);
 		ck_assert(!pair_survey_measure(&set, count));
 		ck_assert_int_eq(records[0].state, complete ? STATE_OPEN : STATE_WAITING);
 		ck_assert_int_eq(records[0].via.any.sa_family, complete ? AF_INET : AF_UNSPEC);

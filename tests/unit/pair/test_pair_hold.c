@@ -131,7 +131,7 @@ START_TEST(held_pair_is_connecting_in_the_dump)
 	int client;
 
 	hold(&client, TEXTS("retry_time=1m"));
-	records = pair_survey_begin(&set, clock_ms(), &count);
+	records = begin_survey(&count);
 	ck_assert_ptr_nonnull(records);
 	ck_assert_uint_eq(count, 1);
 	ck_assert_int_eq(records[0].state, STATE_CONNECTING);

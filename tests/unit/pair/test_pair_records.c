@@ -1,6 +1,7 @@
 /* What is reported about pairs. */
 #include "build_config.h"
 
+#include "base/number.h"
 #include "pair/pair_stage.h"
 
 /* ---- dump ---- */
@@ -17,7 +18,7 @@ START_TEST(dump_outlives_the_pairs_in_it)
 		client[i] = join();
 		meet_open(target);
 	}
-	records = pair_survey_begin(&set, clock_ms(), &count);
+	records = begin_survey(&count);
 	ck_assert_ptr_nonnull(records);
 	ck_assert_uint_eq(count, 4);
 	ck_assert_uint_eq(records[0].id, 4);
@@ -37,7 +38,7 @@ START_TEST(dump_outlives_the_pairs_in_it)
 	ck_assert_ptr_null(set.survey);
 	pair_records_free(records, count);
 	for (int i = 0; i < 2; i++) { /* and once more */
-		records = pair_survey_begin(&set, clock_ms(), &count);
+		records = begin_survey(&count);
 		ck_assert_uint_eq(count, 3);
 		ck_assert(!pair_survey_measure(&set, 3));
 		pair_records_free(records, count);
@@ -57,7 +58,7 @@ START_TEST(dump_tells_queues_and_states)
 	fill(client, &only_pair()->client.from);
 	shutdown(server, SHUT_WR);
 	assert_ends(client, LOOP_FIN, 0);
-	records = pair_survey_begin(&set, clock_ms(), &count);
+	records = begin_survey(&count);
 	ck_assert_uint_eq(count, 1);
 	ck_assert(!pair_survey_measure(&set, 1));
 	ck_assert_int_eq(records->state, STATE_HALF_CLOSED);
@@ -123,7 +124,7 @@ START_TEST(dump_without_memory)
 	begin(NULL);
 	join();
 	fault_set(FAULT_MEMORY, (size_t)_i, ENOMEM);
-	records = pair_survey_begin(&set, clock_ms(), &count);
+	records = begin_survey(&count);
 	ck_assert_ptr_null(records);
 	ck_assert_ptr_null(set.survey);
 	dump_newest();
@@ -136,7 +137,7 @@ START_TEST(dump_of_nothing)
 	size_t count = 1;
 
 	begin(NULL);
-	records = pair_survey_begin(&set, clock_ms(), &count);
+	records = begin_survey(&count);
 	ck_assert_ptr_nonnull(records);
 	ck_assert_uint_eq(count, 0);
 	ck_assert(!pair_survey_measure(&set, 64));
@@ -151,7 +152,7 @@ START_TEST(dump_is_given_up_with_the_set)
 
 	begin(NULL);
 	join();
-	records = pair_survey_begin(&set, clock_ms(), &count);
+	records = begin_survey(&count);
 	ck_assert_uint_eq(count, 1);
 	pair_records_free(records, count);
 }
@@ -169,12 +170,86 @@ START_TEST(living_pairs_are_counted_for_their_relay)
 	meet_open(target);
 	up = &only_pair()->client.from;
 	fill(client, up);
-	pair_set_count(&set, up->pauses->since + 1000, &record);
+	add_pairs(up->pauses->since + 1000, &record);
 	ck_assert_uint_eq(record.pairs, 1);
 	ck_assert_uint_eq(record.counters.bytes[UPLOAD], 7 + up->bytes);
 	ck_assert_uint_eq(record.counters.bytes[DOWNLOAD], 8);
 	ck_assert_uint_eq(record.counters.pauses[UPLOAD], up->pauses->count);
 	ck_assert_uint_eq(record.counters.paused_ms[UPLOAD], up->pauses->total_ms + 1000);
+}
+END_TEST
+
+static unsigned pairs_by_verdict(const struct relay_record *sums)
+{
+	unsigned pairs = 0;
+
+	for (int slow = 0; slow < BLAMES; slow++)
+		for (int why = 0; why < WHYS; why++)
+			pairs += sums->verdicts[slow][why];
+	return pairs;
+}
+
+static bool two_targets_are_slow(void)
+{
+	struct relay_record sums = {0};
+
+	add_pairs(clock_ms(), &sums);
+	return sums.verdicts[BLAME_TARGET][WHY_READING] == 2;
+}
+
+/* Two targets do not read; one pair has nothing to say. */
+START_TEST(sums_are_those_of_the_records)
+{
+	struct relay_record sums = {0};
+	struct pair_record *records;
+	uint64_t queued[2];
+	size_t count;
+
+	begin(TEXTS("high_watermark=64K"));
+	for (int i = 0; i < 3; i++) {
+		int client = join();
+
+		meet_open(target);
+		if (i < 2)
+			fill(client, &LIST_FIRST(&set.pairs)->client.from);
+	}
+	LOOP_UNTIL(base, two_targets_are_slow());
+	records = begin_survey(&count);
+	ck_assert_uint_eq(count, 3);
+	while (pair_survey_measure(&set, 1))
+		;
+	add_pairs(clock_ms(), &sums);
+	for (int i = 0; i < 2; i++)
+		queued[i] = records[1 + i].flow[UPLOAD].queued;
+	ck_assert_uint_eq(sums.pairs, survey_sums[0].pairs);
+	ck_assert_uint_eq(sums.queued[UPLOAD], queued[0] + queued[1]);
+	ck_assert_uint_eq(sums.longest[UPLOAD], max_u64(queued[0], queued[1]));
+	ck_assert_uint_eq(sums.verdicts[BLAME_NONE][WHY_IDLE], 1);
+	ck_assert_mem_eq(sums.verdicts, survey_sums[0].verdicts, sizeof(sums.verdicts));
+	pair_records_free(records, count);
+}
+END_TEST
+
+START_TEST(pair_that_ends_during_a_survey_is_counted_once)
+{
+	struct relay_record sums = {0};
+	struct report_part part = {.relays = &sums};
+	int client[3];
+
+	begin(NULL);
+	for (int i = 0; i < 3; i++) {
+		client[i] = join();
+		meet_open(target);
+	}
+	ck_assert_int_eq(pair_survey_begin(&set, clock_ms(), REPORT_SUMS, &part), 0);
+	ck_assert(pair_survey_measure(&set, 1));
+	reset(client[2]); /* asked about already */
+	reset(client[1]); /* the next one */
+	LOOP_UNTIL(base, set.count == 1);
+	while (pair_survey_measure(&set, 1))
+		;
+	ck_assert_uint_eq(sums.pairs, 3);
+	ck_assert_uint_eq(pairs_by_verdict(&sums), 3);
 }
 END_TEST
 
@@ -197,9 +272,11 @@ static TCase *dump_case(void)
 	tcase_add_test(tcase, dump_tells_queues_and_states);
 	tcase_add_test(tcase, dump_tells_each_state);
 	tcase_add_test(tcase, sink_queue_of_a_unix_socket_is_unknown);
-	tcase_add_loop_test(tcase, dump_without_memory, 1, 4);
+	tcase_add_loop_test(tcase, dump_without_memory, 1, 3);
 	tcase_add_test(tcase, dump_of_nothing);
 	tcase_add_test(tcase, living_pairs_are_counted_for_their_relay);
+	tcase_add_test(tcase, sums_are_those_of_the_records);
+	tcase_add_test(tcase, pair_that_ends_during_a_survey_is_counted_once);
 	tcase_add_test(tcase, dump_is_given_up_with_the_set);
 	return tcase;
 }

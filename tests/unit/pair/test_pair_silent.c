@@ -112,7 +112,7 @@ START_TEST(silent_client_has_a_state_of_its_own)
 	int client = join_silent(TEXTS(ON_DATA));
 
 	ck_assert_int_lt(client, 1000);
-	records = pair_survey_begin(&set, clock_ms(), &count);
+	records = begin_survey(&count);
 	ck_assert(!pair_survey_measure(&set, count));
 	ck_assert_int_eq(records[0].state, STATE_WAITING);
 	ck_assert_ptr_null(records[0].target.first);

@@ -9,6 +9,7 @@
 #include "pair/pair_stage.h"
 
 #define WORTH_A_LOOK 65536
+#define LONG_AGO_US  600000000
 
 static unsigned asked;
 static bool gone; /* the client has left unanswered for long what it was sent */
@@ -374,6 +375,84 @@ START_TEST(reset_tells_nothing_of_what_was_on_its_way)
 }
 END_TEST
 
+static struct verdict brief_verdict(struct pair *pair)
+{
+	return pair_verdict(pair, (struct cpu_use){0});
+}
+
+/* All is acknowledged after a moment. Then nothing changes that the kernel could tell of. */
+START_TEST(pair_that_rests_is_asked_about_once)
+{
+	struct verdict verdict;
+	struct pair *pair;
+	uint64_t sent = 0;
+	int client, server;
+
+	begin(NULL);
+	client = join();
+	server = meet_open(target);
+	pair = only_pair();
+	relay_bytes(client, server, &sent, 10);
+	asked = 0;
+	brief_verdict(pair); /* the target owes an answer */
+	ck_assert_uint_eq(asked, 2);
+	pair->waits.noted -= LONG_AGO_US;
+	be_quiet_since(pair, LONG_AGO_US / 1000);
+	pair->target.owing_since = pair->client.from.last_progress;
+	LOOP_UNTIL(base, stream_unacknowledged(pair->target.fd) == 0);
+	asked = 0;
+	verdict = brief_verdict(pair);
+	ck_assert_int_eq(verdict.slow, BLAME_NONE);
+	ck_assert_uint_eq(asked, 2); /* it might have left something unanswered */
+	verdict = brief_verdict(pair);
+	ck_assert_int_eq(verdict.slow, BLAME_NONE);
+	ck_assert_uint_eq(asked, 2);
+	relay_bytes(client, server, &sent, 10);
+	brief_verdict(pair);
+	ck_assert_uint_eq(asked, 4);
+}
+END_TEST
+
+START_TEST(pair_without_a_target_is_not_asked_about)
+{
+	struct verdict verdict;
+
+	open_relay(TEXTS(relays_address(silent())), NULL);
+	join();
+	asked = 0;
+	verdict = brief_verdict(only_pair());
+	ck_assert_int_eq(verdict.slow, BLAME_TARGET);
+	ck_assert_int_eq(verdict.why, WHY_CONNECTING);
+	ck_assert_uint_eq(asked, 0);
+}
+END_TEST
+
+/* It rests, but what it was sent is still on its way. */
+START_TEST(kernel_holds_something_for_a_pair_that_rests)
+{
+	struct verdict brief, full;
+	struct pair *pair;
+	int client;
+
+	begin(TEXTS("high_watermark=16M"));
+	client = join();
+	meet_open(target);
+	pair = only_pair();
+	for (uint64_t i = 0; pair->client.from.queued == 0; i++) {
+		loop_send(client, i * 1000, 1000);
+		event_base_loop(base, EVLOOP_NONBLOCK);
+	}
+	LOOP_UNTIL(base, pair_verdict(pair, (struct cpu_use){0}).why == WHY_READING);
+	pair->waits = (struct waits){.noted = pair->waits.noted - LONG_AGO_US};
+	asked = 0;
+	brief = brief_verdict(pair);
+	ck_assert_uint_eq(asked, 2);
+	full = dump_newest().verdict;
+	ck_assert_int_eq(brief.slow, full.slow);
+	ck_assert_int_eq(brief.why, full.why);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("pair_verdict");
@@ -392,6 +471,9 @@ int main(void)
 	tcase_add_test(tcase, life_is_not_judged_while_a_peer_may_be_gone);
 	tcase_add_test(tcase, worker_without_cpu_to_spare_was_waited_for);
 	tcase_add_test(tcase, reset_tells_nothing_of_what_was_on_its_way);
+	tcase_add_test(tcase, pair_that_rests_is_asked_about_once);
+	tcase_add_test(tcase, pair_without_a_target_is_not_asked_about);
+	tcase_add_test(tcase, kernel_holds_something_for_a_pair_that_rests);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
 }

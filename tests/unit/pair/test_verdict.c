@@ -80,7 +80,29 @@ static void leave_unanswered(enum side side, uint64_t ms, uint64_t tries)
 	now(side)->tries = tries;
 }
 
-#define EXPECT(slow, why) assert_verdict(verdict_judge(&evidence), BLAME_##slow, WHY_##why)
+static bool holds_something(enum side side)
+{
+	return evidence.side[side].unanswered_ms > 0 || (now(side)->known && now(side)->unacknowledged > 0);
+}
+
+/* And whatever is certain is so without TCP, too. */
+static void expect(enum blame slow, enum why why)
+{
+	const struct evidence all = evidence;
+
+	assert_verdict(verdict_judge(&evidence), slow, why);
+	if (!verdict_is_certain(&evidence) || holds_something(SIDE_CLIENT) || holds_something(SIDE_TARGET))
+		return;
+	for (enum side side = SIDE_CLIENT; side < SIDES; side++) {
+		memset(now(side), 0xff, sizeof(struct tcp_state));
+		now(side)->known = false;
+		memset(lately(side), 0xff, sizeof(struct tcp_change));
+	}
+	assert_verdict(verdict_judge(&evidence), slow, why);
+	evidence = all;
+}
+
+#define EXPECT(slow, why) expect(BLAME_##slow, WHY_##why)
 #define EXPECT_NOBODY()   EXPECT(NONE, IDLE)
 
 START_TEST(pair_without_a_target)
@@ -436,8 +458,14 @@ START_TEST(long_silence_is_idleness)
 	evidence.window.length = 10 * SECOND;
 	fall_silent(SIDE_TARGET, 10 * SECOND);
 	EXPECT_NOBODY();
+	ck_assert(verdict_is_certain(&evidence));
+	evidence.window.held[UPLOAD][HOLD_HIGH] = 5 * SECOND; /* only TCP tells whether by its sink */
+	EXPECT_NOBODY();
+	ck_assert(!verdict_is_certain(&evidence));
+	evidence.window.held[UPLOAD][HOLD_HIGH] = 0;
 	evidence.window.longest_gap[SIDE_CLIENT] = 5 * SECOND; /* it has often been thinking for so long */
 	EXPECT(CLIENT, THINKING);
+	ck_assert(!verdict_is_certain(&evidence));
 	evidence.window.longest_gap[SIDE_CLIENT]--;
 	EXPECT_NOBODY();
 	evidence.window.longest_gap[SIDE_TARGET] = 5 * SECOND;

@@ -585,38 +585,26 @@ START_TEST(counters_add_up)
 }
 END_TEST
 
-static struct pair_record queued_pair(uint64_t up, uint64_t down, enum blame slow, enum why why)
+START_TEST(queues_and_verdicts_of_workers_add_up)
 {
-	return (struct pair_record){
-	        .relay_number = 1,
-	        .flow = {{.queued = up}, {.queued = down}},
-	        .verdict = {slow, why},
-	};
-}
-
-static void fill_pairs(struct report_part *part, size_t count, const struct pair_record *pairs)
-{
-	part->relays = calloc(2, sizeof(*part->relays));
-	part->pairs = calloc(count, sizeof(*pairs));
-	ck_assert(part->relays && part->pairs);
-	memcpy(part->pairs, pairs, count * sizeof(*pairs));
-	part->pair_count = count;
-}
-
-START_TEST(queues_and_verdicts_of_pairs_add_up)
-{
-	const struct pair_record some[] = {queued_pair(5, 1, BLAME_CLIENT, WHY_READING),
-	                                   queued_pair(7, 2, BLAME_CLIENT, WHY_PATH)};
-	const struct pair_record others[] = {queued_pair(6, 9, BLAME_TARGET, WHY_ANSWER),
-	                                     queued_pair(0, 4, BLAME_CLIENT, WHY_PATH)};
 	struct label *name = label_new("db");
 	struct report *report = report_new(1, 2);
 	const struct relay_record *sum = report->relays;
 
 	report_add_relay(report, name, 1, limits);
 	label_put(name);
-	fill_pairs(&report->parts[0], 2, some);
-	fill_pairs(&report->parts[1], 2, others);
+	fill_part(&report->parts[0], 1);
+	report->parts[0].relays[1].queued[UPLOAD] = 12;
+	report->parts[0].relays[1].longest[UPLOAD] = 7;
+	report->parts[0].relays[1].verdicts[BLAME_CLIENT][WHY_READING] = 1;
+	report->parts[0].relays[1].verdicts[BLAME_CLIENT][WHY_PATH] = 1;
+	fill_part(&report->parts[1], 1);
+	report->parts[1].relays[1].queued[UPLOAD] = 6;
+	report->parts[1].relays[1].queued[DOWNLOAD] = 16;
+	report->parts[1].relays[1].longest[UPLOAD] = 6;
+	report->parts[1].relays[1].longest[DOWNLOAD] = 9;
+	report->parts[1].relays[1].verdicts[BLAME_CLIENT][WHY_PATH] = 1;
+	report->parts[1].relays[1].verdicts[BLAME_TARGET][WHY_ANSWER] = 1;
 	report_sum(report);
 	ck_assert_uint_eq(sum->queued[UPLOAD], 18);
 	ck_assert_uint_eq(sum->queued[DOWNLOAD], 16);
@@ -901,7 +889,7 @@ int main(void)
 	tcase_add_test(records, test_out_of_memory);
 	tcase_add_test(records, test_full_disk);
 	tcase_add_test(records, counters_add_up);
-	tcase_add_test(records, queues_and_verdicts_of_pairs_add_up);
+	tcase_add_test(records, queues_and_verdicts_of_workers_add_up);
 	tcase_add_test(records, removed_relay_is_reported_while_it_has_pairs);
 	suite_add_tcase(suite, records);
 

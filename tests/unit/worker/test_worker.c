@@ -215,7 +215,7 @@ static uint64_t report(void)
 
 	memset(answers.states, 0, sizeof(answers.states));
 	answers.accepted = answers.pairs = 0;
-	order_all(WORKER_REPORT);
+	order_all(WORKER_REPORT_PAIRS);
 	wait_for(&answers.reported, reported + WORKERS);
 	return answers.pairs;
 }
@@ -288,7 +288,7 @@ START_TEST(dumps_beside_coming_and_going_clients)
 		unsigned reported = answers.reported;
 
 		client = join(&server);
-		order_all(WORKER_REPORT);
+		order_all(WORKER_REPORT_PAIRS);
 		shutdown(client, SHUT_WR);
 		shutdown(server, SHUT_WR);
 		wait_for(&answers.reported, reported + WORKERS);
@@ -437,7 +437,7 @@ END_TEST
 START_TEST(orders_before_the_start_are_carried_out)
 {
 	drain();
-	order_all(WORKER_REPORT);
+	order_all(WORKER_REPORT_PAIRS);
 	start();
 	wait_for(&answers.drained, WORKERS);
 	wait_for(&answers.reported, WORKERS);
@@ -528,7 +528,7 @@ static void pass_often(void)
 	for (unsigned i = 0; i < MANY; i++) {
 		unsigned reported = answers.reported;
 
-		worker_order(worker[0], WORKER_REPORT);
+		worker_order(worker[0], WORKER_REPORT_PAIRS);
 		wait_for(&answers.reported, reported + 1);
 	}
 }
@@ -692,7 +692,7 @@ END_TEST
  */
 START_TEST(stop_with_a_dump_under_way)
 {
-	order_all(WORKER_REPORT);
+	order_all(WORKER_REPORT_PAIRS);
 	order_all(WORKER_STOP);
 	start();
 	stop();
