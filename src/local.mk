@@ -214,6 +214,7 @@ src_libweir_a_SOURCES += \
 	src/daemon/http_answer.c \
 	src/daemon/http_clients.c \
 	src/daemon/http_host.c src/daemon/http_host.h \
+	src/daemon/http_library.c src/daemon/http_library.h \
 	src/daemon/http_private.h \
 	src/daemon/http_texts.c \
 	src/daemon/http_thread.c src/daemon/http_thread.h \
@@ -223,7 +224,7 @@ else
 src_libweir_a_SOURCES += src/daemon/http_absent.c
 endif
 
-WEIR_LIBS = src/libweir.a $(LIBEVENT_LIBS) $(INIH_LIBS) $(JANSSON_LIBS) $(SYSTEMD_LIBS) $(MICROHTTPD_LIBS)
+WEIR_LIBS = src/libweir.a $(LIBEVENT_LIBS) $(INIH_LIBS) $(JANSSON_LIBS) $(SYSTEMD_LIBS)
 
 weir_SOURCES = src/main.c
 weir_LDADD = $(WEIR_LIBS)

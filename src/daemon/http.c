@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mailbox.h"
 #include "base/units.h"
+#include "daemon/http_library.h"
 #include "daemon/http_thread.h"
 #include "relay/entrance.h"
 #include "relay/entrance_state.h"
@@ -68,17 +69,21 @@ void http_free(struct http *http)
 	free(http);
 }
 
+static int make_thread(struct http *http)
+{
+	int error = http_library_load();
+
+	if (!error && http->wants.fd < 0)
+		error = mailbox_open(&http->wants, http->base, take_want, http);
+	if (error)
+		return error;
+	http->thread = http_thread_new(&limits, &http->wants, http->want_messages);
+	return http->thread ? 0 : -ENOMEM;
+}
+
 static int start_thread(struct http *http)
 {
-	int error = 0;
-
-	if (http->thread)
-		return 0;
-	if (http->wants.fd < 0)
-		error = mailbox_open(&http->wants, http->base, take_want, http);
-	if (!error)
-		http->thread = http_thread_new(&limits, &http->wants, http->want_messages);
-	return http->thread ? 0 : -ENOMEM;
+	return http->thread ? 0 : make_thread(http);
 }
 
 /* ---- where to listen ---- */
@@ -162,10 +167,20 @@ static int prepare_address(struct http *http, const struct address *address)
 	return prepare_entrance(http, keys, count, &address->access);
 }
 
+static void complain(const struct address *address, int error)
+{
+	char text[ADDRESS_TEXT_MAX];
+
+	if (error == -ELIBACC)
+		log_error("http_listen: cannot load %s", MICROHTTPD_LIBRARY);
+	else
+		log_error("http_listen: cannot listen on %s: %s", address_format(address, text),
+		          strerror(-error));
+}
+
 int http_prepare(struct http *http, const struct config_global *global)
 {
 	const struct address *address = &global->http_listen;
-	char text[ADDRESS_TEXT_MAX];
 	int error = 0;
 
 	if (!http)
@@ -176,8 +191,7 @@ int http_prepare(struct http *http, const struct config_global *global)
 	else
 		http->moves = http->current;
 	if (error)
-		log_error("http_listen: cannot listen on %s: %s", address_format(address, text),
-		          strerror(-error));
+		complain(address, error);
 	return error;
 }
 

@@ -30,7 +30,7 @@ bool http_add_headers(struct MHD_Response *response, const char *type, const cha
 	bool added = true;
 
 	for (size_t i = 0; added && i < sizeof(headers) / sizeof(headers[0]); i++)
-		added = MHD_add_response_header(response, headers[i][0], headers[i][1]) == MHD_YES;
+		added = mhd.add_response_header(response, headers[i][0], headers[i][1]) == MHD_YES;
 	return added;
 }
 
@@ -46,15 +46,15 @@ static enum MHD_Result put(const struct http_client *client, unsigned status, co
 {
 	enum MHD_Result result = MHD_NO;
 	/* libmicrohttpd does not change a persistent text, whatever its type says. */
-	struct MHD_Response *response = MHD_create_response_from_buffer(
+	struct MHD_Response *response = mhd.create_response_from_buffer(
 	        fixed->length, (void *)(uintptr_t)fixed->text, MHD_RESPMEM_PERSISTENT);
 
 	if (!response)
 		return MHD_NO;
 	if (http_add_headers(response, fixed->type, fixed->policy) &&
-	    (!fixed->name || MHD_add_response_header(response, fixed->name, fixed->value) == MHD_YES))
-		result = MHD_queue_response(client->connection, status, response);
-	MHD_destroy_response(response);
+	    (!fixed->name || mhd.add_response_header(response, fixed->name, fixed->value) == MHD_YES))
+		result = mhd.queue_response(client->connection, status, response);
+	mhd.destroy_response(response);
 	return result;
 }
 
@@ -87,7 +87,7 @@ static enum MHD_Result fulfil(struct http_client *client, const struct http_wish
 	response = client->waiting == HTTP_IN_VAIN ? NULL : http_texts_get(texts, wish);
 	if (!response)
 		return say_unavailable(client);
-	return MHD_queue_response(client->connection, MHD_HTTP_OK, response);
+	return mhd.queue_response(client->connection, MHD_HTTP_OK, response);
 }
 
 static enum MHD_Result answer_metrics(struct http_client *client)
@@ -99,7 +99,7 @@ static enum MHD_Result answer_metrics(struct http_client *client)
 
 static const char *argument(const struct http_client *client, const char *name)
 {
-	return MHD_lookup_connection_value(client->connection, MHD_GET_ARGUMENT_KIND, name);
+	return mhd.lookup_connection_value(client->connection, MHD_GET_ARGUMENT_KIND, name);
 }
 
 static enum MHD_Result answer_report(struct http_client *client)
@@ -167,9 +167,9 @@ enum MHD_Result http_answer(void *arg, struct MHD_Connection *connection, const 
                             const char *version, const char *body, size_t *body_size, void **context)
 {
 	struct http_client *client =
-	        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+	        mhd.get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
 
-	const char *host = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
+	const char *host = mhd.lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
 
 	(void)arg;
 	(void)body;

@@ -42,7 +42,7 @@ void http_clients_note(void *arg, struct MHD_Connection *connection, void **cont
 
 	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
 		const union MHD_ConnectionInfo *info =
-		        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+		        mhd.get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 
 		thread->clients++;
 		*context = add(thread, connection, info->connect_fd);
@@ -63,7 +63,7 @@ static void tell(struct http_client *client, enum http_waiting what)
 	client->waiting = what;
 	if (timers_set(&client->thread->timers, &client->timer, client->until) < 0)
 		stream_cut(client->fd);
-	MHD_resume_connection(client->connection);
+	mhd.resume_connection(client->connection);
 }
 
 void http_client_time_out(struct timer *timer)
@@ -96,7 +96,7 @@ void http_client_wait(struct http_client *client, enum report_depth depth)
 	/* It has a place already. */
 	(void)timers_set(&thread->timers, &client->timer,
 	                 min_u64(client->until, clock_ms() + thread->limits.wait_ms));
-	MHD_suspend_connection(client->connection);
+	mhd.suspend_connection(client->connection);
 	if (is_wanted(thread, depth))
 		return;
 	http_texts_take(&thread->texts, NULL); /* it does not do, and there is to be one at a time */

@@ -10,9 +10,9 @@
 #include "base/timers.h"
 #include "config/settings.h"
 #include "daemon/http.h"
+#include "daemon/http_library.h"
 #include "daemon/http_thread.h"
 
-#include <microhttpd.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>

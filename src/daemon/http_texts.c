@@ -20,7 +20,7 @@ struct body {
 static void drop_texts(struct http_texts *texts)
 {
 	while (texts->count > 0)
-		MHD_destroy_response(texts->list[--texts->count].response);
+		mhd.destroy_response(texts->list[--texts->count].response);
 }
 
 void http_texts_take(struct http_texts *texts, struct report *report)
@@ -80,7 +80,7 @@ static struct MHD_Response *make_response(struct body *body, enum http_form form
 	struct MHD_Response *response;
 
 	body->texts->bytes += body->length;
-	response = MHD_create_response_from_buffer_with_free_callback_cls(body->length, body->text, free_body,
+	response = mhd.create_response_from_buffer_with_free_callback_cls(body->length, body->text, free_body,
 	                                                                  body);
 	if (!response) {
 		free_body(body);
@@ -88,7 +88,7 @@ static struct MHD_Response *make_response(struct body *body, enum http_form form
 	}
 	if (http_add_headers(response, types[form], NULL))
 		return response;
-	MHD_destroy_response(response);
+	mhd.destroy_response(response);
 	return NULL;
 }
 
@@ -115,7 +115,7 @@ static bool is_same(const struct http_wish *a, const struct http_wish *b)
 static void keep(struct http_texts *texts, const struct http_wish *wish, struct MHD_Response *response)
 {
 	if (texts->count == HTTP_TEXTS) {
-		MHD_destroy_response(texts->list[0].response);
+		mhd.destroy_response(texts->list[0].response);
 		memmove(&texts->list[0], &texts->list[1], --texts->count * sizeof(texts->list[0]));
 	}
 	texts->list[texts->count].wish = *wish;

@@ -33,8 +33,8 @@ void http_thread_run(struct http_thread *thread)
 {
 	MHD_UNSIGNED_LONG_LONG milliseconds;
 
-	MHD_run(thread->daemon);
-	if (MHD_get_timeout(thread->daemon, &milliseconds) == MHD_YES)
+	mhd.run(thread->daemon);
+	if (mhd.get_timeout(thread->daemon, &milliseconds) == MHD_YES)
 		evloop_set_timer(thread->later, milliseconds);
 	else
 		event_del(thread->later);
@@ -50,14 +50,14 @@ static size_t unescape(void *arg, struct MHD_Connection *connection, char *text)
 {
 	(void)arg;
 	(void)connection;
-	return strstr(text, "%00") ? strlen(text) : MHD_http_unescape(text);
+	return strstr(text, "%00") ? strlen(text) : mhd.http_unescape(text);
 }
 
 static int start_daemon(struct http_thread *thread)
 {
 	const union MHD_DaemonInfo *info;
 
-	thread->daemon = MHD_start_daemon(
+	thread->daemon = mhd.start_daemon(
 	        MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
 	        http_answer, thread, MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_CLIENTS_MAX,
 	        MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)HTTP_CLIENTS_PER_ADDRESS,
@@ -66,7 +66,7 @@ static int start_daemon(struct http_thread *thread)
 	        MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_END);
 	if (!thread->daemon)
 		return -ENOMEM;
-	info = MHD_get_daemon_info(thread->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+	info = mhd.get_daemon_info(thread->daemon, MHD_DAEMON_INFO_EPOLL_FD);
 	thread->ready = event_new(thread->base, info->epoll_fd, EV_READ | EV_PERSIST, on_ready, thread);
 	thread->later = event_new(thread->base, -1, 0, on_ready, thread);
 	if (!thread->ready || event_add(thread->ready, NULL) < 0)
@@ -119,7 +119,7 @@ static socklen_t length_of(const union client_address *client)
 static void add(struct http_thread *thread, int fd, const union client_address *client)
 {
 	stream_keep(fd);
-	(void)MHD_add_connection(thread->daemon, fd, &client->any, length_of(client));
+	(void)mhd.add_connection(thread->daemon, fd, &client->any, length_of(client));
 }
 
 /* False: there is no more to accept now. */
@@ -318,7 +318,7 @@ static void stop_daemon(struct http_thread *thread)
 	evloop_free_event(thread->later);
 	http_clients_tell(thread, true);
 	if (thread->daemon)
-		MHD_stop_daemon(thread->daemon);
+		mhd.stop_daemon(thread->daemon);
 	http_texts_take(&thread->texts, NULL);
 }
 

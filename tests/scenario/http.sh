@@ -235,6 +235,7 @@ reloads() {
 	target -s echo
 	serve_at none
 	reload_start 1
+	! grep libmicrohttpd "/proc/$WEIR_PID/maps" || fail "the library is loaded for nobody"
 	serve_at 127.0.0.9:0
 	reload
 	first=$(web)
@@ -269,5 +270,19 @@ reloads() {
 	expect_entrances 1
 }
 beside "reloads" reloads
+
+# An empty file is found before the library.
+without_library() {
+	local name
+	served || skip "no libmicrohttpd, no curl or no python3"
+	name=$(grep -aom1 'libmicrohttpd\.so[.0-9]*' "$WEIR")
+	mkdir lib
+	: >"lib/$name"
+	EXPECT_LOG="cannot load $name\|cannot start: "
+	LD_LIBRARY_PATH="$PWD/lib" weir_launch -l 127.0.0.1:0 -T 127.0.0.1:1 -o http_listen="$HTTP"
+	weir_expect_status 1
+	log_has "http_listen: cannot load $name" || fail "another reason"
+}
+beside "without the library" without_library
 
 finish

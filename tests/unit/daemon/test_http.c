@@ -4,6 +4,7 @@
 #include "base/mailbox.h"
 #include "daemon/http.h"
 #include "daemon/http_host.h"
+#include "daemon/http_library.h"
 #include "daemon/http_thread.h"
 
 #include "handing_over.h"
@@ -87,6 +88,7 @@ static void setup(void)
 {
 	wanted = wanted_pairs = 0;
 	base = event_base_new();
+	ck_assert_int_eq(http_library_load(), 0);
 	wants = (struct mailbox){.fd = -1};
 	ck_assert_int_eq(mailbox_open(&wants, base, take_want, NULL), 0);
 	start(LONG_MS, LONG_MS);
