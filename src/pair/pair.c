@@ -124,8 +124,8 @@ static void close_pair(struct pair *pair, enum reason reason)
 /* ---- settling ---- */
 
 /*
- * While both flows run, more bytes bring forward nothing of what pair_arm_timer looks at, except for the first
- * that a peer owes an acknowledgement for.
+ * While both flows run, more bytes bring forward nothing of what pair_arm_timer looks at, except for the
+ * first that a peer owes an acknowledgement for.
  */
 static void note_steady(struct pair *pair)
 {

@@ -23,7 +23,9 @@ STAILQ_HEAD(newcomers_kept, newcomer_kept);
  */
 int newcomers_restore(struct newcomers_kept *kept, const struct generations *generations, struct slots *slots,
                       struct state_reader *reader);
-/* Each on the worker that it waited for, modulo the workers, whose pairs set_of tells. handover may be NULL. */
+/*
+ * Each on the worker that it waited for, modulo the workers, whose pairs set_of tells. handover may be NULL.
+ */
 void newcomers_begin(struct newcomers_kept *kept, struct handover *handover, unsigned workers,
                      struct pair_set *(*set_of)(void *arg, unsigned worker), void *arg);
 

@@ -6,7 +6,7 @@
 
 /* Listens for all kinds, and prints where. */
 void hosts_set_up(void);
-/* Those of kinds that wait for their targets: "late" accepts now, or does not; "held" listens, or does not. */
+/* Those of kinds that wait for their targets: "late" accepts now or not; "held" listens or not. */
 void hosts_open(bool open);
 
 /* Called by hosts: the first bytes of a connection, which is the callee's now, have told a pair's number. */

@@ -1,8 +1,9 @@
 /*
  * passengers
  *
- * Holds many pairs through a relay, clients and targets in one process, while the relay's program is replaced;
- * judges every byte and every end, and how long all this was silent. It is told what to do by lines:
+ * Holds many pairs through a relay, clients and targets in one process, while the relay's program is
+ * replaced; judges every byte and every end, and how long all this was silent. It is told what to do by
+ * lines:
  *
  *   relay KIND ADDRESS...  clients of this kind connect there, in turn; kinds without it are left out
  *   begin PAIRS            they come
