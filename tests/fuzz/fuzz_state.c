@@ -5,8 +5,10 @@
 #include "build_config.h"
 
 #include "base/evloop.h"
+#include "base/log.h"
 #include "daemon/names_state.h"
 #include "fuzz.h"
+#include "fuzz_pairs.h"
 #include "relay/standing_state.h"
 
 #include <errno.h>
@@ -69,6 +71,7 @@ static void prepare(void)
 {
 	if (memory >= 0)
 		return;
+	log_set_level(LOG_LEVEL_ERROR);
 	memory = memfd_create("state", MFD_CLOEXEC);
 	base = evloop_new();
 	lookups = lookups_new(base, look_up_nothing, NULL);
@@ -156,26 +159,30 @@ static void take_rooms(struct state_reader *reader, struct standings *standings,
 			require_told(reader, names_restore(resolver, reader));
 		else if (strcmp(state_peek(reader), "passed") == 0)
 			require_told(reader, activation_restore(activation, reader));
+		else if (fuzz_pairs_come(reader))
+			fuzz_take_pairs(reader);
 		else
 			state_skip(reader);
 		fuzz_require(reader->next > before || state_error(reader));
 	}
 }
 
-static bool says_rehearsal(const uint8_t *data, size_t size)
+static bool has(const uint8_t *data, size_t size, const char *word)
 {
-	return memmem(data, size, "rehearsal=1", strlen("rehearsal=1")) != NULL;
+	return memmem(data, size, word, strlen(word)) != NULL;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct inheritance *inheritance = inheritance_new(says_rehearsal(data, size));
+	struct inheritance *inheritance = inheritance_new(has(data, size, "rehearsal=1"));
 	struct activation activation = {.sockets = NULL};
 	struct standings *standings = standings_new(2, NULL);
 	struct resolver *resolver;
 	struct state_reader reader;
 
 	prepare();
+	if (has(data, size, "pair "))
+		fuzz_inherit();
 	resolver = resolver_new(base, lookups);
 	fuzz_require(inheritance && standings && resolver);
 	state_reader_init(&reader, inheritance, data, size);
@@ -184,5 +191,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	standings_free(standings);
 	activation_deinit(&activation);
 	inheritance_free(inheritance);
+	fuzz_close_inherited();
 	return 0;
 }
