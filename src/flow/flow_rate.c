@@ -204,10 +204,8 @@ struct rate_state {
 	int64_t line;             /* of its own rate */
 };
 
-#if __SIZEOF_POINTER__ == 8
-_Static_assert(sizeof(struct rate_share) == 56, "save the new field of struct rate_share");
-_Static_assert(sizeof(struct flow_rate) == 216, "save the new field of struct flow_rate, or say why not");
-#endif
+STATE_COVERS(struct rate_share, 56);
+STATE_COVERS(struct flow_rate, 216);
 
 #define SHARE_FIELDS(share)                                                                                  \
 	STATE_NAMED(#share "_left", struct rate_state, share.left, STATE_U64),                               \

@@ -18,10 +18,8 @@ struct flow_state {
  * A new field of struct flow has to be saved here, unless it is found out again: events and turns are, from
  * the rest.
  */
-#if __SIZEOF_POINTER__ == 8
-_Static_assert(sizeof(struct flow) == 168, "save the new field of struct flow, or say here why not");
-_Static_assert(sizeof(struct flow_pauses) == 32, "save the new field of struct flow_pauses");
-#endif
+STATE_COVERS(struct flow, 168);
+STATE_COVERS(struct flow_pauses, 32);
 
 #define FLOW_FIELD(member, type) STATE_NAMED(#member, struct flow_state, flow.member, type)
 

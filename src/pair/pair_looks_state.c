@@ -7,9 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#if __SIZEOF_POINTER__ == 8
-_Static_assert(sizeof(struct pair_looks) == 232, "save the new field of struct pair_looks");
-#endif
+STATE_COVERS(struct pair_looks, 232);
 
 #define SIDE_FIELDS(look, number)                                                                            \
 	STATE_NAMED(#look #number "_acknowledged", struct pair_looks, look.side[number].acknowledged,        \

@@ -30,9 +30,7 @@ static const struct state_field pace_fields[] = {
 };
 static const struct state_kind pace_kind = STATE_KIND("pace", struct sink_pace, pace_fields);
 
-#if __SIZEOF_POINTER__ == 8
-_Static_assert(sizeof(struct sink_pace) == 24, "save the new field of struct sink_pace");
-#endif
+STATE_COVERS(struct sink_pace, 24);
 
 /* ---- saving ---- */
 

@@ -49,9 +49,7 @@ static const struct state_field seeking_fields[] = {
 };
 static const struct state_kind seeking_kind = STATE_KIND("seeking", struct seeking_state, seeking_fields);
 
-#if __SIZEOF_POINTER__ == 8
-_Static_assert(sizeof(struct arrival) == 72, "save the new field of struct arrival");
-#endif
+STATE_COVERS(struct arrival, 72);
 
 /* ---- the header ---- */
 

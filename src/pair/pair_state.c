@@ -33,10 +33,8 @@ struct saved_pair {
  * in pair_open_state.c for those after it. Not saved: what only lists and events have, the place in a
  * survey, and what makes pair_settle end the pair at once, as turned_away.
  */
-#if __SIZEOF_POINTER__ == 8
-_Static_assert(sizeof(struct pair) - sizeof(struct waits) == 640, "save the new field of struct pair");
-_Static_assert(sizeof(struct peer) == 208, "save the new field of struct peer");
-#endif
+STATE_COVERS(char[sizeof(struct pair) - sizeof(struct waits)], 640);
+STATE_COVERS(struct peer, 208);
 
 #define PEER_FIELDS(peer)                                                                                    \
 	STATE_NAMED(#peer "_fd", struct saved_pair, peer.fd, STATE_SOCKET),                                  \

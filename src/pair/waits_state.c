@@ -14,8 +14,8 @@ struct saved_waits {
 };
 
 /* A new field has to be saved here. */
-_Static_assert(sizeof(struct waits) == 192, "save the new field of struct waits");
-_Static_assert(sizeof(struct wait_bucket) == 52, "save the new field of struct wait_bucket");
+STATE_COVERS(struct waits, 192);
+STATE_COVERS(struct wait_bucket, 52);
 
 #define BUCKET_FIELDS(bucket)                                                                                \
 	STATE_NAMED(#bucket "_length", struct saved_waits, bucket.length, STATE_U32),                        \

@@ -6,9 +6,7 @@
 
 #include <stdio.h>
 
-#if __SIZEOF_POINTER__ == 8
-_Static_assert(sizeof(struct admission) == 48, "save the new field of struct admission");
-#endif
+STATE_COVERS(struct admission, 48);
 
 void admission_save(const struct admission *ticket, struct admission_state *state)
 {

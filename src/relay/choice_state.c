@@ -13,9 +13,7 @@ struct choice_state {
 	bool tries;
 };
 
-#if __SIZEOF_POINTER__ == 8
-_Static_assert(sizeof(struct target_choice) == 16, "save the new field of struct target_choice");
-#endif
+STATE_COVERS(struct target_choice, 16);
 
 static const struct state_field choice_fields[] = {
         STATE_FIELD(struct choice_state, target, STATE_TEXT),
