@@ -412,9 +412,10 @@ START_TEST(nobody_is_accepted_during_a_pause)
 }
 END_TEST
 
-static void on_want(void *arg)
+static void on_want(void *arg, enum report_depth depth)
 {
 	(void)arg;
+	(void)depth;
 }
 
 static struct http *make_http(struct config_global *global)
