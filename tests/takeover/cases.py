@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Callable
 
 import carried
+import entrances
 import failures
 from journey import Journey, summary
 
@@ -49,6 +50,11 @@ CASES = [
     Case("four workers become one by a reload", carried.workers_by_reload(4, 1)),
     Case("a changed file", carried.changed_file, part=True),
     Case("an entrance that drains", carried.draining_entrance, part=True),
+    Case("clients come while workers become more and fewer", entrances.newcomers, part=True),
+    Case("HTTP is asked without a break", entrances.scraped),
+    Case("a relay that refuses", entrances.refusing),
+    Case("paths of unix sockets", entrances.paths),
+    Case("sockets of the service manager", entrances.passed_sockets),
     Case("the service manager", carried.manager, part=True),
     Case("TERM after a takeover, USR2 after TERM", carried.stop_after),
     Case("USR2 in the start", carried.in_the_start),

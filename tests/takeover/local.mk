@@ -15,6 +15,7 @@ EXTRA_DIST += \
 	tests/takeover/carriage.py \
 	tests/takeover/carried.py \
 	tests/takeover/cases.py \
+	tests/takeover/entrances.py \
 	tests/takeover/failures.py \
 	tests/takeover/journey.py \
 	tests/takeover/plain.py \
