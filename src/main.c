@@ -251,6 +251,19 @@ static void open_standard_fds(void)
 		close(fd);
 }
 
+/*
+ * What loaded in the rehearsal may not do so any more: a folder or a user may be gone. No pair is to end for
+ * that, so the settings before hold, until a reload succeeds.
+ */
+static struct config *load_or_keep(struct command *command, int *status)
+{
+	struct handed_over *handed = &command->handed;
+	struct config *config = load(command, status);
+
+	handed->outdated = !config && handed_over_any(handed) && !handed->rehearsal;
+	return handed->outdated ? handed_over_config(handed) : config;
+}
+
 /* What the program before this one has read stands for the file. */
 static void take_over(struct command *command)
 {
@@ -285,7 +298,7 @@ int main(int argc, char **argv)
 		signals_restore(&before);
 	if (command.action == ACTION_TOP)
 		return run_top(&command);
-	config = load(&command, &status);
+	config = load_or_keep(&command, &status);
 	command.request.text = NULL; /* a reload reads the file again */
 	if (config)
 		status = act(&command, config);

@@ -267,6 +267,7 @@ int daemon_run(struct config *config, const struct config_request *request, stru
 	                        .request = request,
 	                        .program = program,
 	                        .handed = handed,
+	                        .outdated = handed->outdated,
 	                        .takes_over = handed_over_any(handed),
 	                        .answers = {.fd = -1},
 	                        .gone = {.fd = -1},

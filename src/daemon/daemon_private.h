@@ -93,6 +93,7 @@ struct daemon {
 	struct handed_over *handed; /* by the program before this one, if any */
 	struct takeover takeover;   /* by the one after it */
 	struct parking parking;
+	bool outdated;                       /* the file does not say what this runs by; see handed_over.h */
 	bool takes_over;                     /* it has begun with what was handed over */
 	uint64_t parked_us;                  /* clock_us at which the workers of the one before parked */
 	char before[32];                     /* its version */

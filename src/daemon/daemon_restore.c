@@ -249,6 +249,7 @@ void daemon_end_takeover(struct daemon *daemon)
 	service_pet(&daemon->service); /* all workers have just answered */
 	if (daemon->report_wanted)
 		daemon_request_report(daemon);
+	daemon->reload_wanted = daemon->reload_wanted || daemon->outdated;
 	if (generation_is_of(daemon->current, daemon->first))
 		daemon_end_reload(daemon);
 	else

@@ -4,6 +4,7 @@
 
 #include "base/units.h"
 #include "daemon/program.h"
+#include "relay/generations.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -135,4 +136,12 @@ size_t handed_over_size(const struct handed_over *handed)
 	for (size_t i = 0; i < handed->count; i++)
 		size += handed->parts[i].size;
 	return size;
+}
+
+struct config *handed_over_config(const struct handed_over *handed)
+{
+	struct state_reader reader;
+
+	state_reader_init(&reader, NULL, handed->main.start, handed->main.size);
+	return generations_find_config(&reader);
 }

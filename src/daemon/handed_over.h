@@ -13,9 +13,12 @@
 /* How many workers there can have been. */
 #define HANDED_OVER_PARTS_MAX 256
 
+struct config;
+
 struct handed_over {
 	bool rehearsal;
 	bool has_config;           /* there is a file, and config is what it says */
+	bool outdated;             /* that does not load any more, so it is not what this program runs by */
 	struct memory_text config; /* may be empty */
 	struct memory_text main;   /* the state but for what the workers have */
 	struct memory_text *parts; /* of each worker */
@@ -35,6 +38,8 @@ static inline bool handed_over_any(const struct handed_over *handed)
 	return handed->count > 0;
 }
 
+/* The settings that were in force, for when those in config do not load. A reference, or NULL. */
+struct config *handed_over_config(const struct handed_over *handed);
 /* Bytes of the state. */
 size_t handed_over_size(const struct handed_over *handed);
 

@@ -199,3 +199,30 @@ bool generation_is_of(const struct generation *generation, const struct config *
 	free(other);
 	return same;
 }
+
+/* Whether it was taken, and is in force. */
+static bool take_current(struct state_reader *reader)
+{
+	struct generation_state state;
+
+	if (state_is_next(reader, &generation_kind))
+		return state_get(reader, &generation_kind, &state) && state.current;
+	state_skip(reader);
+	return false;
+}
+
+struct config *generations_find_config(struct state_reader *reader)
+{
+	struct config *config = NULL;
+	const char *text;
+	size_t size;
+
+	while (state_peek(reader)) {
+		if (!take_current(reader))
+			continue;
+		text = state_bytes(reader, &size);
+		(void)load(text ? text : "", size, reader, &config);
+		break;
+	}
+	return config;
+}

@@ -50,6 +50,12 @@ int generations_restore(struct generations *generations, const struct generation
 void generations_let_go(struct generations *generations);
 
 /*
+ * The settings of the generation in force, from the beginning of all that was saved. Nothing else is taken. A
+ * reference, or NULL.
+ */
+struct config *generations_find_config(struct state_reader *reader);
+
+/*
  * Whether what a file says now is what the generation was made of, so that there is nothing to reload. False
  * when out of memory, too.
  */

@@ -129,6 +129,24 @@ START_TEST(those_that_live_come_back)
 }
 END_TEST
 
+START_TEST(settings_in_force_can_be_had_alone)
+{
+	struct generation *first = make(TEXTS("idle_timeout=3s")), *second = make(NULL);
+	struct config *config;
+
+	handing_over_begin(&over, _i);
+	generations_save(&generations, second, &over.writer);
+	handing_over_read(&over);
+	config = generations_find_config(&over.reader);
+	ck_assert(generation_is_of(second, config));
+	ck_assert(!generation_is_of(first, config));
+	config_put(config);
+	ck_assert_ptr_null(generations_find_config(&over.reader)); /* there is nothing more */
+	generation_put(first);
+	generation_put(second);
+}
+END_TEST
+
 /* As if each had come into force in turn. */
 START_TEST(newest_one_sets_the_limits_of_a_relay)
 {
@@ -219,6 +237,7 @@ int main(void)
 	tcase_add_test(tcase, they_are_numbered_for_good);
 	tcase_add_test(tcase, what_it_was_made_of_is_recognized);
 	tcase_add_loop_test(tcase, those_that_live_come_back, 0, 2);
+	tcase_add_loop_test(tcase, settings_in_force_can_be_had_alone, 0, 2);
 	tcase_add_test(tcase, newest_one_sets_the_limits_of_a_relay);
 	tcase_add_loop_test(tcase, wrong_records_are_refused, 0, sizeof(wrong) / sizeof(wrong[0]));
 	tcase_add_test(tcase, without_memory_nothing_is_left);
