@@ -199,7 +199,8 @@ void daemon_go_on_reloading(struct daemon *daemon)
 	struct config *config = daemon->loaded;
 	int error;
 
-	if (daemon->reload != RELOAD_WAITING || daemon->refusing || collector_is_asking(daemon->collector))
+	if (daemon->reload != RELOAD_WAITING || daemon->refusing || collector_is_asking(daemon->collector) ||
+	    daemon->takeover.saving)
 		return;
 	daemon->loaded = NULL;
 	daemon->reload = RELOAD_CHANGING;

@@ -87,6 +87,7 @@ static void take_saving(void *arg, bool begins)
 	}
 	standings_release(daemon->standings);
 	readers_resume(&daemon->readers);
+	daemon_go_on_reloading(daemon);
 }
 
 static bool hold(void *arg)

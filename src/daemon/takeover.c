@@ -64,12 +64,19 @@ static void close_state(struct takeover *takeover)
 		close_file(&takeover->files[i]);
 }
 
+/* What a worker that is late still reads must stay as it is. */
+static void leave_saving(struct takeover *takeover)
+{
+	if (!takeover->saving || parking_is_busy(takeover->parts.parking))
+		return;
+	takeover->saving = false;
+	takeover->calls->saving(takeover->arg, false);
+}
+
 static void end_saving(struct takeover *takeover)
 {
 	parking_end(takeover->parts.parking);
-	if (takeover->saving)
-		takeover->calls->saving(takeover->arg, false);
-	takeover->saving = false;
+	leave_saving(takeover);
 }
 
 static void clean_up(struct takeover *takeover)
@@ -179,8 +186,8 @@ static void save(struct takeover *takeover, enum takeover_step step, enum state_
 void takeover_take_saved(struct takeover *takeover, const struct worker_answer *answer)
 {
 	if (!parking_is_in(takeover->parts.parking, answer->round))
-		return;
-	if (answer->error)
+		leave_saving(takeover);
+	else if (answer->error)
 		fail(takeover, "worker %u cannot save its state: %s", answer->worker,
 		     strerror(-answer->error));
 	else if (--takeover->unsaved == 0)
@@ -366,6 +373,8 @@ static void look_for_obstacle(struct takeover *takeover)
 {
 	const char *obstacle = takeover->calls->obstacle(takeover->arg);
 
+	if (takeover->saving)
+		obstacle = "a worker has not saved its state yet, for the attempt before";
 	if (obstacle && is_late(takeover))
 		fail(takeover, "%s", obstacle);
 	else if (obstacle)

@@ -56,7 +56,7 @@ struct takeover_calls {
 	const char *(*obstacle)(void *arg);
 	/* Writes all of the state but what the workers have. */
 	void (*save)(void *arg, struct state_writer *writer);
-	/* The workers begin to save their parts, or have done so. */
+	/* The workers begin to save their parts, or have done so. The latter may come after failed. */
 	void (*saving)(void *arg, bool begins);
 	/* From now on nobody else may begin anything; true once all that would be lost has ended. */
 	bool (*hold)(void *arg);
@@ -88,6 +88,7 @@ struct takeover {
 	void *arg;
 	uint64_t parked_us;               /* clock_us at which the workers were told to park */
 	uint64_t rehearsal_ms, hushed_ms; /* how long that took */
+	bool saving;                      /* workers are; see calls->saving */
 	/* private */
 	enum takeover_step step;
 	struct event *timer;
@@ -99,7 +100,7 @@ struct takeover {
 	unsigned unsaved;                 /* workers that have not answered */
 	uint64_t queued;                  /* bytes, when it was looked last */
 	struct rehearsal *rehearsal;
-	bool saving, held, hushed;
+	bool held, hushed;
 };
 
 /* The caller has filled in parts, calls and arg. 0 or -ENOMEM; takeover_deinit must follow in any case. */

@@ -51,9 +51,27 @@ int parking_enter(struct parking *parking, unsigned worker, struct parking_place
 	if (parking->in_round) {
 		place->file = fcntl(parking->files[worker], F_DUPFD_CLOEXEC, 0);
 		result = place->file < 0 ? -errno : 1;
+		parking->inside += result > 0;
 	}
 	pthread_mutex_unlock(&parking->lock);
 	return result;
+}
+
+void parking_leave(struct parking *parking)
+{
+	pthread_mutex_lock(&parking->lock);
+	parking->inside--;
+	pthread_mutex_unlock(&parking->lock);
+}
+
+bool parking_is_busy(struct parking *parking)
+{
+	bool busy;
+
+	pthread_mutex_lock(&parking->lock);
+	busy = parking->inside > 0;
+	pthread_mutex_unlock(&parking->lock);
+	return busy;
 }
 
 void parking_wait(struct parking *parking, unsigned round)

@@ -17,6 +17,7 @@ struct parking {
 	pthread_cond_t opened; /* the round is over */
 	bool in_round;
 	unsigned round;
+	unsigned inside; /* workers that are saving */
 	enum state_purpose purpose;
 	const int *files;
 };
@@ -31,6 +32,9 @@ void parking_end(struct parking *parking);
 /* Whether an answer that was given in this round still counts. Main thread. */
 bool parking_is_in(const struct parking *parking, unsigned round);
 
+/* Whether a worker is still saving, maybe for a round that is over. Main thread. */
+bool parking_is_busy(struct parking *parking);
+
 /* What a worker is to save. */
 struct parking_place {
 	int file; /* the worker's own */
@@ -40,6 +44,8 @@ struct parking_place {
 
 /* 1: there is something to do; 0: not any more; or -errno. The worker's thread, as the next. */
 int parking_enter(struct parking *parking, unsigned worker, struct parking_place *place);
+/* It has saved. Must follow if there was something to do. */
+void parking_leave(struct parking *parking);
 /* Waits until the round is over. */
 void parking_wait(struct parking *parking, unsigned round);
 

@@ -49,8 +49,10 @@ void worker_save(struct worker *worker)
 
 	if (entered == 0)
 		return;
-	if (place.file >= 0)
+	if (entered > 0) {
 		close(place.file);
+		parking_leave(parking);
+	}
 	worker->saved.round = place.round;
 	worker->saved.error = error;
 	worker_answer(worker, &worker->saved, WORKER_SAVED);

@@ -240,6 +240,7 @@ tests_unit_daemon_test_rehearsal_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_daemon_test_rehearsal_LDADD = $(UNIT_LIBS)
 tests_unit_base_test_memory_file_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_base_test_memory_file_LDADD = $(UNIT_LIBS)
+tests_unit_daemon_test_takeover_SOURCES = tests/unit/daemon/test_takeover.c tests/unit/daemon/workers_stage.c
 tests_unit_daemon_test_takeover_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=execveat,--wrap=memfd_create
 tests_unit_daemon_test_takeover_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_daemon_test_takeover_LDADD = $(UNIT_LIBS)

@@ -6,6 +6,7 @@
 #include "daemon/takeover.h"
 #include "loop.h"
 #include "unit.h"
+#include "workers_stage.h"
 
 #include <signal.h>
 #include <sys/wait.h>
@@ -47,7 +48,6 @@ int __wrap_memfd_create(const char *name, unsigned flags)
 #define BROKEN "echo it is broken >&2; exit 1"
 #define HANGS  "sleep 1000"
 
-static struct event_base *base;
 static struct takeover takeover;
 static struct program program;
 static struct parking parking;
@@ -112,7 +112,7 @@ static void take_failure(void *arg, const char *text)
 {
 	ck_assert_ptr_eq(arg, &base);
 	ck_assert(!takeover_is_under_way(&takeover));
-	ck_assert(!held && !saving);
+	ck_assert(!held);
 	failures++;
 	snprintf(why, sizeof(why), "%s", text);
 }
@@ -132,17 +132,17 @@ static void write_config(void)
 	fclose(out);
 }
 
-static void setup(void)
+static void setup_on(struct event_base *own, struct worker *const *workers, unsigned count)
 {
 	self = getpid();
 	files_left = UINT_MAX;
-	base = evloop_new();
 	program_init(&program, argv);
 	snprintf(program.path, sizeof(program.path), "/bin/sh");
 	write_config();
-	parking_init(&parking);
 	budget_init(&budget, 1 << 30);
-	takeover = (struct takeover){.parts = {.base = base,
+	takeover = (struct takeover){.parts = {.base = own,
+	                                       .workers = workers,
+	                                       .worker_count = count,
 	                                       .program = &program,
 	                                       .file = file,
 	                                       .parking = &parking,
@@ -152,6 +152,13 @@ static void setup(void)
 	                             .calls = &calls,
 	                             .arg = &base};
 	ck_assert_int_eq(takeover_init(&takeover), 0);
+}
+
+static void setup(void)
+{
+	base = evloop_new();
+	parking_init(&parking);
+	setup_on(base, NULL, 0);
 }
 
 static void teardown(void)
@@ -361,6 +368,86 @@ START_TEST(the_same_program_is_told_from_another)
 }
 END_TEST
 
+/* ---- workers ---- */
+
+static void take_answer(void *arg, struct message *message)
+{
+	const struct worker_answer *answer = (const struct worker_answer *)message;
+
+	(void)arg;
+	if (answer->what == WORKER_SAVED)
+		takeover_take_saved(&takeover, answer);
+}
+
+/* The main base is that of the workers' stage. */
+static void setup_workers(void)
+{
+	workers_begin(2, take_answer);
+	parking_init(&parking);
+	context.parking = &parking;
+	context.standings = standings_new(2, NULL);
+	workers_make();
+	setup_on(base, worker, 2);
+}
+
+static void teardown_workers(void)
+{
+	takeover_deinit(&takeover);
+	workers_stop();
+	standings_free(context.standings);
+	parking_deinit(&parking);
+	workers_end();
+}
+
+START_TEST(workers_save_and_go_on)
+{
+	workers_start(0);
+	workers_start(1);
+	exec_fails = true;
+	fail_with(GOOD);
+	ck_assert_str_eq(why, "the program cannot be executed: Cannot allocate memory");
+	ck_assert_uint_eq(saves, 2);
+	ck_assert(!saving);
+	worker_order(worker[0], WORKER_ALIVE);
+	LOOP_UNTIL(base, worker_has_taken(worker[0], WORKER_ALIVE));
+}
+END_TEST
+
+START_TEST(a_worker_that_is_stuck_holds_up_nobody)
+{
+	takeover.parts.save_ms = 50;
+	workers_start(0);
+	fail_with(GOOD);
+	ck_assert_str_eq(why, "worker 1 has not saved its state within 50 ms");
+	takeover.parts.save_ms = LOOP_DEADLINE_MS;
+	workers_start(1);
+	failures = 0;
+	fail_with(BROKEN);
+	ck_assert_str_eq(why, "the rehearsal failed: it is broken");
+	ck_assert(!saving);
+}
+END_TEST
+
+/* What it reads is held for it until it has done so. */
+START_TEST(one_that_is_late_is_still_reading)
+{
+	struct worker_answer answer = {.what = WORKER_SAVED};
+	struct parking_place place;
+
+	takeover.parts.save_ms = 50;
+	begin(GOOD);
+	LOOP_UNTIL(base, takeover.step == TAKEOVER_SAVING);
+	ck_assert_int_eq(parking_enter(&parking, 1, &place), 1);
+	LOOP_UNTIL(base, failures > 0);
+	ck_assert(saving);
+	close(place.file);
+	parking_leave(&parking);
+	answer.round = place.round;
+	takeover_take_saved(&takeover, &answer);
+	ck_assert(!saving);
+}
+END_TEST
+
 /* ---- parking ---- */
 
 START_TEST(whoever_is_late_finds_nothing_to_do)
@@ -388,7 +475,7 @@ END_TEST
 int main(int argc, char **argv_of_main)
 {
 	Suite *suite = suite_create("takeover");
-	TCase *tcase = tcase_create("takeover");
+	TCase *tcase = tcase_create("takeover"), *workers = tcase_create("workers");
 
 	if (argc > 1 && strcmp(argv_of_main[1], "play") == 0)
 		return play();
@@ -407,5 +494,10 @@ int main(int argc, char **argv_of_main)
 	tcase_add_test(tcase, the_same_program_is_told_from_another);
 	tcase_add_test(tcase, whoever_is_late_finds_nothing_to_do);
 	suite_add_tcase(suite, tcase);
+	tcase_add_checked_fixture(workers, setup_workers, teardown_workers);
+	tcase_add_test(workers, workers_save_and_go_on);
+	tcase_add_test(workers, a_worker_that_is_stuck_holds_up_nobody);
+	tcase_add_test(workers, one_that_is_late_is_still_reading);
+	suite_add_tcase(suite, workers);
 	return unit_run(suite);
 }
