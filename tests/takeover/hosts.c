@@ -152,6 +152,13 @@ void hosts_set_up(void)
 	printf("targets listen\n");
 }
 
+/* Without room, handshakes get no answer; with it, each is answered when it is tried again. */
+static void host_make_room(struct host *host, bool open)
+{
+	host_listen(host, open ? 4096 : 0);
+	watch_for(&host->watch, open ? EPOLLIN : 0);
+}
+
 /* Nobody is on the way to it, or a connection would be reset. */
 static void close_and_bind(struct host *host)
 {
@@ -160,16 +167,22 @@ static void close_and_bind(struct host *host)
 	host_bind(host);
 }
 
+static void host_come_and_go(struct host *host, bool open)
+{
+	if (!open) {
+		close_and_bind(host);
+		return;
+	}
+	host_listen(host, 4096);
+	watch_for(&host->watch, EPOLLIN);
+}
+
 void hosts_open(bool open)
 {
 	for (unsigned i = 0; i < kind_count(); i++) {
-		struct host *host = &hosts[i];
-
-		if (is(host, "held") && open)
-			host_listen(host, 4096);
-		else if (is(host, "held"))
-			close_and_bind(host);
-		if ((is(host, "held") && open) || is(host, "late"))
-			watch_for(&host->watch, open ? EPOLLIN : 0);
+		if (is(&hosts[i], "held"))
+			host_come_and_go(&hosts[i], open);
+		if (is(&hosts[i], "late"))
+			host_make_room(&hosts[i], open);
 	}
 }

@@ -233,10 +233,10 @@ static uint64_t since_last_byte(const struct pair *pair)
 	                at_least(pair->target.came_us, pair->target.went_us));
 }
 
-/* The relay takes a last piece when it has sent one. */
-static uint64_t since_last_sent(const struct pair *pair)
+/* Where a kind has noted it. */
+static uint64_t since_due(const struct pair *pair)
 {
-	return pair->client.went_us;
+	return pair->due_us;
 }
 
 static uint64_t since_birth(const struct pair *pair)
@@ -287,10 +287,11 @@ static void times_out_in_header(struct pair *pair, uint64_t now)
 
 static void times_out_stalled(struct pair *pair, uint64_t now)
 {
-	(void)now;
 	greet(pair, 0);
 	pair->client.may_take = ALL;
 	pair->target.may_take = pair->client.seen ? ALL : SIDE_ID;
+	if (pair->joined && !pair->due_us)
+		pair->due_us = now;
 	if (pair->joined && !pair->client.seen)
 		pair->client.may_send = at_least(pair->client.may_send, 4 << 20);
 }
@@ -329,7 +330,7 @@ const struct kind kinds[] = {
          .limit_us = 4 * SECOND,
          .buffers = 16384,
          .step = times_out_stalled,
-         .since = since_last_sent},
+         .since = since_due},
         {.name = "t_header",
          .permille = 4,
          .limit_us = 4 * SECOND,
