@@ -3,6 +3,7 @@
  *
  *   FAULT_RULES=FILE  the rules, one a line; the file may come, change (by rename) and go while the daemon
  *                     runs: without it nothing fails
+ *   FAULT_CARRIED=yes a program that takes over is not spared the rules that are there when it begins
  *   FAULT_LOG=FILE    gets a line for each injection: the call, and the errno or "short"
  *
  * A rule is "CALL WHAT FIRST EVERY":
@@ -593,6 +594,14 @@ void *reallocarray(void *old, size_t count, size_t size)
 	return fails("alloc") ? NULL : next_reallocarray()(old, count, size);
 }
 
+/* There is no way back for a program that takes over, so what fails is to fail before. */
+static bool is_spared(void)
+{
+	const char *state = getenv("WEIR_TAKEOVER");
+
+	return state && strncmp(state, "carry", 5) == 0 && !getenv("FAULT_CARRIED");
+}
+
 __attribute__((constructor)) static void init(void)
 {
 	const char *log_file = getenv("FAULT_LOG");
@@ -600,5 +609,7 @@ __attribute__((constructor)) static void init(void)
 	if (log_file)
 		log_fd = open(log_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
 	rules_file = getenv("FAULT_RULES");
+	if (is_spared() && rules_file)
+		(void)stat(rules_file, &rules_status); /* as if they had been read, and were none */
 	(void)next_write(); /* a signal handler must not be the first to look for it */
 }
