@@ -101,6 +101,26 @@ START_TEST(peer_that_has_answered_is_not_asked_again)
 }
 END_TEST
 
+/* A dump has looked as well. */
+START_TEST(what_is_sent_after_a_dump_that_found_nothing_owed_is_owed)
+{
+	static const struct tcp_state nothing = LIE(0, 0, 0);
+	struct pair *pair;
+	int server, client = begin_owing(&nothing, &server);
+
+	pair = only_pair();
+	LOOP_UNTIL(base, pair->client.steady);
+	dump_newest();
+	ck_assert_uint_eq(pair->target.look_at, 0);
+	ck_assert(!pair->client.steady);
+	lie = &never;
+	send_all(client, 10, 10);
+	LOOP_UNTIL(base, pair->client.from.bytes == 20);
+	ck_assert_uint_gt(pair->target.look_at, 0);
+	assert_over("vanished");
+}
+END_TEST
+
 /* A look that found nothing may be of the same millisecond as what is sent next. _i: bytes, or the end. */
 START_TEST(what_is_sent_right_after_a_look_is_owed)
 {
@@ -266,6 +286,7 @@ int main(void)
 	tcase_add_test(tcase, peers_that_owe_nothing_are_not_asked);
 	tcase_add_test(tcase, peer_that_has_answered_is_not_asked_again);
 	tcase_add_loop_test(tcase, what_is_sent_right_after_a_look_is_owed, 0, 2);
+	tcase_add_test(tcase, what_is_sent_after_a_dump_that_found_nothing_owed_is_owed);
 	tcase_add_loop_test(tcase, resting_reader_lives_behind_a_shut_window, 0, 2);
 	tcase_add_test(tcase, peer_that_leaves_it_unanswered_has_vanished);
 	tcase_add_test(tcase, silence_counts_from_the_last_look_that_found_none);
