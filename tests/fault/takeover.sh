@@ -1,6 +1,7 @@
 #!/bin/bash
-# A takeover without memory, or with calls that fail: another program goes on, or the one before does, and no
-# pair is cut. What fails, fails in weir or in the rehearsal; for the program that goes on there is no way back.
+# A takeover without memory, or with calls that fail: another program goes on, or the one before does, and
+# no pair is cut. What fails, fails in weir or in the rehearsal; for the program that goes on there is no way
+# back.
 # shellcheck source=lib.sh
 . "${srcdir:-$(dirname "$0")/../..}/tests/fault/lib.sh"
 # shellcheck source=../scenario/reload_lib.sh
