@@ -11,8 +11,8 @@ bool fuzz_pairs_come(struct state_reader *reader);
 void fuzz_take_pairs(struct state_reader *reader);
 
 /*
- * Nothing is inherited but two pairs of sockets, at 100 to 103, and a pipe, at 104 and 105. Those that nobody has
- * claimed are closed in the end.
+ * Nothing is inherited but two pairs of sockets, at 100 to 103, and a pipe, at 104 and 105. Those that nobody
+ * has claimed are closed in the end.
  */
 void fuzz_inherit(void);
 void fuzz_close_inherited(void);
