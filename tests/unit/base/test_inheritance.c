@@ -1,6 +1,7 @@
 #include "build_config.h"
 
 #include "base/inheritance.h"
+#include "faults.h"
 #include "unit.h"
 
 #include <errno.h>
@@ -47,6 +48,21 @@ START_TEST(a_descriptor_is_claimed_once)
 	ck_assert_int_eq(fcntl(fd, F_GETFD), FD_CLOEXEC);
 	ck_assert_int_eq(inheritance_claim(inheritance, fd, INHERITED_SOCKET), -EEXIST);
 	close(fd);
+}
+END_TEST
+
+/* Or all later pairs of a worker would be lost for lack of a few bytes. */
+START_TEST(claiming_needs_no_memory)
+{
+	int fd = inherited_socket(), high = fcntl(fd, F_DUPFD, 900), claimed;
+
+	start(false);
+	fault_set_lasting(FAULT_MEMORY, ENOMEM);
+	claimed = inheritance_claim(inheritance, high, INHERITED_SOCKET);
+	fault_set(FAULT_MEMORY, 0, 0);
+	ck_assert_int_eq(claimed, high);
+	close(fd);
+	close(high);
 }
 END_TEST
 
@@ -139,6 +155,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tcase, NULL, teardown);
 	tcase_add_test(tcase, a_descriptor_is_claimed_once);
+	tcase_add_test(tcase, claiming_needs_no_memory);
 	tcase_add_test(tcase, one_that_is_not_what_it_should_be_is_refused);
 	tcase_add_test(tcase, what_nobody_has_claimed_is_closed);
 	tcase_add_test(tcase, a_rehearsal_has_stand_ins);
