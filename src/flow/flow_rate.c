@@ -240,6 +240,15 @@ void flow_rate_save(const struct flow *flow, struct state_writer *writer)
 	state_put(writer, &rate_kind, &state);
 }
 
+/* What a rate reckons with, without overflow. */
+static bool is_possible(const struct rate_share *share, int64_t line)
+{
+	bool has_portion = share->price > 0 && share->price <= RATE_MAX && share->left <= RATE_MAX;
+
+	return (share->left == 0 || has_portion) && llabs(share->due) < INT64_MAX / 4 &&
+	       llabs(line) < INT64_MAX / 4;
+}
+
 int flow_rate_restore(struct flow *flow, const _Atomic uint64_t *own, struct rate *of_all,
                       struct state_reader *reader)
 {
@@ -248,7 +257,8 @@ int flow_rate_restore(struct flow *flow, const _Atomic uint64_t *own, struct rat
 
 	if (!state_is_next(reader, &rate_kind))
 		return 0;
-	if (!state_get(reader, &rate_kind, &state))
+	if (!state_get(reader, &rate_kind, &state) || !is_possible(&state.own, state.line) ||
+	    !is_possible(&state.all, 0))
 		return -EPROTO;
 	if (begin(flow, own, of_all) < 0)
 		return -ENOMEM;

@@ -243,6 +243,8 @@ START_TEST(what_cannot_be_a_flow_is_a_fault)
 	        "state format=1\nflow pause=4\n",
 	        "state format=1\nflow pause=3\n",
 	        "state format=1\nflow starved_times=8\n",
+	        "state format=1\nflow started=1\nrate own_left=1\n",
+	        "state format=1\nflow started=1\nrate all_price=9 all_due=9000000000000000000\n",
 	        "state format=1\nflow queued=6\nqueue +bytes=5\nhello\n",
 	        "state format=1\nflow queued=4\nqueue +bytes=5\nhello\n",
 	        "state format=1\nflow queued=5\npipe in=1000 out=1001 length=5\n",
