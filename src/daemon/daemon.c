@@ -238,6 +238,7 @@ static void tear_down(struct daemon *daemon)
 		event_base_free(daemon->base);
 	local_ports_free(daemon->ports);
 	memory_deinit(&daemon->memory);
+	inheritance_free(daemon->inheritance);
 	parking_deinit(&daemon->parking);
 	slots_deinit(&daemon->slots);
 	slots_deinit(&daemon->pipes);

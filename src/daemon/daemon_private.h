@@ -90,8 +90,9 @@ struct daemon {
 	uint64_t reloads, reload_failures; /* since the start */
 	uint64_t takeovers, takeover_failures;
 	struct program *program;
-	struct handed_over *handed; /* by the program before this one, if any */
-	struct takeover takeover;   /* by the one after it */
+	struct handed_over *handed;      /* by the program before this one, if any */
+	struct inheritance *inheritance; /* of descriptors from it, until the workers run */
+	struct takeover takeover;        /* by the one after it */
 	struct parking parking;
 	bool outdated;                       /* the file does not say what this runs by; see handed_over.h */
 	bool takes_over;                     /* it has begun with what was handed over */

@@ -181,17 +181,24 @@ static int restore_parts(struct daemon *daemon, struct inheritance *inheritance,
 	if (restored->current)
 		error = restore_workers(daemon, inheritance, restored) || error ? -EPROTO : 0;
 	let_go(daemon);
-	(void)inheritance_close_rest(inheritance);
 	return error;
 }
 
 static int restore_all(struct daemon *daemon, struct restored *restored)
 {
-	struct inheritance *inheritance = inheritance_new(daemon->handed->rehearsal);
-	int error = inheritance ? restore_parts(daemon, inheritance, restored) : -ENOMEM;
+	daemon->inheritance = inheritance_new(daemon->handed->rehearsal);
+	return daemon->inheritance ? restore_parts(daemon, daemon->inheritance, restored) : -ENOMEM;
+}
 
-	inheritance_free(inheritance);
-	return error;
+/* Not before the workers run, as that takes as long as a descriptor is looked at, for each that is open. */
+static void close_the_rest(struct daemon *daemon)
+{
+	size_t closed = inheritance_close_rest(daemon->inheritance);
+
+	if (closed > 0)
+		log_debug("takeover: %zu descriptors that nobody has claimed are closed", closed);
+	inheritance_free(daemon->inheritance);
+	daemon->inheritance = NULL;
 }
 
 /* Nothing of it is left behind, as all that would end properly might touch what is not this process's. */
@@ -246,6 +253,7 @@ void daemon_end_takeover(struct daemon *daemon)
 	log_notice("weir " PACKAGE_VERSION " has taken over from %s: %" PRIu64 " pairs, paused for %" PRIu64
 	           " ms",
 	           daemon->before, slots_used(&daemon->slots), (clock_us() - daemon->parked_us) / 1000);
+	close_the_rest(daemon);
 	service_pet(&daemon->service); /* all workers have just answered */
 	if (daemon->report_wanted)
 		daemon_request_report(daemon);
