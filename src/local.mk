@@ -55,6 +55,7 @@ src_libweir_a_SOURCES = \
 	src/daemon/takeover.c src/daemon/takeover.h \
 	src/daemon/daemon_takeover.c src/daemon/daemon_restore.c \
 	src/daemon/takeover_state.c src/daemon/takeover_state.h \
+	src/daemon/takeover_again.c src/daemon/takeover_again.h \
 	src/daemon/daemon_health.c \
 	src/daemon/target_records.c src/daemon/target_records.h \
 	src/daemon/names_state.c src/daemon/names_state.h \

@@ -8,6 +8,7 @@
 #include "daemon/estimate.h"
 #include "daemon/handed_over.h"
 #include "daemon/program.h"
+#include "daemon/takeover_again.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -299,6 +300,8 @@ int main(int argc, char **argv)
 	if (command.action == ACTION_TOP)
 		return run_top(&command);
 	config = load_or_keep(&command, &status);
+	if (!config)
+		takeover_again(&command.handed, &command.program, NULL);
 	command.request.text = NULL; /* a reload reads the file again */
 	if (config)
 		status = act(&command, config);

@@ -13,8 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FIRST 3         /* those below are standard input, output and error */
-#define LIMIT (1 << 26) /* no number is as high, whatever RLIMIT_NOFILE and fs.nr_open say */
+#define FIRST        3 /* those below are standard input, output and error */
+#define BITS_AT_ONCE (1 << 20)
+#define LIMIT        (1 << 26) /* no number is as high, whatever RLIMIT_NOFILE and fs.nr_open say */
 
 struct inheritance {
 	bool rehearsal;
@@ -147,19 +148,12 @@ static int number_of(const struct dirent *entry)
 	return end != entry->d_name && *end == '\0' && number < LIMIT ? (int)number : -1;
 }
 
-/* So that claiming needs no memory but in a rehearsal. */
-static int highest_open(void)
+/* So that claiming hardly ever needs memory but in a rehearsal. (Most limits are lower than this.) */
+static int highest_possible(void)
 {
-	DIR *folder = opendir("/proc/self/fd");
-	const struct dirent *entry;
-	int highest = FIRST;
+	int most = getdtablesize();
 
-	while (folder && (entry = readdir(folder)) != NULL)
-		if (number_of(entry) > highest)
-			highest = number_of(entry);
-	if (folder)
-		closedir(folder);
-	return highest;
+	return most > BITS_AT_ONCE ? BITS_AT_ONCE : most;
 }
 
 struct inheritance *inheritance_new(bool rehearsal)
@@ -170,7 +164,7 @@ struct inheritance *inheritance_new(bool rehearsal)
 		return NULL;
 	inheritance->rehearsal = rehearsal;
 	inheritance->spare = -1;
-	if (rehearsal || grow(inheritance, highest_open()) == 0)
+	if (rehearsal || grow(inheritance, highest_possible()) == 0)
 		return inheritance;
 	inheritance_free(inheritance);
 	return NULL;
@@ -213,4 +207,11 @@ size_t inheritance_close_rest(struct inheritance *inheritance)
 	}
 	closedir(folder);
 	return closed;
+}
+
+void inheritance_give_back(const struct inheritance *inheritance)
+{
+	for (size_t fd = FIRST; !inheritance->rehearsal && fd < inheritance->size * 64; fd++)
+		if (is_claimed(inheritance, (int)fd))
+			(void)fcntl((int)fd, F_SETFD, 0);
 }

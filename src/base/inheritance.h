@@ -28,6 +28,11 @@ int inheritance_claim(struct inheritance *inheritance, int fd, enum inheritance_
  * itself is. Returns how many. Does nothing in a rehearsal.
  */
 size_t inheritance_close_rest(struct inheritance *inheritance);
+/*
+ * Whatever was claimed and is still open is not close-on-exec any more: another program inherits it instead.
+ * Does nothing in a rehearsal.
+ */
+void inheritance_give_back(const struct inheritance *inheritance);
 void inheritance_free(struct inheritance *inheritance); /* takes NULL */
 
 #endif

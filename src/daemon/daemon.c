@@ -253,6 +253,7 @@ static void serve(struct daemon *daemon)
 	if (!error)
 		error = daemon_set_up(daemon);
 	if (error) {
+		daemon_start_again(daemon, error);
 		daemon_fail_start(daemon, error);
 		return;
 	}

@@ -91,6 +91,7 @@ struct daemon {
 	uint64_t takeovers, takeover_failures;
 	struct program *program;
 	struct handed_over *handed;      /* by the program before this one, if any */
+	bool serves;                     /* a worker's thread has begun */
 	struct inheritance *inheritance; /* of descriptors from it, until the workers run */
 	struct takeover takeover;        /* by the one after it */
 	struct parking parking;
@@ -184,6 +185,8 @@ int daemon_init_takeover(struct daemon *daemon); /* 0 or -errno */
 void daemon_take_over(struct daemon *daemon);
 /* Whether what was handed over is wanted. 0 or -errno. */
 int daemon_restore(struct daemon *daemon);
+/* What was handed over is tried again, if it may be; then this does not return. */
+void daemon_start_again(struct daemon *daemon, int error);
 /* Instead of daemon_end_start. */
 void daemon_end_takeover(struct daemon *daemon);
 

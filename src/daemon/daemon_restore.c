@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/names_state.h"
+#include "daemon/takeover_again.h"
 #include "daemon/takeover_state.h"
 #include "pair/pair_state.h"
 #include "relay/facade_state.h"
@@ -178,6 +179,8 @@ static int restore_parts(struct daemon *daemon, struct inheritance *inheritance,
 	state_reader_init(&reader, inheritance, text->start, text->size);
 	error = restore_main(daemon, &reader, restored);
 	error = end_part(&reader, "weir", error);
+	if (error && error != -EPROTO)
+		daemon_start_again(daemon, error);
 	if (restored->current)
 		error = restore_workers(daemon, inheritance, restored) || error ? -EPROTO : 0;
 	let_go(daemon);
@@ -243,8 +246,15 @@ int daemon_restore(struct daemon *daemon)
 
 	if (daemon->handed->rehearsal)
 		end_rehearsal(error);
-	handed_over_deinit(daemon->handed);
 	return restored.current ? go_on(daemon, restored.current) : error;
+}
+
+void daemon_start_again(struct daemon *daemon, int error)
+{
+	if (!daemon->takes_over || daemon->serves)
+		return;
+	log_warning("taking over has failed, and is tried again: %s", strerror(-error));
+	takeover_again(daemon->handed, daemon->program, daemon->inheritance);
 }
 
 void daemon_end_takeover(struct daemon *daemon)
@@ -253,6 +263,7 @@ void daemon_end_takeover(struct daemon *daemon)
 	log_notice("weir " PACKAGE_VERSION " has taken over from %s: %" PRIu64 " pairs, paused for %" PRIu64
 	           " ms",
 	           daemon->before, slots_used(&daemon->slots), (clock_us() - daemon->parked_us) / 1000);
+	handed_over_deinit(daemon->handed);
 	close_the_rest(daemon);
 	service_pet(&daemon->service); /* all workers have just answered */
 	if (daemon->report_wanted)

@@ -114,8 +114,10 @@ static int start_workers(struct daemon *daemon)
 {
 	int error = 0;
 
-	for (unsigned i = 0; !error && i < daemon->worker_count; i++)
+	for (unsigned i = 0; !error && i < daemon->worker_count; i++) {
 		error = worker_start(daemon->workers[i]);
+		daemon->serves = daemon->serves || !error;
+	}
 	return error;
 }
 

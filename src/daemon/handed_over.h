@@ -21,12 +21,14 @@ struct handed_over {
 	bool outdated;             /* that does not load any more, so it is not what this program runs by */
 	struct memory_text config; /* may be empty */
 	struct memory_text main;   /* the state but for what the workers have */
-	struct memory_text *parts; /* of each worker */
-	size_t count;              /* of parts; 0: nothing was handed over, and this is a start */
+	struct memory_text parts[HANDED_OVER_PARTS_MAX]; /* of each worker */
+	size_t count;                         /* of parts; 0: nothing was handed over, and this is a start */
+	unsigned attempt;                     /* how often this was tried before; see takeover_again.h */
+	int files[HANDED_OVER_PARTS_MAX + 2]; /* all of these; -1: none */
 };
 
 /*
- * Takes it out of the environment. 0, also if there is nothing, or -errno: -EINVAL if that is nothing that
+ * Takes it out of the environment. Asks for no memory. 0, also if there is nothing, or -errno: -EINVAL if that is nothing that
  * weir has made. handed_over_deinit must follow in either case.
  */
 int handed_over_take(struct handed_over *handed);
@@ -48,5 +50,7 @@ size_t handed_over_size(const struct handed_over *handed);
  * of the main part; those of the workers follow. The caller frees it. NULL when out of memory.
  */
 char *handed_over_describe(bool rehearsal, const int *files, size_t count);
+/* The same for another attempt at what was handed over to this program. */
+char *handed_over_describe_again(const struct handed_over *handed);
 
 #endif

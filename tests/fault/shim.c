@@ -3,7 +3,8 @@
  *
  *   FAULT_RULES=FILE  the rules, one a line; the file may come, change (by rename) and go while the daemon
  *                     runs: without it nothing fails
- *   FAULT_CARRIED=yes a program that takes over is not spared the rules that are there when it begins
+ *   FAULT_CARRIED=yes a program that takes over is not spared the rules that are there when it begins, but in
+ *                     its further attempts
  *   FAULT_LOG=FILE    gets a line for each injection: the call, and the errno or "short"
  *
  * A rule is "CALL WHAT FIRST EVERY":
@@ -599,7 +600,9 @@ static bool is_spared(void)
 {
 	const char *state = getenv("WEIR_TAKEOVER");
 
-	return state && strncmp(state, "carry", 5) == 0 && !getenv("FAULT_CARRIED");
+	if (!state || strncmp(state, "carry", 5) != 0)
+		return false;
+	return !getenv("FAULT_CARRIED") || state[5] != ':'; /* a number: another attempt */
 }
 
 __attribute__((constructor)) static void init(void)

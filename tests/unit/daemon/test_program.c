@@ -161,10 +161,32 @@ START_TEST(what_is_handed_over_arrives)
 	ck_assert_mem_eq(handed.parts[0].start, "first", handed.parts[0].size);
 	ck_assert_mem_eq(handed.parts[1].start, "second", handed.parts[1].size);
 	for (int i = 0; i < 4; i++)
-		ck_assert_int_lt(fcntl(files[i], F_GETFD), 0); /* what is in them stays */
+		ck_assert_int_eq(fcntl(files[i], F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
 	handed_over_deinit(&handed);
+	handed_over_deinit(&handed);
+	for (int i = 0; i < 4; i++)
+		ck_assert_int_lt(fcntl(files[i], F_GETFD), 0);
+	free(value);
+}
+END_TEST
+
+START_TEST(another_attempt_is_counted)
+{
+	const int files[] = {-1, sealed("main"), sealed("first")};
+	char *value = handed_over_describe(false, files, 3), *again;
+	struct handed_over handed;
+
+	ck_assert_int_eq(take(value, &handed), 0);
+	ck_assert_uint_eq(handed.attempt, 0);
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(handed.files[i], files[i]);
+	again = handed_over_describe_again(&handed);
+	ck_assert_int_eq(strncmp(again, "carry1:0,", 9), 0);
+	ck_assert_int_eq(take(again, &handed), 0);
+	ck_assert_uint_eq(handed.attempt, 1);
 	handed_over_deinit(&handed);
 	free(value);
+	free(again);
 }
 END_TEST
 
@@ -185,6 +207,8 @@ END_TEST
 static const char *const garbage[] = {
         "",
         "carry",
+        "carryx:0,3,4",
+        ":0,3,4",
         "carry:",
         "rehearse:0,1",
         "carry:0",
@@ -224,6 +248,7 @@ int main(void)
 	suite_add_tcase(suite, tcase);
 	tcase_add_test(handed, nothing_is_handed_over_to_a_start);
 	tcase_add_loop_test(handed, what_is_handed_over_arrives, 0, 2);
+	tcase_add_test(handed, another_attempt_is_counted);
 	tcase_add_test(handed, there_need_not_be_a_file);
 	tcase_add_loop_test(handed, garbage_is_refused, 0, sizeof(garbage) / sizeof(garbage[0]));
 	suite_add_tcase(suite, handed);

@@ -3,7 +3,10 @@
 
 #include "base/evloop.h"
 #include "base/log.h"
+#include "base/memory_file.h"
+#include "daemon/handed_over.h"
 #include "daemon/takeover.h"
+#include "daemon/takeover_again.h"
 #include "loop.h"
 #include "unit.h"
 #include "workers_stage.h"
@@ -232,6 +235,50 @@ static int play(void)
 	sigprocmask(SIG_BLOCK, NULL, &mask);
 	return sigismember(&mask, SIGUSR2) && sigismember(&mask, SIGTERM) ? 0 : 1;
 }
+
+/* The same as one that never succeeds, and takes a socket over each time. How often it was tried again. */
+static int try_in_vain(char **words)
+{
+	struct handed_over handed;
+	struct inheritance *inheritance = inheritance_new(false);
+	int fd = (int)strtol(words[2], NULL, 10);
+
+	if (handed_over_take(&handed) < 0 || inheritance_claim(inheritance, fd, INHERITED_SOCKET) != fd)
+		return 100;
+	program_init(&program, words);
+	takeover_again(&handed, &program, inheritance);
+	return (int)handed.attempt;
+}
+
+static int sealed(const char *text)
+{
+	int fd = memory_file_new("test");
+
+	ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	ck_assert_int_eq(memory_file_seal(fd), 0);
+	ck_assert_int_eq(fcntl(fd, F_SETFD, 0), 0);
+	return fd;
+}
+
+START_TEST(what_was_handed_over_is_tried_again)
+{
+	const int files[] = {-1, sealed("main"), sealed("first")};
+	static char name[] = "test", mode[] = "again";
+	char number[16], *words[] = {name, mode, number, NULL}, *value;
+	int status;
+
+	snprintf(number, sizeof(number), "%d", socket(AF_UNIX, SOCK_STREAM, 0));
+	value = handed_over_describe(false, files, 3);
+	setenv("WEIR_TAKEOVER", value, 1);
+	if (fork() == 0) {
+		execv("/proc/self/exe", words);
+		_exit(101);
+	}
+	ck_assert_int_gt(wait(&status), 0);
+	ck_assert_int_eq(status, TAKEOVER_ATTEMPTS << 8);
+	free(value);
+}
+END_TEST
 
 START_TEST(signals_are_held_for_it)
 {
@@ -479,10 +526,13 @@ int main(int argc, char **argv_of_main)
 
 	if (argc > 1 && strcmp(argv_of_main[1], "play") == 0)
 		return play();
+	if (argc > 2)
+		return try_in_vain(argv_of_main);
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, a_program_that_rehearses_well_takes_over);
 	tcase_add_test(tcase, it_gets_the_file_and_the_state);
 	tcase_add_test(tcase, signals_are_held_for_it);
+	tcase_add_test(tcase, what_was_handed_over_is_tried_again);
 	tcase_add_test(tcase, one_that_is_broken_does_not);
 	tcase_add_test(tcase, one_that_hangs_does_not);
 	tcase_add_test(tcase, one_that_is_not_there_does_not);

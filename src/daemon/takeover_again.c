@@ -1,0 +1,51 @@
+#include "build_config.h"
+
+#include "daemon/takeover_again.h"
+
+#include "base/log.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PAUSE_MS 50 /* before the first; each later one waits for so much longer */
+#define LOG_MS   100
+
+static void rest(unsigned attempt)
+{
+	const struct timespec pause = {.tv_nsec = (long)(attempt + 1) * PAUSE_MS * 1000000};
+
+	(void)nanosleep(&pause, NULL);
+}
+
+static void execute(const struct handed_over *handed, const struct program *program)
+{
+	char *value = handed_over_describe_again(handed);
+	char **environment = value ? program_environment(value) : NULL;
+	int fd = environment ? open("/proc/self/exe", O_PATH | O_CLOEXEC) : -1;
+
+	if (fd >= 0)
+		execveat(fd, "", program->argv, environment, AT_EMPTY_PATH);
+	if (fd >= 0)
+		close(fd);
+	program_free_environment(environment);
+	free(value);
+}
+
+void takeover_again(const struct handed_over *handed, const struct program *program,
+                    struct inheritance *inheritance)
+{
+	if (!handed_over_any(handed) || handed->rehearsal || handed->attempt >= TAKEOVER_ATTEMPTS)
+		return;
+	for (size_t i = 0; i < handed->count + 2; i++)
+		if (handed->files[i] >= 0)
+			(void)fcntl(handed->files[i], F_SETFD, 0);
+	if (inheritance)
+		inheritance_give_back(inheritance);
+	(void)log_flush(LOG_MS);
+	rest(handed->attempt);
+	execute(handed, program);
+	rest(handed->attempt);
+	execute(handed, program); /* it may have lacked memory itself */
+}
