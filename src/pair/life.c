@@ -50,7 +50,7 @@ static struct evidence evidence_of(const struct evidence *now, const struct wait
 	evidence.window = (struct wait_window){.length = stretch->length};
 	for (enum side side = SIDE_CLIENT; side < SIDES; side++) {
 		evidence.window.turn[side] = stretch->time[WAIT_TURN + side];
-		evidence.window.turns[side] = (uint32_t)min_u64(stretch->turns[side], UINT32_MAX);
+		evidence.window.turns[side] = (double)stretch->turns[side];
 		evidence.window.sending[side] = stretch->time[WAIT_SENDING + side];
 		evidence.window.typical_gap[side] = now->window.typical_gap[side];
 	}

@@ -78,7 +78,8 @@ static void free_pair(struct pair *pair)
 	pair_looks_free(pair);
 	LIST_REMOVE(pair, entry);
 	set->count--;
-	tried_forget(&pair->tried);
+	if (!pair_is_connected(pair))
+		tried_forget(&pair->tried);
 	target_choice_deinit(&pair->choice);
 	admission_give(&pair->ticket);
 	set->ended(set->arg);

@@ -26,8 +26,8 @@ struct pair_survey;
 
 LIST_HEAD(pair_list, pair);
 
-/* Pairs are from a pool with units of this size, in bytes: several fit into each. */
-#define PAIR_UNIT_SIZE 16384
+/* Pairs are from a pool with units of this size, in bytes: 33 fit into each, and nothing is left over. */
+#define PAIR_UNIT_SIZE 32768
 
 /* All pairs of one worker, and what they share. */
 struct pair_set {

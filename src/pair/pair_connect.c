@@ -68,10 +68,10 @@ static void open_flows(struct pair *pair)
 
 	pair_hold_connected(pair);
 	pair_header_sent(pair);
+	tried_forget(&pair->tried);
 	pair_waits_begin(pair);
 	pair->phase = PHASE_OPEN;
 	pair->attempts++;
-	tried_forget(&pair->tried);
 	targets_note_attempt(pair->relay->targets, &pair->choice, 0);
 	shortage_end(&pair->relay->standing->is_short, pair->relay->config->name);
 	flow_attach(&client->from, client->fd, target->fd, pair_event(client), splice);

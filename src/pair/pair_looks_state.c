@@ -7,33 +7,22 @@
 #include <errno.h>
 #include <stdlib.h>
 
-STATE_COVERS(struct pair_looks, 232);
+STATE_COVERS(struct pair_looks, 104);
 
-#define SIDE_FIELDS(look, number)                                                                            \
-	STATE_NAMED(#look #number "_acknowledged", struct pair_looks, look.side[number].acknowledged,        \
-	            STATE_U64),                                                                              \
-	        STATE_NAMED(#look #number "_received", struct pair_looks, look.side[number].received,        \
-	                    STATE_U64),                                                                      \
-	        STATE_NAMED(#look #number "_busy_ms", struct pair_looks, look.side[number].busy_ms,          \
-	                    STATE_U32),                                                                      \
-	        STATE_NAMED(#look #number "_shut_ms", struct pair_looks, look.side[number].shut_ms,          \
-	                    STATE_U32),                                                                      \
-	        STATE_NAMED(#look #number "_resent", struct pair_looks, look.side[number].resent,            \
-	                    STATE_U32),                                                                      \
-	        STATE_NAMED(#look #number "_segments", struct pair_looks, look.side[number].segments,        \
-	                    STATE_U32),                                                                      \
-	        STATE_NAMED(#look #number "_reordered", struct pair_looks, look.side[number].reordered,      \
-	                    STATE_U32)
+#define SIDE_FIELD(number, field, type)                                                                      \
+	STATE_NAMED("side" #number "_" #field, struct pair_looks, side[number].field, type)
+#define SIDE_FIELDS(number)                                                                                  \
+	SIDE_FIELD(number, acknowledged, STATE_U32), SIDE_FIELD(number, received, STATE_U32),                \
+	        SIDE_FIELD(number, busy_ms, STATE_U32), SIDE_FIELD(number, shut_ms, STATE_U32),              \
+	        SIDE_FIELD(number, segments, STATE_U32), SIDE_FIELD(number, resent, STATE_U16),              \
+	        SIDE_FIELD(number, reordered, STATE_U16)
 
 static const struct state_field looks_fields[] = {
-        STATE_FIELD(struct pair_looks, moved, STATE_U64),
+        STATE_FIELD(struct pair_looks, at, STATE_U32),
+        STATE_FIELD(struct pair_looks, moved, STATE_U32),
+        SIDE_FIELDS(0),
+        SIDE_FIELDS(1),
         STATE_NAMED("sums", struct pair_looks, sums.ms, STATE_U32),
-        STATE_NAMED("last_at", struct pair_looks, last.at, STATE_U64),
-        SIDE_FIELDS(last, 0),
-        SIDE_FIELDS(last, 1),
-        STATE_NAMED("before_at", struct pair_looks, before.at, STATE_U64),
-        SIDE_FIELDS(before, 0),
-        SIDE_FIELDS(before, 1),
         STATE_FIELDS_END,
 };
 static const struct state_kind looks_kind = STATE_KIND("looks", struct pair_looks, looks_fields);

@@ -76,7 +76,6 @@ struct pair {
 	struct admission ticket;
 	struct arrival *arrival;     /* PHASE_HEADER, or the header told an address; else NULL */
 	struct target_choice choice; /* the target address being tried, or connected */
-	struct tried *tried;         /* until it is connected: those that have failed */
 	union {
 		struct { /* up to PHASE_CONNECTING */
 			union {
@@ -94,6 +93,7 @@ struct pair {
 			int wait_reason;         /* -errno: why PHASE_WAITING, or what it has met at last */
 			struct backoff postpone; /* how long the next attempt waits, more or less */
 			uint64_t sought_since;   /* clock_ms; it seeks a target since then */
+			struct tried *tried;     /* those that have failed */
 		};
 		struct {                          /* from PHASE_OPEN on */
 			struct pair_looks *looks; /* at its sockets; NULL before the first */
@@ -101,9 +101,9 @@ struct pair {
 			struct backoff look;     /* how long until the next look */
 			uint64_t unacknowledged; /* PHASE_ENDING: bytes, and when that last shrank */
 			uint64_t acknowledged_at;
+			struct waits waits;
 		};
 	};
-	struct waits waits; /* since it is connected */
 	struct timer timer;
 	LIST_ENTRY(pair) entry, watch_entry;
 	uint32_t attempts; /* to connect: those that have failed, and the one that has not */

@@ -33,7 +33,7 @@ struct saved_pair {
  * in pair_open_state.c for those after it. Not saved: what only lists and events have, the place in a
  * survey, and what makes pair_settle end the pair at once, as turned_away.
  */
-STATE_COVERS(char[sizeof(struct pair) - sizeof(struct waits)], 640);
+STATE_COVERS(char[sizeof(struct pair) - sizeof(struct waits)], 616);
 STATE_COVERS(struct peer, 208);
 
 #define PEER_FIELDS(peer)                                                                                    \

@@ -20,8 +20,10 @@
 #define WORTH_A_LOOK (64 * 1024)
 /* After so long a look is due whatever was moved, as the one before would tell of long ago. */
 #define LOOK_AGE_US 30000000
-/* What is younger says too little. */
-#define LOOK_MIN_US 1000000
+/* Microseconds before a look. What it keeps is what was counted by then, if all came evenly until now. */
+#define LOOK_BACK_US 1500000
+/* Bytes that are counted as one: 32 bits of these come in no 3 s, nor do they come without a look. */
+#define UNIT 16
 /*
  * Microseconds. At the end of a pair TCP is asked about a side that was waited for, for so long at least. A
  * path that matters takes longer.
@@ -36,7 +38,7 @@
 
 size_t pair_looks_cost(void)
 {
-	return sizeof(struct pair_looks) + 16; /* the allocator's part */
+	return sizeof(struct pair_looks) + 8; /* the allocator's part */
 }
 
 struct tcp_state pair_tcp_state(const struct peer *peer)
@@ -59,17 +61,14 @@ static uint64_t moved(const struct pair *pair)
 	return pair->client.from.bytes + pair->target.from.bytes;
 }
 
-static struct side_look side_look(const struct tcp_state *tcp)
+/* Microseconds, and milliseconds as a part of them; without a look it is the pair's. */
+static uint64_t look_age(const struct pair *pair, uint64_t now)
 {
-	return (struct side_look){
-	        .acknowledged = tcp->acknowledged,
-	        .received = tcp->received,
-	        .busy_ms = (uint32_t)(tcp->busy / 1000),
-	        .shut_ms = (uint32_t)(tcp->shut / 1000),
-	        .resent = (uint32_t)tcp->resent,
-	        .segments = (uint32_t)tcp->segments,
-	        .reordered = (uint32_t)tcp->reordered,
-	};
+	const struct pair_looks *looks = looks_of(pair);
+	uint64_t ms = clock_ms_of(now);
+
+	return (looks && looks->at > 0 ? (uint32_t)ms - looks->at : ms - min_u64(pair->born, ms)) * 1000 +
+	       now % 1000;
 }
 
 static bool is_worth_a_look(const struct pair *pair, uint64_t now)
@@ -78,7 +77,7 @@ static bool is_worth_a_look(const struct pair *pair, uint64_t now)
 
 	if (!looks)
 		return moved(pair) >= WORTH_A_LOOK;
-	return moved(pair) - looks->moved >= WORTH_A_LOOK || now - looks->last.at >= LOOK_AGE_US;
+	return (uint32_t)moved(pair) - looks->moved >= WORTH_A_LOOK || look_age(pair, now) >= LOOK_AGE_US;
 }
 
 void pair_look_at_cpu(struct pair_set *set, uint64_t now)
@@ -99,30 +98,19 @@ static void ask_both(const struct pair *pair, struct tcp_state tcp[SIDES])
 	tcp[SIDE_TARGET] = pair_is_connected(pair) ? pair_tcp_state(&pair->target) : tcp_state(-1);
 }
 
-/* The one that is compared with; none is known of the time before the pair was connected. */
-static const struct look *earlier_look(const struct pair *pair, uint64_t now)
-{
-	static const struct look none;
-	const struct pair_looks *looks = looks_of(pair);
-
-	if (!looks)
-		return &none;
-	return now - looks->last.at >= LOOK_MIN_US ? &looks->last : &looks->before;
-}
-
-static uint64_t more(uint64_t now, uint64_t then)
-{
-	return now == TCP_UNKNOWN ? TCP_UNKNOWN : now - then;
-}
-
-static uint64_t more_of_small(uint64_t now, uint32_t then)
+static uint64_t more(uint64_t now, uint32_t then)
 {
 	return now == TCP_UNKNOWN ? TCP_UNKNOWN : (uint32_t)now - then;
 }
 
-static uint64_t more_of_ms(uint64_t now_us, uint32_t then)
+static uint64_t more_of_few(uint64_t now, uint16_t then)
 {
-	return now_us == TCP_UNKNOWN ? TCP_UNKNOWN : (uint64_t)((uint32_t)(now_us / 1000) - then) * 1000;
+	return now == TCP_UNKNOWN ? TCP_UNKNOWN : (uint16_t)(now - then);
+}
+
+static uint64_t more_of_unit(uint64_t now, uint32_t then, uint64_t unit)
+{
+	return now == TCP_UNKNOWN ? TCP_UNKNOWN : (uint64_t)((uint32_t)(now / unit) - then) * unit;
 }
 
 static struct tcp_change change_since(const struct side_look *then, const struct tcp_state *now,
@@ -130,13 +118,13 @@ static struct tcp_change change_since(const struct side_look *then, const struct
 {
 	return (struct tcp_change){
 	        .span = span,
-	        .busy = more_of_ms(now->busy, then->busy_ms),
-	        .shut = more_of_ms(now->shut, then->shut_ms),
-	        .acknowledged = more(now->acknowledged, then->acknowledged),
-	        .resent = more_of_small(now->resent, then->resent),
-	        .received = more(now->received, then->received),
-	        .segments = more_of_small(now->segments, then->segments),
-	        .reordered = more_of_small(now->reordered, then->reordered),
+	        .busy = more_of_unit(now->busy, then->busy_ms, 1000),
+	        .shut = more_of_unit(now->shut, then->shut_ms, 1000),
+	        .acknowledged = more_of_unit(now->acknowledged, then->acknowledged, UNIT),
+	        .resent = more_of_few(now->resent, then->resent),
+	        .received = more_of_unit(now->received, then->received, UNIT),
+	        .segments = more(now->segments, then->segments),
+	        .reordered = more_of_few(now->reordered, then->reordered),
 	};
 }
 
@@ -144,12 +132,13 @@ static void gather_side(const struct pair *pair, enum side which, const struct t
                         struct side_evidence *side)
 {
 	const struct peer *peer = peer_of(pair, which);
-	const struct look *then = earlier_look(pair, now);
-	uint64_t since = then->at > 0 ? then->at : pair->born * 1000;
+	static const struct side_look none;
+	const struct pair_looks *looks = looks_of(pair);
+	const struct side_look *then = looks ? &looks->side[which] : &none;
 
 	*side = (struct side_evidence){
 	        .now = *tcp,
-	        .lately = change_since(&then->side[which], tcp, now - min_u64(since, now)),
+	        .lately = change_since(then, tcp, look_age(pair, now)),
 	        .bounded = pair_opposite(peer)->from.sink_size > 0,
 	        .ended = pair_peer_has_ended(peer),
 	        .unanswered_ms = pair_unanswered_ms(peer, tcp, clock_ms_of(now)),
@@ -193,15 +182,6 @@ static bool is_gone(const struct evidence *evidence)
 	return verdict_is_gone(&evidence->side[SIDE_CLIENT]) || verdict_is_gone(&evidence->side[SIDE_TARGET]);
 }
 
-/* Since the last look, or since the pair began. */
-static uint64_t length_of_stretch(const struct pair *pair, uint64_t now)
-{
-	const struct pair_looks *looks = looks_of(pair);
-	uint64_t since = looks && looks->last.at > 0 ? looks->last.at : pair->born * 1000;
-
-	return now - min_u64(since, now);
-}
-
 /* Counts and judges what was waited for since the look before. */
 static void settle_life(struct pair *pair, const struct evidence *evidence, uint64_t now)
 {
@@ -211,19 +191,39 @@ static void settle_life(struct pair *pair, const struct evidence *evidence, uint
 
 	counters->waited_us[SIDE_CLIENT] += waits_for(&stretch, SIDE_CLIENT);
 	counters->waited_us[SIDE_TARGET] += waits_for(&stretch, SIDE_TARGET);
-	stretch.length = length_of_stretch(pair, now);
+	stretch.length = look_age(pair, now) - min_u64(look_age(pair, now), LOOK_BACK_US);
 	life_add(&life, evidence, &stretch);
 	life_keep(&pair->looks->sums, &life);
 }
 
-static void keep_look(struct pair_looks *looks, const struct tcp_state tcp[SIDES], uint64_t moved,
-                      uint64_t now)
+/* What was counted by then, if so much of what came since the look before came after it. */
+static uint32_t drawn(uint64_t now, uint32_t then, double part)
 {
-	looks->moved = moved;
-	looks->before = looks->last;
-	looks->last.at = now;
+	return (uint32_t)now - (uint32_t)((uint32_t)(now - then) * part);
+}
+
+static void draw_side(struct side_look *side, const struct tcp_state *tcp, double part)
+{
+	side->acknowledged = drawn(tcp->acknowledged / UNIT, side->acknowledged, part);
+	side->received = drawn(tcp->received / UNIT, side->received, part);
+	side->busy_ms = drawn(tcp->busy / 1000, side->busy_ms, part);
+	side->shut_ms = drawn(tcp->shut / 1000, side->shut_ms, part);
+	side->segments = drawn(tcp->segments, side->segments, part);
+	side->resent = (uint16_t)(tcp->resent - (uint16_t)((uint16_t)(tcp->resent - side->resent) * part));
+	side->reordered =
+	        (uint16_t)(tcp->reordered - (uint16_t)((uint16_t)(tcp->reordered - side->reordered) * part));
+}
+
+static void keep_look(struct pair *pair, const struct tcp_state tcp[SIDES], uint64_t now)
+{
+	struct pair_looks *looks = pair->looks;
+	uint64_t age = look_age(pair, now), back = min_u64(age, LOOK_BACK_US);
+	double part = age > 0 ? (double)back / (double)age : 0;
+
 	for (enum side side = SIDE_CLIENT; side < SIDES; side++)
-		looks->last.side[side] = side_look(&tcp[side]);
+		draw_side(&looks->side[side], &tcp[side], part);
+	looks->moved = (uint32_t)moved(pair);
+	looks->at = (uint32_t)max_u64((uint32_t)clock_ms_of(now - back), 1);
 }
 
 /* While a side leaves unanswered what it was sent, it is not known yet what that was: it may come again. */
@@ -245,7 +245,7 @@ void pair_look(struct pair *pair, uint64_t now)
 		return;
 	evidence.cpu = cpu_lately(pair->set, now);
 	settle_life(pair, &evidence, now);
-	keep_look(pair->looks, tcp, moved(pair), now);
+	keep_look(pair, tcp, now);
 }
 
 /* ---- a record ---- */
@@ -369,7 +369,7 @@ static void add_last_stretch(struct life *life, const struct pair *pair, uint64_
 
 	gather(pair, tcp, now, &evidence);
 	evidence.cpu = cpu_lately(pair->set, now);
-	stretch.length = length_of_stretch(pair, now);
+	stretch.length = look_age(pair, now);
 	life_add(life, &evidence, &stretch);
 }
 

@@ -79,18 +79,13 @@ void pair_waits_note(struct pair *pair)
 
 void pair_waits_hear(struct peer *source)
 {
-	static const enum hold none[DIRECTIONS] = {HOLD_NONE, HOLD_NONE};
-	struct pair *pair = source->pair;
 	struct flow *flow = &source->from;
-	unsigned side = source == &pair->client ? SIDE_CLIENT : SIDE_TARGET;
-	uint64_t now = flow->last_read_us;
+	struct pair *pair = source->pair;
+	enum side side = source == &pair->client ? SIDE_CLIENT : SIDE_TARGET;
 
-	if (!flow->spoke)
-		return;
+	if (flow->spoke && waits_hear(&pair->waits, flow->last_read_us, side, flow->more))
+		pair_look(pair, flow->last_read_us);
 	flow->spoke = false;
-	if (waits_note(&pair->waits, now, none,
-	               (flow->more ? SAYING_BYTES | SAYING_MORE : SAYING_BYTES) << side))
-		pair_look(pair, now);
 }
 
 struct wait_totals pair_waits_totals(const struct pair *pair, uint64_t now_us, bool closing)

@@ -63,6 +63,13 @@ static enum side slower(const struct wait_window *window)
 	return window->longest_gap[last] > window->longest_gap[next] ? last : next;
 }
 
+/* A silence that is long leaves little of its sums in the window, and then its longest gap tells. */
+static bool goes_on(const struct wait_window *window, enum side side)
+{
+	return 2 * window->sending[side] >= window->since ||
+	       (window->since >= LONG_SILENCE_US && window->longest_gap[side] >= window->since);
+}
+
 /*
  * Who is due to end the silence: whoever is still open, or else as before: after the one that spoke last it
  * was the other's turn, unless that one used to go on itself.
@@ -76,9 +83,7 @@ static enum side due(const struct evidence *evidence)
 		return evidence->side[SIDE_CLIENT].ended ? SIDE_TARGET : SIDE_CLIENT;
 	if (knows_nothing(window))
 		return slower(window);
-	return window->sending[last] > window->turn[next] && 2 * window->sending[last] >= window->since
-	               ? last
-	               : next;
+	return window->sending[last] > window->turn[next] && goes_on(window, last) ? last : next;
 }
 
 static bool is_silent(const struct wait_window *window)
@@ -119,7 +124,7 @@ static bool takes_one_trip(const struct evidence *evidence, enum side side)
 	const struct wait_window *window = &evidence->window;
 
 	return !verdict_is_local(its) && window->turns[side] > 0 &&
-	       window->turn[side] * 1000 <= window->turns[side] * its->now.rtt_min * TURN_RTT;
+	       (double)window->turn[side] * 1000 <= window->turns[side] * (double)its->now.rtt_min * TURN_RTT;
 }
 
 /* Nobody answers what has not come: for most of its turns that was still on its way. */
@@ -243,8 +248,10 @@ static bool is_limited(const struct evidence *evidence, enum direction flow)
  */
 static enum direction held_longer(const struct wait_window *window)
 {
-	if (held(window, UPLOAD) != held(window, DOWNLOAD))
-		return held(window, UPLOAD) > held(window, DOWNLOAD) ? UPLOAD : DOWNLOAD;
+	uint64_t up = held(window, UPLOAD), down = held(window, DOWNLOAD);
+
+	if (max_u64(up, down) - min_u64(up, down) >= SAME_US)
+		return up > down ? UPLOAD : DOWNLOAD;
 	return window->held_for[UPLOAD] > window->held_for[DOWNLOAD] ? UPLOAD : DOWNLOAD;
 }
 
@@ -275,7 +282,7 @@ static struct verdict judge_held(const struct evidence *evidence, enum direction
 
 static uint64_t permille(uint64_t part, uint64_t whole)
 {
-	return whole == 0 ? 0 : part * 1000 / whole;
+	return whole == 0 ? 0 : min_u64(part * 1000 / whole, 1000); /* what is of the window is rounded */
 }
 
 uint64_t verdict_paused(const struct evidence *evidence, enum direction flow)

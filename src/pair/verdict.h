@@ -34,7 +34,7 @@ struct evidence {
 	bool cut_short;     /* memory is so short that they are read in small pieces */
 };
 
-/* Of the window: the last one to six seconds, see waits.h. */
+/* Of the window: the last one to three seconds, see waits.h. */
 struct verdict verdict_judge(const struct evidence *evidence);
 /* What TCP knows of the sides cannot change it, as long as the kernel holds nothing for them. */
 bool verdict_is_certain(const struct evidence *evidence);

@@ -16,6 +16,10 @@
  * less than 10.
  */
 #define SAME_SHARE 900
+/* Waits of a window that differ by less are the same: what leaves it leaves in whole milliseconds. */
+#define SAME_US 2000
+/* A silence that is a third of the longest window. */
+#define LONG_SILENCE_US 1000000
 /*
  * What the kernel holds for a sink takes this long, besides two round trips. Delayed acknowledgements account
  * for up to 200 ms. A queue that is longer is a backlog, even if all of it fits into the kernel's buffer.

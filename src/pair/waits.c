@@ -4,20 +4,27 @@
 
 #include "base/number.h"
 
-/* Microseconds; the most that one bucket has, and the least that is enough without the one before. */
-#define BUCKET 3000000
-#define YOUNG  1000000
+#define TICK      50 /* microseconds */
+#define TICKS(us) ((us) / TICK)
+#define MS_TICKS  TICKS(1000)
 
-/* Microseconds; of bytes that we have left in a socket we see earlier than this that they are there. */
-#define OURS 300
+/* Ticks. The most that the window has, and what is left of it when it was full. */
+#define WINDOW TICKS(3000000)
+#define LEFT   TICKS(1500000)
+
+/* Ticks; of bytes that we have left in a socket we see earlier than this that they are there. */
+#define OURS TICKS(300)
 
 /* Microseconds, and how many times as long as the longest gap that the side has left before. */
 #define IDLE       1000000
 #define IDLE_TIMES 2
 
-/* Microseconds; so much time of gaps makes up what is typical, and the unit of the longest one. */
-#define TYPICAL  1000000
-#define GAP_UNIT 16000
+/* Ticks; so much time of gaps makes up what is typical, and the unit of the longest one. */
+#define TYPICAL  TICKS(1000000)
+#define GAP_UNIT TICKS(16000)
+
+/* One turn is counted as so many, so that half of one is still some. */
+#define TURN_PARTS 4
 
 /* Bits of sides. */
 #define BIT(side) (1U << (side))
@@ -44,66 +51,76 @@ bool waits_is_idle(uint64_t silence, uint64_t longest_gap)
 /* Rounded up, so that what is told of a life never gets less. */
 static void live(struct waits *waits, enum wait wait, uint64_t time)
 {
-	waits->life[wait].ms += (time + 999) / 1000;
+	waits->life[wait].ms += (time + MS_TICKS - 1) / MS_TICKS;
 }
 
-static void add_bucket(const struct wait_bucket *bucket, uint64_t time[WAITS])
-{
-	for (enum direction direction = UPLOAD; direction < DIRECTIONS; direction++)
-		for (enum hold hold = HOLD_SINK; hold < HOLDS; hold++)
-			time[held_wait(direction, hold)] += bucket->held[direction][hold - 1];
-	for (enum side side = SIDE_CLIENT; side < SIDES; side++) {
-		time[WAIT_TURN + side] += bucket->turn[side];
-		time[WAIT_SENDING + side] += bucket->sending[side];
-	}
-}
-
-static void live_bucket(struct waits *waits)
-{
-	uint64_t time[WAITS] = {0};
-
-	add_bucket(&waits->now, time);
-	for (enum wait wait = 0; wait < WAITS; wait++)
-		live(waits, wait, time[wait]);
-	for (enum side side = SIDE_CLIENT; side < SIDES; side++)
-		waits->turns[side] += waits->now.turns[side];
-}
-
-/* ---- buckets ---- */
-
-static uint16_t longest_gap(const struct waits *waits, enum side side)
-{
-	return (uint16_t)max_u64(waits->now.longest_gap[side], waits->before.longest_gap[side]);
-}
+/* ---- the window ---- */
 
 static uint64_t longest_gap_time(const struct waits *waits, enum side side)
 {
-	return longest_gap(waits, side) * (uint64_t)GAP_UNIT;
+	return max_u64(waits->longest_gap[side], waits->longest_before[side]) * GAP_UNIT;
 }
 
-static void turn_over(struct waits *waits)
+/*
+ * What leaves it becomes part of the life. These are whole milliseconds, so that nothing is lost. The rest of
+ * one is with the next wait of the same side, so that sums are not rounded several times. Returns that rest.
+ */
+static uint32_t shorten(struct waits *waits, uint16_t *time, enum wait wait, uint32_t left, uint32_t rest)
 {
-	live_bucket(waits);
-	waits->before = waits->now;
-	waits->now = (struct wait_bucket){0};
+	uint32_t leaves = (uint32_t)min_u64(*time - *time * left / waits->length + rest, *time);
+	uint32_t ms = leaves / MS_TICKS;
+
+	waits->life[wait].ms += ms;
+	*time -= (uint16_t)(ms * MS_TICKS);
+	return leaves - ms * MS_TICKS;
 }
 
-/* Nothing has happened for longer than a bucket, so all before is past. Only how the sides are is kept. */
-static void start_over(struct waits *waits)
+static void shorten_side(struct waits *waits, enum side side, uint32_t left)
 {
-	uint16_t gaps[SIDES] = {longest_gap(waits, SIDE_CLIENT), longest_gap(waits, SIDE_TARGET)};
+	uint16_t turns = (uint16_t)(waits->turns[side] * left / waits->length);
+	uint32_t rest = shorten(waits, &waits->turn[side], WAIT_TURN + side, left, 0);
 
-	live_bucket(waits);
-	waits->before = (struct wait_bucket){0};
-	waits->now = (struct wait_bucket){.longest_gap = {gaps[SIDE_CLIENT], gaps[SIDE_TARGET]}};
+	(void)shorten(waits, &waits->sending[side], WAIT_SENDING + side, left, rest);
+	waits->life_turns[side] += waits->turns[side] - turns;
+	waits->turns[side] = turns;
 }
 
-/* The bucket takes as much as it has room for, and the life has the rest. */
-static void charge(struct waits *waits, uint32_t *in_bucket, enum wait wait, uint64_t time)
+static void shorten_held(struct waits *waits, enum direction direction, uint32_t left)
 {
-	*in_bucket += (uint32_t)min_u64(time, BUCKET);
-	if (time > BUCKET)
-		live(waits, wait, time - BUCKET);
+	uint32_t rest = 0;
+
+	for (enum hold hold = HOLD_SINK; hold < HOLDS; hold++)
+		rest = shorten(waits, &waits->held[direction][hold - 1], held_wait(direction, hold), left,
+		               rest);
+}
+
+/* How long a side may rest is not forgotten at once; in a silence that outlasts the window, not at all. */
+static void keep_gaps(struct waits *waits, enum side side, bool is_over)
+{
+	uint16_t before = is_over ? waits->longest_before[side] : waits->longest_before[side] / 2;
+
+	waits->longest_before[side] = (uint16_t)max_u64(waits->longest_gap[side], before);
+	waits->longest_gap[side] = 0;
+}
+
+/* Makes the window, which is longer, as long as left. is_over: nothing has happened for longer than it is. */
+static void shorten_all(struct waits *waits, uint32_t left, bool is_over)
+{
+	for (enum direction direction = UPLOAD; direction < DIRECTIONS; direction++)
+		shorten_held(waits, direction, left);
+	for (enum side side = SIDE_CLIENT; side < SIDES; side++) {
+		shorten_side(waits, side, left);
+		keep_gaps(waits, side, is_over);
+	}
+	waits->length = (uint16_t)left;
+}
+
+/* The window takes as much as it has room for, and the life has the rest. */
+static void charge(struct waits *waits, uint16_t *in_window, enum wait wait, uint64_t time)
+{
+	*in_window += (uint16_t)min_u64(time, WINDOW);
+	if (time > WINDOW)
+		live(waits, wait, time - WINDOW);
 }
 
 static void charge_held(struct waits *waits, enum direction direction, uint64_t time)
@@ -111,28 +128,27 @@ static void charge_held(struct waits *waits, enum direction direction, uint64_t 
 	enum hold hold = waits->hold[direction];
 
 	if (hold != HOLD_NONE)
-		charge(waits, &waits->now.held[direction][hold - 1], held_wait(direction, hold), time);
+		charge(waits, &waits->held[direction][hold - 1], held_wait(direction, hold), time);
 }
 
-static uint64_t time_until(const struct waits *waits, uint64_t now)
+static uint64_t ticks_until(const struct waits *waits, uint64_t now)
 {
-	return now > waits->noted ? now - waits->noted : 0;
+	return TICKS(now) > waits->noted ? TICKS(now) - waits->noted : 0;
 }
 
-/* Accounts for so much time, except for who is charged for a silence. True if a bucket begins. */
+/* Accounts for so much time, except for who is charged for a silence. True if the window was full. */
 static bool pass(struct waits *waits, uint64_t time)
 {
-	bool begins = waits->now.length + time > BUCKET;
+	bool is_full = waits->length + time > WINDOW;
 
-	if (begins && time >= BUCKET)
-		start_over(waits);
-	else if (begins)
-		turn_over(waits);
-	waits->now.length += time < BUCKET ? (uint32_t)time : BUCKET;
+	if (is_full && waits->length > 0)
+		shorten_all(waits, time < WINDOW ? (uint32_t)min_u64(LEFT, WINDOW - time) : 0,
+		            time >= WINDOW);
+	waits->length += (uint16_t)min_u64(time, WINDOW);
 	charge_held(waits, UPLOAD, time);
 	charge_held(waits, DOWNLOAD, time);
 	waits->noted += time;
-	return begins;
+	return is_full;
 }
 
 /* ---- silences ---- */
@@ -152,22 +168,26 @@ static enum side due(const struct waits *waits)
 	return done ? side_of(BOTH & ~done) : NOBODY;
 }
 
+static void note_longest(struct waits *waits, enum side side, uint64_t time)
+{
+	waits->longest_gap[side] = (uint16_t)min_u64((time + GAP_UNIT - 1) / GAP_UNIT, UINT16_MAX);
+}
+
 static void note_gap(struct waits *waits, enum side side, uint64_t time)
 {
 	float gap = (float)min_u64(time, TYPICAL), typical = waits->typical_gap[side];
 
 	if (waits->spoke_last) /* how long it took to begin is typical of nothing */
 		waits->typical_gap[side] = typical > 0 ? typical + (gap - typical) * (gap / TYPICAL) : gap;
-	if (time > waits->now.longest_gap[side] * (uint64_t)GAP_UNIT)
-		waits->now.longest_gap[side] =
-		        (uint16_t)min_u64((time + GAP_UNIT - 1) / GAP_UNIT, UINT16_MAX);
+	if (time > waits->longest_gap[side] * (uint64_t)GAP_UNIT)
+		note_longest(waits, side, time);
 }
 
 static void charge_turn(struct waits *waits, enum side side, uint64_t time)
 {
-	charge(waits, &waits->now.turn[side], WAIT_TURN + side, time);
-	if (waits->now.turns[side] < UINT16_MAX)
-		waits->now.turns[side]++;
+	charge(waits, &waits->turn[side], WAIT_TURN + side, time);
+	if (waits->turns[side] <= UINT16_MAX - TURN_PARTS)
+		waits->turns[side] += TURN_PARTS;
 }
 
 static void charge_speaker(struct waits *waits, enum side side, uint64_t time)
@@ -177,7 +197,7 @@ static void charge_speaker(struct waits *waits, enum side side, uint64_t time)
 	if (waits->spoke_last & ~BIT(side))
 		charge_turn(waits, side, time);
 	else
-		charge(waits, &waits->now.sending[side], WAIT_SENDING + side, time);
+		charge(waits, &waits->sending[side], WAIT_SENDING + side, time);
 	note_gap(waits, side, time);
 }
 
@@ -186,7 +206,8 @@ static void charge_due(struct waits *waits, uint64_t time)
 {
 	enum side side = due(waits);
 
-	if (side != NOBODY && (waits->ended || !waits_is_idle(time, longest_gap_time(waits, side))))
+	if (side != NOBODY &&
+	    (waits->ended || !waits_is_idle(time * TICK, longest_gap_time(waits, side) * TICK)))
 		charge_turn(waits, side, time);
 }
 
@@ -205,7 +226,7 @@ static void begin_to_hold(struct waits *waits, enum direction direction)
 {
 	enum direction opposite = direction == UPLOAD ? DOWNLOAD : UPLOAD;
 
-	waits->held_since[direction] = (uint32_t)(waits->noted / 1000);
+	waits->held_since[direction] = (uint32_t)(waits->noted / MS_TICKS);
 	if (waits->hold[opposite] != HOLD_NONE)
 		waits->was_held = BIT(opposite);
 }
@@ -242,7 +263,7 @@ static void hear(struct waits *waits, unsigned spoke, unsigned said)
 
 void waits_begin(struct waits *waits, uint64_t now, uint64_t client_ms, uint64_t connecting_ms)
 {
-	*waits = (struct waits){.noted = now};
+	*waits = (struct waits){.noted = TICKS(now)};
 	waits->life[WAIT_TURN + SIDE_CLIENT].ms = client_ms;
 	waits->life[WAIT_CONNECTING].ms = connecting_ms;
 }
@@ -250,8 +271,8 @@ void waits_begin(struct waits *waits, uint64_t now, uint64_t client_ms, uint64_t
 bool waits_note(struct waits *waits, uint64_t now, const enum hold hold[DIRECTIONS], unsigned said)
 {
 	unsigned spoke = (said & BOTH) | begin_to_be_held(waits, hold), ended = said / SAYING_END;
-	uint64_t time = time_until(waits, now);
-	bool begins = pass(waits, time);
+	uint64_t time = ticks_until(waits, now);
+	bool was_full = pass(waits, time);
 
 	if (is_silence(waits->hold))
 		end_silence(waits, time, spoke, ended);
@@ -261,67 +282,90 @@ bool waits_note(struct waits *waits, uint64_t now, const enum hold hold[DIRECTIO
 		hold_flow(waits, UPLOAD, hold[UPLOAD]);
 	if (hold[DOWNLOAD] != waits->hold[DOWNLOAD])
 		hold_flow(waits, DOWNLOAD, hold[DOWNLOAD]);
-	return begins;
+	return was_full;
 }
 
-static void add_to_window(struct wait_window *window, const struct wait_bucket *bucket)
+bool waits_hear(struct waits *waits, uint64_t now, enum side side, bool more)
 {
-	window->length += bucket->length;
+	uint64_t time = ticks_until(waits, now);
+	bool was_full = pass(waits, time);
+
+	charge_speaker(waits, side, time);
+	waits->spoke_last = BIT(side);
+	waits->more = (waits->more & ~BIT(side)) | (more ? BIT(side) : 0);
+	return was_full;
+}
+
+static void fill_window(const struct waits *waits, struct wait_window *window)
+{
+	window->length = waits->length * (uint64_t)TICK;
 	for (enum direction direction = UPLOAD; direction < DIRECTIONS; direction++)
 		for (enum hold hold = HOLD_SINK; hold < HOLDS; hold++)
-			window->held[direction][hold] += bucket->held[direction][hold - 1];
+			window->held[direction][hold] = waits->held[direction][hold - 1] * (uint64_t)TICK;
 	for (enum side side = SIDE_CLIENT; side < SIDES; side++) {
-		window->turn[side] += bucket->turn[side];
-		window->turns[side] += bucket->turns[side];
-		window->sending[side] += bucket->sending[side];
+		window->turn[side] = waits->turn[side] * (uint64_t)TICK;
+		window->turns[side] = (double)waits->turns[side] / TURN_PARTS;
+		window->sending[side] = waits->sending[side] * (uint64_t)TICK;
+		window->longest_gap[side] = longest_gap_time(waits, side) * TICK;
+		window->typical_gap[side] = (uint64_t)(waits->typical_gap[side] * TICK);
 	}
 }
 
 static uint64_t held_for(const struct waits *waits, enum direction direction)
 {
-	uint32_t ms = (uint32_t)(waits->noted / 1000) - waits->held_since[direction];
+	uint32_t ms = (uint32_t)(waits->noted / MS_TICKS) - waits->held_since[direction];
 
 	return waits->hold[direction] == HOLD_NONE ? 0 : ms * 1000ull;
 }
 
 struct wait_window waits_window(const struct waits *waits, uint64_t now)
 {
-	uint64_t time = time_until(waits, now);
+	uint64_t time = ticks_until(waits, now);
 	struct waits then = *waits;
 	struct wait_window window = {.spoken = then.spoke_last};
 
 	(void)pass(&then, time);
-	add_to_window(&window, &then.now);
-	if (then.now.length < YOUNG || (is_silence(then.hold) && time >= then.now.length))
-		add_to_window(&window, &then.before);
+	fill_window(&then, &window);
 	for (enum side side = SIDE_CLIENT; side < SIDES; side++) {
-		window.longest_gap[side] = longest_gap_time(&then, side);
-		window.typical_gap[side] = (uint64_t)then.typical_gap[side];
 		window.hold[side] = then.hold[side];
 		window.held_for[side] = held_for(&then, (enum direction)side);
 	}
 	window.last_from = then.spoke_last & BIT(SIDE_TARGET) ? SIDE_TARGET : SIDE_CLIENT;
-	window.since = is_silence(then.hold) ? time : max_u64(window.held_for[0], window.held_for[1]);
+	window.since = is_silence(then.hold) ? time * TICK : max_u64(window.held_for[0], window.held_for[1]);
 	return window;
 }
 
-/* Without the current bucket. */
+/* Without what the window has. */
 static struct wait_totals lived(const struct waits *waits)
 {
 	struct wait_totals totals = {
-	        .turns = {waits->turns[SIDE_CLIENT], waits->turns[SIDE_TARGET]},
 	        .both_held = waits->was_held,
 	        .was_held = waits->was_held & BIT(DOWNLOAD) ? DOWNLOAD : UPLOAD,
 	};
 
 	for (enum wait wait = 0; wait < WAITS; wait++)
 		totals.time[wait] = (uint64_t)waits->life[wait].ms * 1000;
+	for (enum side side = SIDE_CLIENT; side < SIDES; side++)
+		totals.turns[side] = waits->life_turns[side] / TURN_PARTS;
 	return totals;
+}
+
+static void add_window(const struct waits *waits, struct wait_totals *totals)
+{
+	for (enum direction direction = UPLOAD; direction < DIRECTIONS; direction++)
+		for (enum hold hold = HOLD_SINK; hold < HOLDS; hold++)
+			totals->time[held_wait(direction, hold)] +=
+			        waits->held[direction][hold - 1] * (uint64_t)TICK;
+	for (enum side side = SIDE_CLIENT; side < SIDES; side++) {
+		totals->time[WAIT_TURN + side] += waits->turn[side] * (uint64_t)TICK;
+		totals->time[WAIT_SENDING + side] += waits->sending[side] * (uint64_t)TICK;
+		totals->turns[side] = (waits->life_turns[side] + waits->turns[side]) / TURN_PARTS;
+	}
 }
 
 struct wait_totals waits_totals(const struct waits *waits, uint64_t now, bool closing)
 {
-	uint64_t time = time_until(waits, now);
+	uint64_t time = ticks_until(waits, now);
 	struct waits then = *waits;
 	struct wait_totals totals;
 
@@ -329,9 +373,7 @@ struct wait_totals waits_totals(const struct waits *waits, uint64_t now, bool cl
 	if (closing && is_silence(then.hold))
 		charge_due(&then, time);
 	totals = lived(&then);
-	add_bucket(&then.now, totals.time);
-	for (enum side side = SIDE_CLIENT; side < SIDES; side++)
-		totals.turns[side] += then.now.turns[side];
+	add_window(&then, &totals);
 	return totals;
 }
 
@@ -342,7 +384,8 @@ struct wait_totals waits_take(struct waits *waits)
 	totals.time[WAIT_CONNECTING] = 0;
 	for (enum wait wait = WAIT_CONNECTING + 1; wait < WAITS; wait++)
 		waits->life[wait].ms = 0;
-	waits->turns[SIDE_CLIENT] = waits->turns[SIDE_TARGET] = 0;
+	for (enum side side = SIDE_CLIENT; side < SIDES; side++)
+		waits->life_turns[side] %= TURN_PARTS;
 	return totals;
 }
 

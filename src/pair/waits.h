@@ -1,14 +1,14 @@
 /*
- * What a pair has waited for: over the last one to six seconds, and over its life. Only bookkeeping: knows
+ * What a pair has waited for: over the last one to three seconds, and over its life. Only bookkeeping: knows
  * no socket and no clock. Times are microseconds of clock_us unless the name says otherwise.
  *
  * At any moment each flow is held by its sink, paused, or neither. While neither flow is, a silence runs: it
  * began with the last byte that came, and whoever ends it is charged for it. It was that side's turn if the
  * other side had spoken last; otherwise it was sending, in pieces.
  *
- * Time goes into two buckets, the current one and the one before. Each has at most three seconds. A current
- * one that says little is read together with the one before: it has less than a second, or nothing but the
- * silence that runs.
+ * The window is a sum of time that has three seconds at most. When it is full, it is made shorter: all that
+ * is in it counts half. So what has just happened counts in full, and what is older ever less. A silence that
+ * runs, or a flow that is held, for three seconds or more is all of it.
  */
 #ifndef WEIR_WAITS_H
 #define WEIR_WAITS_H
@@ -52,7 +52,7 @@ struct wait_window {
 	uint64_t length;
 	uint64_t held[DIRECTIONS][HOLDS]; /* HOLD_NONE is not counted */
 	uint64_t turn[SIDES], sending[SIDES];
-	uint32_t turns[SIDES]; /* how many silences were turn */
+	double turns[SIDES]; /* how many silences were turn */
 	/* Of the silences that it has ended, even of those before the window if nothing happened since. */
 	uint64_t longest_gap[SIDES];
 	/* Their mean by time over a second or so: one of a second weighs as much as a thousand of a ms. */
@@ -90,14 +90,6 @@ struct wait_totals {
 	enum direction was_held; /* then, the last time, before the other one was */
 };
 
-/* private */
-struct wait_bucket {
-	uint32_t length;
-	uint32_t held[DIRECTIONS][HOLDS - 1], turn[SIDES], sending[SIDES];
-	uint16_t longest_gap[SIDES]; /* in units of their own; like turns, no more than there is room for */
-	uint16_t turns[SIDES];
-};
-
 /* private: 34 years of milliseconds */
 struct wait_long {
 	uint64_t ms : 40;
@@ -105,13 +97,17 @@ struct wait_long {
 
 /* A pair has one for life, so each byte of it counts. */
 struct waits {
-	/* private */
-	uint64_t noted; /* up to here time is accounted for. A silence that still runs began then */
+	/* private. Ticks are units of 50 microseconds; 16 bits of them are more than a window has */
+	uint64_t noted; /* ticks; up to here time is accounted for. A silence that still runs began then */
 	uint32_t held_since[DIRECTIONS]; /* milliseconds, without what is above 32 bits */
-	float typical_gap[SIDES];        /* 0: there was none */
-	struct wait_bucket now, before;
-	struct wait_long life[WAITS]; /* since the last waits_take; without the current bucket */
-	uint32_t turns[SIDES];        /* the same */
+	float typical_gap[SIDES];        /* ticks; 0: there was none */
+	/* The window, in ticks. */
+	uint16_t length, held[DIRECTIONS][HOLDS - 1], turn[SIDES], sending[SIDES];
+	uint16_t turns[SIDES]; /* parts of turns; like gaps, no more than there is room for */
+	/* In a unit of their own: since the window was last made shorter; before that, fading. */
+	uint16_t longest_gap[SIDES], longest_before[SIDES];
+	struct wait_long life[WAITS]; /* since the last waits_take; without what the window has */
+	uint32_t life_turns[SIDES];   /* the same */
 	enum hold hold[DIRECTIONS];
 	/*
 	 * A bit for each side: it has spoken last; its last read did not empty its socket; it has ended; its
@@ -128,16 +124,18 @@ void waits_begin(struct waits *waits, uint64_t now, uint64_t client_ms, uint64_t
 /*
  * Until now each flow was held as waits_note was last told; from now on it is held as in hold. said: bits of
  * enum saying. A flow that begins to be held has something from its source, even if nothing could be read.
- * True if a bucket begins: it is time for a look at the sockets.
+ * True if the window was full: it is time for a look at the sockets.
  */
 bool waits_note(struct waits *waits, uint64_t now, const enum hold hold[DIRECTIONS], unsigned said);
+/* The same, for what most events are: one side has spoken. No flow was held, nor is any from now on. */
+bool waits_hear(struct waits *waits, uint64_t now, enum side side, bool more);
 struct wait_window waits_window(const struct waits *waits, uint64_t now);
 /*
  * closing: the silence that still runs is charged to the side that is due, unless both could speak and it is
  * idle.
  */
 struct wait_totals waits_totals(const struct waits *waits, uint64_t now, bool closing);
-/* The totals but for the current bucket. They begin anew; only the time before there was a target stays. */
+/* The totals but for what the window has. They begin anew; only the time before there was a target stays. */
 struct wait_totals waits_take(struct waits *waits);
 /* How long one side was waited for, in all. The target is also waited for while it is sought. */
 uint64_t waits_for(const struct wait_totals *totals, enum side side);

@@ -3,36 +3,34 @@
 #include "pair/waits_state.h"
 
 #include <errno.h>
+#include <string.h>
 
 struct saved_waits {
-	uint64_t noted; /* clock_us */
+	uint64_t noted; /* ticks of clock_us */
 	uint64_t life[WAITS];
-	struct wait_bucket now, before;
-	uint32_t turns[SIDES], held_since[DIRECTIONS], typical_gap[SIDES];
+	uint32_t life_turns[SIDES], held_since[DIRECTIONS], typical_gap[SIDES];
+	uint16_t length, held[DIRECTIONS][HOLDS - 1], turn[SIDES], sending[SIDES], turns[SIDES];
+	uint16_t longest_gap[SIDES], longest_before[SIDES];
 	uint8_t hold[DIRECTIONS];
 	uint8_t spoke_last, more, ended, was_held;
 };
 
 /* A new field has to be saved here. */
-STATE_COVERS(struct waits, 192);
-STATE_COVERS(struct wait_bucket, 52);
-
-#define BUCKET_FIELDS(bucket)                                                                                \
-	STATE_NAMED(#bucket "_length", struct saved_waits, bucket.length, STATE_U32),                        \
-	        STATE_NAMED(#bucket "_held", struct saved_waits, bucket.held, STATE_U32),                    \
-	        STATE_NAMED(#bucket "_turn", struct saved_waits, bucket.turn, STATE_U32),                    \
-	        STATE_NAMED(#bucket "_sending", struct saved_waits, bucket.sending, STATE_U32),              \
-	        STATE_NAMED(#bucket "_longest_gap", struct saved_waits, bucket.longest_gap, STATE_U16),      \
-	        STATE_NAMED(#bucket "_turns", struct saved_waits, bucket.turns, STATE_U16)
+STATE_COVERS(struct waits, 120);
 
 static const struct state_field waits_fields[] = {
         STATE_FIELD(struct saved_waits, noted, STATE_U64),
         STATE_FIELD(struct saved_waits, life, STATE_U64),
-        STATE_FIELD(struct saved_waits, turns, STATE_U32),
+        STATE_FIELD(struct saved_waits, life_turns, STATE_U32),
         STATE_FIELD(struct saved_waits, held_since, STATE_U32),
         STATE_FIELD(struct saved_waits, typical_gap, STATE_U32),
-        BUCKET_FIELDS(now),
-        BUCKET_FIELDS(before),
+        STATE_FIELD(struct saved_waits, length, STATE_U16),
+        STATE_FIELD(struct saved_waits, held, STATE_U16),
+        STATE_FIELD(struct saved_waits, turn, STATE_U16),
+        STATE_FIELD(struct saved_waits, sending, STATE_U16),
+        STATE_FIELD(struct saved_waits, turns, STATE_U16),
+        STATE_FIELD(struct saved_waits, longest_gap, STATE_U16),
+        STATE_FIELD(struct saved_waits, longest_before, STATE_U16),
         STATE_FIELD(struct saved_waits, hold, STATE_U8),
         STATE_FIELD(struct saved_waits, spoke_last, STATE_U8),
         STATE_FIELD(struct saved_waits, more, STATE_U8),
@@ -46,8 +44,7 @@ void waits_save(const struct waits *waits, struct state_writer *writer)
 {
 	struct saved_waits state = {
 	        .noted = waits->noted,
-	        .now = waits->now,
-	        .before = waits->before,
+	        .length = waits->length,
 	        .spoke_last = waits->spoke_last,
 	        .more = waits->more,
 	        .ended = waits->ended,
@@ -57,11 +54,17 @@ void waits_save(const struct waits *waits, struct state_writer *writer)
 	for (enum wait wait = 0; wait < WAITS; wait++)
 		state.life[wait] = waits->life[wait].ms;
 	for (enum side side = SIDE_CLIENT; side < SIDES; side++) {
+		state.life_turns[side] = waits->life_turns[side];
+		state.turn[side] = waits->turn[side];
+		state.sending[side] = waits->sending[side];
 		state.turns[side] = waits->turns[side];
+		state.longest_gap[side] = waits->longest_gap[side];
+		state.longest_before[side] = waits->longest_before[side];
 		state.held_since[side] = waits->held_since[side];
 		state.typical_gap[side] = (uint32_t)waits->typical_gap[side];
 		state.hold[side] = waits->hold[side];
 	}
+	memcpy(state.held, waits->held, sizeof(state.held));
 	state_put(writer, &waits_kind, &state);
 }
 
@@ -76,16 +79,21 @@ static bool is_possible(const struct saved_waits *state)
 static void take(struct waits *waits, const struct saved_waits *state)
 {
 	waits->noted = state->noted;
-	waits->now = state->now;
-	waits->before = state->before;
+	waits->length = state->length;
 	waits->spoke_last = state->spoke_last & 3U;
 	waits->more = state->more & 3U;
 	waits->ended = state->ended & 3U;
 	waits->was_held = state->was_held & 3U;
+	memcpy(waits->held, state->held, sizeof(waits->held));
 	for (enum wait wait = 0; wait < WAITS; wait++)
 		waits->life[wait].ms = state->life[wait] & ((1ull << 40) - 1);
 	for (enum side side = SIDE_CLIENT; side < SIDES; side++) {
+		waits->life_turns[side] = state->life_turns[side];
+		waits->turn[side] = state->turn[side];
+		waits->sending[side] = state->sending[side];
 		waits->turns[side] = state->turns[side];
+		waits->longest_gap[side] = state->longest_gap[side];
+		waits->longest_before[side] = state->longest_before[side];
 		waits->held_since[side] = state->held_since[side];
 		waits->typical_gap[side] = (float)state->typical_gap[side];
 		waits->hold[side] = (enum hold)state->hold[side];

@@ -155,7 +155,7 @@ struct pair_record {
 	struct verdict verdict;
 	uint64_t since_ms;      /* for how long what it waits for has lasted */
 	enum blame last_from;   /* who has spoken last: client, target or none */
-	uint64_t waited_client; /* permille of the last one to six seconds */
+	uint64_t waited_client; /* permille of the last one to three seconds */
 	uint64_t waited_target;
 	struct flow_record flow[DIRECTIONS];
 };

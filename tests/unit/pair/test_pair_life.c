@@ -254,7 +254,7 @@ START_TEST(messages_of_a_pair_that_runs_change_nothing_else)
 		say(server, client, &down);
 	}
 	ck_assert(both_are(true));
-	ck_assert_uint_eq(waits_window(&only_pair()->waits, clock_us()).turns[SIDE_TARGET], 11);
+	ck_assert_double_eq(waits_window(&only_pair()->waits, clock_us()).turns[SIDE_TARGET], 11);
 	LOOP_UNTIL(base, (queued += loop_send(server, queued, 65536), only_pair()->target.from.queued > 0));
 	ck_assert_int_eq(only_pair()->target.from.pause, PAUSE_NONE);
 	ck_assert(both_are(false));
@@ -268,13 +268,22 @@ START_TEST(messages_of_a_pair_that_runs_change_nothing_else)
 END_TEST
 
 /*
- * An idle pair takes 1 KiB at most: its part of a unit, and a tenth of that for libevent's records of two
- * descriptors. A pair that grew would only show where one less fits into a unit.
+ * An idle pair takes 1 KiB: its part of a unit, and libevent's records of two descriptors. A pair that grew
+ * would show as one less in each unit.
  */
-START_TEST(fifteen_pairs_fit_into_a_unit)
+START_TEST(thirty_three_pairs_fit_into_a_unit)
 {
 	begin(NULL);
-	ck_assert_uint_ge((PAIR_UNIT_SIZE - 64) / set.slab.size, 15);
+	ck_assert_uint_eq((PAIR_UNIT_SIZE - 32) / set.slab.size, 33);
+}
+END_TEST
+
+/* What a pair takes for its verdict at most: all of it, and what it has from its first look on. */
+START_TEST(verdict_takes_few_bytes)
+{
+	begin(NULL);
+	ck_assert_uint_le(sizeof(struct waits), 120);
+	ck_assert_uint_le(pair_looks_cost(), 112);
 }
 END_TEST
 
@@ -398,7 +407,8 @@ static TCase *life_case(void)
 	tcase_add_test(tcase, unix_client_has_no_name);
 	tcase_add_test(tcase, bytes_that_cannot_be_taken_back_end_the_pair);
 	tcase_add_test(tcase, messages_of_a_pair_that_runs_change_nothing_else);
-	tcase_add_test(tcase, fifteen_pairs_fit_into_a_unit);
+	tcase_add_test(tcase, thirty_three_pairs_fit_into_a_unit);
+	tcase_add_test(tcase, verdict_takes_few_bytes);
 	tcase_add_loop_test(tcase, set_without_memory_is_refused, 1, 5);
 	tcase_add_test(tcase, quiet_log_has_no_close_lines);
 	tcase_add_test(tcase, close_lines_come_and_go);

@@ -35,10 +35,10 @@ static bool is_said(enum blame slow, enum why why, struct pair_record *record)
 	return record->verdict.slow == slow && record->verdict.why == why;
 }
 
-/* The bucket is full, so that the next byte begins another one. */
-static void fill_bucket(struct pair *pair)
+/* The next byte makes the window shorter, and that is when the sockets are looked at. */
+static void fill_window(struct pair *pair)
 {
-	pair->waits.now.length = 3000000;
+	pair->waits.length = UINT16_MAX;
 }
 
 static void relay_bytes(int client, int server, uint64_t *sent, uint64_t length)
@@ -153,7 +153,7 @@ START_TEST(small_messages_are_never_looked_at)
 	server = meet_open(target);
 	asked = 0;
 	for (int i = 0; i < 10; i++) {
-		fill_bucket(only_pair());
+		fill_window(only_pair());
 		relay_bytes(client, server, &sent, 10);
 	}
 	ck_assert_ptr_null(only_pair()->looks);
@@ -161,7 +161,7 @@ START_TEST(small_messages_are_never_looked_at)
 }
 END_TEST
 
-START_TEST(bulk_is_looked_at_once_in_a_bucket)
+START_TEST(bulk_is_looked_at_once_in_a_window)
 {
 	uint64_t sent = 0;
 	int client, server;
@@ -172,15 +172,15 @@ START_TEST(bulk_is_looked_at_once_in_a_bucket)
 	asked = 0;
 	relay_bytes(client, server, &sent, WORTH_A_LOOK);
 	ck_assert_uint_eq(asked, 0);
-	fill_bucket(only_pair());
+	fill_window(only_pair());
 	relay_bytes(client, server, &sent, 10);
 	ck_assert_uint_eq(asked, 2);
 	ck_assert_ptr_nonnull(only_pair()->looks);
-	fill_bucket(only_pair());
+	fill_window(only_pair());
 	relay_bytes(client, server, &sent, 10); /* too little since then */
 	ck_assert_uint_eq(asked, 2);
 	relay_bytes(client, server, &sent, WORTH_A_LOOK);
-	fill_bucket(only_pair());
+	fill_window(only_pair());
 	relay_bytes(client, server, &sent, 10);
 	ck_assert_uint_eq(asked, 4);
 }
@@ -196,7 +196,7 @@ START_TEST(look_without_memory_costs_nothing)
 	client = join();
 	server = meet_open(target);
 	relay_bytes(client, server, &sent, WORTH_A_LOOK);
-	fill_bucket(only_pair());
+	fill_window(only_pair());
 	fault_set(FAULT_MEMORY, 1, ENOMEM);
 	relay_bytes(client, server, &sent, 10);
 	fault_set(FAULT_MEMORY, 0, 0);
@@ -264,7 +264,7 @@ START_TEST(life_is_judged_at_each_look)
 	relay_bytes(client, server, &sent, WORTH_A_LOOK);
 	only_pair()->waits.life[WAIT_SENDING + SIDE_CLIENT].ms = 2000;
 	before = pair_waits_totals(only_pair(), clock_us(), false).time[WAIT_SENDING + SIDE_CLIENT];
-	fill_bucket(only_pair());
+	fill_window(only_pair());
 	relay_bytes(client, server, &sent, 10);
 	ck_assert_ptr_nonnull(only_pair()->looks);
 	ck_assert_uint_ge(waited[SIDE_CLIENT], 2000000);
@@ -290,7 +290,7 @@ END_TEST
 static void look(int client, int server, uint64_t *sent)
 {
 	relay_bytes(client, server, sent, WORTH_A_LOOK);
-	fill_bucket(only_pair());
+	fill_window(only_pair());
 	relay_bytes(client, server, sent, 10);
 }
 
@@ -464,7 +464,7 @@ int main(void)
 	tcase_add_test(tcase, pair_without_a_target_waits_for_one);
 	tcase_add_test(tcase, unix_target_leaves_out_what_nobody_knows);
 	tcase_add_test(tcase, small_messages_are_never_looked_at);
-	tcase_add_test(tcase, bulk_is_looked_at_once_in_a_bucket);
+	tcase_add_test(tcase, bulk_is_looked_at_once_in_a_window);
 	tcase_add_test(tcase, look_without_memory_costs_nothing);
 	tcase_add_test(tcase, end_asks_tcp_only_where_it_can_tell_more);
 	tcase_add_test(tcase, life_is_judged_at_each_look);

@@ -60,7 +60,7 @@ START_TEST(turns_are_of_who_is_due)
 	pass(client, server);
 	ck_assert_uint_ge(life_ms(WAIT_TURN + SIDE_CLIENT), 70);
 	ck_assert_int_eq(window().last_from, SIDE_CLIENT);
-	ck_assert_uint_eq(window().turns[SIDE_TARGET], 1);
+	ck_assert_double_eq(window().turns[SIDE_TARGET], 1);
 }
 END_TEST
 

@@ -330,6 +330,8 @@ START_TEST(of_two_held_flows_the_first_is_the_cause)
 	EXPECT(TARGET, PATH);
 	evidence.window.held_for[DOWNLOAD] += 2;
 	EXPECT(CLIENT, PATH);
+	evidence.window.held[DOWNLOAD][HOLD_HIGH] -= SAME_US - 1;
+	EXPECT(CLIENT, PATH);
 	evidence.window.held[DOWNLOAD][HOLD_HIGH]--;
 	EXPECT(TARGET, PATH);
 }
@@ -437,6 +439,20 @@ START_TEST(source_that_used_to_go_on_is_due_itself)
 	EXPECT(CLIENT, THINKING);
 	evidence.window.sending[SIDE_TARGET] += 1;
 	evidence.window.turn[SIDE_CLIENT] = evidence.window.sending[SIDE_TARGET];
+	EXPECT(CLIENT, THINKING);
+}
+END_TEST
+
+/* What it has sent counts for little by the end of a long silence. */
+START_TEST(source_that_rests_for_long_is_due_itself)
+{
+	evidence.window.length = 3 * SECOND;
+	fall_silent(SIDE_TARGET, 5 * SECOND / 2);
+	evidence.window.sending[SIDE_TARGET] = SECOND / 2;
+	evidence.window.longest_gap[SIDE_TARGET] = 5 * SECOND / 2;
+	EXPECT(TARGET, SENDING);
+	evidence.window.longest_gap[SIDE_TARGET]--;
+	evidence.window.longest_gap[SIDE_CLIENT] = 2 * SECOND;
 	EXPECT(CLIENT, THINKING);
 }
 END_TEST
@@ -682,6 +698,7 @@ int main(void)
 	tcase_add_test(tcase, worker_that_comes_late_blames_nobody);
 	tcase_add_test(tcase, silence_that_lasts_counts_too);
 	tcase_add_test(tcase, source_that_used_to_go_on_is_due_itself);
+	tcase_add_test(tcase, source_that_rests_for_long_is_due_itself);
 	tcase_add_test(tcase, source_that_rarely_speaks_is_due_itself);
 	tcase_add_test(tcase, long_silence_is_idleness);
 	tcase_add_test(tcase, after_the_first_answer_the_client_is_due);

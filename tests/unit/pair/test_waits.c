@@ -71,8 +71,8 @@ START_TEST(who_ends_a_silence_is_charged)
 	ck_assert_uint_eq(seen.turn[TARGET], 800 * MS);
 	ck_assert_uint_eq(seen.turn[CLIENT], 198 * MS);
 	ck_assert_uint_eq(seen.sending[CLIENT], 2 * MS); /* nobody had spoken yet */
-	ck_assert_uint_eq(seen.turns[TARGET], 100);
-	ck_assert_uint_eq(seen.turns[CLIENT], 99);
+	ck_assert_double_eq(seen.turns[TARGET], 100);
+	ck_assert_double_eq(seen.turns[CLIENT], 99);
 	ck_assert_uint_eq(seen.longest_gap[TARGET], 16 * MS); /* its unit */
 	ck_assert_uint_eq(seen.typical_gap[TARGET], 8 * MS);
 	ck_assert_uint_eq(seen.typical_gap[CLIENT], 2 * MS);
@@ -159,11 +159,11 @@ START_TEST(short_gap_counts_if_the_socket_was_empty)
 {
 	begin();
 	tell(0, CLIENT, SAYING_BYTES);
-	tell(299, CLIENT, SAYING_BYTES | SAYING_MORE);
-	tell(299, CLIENT, SAYING_BYTES | SAYING_MORE);
-	ck_assert_uint_eq(window(0).sending[CLIENT], 299);
+	tell(250, CLIENT, SAYING_BYTES | SAYING_MORE);
+	tell(250, CLIENT, SAYING_BYTES | SAYING_MORE);
+	ck_assert_uint_eq(window(0).sending[CLIENT], 250);
 	tell(300, CLIENT, SAYING_BYTES | SAYING_MORE);
-	ck_assert_uint_eq(window(0).sending[CLIENT], 599);
+	ck_assert_uint_eq(window(0).sending[CLIENT], 550);
 	tell(100, TARGET, SAYING_BYTES); /* that its socket was empty is known */
 	ck_assert_uint_eq(window(0).turn[TARGET], 100);
 }
@@ -195,41 +195,103 @@ START_TEST(more_may_come_while_paused)
 }
 END_TEST
 
-START_TEST(window_is_one_to_four_seconds)
+START_TEST(window_is_up_to_three_seconds)
 {
 	begin();
 	for (unsigned i = 0; i < 5000; i++) {
 		uint64_t length;
 
-		speak(7 * MS + i % 13, i % 3 ? CLIENT : TARGET);
-		length = window(0).length;
-		ck_assert_uint_le(length, 4 * SECOND); /* a silence that runs may make it six */
-		ck_assert_uint_ge(length, i < 143 ? i * 7 * MS : SECOND);
+		speak(7 * MS + i % 13 * 50, i % 3 ? CLIENT : TARGET);
+		length = window(i % 7 ? 0 : i % 70 * MS).length;
+		ck_assert_uint_le(length, 3 * SECOND);
+		ck_assert_uint_ge(length, i < 214 ? i * 7 * MS : 1500 * MS);
 	}
 }
 END_TEST
 
-START_TEST(past_is_forgotten)
+/* Half as much after each 1.5 s. */
+START_TEST(past_counts_ever_less)
+{
+	begin();
+	ask_often(300, 10 * MS, 0);
+	ck_assert_uint_eq(window(0).turn[CLIENT], 2990 * MS);
+	ask_often(1, 0, 10 * MS);
+	ck_assert_uint_eq(window(0).turn[CLIENT], 1495 * MS);
+	ask_often(150, 0, 10 * MS);
+	ck_assert_uint_ge(window(0).turn[CLIENT], 747 * MS);
+	ck_assert_uint_le(window(0).turn[CLIENT], 749 * MS);
+	ask_often(150, 0, 10 * MS);
+	ck_assert_uint_ge(window(0).turn[CLIENT], 373 * MS);
+	ck_assert_uint_le(window(0).turn[CLIENT], 376 * MS);
+	ck_assert_uint_gt(window(0).turn[TARGET], SECOND);
+}
+END_TEST
+
+/* Whatever holds them: to the millisecond. */
+START_TEST(flows_that_are_held_as_long_stay_equal)
+{
+	begin();
+	hold[UPLOAD] = hold[DOWNLOAD] = HOLD_HIGH;
+	speak(0, CLIENT);
+	for (unsigned i = 0; i < 2000; i++) {
+		struct wait_window seen;
+
+		hold[UPLOAD] = i % 3 ? HOLD_HIGH : HOLD_SINK;
+		tell(13 * MS + i % 19 * 50, CLIENT, 0);
+		seen = window(0);
+		ck_assert_uint_eq(seen.held[DOWNLOAD][HOLD_SINK], 0);
+		ck_assert_uint_le(seen.held[UPLOAD][HOLD_SINK] + seen.held[UPLOAD][HOLD_HIGH],
+		                  seen.held[DOWNLOAD][HOLD_HIGH] + 100);
+		ck_assert_uint_ge(seen.held[UPLOAD][HOLD_SINK] + seen.held[UPLOAD][HOLD_HIGH] + 100,
+		                  seen.held[DOWNLOAD][HOLD_HIGH]);
+	}
+}
+END_TEST
+
+/* A turn that counts half is half a turn, so it took as long as it took. */
+START_TEST(turns_get_no_shorter)
 {
 	struct wait_window seen;
 
 	begin();
-	ask_often(300, 10 * MS, 0);
-	ask_often(500, 0, 10 * MS);
+	ask_often(1, 0, 100 * MS);
+	for (unsigned i = 0; i < 300; i++)
+		speak(10 * MS, TARGET);
 	seen = window(0);
-	ck_assert_uint_lt(seen.turn[CLIENT], 20 * MS);
-	ck_assert_uint_gt(seen.turn[TARGET], SECOND);
+	ck_assert_uint_eq(seen.turn[TARGET], 50 * MS);
+	ck_assert_double_eq(seen.turns[TARGET], 0.5);
 }
 END_TEST
 
-START_TEST(bucket_begins_every_three_seconds)
+START_TEST(window_is_full_every_one_and_a_half_seconds)
 {
-	unsigned begun = 0;
+	unsigned full = 0;
 
 	begin();
 	for (unsigned i = 0; i < 3000; i++)
-		begun += speak(10 * MS, CLIENT);
-	ck_assert_uint_eq(begun, 9); /* none at the very end */
+		full += speak(10 * MS, CLIENT);
+	ck_assert_uint_eq(full, 18); /* first after three seconds; not at the very end */
+}
+END_TEST
+
+/* A message is heard as it would be noted. */
+START_TEST(to_hear_is_to_note_what_was_said)
+{
+	struct waits heard;
+
+	begin();
+	speak(MS, TARGET);
+	heard = waits;
+	srandom(3);
+	for (unsigned i = 0; i < 20000; i++) {
+		enum side side = (enum side)(random() % 2);
+		bool more = random() % 2;
+		uint64_t after = (uint64_t)random() % (i % 100 ? 999 : 4 * SECOND);
+
+		ck_assert_int_eq(tell(after, side, more ? SAYING_BYTES | SAYING_MORE : SAYING_BYTES),
+		                 waits_hear(&heard, now, side, more));
+		ck_assert_mem_eq(&heard, &waits, sizeof(waits));
+	}
 }
 END_TEST
 
@@ -267,7 +329,24 @@ START_TEST(gaps_outlive_a_long_silence)
 }
 END_TEST
 
-/* The current bucket has nothing but the silence that runs, which is nobody's yet. */
+/* A source that rests at times does so again. */
+START_TEST(gaps_fade)
+{
+	begin();
+	for (unsigned i = 0; i < 5; i++) {
+		speak(1900 * MS, TARGET);
+		for (unsigned k = 0; k < 100; k++)
+			speak(MS, TARGET);
+		ck_assert_uint_ge(window(0).longest_gap[TARGET], 1900 * MS);
+		ck_assert_uint_ge(waits_window(&waits, now + 1890 * MS).longest_gap[TARGET], 940 * MS);
+	}
+	for (unsigned i = 0; i < 1000; i++)
+		speak(10 * MS, TARGET);
+	ck_assert_uint_lt(window(0).longest_gap[TARGET], 100 * MS);
+}
+END_TEST
+
+/* What was before is known as long as the silence is no longer than the window. */
 START_TEST(pause_before_an_answer_is_no_idleness)
 {
 	struct wait_window seen;
@@ -276,9 +355,10 @@ START_TEST(pause_before_an_answer_is_no_idleness)
 	for (unsigned i = 0; i < 10; i++)
 		speak(2 * SECOND, TARGET);
 	seen = window(1500 * MS);
-	ck_assert_uint_eq(seen.length, 3500 * MS);
-	ck_assert_uint_eq(seen.sending[TARGET], 2 * SECOND);
-	ck_assert_uint_eq(window(1400 * MS).sending[TARGET], 2 * SECOND);
+	ck_assert_uint_eq(seen.length, 3 * SECOND);
+	ck_assert_uint_eq(seen.sending[TARGET], 1500 * MS);
+	ck_assert_uint_eq(window(1400 * MS).sending[TARGET], 100 * MS);
+	ck_assert_uint_eq(window(0).longest_gap[TARGET], 2 * SECOND);
 	ck_assert_uint_eq(window(200 * MS).sending[TARGET], 0);
 }
 END_TEST
@@ -291,8 +371,8 @@ START_TEST(so_many_turns_are_still_short)
 	for (unsigned i = 0; i < 2 * 70000; i++)
 		speak(20, i % 2 ? CLIENT : TARGET);
 	seen = window(0);
-	ck_assert_uint_eq(seen.turns[CLIENT], UINT16_MAX);
-	ck_assert_uint_lt(seen.turn[CLIENT] / seen.turns[CLIENT], 50);
+	ck_assert_double_ge(seen.turns[CLIENT], 8000);
+	ck_assert_double_lt((double)seen.turn[CLIENT] / seen.turns[CLIENT], 100);
 }
 END_TEST
 
@@ -468,9 +548,8 @@ START_TEST(life_begins_anew_when_it_is_taken)
 	waits_begin(&waits, now, 17, 4000);
 	ask_often(300, 3 * MS, 9 * MS);
 	taken = waits_take(&waits);
-	ck_assert_uint_gt(taken.time[WAIT_TURN + TARGET], 2 * SECOND);
-	ck_assert_uint_gt(taken.turns[TARGET], 200);
-	ck_assert_uint_lt(taken.turns[TARGET], 300);
+	ck_assert_uint_eq(taken.time[WAIT_TURN + TARGET], 1125 * MS); /* once half, and then nothing more */
+	ck_assert_uint_eq(taken.turns[TARGET], 125);
 	ck_assert_uint_eq(taken.time[WAIT_CONNECTING], 0);
 	ck_assert_uint_eq(taken.turns[TARGET] + life(0, false).turns[TARGET], 300);
 	ck_assert_uint_eq(taken.time[WAIT_TURN + TARGET] + life(0, false).time[WAIT_TURN + TARGET],
@@ -586,11 +665,15 @@ static TCase *window_case(void)
 	tcase_add_test(tcase, short_gap_counts_if_the_socket_was_empty);
 	tcase_add_test(tcase, who_was_due_has_ended_the_silence);
 	tcase_add_test(tcase, more_may_come_while_paused);
-	tcase_add_test(tcase, window_is_one_to_four_seconds);
-	tcase_add_test(tcase, past_is_forgotten);
-	tcase_add_test(tcase, bucket_begins_every_three_seconds);
+	tcase_add_test(tcase, window_is_up_to_three_seconds);
+	tcase_add_test(tcase, past_counts_ever_less);
+	tcase_add_test(tcase, flows_that_are_held_as_long_stay_equal);
+	tcase_add_test(tcase, turns_get_no_shorter);
+	tcase_add_test(tcase, window_is_full_every_one_and_a_half_seconds);
+	tcase_add_test(tcase, to_hear_is_to_note_what_was_said);
 	tcase_add_test(tcase, long_wait_fills_the_window);
 	tcase_add_test(tcase, gaps_outlive_a_long_silence);
+	tcase_add_test(tcase, gaps_fade);
 	tcase_add_test(tcase, so_many_turns_are_still_short);
 	tcase_add_test(tcase, source_that_has_ended_says_no_more);
 	tcase_add_test(tcase, flow_that_was_held_before_the_other_is_known);
