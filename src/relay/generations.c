@@ -128,7 +128,10 @@ static int make(const struct generations_making *making, struct state_reader *re
 	if (!*made)
 		return -ENOMEM;
 	configure(*made);
-	return generation_index(*made);
+	error = generation_index(*made);
+	if (error)
+		generation_put(*made);
+	return error;
 }
 
 static int refuse(struct state_reader *reader, const char *why)
