@@ -84,11 +84,12 @@ static void usage(const char *message)
 }
 
 /* Appends to one of the lists of the request. */
-static void append(char ***list, size_t *count, char *value)
+static void append(const struct command *command, char ***list, size_t *count, char *value)
 {
 	char **grown = realloc(*list, (*count + 1) * sizeof(**list));
 
 	if (!grown) {
+		takeover_again(&command->handed, &command->program, NULL);
 		fputs("weir: out of memory\n", stderr);
 		exit(EXIT_FAILURE);
 	}
@@ -108,13 +109,13 @@ static void take_option(struct command *command, int option)
 		command->action = ACTION_TEST;
 		break;
 	case 'l':
-		append(&request->listen, &request->listen_count, optarg);
+		append(command, &request->listen, &request->listen_count, optarg);
 		break;
 	case 'T':
-		append(&request->target, &request->target_count, optarg);
+		append(command, &request->target, &request->target_count, optarg);
 		break;
 	case 'o':
-		append(&request->option, &request->option_count, optarg);
+		append(command, &request->option, &request->option_count, optarg);
 		break;
 	case OPTION_PRINT_CONFIG:
 		command->action = ACTION_PRINT;

@@ -28,8 +28,8 @@ struct handed_over {
 };
 
 /*
- * Takes it out of the environment. Asks for no memory. 0, also if there is nothing, or -errno: -EINVAL if that is nothing that
- * weir has made. handed_over_deinit must follow in either case.
+ * Takes it out of the environment, without asking for memory. 0, also if there is nothing, or -errno: -EINVAL
+ * if that is nothing that weir has made. handed_over_deinit must follow in either case.
  */
 int handed_over_take(struct handed_over *handed);
 /* Also takes a zeroed one. Twice is fine. */

@@ -3,8 +3,8 @@
  *
  *   FAULT_RULES=FILE  the rules, one a line; the file may come, change (by rename) and go while the daemon
  *                     runs: without it nothing fails
- *   FAULT_CARRIED=yes a program that takes over is not spared the rules that are there when it begins, but in
- *                     its further attempts
+ *   FAULT_CARRIED=yes a program that takes over is not spared the rules that are there when it begins; with
+ *                     "only", no other is touched, and neither are its further attempts
  *   FAULT_LOG=FILE    gets a line for each injection: the call, and the errno or "short"
  *
  * A rule is "CALL WHAT FIRST EVERY":
@@ -595,6 +595,14 @@ void *reallocarray(void *old, size_t count, size_t size)
 	return fails("alloc") ? NULL : next_reallocarray()(old, count, size);
 }
 
+/* The first attempt of a program that takes over: with a number before the colon it is another one. */
+static bool is_first_carried(void)
+{
+	const char *state = getenv("WEIR_TAKEOVER");
+
+	return state && strncmp(state, "carry:", 6) == 0;
+}
+
 /* There is no way back for a program that takes over, so what fails is to fail before. */
 static bool is_spared(void)
 {
@@ -602,16 +610,19 @@ static bool is_spared(void)
 
 	if (!state || strncmp(state, "carry", 5) != 0)
 		return false;
-	return !getenv("FAULT_CARRIED") || state[5] != ':'; /* a number: another attempt */
+	return !getenv("FAULT_CARRIED");
 }
 
 __attribute__((constructor)) static void init(void)
 {
-	const char *log_file = getenv("FAULT_LOG");
+	const char *log_file = getenv("FAULT_LOG"), *carried;
 
 	if (log_file)
 		log_fd = open(log_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
 	rules_file = getenv("FAULT_RULES");
+	carried = getenv("FAULT_CARRIED");
+	if (carried && strcmp(carried, "only") == 0 && !is_first_carried())
+		rules_file = NULL;
 	if (is_spared() && rules_file)
 		(void)stat(rules_file, &rules_status); /* as if they had been read, and were none */
 	(void)next_write(); /* a signal handler must not be the first to look for it */

@@ -64,4 +64,23 @@ calls() {
 }
 scenario "calls fail" calls -o workers=2
 
+# The n-th allocation of the program that takes over: it begins again, and at most one pair is lost.
+carried() {
+	local n
+	export FAULT_CARRIED=only
+	EXPECT_LOG="tried again\|cannot \|out of memory\|libevent: \|state\|reset"
+	target -s echo
+	weir_relay "$@"
+	for ((n = 2; n < most; n += step)); do
+		faults "alloc ENOMEM $n 0"
+		take_over
+		visit
+	done
+	faults
+	expect_at_least "takeovers that were tried again" 1 "$(grep -ac 'is tried again' weir.log || :)"
+	expect_equal "pairs that were cut for other reasons" 0 \
+		"$(grep -a ' closed pair=' weir.log | grep -acv 'reason=eof\|reason=out_of_memory' || :)"
+}
+scenario "one allocation fails in the program that takes over" carried -o workers=2
+
 faults_finish
