@@ -18,7 +18,7 @@
  */
 #define SCRATCH_SIZE (256 * 1024)
 /* For how many pairs the kernel's queues are asked before other events are served. */
-#define SURVEY_BATCH 64
+#define SURVEY_BATCH 32
 
 /* ---- clients ---- */
 
