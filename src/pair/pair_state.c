@@ -158,9 +158,11 @@ bool pair_is_next(struct state_reader *reader)
 	return state_is_next(reader, &pair_kind);
 }
 
+/* A client is listened to in one way: for its header or first byte, or while it waits for another round. */
 static bool is_possible(const struct saved_pair *state)
 {
 	return state->phase <= PHASE_ENDING && state->client.fd >= 0 &&
+	       (!state->retries || state->phase >= PHASE_WAITING) &&
 	       (state->phase >= PHASE_CONNECTING) == (state->target.fd >= 0);
 }
 

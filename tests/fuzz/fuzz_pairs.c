@@ -107,6 +107,10 @@ static void require_nothing_left(void)
 	fuzz_require(slots_used(&slots) == 0 && slots_used(&pipe_slots) == 0);
 	fuzz_require(slots_used(&generation->relays[0]->standing->slots) == 0);
 	fuzz_require(budget_used(&budget) == 0);
+	fuzz_require(generation->references.count == 1);
+	/* Memory of one that is left would be written to by libevent. */
+	fuzz_require(event_base_get_num_events(set.io.base,
+	                                       EVENT_BASE_COUNT_ADDED | EVENT_BASE_COUNT_ACTIVE) == 0);
 }
 
 void fuzz_take_pairs(struct state_reader *reader)
