@@ -7,6 +7,7 @@
 #include "daemon/daemon.h"
 #include "daemon/estimate.h"
 #include "daemon/passed.h"
+#include "daemon/takeover_again.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -110,12 +111,24 @@ static int init_workers(struct daemon *daemon)
 	return daemon->watchdog ? 0 : -ENOMEM;
 }
 
+/* Once one worker serves pairs there is no other attempt at a takeover than this. */
+static int start_worker(const struct daemon *daemon, unsigned number)
+{
+	int error = worker_start(daemon->workers[number]);
+
+	for (unsigned i = 0; error && daemon->takes_over && daemon->serves && i < TAKEOVER_ATTEMPTS; i++) {
+		takeover_rest(i);
+		error = worker_start(daemon->workers[number]);
+	}
+	return error;
+}
+
 static int start_workers(struct daemon *daemon)
 {
 	int error = 0;
 
 	for (unsigned i = 0; !error && i < daemon->worker_count; i++) {
-		error = worker_start(daemon->workers[i]);
+		error = start_worker(daemon, i);
 		daemon->serves = daemon->serves || !error;
 	}
 	return error;

@@ -296,7 +296,7 @@ int http_restore(struct http *http, struct config_global *global, struct state_r
 		return 0;
 	}
 	if (entrance)
-		entrance_drop(entrance);
+		entrance_drop(entrance, error);
 	free(entrance);
 	return error;
 }

@@ -12,9 +12,9 @@
 #define PAUSE_MS 50 /* before the first; each later one waits for so much longer */
 #define LOG_MS   100
 
-static void rest(unsigned attempt)
+void takeover_rest(unsigned attempts)
 {
-	const struct timespec pause = {.tv_nsec = (long)(attempt + 1) * PAUSE_MS * 1000000};
+	const struct timespec pause = {.tv_nsec = (long)(attempts + 1) * PAUSE_MS * 1000000};
 
 	(void)nanosleep(&pause, NULL);
 }
@@ -44,8 +44,8 @@ void takeover_again(const struct handed_over *handed, const struct program *prog
 	if (inheritance)
 		inheritance_give_back(inheritance);
 	(void)log_flush(LOG_MS);
-	rest(handed->attempt);
+	takeover_rest(handed->attempt);
 	execute(handed, program);
-	rest(handed->attempt);
+	takeover_rest(handed->attempt);
 	execute(handed, program); /* it may have lacked memory itself */
 }

@@ -12,6 +12,8 @@
 
 /* Attempts after the first. Together they take a second and a half at most. */
 #define TAKEOVER_ATTEMPTS 5
+/* The wait before one: the more there were, the longer. */
+void takeover_rest(unsigned attempts);
 
 /*
  * Does not return, unless this is no takeover, or there were too many attempts, or it cannot be executed.

@@ -206,8 +206,15 @@ int entrance_restore(struct entrance *entrance, const struct activation *activat
 	return error ? error : claim_sockets(entrance, state.count, reader);
 }
 
-void entrance_drop(struct entrance *entrance)
+/* Without memory the program begins once more, with these sockets: see daemon/takeover_again.h. */
+void entrance_drop(struct entrance *entrance, int error)
 {
 	entrance->unlink_path = NULL;
-	entrance_close(entrance);
+	if (error != -ENOMEM) {
+		entrance_close(entrance);
+		return;
+	}
+	free(entrance->fds);
+	entrance->fds = NULL;
+	entrance->count = 0;
 }

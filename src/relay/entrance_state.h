@@ -14,7 +14,9 @@ void entrance_save(const struct entrance *entrance, const struct activation *act
  */
 int entrance_restore(struct entrance *entrance, const struct activation *activation, unsigned workers,
                      struct state_reader *reader);
-/* Closes its sockets, and leaves its path alone. */
-void entrance_drop(struct entrance *entrance);
+/*
+ * Closes its sockets, and leaves its path alone. They stay open if the error is -ENOMEM, for another attempt.
+ */
+void entrance_drop(struct entrance *entrance, int error);
 
 #endif

@@ -146,7 +146,7 @@ static int restore_entrance(struct facade *facade, struct state_reader *reader)
 		return -ENOMEM;
 	error = add(facade, entrance, &state, reader);
 	if (error) {
-		entrance_drop(entrance);
+		entrance_drop(entrance, error);
 		free(entrance);
 	}
 	return error;

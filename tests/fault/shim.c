@@ -58,6 +58,7 @@ struct rule {
 };
 
 static const char *rules_file;
+static bool carried_only; /* the rules that are there in the beginning are all */
 static int log_fd = -1;
 
 static _Thread_local int exempt; /* this thread is in a call that the daemon did not ask for */
@@ -159,6 +160,8 @@ static void refresh_rules(void)
 	    now.st_mtim.tv_nsec == rules_status.st_mtim.tv_nsec)
 		return;
 	load_rules(); /* none if the file is gone */
+	if (carried_only && changes > 0)
+		rule_count = 0;
 	rules_status = now;
 	changes++;
 }
@@ -621,7 +624,8 @@ __attribute__((constructor)) static void init(void)
 		log_fd = open(log_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
 	rules_file = getenv("FAULT_RULES");
 	carried = getenv("FAULT_CARRIED");
-	if (carried && strcmp(carried, "only") == 0 && !is_first_carried())
+	carried_only = carried && strcmp(carried, "only") == 0;
+	if (carried_only && !is_first_carried())
 		rules_file = NULL;
 	if (is_spared() && rules_file)
 		(void)stat(rules_file, &rules_status); /* as if they had been read, and were none */
