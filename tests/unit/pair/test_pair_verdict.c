@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "pair/life.h"
+#include "pair/pair_looks.h"
 #include "pair/pair_stage.h"
 
 #define WORTH_A_LOOK 65536
@@ -183,6 +184,31 @@ START_TEST(bulk_is_looked_at_once_in_a_window)
 	fill_window(only_pair());
 	relay_bytes(client, server, &sent, 10);
 	ck_assert_uint_eq(asked, 4);
+}
+END_TEST
+
+/* Otherwise a report that comes right after the look would have nothing to compare with. */
+START_TEST(look_keeps_what_was_counted_a_while_before)
+{
+	const uint64_t length = 4 * WORTH_A_LOOK;
+	const struct pair_looks *looks;
+	uint64_t sent = 0, received;
+	int client, server;
+
+	begin(NULL);
+	client = join();
+	server = meet_open(target);
+	relay_bytes(client, server, &sent, length);
+	only_pair()->born -= 3000;
+	fill_window(only_pair());
+	relay_bytes(client, server, &sent, 10);
+	looks = only_pair()->looks;
+	ck_assert_uint_ge((uint32_t)clock_ms() - looks->at, 1500);
+	ck_assert_uint_lt((uint32_t)clock_ms() - looks->at, 3000);
+	received = looks->side[SIDE_CLIENT].received * 16ULL;
+	ck_assert_uint_ge(received, length * 49 / 100);
+	ck_assert_uint_le(received, length * 70 / 100); /* the pair may be older */
+	ck_assert_uint_eq(looks->moved, sent);
 }
 END_TEST
 
@@ -465,6 +491,7 @@ int main(void)
 	tcase_add_test(tcase, unix_target_leaves_out_what_nobody_knows);
 	tcase_add_test(tcase, small_messages_are_never_looked_at);
 	tcase_add_test(tcase, bulk_is_looked_at_once_in_a_window);
+	tcase_add_test(tcase, look_keeps_what_was_counted_a_while_before);
 	tcase_add_test(tcase, look_without_memory_costs_nothing);
 	tcase_add_test(tcase, end_asks_tcp_only_where_it_can_tell_more);
 	tcase_add_test(tcase, life_is_judged_at_each_look);
