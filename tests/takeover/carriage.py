@@ -20,11 +20,12 @@ RELOADED = re.compile(r" notice reloaded: ")
 READY = re.compile(r" notice weir .* is ready")
 
 # Of the kinds of tests/takeover/kinds.c: the keys of the relay that each needs.
-NARROW = ["high_watermark = 64K", "low_watermark = 16K", "client_rcvbuf = 16K", "client_sndbuf = 16K",
-          "target_rcvbuf = 16K", "target_sndbuf = 16K"]
+BUFFERS = ["client_rcvbuf = 16K", "client_sndbuf = 16K", "target_rcvbuf = 16K", "target_sndbuf = 16K"]
+NARROW = ["high_watermark = 64K", "low_watermark = 16K", *BUFFERS]
+WIDE = ["high_watermark = 3M", *BUFFERS]  # more than a pipe has room for
 KINDS = {
     "flow": [], "bulk": [], "ping": [], "idle": [], "brief": [], "resetting": [], "half": [],
-    "paused": NARROW, "ending": NARROW,
+    "paused": NARROW, "heavy": WIDE, "ending": NARROW,
     "silent": ["connect_on = data"],
     "header": ["accept_proxy = any", "proxy_header_timeout = 1m"],
     "late": ["connect_timeout = 2m", "fail_limit = 0"],

@@ -12,7 +12,7 @@ TIMER_TOLERANCE = 1.0   # seconds
 SETTLED = 10            # takeovers after which nothing may grow any more
 GROWTH_KIB = 4096
 SPARE_PIPES = 2 * 16    # descriptors that a worker may keep
-LIVE = ("flow", "bulk", "ping", "idle", "paused", "half")
+LIVE = ("flow", "bulk", "ping", "idle", "paused", "heavy", "half")
 # Counters of a relay that only grow, as whatever is counted there.
 GROWING = ("accepted", "refused", "denied", "connect_failed", "upload_bytes", "download_bytes", "pauses",
            "paused_ms", "shortages")

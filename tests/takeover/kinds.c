@@ -2,7 +2,7 @@
 
 #include "passengers.h"
 
-enum { SECOND = 1000000 };
+enum { SECOND = 1000000, PAUSED_BYTES = 8 << 20 };
 
 static uint64_t at_least(uint64_t a, uint64_t b)
 {
@@ -119,7 +119,7 @@ static void paused(struct pair *pair, uint64_t now)
 	pair->target.may_take = at_least(pair->target.may_take, SIDE_ID);
 	source->may_take = ALL;
 	if (pair->joined)
-		source->may_send = at_least(source->may_send, 2 << 20);
+		source->may_send = at_least(source->may_send, PAUSED_BYTES);
 	if (pair->place % 4 >= 2 && sink->received >= sink->may_take && is_due(pair, now, 100000)) {
 		sink->may_take = sink->received + 16 * 1024;
 		more_of(source, 1 << 20);
@@ -302,6 +302,7 @@ const struct kind kinds[] = {
         {.name = "ping", .permille = 150, .step = ping},
         {.name = "idle", .permille = 150, .step = idle},
         {.name = "paused", .permille = 100, .buffers = 16384, .step = paused},
+        {.name = "heavy", .permille = 4, .buffers = 16384, .step = paused},
         {.name = "half", .permille = 60, .step = half_closed},
         {.name = "brief", .permille = 10, .step = brief},
         {.name = "ending", .permille = 30, .buffers = 16384, .step = ending},
