@@ -239,6 +239,12 @@ static uint64_t since_due(const struct pair *pair)
 	return pair->due_us;
 }
 
+/* The last bytes that the relay had room for. */
+static uint64_t since_last_sent(const struct pair *pair)
+{
+	return at_least(pair->due_us, pair->client.went_us);
+}
+
 static uint64_t since_birth(const struct pair *pair)
 {
 	return pair->born_us;
@@ -331,7 +337,8 @@ const struct kind kinds[] = {
          .limit_us = 4 * SECOND,
          .buffers = 16384,
          .step = times_out_stalled,
-         .since = since_due},
+         .since = since_due,
+         .since_latest = since_last_sent},
         {.name = "t_header",
          .permille = 4,
          .limit_us = 4 * SECOND,

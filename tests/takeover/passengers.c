@@ -209,18 +209,19 @@ static const char *judge_end(const struct side *side, const struct side *other)
 	return NULL;
 }
 
-/* What its kind has to be timed out for has taken so long. */
-static const char *judge_time(const struct pair *pair)
+/* By how much it ended earlier or later than it should have. */
+static void note_time(const struct pair *pair)
 {
 	struct totals *sum = &totals[kind_number(pair)];
-	uint64_t end = pair->client.saw_us;
-	int64_t off = (int64_t)(end - pair->kind->since(pair)) - (int64_t)pair->kind->limit_us;
+	const struct kind *kind = pair->kind;
+	int64_t ended = (int64_t)(pair->client.saw_us - kind->limit_us);
+	int64_t early = ended - (int64_t)kind->since(pair);
+	int64_t late = kind->since_latest ? ended - (int64_t)kind->since_latest(pair) : early;
 
-	if (sum->timed == 0 || off < sum->earliest_us)
-		sum->earliest_us = off;
-	if (sum->timed == 0 || off > sum->latest_us)
-		sum->latest_us = off;
-	return NULL;
+	if (sum->timed == 0 || early < sum->earliest_us)
+		sum->earliest_us = early;
+	if (sum->timed == 0 || late > sum->latest_us)
+		sum->latest_us = late;
 }
 
 static void judge(struct pair *pair)
@@ -240,7 +241,7 @@ static void judge(struct pair *pair)
 	} else if (own_reset && (client->seen == SEEN_RST || target->seen == SEEN_RST)) {
 		finish_pair(pair, &sum->reset);
 	} else if (client->seen == SEEN_RST && (!pair->joined || target->seen)) {
-		judge_time(pair);
+		note_time(pair);
 		finish_pair(pair, &sum->timed);
 	} else if (client->seen == SEEN_FIN && target->seen == SEEN_FIN) {
 		finish_pair(pair, &sum->well);
