@@ -176,8 +176,9 @@ def calls(folder, _):
     if not Path(FAULT_SHIM).exists():
         return {"skipped": "no shim"}
     rules = folder / "rules"
+    sanitizers = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"  # the shim stands before them
     with unwilling(folder, LD_PRELOAD=str(Path(FAULT_SHIM).resolve()), FAULT_RULES=str(rules),
-                   FAULT_LOG=str(folder / "faults")) as one:
+                   FAULT_LOG=str(folder / "faults"), ASAN_OPTIONS=sanitizers) as one:
         for rule in ("memfd_create EMFILE 1 1", "memfd_create ENOMEM 2 0", "fork EAGAIN 1 1", "execveat ENOMEM 1 1",
                      "fork ENOMEM 1 0"):
             (folder / "faults").write_text("")
