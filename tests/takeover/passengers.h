@@ -45,7 +45,7 @@ struct kind {
 	bool no_target;    /* nothing listens for it at first, or nobody accepts */
 	/* Called again and again, and after whatever has come: changes what the sides may. */
 	void (*step)(struct pair *pair, uint64_t now);
-	/* Of a timed one: since when the time has run, at the earliest, and at the latest if that may differ. */
+	/* Of a timed one: since when its time runs, at the earliest; at the latest, if that differs. */
 	uint64_t (*since)(const struct pair *pair);
 	uint64_t (*since_latest)(const struct pair *pair);
 };
