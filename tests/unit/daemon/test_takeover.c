@@ -62,6 +62,7 @@ static char file[UNIT_PATH_MAX];
 static const char *obstacle;
 static unsigned saves, holds, failures, unchanged;
 static bool held, saving;
+static int handed_over_fd = -1;
 static char why[512];
 
 static const char *find_obstacle(void *arg)
@@ -70,11 +71,14 @@ static const char *find_obstacle(void *arg)
 	return obstacle;
 }
 
+/* The second time is not for a rehearsal. */
 static void save(void *arg, struct state_writer *writer)
 {
 	(void)arg;
 	(void)writer;
 	saves++;
+	if (saves == 2 && handed_over_fd >= 0)
+		ck_assert_int_eq(fcntl(handed_over_fd, F_SETFD, 0), 0);
 }
 
 static void take_saving(void *arg, bool begins)
@@ -348,8 +352,11 @@ static unsigned count_handed_over(void)
 
 START_TEST(if_it_cannot_be_executed_all_goes_on)
 {
-	unsigned before = count_open();
+	unsigned before;
 	sigset_t mask;
+
+	handed_over_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	before = count_open();
 
 	exec_fails = true;
 	fail_with(GOOD);
