@@ -9,7 +9,7 @@ keys_of() {
 }
 
 expect_contract() {
-	expect_equal "keys of weir" "version pid time uptime_ms workers pairs used memory_max " "$(keys_of weir)"
+	expect_equal "keys of weir" "version pid time uptime_ms workers pairs used memory_max takeovers takeover_failures " "$(keys_of weir)"
 	expect_equal "keys of relay" \
 		"name pairs accepted refused connect_failed upload_bytes download_bytes pauses paused_ms shortages denied state upload_queued download_queued upload_longest download_longest upload_high download_high upload_low download_low waited_client_ms waited_target_ms slow_client slow_target slow_relay " \
 		"$(keys_of relay)"
