@@ -11,6 +11,7 @@
 #include <event2/event.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,9 +53,36 @@ static void offer_oneself(void)
 	close(fd);
 }
 
+/* The lowest number from fd on of those that the program needs. INT_MAX: it needs none. */
+static int next_needed(const struct rehearsal_play *play, int fd)
+{
+	int next = play->program >= fd ? play->program : INT_MAX;
+
+	for (size_t i = 0; i < play->file_count; i++)
+		if (play->files[i] >= fd && play->files[i] < next)
+			next = play->files[i];
+	return next;
+}
+
+/*
+ * All of ours are close-on-exec, but the program may have to come from a slow disk first. For as long, no
+ * reset would reach a peer.
+ */
+static void close_others(const struct rehearsal_play *play)
+{
+	int fd = STDERR_FILENO + 1, needed;
+
+	while ((needed = next_needed(play, fd)) < INT_MAX) {
+		if (needed > fd)
+			(void)close_range((unsigned)fd, (unsigned)needed - 1, 0);
+		fd = needed + 1;
+	}
+	(void)close_range((unsigned)fd, ~0U, 0);
+}
+
 /*
  * There was one thread of this process to copy, so nothing may be called here that another one may have been
- * in the middle of. What is not close-on-exec is whatever this process was started with.
+ * in the middle of.
  */
 static void play(const struct rehearsal_play *play, int words)
 {
@@ -63,9 +91,9 @@ static void play(const struct rehearsal_play *play, int words)
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	offer_oneself();
-	(void)close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
 	(void)dup2(words, STDOUT_FILENO);
 	(void)dup2(words, STDERR_FILENO);
+	close_others(play);
 	for (size_t i = 0; i < play->file_count; i++)
 		if (play->files[i] >= 0)
 			(void)fcntl(play->files[i], F_SETFD, 0);

@@ -8,6 +8,7 @@
 #include "unit.h"
 
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 static struct event_base *base;
@@ -59,6 +60,16 @@ static void rehearse(const char *script)
 {
 	begin(script, LOOP_DEADLINE_MS);
 	LOOP_UNTIL(base, done);
+}
+
+/* What the child must not have any more when it is about to become another program. */
+static int of_parent = -1;
+
+int execveat(int folder, const char *path, char *const argv[], char *const environment[], int flags)
+{
+	if (of_parent >= 0 && fcntl(of_parent, F_GETFD) >= 0)
+		_exit(4);
+	return (int)syscall(SYS_execveat, folder, path, argv, environment, flags);
 }
 
 START_TEST(it_succeeds)
@@ -124,6 +135,19 @@ START_TEST(it_may_be_given_up)
 }
 END_TEST
 
+/* The program may take long to be read. */
+START_TEST(it_holds_no_socket_before_it_is_executed)
+{
+	for (of_parent = 3; fcntl(of_parent, F_GETFD) >= 0; of_parent++)
+		;
+	ck_assert_int_eq(fcntl(file, F_DUPFD_CLOEXEC, of_parent), of_parent);
+	rehearse("echo '" REHEARSAL_WORD "'");
+	close(of_parent);
+	of_parent = -1;
+	ck_assert_str_eq(why, "");
+}
+END_TEST
+
 /* A socket that it held would stay open when this process closes it. */
 START_TEST(it_inherits_nothing_but_the_files)
 {
@@ -167,6 +191,7 @@ int main(void)
 	tcase_add_test(tcase, one_that_hangs_is_killed);
 	tcase_add_test(tcase, a_program_that_is_none_cannot_be_executed);
 	tcase_add_test(tcase, it_may_be_given_up);
+	tcase_add_test(tcase, it_holds_no_socket_before_it_is_executed);
 	tcase_add_test(tcase, it_inherits_nothing_but_the_files);
 	tcase_add_test(tcase, it_goes_first_when_memory_runs_out);
 	tcase_add_test(tcase, sigchld_may_be_ignored);
