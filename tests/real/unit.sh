@@ -29,12 +29,12 @@ exposure() {
 }
 scenario "the unit exposes no more than README.md says" exposure
 
-# Without these, an address that is late leaves the service failed, relayed bytes end up on the disk, and the
-# journal drops errors.
+# Without these, an address that is late leaves the service failed, relayed bytes end up on the disk, the
+# journal drops errors, and a rehearsal that runs out of memory stops weir.
 settings() {
 	local setting
 	the_unit
-	for setting in StartLimitIntervalSec=0 Restart=on-failure RestartSec=2s LimitCORE=0 LogRateLimitIntervalSec=0; do
+	for setting in StartLimitIntervalSec=0 Restart=on-failure RestartSec=2s LimitCORE=0 LogRateLimitIntervalSec=0 OOMPolicy=continue; do
 		grep -qx "$setting" weir.service || fail "the unit has no $setting"
 	done
 }
