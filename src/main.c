@@ -254,15 +254,20 @@ static void open_standard_fds(void)
 }
 
 /*
- * What loaded in the rehearsal may not do so any more: a folder or a user may be gone. No pair is to end for
- * that, so the settings before hold, until a reload succeeds.
+ * While relaying pauses, neither users nor folders are looked for, as that may take long. The rehearsal has
+ * done so; if the file says something new, a reload does it again. No pair is to end because settings do not
+ * load, so those before hold then.
  */
 static struct config *load_or_keep(struct command *command, int *status)
 {
 	struct handed_over *handed = &command->handed;
-	struct config *config = load(command, status);
+	const bool pauses = handed_over_any(handed) && !handed->rehearsal;
+	struct config *config;
 
-	handed->outdated = !config && handed_over_any(handed) && !handed->rehearsal;
+	command->request.only_looks = pauses && handed->has_config;
+	config = load(command, status);
+	command->request.only_looks = false;
+	handed->outdated = !config && pauses;
 	return handed->outdated ? handed_over_config(handed) : config;
 }
 

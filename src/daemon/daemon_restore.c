@@ -269,8 +269,12 @@ void daemon_end_takeover(struct daemon *daemon)
 	if (daemon->report_wanted)
 		daemon_request_report(daemon);
 	daemon->reload_wanted = daemon->reload_wanted || daemon->outdated;
-	if (generation_is_of(daemon->current, daemon->first))
+	if (generation_is_of(daemon->current, daemon->first)) {
 		daemon_end_reload(daemon);
-	else
+	} else if (daemon->request->file) { /* users and folders that it names were not looked for yet */
+		daemon->reload_wanted = true;
+		daemon_end_reload(daemon);
+	} else {
 		daemon_change_to(daemon, config_get(daemon->first));
+	}
 }

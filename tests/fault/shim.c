@@ -29,6 +29,7 @@
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
+#include <pwd.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -477,6 +478,14 @@ int getaddrinfo(const char *host, const char *service, const struct addrinfo *hi
 		return EAI_SYSTEM;
 	}
 	return next_getaddrinfo()(host, service, hints, found);
+}
+
+/* Of a user who is given by name. Returns the error. */
+NEXT(getpwnam_r)
+int getpwnam_r(const char *name, struct passwd *entry, char *buffer, size_t size, struct passwd **found)
+{
+	*found = NULL;
+	return fails("getpwnam_r") ? errno : next_getpwnam_r()(name, entry, buffer, size, found);
 }
 
 /* An eventfd is read whole or not at all. */

@@ -83,4 +83,24 @@ carried() {
 }
 scenario "one allocation fails in the program that takes over" carried -o workers=2
 
+was_injected() {
+	[ "$(injected)" -gt 0 ]
+}
+
+# A directory service that does not answer holds up whoever loads a file, so that is not done while all wait.
+users() {
+	export FAULT_CARRIED=only
+	target -s echo
+	{ section one 127.0.0.1:0 && section two "unix:$PWD/two owner=$(id -un)"; } | install
+	reload_start 1 1
+	{ section one 127.0.0.1:0 && section three "unix:$PWD/two owner=$(id -un)"; } | install
+	faults "getpwnam_r hang 1 0"
+	log_mark=$(($(stat -c %s weir.log) + 1))
+	take_over
+	wait_for "a reload that looks for the user" was_injected
+	faults
+	wait_reloaded
+}
+scenario "no user can be looked up while another program takes over" users
+
 faults_finish
