@@ -2,10 +2,10 @@
 
 #include "base/inheritance.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -139,15 +139,6 @@ static int stand_in(struct inheritance *inheritance, enum inheritance_kind kind)
 
 /* ---- life ---- */
 
-/* A number of /proc/self/fd, or -1. */
-static int number_of(const struct dirent *entry)
-{
-	char *end;
-	long number = strtol(entry->d_name, &end, 10);
-
-	return end != entry->d_name && *end == '\0' && number < LIMIT ? (int)number : -1;
-}
-
 /* So that claiming hardly ever needs memory but in a rehearsal. (Most limits are lower than this.) */
 static int highest_possible(void)
 {
@@ -189,23 +180,34 @@ int inheritance_claim(struct inheritance *inheritance, int fd, enum inheritance_
 	return r;
 }
 
+/*
+ * No number that is in use is as high. To look at a few too many is much cheaper than to read /proc/self/fd.
+ * Kernels without /proc have no other program to execute either.
+ */
+static int count_numbers(void)
+{
+	FILE *status = fopen("/proc/self/status", "re");
+	char line[256];
+	int count = 0;
+
+	while (status && count == 0 && fgets(line, sizeof(line), status))
+		(void)sscanf(line, "FDSize: %d", &count);
+	if (status)
+		fclose(status);
+	return count;
+}
+
 size_t inheritance_close_rest(struct inheritance *inheritance)
 {
-	DIR *folder = inheritance->rehearsal ? NULL : opendir("/proc/self/fd");
-	const struct dirent *entry;
+	int count = inheritance->rehearsal ? 0 : count_numbers();
 	size_t closed = 0;
 
-	if (!folder)
-		return 0;
-	while ((entry = readdir(folder)) != NULL) {
-		int fd = number_of(entry);
-
-		if (fd < FIRST || !is_inherited(fd))
+	for (int fd = FIRST; fd < count; fd++) {
+		if (is_claimed(inheritance, fd) || !is_inherited(fd))
 			continue;
 		close(fd);
 		closed++;
 	}
-	closedir(folder);
 	return closed;
 }
 

@@ -25,7 +25,7 @@ bool inheritance_is_rehearsal(const struct inheritance *inheritance);
 int inheritance_claim(struct inheritance *inheritance, int fd, enum inheritance_kind kind);
 /*
  * Closes all from 3 on that nobody has claimed and that are not close-on-exec: what this process has opened
- * itself is. Returns how many. Does nothing in a rehearsal.
+ * itself is, at least while no other thread runs. Returns how many. Does nothing in a rehearsal.
  */
 size_t inheritance_close_rest(struct inheritance *inheritance);
 /*

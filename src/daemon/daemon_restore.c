@@ -193,15 +193,13 @@ static int restore_all(struct daemon *daemon, struct restored *restored)
 	return daemon->inheritance ? restore_parts(daemon, daemon->inheritance, restored) : -ENOMEM;
 }
 
-/* Not before the workers run, as that takes as long as a descriptor is looked at, for each that is open. */
+/* Before other threads run, as libraries may open a descriptor first and make it close-on-exec then. */
 static void close_the_rest(struct daemon *daemon)
 {
 	size_t closed = inheritance_close_rest(daemon->inheritance);
 
 	if (closed > 0)
 		log_debug("takeover: %zu descriptors that nobody has claimed are closed", closed);
-	inheritance_free(daemon->inheritance);
-	daemon->inheritance = NULL;
 }
 
 /* Nothing of it is left behind, as all that would end properly might touch what is not this process's. */
@@ -246,7 +244,10 @@ int daemon_restore(struct daemon *daemon)
 
 	if (daemon->handed->rehearsal)
 		end_rehearsal(error);
-	return restored.current ? go_on(daemon, restored.current) : error;
+	if (!restored.current)
+		return error;
+	close_the_rest(daemon);
+	return go_on(daemon, restored.current);
 }
 
 void daemon_start_again(struct daemon *daemon, int error)
@@ -264,7 +265,8 @@ void daemon_end_takeover(struct daemon *daemon)
 	           " ms",
 	           daemon->before, slots_used(&daemon->slots), (clock_us() - daemon->parked_us) / 1000);
 	handed_over_deinit(daemon->handed);
-	close_the_rest(daemon);
+	inheritance_free(daemon->inheritance);
+	daemon->inheritance = NULL;
 	service_pet(&daemon->service); /* all workers have just answered */
 	if (daemon->report_wanted)
 		daemon_request_report(daemon);

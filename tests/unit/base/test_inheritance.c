@@ -107,6 +107,7 @@ START_TEST(what_nobody_has_claimed_is_closed)
 	own = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	start(false);
 	ck_assert_int_eq(inheritance_claim(inheritance, claimed, INHERITED_SOCKET), claimed);
+	ck_assert_int_eq(fcntl(claimed, F_SETFD, 0), 0); /* whatever becomes of it, it has an owner */
 	ck_assert_uint_eq(inheritance_close_rest(inheritance), 2);
 	ck_assert(is_open(claimed) && is_open(own) && is_open(1));
 	ck_assert(!is_open(rest) && !is_open(high));
