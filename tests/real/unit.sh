@@ -29,16 +29,17 @@ exposure() {
 }
 scenario "the unit exposes no more than README.md says" exposure
 
-# Without these, an address that is late leaves the service failed, relayed bytes end up on the disk, the
-# journal drops errors, and a rehearsal that runs out of memory stops weir.
+# Without these, an address that is late leaves the service failed, relayed bytes end up on the disk, the journal
+# drops errors, and a rehearsal or a check that the kernel kills for lack of memory stops the whole service.
 settings() {
 	local setting
 	the_unit
-	for setting in StartLimitIntervalSec=0 Restart=on-failure RestartSec=2s LimitCORE=0 LogRateLimitIntervalSec=0 OOMPolicy=continue; do
+	for setting in StartLimitIntervalSec=0 Restart=on-failure RestartSec=2s LimitCORE=0 LogRateLimitIntervalSec=0 \
+		OOMPolicy=continue; do
 		grep -qx "$setting" weir.service || fail "the unit has no $setting"
 	done
 }
-scenario "the unit starts again without end, dumps no core and loses no line" settings
+scenario "the unit starts again without end, dumps no core, loses no line and outlives its children" settings
 
 # It is not complete without the operator's addresses.
 socket() {
