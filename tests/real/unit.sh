@@ -29,8 +29,9 @@ exposure() {
 }
 scenario "the unit exposes no more than README.md says" exposure
 
-# Without these, an address that is late leaves the service failed, relayed bytes end up on the disk, the journal
-# drops errors, and a rehearsal or a check that the kernel kills for lack of memory stops the whole service.
+# Without these, an address that is late leaves the service failed, relayed bytes end up on the disk, the
+# journal drops errors, and a rehearsal or a check that the kernel kills for lack of memory stops the whole
+# service.
 settings() {
 	local setting
 	the_unit
