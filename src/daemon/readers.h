@@ -33,11 +33,6 @@ void readers_go_on(struct readers *readers);
 /* Until readers_resume no report is asked for. */
 void readers_pause(struct readers *readers);
 void readers_resume(struct readers *readers);
-/* Whether a report is being made or written. */
-static inline bool readers_are_busy(const struct readers *readers)
-{
-	return readers->under_way || readers->dumping;
-}
 /* What the dump was given is written. */
 void readers_end_dump(struct readers *readers);
 

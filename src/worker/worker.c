@@ -132,6 +132,13 @@ static void halt(struct worker *worker)
 	note_drained(worker);
 }
 
+static void reset_all(struct worker *worker)
+{
+	halt(worker);
+	pair_set_hurry(&worker->set);
+	pair_set_shutdown(&worker->set);
+}
+
 static void take_order(void *arg, struct message *message)
 {
 	struct worker *worker = arg;
@@ -147,9 +154,7 @@ static void take_order(void *arg, struct message *message)
 		halt(worker);
 		break;
 	case WORKER_SHUTDOWN:
-		halt(worker);
-		pair_set_hurry(&worker->set);
-		pair_set_shutdown(&worker->set);
+		reset_all(worker);
 		break;
 	case WORKER_REPORT_SUMS:
 		begin_report(worker, REPORT_SUMS);
