@@ -52,6 +52,18 @@ char *handed_over_describe_again(const struct handed_over *handed)
 	return describe(word, handed->files, handed->count + FIRST_PART);
 }
 
+void handed_over_pass_on(const int *files, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (files[i] >= 0)
+			(void)fcntl(files[i], F_SETFD, 0);
+}
+
+void handed_over_pass_on_again(const struct handed_over *handed)
+{
+	handed_over_pass_on(handed->files, handed->count + FIRST_PART);
+}
+
 /* ---- reading ---- */
 
 /* False if it is neither. */

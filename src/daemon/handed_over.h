@@ -52,5 +52,8 @@ size_t handed_over_size(const struct handed_over *handed);
 char *handed_over_describe(bool rehearsal, const int *files, size_t count);
 /* The same for another attempt at what was handed over to this program. */
 char *handed_over_describe_again(const struct handed_over *handed);
+/* Lets execve(2) keep these descriptors. -1: none. Safe between fork(2) and execve(2). */
+void handed_over_pass_on(const int *files, size_t count);
+void handed_over_pass_on_again(const struct handed_over *handed);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * libmicrohttpd, which is loaded when HTTP is first served. It brings GnuTLS with it: 2.5 MiB in every process,
- * 0.4 of them its own. Most have no use for that.
+ * libmicrohttpd, which is loaded when HTTP is first served. It brings GnuTLS with it: 2.5 MiB in every
+ * process, 0.4 of them its own. Most have no use for that.
  */
 #ifndef WEIR_HTTP_LIBRARY_H
 #define WEIR_HTTP_LIBRARY_H

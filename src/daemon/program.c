@@ -105,3 +105,16 @@ void program_free_environment(char **environment)
 		free(environment[0]);
 	free(environment);
 }
+
+int program_execute(const struct program *program, int fd, const char *value)
+{
+	char **environment = program_environment(value);
+	int error;
+
+	if (!environment)
+		return -ENOMEM;
+	execveat(fd, "", program->argv, environment, AT_EMPTY_PATH);
+	error = -errno;
+	program_free_environment(environment);
+	return error;
+}

@@ -44,6 +44,8 @@ int program_open(const struct program *program);
  */
 char **program_environment(const char *value);
 void program_free_environment(char **environment);
+/* Goes on as what fd is, with that environment and the same arguments. Returns only if it fails: -errno. */
+int program_execute(const struct program *program, int fd, const char *value);
 
 #define PROGRAM_VARIABLE "WEIR_TAKEOVER"
 

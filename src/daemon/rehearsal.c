@@ -6,6 +6,7 @@
 #include "base/evloop.h"
 #include "base/printable.h"
 #include "base/signals.h"
+#include "daemon/handed_over.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -94,9 +95,7 @@ static void play(const struct rehearsal_play *play, int words)
 	(void)dup2(words, STDOUT_FILENO);
 	(void)dup2(words, STDERR_FILENO);
 	close_others(play);
-	for (size_t i = 0; i < play->file_count; i++)
-		if (play->files[i] >= 0)
-			(void)fcntl(play->files[i], F_SETFD, 0);
+	handed_over_pass_on(play->files, play->file_count);
 	execveat(play->program, "", play->argv, play->environment, AT_EMPTY_PATH);
 	error = strerrordesc_np(errno);
 	if (write(STDERR_FILENO, why, sizeof(why) - 1) > 0)

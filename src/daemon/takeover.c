@@ -7,8 +7,8 @@
 #include "base/log.h"
 #include "base/memory_file.h"
 #include "base/signals.h"
-#include "config/ini_reader.h"
 #include "daemon/handed_over.h"
+#include "daemon/takeover_reading.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -31,18 +31,6 @@
 
 /* Places in files. */
 enum { CONFIG_FILE, MAIN_FILE, FIRST_PART };
-
-/* One attempt. It may outlive struct takeover. */
-struct takeover_reading {
-	struct job job;
-	struct takeover *takeover; /* valid in done only */
-	const struct program *program;
-	const char *file;
-	bool only_if_changed, unchanged;
-	int program_fd, config_fd;
-	int error;
-	const char *failed; /* what error is about */
-};
 
 static size_t count_files(const struct takeover *takeover)
 {
@@ -206,15 +194,6 @@ static void fail_for_workers(struct takeover *takeover)
 
 /* ---- leaving ---- */
 
-static char **make_environment(const struct takeover *takeover, bool rehearsal)
-{
-	char *value = handed_over_describe(rehearsal, takeover->files, count_files(takeover));
-	char **environment = value ? program_environment(value) : NULL;
-
-	free(value);
-	return environment;
-}
-
 /* All that this process has opened was close-on-exec before the state was saved. */
 static void close_all_on_exec(void)
 {
@@ -227,17 +206,13 @@ static void close_all_on_exec(void)
 /* Returns only if it fails: -errno. */
 static int leave(struct takeover *takeover)
 {
-	char **environment = make_environment(takeover, false);
-	int error;
+	char *value = handed_over_describe(false, takeover->files, count_files(takeover));
+	int error = -ENOMEM;
 
-	if (!environment)
-		return -ENOMEM;
-	for (size_t i = 0; i < count_files(takeover); i++)
-		if (takeover->files[i] >= 0)
-			(void)fcntl(takeover->files[i], F_SETFD, 0);
-	execveat(takeover->program, "", takeover->parts.program->argv, environment, AT_EMPTY_PATH);
-	error = -errno;
-	program_free_environment(environment);
+	handed_over_pass_on(takeover->files, count_files(takeover));
+	if (value)
+		error = program_execute(takeover->parts.program, takeover->program, value);
+	free(value);
 	return error;
 }
 
@@ -324,9 +299,10 @@ static void take_rehearsed(void *arg, const char *why)
 
 static void rehearse(struct takeover *takeover)
 {
+	char *value = handed_over_describe(true, takeover->files, count_files(takeover));
 	struct rehearsal_play play = {.program = takeover->program,
 	                              .argv = takeover->parts.program->argv,
-	                              .environment = make_environment(takeover, true),
+	                              .environment = value ? program_environment(value) : NULL,
 	                              .files = takeover->files,
 	                              .file_count = count_files(takeover)};
 	int error = play.environment ? seal_files(takeover) : -ENOMEM;
@@ -340,6 +316,7 @@ static void rehearse(struct takeover *takeover)
 		error = takeover->rehearsal ? 0 : -errno;
 	}
 	program_free_environment(play.environment);
+	free(value);
 	if (error)
 		fail(takeover, "no rehearsal can be made: %s", strerror(-error));
 }
@@ -393,108 +370,37 @@ static void wait_for(struct takeover *takeover, enum takeover_step step)
 
 /* ---- reading ---- */
 
-static int read_program(struct takeover_reading *reading)
+static void take_read(void *arg, const struct takeover_reading *reading, struct takeover_read *read)
 {
-	reading->failed = *reading->program->path ? reading->program->path : "/proc/self/exe";
-	reading->program_fd = program_open(reading->program);
-	return reading->program_fd < 0 ? reading->program_fd : 0;
-}
+	struct takeover *takeover = arg;
 
-static int read_config(struct takeover_reading *reading)
-{
-	int error;
-
-	if (!reading->file)
-		return 0;
-	reading->failed = reading->file;
-	reading->config_fd = memory_file_new("weir-config");
-	if (reading->config_fd < 0)
-		return reading->config_fd;
-	error = memory_file_append(reading->config_fd, reading->file, INI_FILE_MAX);
-	return error ? error : memory_file_seal(reading->config_fd);
-}
-
-static void run(struct job *job)
-{
-	struct takeover_reading *this = (struct takeover_reading *)job;
-
-	this->unchanged = this->only_if_changed && !program_has_changed(this->program);
-	if (this->unchanged)
+	if (takeover->reading != reading)
 		return;
-	this->error = read_program(this);
-	if (!this->error)
-		this->error = read_config(this);
-}
-
-static void drop(struct job *job)
-{
-	struct takeover_reading *this = (struct takeover_reading *)job;
-
-	close_file(&this->program_fd);
-	close_file(&this->config_fd);
-	free(this);
-}
-
-static void take_read(struct takeover *takeover, struct takeover_reading *reading)
-{
-	if (reading->unchanged) {
+	takeover->reading = NULL;
+	if (read->unchanged) {
 		clean_up(takeover);
 		takeover->calls->unchanged(takeover->arg);
 		return;
 	}
-	if (reading->error) {
-		fail(takeover, "%s: %s", reading->failed, strerror(-reading->error));
+	if (read->error) {
+		fail(takeover, "%s: %s", read->failed, strerror(-read->error));
 		return;
 	}
-	takeover->program = reading->program_fd;
-	takeover->files[CONFIG_FILE] = reading->config_fd;
-	reading->program_fd = reading->config_fd = -1; /* consumed */
+	takeover->program = read->program;
+	takeover->files[CONFIG_FILE] = read->config;
+	read->program = read->config = -1; /* consumed */
 	wait_for(takeover, TAKEOVER_WAITING);
-}
-
-static void finish(struct job *job)
-{
-	struct takeover_reading *this = (struct takeover_reading *)job;
-	struct takeover *takeover = this->takeover;
-
-	if (takeover->reading == this) {
-		takeover->reading = NULL;
-		take_read(takeover, this);
-	}
-	drop(job);
-}
-
-static int begin_reading(struct takeover *takeover, bool only_if_changed)
-{
-	struct takeover_reading *this = calloc(1, sizeof(*this));
-	int error;
-
-	if (!this)
-		return -ENOMEM;
-	*this = (struct takeover_reading){
-	        .job = {.run = run, .done = finish, .drop = drop},
-	        .takeover = takeover,
-	        .program = takeover->parts.program,
-	        .file = takeover->parts.file,
-	        .only_if_changed = only_if_changed,
-	        .program_fd = -1,
-	        .config_fd = -1,
-	};
-	error = jobs_submit(takeover->jobs, &this->job);
-	if (error)
-		free(this);
-	else
-		takeover->reading = this;
-	return error;
 }
 
 void takeover_begin(struct takeover *takeover, bool only_if_changed)
 {
-	int error = begin_reading(takeover, only_if_changed);
+	const struct takeover_request request = {takeover->parts.program, takeover->parts.file,
+	                                         only_if_changed};
 
 	enter(takeover, TAKEOVER_READING, WAIT_MS);
-	if (error)
-		fail(takeover, "nothing can be read: %s", strerror(-error));
+	takeover->reading = takeover_reading_begin(takeover->jobs, &request, take_read, takeover);
+	if (!takeover->reading)
+		fail(takeover, "nothing can be read: %s", strerror(errno));
 }
 
 /* ---- life ---- */

@@ -22,14 +22,12 @@ void takeover_rest(unsigned attempts)
 static void execute(const struct handed_over *handed, const struct program *program)
 {
 	char *value = handed_over_describe_again(handed);
-	char **environment = value ? program_environment(value) : NULL;
-	int fd = environment ? open("/proc/self/exe", O_PATH | O_CLOEXEC) : -1;
+	int fd = value ? open("/proc/self/exe", O_PATH | O_CLOEXEC) : -1;
 
-	if (fd >= 0)
-		execveat(fd, "", program->argv, environment, AT_EMPTY_PATH);
-	if (fd >= 0)
+	if (fd >= 0) {
+		(void)program_execute(program, fd, value);
 		close(fd);
-	program_free_environment(environment);
+	}
 	free(value);
 }
 
@@ -38,9 +36,7 @@ void takeover_again(const struct handed_over *handed, const struct program *prog
 {
 	if (!handed_over_any(handed) || handed->rehearsal || handed->attempt >= TAKEOVER_ATTEMPTS)
 		return;
-	for (size_t i = 0; i < handed->count + 2; i++)
-		if (handed->files[i] >= 0)
-			(void)fcntl(handed->files[i], F_SETFD, 0);
+	handed_over_pass_on_again(handed);
 	if (inheritance)
 		inheritance_give_back(inheritance);
 	(void)log_flush(LOG_MS);
