@@ -54,6 +54,7 @@ src_libweir_a_SOURCES = \
 	src/daemon/rehearsal.c src/daemon/rehearsal.h \
 	src/daemon/takeover.c src/daemon/takeover.h \
 	src/daemon/daemon_takeover.c src/daemon/daemon_restore.c \
+	src/daemon/takeover_files.c src/daemon/takeover_files.h \
 	src/daemon/takeover_reading.c src/daemon/takeover_reading.h \
 	src/daemon/takeover_state.c src/daemon/takeover_state.h \
 	src/daemon/takeover_again.c src/daemon/takeover_again.h \

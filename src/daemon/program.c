@@ -118,3 +118,11 @@ int program_execute(const struct program *program, int fd, const char *value)
 	program_free_environment(environment);
 	return error;
 }
+
+void program_close_all_on_exec(void)
+{
+	if (close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) == 0)
+		return;
+	for (int fd = STDERR_FILENO + 1; fd < getdtablesize(); fd++)
+		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+}

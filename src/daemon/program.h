@@ -46,6 +46,8 @@ char **program_environment(const char *value);
 void program_free_environment(char **environment);
 /* Goes on as what fd is, with that environment and the same arguments. Returns only if it fails: -errno. */
 int program_execute(const struct program *program, int fd, const char *value);
+/* After that: all that this process has opened itself was close-on-exec before something was passed on. */
+void program_close_all_on_exec(void);
 
 #define PROGRAM_VARIABLE "WEIR_TAKEOVER"
 

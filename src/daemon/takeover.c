@@ -5,14 +5,12 @@
 #include "base/clock.h"
 #include "base/evloop.h"
 #include "base/log.h"
-#include "base/memory_file.h"
 #include "base/signals.h"
 #include "daemon/handed_over.h"
 #include "daemon/takeover_reading.h"
 
 #include <errno.h>
 #include <event2/event.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,28 +27,7 @@
 
 #define WHY_MAX 1280
 
-/* Places in files. */
-enum { CONFIG_FILE, MAIN_FILE, FIRST_PART };
-
-static size_t count_files(const struct takeover *takeover)
-{
-	return takeover->parts.worker_count + FIRST_PART;
-}
-
 /* ---- the end ---- */
-
-static void close_file(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
-}
-
-static void close_state(struct takeover *takeover)
-{
-	for (size_t i = MAIN_FILE; i < count_files(takeover); i++)
-		close_file(&takeover->files[i]);
-}
 
 /* What a worker that is late still reads must stay as it is. */
 static void leave_saving(struct takeover *takeover)
@@ -77,9 +54,10 @@ static void clean_up(struct takeover *takeover)
 	rehearsal_free(takeover->rehearsal);
 	takeover->rehearsal = NULL;
 	end_saving(takeover);
-	close_state(takeover);
-	close_file(&takeover->files[CONFIG_FILE]);
-	close_file(&takeover->program);
+	takeover_files_close(&takeover->files);
+	if (takeover->program >= 0)
+		close(takeover->program);
+	takeover->program = -1;
 	if (takeover->hushed)
 		takeover->calls->hush(takeover->arg, false);
 	takeover->hushed = false;
@@ -125,33 +103,12 @@ static bool is_late(const struct takeover *takeover)
 static int save_main(struct takeover *takeover, enum state_purpose purpose)
 {
 	struct state_writer writer;
-	int error = state_writer_init(&writer, takeover->files[MAIN_FILE], purpose);
+	int error = state_writer_init(&writer, takeover->files.fds[TAKEOVER_MAIN], purpose);
 
 	if (error)
 		return error;
 	takeover->calls->save(takeover->arg, &writer);
 	return state_writer_finish(&writer);
-}
-
-static int make_files(struct takeover *takeover)
-{
-	for (size_t i = MAIN_FILE; i < count_files(takeover); i++) {
-		int fd = memory_file_new("weir-state");
-
-		if (fd < 0)
-			return fd;
-		takeover->files[i] = fd;
-	}
-	return 0;
-}
-
-static int seal_files(const struct takeover *takeover)
-{
-	int error = 0;
-
-	for (size_t i = MAIN_FILE; !error && i < count_files(takeover); i++)
-		error = memory_file_seal(takeover->files[i]);
-	return error;
 }
 
 static void take_all_saved(struct takeover *takeover);
@@ -163,7 +120,7 @@ static void save(struct takeover *takeover, enum takeover_step step, enum state_
 	enter(takeover, step, parts->save_ms);
 	takeover->saving = true;
 	takeover->calls->saving(takeover->arg, true);
-	parking_begin(parts->parking, purpose, &takeover->files[FIRST_PART]);
+	parking_begin(parts->parking, purpose, &takeover->files.fds[TAKEOVER_FIRST_PART]);
 	takeover->unsaved = parts->worker_count;
 	for (unsigned i = 0; i < parts->worker_count; i++)
 		worker_order(parts->workers[i], WORKER_SAVE);
@@ -194,22 +151,14 @@ static void fail_for_workers(struct takeover *takeover)
 
 /* ---- leaving ---- */
 
-/* All that this process has opened was close-on-exec before the state was saved. */
-static void close_all_on_exec(void)
-{
-	if (close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) == 0)
-		return;
-	for (int fd = STDERR_FILENO + 1; fd < getdtablesize(); fd++)
-		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
-}
-
 /* Returns only if it fails: -errno. */
 static int leave(struct takeover *takeover)
 {
-	char *value = handed_over_describe(false, takeover->files, count_files(takeover));
+	const struct takeover_files *files = &takeover->files;
+	char *value = handed_over_describe(false, files->fds, files->count);
 	int error = -ENOMEM;
 
-	handed_over_pass_on(takeover->files, count_files(takeover));
+	handed_over_pass_on(files->fds, files->count);
 	if (value)
 		error = program_execute(takeover->parts.program, takeover->program, value);
 	free(value);
@@ -227,12 +176,12 @@ static void save_and_leave(struct takeover *takeover)
 	}
 	error = save_main(takeover, STATE_CARRY);
 	if (!error)
-		error = seal_files(takeover);
+		error = takeover_files_seal_state(&takeover->files);
 	if (!error && !log_flush(LOG_MS))
 		error = -ETIME;
 	if (!error)
 		error = leave(takeover);
-	close_all_on_exec();
+	program_close_all_on_exec();
 	if (error == -ETIME)
 		fail(takeover, "the log cannot be written");
 	else
@@ -241,7 +190,7 @@ static void save_and_leave(struct takeover *takeover)
 
 static void park(struct takeover *takeover)
 {
-	int error = make_files(takeover);
+	int error = takeover_files_make_state(&takeover->files);
 
 	if (error) {
 		fail(takeover, "no memory file can be made: %s", strerror(-error));
@@ -293,19 +242,20 @@ static void take_rehearsed(void *arg, const char *why)
 	rehearsal_free(takeover->rehearsal);
 	takeover->rehearsal = NULL;
 	takeover->rehearsal_ms = clock_ms() - takeover->rehearsal_ms;
-	close_state(takeover);
+	takeover_files_close_state(&takeover->files);
 	wait_for(takeover, TAKEOVER_REHEARSED);
 }
 
 static void rehearse(struct takeover *takeover)
 {
-	char *value = handed_over_describe(true, takeover->files, count_files(takeover));
+	const struct takeover_files *files = &takeover->files;
+	char *value = handed_over_describe(true, files->fds, files->count);
 	struct rehearsal_play play = {.program = takeover->program,
 	                              .argv = takeover->parts.program->argv,
 	                              .environment = value ? program_environment(value) : NULL,
-	                              .files = takeover->files,
-	                              .file_count = count_files(takeover)};
-	int error = play.environment ? seal_files(takeover) : -ENOMEM;
+	                              .files = files->fds,
+	                              .file_count = files->count};
+	int error = play.environment ? takeover_files_seal_state(&takeover->files) : -ENOMEM;
 
 	takeover->step = TAKEOVER_REHEARSING;
 	takeover->rehearsal_ms = clock_ms(); /* its beginning, until it has ended */
@@ -323,7 +273,7 @@ static void rehearse(struct takeover *takeover)
 
 static void save_for_rehearsal(struct takeover *takeover)
 {
-	int error = make_files(takeover);
+	int error = takeover_files_make_state(&takeover->files);
 
 	if (!error)
 		error = save_main(takeover, STATE_REHEARSE);
@@ -387,7 +337,7 @@ static void take_read(void *arg, const struct takeover_reading *reading, struct 
 		return;
 	}
 	takeover->program = read->program;
-	takeover->files[CONFIG_FILE] = read->config;
+	takeover->files.fds[TAKEOVER_CONFIG] = read->config;
 	read->program = read->config = -1; /* consumed */
 	wait_for(takeover, TAKEOVER_WAITING);
 }
@@ -433,12 +383,11 @@ EVENT_CALLBACK(on_timer, struct takeover, takeover)
 int takeover_init(struct takeover *takeover)
 {
 	takeover->program = -1;
-	takeover->files = calloc(count_files(takeover), sizeof(*takeover->files));
 	takeover->timer = event_new(takeover->parts.base, -1, 0, on_timer, takeover);
 	takeover->jobs = jobs_new(takeover->parts.base, 1);
-	for (size_t i = 0; takeover->files && i < count_files(takeover); i++)
-		takeover->files[i] = -1;
-	return takeover->files && takeover->timer && takeover->jobs ? 0 : -ENOMEM;
+	if (!takeover->timer || !takeover->jobs)
+		return -ENOMEM;
+	return takeover_files_init(&takeover->files, takeover->parts.worker_count);
 }
 
 bool takeover_deinit(struct takeover *takeover)
@@ -448,6 +397,6 @@ bool takeover_deinit(struct takeover *takeover)
 	takeover_give_up(takeover);
 	ended = jobs_free(takeover->jobs);
 	evloop_free_event(takeover->timer);
-	free(takeover->files);
+	takeover_files_deinit(&takeover->files);
 	return ended;
 }

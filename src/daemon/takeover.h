@@ -21,6 +21,7 @@
 #include "base/jobs.h"
 #include "daemon/program.h"
 #include "daemon/rehearsal.h"
+#include "daemon/takeover_files.h"
 #include "flow/budget.h"
 #include "report/state.h"
 #include "worker/parking.h"
@@ -96,9 +97,9 @@ struct takeover {
 	struct jobs *jobs;
 	struct takeover_reading *reading; /* whose result is wanted, or NULL */
 	int program;                      /* descriptor, or -1 */
-	int *files;                       /* of the configuration, the main part, and each worker; -1: none */
-	unsigned unsaved;                 /* workers that have not answered */
-	uint64_t queued;                  /* bytes, when it was looked last */
+	struct takeover_files files;
+	unsigned unsaved; /* workers that have not answered */
+	uint64_t queued;  /* bytes, when it was looked last */
 	struct rehearsal *rehearsal;
 	bool held, hushed;
 };

@@ -26,7 +26,7 @@ struct takeover_read {
 
 struct takeover_reading;
 
-/* Once, on the thread whose base jobs uses, even if nobody wants it any more. arg must live until jobs_free. */
+/* Called once, on the thread that made jobs, wanted or not. arg must live until jobs_free. */
 typedef void takeover_reading_done(void *arg, const struct takeover_reading *reading,
                                    struct takeover_read *read);
 
