@@ -96,7 +96,7 @@ static int end_part(struct state_reader *reader, const char *whose, int error)
 	const char *wrong;
 
 	if (!error && state_peek(reader))
-		state_fail(reader, "nothing after it");
+		state_fail(reader, "the end was expected");
 	wrong = state_error(reader);
 	if (wrong)
 		error = -EPROTO;

@@ -102,24 +102,12 @@ EVENT_CALLBACK(on_again, struct http_thread, thread)
 	http_thread_go_on(thread);
 }
 
-/* libmicrohttpd tells IPv4 from IPv6 by it when it counts the clients of an address. */
-static socklen_t length_of(const union client_address *client)
-{
-	switch (client->any.sa_family) {
-	case AF_INET:
-		return sizeof(client->in);
-	case AF_INET6:
-		return sizeof(client->in6);
-	default:
-		return sizeof(client->any.sa_family);
-	}
-}
-
 /* Closes fd if it cannot be kept. */
 static void add(struct http_thread *thread, int fd, const union client_address *client)
 {
 	stream_keep(fd);
-	(void)mhd.add_connection(thread->daemon, fd, &client->any, length_of(client));
+	/* It tells IPv4 from IPv6 by the length when it counts the clients of an address. */
+	(void)mhd.add_connection(thread->daemon, fd, &client->any, client_address_length(client));
 }
 
 /* False: there is no more to accept now. */

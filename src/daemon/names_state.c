@@ -154,8 +154,7 @@ static int restore(struct resolver *resolver, struct state_reader *reader)
 	address_list_put(answer);
 	if (error != -EEXIST)
 		return error;
-	state_fail(reader, "another host was expected");
-	return -EPROTO;
+	return state_fail(reader, "another host was expected");
 }
 
 int names_restore(struct resolver *resolver, struct state_reader *reader)
@@ -192,10 +191,8 @@ int activation_restore(struct activation *activation, struct state_reader *reade
 
 		if (!state_get(reader, &passed_kind, &record))
 			return -EPROTO;
-		if (record.fd < 0) {
-			state_fail(reader, "a socket was expected");
-			return -EPROTO;
-		}
+		if (record.fd < 0)
+			return state_fail(reader, "a socket was expected");
 		socket.fd = record.fd;
 		socket.endpoint = record.endpoint;
 		socket.dual_stack = record.dual_stack;

@@ -230,6 +230,18 @@ int socket_share(int fd)
 	return set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
 }
 
+socklen_t client_address_length(const union client_address *client)
+{
+	switch (client->any.sa_family) {
+	case AF_INET:
+		return sizeof(client->in);
+	case AF_INET6:
+		return sizeof(client->in6);
+	default:
+		return sizeof(client->any.sa_family);
+	}
+}
+
 char *client_address_format(const union client_address *client, char buf[ADDRESS_TEXT_MAX])
 {
 	socklen_t length = client->any.sa_family == AF_UNIX ? sizeof(client->any.sa_family) : sizeof(*client);

@@ -21,6 +21,8 @@ union client_address {
 	struct sockaddr_in6 in6;
 };
 
+/* How many bytes of it are set. */
+socklen_t client_address_length(const union client_address *client);
 /* As endpoint_format writes it. Returns buf. */
 char *client_address_format(const union client_address *client, char buf[ADDRESS_TEXT_MAX]);
 

@@ -235,7 +235,8 @@ static int refuse(const struct saved_pair *state, int error, struct state_reader
 	if (state->target.fd >= 0)
 		stream_reset(state->target.fd);
 	if (state_is_rehearsal(reader))
-		state_fail(reader, error == -ENOMEM ? "memory for a pair" : "a pair of a relay that lives");
+		state_fail(reader, error == -ENOMEM ? "there is no memory for a pair"
+		                                    : "a pair of a relay that lives was expected");
 	skip_rest(reader);
 	return error;
 }
@@ -252,7 +253,8 @@ static int restore_into(struct pair_set *set, struct pair *pair, struct pair_res
 	if (error && !pair_is_connected(pair)) /* an attempt that was not restored has no event */
 		pair_close_socket(&pair->target, true);
 	if (error && state_is_rehearsal(reader)) {
-		state_fail(reader, error == -ENOMEM ? "memory for a pair" : "a pair");
+		state_fail(reader,
+		           error == -ENOMEM ? "there is no memory for a pair" : "a pair was expected");
 		return error;
 	}
 	skip_rest(reader);

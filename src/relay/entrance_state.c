@@ -120,19 +120,13 @@ void entrance_save(const struct entrance *entrance, const struct activation *act
 
 /* ---- restoring ---- */
 
-static int refuse(struct state_reader *reader, const char *why)
-{
-	state_fail(reader, why);
-	return -EPROTO;
-}
-
 static int find_passed(struct entrance *entrance, const struct activation *activation, uint32_t number,
                        struct state_reader *reader)
 {
 	if (number == 0)
 		return 0;
 	if (number > activation->count)
-		return refuse(reader, "expected the number of a socket of the service manager");
+		return state_fail(reader, "the number of a socket of the service manager was expected");
 	entrance->key.passed = &activation->sockets[number - 1];
 	return 0;
 }
@@ -144,7 +138,7 @@ static int claim_listener(struct entrance *entrance, struct state_reader *reader
 	if (!state_get(reader, &listener_kind, &listener))
 		return -EPROTO;
 	if (listener.fd < 0)
-		return refuse(reader, "expected a listener with a socket");
+		return state_fail(reader, "a listener with a socket was expected");
 	entrance->fds[entrance->count++] = listener.fd;
 	return 0;
 }
@@ -155,7 +149,7 @@ static int claim_sockets(struct entrance *entrance, unsigned count, struct state
 	int error = 0;
 
 	if (count > (entrance->shared ? 1 : SOCKETS_MAX))
-		return refuse(reader, "expected an entrance with fewer sockets");
+		return state_fail(reader, "an entrance with fewer sockets was expected");
 	if (count == 0)
 		return 0;
 	entrance->fds = calloc(count, sizeof(*entrance->fds));
@@ -198,7 +192,7 @@ int entrance_restore(struct entrance *entrance, const struct activation *activat
 	if (!state_get(reader, &entrance_kind, &state))
 		return -EPROTO;
 	if (state.endpoint.length == 0 || (state.ours && !endpoint_is_path(&state.endpoint)))
-		return refuse(reader, "expected an entrance with an address");
+		return state_fail(reader, "an entrance with an address was expected");
 	take(entrance, &state, workers);
 	if (state.ours && !state_is_rehearsal(reader)) /* which leaves the path alone, however it ends */
 		entrance->unlink_path = entrance->endpoint.un.sun_path;

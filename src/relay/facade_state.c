@@ -96,12 +96,6 @@ void facade_save(const struct facade *facade, const struct generations *generati
 
 /* ---- restoring ---- */
 
-static int refuse(struct state_reader *reader, const char *why)
-{
-	state_fail(reader, why);
-	return -EPROTO;
-}
-
 /* One that is open or shut has a reference until it is closed. */
 static void take(struct entrance *entrance, const struct facade_entrance *state)
 {
@@ -123,7 +117,7 @@ static int add(struct facade *facade, struct entrance *entrance, const struct fa
 		return error;
 	take(entrance, state);
 	if (entrance->state != ENTRANCE_CLOSED && entrance->count == 0)
-		return refuse(reader, "expected a socket of an entrance that is open or shut");
+		return state_fail(reader, "a socket of an entrance that is open or shut was expected");
 	if (entrance->shared)
 		facade->next_worker++;
 	return facade_add(facade, entrance);
@@ -138,9 +132,9 @@ static int restore_entrance(struct facade *facade, struct state_reader *reader)
 	if (!state_get(reader, &facade_entrance_kind, &state))
 		return -EPROTO;
 	if (state.number <= facade->last)
-		return refuse(reader, "expected entrances by their numbers, from 1");
+		return state_fail(reader, "entrances by their numbers, from 1 were expected");
 	if (state.state < ENTRANCE_OPEN || state.state > ENTRANCE_CLOSED)
-		return refuse(reader, "expected an entrance that is open, shut or closed");
+		return state_fail(reader, "an entrance that is open, shut or closed was expected");
 	entrance = calloc(1, sizeof(*entrance));
 	if (!entrance)
 		return -ENOMEM;
@@ -181,7 +175,7 @@ static int restore_having(const struct facade *facade, const struct generations 
 	*last = find_next(facade, *last, having.entrance);
 	relay = generations_find_relay(generations, having.generation, having.relay);
 	if (!*last || !relay)
-		return refuse(reader, "expected an entrance and a relay that are there");
+		return state_fail(reader, "an entrance and a relay that are there was expected");
 	relay->entrances.by_name = having.by_name;
 	return entrances_add(&relay->entrances, *last, having.place);
 }

@@ -134,12 +134,6 @@ static int make(const struct generations_making *making, struct state_reader *re
 	return error;
 }
 
-static int refuse(struct state_reader *reader, const char *why)
-{
-	state_fail(reader, why);
-	return -EPROTO;
-}
-
 static int restore_next(struct generations *generations, const struct generations_making *making,
                         struct state_reader *reader, struct generation **current)
 {
@@ -150,7 +144,7 @@ static int restore_next(struct generations *generations, const struct generation
 	if (!state_get(reader, &generation_kind, &state))
 		return -EPROTO;
 	if (state.number <= generations->last)
-		return refuse(reader, "expected generations by their numbers, from 1");
+		return state_fail(reader, "generations by their numbers, from 1 were expected");
 	error = make(making, reader, &generation);
 	if (error)
 		return error;
@@ -158,7 +152,7 @@ static int restore_next(struct generations *generations, const struct generation
 	if (!state.current)
 		return 0;
 	if (*current)
-		return refuse(reader, "expected one generation that is in force");
+		return state_fail(reader, "one generation that is in force was expected");
 	*current = generation_get(generation);
 	return 0;
 }
@@ -172,7 +166,7 @@ int generations_restore(struct generations *generations, const struct generation
 	while (!error && state_is_next(reader, &generation_kind))
 		error = restore_next(generations, making, reader, current);
 	if (!error && !*current)
-		error = refuse(reader, "expected a generation that is in force");
+		error = state_fail(reader, "a generation that is in force was expected");
 	if (error) {
 		generation_put(*current);
 		*current = NULL;

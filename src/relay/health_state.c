@@ -155,10 +155,8 @@ int healths_restore(struct healths *healths, struct state_reader *reader)
 	while (!error && state_is_next(reader, &health_kind)) {
 		if (!state_get(reader, &health_kind, &record))
 			return -EPROTO;
-		if (record.state > HEALTH_TRYING || record.endpoint.length == 0) {
-			state_fail(reader, "the address and state of a health were expected");
-			return -EPROTO;
-		}
+		if (record.state > HEALTH_TRYING || record.endpoint.length == 0)
+			return state_fail(reader, "the address and state of a health were expected");
 		error = restore_one(healths, &record);
 	}
 	return error ? error : state_result(reader);

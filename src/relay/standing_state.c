@@ -206,10 +206,8 @@ int standings_restore(struct standings *standings, struct state_reader *reader)
 	while (!error && state_is_next(reader, &standing_kind)) {
 		if (!state_get(reader, &standing_kind, &record))
 			return -EPROTO;
-		if (record.name[0] == '\0' || standings_find(standings, record.name)) {
-			state_fail(reader, "the name of another relay was expected");
-			return -EPROTO;
-		}
+		if (record.name[0] == '\0' || standings_find(standings, record.name))
+			return state_fail(reader, "the name of another relay was expected");
 		error = restore(standings, &record, reader);
 	}
 	return error ? error : state_result(reader);

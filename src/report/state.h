@@ -185,8 +185,8 @@ bool state_get(struct state_reader *reader, const struct state_kind *kind, void 
 const void *state_bytes(const struct state_reader *reader, size_t *size);
 /* Leaves out the next record, whatever it is. Its descriptors are not claimed. */
 void state_skip(struct state_reader *reader);
-/* Whoever takes a record finds something wrong with it. Keeps the first message. */
-void state_fail(struct state_reader *reader, const char *what);
+/* Whoever takes a record finds something wrong with it. Keeps the first message. -EPROTO */
+int state_fail(struct state_reader *reader, const char *what);
 /* NULL: all was well so far. */
 const char *state_error(const struct state_reader *reader);
 /* 0 or -EPROTO. Looking for a next record may have failed it. */

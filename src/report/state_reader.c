@@ -49,9 +49,10 @@ static const char *fail_field(struct state_reader *reader, const struct state_fi
 	return fail_next(reader, text);
 }
 
-void state_fail(struct state_reader *reader, const char *what)
+int state_fail(struct state_reader *reader, const char *what)
 {
 	fail(reader, reader->taken, "", what);
+	return -EPROTO;
 }
 
 const char *state_error(const struct state_reader *reader)

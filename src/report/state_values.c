@@ -261,25 +261,12 @@ static const char *read_address(struct sockaddr *address, size_t max, size_t *le
 	return is_address(address, *length) ? at : NULL;
 }
 
-/* A unix client has its family only. */
-static size_t client_length(const union client_address *client)
-{
-	switch (client->any.sa_family) {
-	case AF_INET:
-		return sizeof(client->in);
-	case AF_INET6:
-		return sizeof(client->in6);
-	default:
-		return sizeof(client->any.sa_family);
-	}
-}
-
 static const char *read_client(union client_address *client, const char *at)
 {
 	size_t length;
 
 	at = read_address(&client->any, sizeof(*client), &length, at);
-	return at && length == client_length(client) ? at : NULL;
+	return at && length == client_address_length(client) ? at : NULL;
 }
 
 static const char *read_endpoint(struct endpoint *endpoint, const char *at)
@@ -329,7 +316,7 @@ char *state_value_write(const struct state_field *field, const void *member, cha
 	case STATE_ENDPOINT:
 		return write_address(&endpoint->any, endpoint->length, at);
 	case STATE_CLIENT:
-		return write_address(&client->any, client_length(client), at);
+		return write_address(&client->any, client_address_length(client), at);
 	default:
 		return write_numbers(field, member, at);
 	}

@@ -131,8 +131,7 @@ static int restore_next(const struct acceptor_restoring *restoring, struct state
 		return restore(restoring, &post, &state);
 	if (state.early >= 0)
 		stream_reset(state.early);
-	state_fail(reader, "expected an acceptor of a relay, at a socket that is there");
-	return -EPROTO;
+	return state_fail(reader, "an acceptor of a relay, at a socket that is there was expected");
 }
 
 int acceptors_restore(const struct acceptor_restoring *restoring, struct state_reader *reader)

@@ -85,8 +85,7 @@ static int restore_next(struct newcomers_kept *kept, const struct generations *g
 		return keep(kept, relay, slots, &state);
 	if (state.fd >= 0)
 		stream_reset(state.fd);
-	state_fail(reader, "expected a newcomer with a socket, of a relay that is there");
-	return -EPROTO;
+	return state_fail(reader, "a newcomer with a socket, of a relay that is there was expected");
 }
 
 int newcomers_restore(struct newcomers_kept *kept, const struct generations *generations, struct slots *slots,

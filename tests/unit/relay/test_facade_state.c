@@ -421,7 +421,7 @@ static const struct {
         {HEAD DOOR "generation number=1\n", "entrance"},
         {HEAD DOOR "entrance key=" IN "\n", "with an address"},
         {HEAD DOOR "entrance endpoint=" IN " ours=1\n", "with an address"},
-        {HEAD DOOR NO_SOCKET, "expected a socket"},
+        {HEAD DOOR NO_SOCKET, "a socket of an entrance"},
         {HEAD DOOR "entrance endpoint=" IN " sockets=1\nlistener\n", "with a socket"},
         {HEAD DOOR "entrance endpoint=" IN " sockets=1\nlistener fd=999\n", ""},
         {HEAD DOOR "entrance endpoint=" IN " sockets=2 shared=1\n", "fewer sockets"},

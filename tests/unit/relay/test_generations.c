@@ -178,13 +178,13 @@ END_TEST
 static const struct {
 	const char *text, *error;
 } wrong[] = {
-        {HEAD, "expected a generation that is in force"},
-        {HEAD "generation number=1 " RELAYS "\n", "expected a generation that is in force"},
-        {HEAD "generation number=0 current=1 " RELAYS "\n", "expected generations by their numbers"},
+        {HEAD, "a generation that is in force was expected"},
+        {HEAD "generation number=1 " RELAYS "\n", "a generation that is in force was expected"},
+        {HEAD "generation number=0 current=1 " RELAYS "\n", "generations by their numbers"},
         {HEAD "generation number=2 current=1 " RELAYS "\ngeneration number=2 " RELAYS "\n",
-         "expected generations by their numbers"},
+         "generations by their numbers"},
         {HEAD "generation number=2 current=1 " RELAYS "\ngeneration number=3 current=1 " RELAYS "\n",
-         "expected one generation that is in force"},
+         "one generation that is in force was expected"},
         {HEAD "generation number=1 current=1 +text=5\nwrong\n", "handed over: no relay"},
         {HEAD "generation number=1 current=1\n", "no relay"},
 };
