@@ -162,7 +162,7 @@ static int restore_workers(struct daemon *daemon, struct inheritance *inheritanc
 	return first;
 }
 
-/* What was restored without anybody who has it yet is in somebody's hands now, or goes. */
+/* What was kept until its owner was restored has that owner now, or goes. */
 static void let_go(struct daemon *daemon)
 {
 	generations_let_go(&daemon->generations);
@@ -202,7 +202,7 @@ static void close_the_rest(struct daemon *daemon)
 		log_debug("takeover: %zu descriptors that nobody has claimed are closed", closed);
 }
 
-/* Nothing of it is left behind, as all that would end properly might touch what is not this process's. */
+/* At once: what an orderly end does might touch what belongs to the program before. */
 static void end_rehearsal(int error)
 {
 	const char *logged = log_last_error();

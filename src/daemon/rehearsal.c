@@ -82,8 +82,8 @@ static void close_others(const struct rehearsal_play *play)
 }
 
 /*
- * There was one thread of this process to copy, so nothing may be called here that another one may have been
- * in the middle of.
+ * fork(2) copies one thread only, so nothing may be called here that another thread may have been in the
+ * middle of.
  */
 static void play(const struct rehearsal_play *play, int words)
 {
@@ -105,7 +105,7 @@ static void play(const struct rehearsal_play *play, int words)
 
 /*
  * Signals are held: before the child is another program, it would pass them on to the handlers of this one.
- * One that was left alone once is taken note of here. If SIGCHLD were ignored, no end would ever be told.
+ * A child that was once left alone is reaped here. If SIGCHLD were ignored, no end would be reported.
  */
 static int start(struct rehearsal *rehearsal, const struct rehearsal_play *what)
 {

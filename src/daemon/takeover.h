@@ -12,7 +12,7 @@
  *   parking     each worker writes its part, and waits
  *   leaving     signals that were taken before they were held are handled
  *
- * Each state has a deadline. A thread that hangs in a call would hang execve(2) too, so that is never made
+ * Each step has a deadline. A thread that hangs in a call would hang execve(2) too, so that is never made
  * while one might. Main thread.
  */
 #ifndef WEIR_TAKEOVER_H

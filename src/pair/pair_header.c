@@ -101,7 +101,7 @@ static void take(struct pair *pair, unsigned char *bytes, size_t size, const str
 		pair_entry_await(pair); /* it is told again */
 }
 
-/* found bytes are next in the socket, and lie behind those that were taken before. */
+/* found bytes are next in the socket, and come after those that were taken before. */
 static void judge(struct pair *pair, unsigned char *all, size_t found)
 {
 	size_t before = pair->arrival->size;

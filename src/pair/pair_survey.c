@@ -15,7 +15,7 @@
 struct pair_survey {
 	struct relay_record *relays; /* the caller's, as is records */
 	struct pair_record *records; /* by pair->record; NULL: only sums are asked for */
-	struct pair *next;           /* the kernel is to be asked about it and those behind it */
+	struct pair *next;           /* the kernel is to be asked about it and those after it */
 	struct cpu_use cpu;          /* of the worker */
 };
 

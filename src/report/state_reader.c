@@ -244,7 +244,7 @@ static int claim(struct state_reader *reader, const struct state_field *field, i
 }
 
 /*
- * Those behind the first one that is wrong are not ours. They are left to whoever closes what nobody has
+ * Those after the first one that is wrong are not ours. They are left to whoever closes what nobody has
  * claimed.
  */
 static bool claim_descriptors(struct state_reader *reader, const struct state_kind *kind, char *record)

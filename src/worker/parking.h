@@ -1,7 +1,7 @@
 /*
  * Where workers leave their parts of the state, and wait while another program takes over. There are rounds:
  * in each, every worker saves its part into the file that it is given, and in the last one waits there.
- * Whoever comes too late, after the round was given up, finds that there is nothing to do.
+ * A worker that comes too late, after the round was given up, finds that there is nothing to do.
  */
 #ifndef WEIR_PARKING_H
 #define WEIR_PARKING_H
