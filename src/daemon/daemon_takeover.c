@@ -72,7 +72,7 @@ static void save(void *arg, struct state_writer *writer)
 	generations_save(&daemon->generations, daemon->current, writer);
 	facade_save(&daemon->facade, &daemon->generations, writer);
 	http_save(daemon->http, writer);
-	handover_save(daemon->handover, writer);
+	newcomers_save(daemon->handover, writer);
 }
 
 /* The workers read the list of standings, as for a report, so there is none of these meanwhile. */

@@ -42,7 +42,7 @@ static void save(const struct newcomer *newcomer, unsigned worker, struct state_
 	state_put(writer, &newcomer_kind, &state);
 }
 
-void handover_save(const struct handover *handover, struct state_writer *writer)
+void newcomers_save(const struct handover *handover, struct state_writer *writer)
 {
 	struct newcomer newcomer;
 

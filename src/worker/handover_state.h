@@ -11,8 +11,8 @@
 
 #include <sys/queue.h>
 
-/* handover may be NULL. Workers may run in a rehearsal: then none are saved. */
-void handover_save(const struct handover *handover, struct state_writer *writer);
+/* Those of handover, which may be NULL. Workers may run in a rehearsal: then none are saved. */
+void newcomers_save(const struct handover *handover, struct state_writer *writer);
 
 struct newcomer_kept;
 STAILQ_HEAD(newcomers_kept, newcomer_kept);

@@ -382,8 +382,8 @@ START_TEST(newcomers_are_taken_over)
 	generations_add(&generations, relay->generation);
 	ck_assert_int_eq(generation_index(relay->generation), 0);
 	handing_over_begin(&over, false);
-	handover_save(handover, &over.writer);
-	handover_save(NULL, &over.writer);
+	newcomers_save(handover, &over.writer);
+	newcomers_save(NULL, &over.writer);
 	handing_over_read(&over);
 	end_before();
 	ck_assert_uint_eq(slots_used(&slots), 2);
@@ -412,7 +412,7 @@ START_TEST(newcomers_are_not_rehearsed)
 	begin(4);
 	serve_many(8);
 	handing_over_begin(&over, true);
-	handover_save(handover, &over.writer);
+	newcomers_save(handover, &over.writer);
 	handing_over_read(&over);
 	ck_assert_ptr_null(state_peek(&over.reader));
 	handing_over_end(&over);
@@ -433,7 +433,7 @@ START_TEST(newcomer_without_memory)
 	generations_add(&generations, relay->generation);
 	ck_assert_int_eq(generation_index(relay->generation), 0);
 	handing_over_begin(&over, false);
-	handover_save(handover, &over.writer);
+	newcomers_save(handover, &over.writer);
 	handing_over_read(&over);
 	end_before();
 	fault_set(FAULT_MEMORY, 2, ENOMEM); /* the first one is of what is inherited */
