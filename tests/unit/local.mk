@@ -34,6 +34,7 @@ UNIT_TESTS = \
 	tests/unit/daemon/test_program \
 	tests/unit/daemon/test_rehearsal \
 	tests/unit/daemon/test_takeover \
+	tests/unit/daemon/test_takeover_files \
 	tests/unit/base/test_memory_file \
 	tests/unit/daemon/test_bulletin \
 	tests/unit/daemon/test_service \
@@ -242,6 +243,8 @@ tests_unit_daemon_test_rehearsal_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_daemon_test_rehearsal_LDADD = $(UNIT_LIBS)
 tests_unit_base_test_memory_file_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_base_test_memory_file_LDADD = $(UNIT_LIBS)
+tests_unit_daemon_test_takeover_files_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_daemon_test_takeover_files_LDADD = $(UNIT_LIBS)
 tests_unit_daemon_test_takeover_SOURCES = tests/unit/daemon/test_takeover.c tests/unit/daemon/workers_stage.c
 tests_unit_daemon_test_takeover_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=execveat,--wrap=memfd_create
 tests_unit_daemon_test_takeover_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
