@@ -77,6 +77,8 @@ int choice_restore(struct targets *targets, struct target_choice *choice, struct
 	health_pair_began(choice->health);
 	choice->place = state.place;
 	choice->tries = state.tries;
+	if (choice->tries)
+		health_go_on_trying(choice->health);
 	return 0;
 }
 

@@ -209,6 +209,14 @@ void health_end_try(struct health *health)
 	healths_unlock(health->healths);
 }
 
+void health_go_on_trying(struct health *health)
+{
+	healths_lock(health->healths);
+	if (health->state == HEALTH_DOWN)
+		health->state = HEALTH_TRYING;
+	healths_unlock(health->healths);
+}
+
 void health_note_check(struct health *health, int error)
 {
 	count(&health->checks);

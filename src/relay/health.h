@@ -137,6 +137,8 @@ void health_note_check(struct health *health, int error);
 /* For whoever checks it: when the next check is due (clock_ms), or 0. Main thread. */
 void health_set_next_check(struct health *health, uint64_t due);
 uint64_t health_next_check(const struct health *health);
+/* The one that has tried it, before another program took over, goes on. */
+void health_go_on_trying(struct health *health);
 /* A pair uses it, from when it was chosen until the pair's end or another choice. */
 void health_pair_began(struct health *health);
 void health_pair_ended(struct health *health);

@@ -98,7 +98,10 @@ void healths_save(struct healths *healths, struct state_writer *writer)
 	}
 }
 
-/* A place is never given out twice. */
+/*
+ * A place is never given out twice. Where somebody tries it, choice_restore says so: if that pair is lost, the
+ * next one tries.
+ */
 static void restore(struct health *health, const struct health_record *record)
 {
 	struct healths *healths = health->healths;
@@ -108,7 +111,7 @@ static void restore(struct health *health, const struct health_record *record)
 	health->checks = record->checks;
 	health->check_failures = record->check_failures;
 	health->last_error = record->last_error;
-	health->state = (enum health_state)record->state;
+	health->state = record->state == HEALTH_TRYING ? HEALTH_DOWN : (enum health_state)record->state;
 	health->failed = record->failed;
 	health->since = record->since;
 	health->down = record->down;

@@ -295,6 +295,9 @@ static void expect_health(struct health *health)
 	ck_assert_uint_eq(view.checks, 3);
 	ck_assert_uint_eq(view.check_failures, 4);
 	ck_assert_int_eq(view.last_error, -ECONNREFUSED);
+	ck_assert_int_eq(view.state, HEALTH_DOWN); /* until the pair that tries it is restored */
+	health_go_on_trying(health);
+	health_look(health, &view);
 	ck_assert_int_eq(view.state, HEALTH_TRYING);
 	ck_assert_uint_eq(health->failed, 5);
 	ck_assert_uint_eq(view.since, 6);
