@@ -36,16 +36,37 @@ static void cut_mark(char *path)
 		path[length - mark_length] = '\0';
 }
 
-void program_init(struct program *program, char **argv)
+static void find_path(struct program *program)
 {
 	ssize_t length = readlink(OWN_FILE, program->path, sizeof(program->path) - 1);
+
+	program->path[length < 0 ? 0 : length] = '\0';
+	cut_mark(program->path);
+}
+
+/* Whoever switches a link from one version to the next means what it leads to then. */
+static void keep_links(struct program *program, const char *name)
+{
+	struct program_file file;
+	struct stat status;
+
+	if (!name || name[0] != '/' || strlen(name) >= sizeof(program->path) || stat(name, &status) < 0)
+		return;
+	file = describe(&status);
+	if (is_same(&program->started, &file))
+		memcpy(program->path, name, strlen(name) + 1);
+}
+
+void program_init(struct program *program, char **argv)
+{
 	struct stat status;
 
 	program->argv = argv;
-	program->path[length < 0 ? 0 : length] = '\0';
-	cut_mark(program->path);
-	if (stat(OWN_FILE, &status) == 0)
+	find_path(program);
+	if (stat(OWN_FILE, &status) == 0) {
 		program->started = describe(&status);
+		keep_links(program, argv[0]);
+	}
 	(void)prctl(PR_SET_NAME, PROGRAM_NAME);
 }
 

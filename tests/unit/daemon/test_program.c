@@ -44,6 +44,24 @@ START_TEST(it_knows_its_own_file)
 }
 END_TEST
 
+START_TEST(links_in_the_path_that_it_was_started_by_count_later)
+{
+	char own[PATH_MAX] = "", link[UNIT_PATH_MAX], *argv[] = {link, NULL};
+
+	ck_assert_int_gt(readlink("/proc/self/exe", own, sizeof(own) - 1), 0);
+	snprintf(link, sizeof(link), "%s/link", unit_folder);
+	ck_assert_int_eq(symlink(own, link), 0);
+	program_init(&program, argv);
+	ck_assert_str_eq(program.path, link);
+	ck_assert(!program_has_changed(&program));
+	ck_assert_int_eq(unlink(link), 0);
+	ck_assert_int_eq(symlink(path, link), 0);
+	ck_assert(program_has_changed(&program));
+	program_init(&program, argv);
+	ck_assert_str_eq(program.path, own);
+}
+END_TEST
+
 START_TEST(it_has_its_name_however_it_was_started)
 {
 	char name[17] = "";
@@ -240,6 +258,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tcase, setup, NULL);
 	tcase_add_test(tcase, it_knows_its_own_file);
+	tcase_add_test(tcase, links_in_the_path_that_it_was_started_by_count_later);
 	tcase_add_test(tcase, it_has_its_name_however_it_was_started);
 	tcase_add_test(tcase, another_file_at_its_place_is_another_program);
 	tcase_add_test(tcase, one_that_is_gone_is_none_that_could_take_over);
