@@ -48,12 +48,12 @@ void daemon_end_reload(struct daemon *daemon)
 static void end_start(struct daemon *daemon)
 {
 	daemon->reload = RELOAD_NOTHING;
-	if (daemon->phase != RUNNING)
-		return;
 	if (daemon->takes_over) {
 		daemon_end_takeover(daemon);
 		return;
 	}
+	if (daemon->phase != RUNNING)
+		return;
 	daemon_end_start(daemon);
 	bulletin_say(daemon->bulletin, service_ready);
 	if (is_wanted(daemon))
@@ -231,6 +231,13 @@ void daemon_take_loaded(void *arg, struct config *config, const struct config_er
 		return;
 	}
 	if (config_needs_takeover(daemon->first, config, text, sizeof(text))) {
+		if (!*daemon->program->path) {
+			log_warning(
+			        "to be applied by a restart, as /proc does not say which program this is: %s",
+			        text);
+			daemon_change_to(daemon, config);
+			return;
+		}
 		config_put(config);
 		daemon->reload = RELOAD_TAKING_OVER;
 		takeover_begin(&daemon->takeover, false);

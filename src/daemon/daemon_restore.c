@@ -267,6 +267,8 @@ void daemon_end_takeover(struct daemon *daemon)
 	handed_over_deinit(daemon->handed);
 	inheritance_free(daemon->inheritance);
 	daemon->inheritance = NULL;
+	if (daemon->phase != RUNNING) /* it was told to stop meanwhile */
+		return;
 	service_pet(&daemon->service); /* all workers have just answered */
 	if (daemon->report_wanted)
 		daemon_request_report(daemon);
