@@ -187,6 +187,8 @@ void daemon_take_over(struct daemon *daemon);
 int daemon_restore(struct daemon *daemon);
 /* What was handed over is tried again, if it may be; then this does not return. */
 void daemon_start_again(struct daemon *daemon, int error);
+/* All workers run, so nothing is tried again. Also if nothing was handed over. */
+void daemon_let_go_of_handed_over(struct daemon *daemon);
 /* Instead of daemon_end_start. */
 void daemon_end_takeover(struct daemon *daemon);
 

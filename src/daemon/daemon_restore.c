@@ -258,15 +258,19 @@ void daemon_start_again(struct daemon *daemon, int error)
 	takeover_again(daemon->handed, daemon->program, daemon->inheritance);
 }
 
+void daemon_let_go_of_handed_over(struct daemon *daemon)
+{
+	handed_over_deinit(daemon->handed);
+	inheritance_free(daemon->inheritance);
+	daemon->inheritance = NULL;
+}
+
 void daemon_end_takeover(struct daemon *daemon)
 {
 	daemon->takeovers++;
 	log_notice("weir " PACKAGE_VERSION " has taken over from %s: %" PRIu64 " pairs, paused for %" PRIu64
 	           " ms",
 	           daemon->before, slots_used(&daemon->slots), (clock_us() - daemon->parked_us) / 1000);
-	handed_over_deinit(daemon->handed);
-	inheritance_free(daemon->inheritance);
-	daemon->inheritance = NULL;
 	if (daemon->phase != RUNNING) /* it was told to stop meanwhile */
 		return;
 	service_pet(&daemon->service); /* all workers have just answered */

@@ -203,5 +203,7 @@ int daemon_set_up(struct daemon *daemon)
 		error = daemon_restore(daemon);
 	if (!error)
 		error = start_workers(daemon);
+	if (!error) /* now, as weir may stop before all workers have adopted something */
+		daemon_let_go_of_handed_over(daemon);
 	return error || daemon->takes_over ? error : changeover_begin(&daemon->changeover, daemon->config);
 }

@@ -103,4 +103,21 @@ users() {
 }
 scenario "no user can be looked up while another program takes over" users
 
+# Memory files of the state would be kept for as long as pairs last.
+stopped() {
+	export FAULT_CARRIED=only
+	begin -o workers=2
+	faults "mmap hang 1 0"
+	order_takeover
+	wait_for "the program that takes over" was_injected
+	kill -TERM "$WEIR_PID"
+	faults
+	wait_log "SIGTERM"
+	expect_equal "memory files" 0 "$(find "/proc/$WEIR_PID/fd" -lname '*memfd:*' | wc -l)"
+	release before
+	wait_for "the end" weir_has_ended
+	weir_expect_status 0
+}
+scenario "TERM while another program takes over: nothing of the state is kept" stopped
+
 faults_finish
