@@ -99,8 +99,8 @@ void healths_save(struct healths *healths, struct state_writer *writer)
 }
 
 /*
- * A place is never given out twice. Where somebody tries it, choice_restore says so: if that pair is lost, the
- * next one tries.
+ * A place is never given out twice. Where somebody tries it, choice_restore says so: if that pair is lost,
+ * the next one tries.
  */
 static void restore(struct health *health, const struct health_record *record)
 {
