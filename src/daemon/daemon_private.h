@@ -172,6 +172,8 @@ void daemon_load_again(void *arg);
 void daemon_give_up_reload(struct daemon *daemon);
 /* No report is under way any more. */
 void daemon_go_on_reloading(struct daemon *daemon);
+/* Nothing has changed, and why. */
+void daemon_fail_reload(struct daemon *daemon, const char *why);
 void daemon_take_loaded(void *arg, struct config *config, const struct config_errors *errors);
 void daemon_take_commit(void *arg, struct generation *generation, const struct facade_change *change);
 void daemon_take_changed(void *arg, int error);

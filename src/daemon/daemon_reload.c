@@ -76,7 +76,7 @@ static void note(struct daemon *daemon, const char *error)
 }
 
 /* The status says what was logged at greater length, if anything was. */
-static void fail(struct daemon *daemon, const char *why)
+void daemon_fail_reload(struct daemon *daemon, const char *why)
 {
 	const char *logged = log_last_error();
 
@@ -168,7 +168,7 @@ void daemon_take_changed(void *arg, int error)
 		return;
 	}
 	if (error) {
-		fail(daemon, strerror(-error));
+		daemon_fail_reload(daemon, strerror(-error));
 		return;
 	}
 	if (daemon->reload == RELOAD_STARTING) {
@@ -207,7 +207,7 @@ void daemon_go_on_reloading(struct daemon *daemon)
 	error = changeover_begin(&daemon->changeover, config);
 	config_put(config);
 	if (error)
-		fail(daemon, strerror(-error));
+		daemon_fail_reload(daemon, strerror(-error));
 }
 
 /* ---- loading ---- */
@@ -222,12 +222,12 @@ void daemon_take_loaded(void *arg, struct config *config, const struct config_er
 		return;
 	}
 	if (!config) {
-		fail(daemon, strerror(ENOMEM));
+		daemon_fail_reload(daemon, strerror(ENOMEM));
 		return;
 	}
 	if (estimate_lack(config, daemon->nofile, text, sizeof(text))) {
 		config_put(config);
-		fail(daemon, text);
+		daemon_fail_reload(daemon, text);
 		return;
 	}
 	if (config_needs_takeover(daemon->first, config, text, sizeof(text))) {
@@ -266,7 +266,7 @@ void daemon_load_again(void *arg)
 	error = loading_begin(daemon->loading);
 	daemon->reload = RELOAD_LOADING;
 	if (error)
-		fail(daemon, strerror(-error));
+		daemon_fail_reload(daemon, strerror(-error));
 }
 
 /* Another program reads the file as well. */

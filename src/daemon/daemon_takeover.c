@@ -115,10 +115,15 @@ static void hush(void *arg, bool on)
 	daemon_order_all(daemon, WORKER_HUSH);
 }
 
-static void take_failure(void *arg, const char *why)
+/* A reload that could not find out whether the program is another one is a reload that has failed. */
+static void take_failure(void *arg, bool unread, const char *why)
 {
 	struct daemon *daemon = arg;
 
+	if (unread) {
+		daemon_fail_reload(daemon, why);
+		return;
+	}
 	daemon->takeover_failures++;
 	bulletin_note_takeover(daemon->bulletin, why);
 	log_error("takeover failed, nothing has changed: %s", why);

@@ -77,7 +77,7 @@ __attribute__((format(printf, 2, 3))) static void fail(struct takeover *takeover
 	vsnprintf(why, sizeof(why), format, args);
 	va_end(args);
 	clean_up(takeover);
-	takeover->calls->failed(takeover->arg, why);
+	takeover->calls->failed(takeover->arg, takeover->only_if_changed, why);
 }
 
 void takeover_give_up(struct takeover *takeover)
@@ -327,6 +327,7 @@ static void take_read(void *arg, const struct takeover_reading *reading, struct 
 	if (takeover->reading != reading)
 		return;
 	takeover->reading = NULL;
+	takeover->only_if_changed = false;
 	if (read->unchanged) {
 		clean_up(takeover);
 		takeover->calls->unchanged(takeover->arg);
@@ -347,6 +348,7 @@ void takeover_begin(struct takeover *takeover, bool only_if_changed)
 	const struct takeover_request request = {takeover->parts.program, takeover->parts.file,
 	                                         only_if_changed};
 
+	takeover->only_if_changed = only_if_changed;
 	enter(takeover, TAKEOVER_READING, WAIT_MS);
 	takeover->reading = takeover_reading_begin(takeover->jobs, &request, take_read, takeover);
 	if (!takeover->reading)

@@ -67,8 +67,11 @@ struct takeover_calls {
 	void (*hush)(void *arg, bool on);
 	/* It was only to be done if the program is another one, and it is the same. */
 	void (*unchanged)(void *arg);
-	/* It has come to nothing, and why, in words. */
-	void (*failed)(void *arg, const char *why);
+	/*
+	 * It has come to nothing, and why, in words. unread: it was only to be done if the program is another
+	 * one, and that is not even known.
+	 */
+	void (*failed)(void *arg, bool unread, const char *why);
 };
 
 enum takeover_step {
@@ -90,6 +93,7 @@ struct takeover {
 	uint64_t parked_us;               /* clock_us at which the workers were told to park */
 	uint64_t rehearsal_ms, hushed_ms; /* how long that took */
 	bool saving;                      /* workers are; see calls->saving */
+	bool only_if_changed;             /* and whether it has is not known yet */
 	/* private */
 	enum takeover_step step;
 	struct event *timer;

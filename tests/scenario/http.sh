@@ -275,7 +275,7 @@ beside "reloads" reloads
 without_library() {
 	local name
 	served || skip "no libmicrohttpd, no curl or no python3"
-	name=$(grep -aom1 'libmicrohttpd\.so[.0-9]*' "$WEIR")
+	name=$(grep -ao 'libmicrohttpd\.so[.0-9]*' "$WEIR" | sort -u)
 	mkdir lib
 	: >"lib/$name"
 	EXPECT_LOG="cannot load $name\|cannot start: "

@@ -61,6 +61,7 @@ static char file[UNIT_PATH_MAX];
 
 static const char *obstacle;
 static unsigned saves, holds, failures, unchanged;
+static bool was_unread;
 static bool held, saving;
 static int handed_over_fd = -1;
 static char why[512];
@@ -115,12 +116,13 @@ static void take_unchanged(void *arg)
 	unchanged++;
 }
 
-static void take_failure(void *arg, const char *text)
+static void take_failure(void *arg, bool unread, const char *text)
 {
 	ck_assert_ptr_eq(arg, &base);
 	ck_assert(!takeover_is_under_way(&takeover));
 	ck_assert(!held);
 	failures++;
+	was_unread = unread;
 	snprintf(why, sizeof(why), "%s", text);
 }
 
@@ -419,6 +421,7 @@ START_TEST(the_same_program_is_told_from_another)
 	set_script(BROKEN);
 	takeover_begin(&takeover, true);
 	LOOP_UNTIL(base, failures > 0);
+	ck_assert(!was_unread); /* it is known to be another one */
 }
 END_TEST
 
