@@ -42,12 +42,17 @@ struct rehearsal {
 
 /* ---- the child ---- */
 
-/* If there is not memory enough for both, it is the child that goes. */
+/*
+ * If there is not memory enough for both, it is the child that goes. If the program's file has capabilities, the
+ * files below /proc are root's until the process may be dumped. The next execve(2) decides about that anew.
+ */
 static void offer_oneself(void)
 {
 	static const char most[] = "1000";
-	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	int fd;
 
+	(void)prctl(PR_SET_DUMPABLE, 1);
+	fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return;
 	(void)!write(fd, most, sizeof(most) - 1);

@@ -8,8 +8,10 @@
 #include "unit.h"
 
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 static struct event_base *base;
 static struct rehearsal *rehearsal;
@@ -171,6 +173,17 @@ START_TEST(it_goes_first_when_memory_runs_out)
 }
 END_TEST
 
+/* Of a process whose file has capabilities, and which is not root's, the files below /proc are root's. */
+START_TEST(it_goes_first_if_its_program_has_capabilities)
+{
+	if (geteuid() == 0)
+		ck_assert_int_eq(setresuid(65534, 65534, 65534), 0);
+	ck_assert_int_eq(prctl(PR_SET_DUMPABLE, 0), 0);
+	rehearse("[ $(cat /proc/self/oom_score_adj) = 1000 ] && echo '" REHEARSAL_WORD "'");
+	ck_assert_str_eq(why, "");
+}
+END_TEST
+
 /* Whoever has started weir may ignore it, and then a child's end is never told. */
 START_TEST(sigchld_may_be_ignored)
 {
@@ -194,6 +207,7 @@ int main(void)
 	tcase_add_test(tcase, it_holds_no_socket_before_it_is_executed);
 	tcase_add_test(tcase, it_inherits_nothing_but_the_files);
 	tcase_add_test(tcase, it_goes_first_when_memory_runs_out);
+	tcase_add_test(tcase, it_goes_first_if_its_program_has_capabilities);
 	tcase_add_test(tcase, sigchld_may_be_ignored);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
