@@ -44,7 +44,7 @@ struct rehearsal {
 
 /*
  * If there is not memory enough for both, it is the child that goes. If the program's file has capabilities,
- * the files below /proc are root's until the process may be dumped. The next execve(2) decides about that anew.
+ * the files below /proc are root's until the process may be dumped. The next execve(2) decides that anew.
  */
 static void offer_oneself(void)
 {
