@@ -368,6 +368,18 @@ static void end_before(void)
 	}
 }
 
+/* Two wait. */
+static void save_newcomers(struct generations *generations, struct handing_over *over)
+{
+	begin(4);
+	serve_many(8);
+	generations_init(generations);
+	generations_add(generations, relay->generation);
+	ck_assert_int_eq(generation_index(relay->generation), 0);
+	handing_over_begin(over, false);
+	newcomers_save(handover, &over->writer);
+}
+
 /* _i: the workers that there are then; with one there is no handover */
 START_TEST(newcomers_are_taken_over)
 {
@@ -376,13 +388,7 @@ START_TEST(newcomers_are_taken_over)
 	struct handing_over over;
 	unsigned begun = 0;
 
-	begin(4);
-	serve_many(8);
-	generations_init(&generations);
-	generations_add(&generations, relay->generation);
-	ck_assert_int_eq(generation_index(relay->generation), 0);
-	handing_over_begin(&over, false);
-	newcomers_save(handover, &over.writer);
+	save_newcomers(&generations, &over);
 	newcomers_save(NULL, &over.writer);
 	handing_over_read(&over);
 	end_before();
@@ -427,13 +433,7 @@ START_TEST(newcomer_without_memory)
 	struct handing_over over;
 	unsigned begun = 0;
 
-	begin(4);
-	serve_many(8);
-	generations_init(&generations);
-	generations_add(&generations, relay->generation);
-	ck_assert_int_eq(generation_index(relay->generation), 0);
-	handing_over_begin(&over, false);
-	newcomers_save(handover, &over.writer);
+	save_newcomers(&generations, &over);
 	handing_over_read(&over);
 	end_before();
 	fault_set(FAULT_MEMORY, 2, ENOMEM); /* the first one is of what is inherited */
