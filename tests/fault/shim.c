@@ -43,6 +43,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -60,6 +61,7 @@ struct rule {
 
 static const char *rules_file;
 static bool carried_only; /* the rules that are there in the beginning are all */
+static const char *log_file;
 static int log_fd = -1;
 
 static _Thread_local int exempt; /* this thread is in a call that the daemon did not ask for */
@@ -176,12 +178,23 @@ static bool hits(struct rule *rule)
 	return seen == rule->first || (rule->every > 0 && (seen - rule->first) % rule->every == 0);
 }
 
+/* Not by open(2), which is one of the calls that may fail. */
+static void open_log(void)
+{
+	log_fd =
+	        (int)syscall(SYS_openat, AT_FDCWD, log_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+}
+
+/* The child of a rehearsal has closed all descriptors but those that it knows. */
 static void note(const struct rule *rule)
 {
 	char line[80];
 	int length = snprintf(line, sizeof(line), "%s %s\n", rule->call, rule->most ? "short" : rule->what);
 
-	if (log_fd >= 0 && next_write()(log_fd, line, (size_t)length) < 0)
+	if (log_fd < 0 || next_write()(log_fd, line, (size_t)length) == length)
+		return;
+	open_log();
+	if (log_fd < 0 || next_write()(log_fd, line, (size_t)length) < 0)
 		abort();
 }
 
@@ -627,10 +640,11 @@ static bool is_spared(void)
 
 __attribute__((constructor)) static void init(void)
 {
-	const char *log_file = getenv("FAULT_LOG"), *carried;
+	const char *carried;
 
+	log_file = getenv("FAULT_LOG");
 	if (log_file)
-		log_fd = open(log_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+		open_log();
 	rules_file = getenv("FAULT_RULES");
 	carried = getenv("FAULT_CARRIED");
 	carried_only = carried && strcmp(carried, "only") == 0;
