@@ -23,21 +23,14 @@
 /* Pipes: enough for the flows of a busy relay whose sinks lag, and few compared with the pairs. */
 #define PIPES_MAX 256
 
-#ifdef HAVE_MICROHTTPD
-#define LIBRARY_COST (4 * 1024 * 1024) /* libmicrohttpd's, most of it GnuTLS, which it does not use */
-#else
-#define LIBRARY_COST 0
-#endif
-
 /*
  * Memory in user space, in bytes; measured with glibc 2.36 and libevent 2.1.12 on x86-64.
  * tests/scenario/estimate.sh compares the sum with what the process really has.
  */
-#define PROGRAM_COST  (5 * 1024 * 1024) /* program, libraries, log buffers, threads other than workers */
-#define PROCESS_COST  (PROGRAM_COST + LIBRARY_COST)
-#define WORKER_COST   (512 * 1024) /* buffer for reads, stack, what the allocator keeps at hand */
-#define RELAY_COST    4096         /* its settings and the like */
-#define TARGET_COST   4096         /* its settings, what is known of a few addresses, their records */
+#define PROCESS_COST  (5 * 1024 * 1024) /* program, libraries, log buffers, threads other than workers */
+#define WORKER_COST   (512 * 1024)      /* buffer for reads, stack, what the allocator keeps at hand */
+#define RELAY_COST    4096              /* its settings and the like */
+#define TARGET_COST   4096              /* its settings, what is known of a few addresses, their records */
 #define NETWORK_COST  168 /* 24 in its list, 32 in the set, both twice in a reload; 56 while that is made */
 #define COUNTED_COST  (sizeof(struct tally) + 2 * sizeof(struct relay_record)) /* of a relay, by worker */
 #define ENTRANCE_COST 1024
@@ -45,14 +38,19 @@
 #define WATCHED_COST  48   /* libevent's record of a descriptor, in each worker that ever watched it */
 /* Besides pair_cost: its place among timers and origins and in a survey; its pauses; what min_rate counts. */
 #define PAIR_MORE 304
-/* Of HTTP: a request and 2 KiB of libmicrohttpd for each client; texts, one of them twice, as it grows. */
-#define HTTP_CLIENT_COST (HTTP_REQUEST_MAX + 2048)
-#define HTTP_PAIR_TEXT   2048
-#define HTTP_RELAY_TEXT  6144 /* its metrics */
-#define HTTP_TARGET_TEXT 1024
-#define HTTP_LIST_TEXT   (HTTP_PAIRS_MAX * HTTP_PAIR_TEXT)
-#define HTTP_COST        (HTTP_CLIENTS_MAX * HTTP_CLIENT_COST + HTTP_TEXT_MAX + 2 * HTTP_LIST_TEXT)
-#define RATE_MORE        48 /* besides flow_rate_cost: the allocator's part, and a place among timers */
+/*
+ * Of HTTP: libmicrohttpd, most of it GnuTLS, which it does not use; a request and 2 KiB of it for each client;
+ * texts, one of them twice, as it grows.
+ */
+#define HTTP_LIBRARY_COST (4 * 1024 * 1024)
+#define HTTP_CLIENT_COST  (HTTP_REQUEST_MAX + 2048)
+#define HTTP_PAIR_TEXT    2048
+#define HTTP_RELAY_TEXT   6144 /* its metrics */
+#define HTTP_TARGET_TEXT  1024
+#define HTTP_LIST_TEXT    (HTTP_PAIRS_MAX * HTTP_PAIR_TEXT)
+#define HTTP_COST                                                                                            \
+	(HTTP_LIBRARY_COST + HTTP_CLIENTS_MAX * HTTP_CLIENT_COST + HTTP_TEXT_MAX + 2 * HTTP_LIST_TEXT)
+#define RATE_MORE 48 /* besides flow_rate_cost: the allocator's part, and a place among timers */
 
 /* The kernel's own defaults, in bytes; used if /proc does not have the values. */
 #define TCP_RMEM_MAX (6 * 1024 * 1024)
