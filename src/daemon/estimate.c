@@ -39,8 +39,8 @@
 /* Besides pair_cost: its place among timers and origins and in a survey; its pauses; what min_rate counts. */
 #define PAIR_MORE 304
 /*
- * Of HTTP: libmicrohttpd, most of it GnuTLS, which it does not use; a request and 2 KiB of it for each client;
- * texts, one of them twice, as it grows.
+ * Of HTTP: libmicrohttpd, most of it GnuTLS, which it does not use; a request and 2 KiB of it for each
+ * client; texts, one of them twice, as it grows.
  */
 #define HTTP_LIBRARY_COST (4 * 1024 * 1024)
 #define HTTP_CLIENT_COST  (HTTP_REQUEST_MAX + 2048)
