@@ -115,6 +115,10 @@ report() {
 	expect_get 200 /metrics
 	grep -qx 'weir_pairs{relay="command-line"} 4' body || fail "the number of pairs in the metrics"
 	touch out
+	wait_for "the target to say what it has sent" all_are_told
+}
+all_are_told() {
+	[ "$(grep -c '^connection=' target.out)" = 4 ]
 }
 held_is_there() {
 	take_report
