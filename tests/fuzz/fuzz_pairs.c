@@ -119,6 +119,8 @@ void fuzz_take_pairs(struct state_reader *reader)
 	fuzz_require(pair_set_init(&set, 1) == 0);
 	take_all(reader);
 	pair_set_deinit(&set);
+	/* libevent finalizes freed bufferevents in the next pass. */
+	event_base_loop(set.io.base, EVLOOP_NONBLOCK);
 	pipe_pool_deinit(&pipes);
 	require_nothing_left();
 	pipe_pool_init(&pipes, &pipe_slots);
