@@ -16,9 +16,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define FIRST_PART 2 /* in files */
-#define FILES_MAX  (HANDED_OVER_PARTS_MAX + FIRST_PART)
-#define VALUE_MAX  (FILES_MAX * sizeof("2147483647,") + 32)
+#define FILES_MAX (HANDED_OVER_PARTS_MAX + TAKEOVER_FIRST_PART)
+#define VALUE_MAX (FILES_MAX * sizeof("2147483647,") + 32)
 
 /* The number of the attempt follows the latter, if it is not the first. */
 static const char rehearsal_word[] = "rehearse", carry_word[] = "carry";
@@ -49,7 +48,7 @@ char *handed_over_describe_again(const struct handed_over *handed)
 	char word[32];
 
 	snprintf(word, sizeof(word), "%s%u", carry_word, handed->attempt + 1);
-	return describe(word, handed->files, handed->count + FIRST_PART);
+	return describe(word, handed->files, handed->count + TAKEOVER_FIRST_PART);
 }
 
 void handed_over_pass_on(const int *files, size_t count)
@@ -61,7 +60,7 @@ void handed_over_pass_on(const int *files, size_t count)
 
 void handed_over_pass_on_again(const struct handed_over *handed)
 {
-	handed_over_pass_on(handed->files, handed->count + FIRST_PART);
+	handed_over_pass_on(handed->files, handed->count + TAKEOVER_FIRST_PART);
 }
 
 /* ---- reading ---- */
@@ -96,7 +95,7 @@ static size_t parse_files(char *text, int files[FILES_MAX])
 			return 0;
 		files[count++] = number > 0 ? (int)number : -1;
 	}
-	return count > FIRST_PART ? count : 0;
+	return count > TAKEOVER_FIRST_PART ? count : 0;
 }
 
 static int take_file(int fd, struct memory_text *text)
@@ -113,12 +112,12 @@ static int take_files(struct handed_over *handed, size_t count)
 	const int *files = handed->files;
 	int error = 0;
 
-	handed->has_config = files[0] > 0;
+	handed->has_config = files[TAKEOVER_CONFIG] > 0;
 	if (handed->has_config)
-		error = take_file(files[0], &handed->config);
+		error = take_file(files[TAKEOVER_CONFIG], &handed->config);
 	if (!error)
-		error = take_file(files[1], &handed->main);
-	for (size_t i = FIRST_PART; !error && i < count; i++)
+		error = take_file(files[TAKEOVER_MAIN], &handed->main);
+	for (size_t i = TAKEOVER_FIRST_PART; !error && i < count; i++)
 		error = take_file(files[i], &handed->parts[handed->count++]);
 	return error;
 }
@@ -155,7 +154,7 @@ void handed_over_deinit(struct handed_over *handed)
 	memory_file_unmap(&handed->main);
 	for (size_t i = 0; i < handed->count; i++)
 		memory_file_unmap(&handed->parts[i]);
-	for (size_t i = 0; handed->count > 0 && i < handed->count + FIRST_PART; i++)
+	for (size_t i = 0; handed->count > 0 && i < handed->count + TAKEOVER_FIRST_PART; i++)
 		if (handed->files[i] >= 0)
 			close(handed->files[i]);
 	handed->count = 0;

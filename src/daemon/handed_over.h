@@ -13,6 +13,9 @@
 /* How many workers there can have been. */
 #define HANDED_OVER_PARTS_MAX 256
 
+/* The order of the files; those of the workers come last. */
+enum { TAKEOVER_CONFIG, TAKEOVER_MAIN, TAKEOVER_FIRST_PART };
+
 struct config;
 
 struct handed_over {
@@ -22,9 +25,9 @@ struct handed_over {
 	struct memory_text config; /* may be empty */
 	struct memory_text main;   /* the state but for what the workers have */
 	struct memory_text parts[HANDED_OVER_PARTS_MAX]; /* of each worker */
-	size_t count;                         /* of parts; 0: nothing was handed over, and this is a start */
-	unsigned attempt;                     /* how often this was tried before; see takeover_again.h */
-	int files[HANDED_OVER_PARTS_MAX + 2]; /* all of these; -1: none */
+	size_t count;     /* of parts; 0: nothing was handed over, and this is a start */
+	unsigned attempt; /* how often this was tried before; see takeover_again.h */
+	int files[HANDED_OVER_PARTS_MAX + TAKEOVER_FIRST_PART]; /* all of these; -1: none */
 };
 
 /*
@@ -46,8 +49,8 @@ struct config *handed_over_config(const struct handed_over *handed);
 size_t handed_over_size(const struct handed_over *handed);
 
 /*
- * The value for PROGRAM_VARIABLE. The first two descriptors are those of the configuration, or below 0, and
- * of the main part; those of the workers follow. The caller frees it. NULL when out of memory.
+ * The value for PROGRAM_VARIABLE, for files in that order; the one of the configuration may be below 0. The
+ * caller frees it. NULL when out of memory.
  */
 char *handed_over_describe(bool rehearsal, const int *files, size_t count);
 /* The same for another attempt at what was handed over to this program. */

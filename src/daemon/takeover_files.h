@@ -5,14 +5,12 @@
 #ifndef WEIR_TAKEOVER_FILES_H
 #define WEIR_TAKEOVER_FILES_H
 
-#include <stdbool.h>
+#include "daemon/handed_over.h"
+
 #include <stddef.h>
 
-/* Places in fds. */
-enum { TAKEOVER_CONFIG, TAKEOVER_MAIN, TAKEOVER_FIRST_PART };
-
 struct takeover_files {
-	int *fds; /* -1: there is none */
+	int *fds; /* in the order of TAKEOVER_CONFIG and so on; -1: there is none */
 	size_t count;
 };
 
