@@ -23,12 +23,7 @@ static const struct state_field facade_entrance_fields[] = {
         STATE_FIELD(struct facade_entrance, state, STATE_U8),
         STATE_FIELD(struct facade_entrance, refuses, STATE_BOOL),
         STATE_FIELD(struct facade_entrance, refused, STATE_BOOL),
-        STATE_NAMED("has_mode", struct facade_entrance, committed.has_mode, STATE_BOOL),
-        STATE_NAMED("mode", struct facade_entrance, committed.mode, STATE_U32),
-        STATE_NAMED("has_owner", struct facade_entrance, committed.has_owner, STATE_BOOL),
-        STATE_NAMED("owner", struct facade_entrance, committed.owner, STATE_U32),
-        STATE_NAMED("has_group", struct facade_entrance, committed.has_group, STATE_BOOL),
-        STATE_NAMED("group", struct facade_entrance, committed.group, STATE_U32),
+        UNIX_ACCESS_STATE_FIELDS(struct facade_entrance, committed, ""),
         STATE_FIELD(struct facade_entrance, relay, STATE_TEXT),
         STATE_FIELDS_END,
 };
