@@ -212,6 +212,19 @@ void daemon_go_on_reloading(struct daemon *daemon)
 
 /* ---- loading ---- */
 
+/* Whether a key has changed that only another program can heed, and one can be started. */
+static bool needs_takeover(const struct daemon *daemon, const struct config *config)
+{
+	char keys[256];
+
+	if (!config_needs_takeover(daemon->first, config, keys, sizeof(keys)))
+		return false;
+	if (*daemon->program->path)
+		return true;
+	log_warning("to be applied by a restart, as /proc does not say which program this is: %s", keys);
+	return false;
+}
+
 void daemon_take_loaded(void *arg, struct config *config, const struct config_errors *errors)
 {
 	struct daemon *daemon = arg;
@@ -230,14 +243,7 @@ void daemon_take_loaded(void *arg, struct config *config, const struct config_er
 		daemon_fail_reload(daemon, text);
 		return;
 	}
-	if (config_needs_takeover(daemon->first, config, text, sizeof(text))) {
-		if (!*daemon->program->path) {
-			log_warning(
-			        "to be applied by a restart, as /proc does not say which program this is: %s",
-			        text);
-			daemon_change_to(daemon, config);
-			return;
-		}
+	if (needs_takeover(daemon, config)) {
 		config_put(config);
 		daemon->reload = RELOAD_TAKING_OVER;
 		takeover_begin(&daemon->takeover, false);
