@@ -11,7 +11,7 @@
 
 #include <sys/stat.h>
 
-#define CROWD 16 /* enough that some wait in both sockets */
+#define CROWD 64 /* so that more than a limit lets in wait in both sockets */
 #define FEW   20 /* passes of the loop */
 
 #define A     "[relay a]\nlisten = 127.0.0.1:0\n"
