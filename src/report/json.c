@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <sched.h>
 
 static json_t *value_object(const struct value *value)
 {
@@ -61,6 +62,7 @@ static int put(const char *text, json_t *object, FILE *out)
 	if (fputs(text, out) < 0 || json_dumpf(object, out, JSON_COMPACT) != 0)
 		error = -EIO;
 	json_decref(object);
+	(void)sched_yield(); /* as for text */
 	return error;
 }
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -495,6 +496,32 @@ START_TEST(test_json_is_streamed)
 }
 END_TEST
 
+static unsigned yields;
+
+/* The writer's. */
+int sched_yield(void)
+{
+	yields++;
+	return 0;
+}
+
+/* A worker on the same CPU had to wait for the end of the writer's slice, for 3 ms. _i: the format. */
+START_TEST(worker_runs_while_a_report_is_written)
+{
+	struct pair_record *pairs = calloc(1000, sizeof(*pairs));
+	const struct records records = {&relay, 1, pairs, 1000, NULL, 0};
+	size_t length;
+
+	ck_assert_ptr_nonnull(pairs);
+	for (size_t i = 0; i < 1000; i++)
+		pairs[i] = pair;
+	yields = 0;
+	free(write_report((enum dump_format)_i, &records, &length));
+	ck_assert_uint_ge(yields, 1000 / 16);
+	free(pairs);
+}
+END_TEST
+
 START_TEST(test_many_pairs_parse)
 {
 	struct pair_record *pairs = calloc(10000, sizeof(*pairs));
@@ -885,6 +912,7 @@ int main(void)
 	tcase_add_test(records, test_target_of_a_range_has_its_own_port);
 	tcase_add_test(records, test_values_are_one_word);
 	tcase_add_test(records, test_json_is_streamed);
+	tcase_add_loop_test(records, worker_runs_while_a_report_is_written, DUMP_TEXT, DUMP_JSON + 1);
 	tcase_add_test(records, test_many_pairs_parse);
 	tcase_add_test(records, test_out_of_memory);
 	tcase_add_test(records, test_full_disk);
