@@ -10,7 +10,8 @@
 #include "pair/pair_stage.h"
 
 #define WORTH_A_LOOK 65536
-#define LONG_AGO_US  600000000
+#define LONG_AGO_US  60000000 /* less than any machine has been up */
+#define TICK_US      50       /* of struct waits */
 
 static unsigned asked;
 static bool gone; /* the client has left unanswered for long what it was sent */
@@ -422,7 +423,7 @@ START_TEST(pair_that_rests_is_asked_about_once)
 	asked = 0;
 	brief_verdict(pair); /* the target owes an answer */
 	ck_assert_uint_eq(asked, 2);
-	pair->waits.noted -= LONG_AGO_US;
+	pair->waits.noted -= LONG_AGO_US / TICK_US;
 	be_quiet_since(pair, LONG_AGO_US / 1000);
 	pair->target.owing_since = pair->client.from.last_progress;
 	LOOP_UNTIL(base, stream_unacknowledged(pair->target.fd) == 0);
@@ -469,7 +470,7 @@ START_TEST(kernel_holds_something_for_a_pair_that_rests)
 		event_base_loop(base, EVLOOP_NONBLOCK);
 	}
 	LOOP_UNTIL(base, pair_verdict(pair, (struct cpu_use){0}).why == WHY_READING);
-	pair->waits = (struct waits){.noted = pair->waits.noted - LONG_AGO_US};
+	pair->waits = (struct waits){.noted = pair->waits.noted - LONG_AGO_US / TICK_US};
 	asked = 0;
 	brief = brief_verdict(pair);
 	ck_assert_uint_eq(asked, 2);
