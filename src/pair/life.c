@@ -5,6 +5,9 @@
 #include "base/number.h"
 #include "pair/verdict_rules.h"
 
+/* What is kept of the life is rounded up to milliseconds. */
+#define ROUNDING_US 1000
+
 /* ---- causes and verdicts ---- */
 
 #define OF_CLIENT(cause, why) [(cause) + SIDE_CLIENT] = {BLAME_CLIENT, why}
@@ -113,6 +116,22 @@ static void add_cpu(struct life *life, const struct evidence *evidence, const st
 		life->time[evidence->cut_short ? CAUSE_MEMORY : CAUSE_CPU] += stretch->length - waited;
 }
 
+/*
+ * Sides that block each other are waited for for about the same time. The one that holds up both gets the
+ * longer one. The other one has followed it, by more than sums are rounded.
+ */
+static void charge_blocker(struct wait_totals *stretch)
+{
+	uint64_t *its = &stretch->time[WAIT_SINK + side_of_sink(stretch->blocker)];
+	uint64_t *follows = &stretch->time[WAIT_SINK + (enum side)stretch->blocker];
+	uint64_t longer = max_u64(*its, *follows), shorter = min_u64(*its, *follows);
+
+	if (!stretch->blocked || !verdict_is_share(shorter, SAME_SHARE, longer))
+		return;
+	*its = longer;
+	*follows = min_u64(shorter, without(longer, ROUNDING_US));
+}
+
 /* However short its life was, a pair that never got so far has waited for that. */
 static void add_beginning(struct life *life, const struct evidence *evidence, uint64_t connecting)
 {
@@ -129,14 +148,13 @@ void life_add(struct life *life, const struct evidence *now, const struct wait_t
 	struct evidence evidence;
 
 	add_unanswered(life, now, &stretch);
+	charge_blocker(&stretch);
 	evidence = evidence_of(now, &stretch);
 	leave_out_lateness(&evidence, &stretch);
 	add_beginning(life, now, stretch.time[WAIT_CONNECTING]);
 	add_side(life, &evidence, stretch.time, SIDE_CLIENT);
 	add_side(life, &evidence, stretch.time, SIDE_TARGET);
 	add_cpu(life, &evidence, &stretch);
-	life->both_held = stretch.both_held;
-	life->was_held = stretch.was_held;
 }
 
 /* Rounded up, so that what is told of a life never gets less. */
@@ -154,26 +172,6 @@ void life_recall(struct life *life, const struct life_sums *sums)
 
 /* ---- all of it ---- */
 
-static enum cause longest_of_sink(const struct life *life, enum side side)
-{
-	return life->time[CAUSE_PATH + side] > life->time[CAUSE_READING + side] ? CAUSE_PATH + side
-	                                                                        : CAUSE_READING + side;
-}
-
-/*
- * Two sinks held a flow each, for about the same time: peers that write before they read block each other
- * once one of them rests. It was that one whose flow was held first.
- */
-static enum cause held_first(const struct life *life, enum cause longest)
-{
-	enum cause first = longest_of_sink(life, side_of_sink(life->was_held));
-
-	return life->both_held && longest < CAUSE_SENDING &&
-	                       verdict_is_share(life->time[first], SAME_SHARE, life->time[longest])
-	               ? first
-	               : longest;
-}
-
 static enum cause longest_of(const struct life *life)
 {
 	enum cause longest = 0;
@@ -181,7 +179,7 @@ static enum cause longest_of(const struct life *life)
 	for (enum cause cause = 1; cause < CAUSES; cause++)
 		if (life->time[cause] > life->time[longest])
 			longest = cause;
-	return held_first(life, longest);
+	return longest;
 }
 
 /* For most of it nothing was waited for. */

@@ -27,8 +27,6 @@ enum cause {
 struct life {
 	uint64_t time[CAUSES]; /* microseconds */
 	uint64_t length;       /* of all of it; the owner knows */
-	bool both_held;        /* both flows were, at the same time */
-	enum direction was_held;
 };
 
 /* What a pair keeps of the stretches that were judged: milliseconds. */

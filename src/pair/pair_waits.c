@@ -24,14 +24,17 @@ static enum hold describe_hold(const struct peer *source)
 	return flow->pause == PAUSE_RATE ? HOLD_RATE : HOLD_NONE;
 }
 
-/* What the flow's source has said since this was last asked. */
-static unsigned hear(struct flow *flow, unsigned ended_before)
+/*
+ * What the source has said since this was last asked. One that was reset may not have been read to its end.
+ */
+static unsigned hear(struct peer *source, unsigned ended_before)
 {
+	struct flow *flow = &source->from;
 	unsigned said = 0;
 
 	if (flow->spoke)
 		said = flow->more ? SAYING_BYTES | SAYING_MORE : SAYING_BYTES;
-	if (flow->ended && !ended_before)
+	if ((flow->ended || pair_peer_failed(source)) && !ended_before)
 		said |= SAYING_END;
 	flow->spoke = false;
 	return said;
@@ -63,8 +66,8 @@ void pair_waits_note(struct pair *pair)
 	struct flow *up = &pair->client.from, *down = &pair->target.from;
 	struct waits *waits = &pair->waits;
 	const enum hold hold[DIRECTIONS] = {describe_hold(&pair->client), describe_hold(&pair->target)};
-	unsigned said = hear(up, waits->ended & 1U << SIDE_CLIENT) << SIDE_CLIENT |
-	                hear(down, waits->ended & 1U << SIDE_TARGET) << SIDE_TARGET;
+	unsigned said = hear(&pair->client, waits->ended & 1U << SIDE_CLIENT) << SIDE_CLIENT |
+	                hear(&pair->target, waits->ended & 1U << SIDE_TARGET) << SIDE_TARGET;
 	uint64_t now;
 
 	if (said & (SAYING_BYTES << SIDE_CLIENT | SAYING_BYTES << SIDE_TARGET))

@@ -242,17 +242,14 @@ static bool is_limited(const struct evidence *evidence, enum direction flow)
 	       (is_held_up(evidence, flow) && may_be_held_up(evidence, flow));
 }
 
-/*
- * If both are: peers that write before they read block each other once one of them rests. It was that one
- * whose flow was held first.
- */
+/* If both are: the one that was for longer. Peers that block each other wait for about the same time. */
 static enum direction held_longer(const struct wait_window *window)
 {
 	uint64_t up = held(window, UPLOAD), down = held(window, DOWNLOAD);
 
-	if (max_u64(up, down) - min_u64(up, down) >= SAME_US)
-		return up > down ? UPLOAD : DOWNLOAD;
-	return window->held_for[UPLOAD] > window->held_for[DOWNLOAD] ? UPLOAD : DOWNLOAD;
+	if (window->blocked && verdict_is_share(min_u64(up, down), SAME_SHARE, max_u64(up, down)))
+		return window->blocker;
+	return up > down ? UPLOAD : DOWNLOAD;
 }
 
 struct verdict verdict_of_sink(const struct evidence *evidence, enum side side)

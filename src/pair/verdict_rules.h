@@ -12,12 +12,9 @@
  */
 #define PAUSED_SHARE 200
 /*
- * Permille. Waits of a life that differ by less are the same. Those of peers that block each other differ by
- * less than 10.
+ * Permille. Waits that differ by less are the same. Those of peers that block each other differ by up to 20.
  */
 #define SAME_SHARE 900
-/* Waits of a window that differ by less are the same: what leaves it leaves in whole milliseconds. */
-#define SAME_US 2000
 /* A silence that is a third of the longest window. */
 #define LONG_SILENCE_US 1000000
 /*

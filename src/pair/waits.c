@@ -4,6 +4,8 @@
 
 #include "base/number.h"
 
+#include <stdlib.h>
+
 #define TICK      50 /* microseconds */
 #define TICKS(us) ((us) / TICK)
 #define MS_TICKS  TICKS(1000)
@@ -26,6 +28,9 @@
 /* One turn is counted as so many, so that half of one is still some. */
 #define TURN_PARTS 4
 
+/* Milliseconds of blocks that are remembered: of a reader of 40 KB a second, each takes 13 s. */
+#define BLOCKS 30000
+
 /* Bits of sides. */
 #define BIT(side) (1U << (side))
 #define BOTH      (BIT(SIDE_CLIENT) | BIT(SIDE_TARGET))
@@ -39,6 +44,11 @@ static enum wait held_wait(enum direction direction, enum hold hold)
 static bool is_silence(const enum hold hold[DIRECTIONS])
 {
 	return (hold[UPLOAD] | hold[DOWNLOAD]) == HOLD_NONE;
+}
+
+static bool is_block(const enum hold hold[DIRECTIONS])
+{
+	return hold[UPLOAD] == HOLD_HIGH && hold[DOWNLOAD] == HOLD_HIGH;
 }
 
 bool waits_is_idle(uint64_t silence, uint64_t longest_gap)
@@ -147,6 +157,8 @@ static bool pass(struct waits *waits, uint64_t time)
 	waits->length += (uint16_t)min_u64(time, WINDOW);
 	charge_held(waits, UPLOAD, time);
 	charge_held(waits, DOWNLOAD, time);
+	if (is_block(waits->hold))
+		waits->block = (uint16_t)min_u64(waits->block + time / MS_TICKS, UINT16_MAX);
 	waits->noted += time;
 	return is_full;
 }
@@ -222,13 +234,56 @@ static void end_silence(struct waits *waits, uint64_t time, unsigned spoke, unsi
 		charge_due(waits, time);
 }
 
+/* ---- flows that are held ---- */
+
+static enum direction opposite_direction(enum direction direction)
+{
+	return direction == UPLOAD ? DOWNLOAD : UPLOAD;
+}
+
+/* What is known of blocks tells nothing about those that come after both flows were free. */
+static void forget_blocks(struct waits *waits)
+{
+	waits->ended_blocks = 0;
+	waits->paused_first = 0;
+	waits->was_free = false;
+}
+
+static void begin_to_pause(struct waits *waits, enum direction direction)
+{
+	enum direction opposite = opposite_direction(direction);
+
+	if (waits->was_free)
+		forget_blocks(waits);
+	if (waits->hold[opposite] == HOLD_HIGH)
+		waits->paused_first = BIT(opposite);
+	waits->block = 0;
+}
+
+/* One that ends because a side has, or was reset, was not ended by a sink. */
+static void end_block(struct waits *waits, enum direction direction)
+{
+	int ended = waits->ended_blocks + (direction == UPLOAD ? waits->block : -waits->block);
+
+	waits->ended_blocks = (int16_t)(ended > BLOCKS ? BLOCKS : ended < -BLOCKS ? -BLOCKS : ended);
+	waits->block = 0;
+}
+
+/* Whose sink it is that holds up both. */
+static enum direction blocker(const struct waits *waits)
+{
+	unsigned ended = (unsigned)abs(waits->ended_blocks);
+
+	if (ended > 0 && ended >= waits->block)
+		return waits->ended_blocks > 0 ? UPLOAD : DOWNLOAD;
+	return waits->paused_first & BIT(DOWNLOAD) ? DOWNLOAD : UPLOAD;
+}
+
 static void begin_to_hold(struct waits *waits, enum direction direction)
 {
-	enum direction opposite = direction == UPLOAD ? DOWNLOAD : UPLOAD;
-
 	waits->held_since[direction] = (uint32_t)(waits->noted / MS_TICKS);
-	if (waits->hold[opposite] != HOLD_NONE)
-		waits->was_held = BIT(opposite);
+	if (waits->hold[opposite_direction(direction)] == HOLD_NONE)
+		waits->was_free = true;
 }
 
 /* While a source is paused, more may come. */
@@ -236,6 +291,10 @@ static void hold_flow(struct waits *waits, enum direction direction, enum hold h
 {
 	if (waits->hold[direction] == HOLD_NONE)
 		begin_to_hold(waits, direction);
+	if (hold == HOLD_HIGH)
+		begin_to_pause(waits, direction);
+	else if (is_block(waits->hold) && !waits->ended)
+		end_block(waits, direction);
 	if (waits->hold[direction] > HOLD_SINK && hold <= HOLD_SINK)
 		waits->more |= BIT(direction);
 	waits->hold[direction] = hold;
@@ -332,16 +391,15 @@ struct wait_window waits_window(const struct waits *waits, uint64_t now)
 	}
 	window.last_from = then.spoke_last & BIT(SIDE_TARGET) ? SIDE_TARGET : SIDE_CLIENT;
 	window.since = is_silence(then.hold) ? time * TICK : max_u64(window.held_for[0], window.held_for[1]);
+	window.blocked = then.paused_first != 0;
+	window.blocker = blocker(&then);
 	return window;
 }
 
 /* Without what the window has. */
 static struct wait_totals lived(const struct waits *waits)
 {
-	struct wait_totals totals = {
-	        .both_held = waits->was_held,
-	        .was_held = waits->was_held & BIT(DOWNLOAD) ? DOWNLOAD : UPLOAD,
-	};
+	struct wait_totals totals = {.blocked = waits->paused_first != 0, .blocker = blocker(waits)};
 
 	for (enum wait wait = 0; wait < WAITS; wait++)
 		totals.time[wait] = (uint64_t)waits->life[wait].ms * 1000;

@@ -9,6 +9,11 @@
  * The window is a sum of time that has three seconds at most. When it is full, it is made shorter: all that
  * is in it counts half. So what has just happened counts in full, and what is older ever less. A silence that
  * runs, or a flow that is held, for three seconds or more is all of it.
+ *
+ * While both sources are paused, the sides block each other: one rests, and so the other one, which writes
+ * before it reads, rests too. If bytes move at times, the sink that took some and so ended a block is charged
+ * for it: it acts on its own, while the other one follows at once. Until one has ended that is as long as the
+ * one that runs, it is the sink whose flow was paused first.
  */
 #ifndef WEIR_WAITS_H
 #define WEIR_WAITS_H
@@ -63,6 +68,8 @@ struct wait_window {
 	uint64_t since;                /* the longer of these, or else how long the silence has lasted */
 	bool spoken;                   /* a byte has come */
 	enum side last_from;           /* if so, from whom the last one came */
+	bool blocked;                  /* the sides block each other, or have since a flow was last held */
+	enum direction blocker;        /* if so, it is this flow's sink that holds up both */
 };
 
 /* What time was waited for; all but the first + the side that it is about. */
@@ -84,10 +91,10 @@ static inline enum side waits_side(enum wait wait)
 /* All up to now, since the last waits_take if there was one. Two flows may be held at the same time. */
 struct wait_totals {
 	uint64_t time[WAITS];
-	uint64_t turns[SIDES];   /* how many silences were WAIT_TURN */
-	uint64_t length;         /* for the owner, who knows when it began */
-	bool both_held;          /* it has come about, at any time, that both flows were */
-	enum direction was_held; /* then, the last time, before the other one was */
+	uint64_t turns[SIDES]; /* how many silences were WAIT_TURN */
+	uint64_t length;       /* for the owner, who knows when it began */
+	bool blocked;          /* as in struct wait_window */
+	enum direction blocker;
 };
 
 /* private: 34 years of milliseconds */
@@ -108,12 +115,19 @@ struct waits {
 	uint16_t longest_gap[SIDES], longest_before[SIDES];
 	struct wait_long life[WAITS]; /* since the last waits_take; without what the window has */
 	uint32_t life_turns[SIDES];   /* the same */
+	/*
+	 * Milliseconds of blocks: those that the upload's sink has ended less the other one's; the one that
+	 * runs.
+	 */
+	int16_t ended_blocks;
+	uint16_t block;
 	enum hold hold[DIRECTIONS];
 	/*
 	 * A bit for each side: it has spoken last; its last read did not empty its socket; it has ended; its
-	 * flow was held when the other one began to be.
+	 * flow was paused when the other one began to be.
 	 */
-	uint8_t spoke_last : SIDES, more : SIDES, ended : SIDES, was_held : SIDES;
+	uint8_t spoke_last : SIDES, more : SIDES, ended : SIDES, paused_first : SIDES;
+	bool was_free; /* neither flow was held at some time after the last block */
 };
 
 /*

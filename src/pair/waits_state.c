@@ -11,8 +11,10 @@ struct saved_waits {
 	uint32_t life_turns[SIDES], held_since[DIRECTIONS], typical_gap[SIDES];
 	uint16_t length, held[DIRECTIONS][HOLDS - 1], turn[SIDES], sending[SIDES], turns[SIDES];
 	uint16_t longest_gap[SIDES], longest_before[SIDES];
+	uint16_t ended_blocks; /* two's complement */
+	uint16_t block;
 	uint8_t hold[DIRECTIONS];
-	uint8_t spoke_last, more, ended, was_held;
+	uint8_t spoke_last, more, ended, paused_first, was_free;
 };
 
 /* A new field has to be saved here. */
@@ -35,7 +37,10 @@ static const struct state_field waits_fields[] = {
         STATE_FIELD(struct saved_waits, spoke_last, STATE_U8),
         STATE_FIELD(struct saved_waits, more, STATE_U8),
         STATE_FIELD(struct saved_waits, ended, STATE_U8),
-        STATE_FIELD(struct saved_waits, was_held, STATE_U8),
+        STATE_FIELD(struct saved_waits, ended_blocks, STATE_U16),
+        STATE_FIELD(struct saved_waits, block, STATE_U16),
+        STATE_FIELD(struct saved_waits, paused_first, STATE_U8),
+        STATE_FIELD(struct saved_waits, was_free, STATE_U8),
         STATE_FIELDS_END,
 };
 static const struct state_kind waits_kind = STATE_KIND("waits", struct saved_waits, waits_fields);
@@ -48,7 +53,10 @@ void waits_save(const struct waits *waits, struct state_writer *writer)
 	        .spoke_last = waits->spoke_last,
 	        .more = waits->more,
 	        .ended = waits->ended,
-	        .was_held = waits->was_held,
+	        .ended_blocks = (uint16_t)waits->ended_blocks,
+	        .block = waits->block,
+	        .paused_first = waits->paused_first,
+	        .was_free = waits->was_free,
 	};
 
 	for (enum wait wait = 0; wait < WAITS; wait++)
@@ -73,7 +81,8 @@ static bool is_possible(const struct saved_waits *state)
 	const unsigned both = (1U << SIDES) - 1;
 
 	return state->hold[UPLOAD] < HOLDS && state->hold[DOWNLOAD] < HOLDS && state->spoke_last <= both &&
-	       state->more <= both && state->ended <= both && state->was_held <= both;
+	       state->more <= both && state->ended <= both && state->paused_first <= both &&
+	       state->was_free <= 1;
 }
 
 static void take(struct waits *waits, const struct saved_waits *state)
@@ -83,7 +92,10 @@ static void take(struct waits *waits, const struct saved_waits *state)
 	waits->spoke_last = state->spoke_last & 3U;
 	waits->more = state->more & 3U;
 	waits->ended = state->ended & 3U;
-	waits->was_held = state->was_held & 3U;
+	waits->ended_blocks = (int16_t)state->ended_blocks;
+	waits->block = state->block;
+	waits->paused_first = state->paused_first & 3U;
+	waits->was_free = state->was_free;
 	memcpy(waits->held, state->held, sizeof(waits->held));
 	for (enum wait wait = 0; wait < WAITS; wait++)
 		waits->life[wait].ms = state->life[wait] & ((1ull << 40) - 1);

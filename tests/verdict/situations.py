@@ -10,6 +10,7 @@ SIDES = ("client", "target")
 OTHER = {"client": "target", "target": "client"}
 TURN = {"client": "client/thinking", "target": "target/answer"}
 FLOOD = "say send=65536"
+ECHO = "say wait=10000 send=10000 hear read=10000 after=10000"
 # Settings that must make no difference.
 VARIANTS = {
     "copied": {"relay": ("splice = off",)},
@@ -59,12 +60,13 @@ def slow_readers_that_speak():
         slow = "read=20000 rest=100"
         yield Situation("slow reader", f"{side}, which says little meanwhile", (f"{side}/reading",),
                         pair(side, f"say send=10 rest=200 hear {slow}", FLOOD), part=side == "client")
-        yield Situation("slow reader", f"{side}, of what it has sent", (f"{side}/reading",),
-                        pair(side, f"{FLOOD} hear {slow}", "say wait=10000 send=10000 hear read=10000 after=10000"))
+        for name, rest in (("", 100), (", 2M a second", 10), (", 20M a second", 1), (", 20K a second", 1000)):
+            yield Situation("slow reader", f"{side}, of what it has sent{name}", (f"{side}/reading",),
+                            pair(side, f"{FLOOD} hear read=20000 rest={rest}", ECHO), part=name == "")
         yield Situation("stopped reader", f"{side}, which says little meanwhile", (f"{side}/reading",),
                         pair(side, "say send=10 rest=200 hear stop", FLOOD))
         yield Situation("stopped reader", f"{side}, of what it has sent", (f"{side}/reading",),
-                        pair(side, f"{FLOOD} hear stop", "say wait=10000 send=10000 hear read=10000 after=10000"))
+                        pair(side, f"{FLOOD} hear stop", ECHO), part=True)
 
 
 def stopped_readers():

@@ -128,26 +128,46 @@ START_TEST(life_in_which_little_was_waited_for_is_idle)
 }
 END_TEST
 
-/* Peers that write before they read: it was the one that rested first. */
-START_TEST(of_two_sinks_that_were_as_slow_the_first_has_held_up_the_other)
+/* Peers that write before they read. */
+START_TEST(of_two_sinks_that_were_as_slow_the_blocker_is_the_cause)
 {
-	stretch.both_held = true;
-	stretch.was_held = DOWNLOAD;
-	stretch.length = 1000;
-	stretch.time[WAIT_SINK + SIDE_CLIENT] = 900;
-	stretch.time[WAIT_SINK + SIDE_TARGET] = 1000;
+	stretch.blocked = true;
+	stretch.blocker = DOWNLOAD;
+	stretch.length = 1000000;
+	stretch.time[WAIT_SINK + SIDE_CLIENT] = 900000;
+	stretch.time[WAIT_SINK + SIDE_TARGET] = 1000000;
 	OF_STRETCH(CLIENT, PATH);
-	stretch.time[WAIT_SINK + SIDE_CLIENT] = 899;
+	stretch.time[WAIT_SINK + SIDE_CLIENT] = 899999;
 	OF_STRETCH(TARGET, PATH);
-	stretch.time[WAIT_SINK + SIDE_CLIENT] = 1000;
-	stretch.time[WAIT_SINK + SIDE_TARGET] = 999;
-	stretch.was_held = UPLOAD;
-	OF_STRETCH(TARGET, PATH);
-	stretch.both_held = false;
+	stretch.time[WAIT_SINK + SIDE_CLIENT] = 1000000;
 	OF_STRETCH(CLIENT, PATH);
-	stretch.both_held = true;
-	stretch.time[WAIT_TURN + SIDE_CLIENT] = 1001; /* that is no sink */
+	stretch.blocker = UPLOAD;
+	OF_STRETCH(TARGET, PATH);
+	stretch.time[WAIT_SINK + SIDE_TARGET] = 999999;
+	OF_STRETCH(TARGET, PATH);
+	stretch.blocked = false;
+	OF_STRETCH(CLIENT, PATH);
+	stretch.blocked = true;
+	stretch.time[WAIT_TURN + SIDE_CLIENT] = 1000001; /* that is no sink */
 	OF_STRETCH(CLIENT, THINKING);
+}
+END_TEST
+
+/* Sums that are kept are rounded. */
+START_TEST(blocker_of_one_stretch_stays_the_cause)
+{
+	struct life_sums sums = {.ms = {0}};
+
+	stretch.blocked = true;
+	stretch.blocker = UPLOAD;
+	stretch.length = 3000001;
+	stretch.time[WAIT_SINK + SIDE_CLIENT] = stretch.time[WAIT_SINK + SIDE_TARGET] = stretch.length;
+	life = (struct life){.length = 0};
+	life_add(&life, &evidence, &stretch);
+	life_keep(&sums, &life);
+	life = (struct life){.length = 0};
+	life_recall(&life, &sums);
+	ck_assert_int_eq(life_verdict(&life).slow, BLAME_TARGET);
 }
 END_TEST
 
@@ -279,7 +299,8 @@ int main(void)
 	tcase_add_test(tcase, what_it_was_waited_for_most_is_the_sum_of_its_stretches);
 	tcase_add_test(tcase, stretches_are_kept);
 	tcase_add_test(tcase, life_in_which_little_was_waited_for_is_idle);
-	tcase_add_test(tcase, of_two_sinks_that_were_as_slow_the_first_has_held_up_the_other);
+	tcase_add_test(tcase, of_two_sinks_that_were_as_slow_the_blocker_is_the_cause);
+	tcase_add_test(tcase, blocker_of_one_stretch_stays_the_cause);
 	tcase_add_loop_test(tcase, time_in_which_a_peer_was_gone_is_its_own, 0, SIDES);
 	tcase_add_test(tcase, sink_that_does_not_keep_up_with_a_limit_is_the_cause);
 	tcase_add_test(tcase, path_and_buffer_of_a_source);

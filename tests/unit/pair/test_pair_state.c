@@ -79,7 +79,8 @@ static void scribble_waits(struct waits *waits)
 	clear_between(waits, offsetof(struct waits, hold) + sizeof(waits->hold), sizeof(*waits));
 	clear_between(waits, offsetof(struct waits, life) + sizeof(waits->life),
 	              offsetof(struct waits, life_turns));
-	waits->spoke_last = waits->more = waits->ended = waits->was_held = 3;
+	waits->spoke_last = waits->more = waits->ended = waits->paused_first = 3;
+	waits->was_free = true;
 }
 
 START_TEST(each_field_of_a_connected_pair_comes_back)

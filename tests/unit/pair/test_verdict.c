@@ -322,17 +322,20 @@ START_TEST(memory_is_blamed_only_where_it_alone_is_short)
 END_TEST
 
 /* Each writes before it reads. */
-START_TEST(of_two_held_flows_the_first_is_the_cause)
+START_TEST(of_two_held_flows_the_blocker_is_the_cause)
 {
 	hold(UPLOAD, HOLD_HIGH, WHOLE);
-	hold(DOWNLOAD, HOLD_HIGH, WHOLE);
-	evidence.window.held_for[UPLOAD]++;
+	hold(DOWNLOAD, HOLD_HIGH, WHOLE - 1);
+	evidence.window.blocker = DOWNLOAD;
 	EXPECT(TARGET, PATH);
-	evidence.window.held_for[DOWNLOAD] += 2;
+	evidence.window.blocked = true;
 	EXPECT(CLIENT, PATH);
-	evidence.window.held[DOWNLOAD][HOLD_HIGH] -= SAME_US - 1;
+	hold(DOWNLOAD, HOLD_HIGH, SAME_SHARE);
 	EXPECT(CLIENT, PATH);
 	evidence.window.held[DOWNLOAD][HOLD_HIGH]--;
+	EXPECT(TARGET, PATH);
+	evidence.window.blocker = UPLOAD;
+	hold(DOWNLOAD, HOLD_HIGH, WHOLE);
 	EXPECT(TARGET, PATH);
 }
 END_TEST
@@ -692,7 +695,7 @@ int main(void)
 	tcase_add_test(tcase, limit_on_the_rate);
 	tcase_add_test(tcase, sink_that_is_behind_a_limit_on_the_rate);
 	tcase_add_test(tcase, memory_is_blamed_only_where_it_alone_is_short);
-	tcase_add_test(tcase, of_two_held_flows_the_first_is_the_cause);
+	tcase_add_test(tcase, of_two_held_flows_the_blocker_is_the_cause);
 	tcase_add_test(tcase, lag_of_what_the_kernel_holds);
 	tcase_add_test(tcase, side_that_is_waited_for_half_of_the_window);
 	tcase_add_test(tcase, worker_that_comes_late_blames_nobody);

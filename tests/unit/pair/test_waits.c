@@ -390,20 +390,125 @@ START_TEST(source_that_has_ended_says_no_more)
 }
 END_TEST
 
-START_TEST(flow_that_was_held_before_the_other_is_known)
+#define EXPECT_BLOCKER(flow)                                                                                 \
+	do {                                                                                                 \
+		ck_assert(window(0).blocked);                                                                \
+		ck_assert_int_eq(window(0).blocker, flow);                                                   \
+		ck_assert(life(0, false).blocked);                                                           \
+		ck_assert_int_eq(life(0, false).blocker, flow);                                              \
+	} while (0)
+
+/* The download's sink takes a little after so long, which lets the target go on after 10 ms. */
+static void end_a_block(uint64_t after)
+{
+	hold_for(after, DOWNLOAD, HOLD_SINK);
+	hold_for(MS, DOWNLOAD, HOLD_HIGH);
+	hold_for(10 * MS, UPLOAD, HOLD_SINK);
+	hold_for(MS, UPLOAD, HOLD_HIGH);
+}
+
+START_TEST(sides_block_each_other_while_both_sources_are_paused)
 {
 	begin();
-	ck_assert(!life(0, false).both_held);
-	hold_for(SECOND, DOWNLOAD, HOLD_SINK);
 	hold_for(SECOND, DOWNLOAD, HOLD_HIGH);
-	ck_assert(!life(0, false).both_held);
-	hold_for(10, UPLOAD, HOLD_HIGH);
-	ck_assert(life(0, false).both_held);
-	ck_assert_int_eq(life(0, false).was_held, DOWNLOAD);
-	hold_for(SECOND, DOWNLOAD, HOLD_NONE); /* it stays so until both are again */
-	ck_assert_int_eq(life(0, false).was_held, DOWNLOAD);
-	hold_for(10, DOWNLOAD, HOLD_SINK);
-	ck_assert_int_eq(life(0, false).was_held, UPLOAD);
+	ck_assert(!window(SECOND).blocked);
+	hold_for(SECOND, UPLOAD, HOLD_SINK);
+	ck_assert(!window(SECOND).blocked);
+	hold_for(SECOND, UPLOAD, HOLD_HIGH);
+	EXPECT_BLOCKER(DOWNLOAD);
+	hold_for(SECOND, DOWNLOAD, HOLD_SINK);
+	EXPECT_BLOCKER(DOWNLOAD);
+	hold_for(SECOND, DOWNLOAD, HOLD_NONE); /* the other one is still held */
+	EXPECT_BLOCKER(DOWNLOAD);
+}
+END_TEST
+
+/*
+ * Verdicts were of the opposite side: a client that floods what echoes is paused often before it rests, so
+ * its flow was held first, and for some milliseconds longer.
+ */
+START_TEST(flow_that_was_paused_first_and_stays_so_blocks_the_other)
+{
+	begin();
+	for (int i = 0; i < 10; i++) {
+		hold_for(2 * MS, UPLOAD, HOLD_HIGH);
+		hold_for(2 * MS, UPLOAD, HOLD_SINK);
+		if (i == 5)
+			hold_for(MS, DOWNLOAD, HOLD_HIGH);
+	}
+	hold_for(2 * MS, UPLOAD, HOLD_HIGH);
+	window(100 * MS);
+	EXPECT_BLOCKER(DOWNLOAD);
+	window(HOUR);
+	EXPECT_BLOCKER(DOWNLOAD);
+}
+END_TEST
+
+/* Just after it has taken some, its own flow was paused later. _i: milliseconds that a block takes. */
+START_TEST(sink_that_ends_blocks_is_their_cause)
+{
+	begin();
+	hold_for(0, DOWNLOAD, HOLD_HIGH);
+	hold_for(10 * MS, UPLOAD, HOLD_HIGH);
+	for (int i = 0; i < 5; i++) {
+		end_a_block((uint64_t)_i * MS);
+		EXPECT_BLOCKER(DOWNLOAD);
+	}
+	hold_for((uint64_t)_i * MS, DOWNLOAD, HOLD_SINK);
+	EXPECT_BLOCKER(DOWNLOAD);
+	hold_for(MS, DOWNLOAD, HOLD_HIGH);
+	window((uint64_t)_i * MS - MS);
+	EXPECT_BLOCKER(DOWNLOAD);
+	window((uint64_t)_i * 10 * MS); /* long before, it would have taken some more */
+	EXPECT_BLOCKER(UPLOAD);
+}
+END_TEST
+
+START_TEST(cause_of_blocks_may_become_the_other_side)
+{
+	begin();
+	hold_for(0, DOWNLOAD, HOLD_HIGH);
+	hold_for(0, UPLOAD, HOLD_HIGH);
+	for (int i = 0; i < 100; i++)
+		end_a_block(SECOND);
+	for (int i = 0; i < 31; i++) {
+		hold_for(SECOND, UPLOAD, HOLD_SINK);
+		hold_for(0, UPLOAD, HOLD_HIGH);
+	}
+	EXPECT_BLOCKER(UPLOAD);
+}
+END_TEST
+
+/* Once both were free, what was before tells nothing. Until the next pause it still tells of what was. */
+START_TEST(blocks_are_forgotten_once_both_flows_are_free)
+{
+	begin();
+	hold_for(0, DOWNLOAD, HOLD_HIGH);
+	hold_for(0, UPLOAD, HOLD_HIGH);
+	hold_for(SECOND, DOWNLOAD, HOLD_NONE);
+	hold_for(SECOND, UPLOAD, HOLD_NONE);
+	EXPECT_BLOCKER(DOWNLOAD);
+	hold_for(SECOND, UPLOAD, HOLD_SINK);
+	EXPECT_BLOCKER(DOWNLOAD);
+	hold_for(SECOND, UPLOAD, HOLD_HIGH);
+	ck_assert(!window(0).blocked);
+	hold_for(MS, DOWNLOAD, HOLD_HIGH);
+	EXPECT_BLOCKER(UPLOAD);
+}
+END_TEST
+
+/* It takes no more, but that is not why it was waited for. _i: the side that is reset. */
+START_TEST(end_of_a_side_ends_no_block)
+{
+	begin();
+	hold_for(0, DOWNLOAD, HOLD_HIGH);
+	hold_for(0, UPLOAD, HOLD_HIGH);
+	now += SECOND;
+	hold[UPLOAD] = hold[DOWNLOAD] = HOLD_NONE;
+	hold[_i] = HOLD_HIGH;
+	tell(0, (enum side)_i, SAYING_END);
+	hold_for(MS, (enum direction)_i, HOLD_NONE);
+	EXPECT_BLOCKER(DOWNLOAD);
 }
 END_TEST
 
@@ -676,7 +781,12 @@ static TCase *window_case(void)
 	tcase_add_test(tcase, gaps_fade);
 	tcase_add_test(tcase, so_many_turns_are_still_short);
 	tcase_add_test(tcase, source_that_has_ended_says_no_more);
-	tcase_add_test(tcase, flow_that_was_held_before_the_other_is_known);
+	tcase_add_test(tcase, sides_block_each_other_while_both_sources_are_paused);
+	tcase_add_test(tcase, flow_that_was_paused_first_and_stays_so_blocks_the_other);
+	tcase_add_loop_test(tcase, sink_that_ends_blocks_is_their_cause, 100, 103);
+	tcase_add_test(tcase, cause_of_blocks_may_become_the_other_side);
+	tcase_add_test(tcase, blocks_are_forgotten_once_both_flows_are_free);
+	tcase_add_loop_test(tcase, end_of_a_side_ends_no_block, 0, SIDES);
 	tcase_add_test(tcase, gaps_are_typical_by_time);
 	tcase_add_test(tcase, typical_gap_follows);
 	tcase_add_test(tcase, time_before_the_first_byte_is_not_typical);
