@@ -157,21 +157,25 @@ static int try_choice(struct pair *pair, const struct endpoint *target)
 	return check_connection(pair);
 }
 
-/* What try_choice says. While there is a shortage, nothing is tried. A try that meets one is counted. */
-static int try_unless_short(struct pair *pair)
+/* A try that has met a shortage is counted, at once or later. Returns what has come of it. */
+static int count_shortage(struct pair *pair, int error)
 {
 	const struct endpoint target = target_choice_endpoint(&pair->choice);
-	struct shortage *shortage = &pair_tally(pair)->shortage;
-	int error = shortage_now(shortage, &target);
 
-	if (error)
-		return error;
-	error = try_choice(pair, &target);
 	if (pair->target.fd < 0 && socket_error_is_shortage(error)) {
-		shortage_note(shortage, &target, error);
+		shortage_note(&pair_tally(pair)->shortage, &target, error);
 		pair_counters(pair)->shortages++;
 	}
 	return error;
+}
+
+/* What try_choice says. While there is a shortage, nothing is tried. */
+static int try_unless_short(struct pair *pair)
+{
+	const struct endpoint target = target_choice_endpoint(&pair->choice);
+	int error = shortage_now(&pair_tally(pair)->shortage, &target);
+
+	return error ? error : count_shortage(pair, try_choice(pair, &target));
 }
 
 static void note_wait(const struct pair *pair, int error)
@@ -274,7 +278,7 @@ void pair_connect_begin(struct pair *pair, uint64_t since)
 
 EVENT_CALLBACK(on_connected, struct pair, pair)
 {
-	int error = postpone(pair, check_connection(pair));
+	int error = postpone(pair, count_shortage(pair, check_connection(pair)));
 
 	if (error) {
 		fail_attempt(pair, error);

@@ -144,7 +144,7 @@ START_TEST(greeting_of_a_target_that_cannot_be_told)
 	        poll(&(struct pollfd){.fd = only_pair()->target.fd, .events = POLLIN}, 1, LOOP_DEADLINE_MS),
 	        1);
 	fault_set(FAULT_SEND, 1, EAGAIN);
-	LOOP_UNTIL(base, only_pair()->phase == PHASE_WAITING);
+	LOOP_UNTIL(base, relay->standing->tallies[0].counters.shortages == 1);
 	assert_ends(untold, LOOP_RST, 0);
 	server = meet_open(listener);
 	expect_header_of(client, server);
