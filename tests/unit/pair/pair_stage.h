@@ -42,6 +42,8 @@ int open_gate(void);
 int refusing(void);
 /* A target that never answers: its backlog is full, so the kernel drops every SYN. */
 int silent(void);
+/* The listener becomes one. */
+void silence(int listener);
 int listen_unix(const char *name, int backlog);
 int listen_abstract(int backlog);
 void setup(void);
