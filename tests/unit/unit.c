@@ -11,7 +11,20 @@
 
 char unit_folder[] = "/tmp/weir-unit-XXXXXX";
 
+/*
+ * Seconds that a test may take which does not say: of use against one that hangs. Check's own 4 are too few
+ * where other programs have the CPUs, and fewer than LOOP_DEADLINE_MS, after which a test tells what it
+ * has waited for.
+ */
+#define TIMEOUT_S "60"
+
 static pid_t tests;
+
+/* Before main makes the cases, as each takes it over then. */
+__attribute__((constructor)) static void set_timeout(void)
+{
+	setenv("CK_DEFAULT_TIMEOUT", TIMEOUT_S, 0);
+}
 
 void unit_make_folder(char path[UNIT_PATH_MAX])
 {
