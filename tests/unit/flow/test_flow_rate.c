@@ -221,13 +221,16 @@ START_TEST(portion_is_taken_over)
 	before = flow.bytes;
 	due = rates.armed;
 	held = flow.pauses->since;
-	for (int i = 0; i < 100; i++)
+	for (int i = 0; i < 100; i++) {
 		take_over();
+		if (clock_ms() >= due)
+			break; /* the next portion may be there by now */
+		ck_assert_uint_eq(rates.armed, due);
+	}
 	ck_assert_int_eq(flow.pause, PAUSE_RATE);
 	ck_assert_uint_eq(flow.pauses->since, held);
 	ck_assert_uint_eq(flow.pauses->count, 1);
 	ck_assert_uint_eq(rates.count, 1);
-	ck_assert_uint_eq(rates.armed, due);
 	ck_assert_uint_eq(all.wanting, _i);
 	began = clock_ms();
 	LOOP_UNTIL(base, (pass(), take_over(), flow.bytes >= before + LIMIT / 2));
