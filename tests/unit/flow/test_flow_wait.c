@@ -22,9 +22,9 @@ static void starve(enum fault fault)
 
 	fault_set_lasting(fault, EAGAIN);
 	passes = loop_passes_in(base, STARVED_MS);
-	ck_assert_uint_ge(fault_count(fault), 2);
 	ck_assert_uint_le(fault_count(fault), LOOKS_MAX);
 	ck_assert_uint_le(passes, 4 * LOOKS_MAX);
+	LOOP_UNTIL(base, fault_count(fault) >= 2); /* by now, unless others had the CPU all the time */
 	fault_set(fault, 0, 0);
 }
 
