@@ -206,11 +206,12 @@ END_TEST
 START_TEST(old_report_is_not_served)
 {
 	int fd = visit(GET("/metrics"));
-	uint64_t end = clock_ms() + 1100;
+	uint64_t end;
 
 	LOOP_UNTIL(base, wanted == 1);
 	http_thread_put(thread, make_report());
 	expect(fd, "200");
+	end = clock_ms() + 1100;
 	LOOP_UNTIL(base, clock_ms() > end);
 	fd = visit(GET("/metrics"));
 	LOOP_UNTIL(base, wanted == 2);
