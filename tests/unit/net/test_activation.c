@@ -70,7 +70,7 @@ START_TEST(what_a_relay_can_accept_on)
 	} cases[] = {{"127.0.0.1:0", false},
 	             {"[::]:0", true},
 	             {"[::1]:0", false},
-	             {"unix:@weir-test-passed", false}};
+	             {"unix:@weir-test-activation", false}};
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		int fd = listening(cases[i].text);
