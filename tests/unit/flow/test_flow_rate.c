@@ -219,6 +219,7 @@ START_TEST(portion_is_taken_over)
 	limit(_i == 0 ? LIMIT : 2 * LIMIT, _i == 1 ? LIMIT : 0);
 	use_up();
 	before = flow.bytes;
+	began = clock_ms();
 	due = rates.armed;
 	held = flow.pauses->since;
 	for (int i = 0; i < 100; i++) {
@@ -232,7 +233,6 @@ START_TEST(portion_is_taken_over)
 	ck_assert_uint_eq(flow.pauses->count, 1);
 	ck_assert_uint_eq(rates.count, 1);
 	ck_assert_uint_eq(all.wanting, _i);
-	began = clock_ms();
 	LOOP_UNTIL(base, (pass(), take_over(), flow.bytes >= before + LIMIT / 2));
 	ck_assert_uint_ge(clock_ms() - began, 400);
 	ck_assert_uint_le(flow.bytes - before, LIMIT * (clock_ms() - began + 110) / 1000);

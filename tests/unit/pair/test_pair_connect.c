@@ -335,7 +335,7 @@ START_TEST(local_address_that_never_comes_is_no_failure_of_the_target)
 {
 	int client;
 
-	begin(TEXTS("connect_timeout=100ms", "fail_limit=1"));
+	begin(TEXTS("connect_timeout=1s", "fail_limit=1"));
 	relay->target_tuning.local_address = not_there[_i];
 	client = join();
 	assert_ends(client, LOOP_RST, 0);
