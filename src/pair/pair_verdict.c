@@ -307,7 +307,8 @@ void pair_verdict_describe(struct pair *pair, struct cpu_use cpu, struct pair_re
 
 	ask_and_note(pair, tcp);
 	record->verdict = judge(pair, tcp, cpu, &evidence);
-	record->since_ms = since_ms(pair, &evidence, clock_us());
+	/* The age is of a moment ago. */
+	record->since_ms = min_u64(since_ms(pair, &evidence, clock_us()), record->age_ms);
 	record->last_from = speaker(&evidence.window);
 	record->waited_client = verdict_waited(&evidence, SIDE_CLIENT);
 	record->waited_target = verdict_waited(&evidence, SIDE_TARGET);
