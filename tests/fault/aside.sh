@@ -63,8 +63,7 @@ beside "no start: the reason of getaddrinfo" no_listening_name
 # Clients that come while the start is at any of its calls. Every socket that listens is found by them.
 slow_start() {
 	target -s send-text hello recv-until-end
-	"$RAWPEER" listen 127.0.0.1:0 port-file free >/dev/null
-	RELAY=127.0.0.1:$(<free)
+	free_port
 	faults "$1 late 1 1"
 	peer client -n 5 insist "$RELAY" recv-text hello fin recv-until-end
 	weir_launch -l "$RELAY" -T "$TARGET" -o workers=2
@@ -78,8 +77,7 @@ done
 
 # Whoever is let in and then not served would be reset.
 no_start_lets_nobody_in() {
-	"$RAWPEER" listen 127.0.0.1:0 port-file free >/dev/null
-	RELAY=127.0.0.1:$(<free)
+	free_port
 	printf '%s\n' "[global]" "workers = 4" "[relay one]" "listen = $RELAY" "target = 127.0.0.1:1" >relay.ini
 	peer client insist "$RELAY" recv-text hello fin
 	for _ in 1 2 3; do start_fails "pthread_create EAGAIN 4 0"; done

@@ -54,10 +54,9 @@ settings() {
 	echo "settings for seed $1: ${options[*]}"
 }
 
-# TARGET is a port that is free again until the first round takes it.
+# TARGET is a port that is free until the first round takes it.
 crowd_target() {
-	peer port listen 127.0.0.1:0 port-file crowd.port
-	peer_end port
+	own_port >crowd.port
 	target_port crowd
 }
 

@@ -12,11 +12,9 @@ need() {
 	done
 }
 
-# An address that was free a moment ago, for programs that cannot tell which port they got.
+# For programs that cannot tell which port they got.
 free_address() {
-	rm -f free.port
-	"$RAWPEER" listen 127.0.0.1:0 port-file free.port >/dev/null
-	echo "127.0.0.1:$(cat free.port)"
+	echo "127.0.0.1:$(own_port)"
 }
 
 is_listening() {

@@ -255,10 +255,7 @@ beside "the same with 4 workers" reload_without_and_with -o workers=4
 started_by_a_client() {
 	command -v systemd-socket-activate >/dev/null || skip "no systemd-socket-activate"
 	target -s echo
-	peer free listen 127.0.0.1:0 port-file free.port unlisten
-	wait_for "a port" test -e free.port
-	peer_end free
-	RELAY=127.0.0.1:$(<free.port)
+	free_port
 	relay_file 'listen = systemd:web'
 	printf '#!/bin/sh\nexec systemd-socket-activate --listen=%s --fdname=web "%s" "$@"\n' "$RELAY" "$WEIR" >weir-activated
 	chmod +x weir-activated

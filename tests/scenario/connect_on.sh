@@ -90,7 +90,7 @@ scenario "the same with four workers" many 4
 # The time that a client may be held begins with its first byte.
 held() {
 	EXPECT_LOG='no target could be connected\|is down\|are down'
-	peer port refuse 127.0.0.1:0 port-file port.port await go
+	peer port refuse "127.0.0.1:$(own_port)" port-file port.port await go
 	target_port port
 	start -o retry_time=10s -o fail_limit=0
 	client_as one mirror touch in await begin send 1000 recv 1000 fin expect-fin

@@ -16,7 +16,7 @@ EXPECT_LOG='no target could be connected\|is down\|does not resolve\|no answer f
 
 # refusing NAME: TARGET becomes a port that refuses until the file "over" is there.
 refusing() {
-	peer "$1" refuse 127.0.0.1:0 port-file "$1.port" await over
+	peer "$1" refuse "127.0.0.1:$(own_port)" port-file "$1.port" await over
 	target_port "$1"
 }
 

@@ -130,10 +130,21 @@ weir_launch() {
 	WEIR_PID=$!
 }
 
-# RELAY is a port that was free a moment ago.
+# A port for whoever has to know it before it listens. In a network of our own nobody else takes it: it is
+# below those that the kernel chooses, and given once. In that of the machine it was free a moment ago.
+own_port() {
+	if [ "$NETWORK" = given ]; then
+		# shellcheck disable=SC2016 # of the other shell
+		flock "$top/ports" sh -c 'echo >>"$0" && echo $((12000 + $(wc -l <"$0")))' "$top/ports"
+	else
+		"$RAWPEER" listen 127.0.0.1:0 port-file "free.$BASHPID" >/dev/null
+		cat "free.$BASHPID"
+	fi
+}
+
+# RELAY is such a port.
 free_port() {
-	"$RAWPEER" listen 127.0.0.1:0 port-file free >/dev/null
-	RELAY=127.0.0.1:$(<free)
+	RELAY=127.0.0.1:$(own_port)
 }
 
 weir_start() {

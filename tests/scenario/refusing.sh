@@ -21,7 +21,7 @@ when_down = refuse"
 
 # away: the target's port refuses, until it is back.
 away() {
-	peer "away$1" refuse "${2:-127.0.0.1:0}" port-file "away$1.port" await "back$1"
+	peer "away$1" refuse "127.0.0.1:$(own_port)" port-file "away$1.port" await "back$1"
 	target_port "away$1"
 }
 

@@ -12,7 +12,7 @@ EXPECT_LOG='is down: \|no target could be connected\|does not resolve\|still the
 
 # The port stays the target's own: it is refusing before it listens.
 down() {
-	peer target refuse 127.0.0.1:0 port-file target.port await over
+	peer target refuse "127.0.0.1:$(own_port)" port-file target.port await over
 	target_port target
 }
 

@@ -115,7 +115,7 @@ beside "a target at a unix socket" unix_target
 
 # be_held FIRST [OPTION...]: a client that begins with FIRST is held until its target is there.
 be_held() {
-	peer nobody refuse 127.0.0.1:0 port-file nobody.port await over
+	peer nobody refuse "127.0.0.1:$(own_port)" port-file nobody.port await over
 	target_port nobody
 	weir_relay -o send_proxy=v2 -o retry_time=30s "${@:2}"
 	client ${1:+send-text "$1"} send 10 fin expect-fin
@@ -183,7 +183,8 @@ beside "v2 of a check is LOCAL" checked v2
 
 # A client goes on as it began, also where it was not told of.
 reloaded() {
-	target_as early recv 10 await go recv 10 expect-fin fin
+	peer early listen "127.0.0.1:$(own_port)" port-file early.port accept recv 10 await go recv 10 expect-fin fin
+	target_port early
 	section db 127.0.0.1:0 | install
 	weir_start -c relay.ini
 	client_as first send 10 await go send 10 fin expect-fin

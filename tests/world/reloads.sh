@@ -27,15 +27,10 @@ exec 3>&1 # for figures
 LONGEST_MS=900
 MOST_MS=200 # of 99 in 100
 
-free_port() {
-	"$RAWPEER" listen "$1:0" port-file free >/dev/null
-	echo "$1:$(<free)"
-}
-
 # Three that are kept, of which each goes from relay to relay; three that come and go.
 versions() {
 	kept=127.0.0.1:0 named=localhost:0 path=unix:$PWD/kept
-	going=$(free_port 127.0.0.3) going_path=unix:$PWD/going going_name=unix:@weir-reloads-$$-$BASHPID
+	going=127.0.0.3:$(own_port) going_path=unix:$PWD/going going_name=unix:@weir-reloads-$$-$BASHPID
 	{
 		section one $kept "listen = $going" "max_connections = 1000"
 		section two $named
