@@ -58,19 +58,26 @@ checked() {
 beside "checks take a target out and bring it back, without a client" checked 1
 beside "checks, four workers" checked 4
 
+# connects_within MS: the lines of those that were made so soon after the first.
+connects_within() {
+	awk -F '[= ]' -v ms="$1" 'NR == 1 { first = $2 } $2 < first + ms' connects
+}
+
 # One thread checks for all workers, one check at a time for an address, and each is closed by a reset.
 one_thread() {
-	local before
+	local before resets
 	farm one
 	order serve one
 	relay_to "$(targets_of one)" "check_interval = 200ms" >relay.ini
+	watch_lateness
 	start_counted -o workers=4
 	sleep 2
-	before=$(connects one)
-	expect_near "checks in two seconds" 10 "$before" 3
+	expect_near "checks in two seconds" 10 "$(connects_within 2000 | wc -l)" $((3 + $(lateness) / 200))
 	expect_equal "checks by workers" 0 "$(connects one thread=worker)"
-	order count counts
-	expect_near "checks that were closed by a reset" "$before" "$(farm_count empty_resets one)" 2
+	before=$(connects one)
+	resets=$(farm_count empty_resets one)
+	expect_at_least "checks that were closed by a reset" $((before - 2)) "$resets"
+	expect_at_most "checks that were closed by a reset" "$(connects one)" "$resets"
 	expect_equal "checks that were closed by an end" 0 "$(farm_count empty_ends one)"
 	expect_equal "checks at a time" 1 "$(farm_count most one)"
 	expect_equal "close lines" 0 "$(log_count 'closed pair=')"
@@ -84,10 +91,13 @@ spread() {
 	farm "${names[@]}"
 	order serve "${names[@]}"
 	relay_to "$(targets_of "${names[@]}")" "check_interval = 1s" >relay.ini
+	watch_lateness
 	start_counted
 	sleep 3
-	expect_near "checks in three seconds" 120 "$(wc -l <connects)" 45
-	sed 's/at_ms=\([0-9]*\)[0-9][0-9] .*/\1/' connects | sort | uniq -c | awk '$1 > 14 { print; bad = 1 } END { exit bad }' ||
+	expect_near "checks in three seconds" 120 "$(connects_within 3000 | wc -l)" $((45 + $(lateness) * 40 / 1000))
+	# Those that are late come together.
+	sed 's/at_ms=\([0-9]*\)[0-9][0-9] .*/\1/' connects | sort | uniq -c |
+		awk -v most=$((14 + $(lateness) * 40 / 1000)) '$1 > most { print; bad = 1 } END { exit bad }' ||
 		fail "too many checks at a time"
 }
 beside "checks are spread over the interval" spread
@@ -237,8 +247,9 @@ opens_and_closes() {
 	farm one
 	order serve one
 	relay_to "$(targets_of one)" "check_interval = 20ms" "check_fall = 1" "check_rise = 1" "when_down = refuse" >relay.ini
+	watch_lateness
 	start_counted
-	visitors_as some -n 1000 -r 300
+	visitors_as some -n 1150 -r 300
 	for rest in 0.3 1.3; do
 		sleep "$rest"
 		order refuse one
@@ -250,7 +261,8 @@ opens_and_closes() {
 	expect_at_least "clients that were served" 400 "$(seen end=ok)"
 	expect_at_least "clients that were refused" 200 "$(seen end=refused)"
 	expect_equal "clients that were neither served, refused nor reset" 0 "$(grep -vc 'end=\(ok\|refused\|reset\)$' some.visitors)"
-	expect_at_most "clients that were let in while the target was lost" 60 "$(seen end=reset)"
+	expect_at_most "clients that were let in while the target was lost" $((60 + $(lateness) * 300 / 1000)) \
+		"$(seen end=reset)"
 	wait_for "open entrances" is_served
 }
 beside "when_down = refuse, down and up again and again" opens_and_closes

@@ -29,14 +29,17 @@ expect_lines() {
 }
 
 fail_limit() {
-	local limit=$1 workers=$2
+	local limit=$1 workers=$2 began ms
 	farm dead good
 	order serve good
 	relay_to "$(targets_of dead good)" "fail_limit = $limit" "fail_time = 500ms" >relay.ini
 	start_counted -o workers="$workers"
+	began=$(now_ms)
 	visitors -n 400 -r 200
+	ms=$(($(now_ms) - began)) # two seconds, or more
 	everybody_was_served
-	expect_near "connects to the dead one" $((limit + 3)) "$(connects dead)" $((workers > 1 ? 3 : 1))
+	expect_at_least "connects to the dead one" $((workers > 1 ? limit : limit + 2)) "$(connects dead)"
+	expect_at_most "connects to the dead one in $ms ms" $((limit + ms / 500 + (workers > 1 ? 2 : 0))) "$(connects dead)"
 	[ "$workers" -gt 1 ] || expect_rests dead "$limit" 500
 	weir_dump
 	target_is "$(of good)" state=up failures=0 last_error=-

@@ -100,6 +100,32 @@ now_ms() {
 	echo $((${now//[!0-9]/} / 1000))
 }
 
+# --- a busy machine ---
+
+# Bounds on time hold on a machine that has time. From here on, a process of the case wants to run every
+# 20 ms; the file "late" gets a line with how many ms it was late, if it was by more than a few.
+watch_lateness() {
+	local last now late
+	mkfifo never
+	: >late
+	(
+		exec 9<>never
+		last=${EPOCHREALTIME//[!0-9]/}
+		while :; do
+			read -r -t 0.02 -u 9 || :
+			now=${EPOCHREALTIME//[!0-9]/}
+			late=$(((now - last) / 1000 - 20))
+			last=$now
+			if [ $late -gt 10 ]; then echo $late >>late; fi
+		done
+	) &
+}
+
+# The ms that were lost so since "late" was emptied: what a bound may be missed by.
+lateness() {
+	awk '{ sum += $1 } END { print sum + 0 }' late
+}
+
 # --- the daemon ---
 
 weir_alive() {

@@ -11,7 +11,7 @@ waited() {
 	wait_closed "$@"
 	line=$(closed_line "$@")
 	expect_at_least "ms for the $side" "$least" "$(sed "s/.* waited_${side}_ms=\([0-9]*\) .*/\1/" <<<"$line")"
-	expect_at_most "ms for the $other" "$((least / 2))" \
+	expect_at_most "ms for the $other" "$((least / 2 + $(lateness)))" \
 		"$(sed "s/.* waited_${other}_ms=\([0-9]*\) .*/\1/" <<<"$line")"
 	# The relay's counter has what it took.
 	weir_dump
@@ -19,6 +19,7 @@ waited() {
 }
 
 resting_reader() {
+	watch_lateness
 	target send 32M fin expect-fin
 	weir_relay -o high_watermark=64K -o client_sndbuf=64K "$@"
 	client rcvbuf 64K expect-open 1000 recv 32M expect-fin fin
@@ -28,6 +29,7 @@ beside "a client that reads nothing for a second" resting_reader -o splice=off
 beside "a client that reads nothing for a second, splice" resting_reader
 
 resting_sink() {
+	watch_lateness
 	target rcvbuf 64K expect-open 1000 recv 32M expect-fin fin
 	weir_relay -o high_watermark=64K -o target_sndbuf=64K
 	client send 32M fin expect-fin
@@ -36,6 +38,7 @@ resting_sink() {
 beside "a target that reads nothing for a second" resting_sink
 
 slow_answer() {
+	watch_lateness
 	target recv 1K expect-open 900 send 1K fin expect-fin
 	weir_relay
 	client send 1K recv 1K expect-fin fin
@@ -44,6 +47,7 @@ slow_answer() {
 beside "a slow answer" slow_answer
 
 thinking_client() {
+	watch_lateness
 	target recv 1K send 1K recv 1K send 1K fin expect-fin
 	weir_relay
 	client send 1K recv 1K expect-open 900 send 1K recv 1K expect-fin fin
@@ -52,6 +56,7 @@ thinking_client() {
 beside "a client that thinks" thinking_client
 
 trickle() {
+	watch_lateness
 	target dribble 10 90 fin expect-fin
 	weir_relay
 	client recv 10 expect-fin fin
@@ -60,6 +65,7 @@ trickle() {
 beside "a target that sends little by little" trickle
 
 half_closed() {
+	watch_lateness
 	target recv 1K expect-fin expect-open 1500 send 1K fin
 	weir_relay
 	client send 1K fin recv 1K expect-fin
@@ -68,6 +74,7 @@ half_closed() {
 beside "an answer to a client that has ended" half_closed
 
 silent_client() {
+	watch_lateness
 	target recv 1K fin expect-fin
 	weir_relay -o connect_on=data
 	client expect-open 700 send 1K expect-fin fin
@@ -76,6 +83,7 @@ silent_client() {
 beside "a client that is awaited before a target is" silent_client
 
 silent_target() {
+	watch_lateness
 	EXPECT_LOG='no target could be connected\|is down'
 	peer silent silent 127.0.0.1:0 port-file silent.port await over
 	target_port silent
