@@ -23,9 +23,11 @@ RELOADS=${RELOADS:-100}
 STORM=${STORM:-$PWD/tests/world/storm}
 exec 3>&1 # for figures
 
-# Of a client until its first byte is back. A SYN that is lost is sent again after a second.
+# Of a client until its first byte is back. A SYN that is lost is sent again after a second. Where the machine
+# has no time for the storm, or half of the clients wait for long, all may.
 LONGEST_MS=900
 MOST_MS=200 # of 99 in 100
+MOST_TIMES=50 # what half of them wait
 
 # Three that are kept, of which each goes from relay to relay; three that come and go.
 versions() {
@@ -73,15 +75,22 @@ reload_or_name_drains() {
 # entrance that is kept nobody had to try twice.
 expect_kept_served() {
 	sed 's/^/# /' storm.out >&3
-	awk -v longest_ms=$LONGEST_MS -v most_ms=$MOST_MS '
-	NR <= 3 {
+	awk -v longest_ms=$LONGEST_MS -v most_ms=$MOST_MS -v most_times=$MOST_TIMES '
+	{
 		for (i = 1; i <= NF; i++)
 			if (split($i, part, "=") == 2)
-				field[part[1]] = part[2]
-		if (field["served"] < 100 || field["retransmitted"] > 0)
-			exit 1
-		if (field["longest_us"] > 1000 * longest_ms || field["p99_us"] > 1000 * most_ms)
-			exit 1
+				field[NR, part[1]] = part[2]
+	}
+	END {
+		for (i = 1; i <= 3; i++) {
+			busy = most_times * field[i, "p50_us"]
+			most = 1000 * most_ms > busy ? 1000 * most_ms : busy
+			longest = 1000 * longest_ms + field[NR, "own_delay_us"] + busy
+			if (field[i, "served"] < 100 || field[i, "retransmitted"] > 0)
+				exit 1
+			if (field[i, "longest_us"] > longest || field[i, "p99_us"] > most)
+				exit 1
+		}
 	}' storm.out || fail "clients of entrances that are kept had to wait (above)"
 }
 
