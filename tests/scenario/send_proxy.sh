@@ -244,11 +244,14 @@ balanced() {
 	target_as two -s recv-proxy two.told recv 1 expect-fin fin
 	two=$TARGET
 	weir_start -l 127.0.0.1:0 -T "$one" -T "$two" -o accept_proxy=127.0.0.1 -o send_proxy=v1 -o balance=source
-	for i in {1..20} {1..20}; do
-		client_as "client$i" send-text "PROXY TCP4 192.0.2.$i 198.51.100.7 1000 443"$'\r\n' send 1 fin expect-fin
-		peer_end "client$i"
+	for _ in first second; do
+		# So many that no target has fewer than three of them by chance, once in millions.
+		for i in {1..36}; do
+			client_as "client$i" send-text "PROXY TCP4 192.0.2.$i 198.51.100.7 1000 443"$'\r\n' send 1 fin expect-fin
+		done
+		for i in {1..36}; do peer_end "client$i"; done
 	done
-	wait_for "40 close lines" log_counts 40 'reason=eof'
+	wait_for "72 close lines" log_counts 72 'reason=eof'
 	expect_equal "clients that got both targets" "" "$(sort -u one.told >a; sort -u two.told | comm -12 a -)"
 	expect_at_least "clients of one" 3 "$(sort -u one.told | wc -l)"
 	expect_at_least "clients of two" 3 "$(sort -u two.told | wc -l)"
