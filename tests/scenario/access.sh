@@ -33,8 +33,14 @@ counted() {
 		fail "not $1 accepted with $2 denied: $(records relay)"
 }
 
+# The target says so once it has ended them, which may be after their clients have.
 came_to_target() {
+	wait_for "$1 clients that came to the target" target_has_ended "$1"
 	expect_equal "clients that came to the target" "$1" "$(grep -c '^connection=' target.out)"
+}
+
+target_has_ended() {
+	[ "$(grep -c '^connection=' target.out)" -ge "$1" ]
 }
 
 longest_prefix_decides() {
@@ -44,9 +50,9 @@ longest_prefix_decides() {
 	denied_from 127.1.0.1:0 127.1.2.3:0 127.1.3.3:0
 	counted 6 3
 	came_to_target 3
+	wait_for "close lines" log_counts 3 'closed pair='
 	expect_equal "lines about it" 1 "$(grep -c 'clients are denied, the first is 127.1.0.1:' weir.log)"
 	expect_equal "other lines about them" 0 "$(grep -c '127\.1\.2\.3\|127\.1\.3\.3' weir.log)"
-	expect_equal "close lines" 3 "$(grep -c 'closed pair=' weir.log)"
 }
 beside "the longest prefix decides" longest_prefix_decides
 beside "the longest prefix decides, 4 workers, no splice" longest_prefix_decides -o workers=4 -o splice=off

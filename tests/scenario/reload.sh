@@ -327,6 +327,7 @@ log_settings_change() {
 	section one 127.0.0.1:0 | install
 	reload_start 1
 	visit
+	wait_closed reason=eof
 	expect_equal "debug lines" 0 "$(debug_lines)"
 	{
 		printf '[global]\nlog_level = debug\nlog_connections = off\n'
