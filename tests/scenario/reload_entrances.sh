@@ -85,8 +85,14 @@ same_again() {
 beside "the same file again: all is kept" same_again
 beside "the same with four workers" same_again -o workers=4
 
+# What its pairs are waiting for changes by itself.
+without_verdicts() {
+	records relay | sed 's/ waited_client_ms=.*//'
+}
+
 # With a failed connect and a refused client among them.
 counters_of_a_kept_relay() {
+	local waited
 	EXPECT_LOG='no target could be connected\|is down'
 	peer refuser deadline 60 refuse 127.0.0.1:0 port-file refuser.port await over
 	target_port refuser
@@ -103,10 +109,12 @@ counters_of_a_kept_relay() {
 	weir_dump
 	has relay accepted=3 refused=1 connect_failed=1 upload_bytes=10 || has relay accepted=2 refused=1 connect_failed=1 upload_bytes=10 || fail "the counters"
 	value accepted relay >accepted
-	records relay >before
+	without_verdicts >before
+	waited=$(value waited_client_ms relay)
 	reload
 	weir_dump
-	expect_equal "the relay's record" "$(<before)" "$(records relay)"
+	expect_equal "the relay's record" "$(<before)" "$(without_verdicts)"
+	expect_at_least "waited_client_ms" "$waited" "$(value waited_client_ms relay)"
 	release first
 	weir_dump
 	has relay "accepted=$(<accepted)" refused=1 connect_failed=1 upload_bytes=20 || fail "the counters"
