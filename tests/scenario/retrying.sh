@@ -101,8 +101,8 @@ beside "clients that reset or end have given up, but not one that has asked" giv
 
 holds_its_slot() {
 	down
-	weir_relay -o retry_time=1m -o max_connections=2 -o idle_timeout=200ms -o log_level=notice
-	client_as first -n 2 await held expect-open 500 rst
+	weir_relay -o retry_time=1m -o max_connections=2 -o idle_timeout=800ms -o log_level=notice
+	client_as first -n 2 await held expect-open 1000 rst
 	held 2
 	touch held
 	client_as second -n 2 send 10 recv 10 fin expect-fin

@@ -13,7 +13,7 @@ beside "idle_timeout resets both" idle
 
 not_idle() {
 	target recv 20 expect-fin fin
-	weir_relay -o idle_timeout=800ms
+	weir_relay -o idle_timeout=1500ms
 	client dribble 20 100 fin expect-fin
 	wait_closed reason=eof
 }
@@ -21,7 +21,7 @@ beside "idle_timeout spares a connection that a byte crosses now and then" not_i
 
 not_idle_other_way() {
 	target dribble 20 100 fin expect-fin
-	weir_relay -o idle_timeout=800ms
+	weir_relay -o idle_timeout=1500ms
 	client recv 20 expect-fin fin
 	wait_closed reason=eof
 }
@@ -45,7 +45,7 @@ beside "half_close_timeout after the target's end" half_closed_by_target
 
 half_closed_rearmed() {
 	target expect-fin dribble 20 100 fin
-	weir_relay -o half_close_timeout=800ms
+	weir_relay -o half_close_timeout=1500ms
 	client fin recv 20 expect-fin
 	wait_closed reason=eof download_bytes=20
 }
@@ -76,7 +76,7 @@ beside "stall_timeout resets when the client takes nothing" stalled_download
 
 slow_is_not_stalled() {
 	target recv-slow 2M 1M expect-fin fin
-	weir_relay -o stall_timeout=1s -o target_sndbuf=16K -o high_watermark=32K -o low_watermark=16K "$@"
+	weir_relay -o stall_timeout=1500ms -o target_sndbuf=16K -o high_watermark=32K -o low_watermark=16K "$@"
 	client rcvbuf 16K sndbuf 16K send 2M fin expect-fin
 	wait_closed reason=eof
 }
