@@ -3,6 +3,7 @@
  * holds words, which are obeyed in order, separated by white space.
  *
  *   wait MS        the answer takes that long
+ *   until FILE     or until that file exists
  *   fail           there is none for now
  *   ADDRESS        one address of the answer
  *   many N         N addresses, 127.9.0.1 and on
@@ -56,6 +57,12 @@ void freeaddrinfo(struct addrinfo *list)
 	}
 }
 
+static void wait_until_there(const char *path)
+{
+	while (access(path, F_OK) < 0)
+		usleep(5000);
+}
+
 /* False for a failed lookup. */
 static int follow(FILE *script, const char *service, struct addrinfo **list)
 {
@@ -67,6 +74,8 @@ static int follow(FILE *script, const char *service, struct addrinfo **list)
 			return 0;
 		if (strcmp(word, "wait") == 0 && fscanf(script, "%u", &number) == 1)
 			usleep(number * 1000);
+		else if (strcmp(word, "until") == 0 && fscanf(script, "%63s", word) == 1)
+			wait_until_there(word);
 		else if (strcmp(word, "many") == 0 && fscanf(script, "%u", &number) == 1)
 			add_many(list, number, service);
 		else
