@@ -47,8 +47,7 @@ targets_change() {
 	section one 127.0.0.1:0 | install
 	reload
 	visit 2
-	weir_dump
-	count 1 pair || fail "the old pair is gone"
+	dump_until count 1 pair
 	count 1 target target="$old" weight=0 pairs=1 connects=1 || fail "the old target is gone"
 	count 1 target target="$TARGET" weight=1 connects=1 || fail "not the new target"
 	release old
@@ -465,7 +464,11 @@ nothing_has_changed() {
 	count 1 relay || fail "not one relay"
 	has relay name=one || fail "another relay"
 	count 2 flow pair="$old" high=65536 || fail "the old pair is another one"
-	expect_equal "sockets" "$sockets" "$(weir_sockets)"
+	wait_for "$sockets sockets" sockets_are
+}
+
+sockets_are() {
+	[ "$(weir_sockets)" -eq "$sockets" ]
 }
 
 bad_start() {

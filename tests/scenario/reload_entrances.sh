@@ -30,8 +30,7 @@ added_and_removed() {
 	RELAY=$(at 127.0.0.2) hold added
 	RELAY=unix:$PWD/path visit
 	RELAY=$abstract visit
-	weir_dump
-	has relay name=two accepted=3 pairs=1 || fail "not the pair of the relay that was added"
+	dump_until has relay name=two accepted=3 pairs=1
 	section one 127.0.0.1:0 | install
 	reload
 	expect_counts 1 1 0 3
@@ -77,7 +76,7 @@ same_again() {
 	expect_equal "the path" "$(<inode)" "$(ls -i path)"
 	RELAY=unix:$PWD/path visit
 	RELAY=$(listening_on two) visit
-	weir_dump
+	dump_until has weir pairs=1
 	has relay name=one accepted=1 pairs=1 || fail "the counters of one"
 	has relay name=two accepted=2 || fail "the counters of two"
 	release old
@@ -154,7 +153,7 @@ moved() {
 	RELAY=$(at 127.0.0.2) visit B
 	RELAY=unix:$PWD/path visit B
 	RELAY=$(at 127.0.0.3) visit B
-	weir_dump
+	dump_until has weir pairs=1
 	has relay name=a accepted=2 pairs=1 || fail "relay a counts wrong"
 	has relay name=b accepted=3 pairs=0 || fail "relay b counts wrong"
 	release old
@@ -301,7 +300,7 @@ removed_at_its_limit() {
 	expect_five_more
 	peer_end late
 	dump_until count 1 relay
-	expect_equal "those who were served" 6 "$(grep -c 'closed .* relay=two .* reason=eof' weir.log)"
+	wait_for "six who were served" log_counts 6 'closed .* relay=two .* reason=eof'
 	expect_entrances 1
 	FORGOTTEN=yes
 }
