@@ -12,6 +12,7 @@
  */
 #include "build_config.h"
 
+#include "../scenario/ask_again.h"
 #include "end.h"
 #include "judge.h"
 
@@ -114,6 +115,7 @@ static void start_client(void)
 	if (fd < 0)
 		die("socket");
 	choose_buffers(fd, clients.count);
+	ask_again(fd);
 	if (connect(fd, (struct sockaddr *)&relay, sizeof(relay)) < 0 && errno != EINPROGRESS)
 		die("connect");
 	if (options.headers)
@@ -141,6 +143,7 @@ static void listen_for_targets(void)
 	if (listener < 0 || setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
 	    bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(listener, 4096) < 0)
 		die("listen");
+	ask_again(listener);
 }
 
 /* ---- joining them ---- */

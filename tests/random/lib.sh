@@ -30,6 +30,7 @@ choose() {
 settings() {
 	RANDOM=$(($1 % 32768))
 	options=(-o log_level=debug) # a client that is not heard has a line there
+	options+=(-o keepalive_idle=5s -o keepalive_interval=5s) # as ask_again.h has it for the others
 	choose memory_max 256K 1M 4M 64M
 	choose workers 1 2 4
 	choose splice auto off

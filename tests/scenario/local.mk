@@ -14,6 +14,7 @@ tests_scenario_manager_SOURCES = tests/scenario/manager.c
 tests_scenario_passer_SOURCES = tests/scenario/passer.c
 tests_scenario_passer_LDADD = src/libweir.a
 tests_scenario_rawpeer_SOURCES = \
+	tests/scenario/ask_again.c tests/scenario/ask_again.h \
 	tests/scenario/pattern.c tests/scenario/pattern.h \
 	tests/scenario/rawpeer.c tests/scenario/rawpeer.h \
 	tests/scenario/rawpeer_proxy.c \

@@ -1,5 +1,6 @@
 #include "build_config.h"
 
+#include "ask_again.h"
 #include "rawpeer.h"
 
 #include <errno.h>
@@ -36,6 +37,7 @@ static int socket_make(const struct peer *peer, sa_family_t family)
 
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+		ask_again(fd);
 	}
 	return fd;
 }
