@@ -19,6 +19,7 @@ wire_up() {
 	ip link set w0 up
 	mkfifo orders
 	"$WIRE" w0 orders ${2:+"$2"} 2>wire.err &
+	WIRE_PID=$!
 }
 
 # link N KEY VALUE
@@ -79,7 +80,7 @@ rate_is_kept() {
 	link 3 queue 2048
 	far_target deadline 60 duplex 1M 1M expect-fin fin
 	patient_tcp
-	watch_lateness
+	watch_lateness "$WIRE_PID"
 	begin=$(now_ms)
 	peer_with client "connect $TARGET" deadline 60 duplex 1M 1M fin expect-fin
 	peers_end
@@ -149,10 +150,10 @@ long_path() {
 	local sink most=0
 	wire_up
 	link 2 delay 50
-	peer_with target "listen 127.0.0.1:0 port-file target.port accept" pieces 4K send $((SIZE / 4)) expect-fin fin
+	peer_with target "listen 127.0.0.1:0 port-file target.port accept" pieces 4K send $((SIZE / 2)) expect-fin fin
 	target_port target
 	far_relay -o client_sndbuf=16K
-	client deadline 60 recv $((SIZE / 4)) fin expect-fin
+	client deadline 60 recv $((SIZE / 2)) fin expect-fin
 	until closed_has reason=eof; do
 		weir_dump
 		sink=$(value sink_queue flow direction=download)
@@ -170,7 +171,7 @@ stopped_in_handshakes() {
 	link 2 delay 100
 	far_target -s echo
 	far_relay
-	client -i -n 300 -j 1500 mirror send 10 recv 10 fin expect-fin
+	client -i -n 600 -j 3000 mirror send 10 recv 10 fin expect-fin
 	stop_amid_clients 50
 }
 beside "TERM in the middle of handshakes: each client is served or refused" stopped_in_handshakes
@@ -306,9 +307,15 @@ vanished_pairs() {
 	[ "$(grep -c ' reason=vanished' weir.log)" -eq "$1" ]
 }
 
+# Two flows are unanswered for a part of the second until they end. Where two dumps are as far apart as that,
+# both may be missed: nobody has looked then.
 long_unanswered() {
+	local before=$looked
+	looked=$(now_ms)
+	if [ $((looked - before)) -gt $longest_gap ]; then longest_gap=$((looked - before)); fi
 	weir_dump
-	value unanswered_ms flow limited_by=none sink_queue=35 | awk '$1 > 700 { n++ } END { exit n != 2 }'
+	value unanswered_ms flow limited_by=none sink_queue=35 | awk '$1 > 300 { n++ } END { exit n != 2 }' ||
+		{ [ $longest_gap -gt 600 ] && vanished_pairs 7; }
 }
 
 since_gone() {
@@ -321,7 +328,7 @@ since_gone() {
 # nothing: one that has ended its stream (mute), one that is not being read (held). Meanwhile two readers rest
 # behind shut windows.
 vanish_timeout_ends_them() {
-	local name number=0 keepalive=("keepalive_idle = 1s" "keepalive_interval = 1s" "keepalive_count = 1")
+	local name number=0 longest_gap looked keepalive=("keepalive_idle = 1s" "keepalive_interval = 1s" "keepalive_count = 1")
 	local small=(-o client_rcvbuf=16K -o client_sndbuf=16K -o target_rcvbuf=16K -o target_sndbuf=16K)
 	wire_up
 	far_target_as sent recv 10 touch sent.there await over
@@ -364,6 +371,7 @@ vanish_timeout_ends_them() {
 	done
 	GONE=$(now_ms)
 	touch gone
+	longest_gap=0 looked=$GONE
 	wait_for "two flows unanswered in the dump" long_unanswered
 	wait_for "the end of seven pairs" vanished_pairs 7
 	expect_at_least "milliseconds until all had vanished" 1000 $(($(now_ms) - GONE))
