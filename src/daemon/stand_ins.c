@@ -15,6 +15,7 @@
 #include "base/backoff.h"
 #include "base/evloop.h"
 #include "base/log.h"
+#include "base/mailbox.h"
 #include "worker/handover.h"
 
 #include <errno.h>
@@ -25,7 +26,7 @@
 #define LOOK_MS 50
 /* The same, ever longer, while all that wait do so at a limit. */
 #define LOOK_MAX_MS 400
-/* After so many looks that found nothing, it stops. At one, a client may be between two workers. */
+/* After so many looks that found nothing, it stops. */
 #define QUIET_LOOKS 2
 
 struct ward {
@@ -43,6 +44,8 @@ struct stand_ins {
 	struct event *look;
 	struct backoff pause; /* until the next look */
 	unsigned quiet;       /* looks in a row that found nothing */
+	struct mailbox mailbox;
+	struct message handed_over;
 };
 
 static unsigned stand_in_of(const struct stand_ins *stand_ins, unsigned worker)
@@ -69,23 +72,30 @@ static bool may_be_accepted(struct stand_ins *stand_ins, struct relay *relay)
 	return !slots_full(&relay->standing->slots) && !slots_full(stand_ins->shared->slots);
 }
 
-/* True if any client waits. */
-static bool find_waiting(struct stand_ins *stand_ins)
+/* True if any worker has newcomers. */
+static bool find_newcomers(struct stand_ins *stand_ins)
 {
-	const struct watched *waiting[LOOKOUT_BATCH];
-	unsigned count = lookout_look(stand_ins->lookout, waiting);
-	bool found = count > 0;
+	bool found = false;
 
-	for (unsigned i = 0; i < count; i++)
-		if (may_be_accepted(stand_ins, waiting[i]->relay))
-			stand_ins->wards[entrance_whose(waiting[i]->entrance, waiting[i]->number)].waiting =
-			        true;
 	for (unsigned i = 0; i < stand_ins->shared->worker_count; i++)
 		if (handover_waits(stand_ins->shared->handover, i)) {
 			stand_ins->wards[i].waiting = true;
 			found = true;
 		}
 	return found;
+}
+
+/* True if any client waits. */
+static bool find_waiting(struct stand_ins *stand_ins)
+{
+	const struct watched *waiting[LOOKOUT_BATCH];
+	unsigned count = lookout_look(stand_ins->lookout, waiting);
+
+	for (unsigned i = 0; i < count; i++)
+		if (may_be_accepted(stand_ins, waiting[i]->relay))
+			stand_ins->wards[entrance_whose(waiting[i]->entrance, waiting[i]->number)].waiting =
+			        true;
+	return find_newcomers(stand_ins) || count > 0;
 }
 
 /* ---- who stands in ---- */
@@ -184,6 +194,32 @@ EVENT_CALLBACK(on_arrival, struct stand_ins, stand_ins)
 	begin_looking(stand_ins);
 }
 
+/*
+ * A worker may take a client out of its socket before this thread has seen it there, and hand it over to one
+ * that is stuck.
+ */
+static void on_handed_over(void *arg, struct message *message)
+{
+	(void)message;
+	begin_looking(arg);
+}
+
+static void tell_handed_over(void *arg)
+{
+	struct stand_ins *stand_ins = arg;
+
+	mailbox_post(&stand_ins->mailbox, &stand_ins->handed_over);
+}
+
+/* False if it has to go on. */
+static bool rest(struct stand_ins *stand_ins)
+{
+	if (event_add(stand_ins->lookout->arrival, NULL) < 0)
+		return false;
+	handover_rest(stand_ins->shared->handover);
+	return !find_newcomers(stand_ins);
+}
+
 EVENT_CALLBACK(on_look, struct stand_ins, stand_ins)
 {
 	bool urgent, again = look(stand_ins, &urgent);
@@ -193,7 +229,7 @@ EVENT_CALLBACK(on_look, struct stand_ins, stand_ins)
 		backoff_next(&stand_ins->pause, LOOK_MAX_MS);
 	else
 		backoff_reset(&stand_ins->pause, LOOK_MS);
-	if (stand_ins->quiet < QUIET_LOOKS || event_add(stand_ins->lookout->arrival, NULL) < 0)
+	if (stand_ins->quiet < QUIET_LOOKS || !rest(stand_ins))
 		look_later(stand_ins);
 }
 
@@ -270,7 +306,10 @@ static int init(struct stand_ins *stand_ins, struct event_base *base)
 	stand_ins->base = base;
 	stand_ins->wards = calloc(stand_ins->shared->worker_count, sizeof(*stand_ins->wards));
 	stand_ins->look = event_new(base, -1, 0, on_look, stand_ins);
-	return stand_ins->wards && stand_ins->look ? 0 : -ENOMEM;
+	handover_watch(stand_ins->shared->handover, tell_handed_over, stand_ins);
+	return stand_ins->wards && stand_ins->look
+	               ? mailbox_open(&stand_ins->mailbox, base, on_handed_over, stand_ins)
+	               : -ENOMEM;
 }
 
 struct stand_ins *stand_ins_new(struct event_base *base, const struct worker_context *shared,
@@ -281,6 +320,7 @@ struct stand_ins *stand_ins_new(struct event_base *base, const struct worker_con
 	if (stand_ins) {
 		stand_ins->shared = shared;
 		stand_ins->workers = workers;
+		stand_ins->mailbox.fd = -1;
 		if (init(stand_ins, base) == 0)
 			return stand_ins;
 	}
@@ -296,6 +336,7 @@ void stand_ins_stop(struct stand_ins *stand_ins)
 	if (stand_ins->lookout)
 		event_del(stand_ins->lookout->arrival);
 	event_del(stand_ins->look);
+	mailbox_stop(&stand_ins->mailbox);
 }
 
 void stand_ins_free(struct stand_ins *stand_ins)
@@ -305,6 +346,7 @@ void stand_ins_free(struct stand_ins *stand_ins)
 	lookout_free(stand_ins->lookout);
 	lookout_free(stand_ins->prepared);
 	evloop_free_event(stand_ins->look);
+	mailbox_close(&stand_ins->mailbox);
 	free(stand_ins->wards);
 	free(stand_ins);
 }

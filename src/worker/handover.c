@@ -24,6 +24,9 @@ struct desk {
 
 struct handover {
 	unsigned workers;
+	atomic_bool unwatched; /* whoever looks after newcomers rests */
+	void (*watcher_tell)(void *arg);
+	void *watcher;
 	struct desk desks[];
 };
 
@@ -86,7 +89,7 @@ static struct desk *find_least(struct handover *handover, struct desk *ours)
 	return found;
 }
 
-static bool hand_over(struct desk *desk, const struct newcomer *newcomer)
+static bool hand_over(struct handover *handover, struct desk *desk, const struct newcomer *newcomer)
 {
 	count(desk);
 	if (!newcomers_put(&desk->newcomers, newcomer)) {
@@ -94,6 +97,8 @@ static bool hand_over(struct desk *desk, const struct newcomer *newcomer)
 		return false;
 	}
 	desk->tell(desk->arg);
+	if (atomic_load(&handover->unwatched) && atomic_exchange(&handover->unwatched, false))
+		handover->watcher_tell(handover->watcher);
 	return true;
 }
 
@@ -115,7 +120,7 @@ int handover_serve(struct handover *handover, struct pair_set *set, struct newco
 		return pair_new(set, &newcomer->ticket, newcomer->fd, &newcomer->address);
 	ours = &handover->desks[set->worker];
 	least = find_least(handover, ours);
-	if (least && hand_over(least, newcomer))
+	if (least && hand_over(handover, least, newcomer))
 		return 0;
 	count(ours);
 	return begin(ours, set, newcomer);
@@ -177,6 +182,17 @@ unsigned handover_workers(const struct handover *handover)
 }
 
 /* ---- standing in ---- */
+
+void handover_watch(struct handover *handover, void (*tell)(void *arg), void *arg)
+{
+	handover->watcher_tell = tell;
+	handover->watcher = arg;
+}
+
+void handover_rest(struct handover *handover)
+{
+	atomic_store(&handover->unwatched, true);
+}
 
 void handover_set_stand_in(struct handover *handover, unsigned worker, unsigned stand_in)
 {

@@ -52,6 +52,14 @@ void handover_pair_ended(struct handover *handover, unsigned worker);
 bool handover_waits(struct handover *handover, unsigned worker);
 
 /*
+ * Somebody looks whether newcomers are left alone. From handover_rest until the next newcomer of any worker
+ * he does not; then tell is called. After handover_rest he must ask handover_waits once more. tell: any
+ * thread; must not block. handover_watch: before any worker runs. Until the first handover_rest he looks.
+ */
+void handover_watch(struct handover *handover, void (*tell)(void *arg), void *arg);
+void handover_rest(struct handover *handover);
+
+/*
  * The worker is stuck, and stand_in accepts its clients. It is handed no others until this is set to
  * HANDOVER_NOBODY. Any thread.
  */

@@ -237,6 +237,28 @@ START_TEST(it_looks_only_while_clients_wait)
 }
 END_TEST
 
+/*
+ * A worker has taken the client out of the socket before the main thread saw it there, and has handed it over
+ * to one that is stuck, although nobody else comes.
+ */
+START_TEST(newcomer_of_a_stuck_worker_is_served)
+{
+	char listen[64];
+
+	snprintf(listen, sizeof(listen), "unix:@weir-stand_ins-%d", getpid());
+	begin(listen, NULL);
+	workers_start(0);
+	LOOP_UNTIL(base, is_quiet());
+	come(1);
+	while (slots_used(&slots) < 1) /* the main thread has not looked */
+		usleep(1000);
+	come(1);
+	while (slots_used(&slots) < 2)
+		usleep(1000);
+	LOOP_UNTIL(base, served(2));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("stand_ins");
@@ -252,6 +274,7 @@ int main(void)
 	tcase_add_test(tcase, looks_at_a_limit_become_rare);
 	tcase_add_test(tcase, slot_that_is_left_alone_is_passed_on);
 	tcase_add_test(tcase, it_looks_only_while_clients_wait);
+	tcase_add_test(tcase, newcomer_of_a_stuck_worker_is_served);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
 }
