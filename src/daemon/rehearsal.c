@@ -189,38 +189,46 @@ static const char *last_line(struct rehearsal *rehearsal)
 
 /* ---- its end ---- */
 
-static const char *describe_end(const siginfo_t *end, char *text, size_t size)
+/* What it has said, if that is no claim that all is well. */
+static const char *complaint(const char *said)
+{
+	return said && strcmp(said, REHEARSAL_WORD) != 0 ? said : NULL;
+}
+
+/* Whoever kills it does so at any moment: what it has said before may have nothing to do with it. */
+static const char *describe_end(const siginfo_t *end, const char *said, char *text, size_t size)
 {
 	if (end->si_code != CLD_EXITED)
-		snprintf(text, size, "it was killed by signal %d", end->si_status);
-	else if (end->si_status != EXIT_SUCCESS)
+		snprintf(text, size, "it was killed by signal %d%s%s", end->si_status,
+		         said ? ", after it had said: " : "", said ? said : "");
+	else if (end->si_status == EXIT_SUCCESS)
+		snprintf(text, size, "it is no program that can take over");
+	else if (!said)
 		snprintf(text, size, "it has ended with status %d", end->si_status);
 	else
-		snprintf(text, size, "it is no program that can take over");
+		return said;
 	return text;
 }
 
 /* NULL: it has succeeded. Else why not, in text or in what it has said. */
 static const char *judge(struct rehearsal *rehearsal, const siginfo_t *end, char *text, size_t size)
 {
-	bool good = end->si_code == CLD_EXITED && end->si_status == EXIT_SUCCESS;
 	const char *said = last_line(rehearsal);
 
-	if (good && said && strcmp(said, REHEARSAL_WORD) == 0)
+	if (end->si_code == CLD_EXITED && end->si_status == EXIT_SUCCESS && said &&
+	    strcmp(said, REHEARSAL_WORD) == 0)
 		return NULL;
-	if (rehearsal->killed)
+	if (rehearsal->killed) {
 		snprintf(text, size, "it has not ended within %lu ms", rehearsal->deadline_ms);
-	else if (said && !good)
-		return said;
-	else
-		describe_end(end, text, size);
-	return text;
+		return text;
+	}
+	return describe_end(end, complaint(said), text, size);
 }
 
 EVENT_CALLBACK(on_ended, struct rehearsal, rehearsal)
 {
 	siginfo_t end = {.si_pid = 0};
-	char text[64];
+	char text[WORDS_MAX + 64];
 
 	if (waitid(P_PIDFD, (id_t)rehearsal->handle, &end, WEXITED | WNOHANG) < 0 || end.si_pid == 0)
 		end = (siginfo_t){.si_code = CLD_EXITED, .si_status = EXIT_FAILURE};

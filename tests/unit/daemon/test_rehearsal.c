@@ -87,7 +87,9 @@ static const struct {
 } failures[] = {
         {"exit 0", "it is no program that can take over"},
         {"echo what is this?", "it is no program that can take over"},
-        {"echo " REHEARSAL_WORD "; kill -9 $$", REHEARSAL_WORD},
+        {"echo " REHEARSAL_WORD "; kill -9 $$", "it was killed by signal 9"},
+        {"echo " REHEARSAL_WORD "; exit 3", "it has ended with status 3"},
+        {"echo a warning; kill -9 $$", "it was killed by signal 9, after it had said: a warning"},
         {"exit 3", "it has ended with status 3"},
         {"kill -9 $$", "it was killed by signal 9"},
         {"echo first >&2; echo the last line >&2; exit 1", "the last line"},
