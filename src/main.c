@@ -8,6 +8,7 @@
 #include "daemon/estimate.h"
 #include "daemon/handed_over.h"
 #include "daemon/program.h"
+#include "daemon/rehearsal.h"
 #include "daemon/takeover_again.h"
 
 #include <errno.h>
@@ -277,6 +278,8 @@ static void take_over(struct command *command)
 	struct handed_over *handed = &command->handed;
 	int error = handed_over_take(handed);
 
+	if (handed->rehearsal)
+		rehearsal_end_with_parent();
 	if (error == -EINVAL)
 		usage(PROGRAM_VARIABLE " is set, but not by weir itself; expected it not to be");
 	if (error) {

@@ -42,6 +42,11 @@ struct rehearsal {
 
 /* ---- the child ---- */
 
+void rehearsal_end_with_parent(void)
+{
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
 /*
  * If there is not memory enough for both, it is the child that goes. If the program's file has capabilities,
  * the files below /proc are root's until the process may be dumped. The next execve(2) decides that anew.
@@ -90,12 +95,14 @@ static void close_others(const struct rehearsal_play *play)
  * fork(2) copies one thread only, so nothing may be called here that another thread may have been in the
  * middle of.
  */
-static void play(const struct rehearsal_play *play, int words)
+static void play(const struct rehearsal_play *play, int words, pid_t parent)
 {
 	static const char why[] = "cannot be executed: ";
 	const char *error;
 
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	rehearsal_end_with_parent();
+	if (getppid() != parent)
+		_exit(EXIT_FAILURE); /* it has ended before */
 	offer_oneself();
 	(void)dup2(words, STDOUT_FILENO);
 	(void)dup2(words, STDERR_FILENO);
@@ -115,6 +122,7 @@ static void play(const struct rehearsal_play *play, int words)
 static int start(struct rehearsal *rehearsal, const struct rehearsal_play *what)
 {
 	sigset_t before;
+	const pid_t parent = getpid();
 	int words[2];
 
 	(void)signal(SIGCHLD, SIG_DFL);
@@ -127,7 +135,7 @@ static int start(struct rehearsal *rehearsal, const struct rehearsal_play *what)
 	signals_hold(&before);
 	rehearsal->child = fork();
 	if (rehearsal->child == 0)
-		play(what, words[1]);
+		play(what, words[1], parent);
 	signals_restore(&before);
 	if (rehearsal->child > 0)
 		rehearsal->handle = pidfd_open(rehearsal->child, 0);

@@ -36,4 +36,10 @@ struct rehearsal *rehearsal_new(struct event_base *base, const struct rehearsal_
 /* Ends the child, if it has not ended. May be called from done. Takes NULL. */
 void rehearsal_free(struct rehearsal *rehearsal);
 
+/*
+ * In the child: nobody would end it once its parent is gone. Execve(2) of a file with capabilities undoes
+ * that, so the program that rehearses calls it too.
+ */
+void rehearsal_end_with_parent(void);
+
 #endif
