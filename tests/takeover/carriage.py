@@ -67,6 +67,12 @@ def parse_fields(line):
     return {key: int(value) if re.fullmatch(r"-?\d+", value) else value for key, value in fields.items()}
 
 
+def kind_of(link):
+    """Of a descriptor: socket:[123], pipe:[123], anon_inode:[eventfd], /memfd:weir-state (deleted), or a file."""
+    name = link.rsplit("/", 1)[-1].removesuffix(" (deleted)").removeprefix("anon_inode:")
+    return re.sub(r":\[\d+\]$", "", name).strip("[]")
+
+
 class Passengers:
     """The load; see passengers.c."""
 
@@ -250,7 +256,7 @@ class Weir:
         kinds = {}
         for entry in self.proc("fd").iterdir():
             try:
-                kind = re.sub(r":?\[.*|\(.*", "", os.readlink(entry).rsplit("/", 1)[-1])
+                kind = kind_of(os.readlink(entry))
             except OSError:
                 continue
             kinds[kind] = kinds.get(kind, 0) + 1
