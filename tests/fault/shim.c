@@ -17,7 +17,8 @@
  *
  * Some calls go by other names: "splice-in" and "splice-out" of a pipe, "alloc" for every allocation, "log"
  * for a writev(2) to standard error, "discard" for a recv(2) with MSG_TRUNC, "create" for an open(2) with
- * O_CREAT, "open" for any other.
+ * O_CREAT, "open" for any other, "seal" for an fcntl(2) that seals a
+ * memory file. That and "_exit" can only hang or be late.
  *
  * Only failures that the kernel can really cause are injected. A comment at the call says what is left out.
  */
@@ -350,6 +351,15 @@ pid_t fork(void)
 	return child;
 }
 
+/* At once, without what exit(3) does. */
+NEXT(_exit)
+void _exit(int status)
+{
+	(void)verdict("_exit");
+	next__exit()(status);
+	abort(); /* never: so that the compiler knows */
+}
+
 /* Of a file. Other memory is the allocator's. */
 NEXT(mmap)
 void *mmap(void *address, size_t size, int protection, int flags, int fd, off_t offset)
@@ -431,6 +441,8 @@ int fcntl(int fd, int command, ...)
 	va_end(arguments);
 	if (command == F_SETPIPE_SZ && fails("fcntl"))
 		return -1;
+	if (command == F_ADD_SEALS)
+		(void)verdict("seal");
 	return next_fcntl()(fd, command, argument);
 }
 

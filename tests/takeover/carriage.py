@@ -162,11 +162,12 @@ class Weir:
         new.rename(self.ini)
 
     def start(self):
+        ready = len(self.lines(READY)) + 1 if self.log.exists() else 1
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen([*self.prefix, self.program, "-c", str(self.ini), *WEIR_ARGS], stderr=log,
                                             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                             env=self.environment)
-        self.wait_log(READY)
+        self.wait_log(READY, ready)
 
     # ---- the log ----
 

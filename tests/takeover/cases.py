@@ -63,8 +63,9 @@ CASES = [
     Case("programs that hang, babble or die", failures.impostors),
     Case("a program whose library is missing", failures.missing_library),
     Case("files that are wrong", failures.files, part=True),
-    Case("the rehearsal is killed", failures.rehearsal_is_killed),
+    Case("the rehearsal is killed at each step", failures.rehearsal_is_killed, part=True),
     Case("a new program", failures.new_program, part=True),
     Case("calls that fail", failures.calls, part=True),
     Case("weir is killed on the way", failures.killed),
+    Case("weir is killed at each step", failures.killed_at_each_step, part=True),
 ]
