@@ -110,10 +110,13 @@ static int restore_part(struct workers_restoring *restoring, struct inheritance 
 {
 	struct state_reader reader;
 	char whose[32];
+	int error;
 
 	snprintf(whose, sizeof(whose), "worker %u", restoring->part);
 	state_reader_init(&reader, inheritance, text->start, text->size);
-	return end_part(&reader, whose, workers_restore(restoring, &reader));
+	error = workers_restore(restoring, &reader);
+	restoring->left_out += state_left_out(&reader);
+	return end_part(&reader, whose, error);
 }
 
 /*
@@ -126,6 +129,24 @@ static int restore_own_part(struct workers_restoring *restoring, const struct me
 	int error = inheritance ? restore_part(restoring, inheritance, text) : -ENOMEM;
 
 	inheritance_free(inheritance);
+	return error;
+}
+
+/*
+ * When weir leaves, the bytes of queues are in its memory and in the state. If there is not memory enough for
+ * both, it is the rehearsal that ends, here, by an error or by the kernel. What is said is logged then.
+ */
+static int try_queues(uint64_t bytes)
+{
+	int error;
+
+	if (bytes == 0)
+		return 0;
+	fprintf(stderr, "what is queued takes %" PRIu64 " MiB of memory once more\n", (bytes >> 20) + 1);
+	fflush(stderr);
+	error = memory_try(bytes);
+	if (error)
+		log_error("no memory for what is queued: %s", strerror(-error));
 	return error;
 }
 
@@ -157,6 +178,8 @@ static int restore_workers(struct daemon *daemon, struct inheritance *inheritanc
 	}
 	if (!handed->rehearsal)
 		workers_restored(&restoring, &restored->newcomers);
+	else if (!first)
+		first = try_queues(restoring.left_out);
 	if (restoring.lost > 0)
 		log_warning("%zu pairs could not be taken over and are reset", restoring.lost);
 	return first;

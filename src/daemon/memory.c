@@ -14,6 +14,7 @@
 #include <inttypes.h>
 #include <malloc.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -159,6 +160,20 @@ void memory_extend(struct memory *memory, uint64_t queue_bytes, uint64_t pairs)
 {
 	extend(&memory->queues, queue_bytes);
 	extend(&memory->pairs, pairs * PAIR_UNIT_SIZE);
+}
+
+int memory_try(uint64_t bytes)
+{
+	void *room;
+
+	if (bytes == 0)
+		return 0;
+	room = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (room == MAP_FAILED)
+		return -errno;
+	memset(room, 1, bytes);
+	munmap(room, bytes);
+	return 0;
 }
 
 int memory_watch(struct memory *memory, struct event_base *base)

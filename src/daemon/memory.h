@@ -32,6 +32,11 @@ void memory_reserve(struct memory *memory, uint64_t queue_bytes, uint64_t pairs,
  * them, which is logged, what is lacking comes from malloc(3). On the thread of memory_reserve.
  */
 void memory_extend(struct memory *memory, uint64_t queue_bytes, uint64_t pairs);
+/*
+ * Whether there is so much more memory: takes it, every page, and gives it back. If the kernel has less, it
+ * ends a process, so this is for one that it ends first. 0 or -errno.
+ */
+int memory_try(uint64_t bytes);
 /* Gives memory back from now on, on the thread of this base. 0 or -errno. */
 int memory_watch(struct memory *memory, struct event_base *base);
 /* Much of malloc(3)'s was freed: what is free after a while is given back. Any thread, after memory_watch. */

@@ -152,7 +152,8 @@ struct state_reader {
 	char kind[STATE_KIND_MAX]; /* its kind */
 	const char *payload;       /* of the record that was taken last */
 	size_t payload_size;
-	size_t taken; /* records */
+	size_t taken;      /* records */
+	uint64_t left_out; /* bytes, of all records so far */
 	unsigned format;
 	char error[160];
 };
@@ -167,6 +168,8 @@ void state_reader_init(struct state_reader *reader, struct inheritance *inherita
 /* From STATE_FORMAT_MIN to STATE_FORMAT. */
 unsigned state_format(const struct state_reader *reader);
 bool state_is_rehearsal(const struct state_reader *reader);
+/* How many bytes a rehearsal does not have, of the records that were taken. */
+uint64_t state_left_out(const struct state_reader *reader);
 /*
  * The kind of the next record, or NULL: there is none, or the reader has failed. It stays the next one until
  * state_get or state_skip.

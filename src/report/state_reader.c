@@ -176,15 +176,24 @@ static const char *pass_field(struct state_reader *reader, const char *at)
 	return *at == '=' ? at + strcspn(at, " \n") : fail_next(reader, "a key without a value");
 }
 
-/* Raw bytes that follow belong to the record, whether the key is known or not. */
+/* Raw bytes that follow, or were left out, belong to the record, whether the key is known or not. */
 static bool note_payload(struct state_reader *reader, const char *key)
 {
-	static const struct state_field size = {"size", STATE_U64, 0, sizeof(uint64_t)};
+	static const struct state_field field = {"size", STATE_U64, 0, sizeof(uint64_t)};
+	uint64_t size;
 
-	if (*key != STATE_FOLLOWS)
+	if (!is_sign(*key))
 		return true;
-	return reader->payload_size == 0 &&
-	       state_value_read(&size, &reader->payload_size, strchr(key, '=') + 1);
+	if (!state_value_read(&field, &size, strchr(key, '=') + 1))
+		return false;
+	if (*key == STATE_LEFT_OUT) {
+		reader->left_out += size;
+		return true;
+	}
+	if (reader->payload_size > 0)
+		return false;
+	reader->payload_size = size;
+	return true;
 }
 
 static bool take_fields(struct state_reader *reader, struct taking *taking)
@@ -325,6 +334,11 @@ const void *state_bytes(const struct state_reader *reader, size_t *size)
 unsigned state_format(const struct state_reader *reader)
 {
 	return reader->format;
+}
+
+uint64_t state_left_out(const struct state_reader *reader)
+{
+	return reader->left_out;
 }
 
 bool state_is_rehearsal(const struct state_reader *reader)

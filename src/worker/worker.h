@@ -106,7 +106,9 @@ struct workers_restoring {
 	const struct generations *generations;
 	/* private */
 	unsigned next; /* who gets the next pair, if there were more or fewer workers */
-	size_t lost;   /* not private: pairs that could not be restored, and were reset */
+	/* Not private. */
+	size_t lost;       /* pairs that could not be restored, and were reset */
+	uint64_t left_out; /* bytes that a rehearsal does not have */
 };
 /*
  * Restores what one of them had. 0 or -errno; if only some pairs were lost, that is 0, but in a rehearsal.

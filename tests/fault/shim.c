@@ -17,7 +17,7 @@
  *
  * Some calls go by other names: "splice-in" and "splice-out" of a pipe, "alloc" for every allocation, "log"
  * for a writev(2) to standard error, "discard" for a recv(2) with MSG_TRUNC, "create" for an open(2) with
- * O_CREAT, "open" for any other, "seal" for an fcntl(2) that seals a
+ * O_CREAT, "open" for any other, "room" for an mmap(2) without a file, "seal" for an fcntl(2) that seals a
  * memory file. That and "_exit" can only hang or be late.
  *
  * Only failures that the kernel can really cause are injected. A comment at the call says what is left out.
@@ -360,11 +360,13 @@ void _exit(int status)
 	abort(); /* never: so that the compiler knows */
 }
 
-/* Of a file. Other memory is the allocator's. */
+/* Of a file, or room that the program asks for by itself. Other memory is the allocator's. */
 NEXT(mmap)
 void *mmap(void *address, size_t size, int protection, int flags, int fd, off_t offset)
 {
 	if (fd >= 0 && fails("mmap"))
+		return MAP_FAILED;
+	if (fd < 0 && protection != PROT_NONE && fails("room"))
 		return MAP_FAILED;
 	return next_mmap()(address, size, protection, flags, fd, offset);
 }

@@ -186,6 +186,10 @@ def calls(folder, _):
             one.fails(".")
             expect(has_met_a_call(folder), f"'{rule}' has met no call")
         (folder / "rules").unlink()
+        fill_queue(one)
+        set_rule(folder, "room ENOMEM 1 0")
+        one.fails("no memory for what is queued")
+        (folder / "rules").unlink()
         one.works()
     return None
 

@@ -8,6 +8,7 @@
 #include "loop.h"
 #include "unit.h"
 
+#include <errno.h>
 #include <event2/buffer.h>
 #include <pthread.h>
 #include <sys/mman.h>
@@ -169,6 +170,14 @@ START_TEST(lack_of_addresses_is_told)
 }
 END_TEST
 
+START_TEST(more_is_tried)
+{
+	ck_assert_int_eq(memory_try(0), 0);
+	ck_assert_int_eq(memory_try(1 << 20), 0);
+	ck_assert_int_eq(memory_try(UINT64_MAX / 2), -ENOMEM);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("memory");
@@ -178,6 +187,7 @@ int main(void)
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, law_holds_while_memory_max_changes);
 	tcase_add_test(tcase, lack_of_addresses_is_told);
+	tcase_add_test(tcase, more_is_tried);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
 }

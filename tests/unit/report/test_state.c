@@ -255,6 +255,7 @@ START_TEST(bytes_follow_a_record)
 	turn(false);
 	ck_assert(state_get(&reader, &sample_kind, &sample));
 	ck_assert_uint_eq(sample.bytes, 14);
+	ck_assert_uint_eq(state_left_out(&reader), 0);
 	expect_bytes("sample u64=1\n\n");
 	ck_assert(state_get(&reader, &file_kind, &file));
 	expect_bytes("a\nb\n");
@@ -277,6 +278,7 @@ START_TEST(a_rehearsal_has_text_but_no_bytes)
 	expect_bytes("");
 	ck_assert(state_get(&reader, &file_kind, &file));
 	expect_bytes("a\nb\n");
+	ck_assert_uint_eq(state_left_out(&reader), 12);
 	expect_end();
 }
 END_TEST
