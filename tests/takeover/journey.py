@@ -9,6 +9,7 @@ from carriage import KINDS, Passengers, Relay, Weir, expect, wait_for
 
 FIRST_PORT = 10000      # of entrances; below those that the kernel gives to connections
 TIMER_TOLERANCE = 1.0   # seconds
+AGE_TOLERANCE_MS = 500
 SETTLED = 10            # takeovers after which nothing may grow any more
 GROWTH_KIB = 4096
 SPARE_PIPES = 2 * 16    # descriptors that a worker may keep
@@ -36,11 +37,11 @@ def listens(addresses):
 
 @dataclass
 class Look:
-    """Weir at one moment."""
+    """Weir at one moment: that of the report is between since and until."""
 
-    at: float
-    took: float  # seconds
+    since: float
     report: dict
+    until: float
     descriptors: dict
     resident_kib: int
     threads: int
@@ -88,9 +89,9 @@ class Journey:
 
     def look(self, live=LIVE):
         """Compares with the last look. live: kinds whose pairs are all still there."""
-        weir, at = self.weir, time.monotonic()
-        report = weir.dump()
-        look = Look(at, time.monotonic() - at, report, weir.descriptors(), weir.resident_kib(), weir.threads())
+        weir = self.weir
+        look = Look(time.monotonic(), weir.dump(), time.monotonic(), weir.descriptors(), weir.resident_kib(),
+                    weir.threads())
         if self.looks:
             compare(self.looks[-1], look, live)
         self.looks.append(look)
@@ -129,7 +130,7 @@ class Journey:
 
 def compare(before, after, live=LIVE):
     """Nothing that is counted goes back, and no pair begins anew."""
-    elapsed_ms = 1000 * (after.at - before.at)
+    elapsed_ms = [1000 * (after.since - before.until), 1000 * (after.until - before.since)]
     for key in ("pid", "version"):
         expect(before.report["weir"][key] == after.report["weir"][key], f"another {key}")
     expect(after.report["weir"]["uptime_ms"] >= before.report["weir"]["uptime_ms"], "uptime_ms goes back")
@@ -142,7 +143,7 @@ def compare(before, after, live=LIVE):
     expect(len(ids) == len(after.report["pair"]), "an id twice")
     for pair in after.report["pair"]:
         if pair["id"] in old:
-            compare_pairs(old[pair["id"]], pair, elapsed_ms, 1000 * (before.took + after.took))
+            compare_pairs(old[pair["id"]], pair, elapsed_ms)
     for pair in old.values():
         if pair["relay"] in live:
             expect(pair["id"] in ids, f"pair {pair['id']} of {pair['relay']} is not there any more")
@@ -154,13 +155,15 @@ def compare_counters(before, after):
                f"{key} of relay {before['name']} went back from {before.get(key)} to {after.get(key)}")
 
 
-def compare_pairs(before, after, elapsed_ms, looks_ms):
+def compare_pairs(before, after, elapsed_ms):
     name = f"pair {before['id']} of {before['relay']}"
     expect(before["relay"] == after["relay"], f"{name} is another one")
     if before["relay"] != "header":  # which says who the client is, once it is there
         expect(before["client"] == after["client"], f"{name} has another client")
     grown = after["age_ms"] - before["age_ms"]
-    expect(abs(grown - elapsed_ms) < 1500 + looks_ms, f"{name} is {grown} ms older after {elapsed_ms:.0f} ms")
+    least, most = elapsed_ms
+    expect(least - AGE_TOLERANCE_MS < grown < most + AGE_TOLERANCE_MS,
+           f"{name} is {grown} ms older after {least:.0f} to {most:.0f} ms")
     for flow, now in zip(before["flow"], after["flow"]):
         for key in ("bytes", "pauses", "paused_ms", "dropped"):
             if key in flow:
