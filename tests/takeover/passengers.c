@@ -135,7 +135,8 @@ static void set_prefix(struct pair *pair)
 static void begin(struct pair *pair)
 {
 	lives++;
-	*pair = (struct pair){.kind = pair->kind, .place = pair->place, .born_us = clock_us()};
+	*pair = (struct pair){
+	        .kind = pair->kind, .place = pair->place, .met = pair->met, .born_us = clock_us()};
 	pair->id = lives << 20 | (uint64_t)(pair - pairs);
 	side_init(&pair->client, pair, true);
 	side_init(&pair->target, pair, false);
@@ -279,7 +280,7 @@ void pair_meet(uint64_t id, const struct kind *kind, int fd)
 		close(fd);
 		return;
 	}
-	pair->joined = true;
+	pair->joined = pair->met = true;
 	side_join(&pair->target, fd);
 	pair_step(pair);
 }
@@ -316,7 +317,7 @@ static void tell_ready(void)
 	if (told_ready || begun_count < pair_count || pair_count == 0)
 		return;
 	for (size_t i = 0; i < pair_count; i++)
-		if (lives_until_the_end(pairs[i].kind) && !pairs[i].joined && lives < 100 * pair_count &&
+		if (lives_until_the_end(pairs[i].kind) && !pairs[i].met &&
 		    !strstr("silent header", pairs[i].kind->name))
 			return;
 	told_ready = true;

@@ -24,6 +24,7 @@ struct pair {
 	unsigned place; /* among those of its kind; the same for whoever follows it */
 	struct side client, target;
 	bool joined;     /* the target's side is there */
+	bool met;        /* it was, of this pair or of one before in its place */
 	unsigned stage;  /* of its kind's own */
 	uint64_t due_us; /* of its kind's own */
 	uint64_t born_us;
