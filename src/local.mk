@@ -13,6 +13,7 @@ src_libweir_a_SOURCES = \
 	src/base/crc32c.c src/base/crc32c.h \
 	src/base/decimal.h \
 	src/base/episode.h \
+	src/base/give_way.h \
 	src/base/grow.h \
 	src/base/hash.h \
 	src/base/inheritance.c src/base/inheritance.h \

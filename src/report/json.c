@@ -2,11 +2,11 @@
 
 #include "report/json.h"
 
+#include "base/give_way.h"
 #include "report/fields.h"
 
 #include <errno.h>
 #include <jansson.h>
-#include <sched.h>
 
 static json_t *value_object(const struct value *value)
 {
@@ -62,7 +62,6 @@ static int put(const char *text, json_t *object, FILE *out)
 	if (fputs(text, out) < 0 || json_dumpf(object, out, JSON_COMPACT) != 0)
 		error = -EIO;
 	json_decref(object);
-	(void)sched_yield(); /* as for text */
 	return error;
 }
 
@@ -92,9 +91,12 @@ static int put_targets(const struct report *report, FILE *out)
 static int put_ranked(const struct ranking *ranking, FILE *out)
 {
 	int error = put_key("],\n", &pair_kind, "[", out);
+	struct give_way way = {0};
 
-	for (size_t i = 0; !error && i < ranking->count; i++)
+	for (size_t i = 0; !error && i < ranking->count; i++) {
 		error = put(i > 0 ? ",\n" : "\n", pair_object(ranking->pairs[i]), out);
+		give_way(&way);
+	}
 	return error;
 }
 
@@ -102,11 +104,13 @@ static int put_pairs(const struct report *report, FILE *out)
 {
 	int error = put_key("],\n", &pair_kind, "[", out);
 	const char *before = "\n";
+	struct give_way way = {0};
 
 	for (size_t p = 0; p < report->part_count; p++)
 		for (size_t i = 0; !error && i < report->parts[p].pair_count; i++) {
 			error = put(before, pair_object(&report->parts[p].pairs[i]), out);
 			before = ",\n";
+			give_way(&way);
 		}
 	return error;
 }

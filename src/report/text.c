@@ -3,10 +3,10 @@
 #include "report/text.h"
 
 #include "base/decimal.h"
+#include "base/give_way.h"
 #include "report/fields.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -22,6 +22,7 @@
 struct text {
 	FILE *out;
 	bool failed;
+	struct give_way way;
 	char *end;
 	char bytes[ROOM];
 };
@@ -33,7 +34,7 @@ static void flush(struct text *text)
 	if (!text->failed && length > 0)
 		text->failed = fwrite(text->bytes, length, 1, text->out) != 1;
 	text->end = text->bytes;
-	(void)sched_yield(); /* to a worker on the same CPU, which had to wait for 3 ms without */
+	give_way(&text->way);
 }
 
 static void make_room(struct text *text)
@@ -95,6 +96,7 @@ int report_write_text(const struct report *report, FILE *out)
 
 	text.out = out;
 	text.failed = false;
+	text.way = (struct give_way){0};
 	text.end = text.bytes;
 	write_record(&text, &process_kind, &report->process);
 	for (size_t i = 0; i < report->relay_count; i++)
