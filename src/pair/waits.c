@@ -46,9 +46,14 @@ static bool is_silence(const enum hold hold[DIRECTIONS])
 	return (hold[UPLOAD] | hold[DOWNLOAD]) == HOLD_NONE;
 }
 
+static bool is_pause(enum hold hold)
+{
+	return hold == HOLD_HIGH || hold == HOLD_RATE;
+}
+
 static bool is_block(const enum hold hold[DIRECTIONS])
 {
-	return hold[UPLOAD] == HOLD_HIGH && hold[DOWNLOAD] == HOLD_HIGH;
+	return is_pause(hold[UPLOAD]) && is_pause(hold[DOWNLOAD]);
 }
 
 bool waits_is_idle(uint64_t silence, uint64_t longest_gap)
@@ -255,7 +260,7 @@ static void begin_to_pause(struct waits *waits, enum direction direction)
 
 	if (waits->was_free)
 		forget_blocks(waits);
-	if (waits->hold[opposite] == HOLD_HIGH)
+	if (is_pause(waits->hold[opposite]))
 		waits->paused_first = BIT(opposite);
 	waits->block = 0;
 }
@@ -286,18 +291,26 @@ static void begin_to_hold(struct waits *waits, enum direction direction)
 		waits->was_free = true;
 }
 
-/* While a source is paused, more may come. */
+/*
+ * While a source is paused, more may come. hold may be what it was: then the source was read in between, and
+ * is paused anew.
+ */
 static void hold_flow(struct waits *waits, enum direction direction, enum hold hold)
 {
 	if (waits->hold[direction] == HOLD_NONE)
 		begin_to_hold(waits, direction);
-	if (hold == HOLD_HIGH)
-		begin_to_pause(waits, direction);
-	else if (is_block(waits->hold) && !waits->ended)
+	if (is_block(waits->hold) && !waits->ended)
 		end_block(waits, direction);
+	if (is_pause(hold))
+		begin_to_pause(waits, direction);
 	if (waits->hold[direction] > HOLD_SINK && hold <= HOLD_SINK)
 		waits->more |= BIT(direction);
 	waits->hold[direction] = hold;
+}
+
+static bool has_changed(const struct waits *waits, enum direction direction, enum hold hold, unsigned said)
+{
+	return hold != waits->hold[direction] || (is_pause(hold) && (said & BIT(direction)));
 }
 
 /* The sources of flows that are held from now on. What has ended says no more; its sink takes the rest. */
@@ -337,9 +350,9 @@ bool waits_note(struct waits *waits, uint64_t now, const enum hold hold[DIRECTIO
 		end_silence(waits, time, spoke, ended);
 	hear(waits, spoke, said);
 	waits->ended |= ended;
-	if (hold[UPLOAD] != waits->hold[UPLOAD])
+	if (has_changed(waits, UPLOAD, hold[UPLOAD], said))
 		hold_flow(waits, UPLOAD, hold[UPLOAD]);
-	if (hold[DOWNLOAD] != waits->hold[DOWNLOAD])
+	if (has_changed(waits, DOWNLOAD, hold[DOWNLOAD], said))
 		hold_flow(waits, DOWNLOAD, hold[DOWNLOAD]);
 	return was_full;
 }

@@ -10,10 +10,11 @@
  * is in it counts half. So what has just happened counts in full, and what is older ever less. A silence that
  * runs, or a flow that is held, for three seconds or more is all of it.
  *
- * While both sources are paused, the sides block each other: one rests, and so the other one, which writes
- * before it reads, rests too. If bytes move at times, the sink that took some and so ended a block is charged
- * for it: it acts on its own, while the other one follows at once. Until one has ended that is as long as the
- * one that runs, it is the sink whose flow was paused first.
+ * While both sources are paused, the sides block each other: one rests, or a limit pauses what comes for it,
+ * and so the other one, which writes before it reads, rests too. If bytes move at times, the sink that took
+ * some, or the limit that let some come, and so ended a block is charged for it: it acts on its own, while
+ * the other one follows at once. Until one has ended that is as long as the one that runs, it is the sink
+ * whose flow was paused first.
  */
 #ifndef WEIR_WAITS_H
 #define WEIR_WAITS_H

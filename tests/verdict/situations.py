@@ -188,6 +188,9 @@ def rates():
                         pair(side, FLOOD, "", relay=(f"relay_{direction}_rate = 1M",)))
         yield Situation("rate", f"{direction}, copied", ("relay/rate",),
                         pair(side, FLOOD, "", relay=(f"{direction}_rate = 1M", "splice = off")))
+        for rate in ("50K", "1M", "20M"):
+            yield Situation("rate", f"{direction}_rate {rate}, of what is sent back", ("relay/rate",),
+                            pair(side, ECHO, FLOOD, relay=(f"{direction}_rate = {rate}",)), part=rate == "1M")
         yield Situation("rate", f"{direction}, above what the source sends", (f"{side}/sending",),
                         pair(side, "say send=1000 rest=50", "", relay=(f"{direction}_rate = 1M",)))
         yield Situation("rate", f"{direction}, above what the sink reads", (f"{OTHER[side]}/reading",),

@@ -153,6 +153,23 @@ START_TEST(of_two_sinks_that_were_as_slow_the_blocker_is_the_cause)
 }
 END_TEST
 
+/* What a limit pauses holds up the other flow, too. */
+START_TEST(of_a_limit_and_a_sink_that_follows_the_limit_is_the_cause)
+{
+	stretch.blocked = true;
+	stretch.blocker = DOWNLOAD;
+	stretch.length = 1000000;
+	stretch.time[WAIT_RATE + SIDE_CLIENT] = 700000;
+	stretch.time[WAIT_SINK + SIDE_CLIENT] = 200000;
+	stretch.time[WAIT_SINK + SIDE_TARGET] = 1000000;
+	OF_STRETCH(RELAY, RATE);
+	ck_assert_uint_eq(life.time[CAUSE_RATE], 800000);
+	ck_assert_uint_eq(life.time[CAUSE_PATH + SIDE_TARGET], 799000);
+	stretch.blocker = UPLOAD;
+	OF_STRETCH(TARGET, PATH);
+}
+END_TEST
+
 /* Sums that are kept are rounded. */
 START_TEST(blocker_of_one_stretch_stays_the_cause)
 {
@@ -300,6 +317,7 @@ int main(void)
 	tcase_add_test(tcase, stretches_are_kept);
 	tcase_add_test(tcase, life_in_which_little_was_waited_for_is_idle);
 	tcase_add_test(tcase, of_two_sinks_that_were_as_slow_the_blocker_is_the_cause);
+	tcase_add_test(tcase, of_a_limit_and_a_sink_that_follows_the_limit_is_the_cause);
 	tcase_add_test(tcase, blocker_of_one_stretch_stays_the_cause);
 	tcase_add_loop_test(tcase, time_in_which_a_peer_was_gone_is_its_own, 0, SIDES);
 	tcase_add_test(tcase, sink_that_does_not_keep_up_with_a_limit_is_the_cause);

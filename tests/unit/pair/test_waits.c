@@ -464,6 +464,44 @@ START_TEST(sink_that_ends_blocks_is_their_cause)
 }
 END_TEST
 
+/* It lets some go on by its own clock, while the sink of the other flow follows. */
+START_TEST(limit_may_block_both_sides)
+{
+	begin();
+	hold_for(0, DOWNLOAD, HOLD_RATE);
+	hold_for(MS, UPLOAD, HOLD_HIGH);
+	EXPECT_BLOCKER(DOWNLOAD);
+	for (int i = 0; i < 5; i++) {
+		hold_for(100 * MS, DOWNLOAD, HOLD_SINK);
+		hold_for(MS, DOWNLOAD, HOLD_RATE);
+		EXPECT_BLOCKER(DOWNLOAD);
+	}
+}
+END_TEST
+
+/* What its sink took, or a limit let go on, may be replaced within one event. _i: how the flow is held. */
+START_TEST(block_ends_where_a_source_is_paused_anew)
+{
+	begin();
+	hold_for(0, DOWNLOAD, (enum hold)_i);
+	hold_for(MS, UPLOAD, HOLD_HIGH);
+	hold_for(MS, UPLOAD, HOLD_SINK);
+	for (int i = 0; i < 5; i++) {
+		hold_for(MS, UPLOAD, HOLD_HIGH);
+		speak(100 * MS, TARGET);
+		EXPECT_BLOCKER(DOWNLOAD);
+		hold_for(MS, UPLOAD, HOLD_SINK);
+		EXPECT_BLOCKER(DOWNLOAD);
+	}
+	hold_for(0, UPLOAD, HOLD_HIGH);
+	speak(MS, TARGET);
+	window(400 * MS);
+	EXPECT_BLOCKER(DOWNLOAD);
+	window(500 * MS); /* as it was not ended for so long */
+	EXPECT_BLOCKER(UPLOAD);
+}
+END_TEST
+
 START_TEST(cause_of_blocks_may_become_the_other_side)
 {
 	begin();
@@ -784,6 +822,8 @@ static TCase *window_case(void)
 	tcase_add_test(tcase, sides_block_each_other_while_both_sources_are_paused);
 	tcase_add_test(tcase, flow_that_was_paused_first_and_stays_so_blocks_the_other);
 	tcase_add_loop_test(tcase, sink_that_ends_blocks_is_their_cause, 100, 103);
+	tcase_add_test(tcase, limit_may_block_both_sides);
+	tcase_add_loop_test(tcase, block_ends_where_a_source_is_paused_anew, HOLD_HIGH, HOLD_RATE + 1);
 	tcase_add_test(tcase, cause_of_blocks_may_become_the_other_side);
 	tcase_add_test(tcase, blocks_are_forgotten_once_both_flows_are_free);
 	tcase_add_loop_test(tcase, end_of_a_side_ends_no_block, 0, SIDES);
