@@ -28,7 +28,10 @@
 /* One turn is counted as so many, so that half of one is still some. */
 #define TURN_PARTS 4
 
-/* Milliseconds of blocks that are remembered: of a reader of 40 KB a second, each takes 13 s. */
+/*
+ * Milliseconds of blocks that are remembered, or two if they are longer: of a reader of 40 KB a second, each
+ * takes 13 s.
+ */
 #define BLOCKS 30000
 
 /* Bits of sides. */
@@ -163,7 +166,8 @@ static bool pass(struct waits *waits, uint64_t time)
 	charge_held(waits, UPLOAD, time);
 	charge_held(waits, DOWNLOAD, time);
 	if (is_block(waits->hold))
-		waits->block = (uint16_t)min_u64(waits->block + time / MS_TICKS, UINT16_MAX);
+		waits->blocks.running =
+		        min_u64(waits->blocks.running + time / MS_TICKS, WAIT_BLOCK_MAX) & WAIT_BLOCK_MAX;
 	waits->noted += time;
 	return is_full;
 }
@@ -249,7 +253,7 @@ static enum direction opposite_direction(enum direction direction)
 /* What is known of blocks tells nothing about those that come after both flows were free. */
 static void forget_blocks(struct waits *waits)
 {
-	waits->ended_blocks = 0;
+	waits->blocks.ended = 0;
 	waits->paused_first = 0;
 	waits->was_free = false;
 }
@@ -262,25 +266,26 @@ static void begin_to_pause(struct waits *waits, enum direction direction)
 		forget_blocks(waits);
 	if (is_pause(waits->hold[opposite]))
 		waits->paused_first = BIT(opposite);
-	waits->block = 0;
+	waits->blocks.running = 0;
 }
 
 /* One that ends because a side has, or was reset, was not ended by a sink. */
 static void end_block(struct waits *waits, enum direction direction)
 {
-	int ended = waits->ended_blocks + (direction == UPLOAD ? waits->block : -waits->block);
+	int block = (int)waits->blocks.running, most = 2 * block > BLOCKS ? 2 * block : BLOCKS;
+	int ended = waits->blocks.ended + (direction == UPLOAD ? block : -block);
 
-	waits->ended_blocks = (int16_t)(ended > BLOCKS ? BLOCKS : ended < -BLOCKS ? -BLOCKS : ended);
-	waits->block = 0;
+	waits->blocks.ended = ended > most ? most : ended < -most ? -most : ended;
+	waits->blocks.running = 0;
 }
 
 /* Whose sink it is that holds up both. */
 static enum direction blocker(const struct waits *waits)
 {
-	unsigned ended = (unsigned)abs(waits->ended_blocks);
+	unsigned ended = (unsigned)abs(waits->blocks.ended);
 
-	if (ended > 0 && ended >= waits->block)
-		return waits->ended_blocks > 0 ? UPLOAD : DOWNLOAD;
+	if (ended > 0 && ended >= waits->blocks.running)
+		return waits->blocks.ended > 0 ? UPLOAD : DOWNLOAD;
 	return waits->paused_first & BIT(DOWNLOAD) ? DOWNLOAD : UPLOAD;
 }
 

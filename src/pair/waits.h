@@ -103,6 +103,16 @@ struct wait_long {
 	uint64_t ms : 40;
 } __attribute__((packed));
 
+/*
+ * private: milliseconds of blocks. Those that the upload's sink has ended less the other one's; the one that
+ * runs.
+ */
+struct wait_blocks {
+	int32_t ended : 20;
+	uint32_t running : 20;
+} __attribute__((packed));
+#define WAIT_BLOCK_MAX 0x3ffff /* 4 minutes; twice that has room in 20 bits with a sign */
+
 /* A pair has one for life, so each byte of it counts. */
 struct waits {
 	/* private. Ticks are units of 50 microseconds; 16 bits of them are more than a window has */
@@ -115,20 +125,15 @@ struct waits {
 	/* In a unit of their own: since the window was last made shorter; before that, fading. */
 	uint16_t longest_gap[SIDES], longest_before[SIDES];
 	struct wait_long life[WAITS]; /* since the last waits_take; without what the window has */
-	uint32_t life_turns[SIDES];   /* the same */
-	/*
-	 * Milliseconds of blocks: those that the upload's sink has ended less the other one's; the one that
-	 * runs.
-	 */
-	int16_t ended_blocks;
-	uint16_t block;
+	bool was_free;                /* neither flow was held at some time after the last block */
+	uint32_t life_turns[SIDES];   /* like life */
+	struct wait_blocks blocks;
 	enum hold hold[DIRECTIONS];
 	/*
 	 * A bit for each side: it has spoken last; its last read did not empty its socket; it has ended; its
 	 * flow was paused when the other one began to be.
 	 */
 	uint8_t spoke_last : SIDES, more : SIDES, ended : SIDES, paused_first : SIDES;
-	bool was_free; /* neither flow was held at some time after the last block */
 };
 
 /*

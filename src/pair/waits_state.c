@@ -8,11 +8,10 @@
 struct saved_waits {
 	uint64_t noted; /* ticks of clock_us */
 	uint64_t life[WAITS];
-	uint32_t life_turns[SIDES], held_since[DIRECTIONS], typical_gap[SIDES];
+	uint32_t life_turns[SIDES], held_since[DIRECTIONS], typical_gap[SIDES], block;
 	uint16_t length, held[DIRECTIONS][HOLDS - 1], turn[SIDES], sending[SIDES], turns[SIDES];
 	uint16_t longest_gap[SIDES], longest_before[SIDES];
-	uint16_t ended_blocks; /* two's complement */
-	uint16_t block;
+	int ended_blocks;
 	uint8_t hold[DIRECTIONS];
 	uint8_t spoke_last, more, ended, paused_first, was_free;
 };
@@ -37,8 +36,8 @@ static const struct state_field waits_fields[] = {
         STATE_FIELD(struct saved_waits, spoke_last, STATE_U8),
         STATE_FIELD(struct saved_waits, more, STATE_U8),
         STATE_FIELD(struct saved_waits, ended, STATE_U8),
-        STATE_FIELD(struct saved_waits, ended_blocks, STATE_U16),
-        STATE_FIELD(struct saved_waits, block, STATE_U16),
+        STATE_FIELD(struct saved_waits, ended_blocks, STATE_INT),
+        STATE_FIELD(struct saved_waits, block, STATE_U32),
         STATE_FIELD(struct saved_waits, paused_first, STATE_U8),
         STATE_FIELD(struct saved_waits, was_free, STATE_U8),
         STATE_FIELDS_END,
@@ -53,8 +52,8 @@ void waits_save(const struct waits *waits, struct state_writer *writer)
 	        .spoke_last = waits->spoke_last,
 	        .more = waits->more,
 	        .ended = waits->ended,
-	        .ended_blocks = (uint16_t)waits->ended_blocks,
-	        .block = waits->block,
+	        .ended_blocks = waits->blocks.ended,
+	        .block = waits->blocks.running,
 	        .paused_first = waits->paused_first,
 	        .was_free = waits->was_free,
 	};
@@ -82,7 +81,8 @@ static bool is_possible(const struct saved_waits *state)
 
 	return state->hold[UPLOAD] < HOLDS && state->hold[DOWNLOAD] < HOLDS && state->spoke_last <= both &&
 	       state->more <= both && state->ended <= both && state->paused_first <= both &&
-	       state->was_free <= 1;
+	       state->was_free <= 1 && state->block <= WAIT_BLOCK_MAX &&
+	       state->ended_blocks <= 2 * WAIT_BLOCK_MAX && state->ended_blocks >= -2 * WAIT_BLOCK_MAX;
 }
 
 static void take(struct waits *waits, const struct saved_waits *state)
@@ -92,8 +92,8 @@ static void take(struct waits *waits, const struct saved_waits *state)
 	waits->spoke_last = state->spoke_last & 3U;
 	waits->more = state->more & 3U;
 	waits->ended = state->ended & 3U;
-	waits->ended_blocks = (int16_t)state->ended_blocks;
-	waits->block = state->block;
+	waits->blocks.ended = state->ended_blocks;
+	waits->blocks.running = state->block & WAIT_BLOCK_MAX;
 	waits->paused_first = state->paused_first & 3U;
 	waits->was_free = state->was_free;
 	memcpy(waits->held, state->held, sizeof(waits->held));

@@ -464,6 +464,25 @@ START_TEST(sink_that_ends_blocks_is_their_cause)
 }
 END_TEST
 
+/* A reader may take some once a minute. What it will have ended next lasts about as long. */
+START_TEST(blocks_of_minutes_are_remembered)
+{
+	begin();
+	hold_for(0, DOWNLOAD, HOLD_HIGH);
+	hold_for(0, UPLOAD, HOLD_HIGH);
+	for (int i = 0; i < 3; i++) {
+		hold_for(_i * SECOND, DOWNLOAD, HOLD_SINK);
+		hold_for(MS, DOWNLOAD, HOLD_HIGH); /* and so was paused later */
+	}
+	window(_i * SECOND);
+	EXPECT_BLOCKER(DOWNLOAD);
+	window(9 * _i * SECOND);
+	EXPECT_BLOCKER(UPLOAD);
+	hold_for(HOUR, DOWNLOAD, HOLD_SINK);
+	EXPECT_BLOCKER(DOWNLOAD);
+}
+END_TEST
+
 /* It lets some go on by its own clock, while the sink of the other flow follows. */
 START_TEST(limit_may_block_both_sides)
 {
@@ -822,6 +841,7 @@ static TCase *window_case(void)
 	tcase_add_test(tcase, sides_block_each_other_while_both_sources_are_paused);
 	tcase_add_test(tcase, flow_that_was_paused_first_and_stays_so_blocks_the_other);
 	tcase_add_loop_test(tcase, sink_that_ends_blocks_is_their_cause, 100, 103);
+	tcase_add_loop_test(tcase, blocks_of_minutes_are_remembered, 40, 43);
 	tcase_add_test(tcase, limit_may_block_both_sides);
 	tcase_add_loop_test(tcase, block_ends_where_a_source_is_paused_anew, HOLD_HIGH, HOLD_RATE + 1);
 	tcase_add_test(tcase, cause_of_blocks_may_become_the_other_side);
