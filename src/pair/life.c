@@ -187,13 +187,32 @@ void life_recall(struct life *life, const struct life_sums *sums)
 
 /* ---- all of it ---- */
 
+static enum cause longest_of_sink(const struct life *life, enum side sink)
+{
+	return life->time[CAUSE_PATH + sink] > life->time[CAUSE_READING + sink] ? CAUSE_PATH + sink
+	                                                                        : CAUSE_READING + sink;
+}
+
+static uint64_t time_of_sink(const struct life *life, enum side sink)
+{
+	return life->time[CAUSE_READING + sink] + life->time[CAUSE_PATH + sink];
+}
+
+/*
+ * Of two sinks it is the one that was waited for longer, even if the reason was now this and now that. One
+ * that only follows it has one reason all the time.
+ */
 static enum cause longest_of(const struct life *life)
 {
 	enum cause longest = 0;
+	enum side other;
 
 	for (enum cause cause = 1; cause < CAUSES; cause++)
 		if (life->time[cause] > life->time[longest])
 			longest = cause;
+	other = side_opposite((enum side)(longest % SIDES));
+	if (longest < CAUSE_SENDING && time_of_sink(life, other) > time_of_sink(life, side_opposite(other)))
+		return longest_of_sink(life, other);
 	return longest;
 }
 

@@ -170,6 +170,24 @@ START_TEST(of_a_limit_and_a_sink_that_follows_the_limit_is_the_cause)
 }
 END_TEST
 
+/* It is now its path and now its program, while the one that follows it always seems to read slowly. */
+START_TEST(sink_that_was_waited_for_longer_is_the_cause_whatever_for)
+{
+	struct life_sums sums = {.ms = {[CAUSE_READING + SIDE_CLIENT] = 600,
+	                                [CAUSE_PATH + SIDE_CLIENT] = 500,
+	                                [CAUSE_READING + SIDE_TARGET] = 1000}};
+
+	life = (struct life){.length = 0};
+	life_recall(&life, &sums);
+	ck_assert_int_eq(life_verdict(&life).slow, BLAME_CLIENT);
+	ck_assert_int_eq(life_verdict(&life).why, WHY_READING);
+	sums.ms[CAUSE_PATH + SIDE_CLIENT] = 400;
+	life = (struct life){.length = 0};
+	life_recall(&life, &sums);
+	ck_assert_int_eq(life_verdict(&life).slow, BLAME_TARGET);
+}
+END_TEST
+
 /* Sums that are kept are rounded. */
 START_TEST(blocker_of_one_stretch_stays_the_cause)
 {
@@ -318,6 +336,7 @@ int main(void)
 	tcase_add_test(tcase, life_in_which_little_was_waited_for_is_idle);
 	tcase_add_test(tcase, of_two_sinks_that_were_as_slow_the_blocker_is_the_cause);
 	tcase_add_test(tcase, of_a_limit_and_a_sink_that_follows_the_limit_is_the_cause);
+	tcase_add_test(tcase, sink_that_was_waited_for_longer_is_the_cause_whatever_for);
 	tcase_add_test(tcase, blocker_of_one_stretch_stays_the_cause);
 	tcase_add_loop_test(tcase, time_in_which_a_peer_was_gone_is_its_own, 0, SIDES);
 	tcase_add_test(tcase, sink_that_does_not_keep_up_with_a_limit_is_the_cause);
