@@ -24,11 +24,14 @@
 
 #define LONGEST_WAIT_MS 1000
 #define PRINT_WIDTH     80
+#define AGAIN_MS        200  /* --once: when to ask again if the report was the same */
+#define SAME_MAX_MS     3000 /* for how long: weir makes one a second */
 
 struct watch {
 	const struct watch_request *request;
 	struct fetch *fetch;
 	struct scene now, before;
+	bool again; /* the last report was that of now already */
 	struct control control;
 	struct link link;
 	uint64_t next_ms;    /* when to ask again */
@@ -56,9 +59,8 @@ static void take_error(struct watch *watch, const char *error)
 /* The same moment comes again if it is asked for more often than weir looks; it replaces itself then. */
 static void take_scene(struct watch *watch, struct scene *scene)
 {
-	bool again = scene->pid == watch->now.pid && scene->uptime_ms == watch->now.uptime_ms;
-
-	if (!again) {
+	watch->again = scene->pid == watch->now.pid && scene->uptime_ms == watch->now.uptime_ms;
+	if (!watch->again) {
 		scene_deinit(&watch->before);
 		watch->before = watch->now;
 		watch->now = (struct scene){.relays = NULL};
@@ -235,17 +237,35 @@ static int print_width(void)
 	return PRINT_WIDTH;
 }
 
-/* Rates need two moments. */
+static void rest(uint64_t milliseconds)
+{
+	const struct timespec pause = {(time_t)(milliseconds / 1000), (long)(milliseconds % 1000 * 1000000)};
+
+	nanosleep(&pause, NULL);
+}
+
+/* Rates need two moments, and weir may still give the first one when it is asked again. */
+static bool see_two_moments(struct watch *watch)
+{
+	uint64_t limit;
+
+	if (!ask_and_wait(watch))
+		return false;
+	rest(watch->request->interval_ms);
+	limit = clock_ms() + SAME_MAX_MS;
+	while (ask_and_wait(watch)) {
+		if (!watch->again || clock_ms() >= limit)
+			return true;
+		rest(AGAIN_MS);
+	}
+	return false;
+}
+
 static int print_once(struct watch *watch)
 {
 	struct canvas canvas;
-	struct timespec pause = {(time_t)(watch->request->interval_ms / 1000),
-	                         (long)(watch->request->interval_ms % 1000 * 1000000)};
 
-	if (!ask_and_wait(watch))
-		return EXIT_FAILURE;
-	nanosleep(&pause, NULL);
-	if (!ask_and_wait(watch))
+	if (!see_two_moments(watch))
 		return EXIT_FAILURE;
 	if (canvas_init(&canvas, print_width(), view_height(&watch->now), screen_is_ascii()) != 0)
 		return EXIT_FAILURE;

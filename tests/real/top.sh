@@ -256,6 +256,9 @@ printed() {
 	grep -q '^ weir .* 2 pairs, 1 here' top.out || fail "$(cat top.out)"
 	grep -qE "^ +[0-9]+ 127[0-9.:]+ +$slow " top.out || fail "$(cat top.out)"
 	expect_equal "lines about keys" 0 "$(grep -c 'q:quit' top.out)"
+	# weir makes no new report in that time, and without two of them there are no rates.
+	COLUMNS=200 weir-top --once -c relay.ini --interval 200ms >top.out
+	grep -qE '^slow +1 +[0-9/]+ +[0-9.]+[KMG]? ' top.out || fail "no rates: $(cat top.out)"
 	finish_pairs
 }
 beside "--once prints the same" printed
