@@ -238,7 +238,8 @@ static int act(struct command *command, struct config *config)
 static int run_top(const struct command *command)
 {
 	execlp("weir-top", "weir-top", "-c", command->request.file, command->address, NULL);
-	fprintf(stderr, "weir: weir-top cannot be started: %s\n", strerror(errno));
+	fprintf(stderr, "weir: weir-top cannot be started: %s; expected it in PATH (its package: weir-top)\n",
+	        strerror(errno));
 	return EXIT_FAILURE;
 }
 

@@ -239,7 +239,7 @@ odd_starts() {
 	refuses 64 "from 1 to 1000" weir-top -n 0 127.0.0.1:1
 	refuses 64 "Try 'weir-top --help'" weir-top --nonsense
 	refuses 64 "takes -c FILE or one address" weir --top a b
-	refuses 1 "weir-top cannot be started" env PATH=/nonexistent "$WEIR" --top
+	refuses 1 "weir-top cannot be started: .*; expected it in PATH" env PATH=/nonexistent "$WEIR" --top
 	weir-top --help | grep -q '^usage: weir-top'
 	terminal "TERM=dumb weir-top 127.0.0.1:1 2>told; TERM=nonsense weir-top 127.0.0.1:1 2>>told"
 	expect_ended 1
