@@ -4,6 +4,8 @@
 
 #include "base/clock.h"
 #include "base/evloop.h"
+#include "base/log.h"
+#include "base/number.h"
 #include "base/printable.h"
 #include "base/signals.h"
 #include "daemon/handed_over.h"
@@ -25,7 +27,9 @@
 /* How long a child that was killed may take to be gone. After that it is left alone. */
 #define KILLED_MS 1000
 
-#define WORDS_MAX 1024 /* bytes of what the child has said last */
+/* Bytes of what the child has said last: the mistakes of a file, and its last line. */
+#define WORDS_MAX 4096
+#define LAST_MAX  1024
 
 struct rehearsal {
 	pid_t child;
@@ -33,7 +37,7 @@ struct rehearsal {
 	int words;  /* what it writes to standard error */
 	struct event *ended, *said, *deadline;
 	unsigned long deadline_ms;
-	bool killed;
+	bool killed, cut; /* text has lost what came first */
 	size_t length;
 	char text[WORDS_MAX + 1];
 	rehearsal_done *done;
@@ -159,6 +163,7 @@ static void keep(struct rehearsal *rehearsal, const char *text, size_t size)
 
 		memmove(rehearsal->text, rehearsal->text + over, rehearsal->length - over);
 		rehearsal->length -= over;
+		rehearsal->cut = true;
 	}
 	memcpy(rehearsal->text + rehearsal->length, text, size);
 	rehearsal->length += size;
@@ -180,10 +185,11 @@ EVENT_CALLBACK(on_said, struct rehearsal, rehearsal)
 	hear(rehearsal);
 }
 
-/* The last line, or NULL: it has said nothing. */
+/* The last line, or the end of it. NULL: it has said nothing. */
 static const char *last_line(struct rehearsal *rehearsal)
 {
 	char *text = rehearsal->text, *newline;
+	size_t length;
 
 	while (rehearsal->length > 0 && text[rehearsal->length - 1] == '\n')
 		rehearsal->length--;
@@ -191,8 +197,26 @@ static const char *last_line(struct rehearsal *rehearsal)
 	newline = memrchr(text, '\n', rehearsal->length);
 	if (newline)
 		text = newline + 1;
+	length = strlen(text);
+	text += length - min_u64(length, LAST_MAX);
 	printable_line(text, strlen(text));
 	return *text ? text : NULL;
+}
+
+/* All whole lines before the last one, which alone is the reason: a file may have many mistakes. */
+static void log_lines_before(struct rehearsal *rehearsal, const char *last)
+{
+	char *line = rehearsal->text, *end;
+	bool whole = !rehearsal->cut;
+
+	while (line < last && (end = memchr(line, '\n', (size_t)(last - line)))) {
+		*end = '\0';
+		printable_line(line, (size_t)(end - line));
+		if (whole && *line)
+			log_error("the rehearsal has said: %s", line);
+		whole = true;
+		line = end + 1;
+	}
 }
 
 /* ---- its end ---- */
@@ -230,6 +254,8 @@ static const char *judge(struct rehearsal *rehearsal, const siginfo_t *end, char
 		snprintf(text, size, "it has not ended within %lu ms", rehearsal->deadline_ms);
 		return text;
 	}
+	if (said && end->si_code == CLD_EXITED && end->si_status != EXIT_SUCCESS)
+		log_lines_before(rehearsal, said);
 	return describe_end(end, complaint(said), text, size);
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/evloop.h"
 #include "base/memory_file.h"
+#include "capture.h"
 #include "daemon/rehearsal.h"
 #include "loop.h"
 #include "unit.h"
@@ -110,6 +111,37 @@ START_TEST(it_says_why_it_has_failed)
 }
 END_TEST
 
+/* A file may have many mistakes. What came before as much as is kept is left out, to whole lines. */
+START_TEST(it_says_all_mistakes)
+{
+	capture_begin();
+	rehearse("i=0; while [ $i -lt 500 ]; do echo begin $i and end; i=$((i + 1)); done; "
+	         "printf 'relay.ini:7: one\n\nrelay.ini:9: t\033wo\nrelay.ini:9: three\n' >&2; exit 78");
+	ck_assert_str_eq(why, "relay.ini:9: three");
+	ck_assert_uint_eq(captured("the rehearsal has said: relay.ini:7: one"), 1);
+	ck_assert_uint_eq(captured("the rehearsal has said: relay.ini:9: t?wo"), 1);
+	ck_assert_uint_eq(captured("three"), 0);
+	ck_assert_uint_eq(captured("the rehearsal has said: begin 499 and end"), 1);
+	ck_assert_uint_gt(captured("and end"), 100);
+	ck_assert_uint_lt(captured("and end"), 400);
+	ck_assert_uint_eq(captured("and end"), captured("the rehearsal has said: begin"));
+	capture_end();
+}
+END_TEST
+
+/* _i: it has succeeded, or is another program, or was killed. */
+START_TEST(its_other_lines_are_only_for_mistakes)
+{
+	static const char *const scripts[] = {"echo other; echo " REHEARSAL_WORD, "echo other; echo last",
+	                                      "echo other; echo last; kill -9 $$"};
+
+	capture_begin();
+	rehearse(scripts[_i]);
+	ck_assert_uint_eq(captured("other"), 0);
+	capture_end();
+}
+END_TEST
+
 START_TEST(one_that_hangs_is_killed)
 {
 	begin("sleep 1000", 50);
@@ -203,6 +235,8 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, it_succeeds);
 	tcase_add_loop_test(tcase, it_says_why_it_has_failed, 0, sizeof(failures) / sizeof(failures[0]));
+	tcase_add_test(tcase, it_says_all_mistakes);
+	tcase_add_loop_test(tcase, its_other_lines_are_only_for_mistakes, 0, 3);
 	tcase_add_test(tcase, one_that_hangs_is_killed);
 	tcase_add_test(tcase, a_program_that_is_none_cannot_be_executed);
 	tcase_add_test(tcase, it_may_be_given_up);
