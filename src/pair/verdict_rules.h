@@ -11,10 +11,6 @@
  * slower than its source makes it pause rarely, and holds the flow in between.
  */
 #define PAUSED_SHARE 200
-/*
- * Permille. Waits that differ by less are the same. Those of peers that block each other differ by up to 20.
- */
-#define SAME_SHARE 900
 /* A silence that is a third of the longest window. */
 #define LONG_SILENCE_US 1000000
 /*

@@ -103,6 +103,14 @@ static void shorten_side(struct waits *waits, enum side side, uint32_t left)
 	waits->turns[side] = turns;
 }
 
+static void shorten_block(struct waits *waits, uint32_t left)
+{
+	uint32_t leaves = waits->block_time - (uint32_t)waits->block_time * left / waits->length;
+
+	waits->life_block += leaves / MS_TICKS;
+	waits->block_time -= (uint16_t)(leaves / MS_TICKS * MS_TICKS);
+}
+
 static void shorten_held(struct waits *waits, enum direction direction, uint32_t left)
 {
 	uint32_t rest = 0;
@@ -126,6 +134,7 @@ static void shorten_all(struct waits *waits, uint32_t left, bool is_over)
 {
 	for (enum direction direction = UPLOAD; direction < DIRECTIONS; direction++)
 		shorten_held(waits, direction, left);
+	shorten_block(waits, left);
 	for (enum side side = SIDE_CLIENT; side < SIDES; side++) {
 		shorten_side(waits, side, left);
 		keep_gaps(waits, side, is_over);
@@ -149,6 +158,16 @@ static void charge_held(struct waits *waits, enum direction direction, uint64_t 
 		charge(waits, &waits->held[direction][hold - 1], held_wait(direction, hold), time);
 }
 
+static void charge_block(struct waits *waits, uint64_t time)
+{
+	struct wait_blocks *blocks = &waits->blocks;
+
+	blocks->running = min_u64(blocks->running + time / MS_TICKS, WAIT_BLOCK_MAX) & WAIT_BLOCK_MAX;
+	waits->block_time += (uint16_t)min_u64(time, WINDOW);
+	if (time > WINDOW)
+		waits->life_block += (uint32_t)((time - WINDOW) / MS_TICKS);
+}
+
 static uint64_t ticks_until(const struct waits *waits, uint64_t now)
 {
 	return TICKS(now) > waits->noted ? TICKS(now) - waits->noted : 0;
@@ -166,8 +185,7 @@ static bool pass(struct waits *waits, uint64_t time)
 	charge_held(waits, UPLOAD, time);
 	charge_held(waits, DOWNLOAD, time);
 	if (is_block(waits->hold))
-		waits->blocks.running =
-		        min_u64(waits->blocks.running + time / MS_TICKS, WAIT_BLOCK_MAX) & WAIT_BLOCK_MAX;
+		charge_block(waits, time);
 	waits->noted += time;
 	return is_full;
 }
@@ -376,6 +394,7 @@ bool waits_hear(struct waits *waits, uint64_t now, enum side side, bool more)
 static void fill_window(const struct waits *waits, struct wait_window *window)
 {
 	window->length = waits->length * (uint64_t)TICK;
+	window->block = waits->block_time * (uint64_t)TICK;
 	for (enum direction direction = UPLOAD; direction < DIRECTIONS; direction++)
 		for (enum hold hold = HOLD_SINK; hold < HOLDS; hold++)
 			window->held[direction][hold] = waits->held[direction][hold - 1] * (uint64_t)TICK;
@@ -417,7 +436,11 @@ struct wait_window waits_window(const struct waits *waits, uint64_t now)
 /* Without what the window has. */
 static struct wait_totals lived(const struct waits *waits)
 {
-	struct wait_totals totals = {.blocked = waits->paused_first != 0, .blocker = blocker(waits)};
+	struct wait_totals totals = {
+	        .block = waits->life_block * 1000ull,
+	        .blocked = waits->paused_first != 0,
+	        .blocker = blocker(waits),
+	};
 
 	for (enum wait wait = 0; wait < WAITS; wait++)
 		totals.time[wait] = (uint64_t)waits->life[wait].ms * 1000;
@@ -428,6 +451,7 @@ static struct wait_totals lived(const struct waits *waits)
 
 static void add_window(const struct waits *waits, struct wait_totals *totals)
 {
+	totals->block += waits->block_time * (uint64_t)TICK;
 	for (enum direction direction = UPLOAD; direction < DIRECTIONS; direction++)
 		for (enum hold hold = HOLD_SINK; hold < HOLDS; hold++)
 			totals->time[held_wait(direction, hold)] +=
@@ -458,6 +482,7 @@ struct wait_totals waits_take(struct waits *waits)
 	struct wait_totals totals = lived(waits);
 
 	totals.time[WAIT_CONNECTING] = 0;
+	waits->life_block = 0;
 	for (enum wait wait = WAIT_CONNECTING + 1; wait < WAITS; wait++)
 		waits->life[wait].ms = 0;
 	for (enum side side = SIDE_CLIENT; side < SIDES; side++)

@@ -69,7 +69,8 @@ struct wait_window {
 	uint64_t since;                /* the longer of these, or else how long the silence has lasted */
 	bool spoken;                   /* a byte has come */
 	enum side last_from;           /* if so, from whom the last one came */
-	bool blocked;                  /* the sides block each other, or have since a flow was last held */
+	uint64_t block;                /* the sides blocked each other for so long */
+	bool blocked;                  /* they do, or have since a flow was last held */
 	enum direction blocker;        /* if so, it is this flow's sink that holds up both */
 };
 
@@ -94,7 +95,8 @@ struct wait_totals {
 	uint64_t time[WAITS];
 	uint64_t turns[SIDES]; /* how many silences were WAIT_TURN */
 	uint64_t length;       /* for the owner, who knows when it began */
-	bool blocked;          /* as in struct wait_window */
+	uint64_t block;        /* this and what follows: as in struct wait_window */
+	bool blocked;
 	enum direction blocker;
 };
 
@@ -111,7 +113,8 @@ struct wait_blocks {
 	int32_t ended : 20;
 	uint32_t running : 20;
 } __attribute__((packed));
-#define WAIT_BLOCK_MAX 0x3ffff /* 4 minutes; twice that has room in 20 bits with a sign */
+#define WAIT_BLOCK_BITS 18 /* 4 minutes; twice that has room in 20 bits with a sign */
+#define WAIT_BLOCK_MAX  ((1U << WAIT_BLOCK_BITS) - 1)
 
 /* A pair has one for life, so each byte of it counts. */
 struct waits {
@@ -122,11 +125,13 @@ struct waits {
 	/* The window, in ticks. */
 	uint16_t length, held[DIRECTIONS][HOLDS - 1], turn[SIDES], sending[SIDES];
 	uint16_t turns[SIDES]; /* parts of turns; like gaps, no more than there is room for */
+	uint16_t block_time;
 	/* In a unit of their own: since the window was last made shorter; before that, fading. */
 	uint16_t longest_gap[SIDES], longest_before[SIDES];
 	struct wait_long life[WAITS]; /* since the last waits_take; without what the window has */
 	bool was_free;                /* neither flow was held at some time after the last block */
 	uint32_t life_turns[SIDES];   /* like life */
+	uint32_t life_block;          /* milliseconds; the same */
 	struct wait_blocks blocks;
 	enum hold hold[DIRECTIONS];
 	/*

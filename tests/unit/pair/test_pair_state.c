@@ -81,7 +81,7 @@ static void scribble_waits(struct waits *waits)
 	              offsetof(struct waits, life_turns));
 	waits->spoke_last = waits->more = waits->ended = waits->paused_first = 3;
 	waits->was_free = true;
-	waits->blocks.ended = -2 * WAIT_BLOCK_MAX;
+	waits->blocks.ended = -2 * (int)WAIT_BLOCK_MAX;
 	waits->blocks.running = WAIT_BLOCK_MAX;
 }
 
