@@ -150,6 +150,7 @@ src_libweir_a_SOURCES = \
 	src/pair/life.c src/pair/life.h \
 	src/pair/verdict.c src/pair/verdict.h \
 	src/pair/verdict_rules.h src/pair/verdict_tcp.c \
+	src/pair/blocks.c src/pair/blocks.h \
 	src/pair/waits.c src/pair/waits.h \
 	src/report/reason.c src/report/reason.h \
 	src/net/tcp_state.c src/net/tcp_state.h \

@@ -4,8 +4,6 @@
 
 #include "base/number.h"
 
-#include <stdlib.h>
-
 #define TICK      50 /* microseconds */
 #define TICKS(us) ((us) / TICK)
 #define MS_TICKS  TICKS(1000)
@@ -27,12 +25,6 @@
 
 /* One turn is counted as so many, so that half of one is still some. */
 #define TURN_PARTS 4
-
-/*
- * Milliseconds of blocks that are remembered, or two if they are longer: of a reader of 40 KB a second, each
- * takes 13 s.
- */
-#define BLOCKS 30000
 
 /* Bits of sides. */
 #define BIT(side) (1U << (side))
@@ -160,9 +152,7 @@ static void charge_held(struct waits *waits, enum direction direction, uint64_t 
 
 static void charge_block(struct waits *waits, uint64_t time)
 {
-	struct wait_blocks *blocks = &waits->blocks;
-
-	blocks->running = min_u64(blocks->running + time / MS_TICKS, WAIT_BLOCK_MAX) & WAIT_BLOCK_MAX;
+	blocks_pass(&waits->blocks, time / MS_TICKS);
 	waits->block_time += (uint16_t)min_u64(time, WINDOW);
 	if (time > WINDOW)
 		waits->life_block += (uint32_t)((time - WINDOW) / MS_TICKS);
@@ -268,64 +258,26 @@ static enum direction opposite_direction(enum direction direction)
 	return direction == UPLOAD ? DOWNLOAD : UPLOAD;
 }
 
-/* What is known of blocks tells nothing about those that come after both flows were free. */
-static void forget_blocks(struct waits *waits)
-{
-	waits->blocks.ended = 0;
-	waits->paused_first = 0;
-	waits->was_free = false;
-}
-
-static void begin_to_pause(struct waits *waits, enum direction direction)
-{
-	enum direction opposite = opposite_direction(direction);
-
-	if (waits->was_free)
-		forget_blocks(waits);
-	if (is_pause(waits->hold[opposite]))
-		waits->paused_first = BIT(opposite);
-	waits->blocks.running = 0;
-}
-
-/* One that ends because a side has, or was reset, was not ended by a sink. */
-static void end_block(struct waits *waits, enum direction direction)
-{
-	int block = (int)waits->blocks.running, most = 2 * block > BLOCKS ? 2 * block : BLOCKS;
-	int ended = waits->blocks.ended + (direction == UPLOAD ? block : -block);
-
-	waits->blocks.ended = ended > most ? most : ended < -most ? -most : ended;
-	waits->blocks.running = 0;
-}
-
-/* Whose sink it is that holds up both. */
-static enum direction blocker(const struct waits *waits)
-{
-	unsigned ended = (unsigned)abs(waits->blocks.ended);
-
-	if (ended > 0 && ended >= waits->blocks.running)
-		return waits->blocks.ended > 0 ? UPLOAD : DOWNLOAD;
-	return waits->paused_first & BIT(DOWNLOAD) ? DOWNLOAD : UPLOAD;
-}
-
 static void begin_to_hold(struct waits *waits, enum direction direction)
 {
 	waits->held_since[direction] = (uint32_t)(waits->noted / MS_TICKS);
 	if (waits->hold[opposite_direction(direction)] == HOLD_NONE)
-		waits->was_free = true;
+		blocks_note_free(&waits->blocks);
 }
 
 /*
  * While a source is paused, more may come. hold may be what it was: then the source was read in between, and
- * is paused anew.
+ * is paused anew. A block that ends because a side has, or was reset, was not ended by a sink.
  */
 static void hold_flow(struct waits *waits, enum direction direction, enum hold hold)
 {
 	if (waits->hold[direction] == HOLD_NONE)
 		begin_to_hold(waits, direction);
 	if (is_block(waits->hold) && !waits->ended)
-		end_block(waits, direction);
+		blocks_end(&waits->blocks, direction);
 	if (is_pause(hold))
-		begin_to_pause(waits, direction);
+		blocks_note_pause(&waits->blocks, direction,
+		                  is_pause(waits->hold[opposite_direction(direction)]));
 	if (waits->hold[direction] > HOLD_SINK && hold <= HOLD_SINK)
 		waits->more |= BIT(direction);
 	waits->hold[direction] = hold;
@@ -428,8 +380,8 @@ struct wait_window waits_window(const struct waits *waits, uint64_t now)
 	}
 	window.last_from = then.spoke_last & BIT(SIDE_TARGET) ? SIDE_TARGET : SIDE_CLIENT;
 	window.since = is_silence(then.hold) ? time * TICK : max_u64(window.held_for[0], window.held_for[1]);
-	window.blocked = then.paused_first != 0;
-	window.blocker = blocker(&then);
+	window.blocked = blocks_are_known(&then.blocks);
+	window.blocker = blocks_blocker(&then.blocks);
 	return window;
 }
 
@@ -438,8 +390,8 @@ static struct wait_totals lived(const struct waits *waits)
 {
 	struct wait_totals totals = {
 	        .block = waits->life_block * 1000ull,
-	        .blocked = waits->paused_first != 0,
-	        .blocker = blocker(waits),
+	        .blocked = blocks_are_known(&waits->blocks),
+	        .blocker = blocks_blocker(&waits->blocks),
 	};
 
 	for (enum wait wait = 0; wait < WAITS; wait++)

@@ -9,17 +9,12 @@
  * The window is a sum of time that has three seconds at most. When it is full, it is made shorter: all that
  * is in it counts half. So what has just happened counts in full, and what is older ever less. A silence that
  * runs, or a flow that is held, for three seconds or more is all of it.
- *
- * While both sources are paused, the sides block each other: one rests, or a limit pauses what comes for it,
- * and so the other one, which writes before it reads, rests too. If bytes move at times, the sink that took
- * some, or the limit that let some come, and so ended a block is charged for it: it acts on its own, while
- * the other one follows at once. Until one has ended that is as long as the one that runs, it is the sink
- * whose flow was paused first.
  */
 #ifndef WEIR_WAITS_H
 #define WEIR_WAITS_H
 
 #include "config/settings.h"
+#include "pair/blocks.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -105,17 +100,6 @@ struct wait_long {
 	uint64_t ms : 40;
 } __attribute__((packed));
 
-/*
- * private: milliseconds of blocks. Those that the upload's sink has ended less the other one's; the one that
- * runs.
- */
-struct wait_blocks {
-	int32_t ended : 20;
-	uint32_t running : 20;
-} __attribute__((packed));
-#define WAIT_BLOCK_BITS 18 /* 4 minutes; twice that has room in 20 bits with a sign */
-#define WAIT_BLOCK_MAX  ((1U << WAIT_BLOCK_BITS) - 1)
-
 /* A pair has one for life, so each byte of it counts. */
 struct waits {
 	/* private. Ticks are units of 50 microseconds; 16 bits of them are more than a window has */
@@ -129,16 +113,12 @@ struct waits {
 	/* In a unit of their own: since the window was last made shorter; before that, fading. */
 	uint16_t longest_gap[SIDES], longest_before[SIDES];
 	struct wait_long life[WAITS]; /* since the last waits_take; without what the window has */
-	bool was_free;                /* neither flow was held at some time after the last block */
-	uint32_t life_turns[SIDES];   /* like life */
-	uint32_t life_block;          /* milliseconds; the same */
-	struct wait_blocks blocks;
+	struct blocks blocks;
+	uint32_t life_turns[SIDES]; /* like life */
+	uint32_t life_block;        /* milliseconds; the same */
 	enum hold hold[DIRECTIONS];
-	/*
-	 * A bit for each side: it has spoken last; its last read did not empty its socket; it has ended; its
-	 * flow was paused when the other one began to be.
-	 */
-	uint8_t spoke_last : SIDES, more : SIDES, ended : SIDES, paused_first : SIDES;
+	/* A bit for each side: it has spoken last; its last read did not empty its socket; it has ended. */
+	uint8_t spoke_last : SIDES, more : SIDES, ended : SIDES;
 };
 
 /*

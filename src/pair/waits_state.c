@@ -13,7 +13,7 @@ struct saved_waits {
 	uint16_t longest_gap[SIDES], longest_before[SIDES];
 	int ended_blocks;
 	uint8_t hold[DIRECTIONS];
-	uint8_t spoke_last, more, ended, paused_first, was_free;
+	uint8_t spoke_last, more, ended, paused_first, were_free;
 };
 
 /* A new field has to be saved here. */
@@ -41,7 +41,7 @@ static const struct state_field waits_fields[] = {
         STATE_FIELD(struct saved_waits, block_time, STATE_U16),
         STATE_FIELD(struct saved_waits, life_block, STATE_U32),
         STATE_FIELD(struct saved_waits, paused_first, STATE_U8),
-        STATE_FIELD(struct saved_waits, was_free, STATE_U8),
+        STATE_FIELD(struct saved_waits, were_free, STATE_U8),
         STATE_FIELDS_END,
 };
 static const struct state_kind waits_kind = STATE_KIND("waits", struct saved_waits, waits_fields);
@@ -58,8 +58,8 @@ void waits_save(const struct waits *waits, struct state_writer *writer)
 	        .block = waits->blocks.running,
 	        .block_time = waits->block_time,
 	        .life_block = waits->life_block,
-	        .paused_first = waits->paused_first,
-	        .was_free = waits->was_free,
+	        .paused_first = waits->blocks.paused_first,
+	        .were_free = waits->blocks.were_free,
 	};
 
 	for (enum wait wait = 0; wait < WAITS; wait++)
@@ -85,9 +85,8 @@ static bool is_possible(const struct saved_waits *state)
 
 	return state->hold[UPLOAD] < HOLDS && state->hold[DOWNLOAD] < HOLDS && state->spoke_last <= both &&
 	       state->more <= both && state->ended <= both && state->paused_first <= both &&
-	       state->was_free <= 1 && state->block <= WAIT_BLOCK_MAX &&
-	       state->ended_blocks <= 2 * (int)WAIT_BLOCK_MAX &&
-	       state->ended_blocks >= -2 * (int)WAIT_BLOCK_MAX;
+	       state->were_free <= 1 && state->block <= BLOCK_MAX &&
+	       state->ended_blocks <= 2 * (int)BLOCK_MAX && state->ended_blocks >= -2 * (int)BLOCK_MAX;
 }
 
 static void take(struct waits *waits, const struct saved_waits *state)
@@ -98,11 +97,11 @@ static void take(struct waits *waits, const struct saved_waits *state)
 	waits->more = state->more & 3U;
 	waits->ended = state->ended & 3U;
 	waits->blocks.ended = state->ended_blocks;
-	waits->blocks.running = state->block & WAIT_BLOCK_MAX;
+	waits->blocks.running = state->block & BLOCK_MAX;
 	waits->block_time = state->block_time;
 	waits->life_block = state->life_block;
-	waits->paused_first = state->paused_first & 3U;
-	waits->was_free = state->was_free;
+	waits->blocks.paused_first = state->paused_first & 3U;
+	waits->blocks.were_free = state->were_free & 1U;
 	memcpy(waits->held, state->held, sizeof(waits->held));
 	for (enum wait wait = 0; wait < WAITS; wait++)
 		waits->life[wait].ms = state->life[wait] & ((1ull << 40) - 1);

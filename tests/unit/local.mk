@@ -81,6 +81,7 @@ UNIT_TESTS = \
 	tests/unit/pair/test_life \
 	tests/unit/pair/test_verdict \
 	tests/unit/pair/test_waits \
+	tests/unit/pair/test_blocks \
 	tests/unit/relay/test_admission \
 	tests/unit/relay/test_damper \
 	tests/unit/relay/test_denials \
@@ -336,6 +337,8 @@ tests_unit_base_test_mailbox_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_base_test_mailbox_LDADD = $(UNIT_LIBS)
 tests_unit_base_test_printable_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_base_test_printable_LDADD = $(UNIT_LIBS)
+tests_unit_pair_test_blocks_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_pair_test_blocks_LDADD = $(UNIT_LIBS)
 tests_unit_pair_test_waits_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_pair_test_waits_LDADD = $(UNIT_LIBS)
 tests_unit_pair_test_pair_life_SOURCES = tests/unit/pair/test_pair_life.c tests/unit/pair/pair_stage.c tests/unit/faults.c

@@ -79,10 +79,11 @@ static void scribble_waits(struct waits *waits)
 	clear_between(waits, offsetof(struct waits, hold) + sizeof(waits->hold), sizeof(*waits));
 	clear_between(waits, offsetof(struct waits, life) + sizeof(waits->life),
 	              offsetof(struct waits, life_turns));
-	waits->spoke_last = waits->more = waits->ended = waits->paused_first = 3;
-	waits->was_free = true;
-	waits->blocks.ended = -2 * (int)WAIT_BLOCK_MAX;
-	waits->blocks.running = WAIT_BLOCK_MAX;
+	waits->spoke_last = waits->more = waits->ended = 3;
+	waits->blocks.paused_first = 3;
+	waits->blocks.were_free = true;
+	waits->blocks.ended = -2 * (int)BLOCK_MAX;
+	waits->blocks.running = BLOCK_MAX;
 }
 
 START_TEST(each_field_of_a_connected_pair_comes_back)

@@ -398,15 +398,6 @@ END_TEST
 		ck_assert_int_eq(life(0, false).blocker, flow);                                              \
 	} while (0)
 
-/* The download's sink takes a little after so long, which lets the target go on after 10 ms. */
-static void end_a_block(uint64_t after)
-{
-	hold_for(after, DOWNLOAD, HOLD_SINK);
-	hold_for(MS, DOWNLOAD, HOLD_HIGH);
-	hold_for(10 * MS, UPLOAD, HOLD_SINK);
-	hold_for(MS, UPLOAD, HOLD_HIGH);
-}
-
 START_TEST(sides_block_each_other_while_both_sources_are_paused)
 {
 	begin();
@@ -466,45 +457,6 @@ START_TEST(flow_that_was_paused_first_and_stays_so_blocks_the_other)
 }
 END_TEST
 
-/* Just after it has taken some, its own flow was paused later. _i: milliseconds that a block takes. */
-START_TEST(sink_that_ends_blocks_is_their_cause)
-{
-	begin();
-	hold_for(0, DOWNLOAD, HOLD_HIGH);
-	hold_for(10 * MS, UPLOAD, HOLD_HIGH);
-	for (int i = 0; i < 5; i++) {
-		end_a_block((uint64_t)_i * MS);
-		EXPECT_BLOCKER(DOWNLOAD);
-	}
-	hold_for((uint64_t)_i * MS, DOWNLOAD, HOLD_SINK);
-	EXPECT_BLOCKER(DOWNLOAD);
-	hold_for(MS, DOWNLOAD, HOLD_HIGH);
-	window((uint64_t)_i * MS - MS);
-	EXPECT_BLOCKER(DOWNLOAD);
-	window((uint64_t)_i * 10 * MS); /* long before, it would have taken some more */
-	EXPECT_BLOCKER(UPLOAD);
-}
-END_TEST
-
-/* A reader may take some once a minute. What it will have ended next lasts about as long. */
-START_TEST(blocks_of_minutes_are_remembered)
-{
-	begin();
-	hold_for(0, DOWNLOAD, HOLD_HIGH);
-	hold_for(0, UPLOAD, HOLD_HIGH);
-	for (int i = 0; i < 3; i++) {
-		hold_for(_i * SECOND, DOWNLOAD, HOLD_SINK);
-		hold_for(MS, DOWNLOAD, HOLD_HIGH); /* and so was paused later */
-	}
-	window(_i * SECOND);
-	EXPECT_BLOCKER(DOWNLOAD);
-	window(9 * _i * SECOND);
-	EXPECT_BLOCKER(UPLOAD);
-	hold_for(HOUR, DOWNLOAD, HOLD_SINK);
-	EXPECT_BLOCKER(DOWNLOAD);
-}
-END_TEST
-
 /* It lets some go on by its own clock, while the sink of the other flow follows. */
 START_TEST(limit_may_block_both_sides)
 {
@@ -539,21 +491,6 @@ START_TEST(block_ends_where_a_source_is_paused_anew)
 	window(400 * MS);
 	EXPECT_BLOCKER(DOWNLOAD);
 	window(500 * MS); /* as it was not ended for so long */
-	EXPECT_BLOCKER(UPLOAD);
-}
-END_TEST
-
-START_TEST(cause_of_blocks_may_become_the_other_side)
-{
-	begin();
-	hold_for(0, DOWNLOAD, HOLD_HIGH);
-	hold_for(0, UPLOAD, HOLD_HIGH);
-	for (int i = 0; i < 100; i++)
-		end_a_block(SECOND);
-	for (int i = 0; i < 31; i++) {
-		hold_for(SECOND, UPLOAD, HOLD_SINK);
-		hold_for(0, UPLOAD, HOLD_HIGH);
-	}
 	EXPECT_BLOCKER(UPLOAD);
 }
 END_TEST
@@ -863,11 +800,8 @@ static TCase *window_case(void)
 	tcase_add_test(tcase, sides_block_each_other_while_both_sources_are_paused);
 	tcase_add_test(tcase, time_of_blocks_is_counted_once);
 	tcase_add_test(tcase, flow_that_was_paused_first_and_stays_so_blocks_the_other);
-	tcase_add_loop_test(tcase, sink_that_ends_blocks_is_their_cause, 100, 103);
-	tcase_add_loop_test(tcase, blocks_of_minutes_are_remembered, 40, 43);
 	tcase_add_test(tcase, limit_may_block_both_sides);
 	tcase_add_loop_test(tcase, block_ends_where_a_source_is_paused_anew, HOLD_HIGH, HOLD_RATE + 1);
-	tcase_add_test(tcase, cause_of_blocks_may_become_the_other_side);
 	tcase_add_test(tcase, blocks_are_forgotten_once_both_flows_are_free);
 	tcase_add_loop_test(tcase, end_of_a_side_ends_no_block, 0, SIDES);
 	tcase_add_test(tcase, gaps_are_typical_by_time);

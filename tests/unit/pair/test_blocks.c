@@ -1,0 +1,134 @@
+/* Who holds up both sides while they block each other. What makes a block is the matter of test_waits. */
+#include "build_config.h"
+
+#include "pair/blocks.h"
+#include "unit.h"
+
+#define SECOND 1000
+
+static struct blocks blocks;
+
+/* The download's source is paused first. */
+static void begin(void)
+{
+	blocks = (struct blocks){.running = 0};
+	blocks_note_free(&blocks);
+	blocks_note_pause(&blocks, DOWNLOAD, false);
+	blocks_note_pause(&blocks, UPLOAD, true);
+}
+
+/* After so long this flow's sink takes some, and then its source is paused anew. */
+static void end_after(uint64_t time, enum direction direction)
+{
+	blocks_pass(&blocks, time);
+	blocks_end(&blocks, direction);
+	blocks_note_pause(&blocks, direction, true);
+}
+
+static void assert_blocker(enum direction direction)
+{
+	ck_assert(blocks_are_known(&blocks));
+	ck_assert_int_eq(blocks_blocker(&blocks), direction);
+}
+
+START_TEST(without_a_block_there_is_no_blocker)
+{
+	blocks = (struct blocks){.running = 0};
+	ck_assert(!blocks_are_known(&blocks));
+	blocks_note_free(&blocks);
+	blocks_note_pause(&blocks, UPLOAD, false);
+	ck_assert(!blocks_are_known(&blocks));
+}
+END_TEST
+
+START_TEST(it_is_the_sink_of_the_flow_that_was_paused_first)
+{
+	begin();
+	assert_blocker(DOWNLOAD);
+	blocks_pass(&blocks, 3600 * SECOND);
+	assert_blocker(DOWNLOAD);
+}
+END_TEST
+
+/* Just after it has taken some, its own flow was paused later. _i: seconds that a block takes. */
+START_TEST(sink_that_ends_blocks_is_their_cause)
+{
+	begin();
+	for (int i = 0; i < 5; i++) {
+		end_after((uint64_t)_i * SECOND, DOWNLOAD);
+		assert_blocker(DOWNLOAD);
+		end_after(10, UPLOAD); /* the target follows */
+		assert_blocker(DOWNLOAD);
+	}
+	end_after((uint64_t)_i * SECOND, DOWNLOAD);
+	blocks_pass(&blocks, (uint64_t)_i * SECOND);
+	assert_blocker(DOWNLOAD);
+	blocks_pass(&blocks, (uint64_t)_i * 10 * SECOND); /* long before, it would have taken some more */
+	assert_blocker(UPLOAD);
+}
+END_TEST
+
+START_TEST(short_blocks_at_first_do_not_count_for_long)
+{
+	begin();
+	end_after(20, UPLOAD);
+	assert_blocker(UPLOAD);
+	blocks_note_pause(&blocks, UPLOAD, true);
+	blocks_pass(&blocks, 21);
+	assert_blocker(DOWNLOAD);
+}
+END_TEST
+
+START_TEST(cause_may_become_the_other_side)
+{
+	begin();
+	for (int i = 0; i < 100; i++)
+		end_after(SECOND, DOWNLOAD);
+	for (int i = 0; i < 31; i++)
+		end_after(SECOND, UPLOAD);
+	assert_blocker(UPLOAD);
+}
+END_TEST
+
+/* Not even those that take longer than there is room for. */
+START_TEST(long_blocks_are_ended_by_somebody_too)
+{
+	begin();
+	for (int i = 0; i < 5; i++)
+		end_after(3600 * SECOND, UPLOAD);
+	assert_blocker(UPLOAD);
+	for (int i = 0; i < 5; i++)
+		end_after(3600 * SECOND, DOWNLOAD);
+	assert_blocker(DOWNLOAD);
+}
+END_TEST
+
+START_TEST(once_both_flows_are_free_all_is_forgotten_at_the_next_pause)
+{
+	begin();
+	end_after(SECOND, DOWNLOAD);
+	blocks_note_free(&blocks);
+	assert_blocker(DOWNLOAD);
+	blocks_note_pause(&blocks, UPLOAD, false);
+	ck_assert(!blocks_are_known(&blocks));
+	blocks_note_pause(&blocks, DOWNLOAD, true);
+	assert_blocker(UPLOAD);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("blocks");
+	TCase *tcase = tcase_create("blocks");
+
+	tcase_add_test(tcase, without_a_block_there_is_no_blocker);
+	tcase_add_test(tcase, it_is_the_sink_of_the_flow_that_was_paused_first);
+	tcase_add_loop_test(tcase, sink_that_ends_blocks_is_their_cause, 1, 3);
+	tcase_add_loop_test(tcase, sink_that_ends_blocks_is_their_cause, 60, 61);
+	tcase_add_test(tcase, short_blocks_at_first_do_not_count_for_long);
+	tcase_add_test(tcase, cause_may_become_the_other_side);
+	tcase_add_test(tcase, long_blocks_are_ended_by_somebody_too);
+	tcase_add_test(tcase, once_both_flows_are_free_all_is_forgotten_at_the_next_pause);
+	suite_add_tcase(suite, tcase);
+	return unit_run(suite);
+}
