@@ -28,7 +28,7 @@ rehearse() {
 }
 
 is_readable() {
-	rehearse "$1" && [ "$(cat "$folder/said")" = "weir: rehearsed" ]
+	rehearse "$1" && [ "$(tail -n 1 "$folder/said")" = "weir: rehearsed" ]
 }
 
 # Keys that are not known are skipped, so one that was renamed would be lost without a word. The names of all

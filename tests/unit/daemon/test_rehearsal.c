@@ -132,7 +132,7 @@ END_TEST
 /* _i: it has succeeded, or is another program, or was killed. */
 START_TEST(its_other_lines_are_only_for_mistakes)
 {
-	static const char *const scripts[] = {"echo other; echo " REHEARSAL_WORD, "echo other; echo last",
+	static const char *const scripts[] = {("echo other; echo " REHEARSAL_WORD), "echo other; echo last",
 	                                      "echo other; echo last; kill -9 $$"};
 
 	capture_begin();
