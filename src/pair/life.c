@@ -5,6 +5,9 @@
 #include "base/number.h"
 #include "pair/verdict_rules.h"
 
+/* What is kept of the life is rounded up to milliseconds. */
+#define ROUNDING_US 1000
+
 /* ---- causes and verdicts ---- */
 
 #define OF_CLIENT(cause, why) [(cause) + SIDE_CLIENT] = {BLAME_CLIENT, why}
@@ -113,17 +116,35 @@ static void add_cpu(struct life *life, const struct evidence *evidence, const st
 		life->time[evidence->cut_short ? CAUSE_MEMORY : CAUSE_CPU] += stretch->length - waited;
 }
 
-/* While the sides block each other, one is waited for only because the other one is. */
+/* How long its flow was held, by it or by a limit. */
+static uint64_t held_for(const struct wait_totals *stretch, enum side sink)
+{
+	return stretch->time[WAIT_SINK + sink] + stretch->time[WAIT_RATE + sink];
+}
+
+static uint64_t *longer_of(struct wait_totals *stretch, enum side sink)
+{
+	uint64_t *its = &stretch->time[WAIT_SINK + sink], *limit = &stretch->time[WAIT_RATE + sink];
+
+	return *limit > *its ? limit : its;
+}
+
+/*
+ * Sides that block each other are waited for for about the same time. The one that holds up both, or the
+ * limit that does, gets the longer one. The other one has followed it, by more than sums are rounded.
+ */
 static void charge_blocker(struct wait_totals *stretch)
 {
-	enum side follows = side_opposite(side_of_sink(stretch->blocker));
-	uint64_t *sink = &stretch->time[WAIT_SINK + follows], *limit = &stretch->time[WAIT_RATE + follows];
-	uint64_t of_sink = min_u64(*sink, stretch->block);
+	enum side sink = side_of_sink(stretch->blocker), follows = side_opposite(sink);
+	uint64_t its = held_for(stretch, sink), other = held_for(stretch, follows);
+	uint64_t *longest = longer_of(stretch, sink), most;
 
-	if (!stretch->blocked)
+	if (!stretch->blocked || !verdict_is_share(min_u64(its, other), SAME_SHARE, max_u64(its, other)))
 		return;
-	*sink -= of_sink;
-	*limit = without(*limit, stretch->block - of_sink);
+	*longest += without(other, its);
+	most = without(*longest, ROUNDING_US);
+	stretch->time[WAIT_SINK + follows] = min_u64(stretch->time[WAIT_SINK + follows], most);
+	stretch->time[WAIT_RATE + follows] = min_u64(stretch->time[WAIT_RATE + follows], most);
 }
 
 /* However short its life was, a pair that never got so far has waited for that. */

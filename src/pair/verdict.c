@@ -242,18 +242,14 @@ static bool is_limited(const struct evidence *evidence, enum direction flow)
 	       (is_held_up(evidence, flow) && may_be_held_up(evidence, flow));
 }
 
-/* While the sides block each other, one flow is held only because the other one is. */
-static uint64_t held_by_its_sink(const struct wait_window *window, enum direction flow)
-{
-	uint64_t time = held(window, flow);
-
-	return window->blocked && window->blocker != flow ? time - min_u64(time, window->block) : time;
-}
-
-/* If both are: the one that its own sink held for longer. */
+/* If both are: the one that was for longer. Peers that block each other wait for about the same time. */
 static enum direction held_longer(const struct wait_window *window)
 {
-	return held_by_its_sink(window, UPLOAD) > held_by_its_sink(window, DOWNLOAD) ? UPLOAD : DOWNLOAD;
+	uint64_t up = held(window, UPLOAD), down = held(window, DOWNLOAD);
+
+	if (window->blocked && verdict_is_share(min_u64(up, down), SAME_SHARE, max_u64(up, down)))
+		return window->blocker;
+	return up > down ? UPLOAD : DOWNLOAD;
 }
 
 struct verdict verdict_of_sink(const struct evidence *evidence, enum side side)

@@ -11,6 +11,11 @@
  * slower than its source makes it pause rarely, and holds the flow in between.
  */
 #define PAUSED_SHARE 200
+/*
+ * Permille. Peers that block each other are waited for for about the same time: they differ by up to 20, and
+ * by 130 while their first block is near. Independent ones seldom come so close.
+ */
+#define SAME_SHARE 750
 /* A silence that is a third of the longest window. */
 #define LONG_SILENCE_US 1000000
 /*

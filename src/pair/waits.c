@@ -95,14 +95,6 @@ static void shorten_side(struct waits *waits, enum side side, uint32_t left)
 	waits->turns[side] = turns;
 }
 
-static void shorten_block(struct waits *waits, uint32_t left)
-{
-	uint32_t leaves = waits->block_time - (uint32_t)waits->block_time * left / waits->length;
-
-	waits->life_block += leaves / MS_TICKS;
-	waits->block_time -= (uint16_t)(leaves / MS_TICKS * MS_TICKS);
-}
-
 static void shorten_held(struct waits *waits, enum direction direction, uint32_t left)
 {
 	uint32_t rest = 0;
@@ -126,7 +118,6 @@ static void shorten_all(struct waits *waits, uint32_t left, bool is_over)
 {
 	for (enum direction direction = UPLOAD; direction < DIRECTIONS; direction++)
 		shorten_held(waits, direction, left);
-	shorten_block(waits, left);
 	for (enum side side = SIDE_CLIENT; side < SIDES; side++) {
 		shorten_side(waits, side, left);
 		keep_gaps(waits, side, is_over);
@@ -150,14 +141,6 @@ static void charge_held(struct waits *waits, enum direction direction, uint64_t 
 		charge(waits, &waits->held[direction][hold - 1], held_wait(direction, hold), time);
 }
 
-static void charge_block(struct waits *waits, uint64_t time)
-{
-	blocks_pass(&waits->blocks, time / MS_TICKS);
-	waits->block_time += (uint16_t)min_u64(time, WINDOW);
-	if (time > WINDOW)
-		waits->life_block += (uint32_t)((time - WINDOW) / MS_TICKS);
-}
-
 static uint64_t ticks_until(const struct waits *waits, uint64_t now)
 {
 	return TICKS(now) > waits->noted ? TICKS(now) - waits->noted : 0;
@@ -175,7 +158,7 @@ static bool pass(struct waits *waits, uint64_t time)
 	charge_held(waits, UPLOAD, time);
 	charge_held(waits, DOWNLOAD, time);
 	if (is_block(waits->hold))
-		charge_block(waits, time);
+		blocks_pass(&waits->blocks, time / MS_TICKS);
 	waits->noted += time;
 	return is_full;
 }
@@ -346,7 +329,6 @@ bool waits_hear(struct waits *waits, uint64_t now, enum side side, bool more)
 static void fill_window(const struct waits *waits, struct wait_window *window)
 {
 	window->length = waits->length * (uint64_t)TICK;
-	window->block = waits->block_time * (uint64_t)TICK;
 	for (enum direction direction = UPLOAD; direction < DIRECTIONS; direction++)
 		for (enum hold hold = HOLD_SINK; hold < HOLDS; hold++)
 			window->held[direction][hold] = waits->held[direction][hold - 1] * (uint64_t)TICK;
@@ -389,7 +371,6 @@ struct wait_window waits_window(const struct waits *waits, uint64_t now)
 static struct wait_totals lived(const struct waits *waits)
 {
 	struct wait_totals totals = {
-	        .block = waits->life_block * 1000ull,
 	        .blocked = blocks_are_known(&waits->blocks),
 	        .blocker = blocks_blocker(&waits->blocks),
 	};
@@ -403,7 +384,6 @@ static struct wait_totals lived(const struct waits *waits)
 
 static void add_window(const struct waits *waits, struct wait_totals *totals)
 {
-	totals->block += waits->block_time * (uint64_t)TICK;
 	for (enum direction direction = UPLOAD; direction < DIRECTIONS; direction++)
 		for (enum hold hold = HOLD_SINK; hold < HOLDS; hold++)
 			totals->time[held_wait(direction, hold)] +=
@@ -434,7 +414,6 @@ struct wait_totals waits_take(struct waits *waits)
 	struct wait_totals totals = lived(waits);
 
 	totals.time[WAIT_CONNECTING] = 0;
-	waits->life_block = 0;
 	for (enum wait wait = WAIT_CONNECTING + 1; wait < WAITS; wait++)
 		waits->life[wait].ms = 0;
 	for (enum side side = SIDE_CLIENT; side < SIDES; side++)

@@ -64,8 +64,7 @@ struct wait_window {
 	uint64_t since;                /* the longer of these, or else how long the silence has lasted */
 	bool spoken;                   /* a byte has come */
 	enum side last_from;           /* if so, from whom the last one came */
-	uint64_t block;                /* the sides blocked each other for so long */
-	bool blocked;                  /* they do, or have since a flow was last held */
+	bool blocked;                  /* the sides block each other, or have since both flows were free */
 	enum direction blocker;        /* if so, it is this flow's sink that holds up both */
 };
 
@@ -90,8 +89,7 @@ struct wait_totals {
 	uint64_t time[WAITS];
 	uint64_t turns[SIDES]; /* how many silences were WAIT_TURN */
 	uint64_t length;       /* for the owner, who knows when it began */
-	uint64_t block;        /* this and what follows: as in struct wait_window */
-	bool blocked;
+	bool blocked;          /* as in struct wait_window */
 	enum direction blocker;
 };
 
@@ -109,16 +107,14 @@ struct waits {
 	/* The window, in ticks. */
 	uint16_t length, held[DIRECTIONS][HOLDS - 1], turn[SIDES], sending[SIDES];
 	uint16_t turns[SIDES]; /* parts of turns; like gaps, no more than there is room for */
-	uint16_t block_time;
 	/* In a unit of their own: since the window was last made shorter; before that, fading. */
 	uint16_t longest_gap[SIDES], longest_before[SIDES];
 	struct wait_long life[WAITS]; /* since the last waits_take; without what the window has */
 	struct blocks blocks;
-	uint32_t life_turns[SIDES]; /* like life */
-	uint32_t life_block;        /* milliseconds; the same */
 	enum hold hold[DIRECTIONS];
 	/* A bit for each side: it has spoken last; its last read did not empty its socket; it has ended. */
 	uint8_t spoke_last : SIDES, more : SIDES, ended : SIDES;
+	uint32_t life_turns[SIDES]; /* like life */
 };
 
 /*

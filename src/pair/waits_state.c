@@ -8,8 +8,8 @@
 struct saved_waits {
 	uint64_t noted; /* ticks of clock_us */
 	uint64_t life[WAITS];
-	uint32_t life_turns[SIDES], held_since[DIRECTIONS], typical_gap[SIDES], block, life_block;
-	uint16_t length, held[DIRECTIONS][HOLDS - 1], turn[SIDES], sending[SIDES], turns[SIDES], block_time;
+	uint32_t life_turns[SIDES], held_since[DIRECTIONS], typical_gap[SIDES], block;
+	uint16_t length, held[DIRECTIONS][HOLDS - 1], turn[SIDES], sending[SIDES], turns[SIDES];
 	uint16_t longest_gap[SIDES], longest_before[SIDES];
 	int ended_blocks;
 	uint8_t hold[DIRECTIONS];
@@ -17,7 +17,7 @@ struct saved_waits {
 };
 
 /* A new field has to be saved here. */
-STATE_COVERS(struct waits, 128);
+STATE_COVERS(struct waits, 120);
 
 static const struct state_field waits_fields[] = {
         STATE_FIELD(struct saved_waits, noted, STATE_U64),
@@ -38,8 +38,6 @@ static const struct state_field waits_fields[] = {
         STATE_FIELD(struct saved_waits, ended, STATE_U8),
         STATE_FIELD(struct saved_waits, ended_blocks, STATE_INT),
         STATE_FIELD(struct saved_waits, block, STATE_U32),
-        STATE_FIELD(struct saved_waits, block_time, STATE_U16),
-        STATE_FIELD(struct saved_waits, life_block, STATE_U32),
         STATE_FIELD(struct saved_waits, paused_first, STATE_U8),
         STATE_FIELD(struct saved_waits, were_free, STATE_U8),
         STATE_FIELDS_END,
@@ -56,8 +54,6 @@ void waits_save(const struct waits *waits, struct state_writer *writer)
 	        .ended = waits->ended,
 	        .ended_blocks = waits->blocks.ended,
 	        .block = waits->blocks.running,
-	        .block_time = waits->block_time,
-	        .life_block = waits->life_block,
 	        .paused_first = waits->blocks.paused_first,
 	        .were_free = waits->blocks.were_free,
 	};
@@ -98,8 +94,6 @@ static void take(struct waits *waits, const struct saved_waits *state)
 	waits->ended = state->ended & 3U;
 	waits->blocks.ended = state->ended_blocks;
 	waits->blocks.running = state->block & BLOCK_MAX;
-	waits->block_time = state->block_time;
-	waits->life_block = state->life_block;
 	waits->blocks.paused_first = state->paused_first & 3U;
 	waits->blocks.were_free = state->were_free & 1U;
 	memcpy(waits->held, state->held, sizeof(waits->held));

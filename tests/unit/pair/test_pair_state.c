@@ -74,11 +74,10 @@ static void scribble_waits(struct waits *waits)
 	*waits = all;
 	waits->typical_gap[0] = 4000;
 	waits->typical_gap[1] = 5000;
-	waits->hold[UPLOAD] = HOLD_RATE;
-	waits->hold[DOWNLOAD] = HOLD_SINK;
-	clear_between(waits, offsetof(struct waits, hold) + sizeof(waits->hold), sizeof(*waits));
 	clear_between(waits, offsetof(struct waits, life) + sizeof(waits->life),
 	              offsetof(struct waits, life_turns));
+	waits->hold[UPLOAD] = HOLD_RATE;
+	waits->hold[DOWNLOAD] = HOLD_SINK;
 	waits->spoke_last = waits->more = waits->ended = 3;
 	waits->blocks.paused_first = 3;
 	waits->blocks.were_free = true;

@@ -325,17 +325,17 @@ END_TEST
 START_TEST(of_two_held_flows_the_blocker_is_the_cause)
 {
 	hold(UPLOAD, HOLD_HIGH, WHOLE);
-	hold(DOWNLOAD, HOLD_HIGH, HALF);
-	evidence.window.block = permille(HALF + 1);
+	hold(DOWNLOAD, HOLD_HIGH, WHOLE - 1);
 	evidence.window.blocker = DOWNLOAD;
 	EXPECT(TARGET, PATH);
 	evidence.window.blocked = true;
 	EXPECT(CLIENT, PATH);
-	evidence.window.block = permille(HALF - 1); /* the target was slow by itself for longer */
-	EXPECT(TARGET, PATH);
-	evidence.window.block = permille(WHOLE);
+	hold(DOWNLOAD, HOLD_HIGH, SAME_SHARE);
 	EXPECT(CLIENT, PATH);
+	evidence.window.held[DOWNLOAD][HOLD_HIGH]--;
+	EXPECT(TARGET, PATH);
 	evidence.window.blocker = UPLOAD;
+	hold(DOWNLOAD, HOLD_HIGH, WHOLE);
 	EXPECT(TARGET, PATH);
 }
 END_TEST

@@ -407,32 +407,10 @@ START_TEST(sides_block_each_other_while_both_sources_are_paused)
 	ck_assert(!window(SECOND).blocked);
 	hold_for(SECOND, UPLOAD, HOLD_HIGH);
 	EXPECT_BLOCKER(DOWNLOAD);
-	ck_assert_uint_eq(window(0).block, 0);
-	ck_assert_uint_eq(window(SECOND).block, SECOND);
 	hold_for(SECOND, DOWNLOAD, HOLD_SINK);
 	EXPECT_BLOCKER(DOWNLOAD);
-	ck_assert_uint_eq(life(0, false).block, 2 * SECOND);
 	hold_for(SECOND, DOWNLOAD, HOLD_NONE); /* the other one is still held */
 	EXPECT_BLOCKER(DOWNLOAD);
-	ck_assert_uint_eq(life(0, false).block, 2 * SECOND);
-}
-END_TEST
-
-/* Like all that was waited for. */
-START_TEST(time_of_blocks_is_counted_once)
-{
-	begin();
-	hold_for(0, DOWNLOAD, HOLD_HIGH);
-	hold_for(0, UPLOAD, HOLD_HIGH);
-	ck_assert_uint_eq(window(HOUR).block, 3 * SECOND);
-	ck_assert_uint_eq(life(0, false).block, HOUR);
-	hold_for(0, DOWNLOAD, HOLD_SINK);
-	hold_for(SECOND, DOWNLOAD, HOLD_HIGH);
-	ck_assert_uint_eq(life(0, false).block, HOUR);
-	hold_for(SECOND, UPLOAD, HOLD_SINK);
-	ck_assert_uint_eq(life(0, false).block, HOUR + SECOND);
-	ck_assert_uint_eq(waits_take(&waits).block + window(0).block, HOUR + SECOND);
-	ck_assert_uint_eq(waits_take(&waits).block, 0);
 }
 END_TEST
 
@@ -798,7 +776,6 @@ static TCase *window_case(void)
 	tcase_add_test(tcase, so_many_turns_are_still_short);
 	tcase_add_test(tcase, source_that_has_ended_says_no_more);
 	tcase_add_test(tcase, sides_block_each_other_while_both_sources_are_paused);
-	tcase_add_test(tcase, time_of_blocks_is_counted_once);
 	tcase_add_test(tcase, flow_that_was_paused_first_and_stays_so_blocks_the_other);
 	tcase_add_test(tcase, limit_may_block_both_sides);
 	tcase_add_loop_test(tcase, block_ends_where_a_source_is_paused_anew, HOLD_HIGH, HOLD_RATE + 1);
