@@ -160,9 +160,9 @@ static int try_choice(struct pair *pair, const struct endpoint *target)
 /* A try that has met a shortage is counted, at once or later. Returns what has come of it. */
 static int count_shortage(struct pair *pair, int error)
 {
-	const struct endpoint target = target_choice_endpoint(&pair->choice);
-
 	if (pair->target.fd < 0 && socket_error_is_shortage(error)) {
+		const struct endpoint target = target_choice_endpoint(&pair->choice);
+
 		shortage_note(&pair_tally(pair)->shortage, &target, error);
 		pair_counters(pair)->shortages++;
 	}
