@@ -262,7 +262,7 @@ static const char *judge(struct rehearsal *rehearsal, const siginfo_t *end, char
 EVENT_CALLBACK(on_ended, struct rehearsal, rehearsal)
 {
 	siginfo_t end = {.si_pid = 0};
-	char text[WORDS_MAX + 64];
+	char text[LAST_MAX + 64];
 
 	if (waitid(P_PIDFD, (id_t)rehearsal->handle, &end, WEXITED | WNOHANG) < 0 || end.si_pid == 0)
 		end = (siginfo_t){.si_code = CLD_EXITED, .si_status = EXIT_FAILURE};
