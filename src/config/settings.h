@@ -19,6 +19,11 @@
 enum direction { UPLOAD, DOWNLOAD }; /* client to target, target to client */
 #define DIRECTIONS 2
 
+static inline enum direction direction_opposite(enum direction direction)
+{
+	return direction == UPLOAD ? DOWNLOAD : UPLOAD;
+}
+
 enum dump_format { DUMP_TEXT, DUMP_JSON };
 enum splice_mode { SPLICE_AUTO, SPLICE_OFF };
 enum on_reset { ON_RESET_RESET, ON_RESET_CLOSE };

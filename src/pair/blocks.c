@@ -27,7 +27,7 @@ void blocks_note_pause(struct blocks *blocks, enum direction direction, bool is_
 	if (blocks->were_free)
 		*blocks = (struct blocks){.running = 0};
 	if (is_block)
-		blocks->paused_first = bit(direction == UPLOAD ? DOWNLOAD : UPLOAD) & 3U;
+		blocks->paused_first = bit(direction_opposite(direction)) & 3U;
 	blocks->running = 0;
 }
 

@@ -17,8 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define BLOCK_BITS 18 /* 4 minutes; twice that has room in 20 bits with a sign */
-#define BLOCK_MAX  ((1U << BLOCK_BITS) - 1)
+#define BLOCK_MAX ((1U << 18) - 1) /* 4 minutes; twice that has room in 20 bits with a sign */
 
 /* A pair has one for life, so each bit of it counts. Zeroed at first. */
 struct blocks {

@@ -236,15 +236,10 @@ static void end_silence(struct waits *waits, uint64_t time, unsigned spoke, unsi
 
 /* ---- flows that are held ---- */
 
-static enum direction opposite_direction(enum direction direction)
-{
-	return direction == UPLOAD ? DOWNLOAD : UPLOAD;
-}
-
 static void begin_to_hold(struct waits *waits, enum direction direction)
 {
 	waits->held_since[direction] = (uint32_t)(waits->noted / MS_TICKS);
-	if (waits->hold[opposite_direction(direction)] == HOLD_NONE)
+	if (waits->hold[direction_opposite(direction)] == HOLD_NONE)
 		blocks_note_free(&waits->blocks);
 }
 
@@ -260,7 +255,7 @@ static void hold_flow(struct waits *waits, enum direction direction, enum hold h
 		blocks_end(&waits->blocks, direction);
 	if (is_pause(hold))
 		blocks_note_pause(&waits->blocks, direction,
-		                  is_pause(waits->hold[opposite_direction(direction)]));
+		                  is_pause(waits->hold[direction_opposite(direction)]));
 	if (waits->hold[direction] > HOLD_SINK && hold <= HOLD_SINK)
 		waits->more |= BIT(direction);
 	waits->hold[direction] = hold;
