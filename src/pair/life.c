@@ -129,9 +129,19 @@ static uint64_t *longer_of(struct wait_totals *stretch, enum side sink)
 	return *limit > *its ? limit : its;
 }
 
+static void leave_out_held(struct wait_totals *stretch, enum side sink, uint64_t time)
+{
+	uint64_t *its = &stretch->time[WAIT_SINK + sink], *limit = &stretch->time[WAIT_RATE + sink];
+	uint64_t of_limit = without(time, *its);
+
+	*its = without(*its, time);
+	*limit = without(*limit, of_limit);
+}
+
 /*
- * Sides that block each other are waited for for about the same time. The one that holds up both, or the
- * limit that does, gets the longer one. The other one has followed it, by more than sums are rounded.
+ * Sides that block each other are both waited for. While both are, for sure, it is for the one that holds up
+ * both, or the limit that does. Where both were for about the same time, that one gets the longer one, and
+ * the other one has followed it by more than sums are rounded.
  */
 static void charge_blocker(struct wait_totals *stretch)
 {
@@ -139,7 +149,10 @@ static void charge_blocker(struct wait_totals *stretch)
 	uint64_t its = held_for(stretch, sink), other = held_for(stretch, follows);
 	uint64_t *longest = longer_of(stretch, sink), most;
 
-	if (!stretch->blocked || !verdict_is_share(min_u64(its, other), SAME_SHARE, max_u64(its, other)))
+	if (!stretch->blocked)
+		return;
+	leave_out_held(stretch, follows, verdict_held_together(its, other, stretch->length));
+	if (!verdict_is_same(its, other))
 		return;
 	*longest += without(other, its);
 	most = without(*longest, ROUNDING_US);

@@ -242,14 +242,21 @@ static bool is_limited(const struct evidence *evidence, enum direction flow)
 	       (is_held_up(evidence, flow) && may_be_held_up(evidence, flow));
 }
 
-/* If both are: the one that was for longer. Peers that block each other wait for about the same time. */
+/* While peers block each other, both are held by the one that holds up both. Does that explain it all? */
+static bool follows(const struct wait_window *window, enum direction blocker)
+{
+	uint64_t its = held(window, blocker), other = held(window, direction_opposite(blocker));
+	uint64_t together = verdict_held_together(its, other, window->length);
+
+	return verdict_is_same(its, other) || other <= its + together;
+}
+
+/* If both are: the one that was for longer. */
 static enum direction held_longer(const struct wait_window *window)
 {
-	uint64_t up = held(window, UPLOAD), down = held(window, DOWNLOAD);
-
-	if (window->blocked && verdict_is_share(min_u64(up, down), SAME_SHARE, max_u64(up, down)))
+	if (window->blocked && follows(window, window->blocker))
 		return window->blocker;
-	return up > down ? UPLOAD : DOWNLOAD;
+	return held(window, UPLOAD) > held(window, DOWNLOAD) ? UPLOAD : DOWNLOAD;
 }
 
 struct verdict verdict_of_sink(const struct evidence *evidence, enum side side)

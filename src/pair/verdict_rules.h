@@ -91,6 +91,18 @@ static inline bool verdict_is_share(uint64_t part, uint64_t permille, uint64_t w
 	return whole > 0 && part >= whole * permille / 1000;
 }
 
+/* As long as the other, as far as that tells. */
+static inline bool verdict_is_same(uint64_t one, uint64_t other)
+{
+	return verdict_is_share(one < other ? one : other, SAME_SHARE, one < other ? other : one);
+}
+
+/* Of some time in which two flows were held for so long each, for how long both were, at least. */
+static inline uint64_t verdict_held_together(uint64_t one, uint64_t other, uint64_t whole)
+{
+	return one + other > whole ? one + other - whole : 0;
+}
+
 /* verdict.c: why it is slow if so much of the window was waited for a side for that. */
 
 struct verdict verdict_of_turn(const struct evidence *evidence, enum side side);

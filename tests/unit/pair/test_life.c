@@ -128,22 +128,25 @@ START_TEST(life_in_which_little_was_waited_for_is_idle)
 }
 END_TEST
 
-/* Peers that write before they read. */
+/*
+ * Peers that write before they read. Neither was waited for all the time: for how long both were is not
+ * known.
+ */
 START_TEST(of_two_sinks_that_were_as_slow_the_blocker_is_the_cause)
 {
 	stretch.blocked = true;
 	stretch.blocker = DOWNLOAD;
-	stretch.length = 1000000;
+	stretch.length = 1800000;
 	stretch.time[WAIT_SINK + SIDE_CLIENT] = 750000;
 	stretch.time[WAIT_SINK + SIDE_TARGET] = 1000000;
 	OF_STRETCH(CLIENT, PATH);
 	stretch.time[WAIT_SINK + SIDE_CLIENT] = 749999;
 	OF_STRETCH(TARGET, PATH);
-	stretch.time[WAIT_SINK + SIDE_CLIENT] = 1000000;
+	stretch.time[WAIT_SINK + SIDE_CLIENT] = 900000;
 	OF_STRETCH(CLIENT, PATH);
 	stretch.blocker = UPLOAD;
 	OF_STRETCH(TARGET, PATH);
-	stretch.time[WAIT_SINK + SIDE_TARGET] = 999999;
+	stretch.time[WAIT_SINK + SIDE_TARGET] = 899999;
 	OF_STRETCH(TARGET, PATH);
 	stretch.blocked = false;
 	OF_STRETCH(CLIENT, PATH);
@@ -153,12 +156,38 @@ START_TEST(of_two_sinks_that_were_as_slow_the_blocker_is_the_cause)
 }
 END_TEST
 
+/* A target that is slower than its client for two seconds, and then a client that rests for six. */
+START_TEST(while_both_sinks_were_waited_for_it_was_for_the_blocker)
+{
+	stretch.blocked = true;
+	stretch.blocker = DOWNLOAD;
+	stretch.length = 8000000;
+	stretch.time[WAIT_SINK + SIDE_CLIENT] = 5900000;
+	stretch.time[WAIT_SINK + SIDE_TARGET] = 7000000;
+	stretch.time[WAIT_RATE + SIDE_TARGET] = 900000;
+	OF_STRETCH(CLIENT, PATH);
+	stretch.time[WAIT_SINK + SIDE_CLIENT] = 5500000;
+	stretch.time[WAIT_RATE + SIDE_TARGET] = 1000000;
+	OF_STRETCH(CLIENT, PATH);
+	ck_assert_uint_eq(life.time[CAUSE_PATH + SIDE_CLIENT], 5500000);
+	ck_assert_uint_eq(life.time[CAUSE_PATH + SIDE_TARGET], 1500000);
+	ck_assert_uint_eq(life.time[CAUSE_RATE], 1000000);
+	stretch.time[WAIT_SINK + SIDE_TARGET] = 1000000;
+	stretch.time[WAIT_RATE + SIDE_TARGET] = 7000000;
+	OF_STRETCH(CLIENT, PATH);
+	ck_assert_uint_eq(life.time[CAUSE_PATH + SIDE_TARGET], 0);
+	ck_assert_uint_eq(life.time[CAUSE_RATE], 2500000);
+	stretch.blocked = false;
+	OF_STRETCH(RELAY, RATE);
+}
+END_TEST
+
 /* What a limit pauses holds up the other flow, too. */
 START_TEST(of_a_limit_and_a_sink_that_follows_the_limit_is_the_cause)
 {
 	stretch.blocked = true;
 	stretch.blocker = DOWNLOAD;
-	stretch.length = 1000000;
+	stretch.length = 2000000;
 	stretch.time[WAIT_RATE + SIDE_CLIENT] = 700000;
 	stretch.time[WAIT_SINK + SIDE_CLIENT] = 200000;
 	stretch.time[WAIT_SINK + SIDE_TARGET] = 1000000;
@@ -335,6 +364,7 @@ int main(void)
 	tcase_add_test(tcase, stretches_are_kept);
 	tcase_add_test(tcase, life_in_which_little_was_waited_for_is_idle);
 	tcase_add_test(tcase, of_two_sinks_that_were_as_slow_the_blocker_is_the_cause);
+	tcase_add_test(tcase, while_both_sinks_were_waited_for_it_was_for_the_blocker);
 	tcase_add_test(tcase, of_a_limit_and_a_sink_that_follows_the_limit_is_the_cause);
 	tcase_add_test(tcase, sink_that_was_waited_for_longer_is_the_cause_whatever_for);
 	tcase_add_test(tcase, blocker_of_one_stretch_stays_the_cause);

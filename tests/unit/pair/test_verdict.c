@@ -330,12 +330,40 @@ START_TEST(of_two_held_flows_the_blocker_is_the_cause)
 	EXPECT(TARGET, PATH);
 	evidence.window.blocked = true;
 	EXPECT(CLIENT, PATH);
-	hold(DOWNLOAD, HOLD_HIGH, SAME_SHARE);
+	evidence.window.blocker = UPLOAD;
+	hold(DOWNLOAD, HOLD_HIGH, WHOLE);
+	EXPECT(TARGET, PATH);
+}
+END_TEST
+
+/* While both are held, that is the blocker's doing. */
+START_TEST(time_that_one_flow_was_held_alone_is_its_own)
+{
+	evidence.window.blocked = true;
+	evidence.window.blocker = DOWNLOAD;
+	hold(UPLOAD, HOLD_HIGH, WHOLE);
+	hold(DOWNLOAD, HOLD_HIGH, HALF);
 	EXPECT(CLIENT, PATH);
 	evidence.window.held[DOWNLOAD][HOLD_HIGH]--;
 	EXPECT(TARGET, PATH);
-	evidence.window.blocker = UPLOAD;
-	hold(DOWNLOAD, HOLD_HIGH, WHOLE);
+	hold(UPLOAD, HOLD_HIGH, 900); /* both for 500 of these, at least */
+	hold(DOWNLOAD, HOLD_HIGH, 600);
+	EXPECT(CLIENT, PATH);
+	evidence.window.blocked = false;
+	EXPECT(TARGET, PATH);
+}
+END_TEST
+
+/* Neither was held for all of the time, so it is not known for how long both were. */
+START_TEST(of_two_flows_that_were_held_for_as_long_the_blocker_is_the_cause)
+{
+	evidence.window.blocked = true;
+	evidence.window.blocker = DOWNLOAD;
+	evidence.window.length = 2 * WINDOW;
+	hold(UPLOAD, HOLD_HIGH, WHOLE);
+	hold(DOWNLOAD, HOLD_HIGH, SAME_SHARE);
+	EXPECT(CLIENT, PATH);
+	evidence.window.held[DOWNLOAD][HOLD_HIGH]--;
 	EXPECT(TARGET, PATH);
 }
 END_TEST
@@ -696,6 +724,8 @@ int main(void)
 	tcase_add_test(tcase, sink_that_is_behind_a_limit_on_the_rate);
 	tcase_add_test(tcase, memory_is_blamed_only_where_it_alone_is_short);
 	tcase_add_test(tcase, of_two_held_flows_the_blocker_is_the_cause);
+	tcase_add_test(tcase, time_that_one_flow_was_held_alone_is_its_own);
+	tcase_add_test(tcase, of_two_flows_that_were_held_for_as_long_the_blocker_is_the_cause);
 	tcase_add_test(tcase, lag_of_what_the_kernel_holds);
 	tcase_add_test(tcase, side_that_is_waited_for_half_of_the_window);
 	tcase_add_test(tcase, worker_that_comes_late_blames_nobody);
