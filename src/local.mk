@@ -131,6 +131,7 @@ src_libweir_a_SOURCES = \
 	src/pair/pair_looks_state.c src/pair/pair_looks.h \
 	src/pair/waits_state.c src/pair/waits_state.h \
 	src/pair/pair.c src/pair/pair.h src/pair/pair_private.h \
+	src/pair/pair_block.c \
 	src/pair/pair_connect.c \
 	src/pair/pair_rate.c \
 	src/pair/pair_damp.c \

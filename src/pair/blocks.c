@@ -12,6 +12,10 @@
  */
 #define REMEMBERED 30000
 
+/* Of what is usual for a flow. */
+#define USUAL_BITS 2U
+#define USUAL_MAX  3U
+
 static unsigned bit(enum direction direction)
 {
 	return 1U << direction;
@@ -22,13 +26,43 @@ void blocks_note_free(struct blocks *blocks)
 	blocks->were_free = true;
 }
 
-void blocks_note_pause(struct blocks *blocks, enum direction direction, bool is_block)
+static unsigned quarters(uint64_t permille)
+{
+	return (unsigned)min_u64(permille / 250, USUAL_MAX);
+}
+
+static unsigned usual_of(const struct blocks *blocks, enum direction direction)
+{
+	return blocks->usual >> (direction * USUAL_BITS) & USUAL_MAX;
+}
+
+static void keep_usual(struct blocks *blocks, enum direction direction, unsigned usual)
+{
+	unsigned shift = direction * USUAL_BITS;
+
+	blocks->usual = ((blocks->usual & ~(USUAL_MAX << shift)) | usual << shift) & 15U;
+}
+
+static enum direction likely(const struct blocks *blocks, enum direction second)
+{
+	enum direction first = direction_opposite(second);
+
+	return usual_of(blocks, second) < usual_of(blocks, first) ? second : first;
+}
+
+void blocks_note_pause(struct blocks *blocks, enum direction direction, uint64_t usual, bool is_block)
 {
 	if (blocks->were_free)
 		*blocks = (struct blocks){.running = 0};
+	keep_usual(blocks, direction, quarters(usual));
 	if (is_block)
-		blocks->paused_first = bit(direction_opposite(direction)) & 3U;
+		blocks->likely = bit(likely(blocks, direction)) & 3U;
 	blocks->running = 0;
+}
+
+void blocks_note_taker(struct blocks *blocks, enum direction direction)
+{
+	blocks->likely = bit(direction) & 3U;
 }
 
 void blocks_pass(struct blocks *blocks, uint64_t time)
@@ -47,7 +81,7 @@ void blocks_end(struct blocks *blocks, enum direction direction)
 
 bool blocks_are_known(const struct blocks *blocks)
 {
-	return blocks->paused_first != 0;
+	return blocks->likely != 0;
 }
 
 enum direction blocks_blocker(const struct blocks *blocks)
@@ -56,5 +90,5 @@ enum direction blocks_blocker(const struct blocks *blocks)
 
 	if (ended > 0 && ended >= blocks->running)
 		return blocks->ended > 0 ? UPLOAD : DOWNLOAD;
-	return blocks->paused_first & bit(DOWNLOAD) ? DOWNLOAD : UPLOAD;
+	return blocks->likely & bit(DOWNLOAD) ? DOWNLOAD : UPLOAD;
 }

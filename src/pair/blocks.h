@@ -4,8 +4,12 @@
  * While both sources are paused, the sides block each other: one rests, or a limit pauses what comes for it,
  * and so the other one, which writes before it reads, rests too. If bytes move at times, the sink that took
  * some, or the limit that let some come, and so ended a block is charged for it: it acts on its own, while
- * the other one follows at once. Until one has ended that is as long as the one that runs, it is the sink
- * whose flow was paused first.
+ * the other one follows at once.
+ *
+ * Until one has ended that is as long as the one that runs, it is likely to be the sink that was seen to take
+ * some on its own. Else it is that of the flow that used to be paused less: of a side that sends much and
+ * then rests, what it sends is paused all along. If that tells nothing, it is that of the flow that was
+ * paused first.
  *
  * Only bookkeeping. Times are milliseconds.
  */
@@ -22,18 +26,21 @@
 /* A pair has one for life, so each bit of it counts. Zeroed at first. */
 struct blocks {
 	/* private */
-	int32_t ended : 20;        /* blocks that the upload's sink has ended, less the other one's */
-	uint32_t running : 20;     /* the one that runs */
-	uint32_t paused_first : 2; /* a bit for the flow that was, when the other one began to be */
-	uint32_t were_free : 1;    /* both flows, at some time after the last block */
+	int32_t ended : 20;     /* blocks that the upload's sink has ended, less the other one's */
+	uint32_t running : 20;  /* the one that runs */
+	uint32_t likely : 2;    /* a bit for the flow whose sink it is likely to be */
+	uint32_t usual : 4;     /* of each flow: for how much of the time it was paused before */
+	uint32_t were_free : 1; /* both flows, at some time after the last block */
 } __attribute__((packed));
 
 /* Neither flow is held. What was before tells nothing about the next block. */
 void blocks_note_free(struct blocks *blocks);
-/* A source is paused from now on; so is the opposite one, or not. */
-void blocks_note_pause(struct blocks *blocks, enum direction direction, bool is_block);
+/* A source is paused from now on, and was for so many permille of lately; so is the opposite one, or not. */
+void blocks_note_pause(struct blocks *blocks, enum direction direction, uint64_t usual, bool is_block);
 /* Both sources were paused for so much more time. */
 void blocks_pass(struct blocks *blocks, uint64_t time);
+/* Its sink takes some on its own, while both sources are paused. */
+void blocks_note_taker(struct blocks *blocks, enum direction direction);
 /* Its sink has taken some, so both sources are paused no more. */
 void blocks_end(struct blocks *blocks, enum direction direction);
 /* The sides block each other, or have since both flows were free. */

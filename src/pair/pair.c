@@ -185,6 +185,7 @@ static void on_timer(struct timer *timer)
 	}
 	if (pair_is_connected(pair)) {
 		pair_vanish_look(pair);
+		pair_block_look(pair);
 		pair_end_look_later(pair);
 	} else if (!pair_is_entering(pair)) {
 		pair_connect_again(pair, expired != REASON_NONE);

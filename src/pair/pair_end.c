@@ -129,6 +129,7 @@ static enum reason advance_failure(struct pair *pair, const struct peer *failed)
 
 	if (pair->phase == PHASE_OPEN) {
 		pair->phase = PHASE_FAILING;
+		pair->unacknowledged = pair->acknowledged_at = 0; /* where its last block was */
 		backoff_reset(&pair->look, LOOK_MIN_MS);
 	}
 	if (pair_peer_failed(opposite))

@@ -84,8 +84,10 @@ static int restore_end(struct pair *pair, struct state_reader *reader)
 {
 	struct end_state state;
 
-	if (pair->phase == PHASE_OPEN)
+	if (pair->phase == PHASE_OPEN) {
+		pair->block = (struct block_look){.wait = 0};
 		return 0;
+	}
 	if (!state_get(reader, &end_kind, &state))
 		return -EPROTO;
 	pair->look.wait = state.look;

@@ -4,8 +4,8 @@
  * pair_connect.c (targets), pair_hold.c (clients that wait for one), pair_damp.c (relays that get nowhere),
  * pair_recap.c (lines that sum up), pair_watch.c (silent failures), pair_vanish.c (peers that are gone),
  * pair_rate.c (readers that take too little), pair_limits.c (limits on rates), pair_waits.c (what it waits
- * for), pair_verdict.c (for whom, and why), pair_report.c (log and counters), pair_survey.c
- * (records).
+ * for), pair_block.c (sides that block each other), pair_verdict.c (for whom, and why), pair_report.c (log
+ * and counters), pair_survey.c (records).
  */
 #ifndef WEIR_PAIR_PRIVATE_H
 #define WEIR_PAIR_PRIVATE_H
@@ -40,6 +40,18 @@ struct sink_pace {
 	uint64_t look_at;      /* clock_ms */
 	uint64_t since, taken; /* clock_ms from which it is measured, 0: not yet; bytes taken by then */
 };
+
+/*
+ * The last look at a pair whose sides block each other; see pair_block.c. Of all but the flags these are the
+ * lower bits.
+ */
+struct block_look {
+	uint32_t at;                           /* clock_ms */
+	uint32_t wait : 31;                    /* ms until the next one; 0: they do not */
+	uint32_t looked : 1;                   /* else this is only when the first one was planned */
+	uint32_t edge[SIDES], received[SIDES]; /* bytes: the end of its window; what it has sent */
+};
+#define BLOCK_WAIT_MAX ((1U << 31) - 1)
 
 /* One end of a pair. */
 struct peer {
@@ -97,10 +109,14 @@ struct pair {
 		};
 		struct {                          /* from PHASE_OPEN on */
 			struct pair_looks *looks; /* at its sockets; NULL before the first */
-			/* PHASE_FAILING, PHASE_ENDING */
-			struct backoff look;     /* how long until the next look */
-			uint64_t unacknowledged; /* PHASE_ENDING: bytes, and when that last shrank */
-			uint64_t acknowledged_at;
+			union {
+				struct block_look block;     /* PHASE_OPEN */
+				struct {                     /* PHASE_FAILING, PHASE_ENDING */
+					struct backoff look; /* how long until the next look */
+					/* PHASE_ENDING: bytes, and when that last shrank */
+					uint64_t unacknowledged, acknowledged_at;
+				};
+			};
 			struct waits waits;
 		};
 	};
@@ -348,6 +364,15 @@ void pair_waits_hear(struct peer *source);
  * The length is that of its life.
  */
 struct wait_totals pair_waits_totals(const struct pair *pair, uint64_t now_us, bool closing);
+
+/* pair_block.c */
+
+/* When the pair must be looked at next because its sides block each other. PAIR_NEVER: they do not. */
+uint64_t pair_block_next(struct pair *pair);
+/* Looks, when that is due, which of them takes some. */
+void pair_block_look(struct pair *pair);
+/* What TCP knew about both, now (clock_us): the same, as far as that tells. */
+void pair_block_note(struct pair *pair, const struct tcp_state tcp[SIDES], uint64_t now_us);
 
 /* pair_verdict.c */
 

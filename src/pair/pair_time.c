@@ -127,8 +127,9 @@ static struct deadline next_deadline(const struct pair *pair)
 /* When the pair must be looked at next, even if no event comes. */
 static uint64_t next_look(struct pair *pair)
 {
-	uint64_t at = min_u64(next_deadline(pair).at, min_u64(pair_vanish_next(pair), pair_rate_next(pair)));
-	uint64_t soon = PAIR_NEVER;
+	uint64_t looks =
+	        min_u64(pair_vanish_next(pair), min_u64(pair_rate_next(pair), pair_block_next(pair)));
+	uint64_t at = min_u64(next_deadline(pair).at, looks), soon = PAIR_NEVER;
 
 	if (pair->phase == PHASE_FAILING || pair->phase == PHASE_ENDING)
 		soon = clock_ms() + pair->look.wait;

@@ -281,13 +281,14 @@ static enum blame speaker(const struct wait_window *window)
 /* A side that owes nothing need not be asked again. */
 static void ask_and_note(struct pair *pair, struct tcp_state tcp[SIDES])
 {
-	uint64_t now = clock_ms();
+	uint64_t now = clock_us(), ms = clock_ms_of(now);
 
 	ask_both(pair, tcp);
 	if (!pair_is_connected(pair))
 		return;
-	pair_note_owing(&pair->client, &tcp[SIDE_CLIENT], now);
-	pair_note_owing(&pair->target, &tcp[SIDE_TARGET], now);
+	pair_note_owing(&pair->client, &tcp[SIDE_CLIENT], ms);
+	pair_note_owing(&pair->target, &tcp[SIDE_TARGET], ms);
+	pair_block_note(pair, tcp, now);
 }
 
 static struct verdict judge(const struct pair *pair, const struct tcp_state tcp[SIDES], struct cpu_use cpu,

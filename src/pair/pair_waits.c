@@ -59,6 +59,7 @@ void pair_waits_begin(struct pair *pair)
 	pair->waits = without_target(pair, now);
 	pair_look_at_cpu(pair->set, now);
 	pair->looks = NULL; /* where the search for a target was; the last of that is used above */
+	pair->block = (struct block_look){.wait = 0};
 }
 
 void pair_waits_note(struct pair *pair)

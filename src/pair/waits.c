@@ -236,26 +236,37 @@ static void end_silence(struct waits *waits, uint64_t time, unsigned spoke, unsi
 
 /* ---- flows that are held ---- */
 
-static void begin_to_hold(struct waits *waits, enum direction direction)
+/* Permille of the window. What a limit does is no habit: it acts on its own, however often it does. */
+static uint64_t usual_pause(const struct waits *waits, enum direction direction, enum hold hold)
 {
-	waits->held_since[direction] = (uint32_t)(waits->noted / MS_TICKS);
-	if (waits->hold[direction_opposite(direction)] == HOLD_NONE)
+	return hold == HOLD_HIGH && waits->length > 0
+	               ? waits->held[direction][HOLD_HIGH - 1] * 1000ull / waits->length
+	               : 0;
+}
+
+static void note_block(struct waits *waits, enum direction direction, enum hold hold)
+{
+	enum hold other = waits->hold[direction_opposite(direction)];
+
+	if (waits->hold[direction] == HOLD_NONE && other == HOLD_NONE)
 		blocks_note_free(&waits->blocks);
+	if (is_block(waits->hold))
+		blocks_end(&waits->blocks, direction);
+	if (is_pause(hold))
+		blocks_note_pause(&waits->blocks, direction, usual_pause(waits, direction, hold),
+		                  is_pause(other));
 }
 
 /*
  * While a source is paused, more may come. hold may be what it was: then the source was read in between, and
- * is paused anew. A block that ends because a side has, or was reset, was not ended by a sink.
+ * is paused anew. Once a side has ended, or was reset, what happens tells nothing of who blocked whom.
  */
 static void hold_flow(struct waits *waits, enum direction direction, enum hold hold)
 {
 	if (waits->hold[direction] == HOLD_NONE)
-		begin_to_hold(waits, direction);
-	if (is_block(waits->hold) && !waits->ended)
-		blocks_end(&waits->blocks, direction);
-	if (is_pause(hold))
-		blocks_note_pause(&waits->blocks, direction,
-		                  is_pause(waits->hold[direction_opposite(direction)]));
+		waits->held_since[direction] = (uint32_t)(waits->noted / MS_TICKS);
+	if (!waits->ended)
+		note_block(waits, direction, hold);
 	if (waits->hold[direction] > HOLD_SINK && hold <= HOLD_SINK)
 		waits->more |= BIT(direction);
 	waits->hold[direction] = hold;
@@ -319,6 +330,21 @@ bool waits_hear(struct waits *waits, uint64_t now, enum side side, bool more)
 	waits->spoke_last = BIT(side);
 	waits->more = (waits->more & ~BIT(side)) | (more ? BIT(side) : 0);
 	return was_full;
+}
+
+bool waits_is_block(const struct waits *waits)
+{
+	return is_block(waits->hold) && !waits->ended;
+}
+
+uint64_t waits_block(const struct waits *waits, uint64_t now)
+{
+	return waits_is_block(waits) ? waits->blocks.running + ticks_until(waits, now) / MS_TICKS : 0;
+}
+
+void waits_note_taker(struct waits *waits, enum direction direction)
+{
+	blocks_note_taker(&waits->blocks, direction);
 }
 
 static void fill_window(const struct waits *waits, struct wait_window *window)

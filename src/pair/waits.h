@@ -130,6 +130,12 @@ void waits_begin(struct waits *waits, uint64_t now, uint64_t client_ms, uint64_t
 bool waits_note(struct waits *waits, uint64_t now, const enum hold hold[DIRECTIONS], unsigned said);
 /* The same, for what most events are: one side has spoken. No flow was held, nor is any from now on. */
 bool waits_hear(struct waits *waits, uint64_t now, enum side side, bool more);
+/* Both sources are paused, and neither has ended: the sides block each other. */
+bool waits_is_block(const struct waits *waits);
+/* If they do: for how many milliseconds neither source was read. Else 0. */
+uint64_t waits_block(const struct waits *waits, uint64_t now);
+/* While they do, this flow's sink takes some all the same. */
+void waits_note_taker(struct waits *waits, enum direction direction);
 struct wait_window waits_window(const struct waits *waits, uint64_t now);
 /*
  * closing: the silence that still runs is charged to the side that is due, unless both could speak and it is

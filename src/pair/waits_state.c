@@ -13,7 +13,7 @@ struct saved_waits {
 	uint16_t longest_gap[SIDES], longest_before[SIDES];
 	int ended_blocks;
 	uint8_t hold[DIRECTIONS];
-	uint8_t spoke_last, more, ended, paused_first, were_free;
+	uint8_t spoke_last, more, ended, likely, usual, were_free;
 };
 
 /* A new field has to be saved here. */
@@ -38,7 +38,8 @@ static const struct state_field waits_fields[] = {
         STATE_FIELD(struct saved_waits, ended, STATE_U8),
         STATE_FIELD(struct saved_waits, ended_blocks, STATE_INT),
         STATE_FIELD(struct saved_waits, block, STATE_U32),
-        STATE_FIELD(struct saved_waits, paused_first, STATE_U8),
+        STATE_NAMED("paused_first", struct saved_waits, likely, STATE_U8),
+        STATE_FIELD(struct saved_waits, usual, STATE_U8),
         STATE_FIELD(struct saved_waits, were_free, STATE_U8),
         STATE_FIELDS_END,
 };
@@ -54,7 +55,8 @@ void waits_save(const struct waits *waits, struct state_writer *writer)
 	        .ended = waits->ended,
 	        .ended_blocks = waits->blocks.ended,
 	        .block = waits->blocks.running,
-	        .paused_first = waits->blocks.paused_first,
+	        .likely = waits->blocks.likely,
+	        .usual = waits->blocks.usual,
 	        .were_free = waits->blocks.were_free,
 	};
 
@@ -80,7 +82,7 @@ static bool is_possible(const struct saved_waits *state)
 	const unsigned both = (1U << SIDES) - 1;
 
 	return state->hold[UPLOAD] < HOLDS && state->hold[DOWNLOAD] < HOLDS && state->spoke_last <= both &&
-	       state->more <= both && state->ended <= both && state->paused_first <= both &&
+	       state->more <= both && state->ended <= both && state->likely <= both && state->usual <= 15 &&
 	       state->were_free <= 1 && state->block <= BLOCK_MAX &&
 	       state->ended_blocks <= 2 * (int)BLOCK_MAX && state->ended_blocks >= -2 * (int)BLOCK_MAX;
 }
@@ -94,7 +96,8 @@ static void take(struct waits *waits, const struct saved_waits *state)
 	waits->ended = state->ended & 3U;
 	waits->blocks.ended = state->ended_blocks;
 	waits->blocks.running = state->block & BLOCK_MAX;
-	waits->blocks.paused_first = state->paused_first & 3U;
+	waits->blocks.likely = state->likely & 3U;
+	waits->blocks.usual = state->usual & 15U;
 	waits->blocks.were_free = state->were_free & 1U;
 	memcpy(waits->held, state->held, sizeof(waits->held));
 	for (enum wait wait = 0; wait < WAITS; wait++)

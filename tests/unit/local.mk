@@ -74,6 +74,7 @@ UNIT_TESTS = \
 	tests/unit/pair/test_pair_waits \
 	tests/unit/pair/test_pair_rate \
 	tests/unit/pair/test_pair_vanish \
+	tests/unit/pair/test_pair_block \
 	tests/unit/pair/test_pair_records \
 	tests/unit/pair/test_pair_tuning \
 	tests/unit/pair/test_pair_state \
@@ -401,6 +402,10 @@ tests_unit_pair_test_pair_vanish_SOURCES = tests/unit/pair/test_pair_vanish.c te
 tests_unit_pair_test_pair_vanish_LDFLAGS = $(FAULTS_WRAP) -Wl,--wrap=tcp_state
 tests_unit_pair_test_pair_vanish_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_pair_test_pair_vanish_LDADD = $(UNIT_LIBS)
+tests_unit_pair_test_pair_block_SOURCES = tests/unit/pair/test_pair_block.c tests/unit/pair/pair_stage.c tests/unit/faults.c
+tests_unit_pair_test_pair_block_LDFLAGS = $(FAULTS_WRAP) -Wl,--wrap=tcp_state
+tests_unit_pair_test_pair_block_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_pair_test_pair_block_LDADD = $(UNIT_LIBS)
 tests_unit_pair_test_pair_records_SOURCES = tests/unit/pair/test_pair_records.c tests/unit/pair/pair_stage.c tests/unit/faults.c
 tests_unit_pair_test_pair_records_LDFLAGS = $(FAULTS_WRAP)
 tests_unit_pair_test_pair_records_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)

@@ -435,6 +435,63 @@ START_TEST(flow_that_was_paused_first_and_stays_so_blocks_the_other)
 }
 END_TEST
 
+/*
+ * Verdicts were of the opposite side: a client that floods and then rests, and a target that says much for
+ * little that it reads. So what comes from the client was paused all along, and first.
+ */
+START_TEST(flow_that_was_paused_all_along_blocks_nobody)
+{
+	begin();
+	for (int i = 0; i < 10; i++) {
+		hold_for(MS, UPLOAD, HOLD_HIGH);
+		hold_for(10 * MS, UPLOAD, HOLD_SINK);
+	}
+	hold_for(MS, UPLOAD, HOLD_HIGH);
+	hold_for(5 * MS, DOWNLOAD, HOLD_HIGH);
+	EXPECT_BLOCKER(DOWNLOAD);
+	hold_for(5 * MS, UPLOAD, HOLD_SINK); /* it takes some more, while it has room for what it says */
+	hold_for(MS, UPLOAD, HOLD_HIGH);
+	window(100 * MS);
+	EXPECT_BLOCKER(DOWNLOAD);
+}
+END_TEST
+
+/* However often a limit pauses a flow, it acts on its own. */
+START_TEST(what_a_limit_pauses_often_is_no_habit)
+{
+	begin();
+	for (int i = 0; i < 10; i++) {
+		hold_for(MS, DOWNLOAD, HOLD_RATE);
+		hold_for(10 * MS, DOWNLOAD, HOLD_SINK);
+	}
+	hold_for(MS, DOWNLOAD, HOLD_RATE);
+	hold_for(5 * MS, UPLOAD, HOLD_HIGH);
+	EXPECT_BLOCKER(DOWNLOAD);
+}
+END_TEST
+
+START_TEST(how_long_the_sides_have_blocked_each_other)
+{
+	begin();
+	hold_for(0, DOWNLOAD, HOLD_HIGH);
+	ck_assert(!waits_is_block(&waits));
+	ck_assert_uint_eq(waits_block(&waits, now + SECOND), 0);
+	hold_for(SECOND, UPLOAD, HOLD_RATE);
+	ck_assert(waits_is_block(&waits));
+	ck_assert_uint_eq(waits_block(&waits, now), 0);
+	ck_assert_uint_eq(waits_block(&waits, now + 1900), 1);
+	tell(SECOND, CLIENT, SAYING_MORE); /* nothing that matters */
+	ck_assert_uint_eq(waits_block(&waits, now + SECOND), 2000);
+	waits_note_taker(&waits, UPLOAD);
+	EXPECT_BLOCKER(UPLOAD);
+	speak(SECOND, TARGET); /* its source was read */
+	ck_assert_uint_eq(waits_block(&waits, now + SECOND), 1000);
+	tell(SECOND, CLIENT, SAYING_END);
+	ck_assert(!waits_is_block(&waits));
+	ck_assert_uint_eq(waits_block(&waits, now + SECOND), 0);
+}
+END_TEST
+
 /* It lets some go on by its own clock, while the sink of the other flow follows. */
 START_TEST(limit_may_block_both_sides)
 {
@@ -468,8 +525,8 @@ START_TEST(block_ends_where_a_source_is_paused_anew)
 	speak(MS, TARGET);
 	window(400 * MS);
 	EXPECT_BLOCKER(DOWNLOAD);
-	window(500 * MS); /* as it was not ended for so long */
-	EXPECT_BLOCKER(UPLOAD);
+	window(500 * MS); /* as it was not ended for so long; but a limit acts on its own */
+	EXPECT_BLOCKER(_i == HOLD_HIGH ? UPLOAD : DOWNLOAD);
 }
 END_TEST
 
@@ -482,7 +539,7 @@ START_TEST(blocks_are_forgotten_once_both_flows_are_free)
 	hold_for(SECOND, DOWNLOAD, HOLD_NONE);
 	hold_for(SECOND, UPLOAD, HOLD_NONE);
 	EXPECT_BLOCKER(DOWNLOAD);
-	hold_for(SECOND, UPLOAD, HOLD_SINK);
+	hold_for(3 * SECOND, UPLOAD, HOLD_SINK);
 	EXPECT_BLOCKER(DOWNLOAD);
 	hold_for(SECOND, UPLOAD, HOLD_HIGH);
 	ck_assert(!window(0).blocked);
@@ -502,6 +559,9 @@ START_TEST(end_of_a_side_ends_no_block)
 	hold[_i] = HOLD_HIGH;
 	tell(0, (enum side)_i, SAYING_END);
 	hold_for(MS, (enum direction)_i, HOLD_NONE);
+	EXPECT_BLOCKER(DOWNLOAD);
+	hold_for(MS, (enum direction)_i, HOLD_HIGH); /* what is left of it */
+	speak(MS, (enum side)_i);
 	EXPECT_BLOCKER(DOWNLOAD);
 }
 END_TEST
@@ -777,6 +837,9 @@ static TCase *window_case(void)
 	tcase_add_test(tcase, source_that_has_ended_says_no_more);
 	tcase_add_test(tcase, sides_block_each_other_while_both_sources_are_paused);
 	tcase_add_test(tcase, flow_that_was_paused_first_and_stays_so_blocks_the_other);
+	tcase_add_test(tcase, flow_that_was_paused_all_along_blocks_nobody);
+	tcase_add_test(tcase, what_a_limit_pauses_often_is_no_habit);
+	tcase_add_test(tcase, how_long_the_sides_have_blocked_each_other);
 	tcase_add_test(tcase, limit_may_block_both_sides);
 	tcase_add_loop_test(tcase, block_ends_where_a_source_is_paused_anew, HOLD_HIGH, HOLD_RATE + 1);
 	tcase_add_test(tcase, blocks_are_forgotten_once_both_flows_are_free);
