@@ -69,6 +69,18 @@ def slow_readers_that_speak():
                         pair(side, f"{FLOOD} hear stop", ECHO), part=True)
 
 
+def unequal_followers():
+    """Whoever rests has sent more than was answered before, so what comes from it was paused all along; or less."""
+    for side in SIDES:
+        for name, heard, said, before in (("twenty times as much", 1000, 20000, 200000000),
+                                          ("a twentieth", 20000, 1000, 5000000)):
+            follows = f"say wait={heard} send={said} hear read={heard} after={said}"
+            for kind, hear, settle in (("slow", "read=20000 rest=100", 9.0), ("stopped", f"read={before} loop stop", 6.0)):
+                yield Situation(f"{kind} reader", f"{side}, of {name} as it has sent", (f"{side}/reading",),
+                                pair(side, f"{FLOOD} hear {hear}", follows), settle=settle,
+                                part=kind == "stopped" and said > heard)
+
+
 def stopped_readers():
     for side in SIDES:
         for name, hear in (("at once", "stop"), ("after 1M", "read=1000000 loop stop")):
@@ -268,7 +280,7 @@ def idle():
 
 
 CLASSES = (
-    slow_readers, slow_readers_of_messages, slow_readers_that_speak, stopped_readers, backlogs, trickles, bursts, turns,
+    slow_readers, slow_readers_of_messages, slow_readers_that_speak, unequal_followers, stopped_readers, backlogs, trickles, bursts, turns,
     silences, half_closed, connecting, waiting_for_the_client, rates, memory, memory_alone, full_speed, one_cpu, idle,
 )
 
