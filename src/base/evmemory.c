@@ -9,19 +9,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct pool *pool;
+static struct pool *chains, *records;
 
 static void *allocate(size_t size)
 {
-	void *unit = pool && size == pool->unit ? pool_get(pool) : NULL;
+	void *unit = NULL;
 
+	if (chains && size == chains->unit)
+		unit = pool_get(chains);
+	else if (records && size <= EVMEMORY_RECORD_SIZE)
+		unit = pool_get(records);
 	return unit ? unit : malloc(size);
+}
+
+static struct pool *owner_of(const void *memory)
+{
+	if (chains && pool_owns(chains, memory))
+		return chains;
+	return records && pool_owns(records, memory) ? records : NULL;
 }
 
 static void release(void *memory)
 {
-	if (pool && pool_owns(pool, memory))
-		pool_put(pool, memory);
+	struct pool *owner = owner_of(memory);
+
+	if (owner)
+		pool_put(owner, memory);
 	else
 		free(memory);
 }
@@ -29,20 +42,22 @@ static void release(void *memory)
 /* libevent resizes arrays, never the chains of a buffer. */
 static void *resize(void *memory, size_t size)
 {
+	struct pool *owner = owner_of(memory);
 	void *larger;
 
-	if (!pool || !pool_owns(pool, memory))
+	if (!owner)
 		return realloc(memory, size);
 	larger = malloc(size);
 	if (larger) {
-		memcpy(larger, memory, min_u64(size, pool->unit));
-		pool_put(pool, memory);
+		memcpy(larger, memory, min_u64(size, owner->unit));
+		pool_put(owner, memory);
 	}
 	return larger;
 }
 
-void evmemory_use(struct pool *chains)
+void evmemory_use(struct pool *of_chains, struct pool *of_records)
 {
-	pool = chains;
+	chains = of_chains;
+	records = of_records;
 	event_set_mem_functions(allocate, resize, release);
 }

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 /* Units that are given back at a time. Those that are next to each other cost one system call. */
 #define BATCH 256
@@ -176,7 +177,8 @@ static uint32_t units_for(const struct pool *pool, uint64_t bytes)
 /* Nothing may be read or written there yet. Huge pages would make a unit cost as much as hundreds of them. */
 static int reserve(struct pool *pool, uint32_t most)
 {
-	size_t bytes = most * pool->unit;
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t bytes = (most * pool->unit + page - 1) / page * page;
 
 	pool->range_size = bytes + pool->unit + most * sizeof(pool->next[0]);
 	pool->range =

@@ -41,10 +41,11 @@ struct pool {
 };
 
 /*
- * At least bytes of memory in units of unit bytes, a power of two and at least a page. A unit is aligned to
- * its size. Addresses for most bytes, at least as many, are reserved, or for as few as bytes if there are no
- * more; memory is used only as units are. Up to keep bytes of spare units are never given back. Returns 0 or
- * -errno. After an error the pool has no units.
+ * At least bytes of memory in units of unit bytes, a power of two. A unit is aligned to its size. Units that
+ * are smaller than a page cannot be given back, so the owner never looks at such a pool. Addresses for most
+ * bytes, at least as many, are reserved, or for as few as bytes if there are no more; memory is used only as
+ * units are. Up to keep bytes of spare units are never given back. Returns 0 or -errno. After an error the
+ * pool has no units.
  */
 int pool_init(struct pool *pool, size_t unit, uint64_t bytes, uint64_t most, size_t keep);
 /*

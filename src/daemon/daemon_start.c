@@ -34,7 +34,8 @@ bool daemon_init_limits(struct daemon *daemon)
 		log_warning("%s", text);
 	daemon_say_warnings(daemon->config);
 	budget_init(&daemon->budget, daemon->config->global.memory_max);
-	memory_reserve(&daemon->memory, daemon->config->global.memory_max, max, nofile / 2);
+	memory_reserve(&daemon->memory, daemon->config->global.memory_max, max, nofile / 2,
+	               daemon->worker_count);
 	slots_init(&daemon->slots, max);
 	slots_init(&daemon->pipes, estimate_max_pipes(nofile));
 	log_info("%s", estimate_describe(daemon->config, max, text, sizeof(text)));

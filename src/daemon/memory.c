@@ -22,6 +22,8 @@
 #define LOOK_MS 2000
 /* Free bytes of queues, and of pairs, that are kept. */
 #define KEEP_BYTES (256 * 1024)
+/* Descriptors that a base may watch besides those of pairs, or that are between these. */
+#define MORE_FDS 1024
 
 /* Sanitizers and the like know every object of malloc(3), and none of a pool. */
 #ifdef WITH_SANITIZERS
@@ -138,14 +140,24 @@ static uint64_t machine_memory(void)
 	return pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : 0;
 }
 
-void memory_reserve(struct memory *memory, uint64_t queue_bytes, uint64_t pairs, uint64_t most_pairs)
+static uint64_t record_bytes(const struct memory *memory, uint64_t pairs)
+{
+	return memory->bases * (2 * pairs + MORE_FDS) * EVMEMORY_RECORD_SIZE;
+}
+
+void memory_reserve(struct memory *memory, uint64_t queue_bytes, uint64_t pairs, uint64_t most_pairs,
+                    unsigned bases)
 {
 	bool few = addresses_are_few();
 
+	memory->bases = bases;
 	reserve(memory, &memory->queues, FLOW_CHAIN_SIZE, queue_bytes, few ? 0 : machine_memory());
 	reserve(memory, &memory->pairs, PAIR_UNIT_SIZE, pairs * PAIR_UNIT_SIZE,
 	        few ? 0 : most_pairs * PAIR_UNIT_SIZE);
-	evmemory_use(&memory->queues);
+	reserve(memory, &memory->records, EVMEMORY_RECORD_SIZE, record_bytes(memory, pairs),
+	        few ? 0 : record_bytes(memory, most_pairs));
+	memory->records.piled = NULL; /* they stay */
+	evmemory_use(&memory->queues, &memory->records);
 }
 
 static void extend(struct pool *pool, uint64_t bytes)
@@ -160,6 +172,7 @@ void memory_extend(struct memory *memory, uint64_t queue_bytes, uint64_t pairs)
 {
 	extend(&memory->queues, queue_bytes);
 	extend(&memory->pairs, pairs * PAIR_UNIT_SIZE);
+	extend(&memory->records, record_bytes(memory, pairs));
 }
 
 int memory_try(uint64_t bytes)
@@ -192,7 +205,8 @@ void memory_unwatch(struct memory *memory)
 
 void memory_deinit(struct memory *memory)
 {
-	evmemory_use(NULL);
+	evmemory_use(NULL, NULL);
 	pool_deinit(&memory->queues);
 	pool_deinit(&memory->pairs);
+	pool_deinit(&memory->records);
 }

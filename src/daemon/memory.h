@@ -15,6 +15,8 @@ struct event_base;
 
 struct memory {
 	struct pool queues, pairs;
+	struct pool records; /* libevent's, of descriptors; these stay */
+	unsigned bases;
 	/* private */
 	struct mailbox mailbox; /* for one message: there is much to give back */
 	struct message piled;
@@ -22,11 +24,12 @@ struct memory {
 };
 
 /*
- * Makes room for queue_bytes of queues and this many pairs. Addresses are reserved for more, so that there
- * can be more room later: for queues as large as the machine's memory, and for most_pairs. If that fails,
- * which is logged, memory comes from malloc(3). Call before there are threads.
+ * Makes room for queue_bytes of queues and this many pairs, watched by so many event bases. Addresses are
+ * reserved for more, so that there can be more room later: for queues as large as the machine's memory, and
+ * for most_pairs. If that fails, which is logged, memory comes from malloc(3). Call before there are threads.
  */
-void memory_reserve(struct memory *memory, uint64_t queue_bytes, uint64_t pairs, uint64_t most_pairs);
+void memory_reserve(struct memory *memory, uint64_t queue_bytes, uint64_t pairs, uint64_t most_pairs,
+                    unsigned bases);
 /*
  * Makes room for so many, if there was room for fewer, while threads use it. If there are no addresses for
  * them, which is logged, what is lacking comes from malloc(3). On the thread of memory_reserve.

@@ -107,6 +107,7 @@ UNIT_TESTS = \
 	tests/unit/net/test_proxy_send \
 	tests/unit/net/test_networks \
 	tests/unit/net/test_resolver \
+	tests/unit/base/test_evmemory \
 	tests/unit/base/test_pool \
 	tests/unit/base/test_rate \
 	tests/unit/base/test_slab \
@@ -161,6 +162,8 @@ tests_unit_daemon_test_names_state_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_daemon_test_names_state_LDADD = $(UNIT_LIBS)
 tests_unit_report_test_state_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_report_test_state_LDADD = $(UNIT_LIBS)
+tests_unit_base_test_evmemory_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_base_test_evmemory_LDADD = $(UNIT_LIBS)
 tests_unit_base_test_pool_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_base_test_pool_LDADD = $(UNIT_LIBS)
 tests_unit_base_test_slab_CPPFLAGS = $(UNIT_CPPFLAGS) $(CHECK_CFLAGS)

@@ -38,7 +38,7 @@ static void setup(void)
 {
 	capture_begin();
 	memory = (struct memory){.mailbox.fd = -1};
-	memory_reserve(&memory, LITTLE, 100, 1000);
+	memory_reserve(&memory, LITTLE, 100, 1000, 1);
 	budget_init(&budget, LITTLE);
 	base = evloop_new();
 	ck_assert_int_eq(memory_watch(&memory, base), 0);

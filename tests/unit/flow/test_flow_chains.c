@@ -23,7 +23,7 @@ static unsigned char data[3 * FLOW_CHAIN_SIZE];
 static void setup(void)
 {
 	ck_assert_int_eq(pool_init(&pool, FLOW_CHAIN_SIZE, 0, 0, 0), 0);
-	evmemory_use(&pool);
+	evmemory_use(&pool, NULL);
 	base = evloop_new();
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
 	buffer = flow_buffer_open(base, fds[0]);
@@ -35,7 +35,7 @@ static void teardown(void)
 	flow_buffer_close(buffer);
 	event_base_loop(base, EVLOOP_NONBLOCK);
 	event_base_free(base);
-	evmemory_use(NULL);
+	evmemory_use(NULL, NULL);
 	pool_deinit(&pool);
 	close(fds[0]);
 	close(fds[1]);
