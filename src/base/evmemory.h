@@ -18,4 +18,10 @@ struct pool;
  * may be in use when that changes. Call while there is only one thread. Pools must stay where they are.
  */
 void evmemory_use(struct pool *chains, struct pool *records);
+/*
+ * Gives back the free end of the heap that malloc(3) has for this thread, but a little. malloc_trim(3) does
+ * so for the main thread's only.
+ */
+void evmemory_tidy(void);
+
 #endif

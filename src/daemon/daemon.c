@@ -169,6 +169,14 @@ static int init_signals(struct daemon *daemon)
 	return 0;
 }
 
+static void tidy_workers(void *arg)
+{
+	struct daemon *daemon = arg;
+
+	if (daemon->workers)
+		daemon_order_all(daemon, WORKER_TIDY);
+}
+
 static int init_base(struct daemon *daemon)
 {
 	int error;
@@ -274,7 +282,7 @@ int daemon_run(struct config *config, const struct config_request *request, stru
 	                        .answers = {.fd = -1},
 	                        .gone = {.fd = -1},
 	                        .service = {.fd = -1},
-	                        .memory.mailbox.fd = -1};
+	                        .memory = {.mailbox.fd = -1, .rested = tidy_workers, .arg = &daemon}};
 	int error;
 
 	/*

@@ -53,6 +53,8 @@ static bool look(struct memory *memory)
 static void rest(struct memory *memory)
 {
 	malloc_trim(0);
+	if (memory->rested)
+		memory->rested(memory->arg);
 	pool_rest(&memory->queues);
 	pool_rest(&memory->pairs);
 }

@@ -17,6 +17,8 @@ struct memory {
 	struct pool queues, pairs;
 	struct pool records; /* libevent's, of descriptors; these stay */
 	unsigned bases;
+	void (*rested)(void *arg); /* a burst is over: each thread is to call evmemory_tidy. May be NULL */
+	void *arg;
 	/* private */
 	struct mailbox mailbox; /* for one message: there is much to give back */
 	struct message piled;

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/evloop.h"
+#include "base/evmemory.h"
 #include "base/thread.h"
 #include "worker/handover.h"
 
@@ -181,6 +182,9 @@ static void take_order(void *arg, struct message *message)
 		pair_set_hush(&worker->set, worker->context->hushed);
 		break;
 	case WORKER_ALIVE:
+		break;
+	case WORKER_TIDY:
+		evmemory_tidy();
 		break;
 	case WORKER_STOP:
 	case WORKER_ORDERS:

@@ -76,6 +76,7 @@ enum worker_order {
 	WORKER_SAVE,  /* save its part of the state as of parking, and wait there; answered by WORKER_SAVED */
 	WORKER_HUSH,  /* read no sources, as context->hushed says, or read them again */
 	WORKER_ALIVE, /* do nothing: that it is taken shows that the worker is not stuck */
+	WORKER_TIDY,  /* much memory was freed: the thread's allocator gives back the end of its heap */
 	WORKER_STOP,  /* end the thread; pairs that are left are reset */
 	WORKER_ORDERS,
 };

@@ -82,6 +82,29 @@ ended_pairs() {
 scenario "memory of ended pairs is given back" ended_pairs 1
 scenario "memory of ended pairs is given back by four workers" ended_pairs 4
 
+# Each client sends part of its header before the next one connects, so libevent's records of descriptors,
+# which stay, are made between the bytes of headers.
+headers_that_were() {
+	local idle_kib clients=() fd n
+	needs_plain_build
+	target -s -i echo
+	weir_relay -o workers="$1" -o accept_proxy=127.0.0.1 -o proxy_header_timeout=2m -o log_connections=off
+	needs_pairs 2000
+	ulimit -S -n 4000
+	idle_kib=$(weir_rss)
+	for ((n = 0; n < 2000; n++)); do
+		exec {fd}<>"/dev/tcp/${RELAY/:/\/}"
+		printf '\r\n\r\n\0\r\nQUIT\n\x20\0\x10\0%4000s' '' >&"$fd"
+		clients+=("$fd")
+	done
+	dump_until count 2000 pair state=waiting
+	expect_at_least "KiB of the headers" $((2000 * 4)) $(($(weir_rss) - idle_kib))
+	for fd in "${clients[@]}"; do exec {fd}>&-; done
+	wait_for "the memory of the headers to be back" weir_rss_at_most $((idle_kib + 1024 + $1 * 256))
+}
+STRANGERS=yes scenario "memory of headers is given back" headers_that_were 1
+STRANGERS=yes scenario "memory of headers is given back by four workers" headers_that_were 4
+
 # What is in pipes is not resident.
 queues_that_were() {
 	local idle_kib

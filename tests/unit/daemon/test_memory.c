@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <event2/buffer.h>
+#include <event2/event.h>
 #include <pthread.h>
 #include <sys/mman.h>
 
@@ -26,6 +27,7 @@
 static struct event_base *base;
 static struct memory memory;
 static struct budget budget;
+static unsigned rests;
 
 /* As a flow does it: claims first, and then queues no more than that is enough for. */
 struct queue {
@@ -34,10 +36,17 @@ struct queue {
 };
 static struct queue queues[THREADS][QUEUES];
 
+static void on_rest(void *arg)
+{
+	(void)arg;
+	rests++;
+}
+
 static void setup(void)
 {
 	capture_begin();
-	memory = (struct memory){.mailbox.fd = -1};
+	rests = 0;
+	memory = (struct memory){.mailbox.fd = -1, .rested = on_rest};
 	memory_reserve(&memory, LITTLE, 100, 1000, 1);
 	budget_init(&budget, LITTLE);
 	base = evloop_new();
@@ -170,6 +179,17 @@ START_TEST(lack_of_addresses_is_told)
 }
 END_TEST
 
+START_TEST(threads_are_told_of_a_rest)
+{
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	ck_assert_uint_eq(rests, 0);
+	memory_tidy(&memory);
+	LOOP_UNTIL(base, rests > 0);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	ck_assert_uint_eq(rests, 1);
+}
+END_TEST
+
 START_TEST(more_is_tried)
 {
 	ck_assert_int_eq(memory_try(0), 0);
@@ -187,6 +207,7 @@ int main(void)
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, law_holds_while_memory_max_changes);
 	tcase_add_test(tcase, lack_of_addresses_is_told);
+	tcase_add_test(tcase, threads_are_told_of_a_rest);
 	tcase_add_test(tcase, more_is_tried);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
