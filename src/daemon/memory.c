@@ -156,9 +156,9 @@ void memory_reserve(struct memory *memory, uint64_t queue_bytes, uint64_t pairs,
 	reserve(memory, &memory->queues, FLOW_CHAIN_SIZE, queue_bytes, few ? 0 : machine_memory());
 	reserve(memory, &memory->pairs, PAIR_UNIT_SIZE, pairs * PAIR_UNIT_SIZE,
 	        few ? 0 : most_pairs * PAIR_UNIT_SIZE);
-	reserve(memory, &memory->records, EVMEMORY_RECORD_SIZE, record_bytes(memory, pairs),
-	        few ? 0 : record_bytes(memory, most_pairs));
-	memory->records.piled = NULL; /* they stay */
+	if (pools) /* else they come from malloc(3), which does no harm but that it gives back less */
+		(void)pool_init(&memory->records, EVMEMORY_RECORD_SIZE, record_bytes(memory, pairs),
+		                few ? 0 : record_bytes(memory, most_pairs), 0);
 	evmemory_use(&memory->queues, &memory->records);
 }
 
@@ -174,7 +174,8 @@ void memory_extend(struct memory *memory, uint64_t queue_bytes, uint64_t pairs)
 {
 	extend(&memory->queues, queue_bytes);
 	extend(&memory->pairs, pairs * PAIR_UNIT_SIZE);
-	extend(&memory->records, record_bytes(memory, pairs));
+	if (pools)
+		(void)pool_extend(&memory->records, record_bytes(memory, pairs));
 }
 
 int memory_try(uint64_t bytes)
