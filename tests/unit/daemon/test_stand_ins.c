@@ -12,8 +12,8 @@
 
 static struct stand_ins *stand_ins;
 static struct relay *relay;
-static int target, client[4 * CLIENTS];
-static size_t client_count;
+static int target, client[4 * CLIENTS], served_by_target[4 * CLIENTS];
+static size_t client_count, served_count;
 
 /* The stand-ins look at the entrances of the relay. */
 static void look(void)
@@ -58,18 +58,22 @@ static void setup(void)
 	capture_begin();
 	target = loop_listen(&address);
 	ck_assert_int_eq(listen(target, 1024), 0);
+	loop_nonblocking(target);
 	workers_begin(WORKERS, NULL);
-	client_count = 0;
+	client_count = served_count = 0;
 }
 
+/* A client that was handed over to a worker that takes nothing any more is still the relay's. */
 static void teardown(void)
 {
 	workers_stop();
 	stand_ins_free(stand_ins);
-	relays_free(relay);
 	workers_end();
+	relays_free(relay);
 	for (size_t i = 0; i < client_count; i++)
 		close(client[i]);
+	for (size_t i = 0; i < served_count; i++)
+		close(served_by_target[i]);
 	close(target);
 	capture_end();
 }
@@ -80,11 +84,17 @@ static void come(unsigned count)
 		client[client_count++] = relays_connect(entrance_fd(relay->entrances.list[0], 0));
 }
 
-/* So many are connected to the target, and stay. */
+/*
+ * So many are connected to the target, and stay. Only the target can tell: a client that a worker has
+ * accepted, and is about to hand over, waits nowhere.
+ */
 static bool served(unsigned count)
 {
-	return slots_used(&slots) == count && !handover_waits(context.handover, 0) &&
-	       !handover_waits(context.handover, 1) && !handover_waits(context.handover, 2);
+	int fd;
+
+	while (served_count < 4 * CLIENTS && (fd = accept4(target, NULL, NULL, SOCK_CLOEXEC)) >= 0)
+		served_by_target[served_count++] = fd;
+	return served_count == count && slots_used(&slots) == count;
 }
 
 static unsigned stand_in(unsigned number)
