@@ -103,13 +103,13 @@ END_TEST
 START_TEST(pair_that_waits_for_its_portion_is_not_idle)
 {
 	struct pair *pair =
-	        begin_pair(TEXTS("relay_upload_rate=10", "idle_timeout=1m", "half_close_timeout=1m"));
+	        begin_pair(TEXTS("relay_upload_rate=10", "idle_timeout=30s", "half_close_timeout=30s"));
 
 	fill(client, &pair->client.from);
 	ck_assert_int_eq(pair->client.from.pause, PAUSE_RATE);
 	shutdown(server, SHUT_WR);
 	LOOP_UNTIL(base, pair->target.from.sink == SINK_ENDED);
-	be_quiet_since(pair, 120000);
+	be_quiet_since(pair, 60000);
 	fire_timer(pair);
 	ck_assert_uint_eq(set.count, 1);
 	ck_assert_uint_ge(timer_due(&pair->timer), clock_ms() + 1000);
@@ -123,14 +123,14 @@ END_TEST
 START_TEST(time_in_which_it_waited_is_no_idle_time)
 {
 	struct pair *pair =
-	        begin_pair(TEXTS("relay_upload_rate=10", "idle_timeout=1m", "half_close_timeout=1m"));
+	        begin_pair(TEXTS("relay_upload_rate=10", "idle_timeout=30s", "half_close_timeout=30s"));
 
 	fill(client, &pair->client.from);
 	set_limits(0, 0);
 	relay->standing->rates[UPLOAD].of_all = 0;
 	pair_set_limit_rates(&set);
 	LOOP_UNTIL(base, pair->client.from.pause != PAUSE_RATE);
-	be_quiet_since(pair, 120000);
+	be_quiet_since(pair, 60000);
 	fire_timer(pair);
 	ck_assert_uint_eq(set.count, 1);
 }
@@ -138,9 +138,9 @@ END_TEST
 
 START_TEST(pair_with_a_limit_and_nothing_to_say_is_idle)
 {
-	struct pair *pair = begin_pair(TEXTS("upload_rate=1M", "idle_timeout=1m"));
+	struct pair *pair = begin_pair(TEXTS("upload_rate=1M", "idle_timeout=30s"));
 
-	be_quiet_since(pair, 120000);
+	be_quiet_since(pair, 60000);
 	fire_timer(pair);
 	ck_assert_uint_eq(set.count, 0);
 	assert_over("idle_timeout");
