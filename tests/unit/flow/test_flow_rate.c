@@ -127,11 +127,23 @@ START_TEST(limit_is_kept)
 }
 END_TEST
 
+/*
+ * However late a portion comes, there is a pass for the timer and one for what the portion has led to. The
+ * timer may come early, and is set again then, by as much as the machine had stopped the pass that set it.
+ * Whoever sets it again and again has one each millisecond, and the least portion takes 25 of them.
+ */
 START_TEST(nothing_happens_while_it_waits)
 {
 	limit(1000, 0);
 	use_up();
-	ck_assert_uint_le(loop_passes_in(base, 300), 3 * 2 + 1);
+	for (int i = 0; i < 3; i++) {
+		uint64_t pauses = flow.pauses->count;
+		unsigned passes = 0;
+
+		for (; flow.pauses->count == pauses; passes++)
+			event_base_loop(base, EVLOOP_ONCE);
+		ck_assert_uint_le(passes, 10);
+	}
 }
 END_TEST
 
@@ -366,15 +378,12 @@ END_TEST
 /* Whoever is told looks, even if it would have waited for a minute. */
 START_TEST(other_limit_holds_at_once)
 {
-	uint64_t told;
-
 	limit(0, 1000);
 	atomic_store(&all.earned, (int64_t)(clock_ms() + 60000) * 1000000);
 	use_up();
-	told = clock_ms();
 	limit(0, 0);
+	ck_assert_uint_le(rates.armed, clock_ms() + 1); /* when timers fire next */
 	LOOP_UNTIL(base, flow.pause != PAUSE_RATE);
-	ck_assert_uint_le(clock_ms() - told, 2000);
 }
 END_TEST
 
