@@ -92,6 +92,16 @@ static uint64_t silent_since(const struct peer *peer, const struct tcp_state *tc
 }
 
 /*
+ * At the last look its TCP had nothing to answer, and whoever has looked later than it should, because the
+ * daemon was stopped or had no CPU, cannot tell since when it has.
+ */
+static void forgive_lateness(struct peer *peer, uint64_t interval, uint64_t now)
+{
+	if (peer->look_at == peer->owing_since + interval && now > peer->look_at)
+		peer->owing_since += now - peer->look_at;
+}
+
+/*
  * owing_since is too early by up to one interval: at the last look its TCP may have had nothing to answer. So
  * one interval is added, and no peer is given less than vanish_timeout.
  */
@@ -103,6 +113,7 @@ static void look(struct peer *peer, uint64_t now)
 
 	if (!pair_note_owing(peer, &tcp, now))
 		return;
+	forgive_lateness(peer, interval, now);
 	peer->look_at = now + interval;
 	peer->owing_since = tcp.tries == 0 ? now : silent_since(peer, &tcp, now);
 	if (tcp.tries >= TRIES_MIN &&

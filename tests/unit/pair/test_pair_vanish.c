@@ -191,6 +191,23 @@ START_TEST(silence_counts_from_the_last_look_that_found_none)
 }
 END_TEST
 
+/* Nobody has looked meanwhile, so it may have begun at the very end of it. */
+START_TEST(time_in_which_the_daemon_was_stopped_is_no_silence)
+{
+	static const struct tcp_state busy = LIE(10, 0, HOUR_MS);
+	uint64_t began;
+	int server;
+
+	begin_owing(&busy, &server);
+	LOOP_UNTIL(base, asked >= 2);
+	poll(NULL, 0, 2 * TIMEOUT_MS);
+	began = clock_ms();
+	lie = &never;
+	assert_over("vanished");
+	ck_assert_uint_ge(clock_ms() - began, TIMEOUT_MS);
+}
+END_TEST
+
 /* _i: which. Each is what a living peer may look like for a moment. */
 START_TEST(sign_of_life_spares_a_peer)
 {
@@ -290,6 +307,7 @@ int main(void)
 	tcase_add_loop_test(tcase, resting_reader_lives_behind_a_shut_window, 0, 2);
 	tcase_add_test(tcase, peer_that_leaves_it_unanswered_has_vanished);
 	tcase_add_test(tcase, silence_counts_from_the_last_look_that_found_none);
+	tcase_add_test(tcase, time_in_which_the_daemon_was_stopped_is_no_silence);
 	tcase_add_loop_test(tcase, sign_of_life_spares_a_peer, 0, 4);
 	tcase_add_test(tcase, what_came_from_a_vanished_peer_is_delivered);
 	tcase_add_loop_test(tcase, pair_that_is_ending_waits_no_longer_for_a_vanished_peer, 0, 2);
