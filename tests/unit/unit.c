@@ -4,8 +4,12 @@
 
 #include <errno.h>
 #include <ftw.h>
+#include <poll.h>
 #include <signal.h>
+#include <stddef.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -64,16 +68,36 @@ static void pass_on_signals(void)
 		signal(signals[i], pass_on);
 }
 
+/*
+ * Some tests listen by names that all programs on the machine share, such as unix:@weir-test-relay. Each name
+ * is used by one test program, so whoever runs the same program too, such as another build's tests, waits
+ * until this run is over. Returns what holds the turn.
+ */
+static int take_turn(void)
+{
+	struct sockaddr_un name = {.sun_family = AF_UNIX};
+	int length = snprintf(name.sun_path + 1, sizeof(name.sun_path) - 1, "weir-unit-%s",
+	                      program_invocation_short_name);
+	int turn = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	length += (int)offsetof(struct sockaddr_un, sun_path) + 1;
+	while (turn >= 0 && bind(turn, (struct sockaddr *)&name, (socklen_t)length) < 0 &&
+	       errno == EADDRINUSE)
+		poll(NULL, 0, 50);
+	return turn;
+}
+
 /* The parent does nothing but wait and remove, so it does not have to look for leaks. */
 int unit_run(Suite *suite)
 {
-	int status = EXIT_FAILURE;
+	int status = EXIT_FAILURE, turn = take_turn();
 
 	/* Some tests become another user for a while. */
 	if (!mkdtemp(unit_folder) || chmod(unit_folder, 0711) < 0)
 		abort();
 	tests = fork();
 	if (tests == 0) {
+		close(turn);   /* tests count descriptors */
 		setpgid(0, 0); /* Check may signal its whole group */
 		return run(suite);
 	}
