@@ -124,7 +124,7 @@ transfers() {
 	far_target -n 8 deadline 60 duplex $SIZE $SIZE expect-fin fin
 	far_relay -o client_sndbuf=64K -o target_sndbuf=64K -o high_watermark=64K -o low_watermark=16K
 	client -n 8 deadline 60 duplex $SIZE $SIZE fin expect-fin
-	wait_for "the end of 8 pairs" ended_pairs 8
+	PATIENCE_S=60 wait_for "the end of 8 pairs" ended_pairs 8 # as long as the peers have patience
 	peers_end
 	wait_for "pairs that ended well" log_counts 8 'reason=eof'
 }
