@@ -300,9 +300,11 @@ START_TEST(shortage_that_lasts_is_told)
 	ck_assert_uint_eq(captured("relay command-line: connecting has to wait: Too many open files"), 1);
 	ck_assert_uint_eq(captured("no target could be connected"), 0); /* which would blame the target */
 	ck_assert_uint_ge(relay->standing->tallies[0].counters.shortages, 1);
-	join();
-	meet(target);
-	LOOP_UNTIL(base, captured("relay command-line: connecting goes on") == 1);
+	while (captured("relay command-line: connecting goes on") == 0) {
+		if (set.count == 0) /* it may also time out where the machine is slow */
+			join();
+		event_base_loop(base, EVLOOP_NONBLOCK);
+	}
 }
 END_TEST
 

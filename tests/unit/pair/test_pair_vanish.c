@@ -154,8 +154,8 @@ START_TEST(resting_reader_lives_behind_a_shut_window)
 	pair = only_pair();
 	fill(_i ? server : client, _i ? &pair->target.from : &pair->client.from);
 	run_for(10 * TIMEOUT_MS);
+	LOOP_UNTIL(base, asked >= 10); /* by now, unless others had the CPU all the time */
 	ck_assert_uint_eq(set.count, 1);
-	ck_assert_uint_ge(asked, 10);
 	ck_assert_uint_lt(unanswered_ms(_i ? &pair->client : &pair->target), TIMEOUT_MS);
 }
 END_TEST
@@ -166,7 +166,7 @@ START_TEST(peer_that_leaves_it_unanswered_has_vanished)
 	int client, server;
 
 	client = begin_owing(&never, &server);
-	LOOP_UNTIL(base, unanswered_ms(&only_pair()->target) >= TIMEOUT_MS / 2);
+	LOOP_UNTIL(base, set.count == 0 || unanswered_ms(&only_pair()->target) >= TIMEOUT_MS / 2);
 	assert_over("vanished");
 	ck_assert_uint_ge(clock_ms() - began, TIMEOUT_MS);
 	ck_assert_uint_eq(captured("ended_first=target"), 1);
