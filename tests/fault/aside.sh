@@ -20,7 +20,13 @@ beside "no pipe: EMFILE" without pipe2 EMFILE
 beside "no large pipe: EPERM" without fcntl EPERM
 beside "no epoll: EMFILE" without epoll_create EMFILE
 beside "no thread for the log: EAGAIN" without pthread_create EAGAIN 0
-beside "processors that cannot be counted: EINVAL" without sched_getaffinity EINVAL
+
+processors() {
+	[[ ${WEIR_ARGS:-} != *workers=* ]] || skip "nobody counts processors where workers are set"
+	without sched_getaffinity EINVAL
+}
+beside "processors that cannot be counted: EINVAL" processors
+
 if full; then
 	beside "no pipe: ENFILE" without pipe2 ENFILE
 	beside "no pipe: ENOMEM" without pipe2 ENOMEM
