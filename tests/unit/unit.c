@@ -1,5 +1,6 @@
 #include "build_config.h"
 
+#include "loop.h"
 #include "unit.h"
 
 #include <errno.h>
@@ -13,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+uint64_t loop_lost_ms;
 char unit_folder[] = "/tmp/weir-unit-XXXXXX";
 
 /*

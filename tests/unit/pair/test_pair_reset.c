@@ -227,9 +227,9 @@ START_TEST(paused_client_that_resets_is_noticed)
 	int server;
 
 	pair = reset_while_paused(&server);
-	began = clock_ms();
+	began = loop_clock_ms();
 	LOOP_UNTIL(base, pair_peer_failed(&pair->client));
-	ck_assert_uint_le(clock_ms() - began, NOTICED_MS);
+	ck_assert_uint_le(loop_clock_ms() - began, NOTICED_MS);
 	ck_assert_int_eq(drain(server, &received), LOOP_RST);
 	ck_assert_uint_ge(received, 64 * 1024);
 	assert_over("client_reset");
@@ -245,10 +245,10 @@ START_TEST(paused_target_that_resets_is_noticed)
 
 	pair = open_with_short_queues(&client, &server);
 	fill(server, &pair->target.from);
-	began = clock_ms();
+	began = loop_clock_ms();
 	reset(server);
 	LOOP_UNTIL(base, pair_peer_failed(&pair->target));
-	ck_assert_uint_le(clock_ms() - began, NOTICED_MS);
+	ck_assert_uint_le(loop_clock_ms() - began, NOTICED_MS);
 	ck_assert_int_eq(drain(client, &received), LOOP_RST);
 	ck_assert_uint_ge(received, 64 * 1024);
 	assert_over("target_reset");
@@ -270,10 +270,10 @@ START_TEST(half_closed_client_that_resets_is_noticed)
 	shutdown(client, SHUT_WR);
 	assert_ends(server, LOOP_FIN, 0);
 	run_for(_i ? 1000 : 0);
-	began = clock_ms();
+	began = loop_clock_ms();
 	reset(client);
 	assert_over("client_reset");
-	ck_assert_uint_le(clock_ms() - began, NOTICED_MS);
+	ck_assert_uint_le(loop_clock_ms() - began, NOTICED_MS);
 }
 END_TEST
 
@@ -290,10 +290,10 @@ START_TEST(paused_peer_fails_while_the_other_rests)
 	fill(server, &pair->target.from);
 	from = _i ? &pair->target.from : &pair->client.from;
 	taken = from->bytes + from->queued;
-	began = clock_ms();
+	began = loop_clock_ms();
 	reset(_i ? server : client);
 	LOOP_UNTIL(base, pair->phase == PHASE_FAILING);
-	ck_assert_uint_le(clock_ms() - began, NOTICED_MS);
+	ck_assert_uint_le(loop_clock_ms() - began, NOTICED_MS);
 	ck_assert_int_eq(drain(_i ? client : server, &received), LOOP_RST);
 	ck_assert_uint_ge(received, taken);
 	assert_over(_i ? "target_reset" : "client_reset");
