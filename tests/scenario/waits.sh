@@ -18,11 +18,14 @@ waited() {
 	expect_at_least "ms of the relay for the $side" "$least" "$(value "waited_${side}_ms" relay)"
 }
 
+# They rest from when weir has to wait for them: the other side may be late to send.
 resting_reader() {
 	watch_lateness
 	target send 32M fin expect-fin
 	weir_relay -o high_watermark=64K -o client_sndbuf=64K "$@"
-	client rcvbuf 64K expect-open 1000 recv 32M expect-fin fin
+	client rcvbuf 64K await full expect-open 1000 recv 32M expect-fin fin
+	dump_until has flow direction=download reading=paused
+	touch full
 	waited client 950 slow=client why=reading reason=eof
 }
 beside "a client that reads nothing for a second" resting_reader -o splice=off
@@ -30,9 +33,11 @@ beside "a client that reads nothing for a second, splice" resting_reader
 
 resting_sink() {
 	watch_lateness
-	target rcvbuf 64K expect-open 1000 recv 32M expect-fin fin
+	target rcvbuf 64K await full expect-open 1000 recv 32M expect-fin fin
 	weir_relay -o high_watermark=64K -o target_sndbuf=64K
 	client send 32M fin expect-fin
+	dump_until has flow direction=upload reading=paused
+	touch full
 	waited target 950 slow=target why=reading reason=eof
 }
 beside "a target that reads nothing for a second" resting_sink
@@ -77,7 +82,9 @@ silent_client() {
 	watch_lateness
 	target recv 1K fin expect-fin
 	weir_relay -o connect_on=data
-	client expect-open 700 send 1K expect-fin fin
+	client await seen expect-open 700 send 1K expect-fin fin
+	dump_until has pair state=waiting
+	touch seen
 	waited client 690 slow=client why=thinking reason=eof
 }
 beside "a client that is awaited before a target is" silent_client
@@ -97,13 +104,14 @@ beside "a target that does not answer at all" silent_target
 # Nobody waits for what nobody owes.
 idle() {
 	local line
+	watch_lateness
 	target recv 1K send 1K expect-rst
 	weir_relay -o idle_timeout=2s
 	client send 1K recv 1K expect-rst
 	wait_closed reason=idle_timeout
 	line=$(closed_line reason=idle_timeout)
-	expect_at_most "ms for the client" 900 "$(sed 's/.* waited_client_ms=\([0-9]*\) .*/\1/' <<<"$line")"
-	expect_at_most "ms for the target" 900 "$(sed 's/.* waited_target_ms=\([0-9]*\) .*/\1/' <<<"$line")"
+	expect_at_most "ms for the client" $((900 + $(lateness))) "$(sed 's/.* waited_client_ms=\([0-9]*\) .*/\1/' <<<"$line")"
+	expect_at_most "ms for the target" $((900 + $(lateness))) "$(sed 's/.* waited_target_ms=\([0-9]*\) .*/\1/' <<<"$line")"
 }
 beside "a pair that has nothing to say" idle
 
