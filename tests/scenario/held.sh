@@ -28,6 +28,7 @@ restart() {
 	watch_lateness
 	began=$(now_ms)
 	visitors_as some -n 100 -r 100
+	dump_until has pair state=connecting
 	sleep 1.5
 	order serve one
 	began=$(($(now_ms) - began)) # so long it was away
