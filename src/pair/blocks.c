@@ -57,12 +57,17 @@ void blocks_note_pause(struct blocks *blocks, enum direction direction, uint64_t
 	keep_usual(blocks, direction, quarters(usual));
 	if (is_block)
 		blocks->likely = bit(likely(blocks, direction)) & 3U;
-	blocks->running = 0;
+	blocks->running = blocks->taker = 0;
 }
 
 void blocks_note_taker(struct blocks *blocks, enum direction direction)
 {
-	blocks->likely = bit(direction) & 3U;
+	blocks->taker = bit(direction) & 3U;
+}
+
+void blocks_note_no_taker(struct blocks *blocks)
+{
+	blocks->taker = 0;
 }
 
 void blocks_pass(struct blocks *blocks, uint64_t time)
@@ -87,8 +92,9 @@ bool blocks_are_known(const struct blocks *blocks)
 enum direction blocks_blocker(const struct blocks *blocks)
 {
 	unsigned ended = (unsigned)abs(blocks->ended);
+	unsigned likely = blocks->taker ? blocks->taker : blocks->likely;
 
 	if (ended > 0 && ended >= blocks->running)
 		return blocks->ended > 0 ? UPLOAD : DOWNLOAD;
-	return blocks->likely & bit(DOWNLOAD) ? DOWNLOAD : UPLOAD;
+	return likely & bit(DOWNLOAD) ? DOWNLOAD : UPLOAD;
 }

@@ -27,8 +27,9 @@
 struct blocks {
 	/* private */
 	int32_t ended : 20;     /* blocks that the upload's sink has ended, less the other one's */
-	uint32_t running : 20;  /* the one that runs */
+	uint32_t running : 18;  /* the one that runs */
 	uint32_t likely : 2;    /* a bit for the flow whose sink it is likely to be */
+	uint32_t taker : 2;     /* the same, of a sink that takes some all the same */
 	uint32_t usual : 4;     /* of each flow: for how much of the time it was paused before */
 	uint32_t were_free : 1; /* both flows, at some time after the last block */
 } __attribute__((packed));
@@ -41,6 +42,8 @@ void blocks_note_pause(struct blocks *blocks, enum direction direction, uint64_t
 void blocks_pass(struct blocks *blocks, uint64_t time);
 /* Its sink takes some on its own, while both sources are paused. */
 void blocks_note_taker(struct blocks *blocks, enum direction direction);
+/* For long now, none has. */
+void blocks_note_no_taker(struct blocks *blocks);
 /* Its sink has taken some, so both sources are paused no more. */
 void blocks_end(struct blocks *blocks, enum direction direction);
 /* The sides block each other, or have since both flows were free. */

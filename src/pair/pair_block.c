@@ -3,8 +3,9 @@
  * give them, for seconds or minutes. So the pair's timer looks, soon and then ever more rarely.
  *
  * A side that takes bytes although nothing comes from it acts on its own. One that follows takes some as well
- * while there is room for what it sends, and what it has said shows that. TCP acknowledges what fills the
- * peer's buffer, whether or not its program reads; only its reading moves the end of its window.
+ * while there is room for what it sends, and what it has said shows that; unless its own kernel has that room
+ * and nobody sees it. Then it soon takes no more. TCP acknowledges what fills the peer's buffer, whether or
+ * not its program reads; only its reading moves the end of its window.
  */
 #include "build_config.h"
 
@@ -15,11 +16,6 @@
 
 /* Milliseconds from the begin of a block to the first look: sides that run at full speed end most earlier. */
 #define FIRST_LOOK 200
-
-static uint64_t block_of(const struct pair *pair, uint64_t now_us)
-{
-	return pair->phase == PHASE_OPEN ? waits_block(&pair->waits, now_us) : 0;
-}
 
 static uint32_t age(const struct block_look *look, uint64_t now)
 {
@@ -63,10 +59,12 @@ static bool acts_on_its_own(const struct block_look *then, enum side side, const
 /* Whether the sides have blocked each other ever since the look. */
 static bool is_of_this_block(const struct pair *pair, uint64_t now_us)
 {
-	return pair->block.looked && block_of(pair, now_us) >= age(&pair->block, clock_ms_of(now_us));
+	return pair->phase == PHASE_OPEN && waits_is_block(&pair->waits) && pair->block.looked &&
+	       waits_block(&pair->waits, now_us) >= age(&pair->block, clock_ms_of(now_us));
 }
 
-void pair_block_note(struct pair *pair, const struct tcp_state tcp[SIDES], uint64_t now_us)
+/* is_look: since the last look, the block has lasted for as long again. Who acts on its own has gone on. */
+static void note(struct pair *pair, const struct tcp_state tcp[SIDES], uint64_t now_us, bool is_look)
 {
 	bool client, target;
 
@@ -76,6 +74,13 @@ void pair_block_note(struct pair *pair, const struct tcp_state tcp[SIDES], uint6
 	target = acts_on_its_own(&pair->block, SIDE_TARGET, &tcp[SIDE_TARGET]);
 	if (client != target)
 		waits_note_taker(&pair->waits, client ? DOWNLOAD : UPLOAD);
+	else if (is_look && !client)
+		waits_note_no_taker(&pair->waits);
+}
+
+void pair_block_note(struct pair *pair, const struct tcp_state tcp[SIDES], uint64_t now_us)
+{
+	note(pair, tcp, now_us, false);
 }
 
 static void keep(struct block_look *look, const struct tcp_state tcp[SIDES], uint64_t block, uint64_t now)
@@ -100,6 +105,6 @@ void pair_block_look(struct pair *pair)
 		return;
 	tcp[SIDE_CLIENT] = pair_tcp_state(&pair->client);
 	tcp[SIDE_TARGET] = pair_tcp_state(&pair->target);
-	pair_block_note(pair, tcp, now_us);
-	keep(&pair->block, tcp, block_of(pair, now_us), now);
+	note(pair, tcp, now_us, true);
+	keep(&pair->block, tcp, waits_block(&pair->waits, now_us), now);
 }

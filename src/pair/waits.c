@@ -347,6 +347,11 @@ void waits_note_taker(struct waits *waits, enum direction direction)
 	blocks_note_taker(&waits->blocks, direction);
 }
 
+void waits_note_no_taker(struct waits *waits)
+{
+	blocks_note_no_taker(&waits->blocks);
+}
+
 static void fill_window(const struct waits *waits, struct wait_window *window)
 {
 	window->length = waits->length * (uint64_t)TICK;

@@ -134,8 +134,9 @@ bool waits_hear(struct waits *waits, uint64_t now, enum side side, bool more);
 bool waits_is_block(const struct waits *waits);
 /* If they do: for how many milliseconds neither source was read. Else 0. */
 uint64_t waits_block(const struct waits *waits, uint64_t now);
-/* While they do, this flow's sink takes some all the same. */
+/* While they do, this flow's sink takes some all the same; or for long now, none has. */
 void waits_note_taker(struct waits *waits, enum direction direction);
+void waits_note_no_taker(struct waits *waits);
 struct wait_window waits_window(const struct waits *waits, uint64_t now);
 /*
  * closing: the silence that still runs is charged to the side that is due, unless both could speak and it is

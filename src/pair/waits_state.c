@@ -13,7 +13,7 @@ struct saved_waits {
 	uint16_t longest_gap[SIDES], longest_before[SIDES];
 	int ended_blocks;
 	uint8_t hold[DIRECTIONS];
-	uint8_t spoke_last, more, ended, likely, usual, were_free;
+	uint8_t spoke_last, more, ended, likely, taker, usual, were_free;
 };
 
 /* A new field has to be saved here. */
@@ -39,6 +39,7 @@ static const struct state_field waits_fields[] = {
         STATE_FIELD(struct saved_waits, ended_blocks, STATE_INT),
         STATE_FIELD(struct saved_waits, block, STATE_U32),
         STATE_NAMED("paused_first", struct saved_waits, likely, STATE_U8),
+        STATE_FIELD(struct saved_waits, taker, STATE_U8),
         STATE_FIELD(struct saved_waits, usual, STATE_U8),
         STATE_FIELD(struct saved_waits, were_free, STATE_U8),
         STATE_FIELDS_END,
@@ -56,6 +57,7 @@ void waits_save(const struct waits *waits, struct state_writer *writer)
 	        .ended_blocks = waits->blocks.ended,
 	        .block = waits->blocks.running,
 	        .likely = waits->blocks.likely,
+	        .taker = waits->blocks.taker,
 	        .usual = waits->blocks.usual,
 	        .were_free = waits->blocks.were_free,
 	};
@@ -82,8 +84,8 @@ static bool is_possible(const struct saved_waits *state)
 	const unsigned both = (1U << SIDES) - 1;
 
 	return state->hold[UPLOAD] < HOLDS && state->hold[DOWNLOAD] < HOLDS && state->spoke_last <= both &&
-	       state->more <= both && state->ended <= both && state->likely <= both && state->usual <= 15 &&
-	       state->were_free <= 1 && state->block <= BLOCK_MAX &&
+	       state->more <= both && state->ended <= both && state->likely <= both && state->taker <= both &&
+	       state->usual <= 15 && state->were_free <= 1 && state->block <= BLOCK_MAX &&
 	       state->ended_blocks <= 2 * (int)BLOCK_MAX && state->ended_blocks >= -2 * (int)BLOCK_MAX;
 }
 
@@ -97,6 +99,7 @@ static void take(struct waits *waits, const struct saved_waits *state)
 	waits->blocks.ended = state->ended_blocks;
 	waits->blocks.running = state->block & BLOCK_MAX;
 	waits->blocks.likely = state->likely & 3U;
+	waits->blocks.taker = state->taker & 3U;
 	waits->blocks.usual = state->usual & 15U;
 	waits->blocks.were_free = state->were_free & 1U;
 	memcpy(waits->held, state->held, sizeof(waits->held));

@@ -94,6 +94,12 @@ START_TEST(sink_that_is_seen_to_take_some_is_the_cause_until_a_block_ends)
 	blocks_note_taker(&blocks, DOWNLOAD);
 	assert_blocker(DOWNLOAD);
 	blocks_note_taker(&blocks, UPLOAD);
+	blocks_note_no_taker(&blocks);
+	assert_blocker(DOWNLOAD);
+	blocks_note_taker(&blocks, UPLOAD);
+	blocks_note_pause(&blocks, UPLOAD, 0, true); /* who takes some in the next block is not known yet */
+	assert_blocker(DOWNLOAD);
+	blocks_note_taker(&blocks, UPLOAD);
 	end_after(1, DOWNLOAD);
 	assert_blocker(DOWNLOAD);
 }

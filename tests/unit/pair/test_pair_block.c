@@ -94,6 +94,10 @@ START_TEST(looks_come_ever_more_rarely)
 	ck_assert_uint_le(pair_block_next(pair), clock_ms() + 60000 + (clock_ms() - now));
 	look();
 	ck_assert_uint_eq(asked, 4);
+	block_since(5); /* anew since it was planned: sides that do so often are not looked at each time */
+	pair_block_next(pair);
+	look();
+	ck_assert_uint_ge(pair_block_next(pair), now + 200);
 	note(HOLD_HIGH, HOLD_NONE, clock_us());
 	ck_assert(pair_block_next(pair) == PAIR_NEVER);
 	note(HOLD_HIGH, HOLD_HIGH, clock_us());
@@ -131,8 +135,24 @@ START_TEST(side_that_takes_some_and_says_nothing_acts_on_its_own)
 	look();
 	ck_assert_int_eq(blocker(), (enum direction)_i);
 	tcp[_i].room++;
-	pair_block_note(pair, tcp, clock_us()); /* a dump */
+	pair_verdict(pair, (struct cpu_use){0, 0}); /* a survey */
 	ck_assert_int_eq(blocker(), direction_opposite((enum direction)_i));
+}
+END_TEST
+
+/* It had room for what it said, in its own kernel: now that this is full, it takes no more. */
+START_TEST(side_that_does_not_go_on_has_followed)
+{
+	block_since(1000);
+	pair_block_next(pair);
+	look();
+	tcp[SIDE_CLIENT].acknowledged++;
+	look();
+	ck_assert_int_eq(blocker(), DOWNLOAD);
+	pair_block_note(pair, tcp, clock_us()); /* a dump soon after tells nothing */
+	ck_assert_int_eq(blocker(), DOWNLOAD);
+	look();
+	ck_assert_int_eq(blocker(), UPLOAD);
 }
 END_TEST
 
@@ -162,6 +182,12 @@ START_TEST(if_both_take_some_it_is_not_known_whose_sake_that_was_for)
 	tcp[SIDE_TARGET].acknowledged++;
 	look();
 	ck_assert_int_eq(blocker(), UPLOAD);
+	tcp[SIDE_CLIENT].acknowledged++;
+	look();
+	tcp[SIDE_CLIENT].acknowledged++;
+	tcp[SIDE_TARGET].acknowledged++;
+	look();
+	ck_assert_int_eq(blocker(), DOWNLOAD);
 }
 END_TEST
 
@@ -174,10 +200,41 @@ START_TEST(what_the_kernel_does_not_tell_tells_nothing)
 	block_since(1000);
 	pair_block_next(pair);
 	look();
-	tcp[SIDE_CLIENT].acknowledged++;
+	tcp[SIDE_CLIENT].acknowledged += 10;
 	*of_client[_i] = TCP_UNKNOWN;
 	look();
 	ck_assert_int_eq(blocker(), UPLOAD);
+}
+END_TEST
+
+/* The search for a target had other fields there. */
+START_TEST(pair_begins_without_a_look)
+{
+	memset(&pair->block, 0xff, sizeof(pair->block));
+	pair_waits_begin(pair);
+	ck_assert_uint_eq(pair->block.wait, 0);
+	ck_assert(!pair->block.looked);
+}
+END_TEST
+
+/* The first look is only planned; one side has failed; or one has taken some. Then nothing is known. */
+START_TEST(before_the_first_look_and_after_the_last_nothing_is_known)
+{
+	tcp[SIDE_CLIENT].received = 0;
+	block_since(1000);
+	pair_block_next(pair);
+	pair_block_note(pair, tcp, clock_us());
+	ck_assert_int_eq(blocker(), UPLOAD);
+	look();
+	tcp[SIDE_CLIENT].acknowledged++;
+	pair->phase = PHASE_FAILING;
+	pair_block_note(pair, tcp, clock_us());
+	ck_assert_int_eq(blocker(), UPLOAD);
+	pair->phase = PHASE_OPEN;
+	note(HOLD_HIGH, HOLD_SINK, clock_us());
+	pair->block.at = (uint32_t)clock_ms();
+	pair_block_note(pair, tcp, clock_us());
+	ck_assert_int_eq(pair->waits.blocks.taker, 0);
 }
 END_TEST
 
@@ -209,9 +266,12 @@ int main(void)
 	tcase_add_test(tcase, looks_come_ever_more_rarely);
 	tcase_add_test(tcase, timer_looks);
 	tcase_add_loop_test(tcase, side_that_takes_some_and_says_nothing_acts_on_its_own, 0, SIDES);
+	tcase_add_test(tcase, side_that_does_not_go_on_has_followed);
 	tcase_add_test(tcase, what_only_fills_its_buffer_was_not_taken);
 	tcase_add_test(tcase, if_both_take_some_it_is_not_known_whose_sake_that_was_for);
 	tcase_add_loop_test(tcase, what_the_kernel_does_not_tell_tells_nothing, 0, 3);
+	tcase_add_test(tcase, pair_begins_without_a_look);
+	tcase_add_test(tcase, before_the_first_look_and_after_the_last_nothing_is_known);
 	tcase_add_test(tcase, look_at_an_earlier_block_tells_nothing);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);

@@ -79,7 +79,7 @@ static void scribble_waits(struct waits *waits)
 	waits->hold[UPLOAD] = HOLD_RATE;
 	waits->hold[DOWNLOAD] = HOLD_SINK;
 	waits->spoke_last = waits->more = waits->ended = 3;
-	waits->blocks.likely = 3;
+	waits->blocks.likely = waits->blocks.taker = 3;
 	waits->blocks.usual = 15;
 	waits->blocks.were_free = true;
 	waits->blocks.ended = -2 * (int)BLOCK_MAX;

@@ -537,6 +537,8 @@ START_TEST(blocks_are_forgotten_once_both_flows_are_free)
 	hold_for(0, DOWNLOAD, HOLD_HIGH);
 	hold_for(0, UPLOAD, HOLD_HIGH);
 	hold_for(SECOND, DOWNLOAD, HOLD_NONE);
+	speak(MS, CLIENT); /* and the upload's source is paused anew: that one was not free */
+	EXPECT_BLOCKER(DOWNLOAD);
 	hold_for(SECOND, UPLOAD, HOLD_NONE);
 	EXPECT_BLOCKER(DOWNLOAD);
 	hold_for(3 * SECOND, UPLOAD, HOLD_SINK);
