@@ -84,6 +84,12 @@ void blocks_end(struct blocks *blocks, enum direction direction)
 	blocks->running = 0;
 }
 
+void blocks_forget_ended(struct blocks *blocks, enum direction direction)
+{
+	if (blocks->ended != 0 && (blocks->ended > 0) == (direction == UPLOAD))
+		blocks->ended = 0;
+}
+
 bool blocks_are_known(const struct blocks *blocks)
 {
 	return blocks->likely != 0;

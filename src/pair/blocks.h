@@ -46,6 +46,8 @@ void blocks_note_taker(struct blocks *blocks, enum direction direction);
 void blocks_note_no_taker(struct blocks *blocks);
 /* Its sink has taken some, so both sources are paused no more. */
 void blocks_end(struct blocks *blocks, enum direction direction);
+/* What this flow has ended before was not its sink's doing. */
+void blocks_forget_ended(struct blocks *blocks, enum direction direction);
 /* The sides block each other, or have since both flows were free. */
 bool blocks_are_known(const struct blocks *blocks);
 /* If so, it is this flow's sink that holds up both. */

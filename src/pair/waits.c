@@ -244,6 +244,14 @@ static uint64_t usual_pause(const struct waits *waits, enum direction direction,
 	               : 0;
 }
 
+/* Where a limit has paused it lately, but its sink does from now on. */
+static bool is_limit_over(const struct waits *waits, enum direction direction, enum hold hold)
+{
+	const uint16_t *held = waits->held[direction];
+
+	return hold == HOLD_HIGH && held[HOLD_RATE - 1] > held[HOLD_HIGH - 1];
+}
+
 static void note_block(struct waits *waits, enum direction direction, enum hold hold)
 {
 	enum hold other = waits->hold[direction_opposite(direction)];
@@ -252,6 +260,8 @@ static void note_block(struct waits *waits, enum direction direction, enum hold 
 		blocks_note_free(&waits->blocks);
 	if (is_block(waits->hold))
 		blocks_end(&waits->blocks, direction);
+	if (is_limit_over(waits, direction, hold))
+		blocks_forget_ended(&waits->blocks, direction);
 	if (is_pause(hold))
 		blocks_note_pause(&waits->blocks, direction, usual_pause(waits, direction, hold),
 		                  is_pause(other));

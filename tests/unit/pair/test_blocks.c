@@ -123,6 +123,21 @@ START_TEST(sink_that_ends_blocks_is_their_cause)
 }
 END_TEST
 
+/* _i: whose blocks. It may have been a limit that has ended them. */
+START_TEST(what_a_flow_has_ended_may_be_forgotten)
+{
+	enum direction direction = (enum direction)_i;
+
+	begin();
+	end_after(SECOND, direction);
+	blocks_forget_ended(&blocks, direction_opposite(direction));
+	assert_blocker(direction);
+	blocks_forget_ended(&blocks, direction);
+	blocks_note_taker(&blocks, direction_opposite(direction));
+	assert_blocker(direction_opposite(direction));
+}
+END_TEST
+
 START_TEST(short_blocks_at_first_do_not_count_for_long)
 {
 	begin();
@@ -183,6 +198,7 @@ int main(void)
 	tcase_add_test(tcase, sink_that_is_seen_to_take_some_is_the_cause_until_a_block_ends);
 	tcase_add_loop_test(tcase, sink_that_ends_blocks_is_their_cause, 1, 3);
 	tcase_add_loop_test(tcase, sink_that_ends_blocks_is_their_cause, 60, 61);
+	tcase_add_loop_test(tcase, what_a_flow_has_ended_may_be_forgotten, UPLOAD, DIRECTIONS);
 	tcase_add_test(tcase, short_blocks_at_first_do_not_count_for_long);
 	tcase_add_test(tcase, cause_may_become_the_other_side);
 	tcase_add_test(tcase, long_blocks_are_ended_by_somebody_too);
