@@ -507,6 +507,18 @@ START_TEST(limit_may_block_both_sides)
 }
 END_TEST
 
+/* However long its sink has paused the flow before. */
+START_TEST(limit_pauses_no_flow_by_habit)
+{
+	begin();
+	hold_for(0, UPLOAD, HOLD_HIGH);
+	hold_for(3 * SECOND, UPLOAD, HOLD_SINK);
+	hold_for(MS, UPLOAD, HOLD_RATE);
+	hold_for(MS, DOWNLOAD, HOLD_HIGH);
+	EXPECT_BLOCKER(UPLOAD);
+}
+END_TEST
+
 /* A verdict was of its sink for as long as the limit had ended blocks before the other side stopped. */
 START_TEST(what_a_limit_has_ended_tells_nothing_of_its_sink)
 {
@@ -867,6 +879,7 @@ static TCase *window_case(void)
 	tcase_add_test(tcase, how_long_the_sides_have_blocked_each_other);
 	tcase_add_test(tcase, limit_may_block_both_sides);
 	tcase_add_loop_test(tcase, block_ends_where_a_source_is_paused_anew, HOLD_HIGH, HOLD_RATE + 1);
+	tcase_add_test(tcase, limit_pauses_no_flow_by_habit);
 	tcase_add_test(tcase, what_a_limit_has_ended_tells_nothing_of_its_sink);
 	tcase_add_test(tcase, blocks_are_forgotten_once_both_flows_are_free);
 	tcase_add_loop_test(tcase, end_of_a_side_ends_no_block, 0, SIDES);
