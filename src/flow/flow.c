@@ -153,22 +153,6 @@ static void push(struct flow *flow)
 	drained(flow, &move);
 }
 
-void flow_sink_writable(struct flow *flow)
-{
-	if (flow->pipes && flow_turn_defer(flow, TURN_WRITE)) {
-		flow_derive_events(flow);
-		return;
-	}
-	push(flow);
-	flow->io->settle(flow);
-}
-
-void flow_wait_over(struct flow *flow)
-{
-	flow_derive_events(flow);
-	flow->io->settle(flow);
-}
-
 /* ---- reading ---- */
 
 /* How much of what is read may be sent at once: nothing while older bytes wait. */
@@ -249,6 +233,30 @@ static void pump(struct flow *flow)
 	if (flow->limited)
 		flow_rate_end(flow, asked);
 	flow_derive_events(flow);
+}
+
+/*
+ * Where there was no memory for a queue, what the source has shows whether the sink takes any. It may have
+ * been reset instead, and then it was not that which has ended the pause.
+ */
+void flow_sink_writable(struct flow *flow)
+{
+	bool passed_through = flow->pause == PAUSE_MEMORY && flow->queued == 0;
+
+	if (flow->pipes && flow_turn_defer(flow, TURN_WRITE)) {
+		flow_derive_events(flow);
+		return;
+	}
+	push(flow);
+	if (passed_through && flow_reads(flow) && !flow->io->hushed)
+		pump(flow);
+	flow->io->settle(flow);
+}
+
+void flow_wait_over(struct flow *flow)
+{
+	flow_derive_events(flow);
+	flow->io->settle(flow);
 }
 
 void flow_take_turn(struct flow *flow, unsigned turn)

@@ -76,6 +76,26 @@ START_TEST(starved_sink_is_left_alone_without_memory_for_a_queue)
 }
 END_TEST
 
+static void note_end_of_pause(void)
+{
+	ck_assert(flow.pause == PAUSE_MEMORY || flow.sink != SINK_OPEN);
+}
+
+/* A close line was of the opposite side: its pause had seemed to end because the sink took some. */
+START_TEST(reset_of_a_sink_ends_no_pause_for_memory)
+{
+	uint64_t sent = 0, others = take_all_memory();
+
+	LOOP_UNTIL(base, (sent += loop_send(source[1], sent, BULK), flow.pause == PAUSE_MEMORY));
+	assert_quiet();
+	after_settle = note_end_of_pause;
+	loop_reset(sink[1]);
+	LOOP_UNTIL(base, flow.sink == SINK_FAILED);
+	after_settle = NULL;
+	budget_return(&budget, others);
+}
+END_TEST
+
 static void add_case(Suite *suite, const char *name, void (*setup)(void))
 {
 	TCase *tcase = tcase_create(name);
@@ -85,6 +105,7 @@ static void add_case(Suite *suite, const char *name, void (*setup)(void))
 	tcase_add_test(tcase, starved_sink_is_left_alone);
 	tcase_add_test(tcase, sink_that_takes_again_is_written_to_at_once);
 	tcase_add_test(tcase, starved_sink_is_left_alone_without_memory_for_a_queue);
+	tcase_add_test(tcase, reset_of_a_sink_ends_no_pause_for_memory);
 	suite_add_tcase(suite, tcase);
 }
 
