@@ -121,6 +121,7 @@ src_libweir_a_SOURCES = \
 	src/base/label.h \
 	src/base/log.c src/base/log.h \
 	src/base/log_line.c src/base/log_line.h \
+	src/base/log_batch.c src/base/log_batch.h \
 	src/base/log_prefix.c src/base/log_prefix.h \
 	src/base/log_writer.c src/base/log_writer.h \
 	src/config/option_table.c \

@@ -1,6 +1,7 @@
 #include "build_config.h"
 
 #include "base/log.h"
+#include "base/log_batch.h"
 #include "base/log_line.h"
 #include "base/log_prefix.h"
 #include "base/log_writer.h"
@@ -14,25 +15,22 @@
 #include <stdio.h>
 #include <string.h>
 
-#define BATCH_BYTES    (256 * 1024) /* lines that wait for the writer */
-#define BLOCK_LINE_MAX (16 * 1024)  /* bytes of a line in a block; the rest is cut */
+#define BLOCK_LINE_MAX (16 * 1024) /* bytes of a line in a block; the rest is cut */
 /*
  * After a write the thread rests for this long. Then it writes what has come meanwhile with one call. Waking
  * it for each line would cost the caller more than the line itself.
  */
 #define REST_MS    5
-#define REST_BYTES (BATCH_BYTES / 2) /* with this much to write it does not rest */
+#define REST_BYTES (128 * 1024) /* with this much to write it does not rest */
 
 /*
- * bytes[0 to used) are whole lines. There are two batches: one is being filled, the other is the writer's.
- * The writer swaps them when it has written its own. Once a batch has refused a line, it refuses all later
- * ones. The gap is then always at its end, and the count of missing lines can be written in their place.
+ * One is being filled, the other is the writer's. The writer swaps them when it has written its own. Together
+ * they have LOG_BYTES_MAX, in whatever parts: when the writer gets stuck, it may have taken one line, or all
+ * there were. What a batch keeps anyway it may always fill, so none refuses its first line.
+ *
+ * They are not a part of state, which does not begin as zeros and is therefore in the program's file.
  */
-struct batch {
-	size_t used;
-	uint64_t refused;
-	char bytes[BATCH_BYTES];
-};
+static struct log_batch batches[2];
 
 /*
  * Guarded by lock, except for the writer's own batch. The writer is the thread, or whoever writes a block,
@@ -51,13 +49,13 @@ static struct {
 	uint64_t rests_until; /* clock_ms */
 	bool writing;         /* there is a writer */
 	unsigned waiting;     /* how many more want to become the writer */
-	struct batch batches[2];
-	struct batch *filling;
+	struct log_batch *filling;
+	size_t unwritten; /* bytes of the writer's batch */
 } state = {
         .lock = PTHREAD_MUTEX_INITIALIZER,
         .work = PTHREAD_COND_INITIALIZER,
         .idle = PTHREAD_COND_INITIALIZER,
-        .filling = &state.batches[0],
+        .filling = &batches[0],
 };
 
 static _Thread_local char last_error[512]; /* the rest is cut */
@@ -95,20 +93,12 @@ int log_level_parse(const char *name, enum log_level *level)
 	return -EINVAL;
 }
 
-static void write_batch(struct batch *batch)
-{
-	log_writer_lines(batch->bytes, batch->used);
-	log_writer_missed(batch->refused);
-	batch->used = 0;
-	batch->refused = 0;
-}
-
 /* Exchanges the writer's empty batch for the filled one. */
-static struct batch *batch_swap(void)
+static struct log_batch *batch_swap(void)
 {
-	struct batch *filled = state.filling;
+	struct log_batch *filled = state.filling;
 
-	state.filling = filled == &state.batches[0] ? &state.batches[1] : &state.batches[0];
+	state.filling = filled == &batches[0] ? &batches[1] : &batches[0];
 	return filled;
 }
 
@@ -125,17 +115,11 @@ static void call_thread(bool urgent)
 /* A warning may be the last line before the process crashes, so it does not wait. */
 static void batch_add(enum log_level level, const struct log_prefix *prefix, const char *text, size_t length)
 {
-	struct batch *batch = state.filling;
+	struct log_batch *batch = state.filling;
+	size_t most = max_u64(LOG_BYTES_MAX - state.unwritten, LOG_BATCH_KEPT);
 
-	if (batch->refused > 0 || prefix->length + length > sizeof(batch->bytes) - batch->used) {
-		batch->refused++;
-		log_writer_drop();
-		return;
-	}
-	memcpy(batch->bytes + batch->used, prefix->text, prefix->length);
-	memcpy(batch->bytes + batch->used + prefix->length, text, length);
-	batch->used += prefix->length + length;
-	call_thread(level < LOG_LEVEL_INFO || batch->used > REST_BYTES);
+	if (log_batch_add(batch, most, prefix, text, length))
+		call_thread(level < LOG_LEVEL_INFO || batch->used > REST_BYTES);
 }
 
 /* Becomes the writer, once there is no other. The lock is held. */
@@ -158,11 +142,13 @@ static void end_writing(void)
 /* The writer writes what waits. The lock is free meanwhile, so no caller waits for standard error. */
 static void write_pending(void)
 {
-	struct batch *batch = batch_swap();
+	struct log_batch *batch = batch_swap();
 
+	state.unwritten = batch->used;
 	pthread_mutex_unlock(&state.lock);
-	write_batch(batch);
+	log_batch_write(batch);
 	pthread_mutex_lock(&state.lock);
+	state.unwritten = 0;
 }
 
 static bool rests(void)
@@ -227,6 +213,8 @@ int log_start(void)
 		r = thread_cond_init(&state.idle);
 	if (r == 0) {
 		state.stopping = false;
+		log_batch_init(&batches[0]);
+		log_batch_init(&batches[1]);
 		log_prefix_hold();
 		r = thread_start(&state.thread, "weir-log", thread_main, NULL);
 		state.running = r == 0;

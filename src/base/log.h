@@ -30,6 +30,13 @@ const char *log_level_name(enum log_level level);
 /* The level called name, or -EINVAL. */
 int log_level_parse(const char *name, enum log_level *level);
 
+/*
+ * How many bytes of lines may wait for standard error. When a target restarts, all its pairs end at once with
+ * a line of some 430 bytes each, while the journal rests or the log's thread gets no CPU. There is room for
+ * the lines of 19,000 pairs. Memory is taken as lines come, and given back when they are written.
+ */
+#define LOG_BYTES_MAX (8 * 1024 * 1024)
+
 /* Starts the writing thread. 0 or -errno; on failure lines are still written directly. */
 int log_start(void);
 /*

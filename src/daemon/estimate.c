@@ -2,6 +2,7 @@
 
 #include "daemon/estimate.h"
 
+#include "base/log.h"
 #include "base/number.h"
 #include "base/units.h"
 #include "daemon/http.h"
@@ -27,7 +28,7 @@
  * Memory in user space, in bytes; measured with glibc 2.36 and libevent 2.1.12 on x86-64.
  * tests/scenario/estimate.sh compares the sum with what the process really has.
  */
-#define PROCESS_COST  (5 * 1024 * 1024) /* program, libraries, log buffers, threads other than workers */
+#define PROCESS_COST  (5 * 1024 * 1024) /* program, libraries, kept by the log, threads other than workers */
 #define WORKER_COST   (512 * 1024)      /* buffer for reads, stack, what the allocator keeps at hand */
 #define RELAY_COST    4096              /* its settings and the like */
 #define TARGET_COST   4096              /* its settings, what is known of a few addresses, their records */
@@ -282,7 +283,8 @@ static uint64_t fixed_cost(const struct config *config, uint64_t max_connections
 	uint64_t addresses = count_addresses(config);
 	uint64_t fds = reserved_fds(config) + 2 * (max_connections + PIPES_MAX);
 
-	return PROCESS_COST + http_cost(config) + workers * (WORKER_COST + fds * WATCHED_COST) +
+	return PROCESS_COST + LOG_BYTES_MAX + http_cost(config) +
+	       workers * (WORKER_COST + fds * WATCHED_COST) +
 	       config->relay_count * (RELAY_COST + workers * COUNTED_COST) +
 	       count_targets(config) * TARGET_COST + count_networks(config) * NETWORK_COST +
 	       addresses * (ENTRANCE_COST + workers * ACCEPTOR_COST);

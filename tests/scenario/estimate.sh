@@ -36,13 +36,16 @@ measured_kib() {
 	weir_peak
 }
 
-# The estimate is above what was measured, $1. If all memory was used, it is so by at most half and 4 MiB.
+LOG_KIB=8192 # for lines of the log, which no reader holds up here
+
+# The estimate is above what was measured, $1. If all other memory was used, it is so by at most half and 4
+# MiB.
 judge() {
 	expect_equal "what --test prints" "$(sed -n 's/.* info worst case/worst case/p' weir.log)" \
 		"$(tr '\0' '\n' <"/proc/$WEIR_PID/cmdline" | xargs -d '\n' sh -c '"$0" -t "$@"' | tail -n 1)"
 	echo "told $(told_kib) KiB, measured $1 KiB"
 	expect_at_most "the measured memory" "$(told_kib)" "$1"
-	if [ "$2" = full ]; then expect_at_most "the worst case told" $(($1 * 3 / 2 + 4096)) "$(told_kib)"; fi
+	if [ "$2" = full ]; then expect_at_most "the worst case told" $(($1 * 3 / 2 + 4096 + LOG_KIB)) "$(told_kib)"; fi
 }
 
 # Both directions of each pair are stalled, and all of memory_max is used. That takes a second, or many on a
@@ -154,7 +157,7 @@ networks() {
 	weir_start -c relay.ini -o workers=1 -o global.max_connections=20 -o memory_max=1M
 	for n in 1 2; do reload; done
 	judge "$(weir_peak)" -
-	expect_at_most "the worst case told" $((2 * $(weir_peak))) "$(told_kib)"
+	expect_at_most "the worst case told" $((2 * $(weir_peak) + LOG_KIB)) "$(told_kib)"
 	weir_measure
 }
 scenario "20 relays with 20,000 networks each, reloaded" networks

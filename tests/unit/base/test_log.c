@@ -24,8 +24,8 @@
 #define STAMP       "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}[+-][0-9]{2}:[0-9]{2}"
 
 static int saved_stderr;
-static int out[2];                /* a pipe; its writing end is standard error */
-static char got[4 * 1024 * 1024]; /* everything read from the pipe */
+static int out[2];                  /* a pipe; its writing end is standard error */
+static char got[2 * LOG_BYTES_MAX]; /* everything read from the pipe */
 static size_t got_length;
 
 static void setup(void)
@@ -278,7 +278,7 @@ END_TEST
 /* Long and short lines in turn. A short one would fit where a long one did not. */
 static int width_of(int number)
 {
-	return number % 2 ? 200 : 1;
+	return number % 2 ? 1900 : 1;
 }
 
 static void write_numbered(int from, int to)
@@ -322,7 +322,7 @@ static uint64_t check_numbers(int total)
  */
 START_TEST(test_full_pipe)
 {
-	const int many = 10000; /* a megabyte */
+	const int many = LOG_BYTES_MAX / 900;
 
 	set_journal_stream(0);
 	fcntl(out[0], F_SETPIPE_SZ, 4096);
@@ -348,6 +348,44 @@ START_TEST(test_slow_reader)
 	write_numbered(0, 500);
 	stop_and_read_all(NULL);
 	ck_assert_uint_eq(check_numbers(500), 0);
+}
+END_TEST
+
+/* KiB of memory that this process has in its own pages. */
+static uint64_t resident_kib(void)
+{
+	FILE *file = fopen("/proc/self/status", "r");
+	uint64_t kib = 0;
+	char line[128];
+
+	ck_assert_ptr_nonnull(file);
+	while (fgets(line, sizeof(line), file))
+		(void)sscanf(line, "RssAnon: %" SCNu64, &kib);
+	fclose(file);
+	ck_assert_uint_gt(kib, 0);
+	return kib;
+}
+
+/*
+ * Thousands of pairs that end at once, while the log's reader is away. All lines wait for it, and afterwards
+ * their memory goes back to the system, whichever batch had them.
+ */
+START_TEST(burst_waits_and_gives_its_memory_back)
+{
+	const int many = LOG_BYTES_MAX / 1000; /* of 980 bytes each */
+	uint64_t before;
+
+	set_journal_stream(0);
+	fcntl(out[0], F_SETPIPE_SZ, 4096);
+	memset(got, 'x', sizeof(got)); /* it has its memory from now on */
+	ck_assert_int_eq(log_start(), 0);
+	before = resident_kib();
+	write_numbered(0, many);
+	ck_assert_uint_eq(log_dropped_lines(), 0);
+	ck_assert_uint_gt(resident_kib(), before + LOG_BYTES_MAX / 1024 * 3 / 4);
+	stop_and_read_all("last");
+	ck_assert_uint_lt(resident_kib(), before + LOG_BYTES_MAX / 1024 / 4);
+	ck_assert_uint_eq(check_numbers(many), 0);
 }
 END_TEST
 
@@ -558,7 +596,7 @@ static void write_much(void)
 		log_info("%01500d%s", 0, i == 89 ? "last" : "");
 }
 
-/* The thread rests between writes, but not while something urgent or half a buffer waits. */
+/* The thread rests between writes, but not while something urgent or much waits. */
 START_TEST(only_what_can_wait_waits)
 {
 	int packets = stderr_to_packets();
@@ -675,8 +713,7 @@ static int lines_of_block(const char *text)
 /* Lines that come while a block is written come after it, and are not lost. A block waits for another. */
 START_TEST(block_is_not_mixed_with_lines)
 {
-	struct content first = {.lines = 5000},
-	               second = {.lines = 7}; /* the first is more than the queue holds */
+	struct content first = {.lines = 5000}, second = {.lines = 7}; /* the first fills the pipe */
 	pthread_t threads[2];
 	char *at;
 
@@ -753,6 +790,31 @@ START_TEST(stop_waits_for_the_end_of_a_block)
 	while (log_start() == -EBUSY)
 		poll(NULL, 0, 1);
 	log_stop(PATIENCE_MS);
+}
+END_TEST
+
+/* The writer has all that may wait. Once it is stuck with it, lines that come then are kept as well. */
+START_TEST(full_batch_leaves_room_for_news)
+{
+	sem_t gate;
+	struct content content = {.lines = 1, .gate = &gate};
+	pthread_t thread;
+
+	set_journal_stream(0);
+	sem_init(&gate, 0, 0);
+	ck_assert_int_eq(log_start(), 0);
+	thread = begin_block(&content);
+	while (log_dropped_lines() == 0)
+		log_info("old %01900d", 0);
+	sem_post(&gate);
+	while (!strstr(got, "<6>old 0"))
+		read_some();
+	log_info("new %01900d", 0);
+	stop_and_read_all(NULL);
+	pthread_join(thread, NULL);
+	ck_assert_ptr_nonnull(
+	        strstr(got, "<4>log: 1 lines dropped, standard error did not take them\n<6>new 0"));
+	ck_assert_uint_eq(log_dropped_lines(), 1);
 }
 END_TEST
 
@@ -849,6 +911,7 @@ int main(void)
 	tcase_add_test(tc, test_order_over_start_and_stop);
 	tcase_add_loop_test(tc, test_full_pipe, 0, 2);
 	tcase_add_loop_test(tc, test_slow_reader, 0, 2);
+	tcase_add_test(tc, burst_waits_and_gives_its_memory_back);
 	tcase_add_test(tc, test_stop_does_not_wait_for_a_reader);
 	tcase_add_test(tc, test_full_disk);
 	tcase_add_test(tc, test_torn_line);
@@ -860,6 +923,7 @@ int main(void)
 	tcase_add_test(tc, block_is_not_mixed_with_lines);
 	tcase_add_test(tc, block_is_written_as_it_is_read);
 	tcase_add_test(tc, stop_waits_for_the_end_of_a_block);
+	tcase_add_test(tc, full_batch_leaves_room_for_news);
 	tcase_add_test(tc, block_without_thread);
 	tcase_add_test(tc, long_line_of_a_block_is_cut);
 	tcase_add_test(tc, test_thread_takes_no_signals);
