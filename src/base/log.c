@@ -239,6 +239,16 @@ bool log_flush(uint64_t timeout_ms)
 	return !more;
 }
 
+bool log_is_behind(void)
+{
+	bool behind;
+
+	pthread_mutex_lock(&state.lock);
+	behind = state.filling->used + state.unwritten > LOG_BATCH_KEPT;
+	pthread_mutex_unlock(&state.lock);
+	return behind;
+}
+
 /* Asks the thread to end and waits for it. False if it is still writing at deadline. */
 static bool thread_ended(uint64_t deadline)
 {

@@ -49,6 +49,9 @@ void log_stop(uint64_t timeout_ms);
 /* Waits until all lines so far are written, for at most timeout_ms. False if some are not. */
 bool log_flush(uint64_t timeout_ms);
 
+/* Whether so much waits to be written that log_flush may take long. */
+bool log_is_behind(void);
+
 /* Writes one line. Control characters become '?', and anything over 2 KiB is cut. errno is preserved. */
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

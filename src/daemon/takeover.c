@@ -23,7 +23,8 @@
 #define HUSH_BYTES ((uint64_t)16 << 20)
 #define HUSH_MS    100
 /* How long the log may take to be written. All peers wait for it. */
-#define LOG_MS 100
+#define LOG_MS        100
+#define LOG_UNWRITTEN "the log cannot be written"
 
 #define WHY_MAX 1280
 
@@ -183,7 +184,7 @@ static void save_and_leave(struct takeover *takeover)
 		error = leave(takeover);
 	program_close_all_on_exec();
 	if (error == -ETIME)
-		fail(takeover, "the log cannot be written");
+		fail(takeover, LOG_UNWRITTEN);
 	else
 		fail(takeover, "the program cannot be executed: %s", strerror(-error));
 }
@@ -296,12 +297,19 @@ static void take_all_saved(struct takeover *takeover)
 
 /* ---- waiting ---- */
 
+static const char *find_obstacle(const struct takeover *takeover)
+{
+	if (takeover->saving)
+		return "a worker has not saved its state yet, for the attempt before";
+	if (log_is_behind())
+		return LOG_UNWRITTEN; /* better now than when all peers wait for it */
+	return takeover->calls->obstacle(takeover->arg);
+}
+
 static void look_for_obstacle(struct takeover *takeover)
 {
-	const char *obstacle = takeover->calls->obstacle(takeover->arg);
+	const char *obstacle = find_obstacle(takeover);
 
-	if (takeover->saving)
-		obstacle = "a worker has not saved its state yet, for the attempt before";
 	if (obstacle && is_late(takeover))
 		fail(takeover, "%s", obstacle);
 	else if (obstacle)

@@ -317,7 +317,7 @@ beside "HUP while the start listens" early HUP -elisten listen
 beside "USR1 while the start makes threads" early USR1 -eclone3 clone3
 beside "TERM while the start makes threads" early TERM -eclone3 clone3
 
-# 2000 close lines are more than a pipe and weir's own queue of lines take.
+# 2000 close lines are more than a pipe takes. The rest waits in weir.
 log_that_nobody_reads() {
 	local line
 	target -s echo

@@ -397,6 +397,40 @@ START_TEST(it_waits_until_nothing_is_in_its_way)
 }
 END_TEST
 
+/* Reads what is there. */
+static bool drain(int fd)
+{
+	char bytes[4096];
+
+	while (read(fd, bytes, sizeof(bytes)) > 0)
+		;
+	return true;
+}
+
+/* Thousands of close lines wait for the log's reader: the pairs need not wait with them. */
+START_TEST(it_waits_until_most_of_the_log_is_written)
+{
+	int ends[2], saved = dup(STDERR_FILENO);
+
+	ck_assert_int_eq(pipe2(ends, O_NONBLOCK | O_CLOEXEC), 0);
+	ck_assert_int_eq(dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
+	ck_assert_int_eq(log_start(), 0);
+	for (int i = 0; i < 500; i++)
+		log_info("%01000d", 0);
+	begin(BROKEN);
+	ck_assert_uint_gt(loop_passes_in(base, 100), 0);
+	ck_assert_uint_eq(failures, 0);
+	ck_assert_uint_eq(saves, 0);
+	LOOP_UNTIL(base, drain(ends[0]) && failures > 0);
+	ck_assert_uint_eq(saves, 1);
+	log_stop(10000);
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	close(ends[0]);
+	close(ends[1]);
+}
+END_TEST
+
 START_TEST(it_can_be_given_up)
 {
 	unsigned before = count_open();
@@ -560,6 +594,7 @@ int main(int argc, char **argv_of_main)
 	tcase_add_test(tcase, if_it_cannot_be_executed_all_goes_on);
 	tcase_add_loop_test(tcase, without_memory_files_nothing_happens, 0, 3);
 	tcase_add_test(tcase, it_waits_until_nothing_is_in_its_way);
+	tcase_add_test(tcase, it_waits_until_most_of_the_log_is_written);
 	tcase_add_test(tcase, it_can_be_given_up);
 	tcase_add_test(tcase, the_same_program_is_told_from_another);
 	tcase_add_test(tcase, whoever_is_late_finds_nothing_to_do);
