@@ -318,7 +318,7 @@ beside "USR1 while the start makes threads" early USR1 -eclone3 clone3
 beside "TERM while the start makes threads" early TERM -eclone3 clone3
 
 # 2000 close lines are more than a pipe takes. The rest waits in weir.
-log_that_nobody_reads() {
+pairs_whose_log_is_not_read() {
 	local line
 	target -s echo
 	mkfifo pipe
@@ -333,10 +333,29 @@ log_that_nobody_reads() {
 	dump_until has weir pairs=0
 	has relay accepted=2000
 	weir_expect_quiet
+}
+
+log_that_nobody_reads() {
+	pairs_whose_log_is_not_read
 	kill -TERM "$WEIR_PID"
 	weir_ends_within $((PATIENCE_S * 1000))
 }
 scenario "a log that nobody reads never holds up a byte, nor the end" log_that_nobody_reads
+
+has_all_close_lines() {
+	[ "$(grep -c ' closed pair=' late)" -eq 2000 ]
+}
+
+log_that_is_read_late() {
+	pairs_whose_log_is_not_read
+	cat <&9 >late &
+	wait_for "all close lines" has_all_close_lines
+	kill $!
+	expect_equal "words about dropped lines" 0 "$(grep -c 'lines dropped' late)"
+	kill -TERM "$WEIR_PID"
+	weir_ends_within $((PATIENCE_S * 1000))
+}
+scenario "a log that is read late has all close lines" log_that_is_read_late
 
 # A descriptor of ours in the place of standard error would get the log: in that of the signals, lines were
 # signals.
