@@ -217,9 +217,6 @@ def memory():
         yield Situation("memory is short", f"{side} reads slowly", (f"{side}/reading",),
                         pair(side, "hear read=20000 rest=100", FLOOD), settings=settings, others=hogs,
                         part=side == "client")
-        for name, hear in (("slow", "read=20000 rest=100"), ("stopped", "stop")):
-            yield Situation("memory is short", f"{side} is {name}, with what it has sent", (f"{side}/reading",),
-                            pair(side, f"{FLOOD} hear {hear}", ECHO), settings=settings, others=hogs)
         yield Situation("memory is short", f"{side} trickles", (f"{side}/sending",),
                         pair(side, "say send=1000 rest=50", ""), settings=settings, others=hogs)
     yield Situation("memory is short", "a fast source rests", ("target/sending",),
