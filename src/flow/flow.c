@@ -235,21 +235,34 @@ static void pump(struct flow *flow)
 	flow_derive_events(flow);
 }
 
+/* There was no memory for a queue, so all that waits for the sink is still with the source. */
+static bool waits_with_source(const struct flow *flow)
+{
+	return flow->pause == PAUSE_MEMORY && flow->queued == 0;
+}
+
 /*
  * Where there was no memory for a queue, what the source has shows whether the sink takes any. It may have
  * been reset instead, and then it was not that which has ended the pause.
  */
+static void push_or_try(struct flow *flow)
+{
+	bool tries = waits_with_source(flow);
+
+	push(flow);
+	if (tries && flow_reads(flow) && !flow->io->hushed)
+		pump(flow);
+}
+
 void flow_sink_writable(struct flow *flow)
 {
-	bool passed_through = flow->pause == PAUSE_MEMORY && flow->queued == 0;
+	bool much = flow->pipes || (flow->bulk && waits_with_source(flow));
 
-	if (flow->pipes && flow_turn_defer(flow, TURN_WRITE)) {
+	if (much && flow_turn_defer(flow, TURN_WRITE)) {
 		flow_derive_events(flow);
 		return;
 	}
-	push(flow);
-	if (passed_through && flow_reads(flow) && !flow->io->hushed)
-		pump(flow);
+	push_or_try(flow);
 	flow->io->settle(flow);
 }
 
@@ -262,7 +275,7 @@ void flow_wait_over(struct flow *flow)
 void flow_take_turn(struct flow *flow, unsigned turn)
 {
 	if (turn & TURN_WRITE)
-		push(flow);
+		push_or_try(flow);
 	if ((turn & TURN_READ) && flow_reads(flow) && !flow->io->hushed)
 		pump(flow);
 	flow_derive_events(flow);

@@ -88,6 +88,22 @@ START_TEST(turn_of_the_middle_can_be_given_up)
 }
 END_TEST
 
+/* Each of hundreds of flows would otherwise move as much as its turn allows in one pass. */
+START_TEST(bulk_that_had_no_memory_waits_for_its_turn)
+{
+	uint64_t sent = 0, received = 0, others = take_all_memory();
+
+	LOOP_UNTIL(base, (sent += loop_send(source[1], sent, BULK), flow.pause == PAUSE_MEMORY));
+	flow.bulk = true;
+	while (loop_receive(sink[1], &received, BULK), !flow.turn)
+		event_base_loop(base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
+	ck_assert_uint_eq(flow.turn, TURN_WRITE);
+	ck_assert_int_eq(flow.pause, PAUSE_MEMORY); /* nothing has shown yet that the sink takes any */
+	LOOP_UNTIL(base, (loop_receive(sink[1], &received, BULK), received == sent));
+	budget_return(&budget, others);
+}
+END_TEST
+
 START_TEST(turns_without_memory_are_refused)
 {
 	struct flow_turns none;
@@ -108,6 +124,7 @@ int main(void)
 	tcase_add_test(tcase, bulk_of_one_pass_is_bounded);
 	tcase_add_test(tcase, without_memory_for_the_next_pass_all_turns_are_taken_in_one);
 	tcase_add_test(tcase, turn_of_the_middle_can_be_given_up);
+	tcase_add_test(tcase, bulk_that_had_no_memory_waits_for_its_turn);
 	tcase_add_test(tcase, turns_without_memory_are_refused);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);

@@ -82,17 +82,30 @@ static void note_end_of_pause(void)
 }
 
 /* A close line was of the opposite side: its pause had seemed to end because the sink took some. */
-START_TEST(reset_of_a_sink_ends_no_pause_for_memory)
+static void assert_reset_ends_no_pause(bool bulk)
 {
 	uint64_t sent = 0, others = take_all_memory();
 
 	LOOP_UNTIL(base, (sent += loop_send(source[1], sent, BULK), flow.pause == PAUSE_MEMORY));
 	assert_quiet();
+	flow.bulk = bulk;
 	after_settle = note_end_of_pause;
 	loop_reset(sink[1]);
 	LOOP_UNTIL(base, flow.sink == SINK_FAILED);
 	after_settle = NULL;
 	budget_return(&budget, others);
+}
+
+START_TEST(reset_of_a_sink_ends_no_pause_for_memory)
+{
+	assert_reset_ends_no_pause(false);
+}
+END_TEST
+
+/* It is seen in the flow's turn. */
+START_TEST(reset_of_a_sink_ends_no_pause_of_bulk_for_memory)
+{
+	assert_reset_ends_no_pause(true);
 }
 END_TEST
 
@@ -106,6 +119,7 @@ static void add_case(Suite *suite, const char *name, void (*setup)(void))
 	tcase_add_test(tcase, sink_that_takes_again_is_written_to_at_once);
 	tcase_add_test(tcase, starved_sink_is_left_alone_without_memory_for_a_queue);
 	tcase_add_test(tcase, reset_of_a_sink_ends_no_pause_for_memory);
+	tcase_add_test(tcase, reset_of_a_sink_ends_no_pause_of_bulk_for_memory);
 	suite_add_tcase(suite, tcase);
 }
 
