@@ -235,6 +235,12 @@ static void pump(struct flow *flow)
 	flow_derive_events(flow);
 }
 
+static void pump_if_it_may(struct flow *flow)
+{
+	if (flow_reads(flow) && !flow->io->hushed)
+		pump(flow);
+}
+
 /* There was no memory for a queue, so all that waits for the sink is still with the source. */
 static bool waits_with_source(const struct flow *flow)
 {
@@ -250,8 +256,8 @@ static void push_or_try(struct flow *flow)
 	bool tries = waits_with_source(flow);
 
 	push(flow);
-	if (tries && flow_reads(flow) && !flow->io->hushed)
-		pump(flow);
+	if (tries)
+		pump_if_it_may(flow);
 }
 
 void flow_sink_writable(struct flow *flow)
@@ -276,8 +282,8 @@ void flow_take_turn(struct flow *flow, unsigned turn)
 {
 	if (turn & TURN_WRITE)
 		push_or_try(flow);
-	if ((turn & TURN_READ) && flow_reads(flow) && !flow->io->hushed)
-		pump(flow);
+	if (turn & TURN_READ)
+		pump_if_it_may(flow);
 	flow_derive_events(flow);
 }
 
