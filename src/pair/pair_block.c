@@ -101,10 +101,9 @@ void pair_block_look(struct pair *pair)
 	uint64_t now_us = clock_us(), now = clock_ms_of(now_us);
 	struct tcp_state tcp[SIDES];
 
-	if (pair->phase != PHASE_OPEN || pair_block_next(pair) > now)
+	if (pair_block_next(pair) > now)
 		return;
-	tcp[SIDE_CLIENT] = pair_tcp_state(&pair->client);
-	tcp[SIDE_TARGET] = pair_tcp_state(&pair->target);
+	pair_tcp_states(pair, tcp);
 	note(pair, tcp, now_us, true);
 	keep(&pair->block, tcp, waits_block(&pair->waits, now_us), now);
 }

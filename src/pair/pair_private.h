@@ -378,6 +378,8 @@ void pair_block_note(struct pair *pair, const struct tcp_state tcp[SIDES], uint6
 
 /* What the peer's TCP knows. Nothing without a socket, or of a unix socket, which is not asked. */
 struct tcp_state pair_tcp_state(const struct peer *peer);
+/* The same of both peers; nothing of a target that is not connected. */
+void pair_tcp_states(const struct pair *pair, struct tcp_state tcp[SIDES]);
 /* Looks at the sockets of a connected pair, now (clock_us), if it has moved enough for that. */
 void pair_look(struct pair *pair, uint64_t now);
 void pair_looks_free(struct pair *pair);

@@ -92,7 +92,7 @@ void pair_looks_free(struct pair *pair)
 		free(pair->looks);
 }
 
-static void ask_both(const struct pair *pair, struct tcp_state tcp[SIDES])
+void pair_tcp_states(const struct pair *pair, struct tcp_state tcp[SIDES])
 {
 	tcp[SIDE_CLIENT] = pair_tcp_state(&pair->client);
 	tcp[SIDE_TARGET] = pair_is_connected(pair) ? pair_tcp_state(&pair->target) : tcp_state(-1);
@@ -239,7 +239,7 @@ void pair_look(struct pair *pair, uint64_t now)
 		pair->looks = calloc(1, sizeof(*pair->looks));
 	if (!pair->looks)
 		return; /* then all is judged since the pair began */
-	ask_both(pair, tcp);
+	pair_tcp_states(pair, tcp);
 	gather(pair, tcp, now, &evidence);
 	if (is_gone(&evidence))
 		return;
@@ -283,7 +283,7 @@ static void ask_and_note(struct pair *pair, struct tcp_state tcp[SIDES])
 {
 	uint64_t now = clock_us(), ms = clock_ms_of(now);
 
-	ask_both(pair, tcp);
+	pair_tcp_states(pair, tcp);
 	if (!pair_is_connected(pair))
 		return;
 	pair_note_owing(&pair->client, &tcp[SIDE_CLIENT], ms);
