@@ -174,8 +174,7 @@ void memory_extend(struct memory *memory, uint64_t queue_bytes, uint64_t pairs)
 {
 	extend(&memory->queues, queue_bytes);
 	extend(&memory->pairs, pairs * PAIR_UNIT_SIZE);
-	if (pools)
-		(void)pool_extend(&memory->records, record_bytes(memory, pairs));
+	(void)pool_extend(&memory->records, record_bytes(memory, pairs));
 }
 
 int memory_try(uint64_t bytes)

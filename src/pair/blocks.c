@@ -43,7 +43,8 @@ static void keep_usual(struct blocks *blocks, enum direction direction, unsigned
 	blocks->usual = ((blocks->usual & ~(USUAL_MAX << shift)) | usual << shift) & 15U;
 }
 
-static enum direction likely(const struct blocks *blocks, enum direction second)
+/* The one that used to be, or else the one that was paused first. */
+static enum direction paused_less(const struct blocks *blocks, enum direction second)
 {
 	enum direction first = direction_opposite(second);
 
@@ -56,7 +57,7 @@ void blocks_note_pause(struct blocks *blocks, enum direction direction, uint64_t
 		*blocks = (struct blocks){.running = 0};
 	keep_usual(blocks, direction, quarters(usual));
 	if (is_block)
-		blocks->likely = bit(likely(blocks, direction)) & 3U;
+		blocks->likely = bit(paused_less(blocks, direction)) & 3U;
 	blocks->running = blocks->taker = 0;
 }
 

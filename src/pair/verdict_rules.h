@@ -2,6 +2,7 @@
 #ifndef WEIR_VERDICT_RULES_H
 #define WEIR_VERDICT_RULES_H
 
+#include "base/number.h"
 #include "pair/verdict.h"
 
 /* A side that is waited for in less than this share of the window does not decide how fast the pair is. */
@@ -94,7 +95,7 @@ static inline bool verdict_is_share(uint64_t part, uint64_t permille, uint64_t w
 /* As long as the other, as far as that tells. */
 static inline bool verdict_is_same(uint64_t one, uint64_t other)
 {
-	return verdict_is_share(one < other ? one : other, SAME_SHARE, one < other ? other : one);
+	return verdict_is_share(min_u64(one, other), SAME_SHARE, max_u64(one, other));
 }
 
 /* Of some time in which two flows were held for so long each, for how long both were, at least. */
